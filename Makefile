@@ -1,0 +1,41 @@
+# Everything runs in a virtual environment of its own, made on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+
+.PHONY: demo serve test check lint types layers bench clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/python examples/demo.py
+
+serve: $(VENV)/demo.stamp
+	$(BIN)/flask --app examples/stdlib_docs.py run --port $(PORT)
+
+test: $(VENV)/test.stamp
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+
+check: lint types layers test
+
+lint: $(VENV)/check.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/check.stamp
+	$(BIN)/mypy
+
+layers: $(VENV)/check.stamp
+	$(BIN)/lint-imports
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/hit_path.py
+
+clean:
+	rm -rf $(VENV)
+
+# Installs the extra that the stamp is named after, and again when it may have changed.
+$(VENV)/%.stamp: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@

@@ -1,0 +1,145 @@
+"""What a hit costs: a page of 50 cached fragments, as ratios in one run.
+
+The floor is the same page with `{{ html }}` in place of each fragment: what Jinja needs
+to print 50 texts that lie ready. The peer is Flask-Caching, whose tag is the usual one.
+All variants of a page are timed in turns, round by round, and the best round of each is
+taken, so that a machine that is busy for a while does not bend the ratios.
+
+Run it with `make bench`.
+"""
+
+import timeit
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cachelib
+import flask_caching
+from flask import Flask
+from jinja2 import Environment
+from markupsafe import Markup
+from rich.console import Console
+from rich.table import Table
+
+from jinja_fragcache import FragmentCache, FragmentCacheExtension
+
+FRAGMENTS = 50
+ROUNDS = 15
+RENDERS = 200
+HTML = Markup('<li class="row"><a href="/item/1">An item</a> and its text</li>\n' * 8)  # noqa: S704 - a constant
+
+
+@dataclass(frozen=True)
+class Page:
+    """One way to write a page of 50 fragments."""
+
+    name: str
+    fragment: str
+    autoescape: bool = True
+
+
+FLOOR = "{{ html }}"
+PAGES = (
+    Page("constant key", '{%% cache 300, "row-%d" %%}{{ html }}{%% endcache %%}'),
+    # Flask-Caching takes no key values but texts, so these are texts.
+    Page(
+        "one key value",
+        '{%% cache 300, "row", ids[%d] %%}{{ html }}{%% endcache %%}',
+    ),
+    Page(
+        "two key values",
+        '{%% cache 300, "row", ids[%d], lang %%}{{ html }}{%% endcache %%}',
+    ),
+    Page("default name", "\n{%% cache 300 %%}{#%d#}{{ html }}{%% endcache %%}"),
+    Page(
+        "constant key, no autoescape",
+        '{%% cache 300, "row-%d" %%}{{ html }}{%% endcache %%}',
+        autoescape=False,
+    ),
+)
+
+
+def environments() -> dict[str, Callable[[bool], Environment]]:
+    """Give what makes an environment for each of the implementations compared."""
+    return {
+        "jinja-fragcache": _ours,
+        "jinja-fragcache on cachelib": lambda autoescape: _ours(
+            autoescape, cachelib.SimpleCache()
+        ),
+        "Flask-Caching": _flask_caching,
+    }
+
+
+def _ours(
+    autoescape: bool,  # noqa: FBT001 - one shape for all implementations
+    store: cachelib.BaseCache | None = None,
+) -> Environment:
+    env = Environment(extensions=[FragmentCacheExtension], autoescape=autoescape)  # noqa: S701 - the floor has the same
+    env.fragment_cache = FragmentCache(store)  # type: ignore[attr-defined]
+    return env
+
+
+def _flask_caching(autoescape: bool) -> Environment:  # noqa: FBT001 - as above
+    app = Flask(__name__)
+    flask_caching.Cache(app, config={"CACHE_TYPE": "SimpleCache"})
+    app.jinja_env.autoescape = autoescape
+    return app.jinja_env
+
+
+def page_source(fragment: str) -> str:
+    """Write a page that has the fragment 50 times."""
+    return "".join(
+        fragment % i if "%" in fragment else fragment for i in range(FRAGMENTS)
+    )
+
+
+def renderer(env: Environment, source: str) -> Callable[[], str]:
+    """Compile a page and render it once, which fills its cache."""
+    template = env.from_string(source)
+    ids = [str(i) for i in range(FRAGMENTS)]
+    values = {"html": HTML, "ids": ids, "lang": "en"}
+    template.render(values)
+    return lambda: template.render(values)
+
+
+def best_times(variants: dict[str, Callable[[], str]]) -> dict[str, float]:
+    """Time all variants in turns. Gives microseconds a render."""
+    timers = {name: timeit.Timer(render) for name, render in variants.items()}
+    best = dict.fromkeys(timers, float("inf"))
+    for _ in range(ROUNDS):
+        for name, timer in timers.items():
+            best[name] = min(best[name], timer.timeit(RENDERS) / RENDERS * 1e6)
+    return best
+
+
+def measure(page: Page) -> dict[str, float]:
+    """Time a page in every implementation and the floor."""
+    floor = Environment(autoescape=page.autoescape)  # noqa: S701 - the page says
+    variants = {"floor": renderer(floor, page_source(FLOOR))}
+    for name, make in environments().items():
+        env = make(page.autoescape)
+        variants[name] = renderer(env, page_source(page.fragment))
+    expected = variants["floor"]()
+    for name, render in variants.items():
+        if render().replace("\n\n", "\n").strip() != expected.strip():
+            raise SystemExit(f"{name} renders another page than the floor")
+    return best_times(variants)
+
+
+def main() -> None:
+    """Measure all pages and print the table."""
+    names = list(environments())
+    table = Table(title=f"A page of {FRAGMENTS} hits, times the floor")
+    table.add_column("page")
+    table.add_column("floor", justify="right")
+    for name in names:
+        table.add_column(name, justify="right")
+    for page in PAGES:
+        times = measure(page)
+        floor = times["floor"]
+        cells = [f"{times[name] / floor:.2f}x ({times[name]:.0f} us)" for name in names]
+        table.add_row(page.name, f"{floor:.0f} us", *cells)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

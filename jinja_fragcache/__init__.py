@@ -1,0 +1,52 @@
+"""Caches pieces of Jinja2 templates: `{% cache 300, "sidebar", user.id %}`."""
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import FragmentCacheError as FragmentCacheError
+from .errors import FragmentTagError as FragmentTagError
+from .errors import KeyValueError as KeyValueError
+from .errors import SettingError as SettingError
+from .errors import StoreError as StoreError
+from .errors import TimeoutValueError as TimeoutValueError
+from .extension import FragmentCacheExtension as FragmentCacheExtension
+from .fragments import FragmentCache as FragmentCache
+from .fragments import Stats as Stats
+from .keys import default_fragment_name as default_fragment_name
+from .keys import make_template_fragment_key as make_template_fragment_key
+from .stores import MemoryStore as MemoryStore
+
+if TYPE_CHECKING:
+    from .flask import Cache as Cache
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FragmentCache",
+    "FragmentCacheError",
+    "FragmentCacheExtension",
+    "FragmentTagError",
+    "KeyValueError",
+    "MemoryStore",
+    "SettingError",
+    "Stats",
+    "StoreError",
+    "TimeoutValueError",
+    "default_fragment_name",
+    "make_template_fragment_key",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `Cache` when it is asked for, because Flask is an extra."""
+    if name != "Cache":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from .flask import Cache  # noqa: PLC0415 - the point of this function
+    except ModuleNotFoundError as error:
+        if error.name != "flask":
+            raise
+        raise ImportError(
+            "jinja_fragcache.Cache needs Flask. Install it with"
+            " pip install 'jinja-fragcache[flask]'."
+        ) from error
+    return Cache

@@ -1,0 +1,8 @@
+"""Stores: where entries are kept."""
+
+from .adapters import AsyncOnlyError as AsyncOnlyError
+from .adapters import adapt as adapt
+from .base import AsyncStore as AsyncStore
+from .base import Store as Store
+from .base import SyncStore as SyncStore
+from .memory import MemoryStore as MemoryStore

@@ -1,0 +1,135 @@
+import asyncio
+import threading
+from typing import Any
+
+import cachelib
+import pytest
+import redis
+
+from jinja_fragcache.errors import StoreError
+from jinja_fragcache.stores import AsyncOnlyError, MemoryStore, adapt
+from tests.support import CoroutineStore, RecordingStore
+
+
+class NoDelete:
+    def get(self, key: str) -> None: ...
+    def set(self, key: str, value: str, timeout: int | None = None) -> None: ...
+
+
+class HalfAsync(RecordingStore):
+    async def get(self, key: str) -> Any:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        (NoDelete(), "it has no delete"),
+        (object(), "it has no get and no set and no delete"),
+        (MemoryStore, "it is a class"),
+        (redis.Redis(), r"cachelib\.RedisCache\(host=client\)"),
+        (HalfAsync(), "only some of get, set and delete are coroutine functions"),
+    ],
+)
+def test_what_is_no_store_is_refused(store: Any, told: str) -> None:
+    with pytest.raises(StoreError, match=told):
+        adapt(store)
+
+
+def test_methods_that_do_not_tell_their_parameters_are_taken() -> None:
+    class Store(RecordingStore):
+        set = dict  # type: ignore[assignment]  # written in C, tells no signature
+
+    store: Any = Store()
+    adapt(store)
+
+
+@pytest.mark.parametrize("method", ["get", "set", "delete", "clear"])
+def test_a_store_of_coroutines_has_no_sync_face(method: str) -> None:
+    sync, _ = adapt(CoroutineStore())
+    arguments = {"set": ("k", "v", 1), "clear": ()}.get(method, ("k",))
+    with pytest.raises(AsyncOnlyError, match="enable_async=True"):
+        getattr(sync, method)(*arguments)
+
+
+class ThreadNoting(RecordingStore):
+    def _note(self, call: str) -> None:
+        super()._note(call)
+        self.threads = {*getattr(self, "threads", ()), threading.get_ident()}
+
+
+async def _use_all(store: Any) -> None:
+    _, awaited = adapt(store)
+    await awaited.set("k", "v", 5)
+    await awaited.get("k")
+    await awaited.delete("k")
+    await awaited.clear()
+
+
+def test_a_store_that_may_block_is_never_called_on_the_event_loop() -> None:
+    store = ThreadNoting()
+    asyncio.run(_use_all(store))
+    assert store.calls == ["set", "get", "delete", "clear"]
+    assert threading.get_ident() not in store.threads
+
+
+@pytest.mark.parametrize(
+    ("store", "blocking"),
+    [
+        (MemoryStore(), False),
+        (cachelib.SimpleCache(), False),
+        (cachelib.NullCache(), False),
+        (RecordingStore(), True),
+        (CoroutineStore(), True),
+    ],
+)
+def test_only_stores_in_memory_count_as_not_blocking(
+    store: Any,
+    blocking: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    assert adapt(store)[0].blocking is blocking
+
+
+class Full(RecordingStore):
+    def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        return False
+
+    def clear(self) -> bool:
+        return False
+
+
+class AsyncFull(CoroutineStore):
+    async def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        return False
+
+    async def clear(self) -> bool:
+        return False
+
+
+def test_a_store_that_says_it_failed_has_failed() -> None:
+    sync, _ = adapt(Full())
+    with pytest.raises(StoreError, match="did not keep"):
+        sync.set("k", "v", 1)
+    with pytest.raises(StoreError, match="did not clear"):
+        sync.clear()
+    _, awaited = adapt(AsyncFull())
+    with pytest.raises(StoreError, match="did not keep"):
+        asyncio.run(awaited.set("k", "v", 1))
+    with pytest.raises(StoreError, match="did not clear"):
+        asyncio.run(awaited.clear())
+
+
+def test_a_store_without_clear_can_not_be_cleared() -> None:
+    class Store:
+        get = set = delete = lambda *_, **__: None
+
+    with pytest.raises(StoreError, match="Delete fragments one by one"):
+        adapt(Store())[0].clear()
+
+
+def test_a_store_of_coroutines_without_clear_can_not_be_cleared() -> None:
+    class Store(CoroutineStore):
+        clear = None  # type: ignore[assignment]
+
+    with pytest.raises(StoreError, match="Delete fragments one by one"):
+        asyncio.run(adapt(Store())[1].clear())

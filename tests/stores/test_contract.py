@@ -1,0 +1,250 @@
+"""One contract, run over every kind of store and both faces of its adapter."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cachelib
+import flask_caching
+import pytest
+import redis
+from django.conf import settings as django_settings
+from flask import Flask
+from pymemcache.client.base import PooledClient
+from pymemcache.serde import pickle_serde
+
+from jinja_fragcache.stores import AsyncStore, MemoryStore, Store, SyncStore, adapt
+from tests import servers
+from tests.support import CoroutineStore
+
+FOR_EVER = "for ever"
+KEY = "fragment:row:0123"
+TEXT = "<p>Grüße &amp; \U0001f98a</p>\n" * 3
+
+
+@dataclass
+class Subject:
+    """A store, and how to see how long an entry in it has left, by other means."""
+
+    store: Store
+    remaining: Callable[[str], float | str]
+
+
+class Coroutines:
+    """The async face of an adapter, called from where nothing runs an event loop."""
+
+    blocking = True
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+
+    def get(self, key: str) -> Any:
+        return asyncio.run(self._store.get(key))
+
+    def set(self, key: str, value: str, timeout: int | None) -> None:
+        asyncio.run(self._store.set(key, value, timeout))
+
+    def delete(self, key: str) -> None:
+        asyncio.run(self._store.delete(key))
+
+    def clear(self) -> None:
+        asyncio.run(self._store.clear())
+
+
+def left(expires_at: float | None, now: float) -> float | str:
+    return FOR_EVER if not expires_at else expires_at - now
+
+
+@pytest.fixture
+def memory() -> Subject:
+    store = MemoryStore()
+
+    def remaining(key: str) -> float | str:
+        expires_at = store._slots[key].expires_at
+        return FOR_EVER if expires_at == float("inf") else expires_at - time.monotonic()
+
+    return Subject(store, remaining)
+
+
+@pytest.fixture
+def cachelib_simple() -> Subject:
+    store = cachelib.SimpleCache()
+    return Subject(store, lambda key: left(store._cache[key][0], time.time()))
+
+
+@pytest.fixture
+def cachelib_filesystem(tmp_path: Path) -> Subject:
+    store = cachelib.FileSystemCache(str(tmp_path))
+
+    def remaining(key: str) -> float | str:
+        head = Path(store._get_filename(key)).read_bytes()[:4]
+        return left(int.from_bytes(head, "little"), time.time())
+
+    return Subject(store, remaining)
+
+
+@pytest.fixture(scope="session")
+def redis_port() -> Iterator[int]:
+    yield from servers.redis_server()
+
+
+@pytest.fixture
+def cachelib_redis(redis_port: int) -> Iterator[Subject]:
+    with redis.Redis(port=redis_port) as client:
+        client.flushall()
+        store = cachelib.RedisCache(client)
+
+        def remaining(key: str) -> float | str:
+            seconds = client.ttl(key)
+            return FOR_EVER if seconds == -1 else seconds
+
+        yield Subject(store, remaining)
+
+
+@pytest.fixture(scope="session")
+def memcached_port() -> Iterator[int]:
+    yield from servers.memcached()
+
+
+@pytest.fixture
+def cachelib_memcached(memcached_port: int) -> Iterator[Subject]:
+    address = ("127.0.0.1", memcached_port)
+    client = PooledClient(address, serde=pickle_serde, default_noreply=False)
+    store = cachelib.MemcachedCache(client)
+    store.clear()
+
+    def remaining(key: str) -> float | str:
+        with socket.create_connection(address) as connection:
+            connection.sendall(b"mg %s t\r\n" % key.encode())
+            seconds = int(connection.recv(100).split(b"t")[1])
+        return FOR_EVER if seconds == -1 else seconds
+
+    yield Subject(store, remaining)
+    client.close()
+
+
+@pytest.fixture
+def flask_caching_cache() -> Iterator[Subject]:
+    app = Flask(__name__)
+    store = flask_caching.Cache(app, config={"CACHE_TYPE": "SimpleCache"})
+    with app.app_context():
+        kept = store.cache._cache
+        yield Subject(store, lambda key: left(kept[key][0], time.time()))
+
+
+@pytest.fixture
+def django_cache() -> Subject:
+    if not django_settings.configured:
+        local = "django.core.cache.backends.locmem.LocMemCache"
+        django_settings.configure(CACHES={"default": {"BACKEND": local}})
+    from django.core.cache import cache  # noqa: PLC0415 - after configuring
+
+    cache.clear()
+
+    def remaining(key: str) -> float | str:
+        return left(cache._expire_info[cache.make_key(key)], time.time())
+
+    return Subject(cache, remaining)
+
+
+@pytest.fixture
+def coroutine() -> Subject:
+    store = CoroutineStore()
+
+    def remaining(key: str) -> float | str:
+        timeout = store.inner.timeouts[key]
+        return 300 if timeout is None else timeout or FOR_EVER
+
+    return Subject(store, remaining)
+
+
+STORES = (
+    "memory",
+    "cachelib_simple",
+    "cachelib_filesystem",
+    "cachelib_redis",
+    "cachelib_memcached",
+    "flask_caching_cache",
+    "django_cache",
+)
+
+
+FACES = [
+    *((store, "sync") for store in STORES),
+    *((store, "async") for store in STORES),
+    # It has no sync face; what it has instead, test_adapters shows.
+    ("coroutine", "async"),
+]
+
+
+@pytest.fixture(params=FACES, ids="-".join)
+def both(request: pytest.FixtureRequest) -> tuple[Subject, SyncStore]:
+    name, face = request.param
+    subject: Subject = request.getfixturevalue(name)
+    sync, awaited = adapt(subject.store)
+    return subject, sync if face == "sync" else Coroutines(awaited)
+
+
+@pytest.fixture
+def subject(both: tuple[Subject, SyncStore]) -> Subject:
+    return both[0]
+
+
+@pytest.fixture
+def face(both: tuple[Subject, SyncStore]) -> SyncStore:
+    return both[1]
+
+
+def test_what_is_not_there_is_none(face: SyncStore) -> None:
+    assert face.get(KEY) is None
+
+
+def test_what_was_set_is_there(face: SyncStore) -> None:
+    face.set(KEY, TEXT, 30)
+    assert face.get(KEY) == TEXT
+    assert face.get(KEY + "4") is None
+
+
+def test_an_empty_text_is_a_value(face: SyncStore) -> None:
+    face.set(KEY, "", 30)
+    assert face.get(KEY) == ""
+
+
+def test_the_last_text_counts(face: SyncStore) -> None:
+    face.set(KEY, "old", 30)
+    face.set(KEY, "new", 30)
+    assert face.get(KEY) == "new"
+
+
+def test_a_deleted_entry_is_gone(face: SyncStore) -> None:
+    face.set(KEY, TEXT, 30)
+    face.delete(KEY)
+    assert face.get(KEY) is None
+    face.delete(KEY)
+
+
+def test_clear_forgets_all(face: SyncStore) -> None:
+    face.set(KEY, TEXT, 30)
+    face.clear()
+    assert face.get(KEY) is None
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(30, 30), (None, 300)])
+def test_an_entry_has_its_timeout(
+    face: SyncStore, subject: Subject, timeout: int | None, seconds: int
+) -> None:
+    face.set(KEY, TEXT, timeout)
+    remaining = subject.remaining(KEY)
+    assert isinstance(remaining, int | float)
+    # Memcached counts in whole seconds, by a clock of its own.
+    assert seconds - 20 < remaining <= seconds + 1
+
+
+def test_zero_is_for_ever(face: SyncStore, subject: Subject) -> None:
+    face.set(KEY, TEXT, 0)
+    assert face.get(KEY) == TEXT
+    assert subject.remaining(KEY) == FOR_EVER

@@ -1,0 +1,103 @@
+"""What the tests share: a clock set by hand, stores that record, environments."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import DictLoader, Environment
+
+from jinja_fragcache import FragmentCache, FragmentCacheExtension
+from jinja_fragcache.stores import Store
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Counter:
+    """A callable for templates that tells how often it was called."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> int:
+        self.calls += 1
+        return self.calls
+
+
+class RecordingStore:
+    """A store with plain methods that keeps what it was asked, and fails when told."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.timeouts: dict[str, int | None] = {}
+        self.calls: list[str] = []
+        self.failing: set[str] = set()
+
+    def get(self, key: str) -> Any:
+        self._note("get")
+        return self.values.get(key)
+
+    def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        self._note("set")
+        self.values[key] = value
+        self.timeouts[key] = timeout
+        return True
+
+    def delete(self, key: str) -> bool:
+        self._note("delete")
+        return self.values.pop(key, None) is not None
+
+    def clear(self) -> bool:
+        self._note("clear")
+        self.values.clear()
+        return True
+
+    def _note(self, call: str) -> None:
+        self.calls.append(call)
+        if call in self.failing:
+            raise ConnectionError(f"{call} failed")
+
+
+class CoroutineStore:
+    """The same with coroutine functions."""
+
+    def __init__(self) -> None:
+        self.inner = RecordingStore()
+
+    async def get(self, key: str) -> Any:
+        return self.inner.get(key)
+
+    async def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        return self.inner.set(key, value, timeout)
+
+    async def delete(self, key: str) -> bool:
+        return self.inner.delete(key)
+
+    async def clear(self) -> bool:
+        return self.inner.clear()
+
+
+def environment(
+    templates: Mapping[str, str] | None = None,
+    store: Store | FragmentCache | None = None,
+    **options: Any,
+) -> Environment:
+    """Make an environment with the cache tag, autoescape on if not told otherwise."""
+    options.setdefault("autoescape", True)
+    options["extensions"] = [FragmentCacheExtension, *options.get("extensions", ())]
+    env = Environment(loader=DictLoader(dict(templates or {})), **options)  # noqa: S701 - tests try both
+    if store is not None:
+        env.fragment_cache = store  # type: ignore[attr-defined]
+    return env
+
+
+def fragment_cache(env: Environment) -> FragmentCache:
+    """Give an environment's FragmentCache, typed."""
+    cache: FragmentCache = env.fragment_cache  # type: ignore[attr-defined]
+    return cache

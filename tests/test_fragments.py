@@ -1,0 +1,189 @@
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from jinja_fragcache import (
+    FragmentCache,
+    FragmentTagError,
+    KeyValueError,
+    MemoryStore,
+    Stats,
+    StoreError,
+    TimeoutValueError,
+    make_template_fragment_key,
+)
+from jinja_fragcache.entry import Entry, encode
+from jinja_fragcache.flow import remove, renew
+from jinja_fragcache.freshness import want
+from jinja_fragcache.stores import AsyncOnlyError
+from tests.support import CoroutineStore, RecordingStore
+
+PLAIN = want(True, None)  # noqa: FBT003 - its form
+
+
+class Subject:
+    """A FragmentCache, its store, and its methods called in one of the two ways."""
+
+    def __init__(self, kind: str) -> None:
+        self.is_async = kind != "plain"
+        store: Any = CoroutineStore() if kind == "coroutines" else RecordingStore()
+        self.store: RecordingStore = getattr(store, "inner", store)
+        self.cache = FragmentCache(store)
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        if not self.is_async:
+            return getattr(self.cache, method)(*arguments)
+        return asyncio.run(getattr(self.cache, f"{method}_async")(*arguments))
+
+    def run(self, flow: Any, render: Callable[[], str]) -> Any:
+        if not self.is_async:
+            return self.cache.run(flow, render)
+
+        async def awaited() -> str:
+            return render()
+
+        body: Callable[[], Awaitable[str]] = awaited
+        return asyncio.run(self.cache.run_async(flow, body))
+
+
+@pytest.fixture(params=["plain", "threads", "coroutines"])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    return Subject(request.param)
+
+
+def test_get_gives_the_text_of_any_entry(subject: Subject) -> None:
+    subject.store.values["plain"] = "<p>"
+    subject.store.values["other"] = encode(Entry("<p>", escaped=False, version="x"))
+    subject.store.values["foreign"] = 5
+    assert subject.call("get", "plain") == "<p>"
+    assert subject.call("get", "other") == "<p>"
+    assert subject.call("get", "foreign") is None
+    assert subject.call("get", "none") is None
+
+
+def test_delete_fragment_deletes_what_the_tag_stored(subject: Subject) -> None:
+    key = make_template_fragment_key("row", [1, "en"])
+    other = make_template_fragment_key("row", [2, "en"])
+    subject.store.values = {key: "1", other: "2"}
+    subject.call("delete_fragment", "row", ["1", "en"])
+    assert subject.store.values == {other: "2"}
+    subject.call("delete_fragment", "row", ["1", "en"])
+    assert subject.cache.stats().deleted == 2
+
+
+def test_delete_fragment_refuses_what_can_be_no_key(subject: Subject) -> None:
+    with pytest.raises(KeyValueError):
+        subject.call("delete_fragment", "row", [object()])
+
+
+def test_clear_forgets_all(subject: Subject) -> None:
+    subject.store.values = {"a": "1"}
+    subject.call("clear")
+    assert subject.store.values == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "failing"),
+    [
+        ("delete", "delete"),
+        ("delete_fragment", "delete"),
+        ("clear", "clear"),
+    ],
+)
+def test_deletes_fail_loudly(subject: Subject, method: str, failing: str) -> None:
+    subject.store.failing = {failing}
+    arguments = () if method == "clear" else ("x",)
+    with pytest.raises(StoreError, match=r"ConnectionError.*may still be served"):
+        subject.call(method, *arguments)
+    assert subject.cache.stats().deleted == 0
+
+
+def test_reads_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
+    subject.store.failing = {"get"}
+    assert subject.call("get", "k") is None
+    assert subject.call("look_up", "k", PLAIN) is None
+    assert subject.cache.stats() == Stats(misses=1, failures=2)
+    assert "could not read 'k': ConnectionError: get failed" in caplog.text
+
+
+def test_writes_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
+    subject.store.failing = {"set"}
+    assert subject.run(renew("k", PLAIN, 5), lambda: "text") == "text"
+    assert subject.cache.stats() == Stats(failures=1)
+    assert "could not write 'k': ConnectionError: set failed" in caplog.text
+
+
+def test_a_flow_that_deletes_fails_loudly_and_does_not_render(subject: Subject) -> None:
+    subject.store.failing = {"delete"}
+    with pytest.raises(StoreError):
+        subject.run(remove("k"), lambda: pytest.fail("rendered"))
+
+
+def test_what_was_written_is_looked_up(subject: Subject) -> None:
+    assert subject.call("look_up", "k", PLAIN) is None
+    subject.run(renew("k", PLAIN, 5), lambda: "text")
+    assert subject.call("look_up", "k", PLAIN) == "text"
+    assert subject.store.timeouts == {"k": 5}
+    assert subject.cache.stats() == Stats(hits=1, misses=1, stored=1)
+
+
+@pytest.mark.parametrize(
+    ("default", "timeout", "stored"),
+    [(None, None, None), (60, None, 60), (0, None, 0), (60, 0, 0), (60, 5, 5)],
+)
+def test_the_default_timeout(
+    default: int | None, timeout: int | None, stored: int | None
+) -> None:
+    store = RecordingStore()
+    cache = FragmentCache(store, default_timeout=default)
+    cache.run(renew("k", PLAIN, timeout), lambda: "text")
+    assert store.timeouts == {"k": stored}
+
+
+def test_a_wrong_default_timeout_is_refused() -> None:
+    with pytest.raises(TimeoutValueError):
+        FragmentCache(default_timeout="300")
+
+
+def test_a_wrong_store_is_refused() -> None:
+    with pytest.raises(StoreError, match="can't be a store"):
+        FragmentCache(5)  # type: ignore[arg-type]
+
+
+def test_without_a_store_it_is_in_memory() -> None:
+    assert isinstance(FragmentCache().store, MemoryStore)
+
+
+def test_a_store_of_coroutines_can_not_be_used_without_an_event_loop() -> None:
+    cache = FragmentCache(CoroutineStore())
+    for use in (cache.get, cache.delete, cache.delete_fragment):
+        with pytest.raises(AsyncOnlyError, match="call the methods that end in _async"):
+            use("k")
+    assert cache.stats() == Stats()
+
+
+def test_a_refused_key_is_warned_of_once_a_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cache = FragmentCache()
+    for line in (3, 3, 4):
+        cache.refuse_key("page.html", line, KeyValueError("No key."))
+    cache.refuse_key(None, 4, KeyValueError("No key."))
+    assert [record.getMessage() for record in caplog.records] == [
+        "page.html, line 3: the fragment is not cached. No key.",
+        "page.html, line 4: the fragment is not cached. No key.",
+        "a template from a string, line 4: the fragment is not cached. No key.",
+    ]
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+
+def test_a_strict_cache_raises_instead() -> None:
+    strict = False
+    cache = FragmentCache(strict=lambda: strict)
+    cache.refuse_key("page.html", 3, KeyValueError("No key."))
+    strict = True
+    with pytest.raises(FragmentTagError, match=r"page\.html, line 3: .* No key\."):
+        cache.refuse_key("page.html", 3, KeyValueError("No key."))

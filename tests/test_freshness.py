@@ -1,0 +1,34 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from jinja_fragcache.entry import HEADER_MARK, Entry, encode
+from jinja_fragcache.freshness import servable_text, want
+
+texts = st.text() | st.text().map(lambda text: HEADER_MARK + text)
+versions = st.none() | st.sampled_from(["a", "b"])
+
+
+@given(texts, st.booleans(), versions, st.booleans(), versions)
+def test_a_text_is_served_if_all_that_is_wanted_matches(
+    text: str,
+    escaped: bool,  # noqa: FBT001 - drawn by name
+    version: str | None,
+    wanted_escaped: bool,  # noqa: FBT001 - drawn by name
+    wanted_version: str | None,
+) -> None:
+    stored = encode(Entry(text, escaped, version))
+    matches = (escaped, version) == (wanted_escaped, wanted_version)
+    served = servable_text(stored, want(wanted_escaped, wanted_version))
+    assert served == (text if matches else None)
+
+
+@pytest.mark.parametrize("stored", [None, b"text", 7, HEADER_MARK + "x", ["text"]])
+@pytest.mark.parametrize("version", [None, "a"])
+def test_what_is_no_entry_is_a_miss(stored: object, version: str | None) -> None:
+    assert servable_text(stored, want(True, version)) is None  # noqa: FBT003 - its form
+
+
+def test_a_store_may_give_a_kind_of_text() -> None:
+    assert servable_text(Markup("<b>"), want(True, None)) == "<b>"  # noqa: FBT003 - its form

@@ -1,0 +1,147 @@
+"""The grammar, by what the tag then stores."""
+
+from typing import Any
+
+import pytest
+from jinja2 import TemplateSyntaxError
+
+from jinja_fragcache import default_fragment_name, make_template_fragment_key
+from tests.support import RecordingStore, environment
+
+CONTEXT = {"name": "n", "a": 1, "b": "2", "seconds": 7, "off": False, "ids": [1, 2]}
+DEFAULT = default_fragment_name("page", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "timeout", "name", "vary_on"),
+    [
+        ("", None, DEFAULT, []),
+        ("300", 300, DEFAULT, []),
+        ("None", None, DEFAULT, []),
+        ('300, "sidebar"', 300, "sidebar", []),
+        ('None "key"', None, "key", []),
+        ("60*5 'myform'", 300, "myform", []),
+        ("seconds 'myform'", 7, "myform", []),
+        ("seconds name", 7, "n", []),
+        ('300 "row", a', 300, "row", [1]),
+        ('300, "row", a, b', 300, "row", [1, 2]),
+        ('300, "ro" ~ "w", a + 1', 300, "row", [2]),
+        ('300, "row", [a, b]', 300, "row", [[1, 2]]),
+        ('300, "row", (a, b)', 300, "row", [[1, 2]]),
+        ('0, "row"', 0, "row", []),
+        ('1.5, "row"', 2, "row", []),
+        ("300, name", 300, "n", []),
+        ('timeout=300, name="row", vary_on=[a], unless=off', 300, "row", [1]),
+        ('timeout=300, name="row", vary_on=ids', 300, "row", [1, 2]),
+        ('300, name="row"', 300, "row", []),
+        ('300, "row", unless=off', 300, "row", []),
+        ('300 unless=off, name="row"', 300, "row", []),
+        ('name="row"', None, "row", []),
+        ("300, vary_on=[a]", 300, DEFAULT, [1]),
+        ('300, "row", a if a else b', 300, "row", [1]),
+        ('300, "row", vary_on=none', 300, "row", []),
+    ],
+)
+def test_forms(
+    arguments: str, timeout: int | None, name: str, vary_on: list[object]
+) -> None:
+    store = RecordingStore()
+    source = "{% cache " + arguments + " %}text{% endcache %}"
+    env = environment({"page": source}, store)
+    assert env.get_template("page").render(CONTEXT) == "text"
+    key = make_template_fragment_key(name, vary_on)
+    assert store.timeouts == {key: timeout}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["'del', \"key\"", "'del' \"key\"", "'d' ~ 'el', \"key\"", 'how, "key"'],
+)
+def test_del(arguments: str) -> None:
+    store = RecordingStore()
+    key = make_template_fragment_key("key")
+    store.values[key] = "old"
+    source = "{% cache " + arguments + " %}new{% endcache %}"
+    assert environment(store=store).from_string(source).render(how="del") == "new"
+    assert store.values == {}
+    assert store.calls == ["delete"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("300,", "The tag ends with a comma"),
+        ('300, "a" "b"', "Two texts stand side by side"),
+        ('300, "a", b c', "Only the comma behind the timeout may be left out"),
+        ("300, 'a' b", "Only the comma behind the timeout may be left out"),
+        ("ttl=300", "no option 'ttl', it has timeout, name, vary_on, unless"),
+        ("timeout=300, 'a'", "A value without a name stands behind an option"),
+        ("300, timeout=5", "The timeout is given twice"),
+        ("300, 'a', name='b'", "The name is given twice"),
+        ("300, 'a', 1, vary_on=[2]", "The vary_on is given twice"),
+        ("unless=a, unless=b", "The option 'unless' is given twice"),
+        ('None ("key")', "A comma is missing behind the timeout"),
+        ('300 ["key"]', "A comma is missing behind the timeout"),
+        ('"sidebar"', "A timeout can't be 'sidebar'"),
+        ('"sidebar" "b"', "A timeout can't be 'sidebar'"),
+        ("-1", "A timeout can't be -1"),
+        ("true", "A timeout can't be True"),
+        ("300, none", "A fragment's name is text and this one is None"),
+        ("300, 'a', vary_on='b'", "Write vary_on=[value]"),
+    ],
+)
+def test_wrong_use_is_a_syntax_error_that_shows_what_to_write(
+    arguments: str, told: str
+) -> None:
+    source = "first\nsecond {% cache " + arguments + " %}text{% endcache %}"
+    with pytest.raises(TemplateSyntaxError) as raised:
+        environment({"page": source}).get_template("page")
+    message = str(raised.value.message)
+    assert told in message
+    assert "Write" in message
+    assert (raised.value.lineno, raised.value.name) == (2, "page")
+
+
+def test_an_error_is_written_in_the_delimiters_of_the_environment() -> None:
+    env = environment(block_start_string="<%", block_end_string="%>")
+    with pytest.raises(TemplateSyntaxError, match='<% cache 300, "sidebar"'):
+        env.from_string("<% cache foo=1 %><% endcache %>")
+
+
+def test_a_call_or_item_of_a_variable_is_a_timeout() -> None:
+    store = RecordingStore()
+    source = "{% cache f(1), 'a' %}{% endcache %}{% cache d[0], 'b' %}{% endcache %}"
+    template = environment(store=store).from_string(source)
+    template.render(f=lambda n: n, d=[2])
+    assert list(store.timeouts.values()) == [1, 2]
+
+
+def test_an_unclosed_tag_names_what_closes_it() -> None:
+    with pytest.raises(TemplateSyntaxError, match="'endcache'"):
+        environment().from_string("{% cache %}{% if x %}{% endif %}")
+    with pytest.raises(TemplateSyntaxError, match="needs to be closed is 'cache'"):
+        environment().from_string("{% cache %}")
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        (
+            {"block_start_string": "<%", "block_end_string": "%>"},
+            "a <% cache 300, 'x' %>b<% endcache %> c",
+        ),
+        ({"line_statement_prefix": "#"}, "a \n# cache 300, 'x'\nb\n# endcache\n c"),
+        ({"line_statement_prefix": "#"}, "a \n# cache 300, 'x':\nb\n# endcache\n c"),
+        ({}, "a {%- cache 300, 'x' -%} b {%- endcache -%} c"),
+        ({"trim_blocks": True}, "a{% cache 300, 'x' %}\nb{% endcache %}\nc"),
+        ({"lstrip_blocks": True}, "a\n  {% cache 300, 'x' %}b\n  {% endcache %}c"),
+        ({}, "a {% cache 300,\n 'x'\n %}b{% endcache %} c"),
+    ],
+)
+def test_delimiters_and_white_space(options: dict[str, Any], source: str) -> None:
+    store = RecordingStore()
+    template = environment(store=store, **options).from_string(source)
+    text = template.render()
+    assert "".join(text.split()) == "abc"
+    assert template.render() == text
+    assert store.calls == ["get", "set", "get"]

@@ -1,0 +1,61 @@
+import math
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import Undefined
+
+from jinja_fragcache.errors import TimeoutValueError
+from jinja_fragcache.timeouts import normalize_timeout
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"),
+    [
+        (None, None),
+        (300, 300),
+        (0, 0),
+        (0.0, 0),
+        (0.001, 1),
+        (1.0, 1),
+        (1.2, 2),
+        (timedelta(minutes=2), 120),
+        (timedelta(milliseconds=1), 1),
+        (timedelta(0), 0),
+    ],
+)
+def test_timeouts(timeout: Any, seconds: int | None) -> None:
+    assert normalize_timeout(timeout) == seconds
+
+
+@pytest.mark.parametrize(
+    "timeout",
+    [
+        -1,
+        -0.5,
+        timedelta(seconds=-1),
+        True,
+        False,
+        "300",
+        "del",
+        "",
+        math.nan,
+        math.inf,
+        Decimal(3),
+        [300],
+        Undefined(name="t"),
+    ],
+)
+def test_anything_else_is_an_error(timeout: Any) -> None:
+    with pytest.raises(TimeoutValueError, match="Write a number of seconds from 0"):
+        normalize_timeout(timeout)
+
+
+@given(st.floats(min_value=0, max_value=1e9, exclude_min=True))
+def test_a_float_is_never_shortened(timeout: float) -> None:
+    seconds = normalize_timeout(timeout)
+    assert isinstance(seconds, int)
+    assert seconds - 1 < timeout <= seconds
