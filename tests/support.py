@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings as django_settings
 from jinja2 import DictLoader, Environment
 
 from jinja_fragcache import FragmentCache, FragmentCacheExtension
@@ -83,6 +84,13 @@ class CoroutineStore:
         return self.inner.clear()
 
 
+def configure_django() -> None:
+    """Give Django settings, as a project does once in its process."""
+    if not django_settings.configured:
+        local = "django.core.cache.backends.locmem.LocMemCache"
+        django_settings.configure(CACHES={"default": {"BACKEND": local}})
+
+
 def environment(
     templates: Mapping[str, str] | None = None,
     store: Store | FragmentCache | None = None,
@@ -91,7 +99,8 @@ def environment(
     """Make an environment with the cache tag, autoescape on if not told otherwise."""
     options.setdefault("autoescape", True)
     options["extensions"] = [FragmentCacheExtension, *options.get("extensions", ())]
-    env = Environment(loader=DictLoader(dict(templates or {})), **options)  # noqa: S701 - tests try both
+    options.setdefault("loader", DictLoader(dict(templates or {})))
+    env = Environment(**options)  # noqa: S701 - tests try both
     if store is not None:
         env.fragment_cache = store  # type: ignore[attr-defined]
     return env

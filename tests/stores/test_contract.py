@@ -12,14 +12,14 @@ import cachelib
 import flask_caching
 import pytest
 import redis
-from django.conf import settings as django_settings
+from django.core.cache import cache
 from flask import Flask
 from pymemcache.client.base import PooledClient
 from pymemcache.serde import pickle_serde
 
 from jinja_fragcache.stores import AsyncStore, MemoryStore, Store, SyncStore, adapt
 from tests import servers
-from tests.support import CoroutineStore
+from tests.support import CoroutineStore, configure_django
 
 FOR_EVER = "for ever"
 KEY = "fragment:row:0123"
@@ -138,11 +138,7 @@ def flask_caching_cache() -> Iterator[Subject]:
 
 @pytest.fixture
 def django_cache() -> Subject:
-    if not django_settings.configured:
-        local = "django.core.cache.backends.locmem.LocMemCache"
-        django_settings.configure(CACHES={"default": {"BACKEND": local}})
-    from django.core.cache import cache  # noqa: PLC0415 - after configuring
-
+    configure_django()
     cache.clear()
 
     def remaining(key: str) -> float | str:

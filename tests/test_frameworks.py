@@ -1,0 +1,95 @@
+"""The tag in the environments of real frameworks, served to their own test clients."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.template import engines
+from django.test import override_settings
+from jinja2 import DictLoader
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+from starlette.testclient import TestClient
+
+from jinja_fragcache import FragmentCache, make_template_fragment_key
+from tests.support import (
+    CoroutineStore,
+    RecordingStore,
+    configure_django,
+    environment,
+)
+
+PAGE = "{% cache 300, 'page', user %}{{ greeting }} {{ user }}{% endcache %}"
+USERS = ["ann", "<bob>", "ann"]
+EXPECTED = ["hello 0 ann", "hello 1 &lt;bob&gt;", "hello 0 ann"]
+
+
+def test_starlette() -> None:
+    store = RecordingStore()
+    templates = Jinja2Templates(env=environment({"page.html": PAGE}, store))
+    served = iter(range(3))
+
+    def page(request: Request) -> Response:
+        values = {
+            "user": request.query_params["user"],
+            "greeting": f"hello {next(served)}",
+        }
+        return templates.TemplateResponse(request, "page.html", values)
+
+    with TestClient(Starlette(routes=[Route("/", page)])) as client:
+        texts = [client.get("/", params={"user": user}).text for user in USERS]
+    assert texts == EXPECTED
+    assert store.calls == ["get", "set", "get", "set", "get"]
+
+
+@pytest.mark.parametrize("make", [RecordingStore, CoroutineStore])
+def test_starlette_with_an_async_environment(make: Any) -> None:
+    env = environment({"page.html": PAGE}, make(), enable_async=True)
+    served = iter(range(3))
+
+    async def page(request: Request) -> Response:
+        values = {
+            "user": request.query_params["user"],
+            "greeting": f"hello {next(served)}",
+        }
+        return HTMLResponse(await env.get_template("page.html").render_async(values))
+
+    with TestClient(Starlette(routes=[Route("/", page)])) as client:
+        texts = [client.get("/", params={"user": user}).text for user in USERS]
+    assert texts == EXPECTED
+
+
+def django_environment(**options: Any) -> Any:
+    """Make the environment as a Django project's settings would name it."""
+    options["loader"] = DictLoader({"page.html": PAGE})
+    options.pop("extensions", None)
+    return environment(store=FragmentCache(caches["default"]), **options)
+
+
+@pytest.fixture
+def django_templates() -> Iterator[None]:
+    configure_django()
+    backend = {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [Path()],
+        "OPTIONS": {"environment": f"{__name__}.django_environment"},
+    }
+    with override_settings(TEMPLATES=[backend]):
+        caches["default"].clear()
+        yield
+
+
+@pytest.mark.usefixtures("django_templates")
+def test_django() -> None:
+    template = engines["jinja2"].get_template("page.html")
+    texts = [
+        template.render({"user": user, "greeting": f"hello {n}"})
+        for n, user in enumerate(USERS)
+    ]
+    assert texts == EXPECTED
+    assert caches["default"].get(make_template_fragment_key("page", ["ann"]))
