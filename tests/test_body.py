@@ -115,6 +115,10 @@ def renders_the_same(source: str) -> None:
         # outside of macros it is a variable like any other
         "{% cache %}{{ caller }}{% endcache %}",
         "{% cache %}{% set caller = 'own' %}{{ caller }}{% endcache %}",
+        (
+            "{% cache %}{% if nothing %}{% set caller = 'own' %}{% endif %}"
+            "{{ caller }}{% endcache %}"
+        ),
         "{% cache %}{% for caller in 'ab' %}{{ caller }}{% endfor %}{% endcache %}",
         # a call block around a fragment
         (

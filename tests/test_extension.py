@@ -215,6 +215,7 @@ def test_two_templates_from_strings_do_not_share_a_default_name() -> None:
     for n in "aba":
         source = "{% cache %}" + n + "{% endcache %}"
         assert env.from_string(source).render() == n
+    assert fragment_cache(env).stats() == Stats(hits=1, misses=2, stored=2)
 
 
 def test_an_edited_template_never_serves_the_old_text_at_a_shifted_line() -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jinja2 import StrictUndefined, Undefined
 from markupsafe import Markup
@@ -20,6 +20,7 @@ from werkzeug.local import LocalProxy
 
 from jinja_fragcache import default_fragment_name, make_template_fragment_key
 from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.keys import _encode, _make_key
 
 scalars = (
     st.none()
@@ -65,7 +66,44 @@ def canonical(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
             return ("text", str(value))
 
 
+def read(encoded: str, at: int = 0) -> tuple[Any, int]:
+    """Read back what a key is the digest of: the value at a place, and its end.
+
+    That it can be read back is what makes it injective.
+    """
+    kind, at = encoded[at], at + 1
+    if kind in "ntf":
+        return canonical({"n": None, "t": True, "f": False}[kind]), at
+    digits, at = encoded[at : encoded.index(":", at)], encoded.index(":", at) + 1
+    length = int(digits)
+    if kind == "s":
+        return ("text", encoded[at : at + length]), at + length
+    if kind == "b":
+        return canonical(bytes.fromhex(encoded[at : at + 2 * length])), at + 2 * length
+    items = []
+    for _ in range(2 * length if kind == "d" else length):
+        item, at = read(encoded, at)
+        items.append(item)
+    if kind == "l":
+        return ("list", tuple(items)), at
+    if kind == "d":
+        pairs = zip(items[::2], items[1::2], strict=True)
+        return ("dict", tuple(sorted(pairs, key=repr))), at
+    assert kind == "e"
+    return ("set", tuple(sorted(items, key=repr))), at
+
+
 names = st.text(alphabet=st.characters(codec=None))
+
+
+@given(names, st.lists(values, max_size=4))
+def test_what_a_key_is_made_of_can_be_read_back(name: str, vary_on: list[Any]) -> None:
+    encoded = _encode(name) + "".join(map(_encode, vary_on))
+    found, at = [], 0
+    while at < len(encoded):
+        value, at = read(encoded, at)
+        found.append(value)
+    assert found == [canonical(value) for value in [name, *vary_on]]
 
 
 @given(names, st.lists(values, max_size=4), names, st.lists(values, max_size=4))
@@ -73,23 +111,32 @@ def test_two_inputs_have_one_key_only_if_they_are_the_same(
     name: str, vary_on: list[Any], other_name: str, other: list[Any]
 ) -> None:
     same = (name, canonical(vary_on)) == (other_name, canonical(other))
-    keys = [
-        make_template_fragment_key(name, vary_on),
-        make_template_fragment_key(other_name, other),
-    ]
-    assert (keys[0] == keys[1]) is same
-
-
-texts = st.lists(st.text("ab1:sln,", max_size=4), max_size=4)
-
-
-@given(st.text("ab:", max_size=3), texts, st.text("ab:", max_size=3), texts)
-def test_texts_do_not_run_into_each_other(
-    name: str, vary_on: list[str], other_name: str, other: list[str]
-) -> None:
-    same = (name, vary_on) == (other_name, other)
     key = make_template_fragment_key(name, vary_on)
     assert (key == make_template_fragment_key(other_name, other)) is same
+
+
+parts = st.lists(st.text("as1:", max_size=3), min_size=1, max_size=3)
+glue = st.sampled_from(["", "s", ":", "s0:", "s1:", ",", "_", " ", "\x00", "\n"])
+
+
+@given(parts, glue)
+def test_no_two_texts_run_into_one(texts: list[str], between: str) -> None:
+    joined = [between.join(texts)]
+    same = joined == texts
+    key = make_template_fragment_key("x", texts)
+    assert (key == make_template_fragment_key("x", joined)) is same
+    name, *rest = texts
+    key = make_template_fragment_key(name, rest)
+    assert (key == make_template_fragment_key(joined[0])) is same
+
+
+@given(names, st.lists(values, max_size=4))
+def test_a_remembered_key_is_the_one_that_would_be_made(
+    name: str, vary_on: list[Any]
+) -> None:
+    for _ in range(2):
+        made = _make_key(name, *vary_on)
+        assert make_template_fragment_key(name, vary_on) == made
 
 
 @given(st.lists(scalars, min_size=1, max_size=3), st.lists(scalars, max_size=3))
@@ -100,6 +147,7 @@ def test_structure_counts(inner: list[Any], outer: list[Any]) -> None:
 
 
 @given(names, st.lists(values, max_size=3))
+@example("long" * 100, ["long" * 100])
 def test_a_key_fits_memcached(name: str, vary_on: list[Any]) -> None:
     key = make_template_fragment_key(name, vary_on)
     assert len(key) <= 200
@@ -186,6 +234,8 @@ def test_values_that_agree(value: Any, same_as: Any) -> None:
         (True, 1),
         (True, "True"),
         (False, 0),
+        ("\udc80", "\udc81"),
+        ("\udc80", "?"),
         (None, "None"),
         (None, ""),
         (1, 1.0),
