@@ -90,8 +90,15 @@ def test_a_write_passes_over_a_limited_number() -> None:
 def test_writing_anew_needs_no_room(store: MemoryStore) -> None:
     for key in "abc":
         store.set(key, key)
-    store.set("a", "anew")
-    assert [store.get(key) for key in "abc"] == ["anew", "b", "c"]
+    store.set("c", "anew")
+    assert [store.get(key) for key in "abc"] == ["a", "b", "anew"]
+
+
+def test_what_was_written_anew_counts_as_new(store: MemoryStore) -> None:
+    for key in "abca":
+        store.set(key, key)
+    store.set("d", "d")
+    assert [store.get(key) for key in "abcd"] == ["a", None, "c", "d"]
 
 
 def test_delete_tells_whether_there_was_one(store: MemoryStore) -> None:
