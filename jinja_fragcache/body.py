@@ -8,6 +8,8 @@ it; here they are mended, or refused.
 from collections.abc import Iterable, Iterator
 
 from jinja2 import nodes
+from jinja2.compiler import find_undeclared
+from jinja2.idtracking import VAR_LOAD_RESOLVE, find_symbols
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
@@ -16,6 +18,8 @@ from .runtime import INCLUDE
 # What Jinja gives every macro anew, and so would hide the surrounding macro's own.
 _MACRO_NAMES = ("caller", "kwargs", "varargs")
 _PAGE_NAMES = ("self", "super")
+# Jinja finds these in the body of a call block.
+_SPECIAL_NAMES = {*_MACRO_NAMES, *_PAGE_NAMES, "loop"}
 
 
 def check_loop_control(parser: Parser, body: Iterable[nodes.Node]) -> None:
@@ -65,35 +69,62 @@ def keep_macro_names(parser: Parser, body: list[nodes.Node]) -> list[nodes.Assig
 
     Returns:
         Assignments to put in front of the body. The body reads what they assign.
+
+    Raises:
+        jinja2.TemplateSyntaxError: the body reads one of them and then binds it anew.
     """
     assignments = []
-    for name in _MACRO_NAMES:
+    for name in sorted(find_undeclared(body, _MACRO_NAMES)):
         finder = _OwnNames(name)
         for node in body:
             finder.visit(node)
-        if finder.is_read and not finder.is_bound:
-            kept = parser.free_identifier()
-            renaming = _Renaming(name, kept)
-            body[:] = [renaming.visit(node) for node in body]
-            assignments.append(nodes.Assign(kept, nodes.Name(name, "load")))
+        if not finder.is_read:
+            continue
+        if finder.is_bound:
+            parser.fail(
+                f"A cached fragment can't both read {name!r} and set it. Choose another"
+                " name for what is set.",
+                finder.lineno,
+            )
+        kept = parser.free_identifier()
+        renaming = _Renaming(name, kept)
+        body[:] = [renaming.visit(node) for node in body]
+        assignments.append(nodes.Assign(kept, nodes.Name(name, "load")))
     return assignments
 
 
-def mend_includes(body: list[nodes.Node]) -> None:
+def names_from_outside(body: list[nodes.Node]) -> list[nodes.Name]:
+    """Give the names that the body takes from the scope in which its tag stands.
+
+    Jinja does not look into a call block for them, so a name that is set behind the
+    fragment, in the same scope, would be undefined in it.
+    """
+    symbols = find_symbols(body)
+    names = {name for how, name in symbols.loads.values() if how == VAR_LOAD_RESOLVE}
+    return [nodes.Name(name, "load") for name in sorted(names - _SPECIAL_NAMES)]
+
+
+def mend_includes(parser: Parser, body: list[nodes.Node]) -> None:
     """Replace each `{% include ... without context %}` in the body.
 
     In a function that collects its output, as macros and call blocks do, Jinja 3.1
     compiles one to a `yield`, and what is then printed is a generator's repr.
     """
-    mending = _IncludeMending()
+    mending = _IncludeMending(parser.name)
     body[:] = [mending.visit(node) for node in body]
 
 
 class _IncludeMending(NodeTransformer):
+    def __init__(self, template: str | None) -> None:
+        self._template = template
+
     def visit_Include(self, node: nodes.Include) -> nodes.Node:
         if node.with_context:
             return node
-        options: list[nodes.Expr] = [nodes.Const(node.ignore_missing)]
+        options: list[nodes.Expr] = [
+            nodes.Const(self._template),
+            nodes.Const(node.ignore_missing),
+        ]
         included = nodes.Filter(
             node.template, INCLUDE, options, [], None, None, lineno=node.lineno
         )
@@ -101,7 +132,10 @@ class _IncludeMending(NodeTransformer):
 
 
 class _OwnScope(NodeTransformer):
-    """Visits what belongs to the body, and no body of a macro or call block in it."""
+    """Visits what belongs to the body, and no body of a macro, call or block in it."""
+
+    def visit_Block(self, node: nodes.Block) -> nodes.Node:
+        return node
 
     def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
         node.defaults = [self.visit(default) for default in node.defaults]
@@ -117,11 +151,14 @@ class _OwnNames(_OwnScope):
     def __init__(self, name: str) -> None:
         self._name = name
         self.is_read = self.is_bound = False
+        self.lineno = 0
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:
         if node.name == self._name:
             self.is_read |= node.ctx == "load"
-            self.is_bound |= node.ctx != "load"
+            if node.ctx != "load":
+                self.is_bound = True
+                self.lineno = node.lineno
         return node
 
 

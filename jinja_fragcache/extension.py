@@ -10,21 +10,29 @@ So a hit costs one call and builds nothing, and the body is compiled as any call
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from jinja2 import Environment, nodes
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.parser import Parser
+from jinja2.utils import internalcode
 
-from .body import check_loop_control, depends_on_page, keep_macro_names, mend_includes
+from .body import (
+    check_loop_control,
+    depends_on_page,
+    keep_macro_names,
+    mend_includes,
+    names_from_outside,
+)
 from .errors import KeyValueError, TimeoutValueError
 from .fragments import FragmentCache
 from .keys import default_fragment_name, make_template_fragment_key
 from .runtime import (
     DELETE,
     FILTERS,
+    IS_ESCAPED,
     LOOK_UP,
     LOOK_UP_VARIED,
     NOTE_PRINTING,
@@ -59,7 +67,7 @@ class FragmentCacheExtension(Extension):
         """Parse a cache tag to its end. Called by Jinja."""
         line = next(parser.stream).lineno
         # Put there by filter_stream.
-        site: Any = parser.stream.expect(SITE).value
+        site = Site.from_text(parser.stream.expect(SITE).value)
         arguments = parse_arguments(parser)
         look_up = _LookUp(parser, line, site, arguments)
         body = parser.parse_statements(("name:endcache",), drop_needle=True)
@@ -84,9 +92,13 @@ class FragmentCacheExtension(Extension):
         missed = parser.free_identifier()
         by_page = depends_on_page(body)
         if not self.environment.is_async:
-            mend_includes(body)
+            mend_includes(parser, body)
+        seen = [nodes.ExprStmt(name) for name in names_from_outside(body)]
         method = "_render_async" if self.environment.is_async else "_render"
         return [
+            # Never run; it makes the names known where the tag stands.
+            nodes.If(nodes.Const(None), seen, [], []),
+            *look_up.preparation,
             nodes.Assign(missed, nodes.List([])),
             # A filter block writes what its filter gives without escaping or
             # finalizing it again.
@@ -103,14 +115,18 @@ class FragmentCacheExtension(Extension):
         ]
 
     @staticmethod
+    @internalcode
     def _render(missed: list[Miss], caller: Callable[[], str]) -> str:
-        return missed[0].render(caller)
+        cache, flow = missed[0]
+        return cache.run(flow, caller)
 
     @staticmethod
+    @internalcode
     async def _render_async(
         missed: list[Miss], caller: Callable[[], Awaitable[str]]
     ) -> str:
-        return await missed[0].render_async(caller)
+        cache, flow = missed[0]
+        return await cache.run_async(flow, caller)
 
 
 def _if_printing(parser: Parser, fragment: list[nodes.Node]) -> list[nodes.Node]:
@@ -141,9 +157,14 @@ class _LookUp:
         self._parser = parser
         self._line = line
         self._eval_ctx = nodes.EvalContext(parser.environment, parser.name)
-        self._unless = arguments.unless
         self._vary_on = arguments.vary_on
         self._timeout = self._decide_timeout(arguments.timeout)
+        self._unless: nodes.Expr | None = None
+        #: What has to stand in front of the call.
+        self.preparation: list[nodes.Node] = []
+        if arguments.unless is not None:
+            self._unless = parser.free_identifier()
+            self.preparation = [nodes.Assign(self._unless, arguments.unless)]
         if arguments.name is None:
             template = parser.name or f"string-{site.digest}"
             default = default_fragment_name(template, line, site.position)
@@ -156,20 +177,34 @@ class _LookUp:
     def filter(self, missed: nodes.Expr, *, by_page: bool) -> nodes.Filter:
         """Make the call that looks the fragment up."""
         key = nodes.Const(None if by_page else self._constant_key())
-        arguments = [missed, self._timeout, nodes.Const(self._version)]
+        # Whether the body's text is escaped is decided where it is compiled, by the
+        # template's own state, and not by the one of the page that is rendered. This
+        # compiles to a constant there, or to a look at the state if it can change.
+        escaped = _filter(nodes.TemplateData(""), IS_ESCAPED, [])
+        version = nodes.Const(self._version)
         seconds_known = (
             isinstance(self._timeout, nodes.Const) and self._timeout.value != DELETE
         )
         if key.value is not None and seconds_known and self._unless is None:
-            return _filter(key, LOOK_UP, arguments)
-        arguments += [
-            self._name,
-            self._vary_on,
+            return _filter(key, LOOK_UP, [missed, escaped, self._timeout, version])
+        arguments = [
+            missed,
+            escaped,
+            self._unless_not(self._timeout),
+            version,
+            self._unless_not(self._name),
+            self._unless_not(self._vary_on),
             nodes.Const(by_page),
             self._unless or nodes.Const(None),
             nodes.Const((self._parser.name, self._line)),
         ]
         return _filter(key, LOOK_UP_VARIED, arguments)
+
+    def _unless_not(self, value: nodes.Expr) -> nodes.Expr:
+        """Leave an argument alone where `unless` is true: it may be undefined there."""
+        if self._unless is None or isinstance(value, nodes.Const):
+            return value
+        return nodes.CondExpr(self._unless, nodes.Const(None), value)
 
     def _decide_timeout(self, timeout: nodes.Expr | None) -> nodes.Expr:
         if timeout is None:
@@ -178,7 +213,7 @@ class _LookUp:
             value = timeout.as_const(self._eval_ctx)
         except nodes.Impossible:
             return timeout
-        if value == DELETE:
+        if isinstance(value, str) and value == DELETE:
             return nodes.Const(DELETE)
         try:
             return nodes.Const(normalize_timeout(value))

@@ -3,10 +3,15 @@
 A flow is a generator. It yields the steps that it needs done, is sent what came of
 them, and returns the text. Two drivers carry it out, one that calls and one that awaits
 (the model: httpx's `_auth.py`).
+
+What is marked as internal code, Jinja leaves out of a template's traceback, so an error
+in a body is shown between lines of templates only.
 """
 
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
+
+from jinja2.utils import internalcode
 
 from .entry import Entry, encode
 from .freshness import Wanted
@@ -38,6 +43,7 @@ Step = Render | Write | Delete
 Flow = Generator[Step, str, str]
 
 
+@internalcode
 def renew(key: str, wanted: Wanted, timeout: int | None) -> Flow:
     """Render and store: what a miss needs."""
     text = yield Render()
@@ -45,17 +51,20 @@ def renew(key: str, wanted: Wanted, timeout: int | None) -> Flow:
     return text
 
 
+@internalcode
 def remove(key: str) -> Flow:
     """Delete the entry and render: what the timeout `'del'` asks for."""
     yield Delete(key)
     return (yield Render())
 
 
+@internalcode
 def bypass() -> Flow:
     """Render and leave the store alone."""
     return (yield Render())
 
 
+@internalcode
 def drive(flow: Flow, perform: Callable[[Step], str]) -> str:
     """Carry a flow out with calls.
 
@@ -76,6 +85,7 @@ def drive(flow: Flow, perform: Callable[[Step], str]) -> str:
         return text
 
 
+@internalcode
 async def drive_async(flow: Flow, perform: Callable[[Step], Awaitable[str]]) -> str:
     """Carry a flow out with awaits; else as `drive`."""
     try:

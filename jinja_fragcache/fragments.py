@@ -1,10 +1,13 @@
 """The engine: a store, the rules for using it, and the flows carried out over it."""
 
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from jinja2.utils import internalcode
 
 from .entry import decode
 from .errors import FragmentTagError, KeyValueError, StoreError
@@ -157,12 +160,15 @@ class FragmentCache:
 
     def look_up(self, key: str, wanted: Wanted) -> str | None:
         """Give the text to serve for a key, or None for a miss."""
-        return self._count(servable_text(self._read(key), wanted))
+        stored = self._read(key)
+        return self._count(key, stored, servable_text(stored, wanted))
 
     async def look_up_async(self, key: str, wanted: Wanted) -> str | None:
         """Do as `look_up`, awaiting the store."""
-        return self._count(servable_text(await self._read_async(key), wanted))
+        stored = await self._read_async(key)
+        return self._count(key, stored, servable_text(stored, wanted))
 
+    @internalcode
     def run(self, flow: Flow, render: Callable[[], str]) -> str:
         """Carry a flow out.
 
@@ -174,6 +180,7 @@ class FragmentCache:
             StoreError: the flow deletes and the store failed.
         """
 
+        @internalcode
         def perform(step: Step) -> str:
             match step:
                 case Render():
@@ -191,9 +198,11 @@ class FragmentCache:
 
         return drive(flow, perform)
 
+    @internalcode
     async def run_async(self, flow: Flow, render: Callable[[], Awaitable[str]]) -> str:
         """Do as `run`, awaiting the body and the store."""
 
+        @internalcode
         async def perform(step: Step) -> str:
             match step:
                 case Render():
@@ -244,12 +253,16 @@ class FragmentCache:
             self._failed("read", key, error)
             return None
 
-    def _count(self, text: str | None) -> str | None:
-        if text is None:
-            self._misses += 1
-        else:
+    def _count(self, key: str, stored: object, text: str | None) -> str | None:
+        if text is not None:
             self._hits += 1
-        return text
+            return text
+        self._misses += 1
+        if stored is not None and not isinstance(stored, str):
+            if inspect.iscoroutine(stored):
+                stored.close()
+            self._failed("read", key, TypeError(f"it gave {stored!r:.100}, no text"))
+        return None
 
     def _failed(self, what: str, key: str, error: Exception) -> None:
         self._failures += 1

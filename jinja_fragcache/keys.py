@@ -1,30 +1,22 @@
-"""From a fragment's name and key values to its key in the store.
-
-The way from values to text is injective: every part carries its length, so no two
-different lists of values give one text, and the key is that text's digest. Nothing here
-depends on the process: no `hash()`, no address, no order of a set.
-"""
+"""From a fragment's name and key values to its key in the store."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import date, time
-from decimal import Decimal
-from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 from jinja2 import Undefined
 
+from .encoding import describe, encode_text, encode_value, text_of
 from .errors import KeyValueError
 
 _READABLE_CHARACTERS = 80
 _REMEMBERED_CHARACTERS = 200
+_REMEMBERED_PARTS = 8
 _NOT_READABLE = re.compile(r"[^!-~]+")
 _NO_VALUES = (Undefined, str, bytes, AbstractSet, Mapping)
-_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
 def make_template_fragment_key(
@@ -38,9 +30,9 @@ def make_template_fragment_key(
     Args:
         fragment_name: the fragment's name. For a fragment without a name of its own,
             what `default_fragment_name` gives.
-        vary_on: the key values in the tag's order (list, tuple or other iterable, but
-            no text), or None for a fragment that has none. A fragment with a block
-            inside takes the name of the page's template as one more, the last.
+        vary_on: the key values in the tag's order (a list or tuple), or None for a
+            fragment that has none. A fragment with a block inside takes the name of
+            the page's template as one more, the last.
 
     Returns:
         At most 200 characters of printable ASCII without spaces, which is what
@@ -48,12 +40,14 @@ def make_template_fragment_key(
         white space). The start is readable, the end is a SHA-256 digest.
 
     Raises:
-        KeyValueError: a value can't stand in a key, or `vary_on` is no iterable of
+        KeyValueError: a value can't stand in a key, or `vary_on` is no list of
             values.
     """
     if type(fragment_name) is not str:
         fragment_name = _name_text(fragment_name)
     parts = (fragment_name, *key_values(vary_on))
+    if len(parts) > _REMEMBERED_PARTS:
+        return _make_key(*parts)
     for part in parts:
         kind = type(part)
         if kind is not int and (kind is not str or len(part) > _REMEMBERED_CHARACTERS):
@@ -63,7 +57,7 @@ def make_template_fragment_key(
 
 def _make_key(name: str, *values: Any) -> str:
     readable = _NOT_READABLE.sub("_", name)[:_READABLE_CHARACTERS]
-    encoded = _encode_text(name) + "".join(map(_encode, values))
+    encoded = encode_text(name) + "".join(map(encode_value, values))
     # A text may hold lone surrogates, which plain UTF-8 has no bytes for.
     digest = sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
     return f"fragment:{readable}:{digest}"
@@ -79,17 +73,23 @@ def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
     """Give the key values of a `vary_on`, none for None.
 
     Raises:
-        KeyValueError: it is no iterable of values. A text is none, since its characters
-            are never what was meant; nor is a set or dictionary, which has no order to
-            tell the first value from the second.
+        KeyValueError: it is no list of values. A text is none, since its characters are
+            never what was meant; nor is a set or dictionary, which has no order to tell
+            the first value from the second; nor is an iterator, which would be used up
+            when the body asks for its values.
     """
     if vary_on is None:
         return ()
     if isinstance(vary_on, (list, tuple)):
         return vary_on
+    if isinstance(vary_on, Iterator):
+        raise KeyValueError(
+            f"vary_on takes a list or tuple of key values and got {describe(vary_on)},"
+            " which can be gone through only once. Write vary_on=values|list."
+        )
     if not isinstance(vary_on, Iterable) or isinstance(vary_on, _NO_VALUES):
         raise KeyValueError(
-            f"vary_on takes a list or tuple of key values and got {_describe(vary_on)}."
+            f"vary_on takes a list or tuple of key values and got {describe(vary_on)}."
             " Write vary_on=[value]."
         )
     return list(vary_on)
@@ -107,128 +107,10 @@ def default_fragment_name(template: str, line: int, position: int = 1) -> str:
 
 
 def _name_text(name: Any) -> str:
-    text = _text_of(name)
+    text = text_of(name)
     if text is None:
         raise KeyValueError(
-            f"A fragment's name is text and this one is {_describe(name)}."
+            f"A fragment's name is text and this one is {describe(name)}."
             ' Write a name in quotes: {% cache 300, "sidebar" %}.'
         )
     return text
-
-
-def _encode(value: Any) -> str:
-    """Turn a key value into text that no other value, and no list of others, gives."""
-    if value is None:
-        return "n"
-    if value is True or value is False:
-        return "t" if value else "f"
-    text = _text_of(value)
-    if text is not None:
-        return _encode_text(text)
-    try:
-        return _encode_structure(value) or _encode_object(value)
-    except RecursionError:
-        raise KeyValueError(
-            f"A key value contains itself, or is nested too deep: {_describe(value)}."
-            " Write its identifying values instead, as in item.id."
-        ) from None
-
-
-def _encode_text(text: str) -> str:
-    return f"s{len(text)}:{text}"
-
-
-def _text_of(value: Any) -> str | None:
-    """Give the text of a value that is as good as its text, else None."""
-    text: str | None = None
-    match value:
-        case Enum():
-            text = _text_of(value.value)
-        case str():
-            # A proxy of a text is taken for one, and has no text of its own.
-            text = str.__str__(value) if issubclass(type(value), str) else str(value)
-        case bool():
-            pass
-        case int():
-            text = _int_text(int(value))
-        case float():
-            text = repr(float(value))
-        case UUID() | Decimal():
-            text = str(value)
-        case date() | time():
-            text = value.isoformat()
-    return text
-
-
-def _int_text(value: int) -> str:
-    try:
-        return str(value)
-    except ValueError:
-        raise KeyValueError(
-            f"A key value is a number of {value.bit_length()} bits, more than Python"
-            " turns into text. Write a shorter value."
-        ) from None
-
-
-def _encode_structure(value: Any) -> str | None:
-    """Encode an enum's structured value, list, tuple, set, dict or bytes, else None.
-
-    Only the plain types: a subclass may keep its content elsewhere (Werkzeug's
-    CombinedMultiDict is a dict that is always empty) and is taken by its repr.
-    """
-    kind = type(value)
-    if isinstance(value, Enum):
-        return _encode(value.value)
-    if kind is list or isinstance(value, tuple):
-        return f"l{len(value)}:" + "".join(map(_encode, value))
-    if kind is dict:
-        pairs = sorted(_encode(key) + _encode(item) for key, item in value.items())
-        return f"d{len(pairs)}:" + "".join(pairs)
-    if kind is set or kind is frozenset:
-        return f"e{len(value)}:" + "".join(sorted(map(_encode, value)))
-    if kind is bytes:
-        return f"b{len(value)}:{value.hex()}"
-    return None
-
-
-def _encode_object(value: Any) -> str:
-    """Encode an object by what it says of itself.
-
-    Its class goes with it, or the user 5 and the group 5 would share an entry. The
-    class is asked of the object, so that a proxy counts as what it stands for.
-    """
-    if isinstance(value, Undefined):
-        raise KeyValueError(
-            f"A key value is undefined: {_undefined_name(value)}. Pass the variable to"
-            " the template, or give it a default: name|default('none')."
-        )
-    cls = value.__class__
-    identity = f"{_encode_text(cls.__module__)}{_encode_text(cls.__qualname__)}"
-    if not isinstance(value, type):
-        for method in ("__cache_key__", "__caching_id__"):
-            own = getattr(value, method, None)
-            if callable(own):
-                return f"o{identity}{_encode(own())}"
-    text = repr(value)
-    if _ADDRESS.search(text):
-        raise KeyValueError(
-            f"A key value is known only by its address in memory: {text[:200]}. Another"
-            " object may get this address. Write a value that identifies it, as in"
-            " user.id, or give its class a method __cache_key__()."
-        )
-    return f"r{identity}{_encode_text(text)}"
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, Undefined):
-        return f"undefined ({_undefined_name(value)})"
-    if value is None or isinstance(value, bool):
-        return repr(value)
-    try:
-        return f"{repr(value)[:100]} ({value.__class__.__name__})"
-    except Exception:  # noqa: BLE001 - describing a value for an error may not raise another
-        return f"an object of {type(value).__name__}"
-
-
-def _undefined_name(value: Undefined) -> str:
-    return repr(value._undefined_name)  # noqa: SLF001 - jinja2 documents it for subclasses

@@ -8,9 +8,11 @@ where a call in a template goes through `context.call`.
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, TemplateNotFound, pass_context
+from jinja2 import Environment, TemplateNotFound, pass_context, pass_environment
 from jinja2.runtime import Context
+from markupsafe import Markup
 
+from .digests import code_digest, digest
 from .errors import FragmentTagError, KeyValueError, StoreError, TimeoutValueError
 from .flow import Flow, bypass, remove, renew
 from .fragments import FragmentCache, place
@@ -19,11 +21,13 @@ from .keys import key_values, make_template_fragment_key
 from .timeouts import normalize_timeout
 
 DELETE = "del"
-# Under these names the functions stand among an environment's filters.
-LOOK_UP = "fragment_cache.look_up"
-LOOK_UP_VARIED = "fragment_cache.look_up_varied"
-NOTE_PRINTING = "fragment_cache.note_printing"
-INCLUDE = "fragment_cache.include_without_context"
+# Under these names the functions stand among an environment's filters. No template can
+# write a name with a space, so none can call them, not even in a sandbox.
+LOOK_UP = "fragment_cache look_up"
+LOOK_UP_VARIED = "fragment_cache look_up_varied"
+IS_ESCAPED = "fragment_cache is_escaped"
+NOTE_PRINTING = "fragment_cache note_printing"
+INCLUDE = "fragment_cache include_without_context"
 _WRAPPED = "_fragment_cache_of_bare_store"
 
 
@@ -33,20 +37,13 @@ class Miss(NamedTuple):
     cache: FragmentCache
     flow: Flow
 
-    def render(self, body: Callable[[], str]) -> str:
-        """Render it."""
-        return self.cache.run(self.flow, body)
-
-    async def render_async(self, body: Callable[[], Awaitable[str]]) -> str:
-        """Render it, awaiting the body."""
-        return await self.cache.run_async(self.flow, body)
-
 
 @pass_context
-def look_up(
+def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by position
     context: Context,
     key: str,
     missed: list[Miss],
+    escaped: bool,  # noqa: FBT001 - as above
     timeout: int | None,
     version: str | None,
 ) -> str | Awaitable[str]:
@@ -56,6 +53,7 @@ def look_up(
         context: of the template that is rendered.
         key: the fragment's key.
         missed: an empty list.
+        escaped: whether autoescape is on where the tag stands.
         timeout: seconds, 0 for ever, None for the cache's default.
         version: digest of the template's source, or None.
 
@@ -67,7 +65,7 @@ def look_up(
     cache = environment.fragment_cache  # type: ignore[attr-defined]
     if cache.__class__ is not FragmentCache:
         cache = fragment_cache_of(environment)
-    wanted = want(context.eval_ctx.autoescape, version)
+    wanted = want(escaped, version)
     if cache.waits and environment.is_async:
         return _look_up_async(cache, key, missed, timeout, wanted)
     text: str | None = cache.look_up(key, wanted)
@@ -96,6 +94,7 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
     context: Context,
     key: str | None,
     missed: list[Miss],
+    escaped: bool,  # noqa: FBT001 - called by compiled templates only
     timeout: Any,
     version: str | None,
     name: Any,
@@ -110,6 +109,7 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         context: of the template that is rendered.
         key: the fragment's key, or None to make it of `name` and `vary_on`.
         missed: an empty list.
+        escaped: whether autoescape is on where the tag stands.
         timeout: any timeout, or `'del'`.
         version: digest of the template's source, or None.
         name: the fragment's name.
@@ -127,11 +127,13 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
     try:
         if by_page:
             vary_on = _with_page(context, vary_on)
+            version = _version_of_blocks(context, version)
         if key is None:
             key = make_template_fragment_key(name, vary_on)
         if isinstance(timeout, str) and timeout == DELETE:
             return _uncached(context, missed, remove(key))
-        return look_up(context, key, missed, normalize_timeout(timeout), version)
+        seconds = normalize_timeout(timeout)
+        return look_up(context, key, missed, escaped, seconds, version)
     except KeyValueError as error:
         fragment_cache_of(context.environment).refuse_key(*where, error)
         return _uncached(context, missed, bypass())
@@ -149,6 +151,18 @@ def _with_page(context: Context, vary_on: Any) -> list[Any]:
             " environment's loader."
         )
     return [*key_values(vary_on), context.name]
+
+
+def _version_of_blocks(context: Context, version: str | None) -> str:
+    """Add what the page's blocks are compiled to.
+
+    The same page may extend one layout now and another one next time, and it may be
+    edited. An entry with other blocks is a miss then.
+    """
+    blocks = sorted(context.blocks.items())
+    digests = [code_digest(block.__code__) for _, stack in blocks for block in stack]
+    text = "\n".join([str(version), *(name for name, _ in blocks), *digests])
+    return digest(text)
 
 
 def _uncached(context: Context, missed: list[Miss], flow: Flow) -> str:
@@ -171,25 +185,32 @@ def note_printing(text: str, printing: list[bool]) -> str:
     return ""
 
 
-@pass_context
+def is_escaped(text: str) -> bool:
+    """Tell whether a piece of a template's own text counts as escaped."""
+    return isinstance(text, Markup)
+
+
+@pass_environment
 def include_without_context(
-    context: Context,
+    environment: Environment,
     template: Any,
+    parent: str | None,
     ignore_missing: bool,  # noqa: FBT001 - called by compiled templates only
 ) -> str:
     """Give what `{% include template without context %}` prints.
 
     Args:
-        context: of the template that is rendered.
+        environment: the template's.
         template: a template, a name, or several names of which the first that exists
             counts.
+        parent: the name of the template in which the tag stands.
         ignore_missing: whether there may be none.
 
     Raises:
         jinja2.TemplateNotFound: there is none.
     """
     try:
-        found = context.environment.get_or_select_template(template, context.name)
+        found = environment.get_or_select_template(template, parent)
     except TemplateNotFound:
         if ignore_missing:
             return ""
@@ -221,6 +242,7 @@ def fragment_cache_of(environment: Environment) -> FragmentCache:
 FILTERS: dict[str, Callable[..., Any]] = {
     LOOK_UP: look_up,
     LOOK_UP_VARIED: look_up_varied,
+    IS_ESCAPED: is_escaped,
     NOTE_PRINTING: note_printing,
     INCLUDE: include_without_context,
 }

@@ -7,14 +7,14 @@ own.
 """
 
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from jinja2.lexer import Token
 
+from .digests import digest
+
 TAG = "cache"
 SITE = "fragment_cache_site"
-_DIGEST_CHARACTERS = 20
 
 
 class Site(NamedTuple):
@@ -32,11 +32,25 @@ class Site(NamedTuple):
     position: int
     may_not_print: bool
 
+    def to_text(self) -> str:
+        """Write it as a token's value, which other extensions expect to be text."""
+        return f"{self.digest} {self.position} {self.may_not_print:d}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read what `to_text` wrote."""
+        digest, position, may_not_print = text.split()
+        return cls(digest, int(position), may_not_print=may_not_print == "1")
+
 
 def mark_sites(stream: Iterable[Token]) -> Iterator[Token]:
     """Give a template's tokens, with a `SITE` behind the name of each cache tag."""
     tokens = list(stream)
-    digest = ""
+    if any(token.type == SITE for token in tokens):
+        # Done by another one of this extension, such as a subclass of it.
+        yield from tokens
+        return
+    source = ""
     extends = False
     depth = position = line = 0
     for before, token in zip([None, *tokens], tokens, strict=False):
@@ -52,13 +66,10 @@ def mark_sites(stream: Iterable[Token]) -> Iterator[Token]:
         elif token.value == TAG:
             position = position + 1 if token.lineno == line else 1
             line = token.lineno
-            digest = digest or _digest(tokens)
-            site = Site(digest, position, may_not_print=extends and depth == 0)
-            yield Token(token.lineno, SITE, site)  # type: ignore[arg-type]
+            source = source or _digest(tokens)
+            site = Site(source, position, may_not_print=extends and depth == 0)
+            yield Token(token.lineno, SITE, site.to_text())
 
 
 def _digest(tokens: Iterable[Token]) -> str:
-    text = "\n".join(f"{token.type} {token.value!r}" for token in tokens)
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[
-        :_DIGEST_CHARACTERS
-    ]
+    return digest("\n".join(f"{token.type} {token.value!r}" for token in tokens))

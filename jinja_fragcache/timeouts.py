@@ -4,9 +4,12 @@ import math
 from datetime import timedelta
 from typing import Any
 
+from .encoding import describe
 from .errors import TimeoutValueError
 
 NEVER_EXPIRES = 0
+#: The longest timeout in seconds, about 68 years: what stores keep in 32 bits.
+LONGEST = 2**31 - 1
 
 
 def normalize_timeout(timeout: Any) -> int | None:
@@ -22,20 +25,22 @@ def normalize_timeout(timeout: Any) -> int | None:
     Raises:
         TimeoutValueError: anything else.
     """
-    if timeout is None or (timeout.__class__ is int and timeout >= 0):
-        seconds_or_none: int | None = timeout
-        return seconds_or_none
+    if timeout is None:
+        return None
+    if type(timeout) is int and 0 <= timeout <= LONGEST:
+        # On the path of every hit with key values.
+        return timeout
     seconds = timeout
     if isinstance(timeout, timedelta):
         seconds = timeout.total_seconds()
     if (
         isinstance(seconds, bool)
-        or not isinstance(seconds, int | float)
-        or not 0 <= seconds < math.inf
+        or not isinstance(seconds, (int, float))
+        or not 0 <= seconds <= LONGEST
     ):
         raise TimeoutValueError(
-            f"A timeout can't be {timeout!r} ({type(timeout).__name__}). Write a number"
-            " of seconds from 0 (0 = never expires), a timedelta, or None for the"
-            " cache's default."
+            f"A timeout can't be {describe(timeout)}. Write a number of seconds from 0"
+            f" (never expires) to {LONGEST}, a timedelta, or None for the cache's"
+            " default."
         )
     return math.ceil(seconds)

@@ -1,13 +1,62 @@
 """What the tests share: a clock set by hand, stores that record, environments."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.conf import settings as django_settings
+from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 
 from jinja_fragcache import FragmentCache, FragmentCacheExtension
 from jinja_fragcache.stores import Store
+
+# Key values, for property tests.
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(alphabet=st.characters(codec=None))
+    | st.binary()
+    | st.uuids()
+    | st.decimals(allow_nan=False)
+    | st.dates()
+    | st.datetimes()
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+        | st.frozensets(SCALARS, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def canonical(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
+    """Tell by other means than the key's which values are to count as the same."""
+    match value:
+        case None | bool() | bytes():
+            return (type(value).__name__, value)
+        case float():
+            return ("text", repr(value))
+        case list() | tuple():
+            return ("list", tuple(map(canonical, value)))
+        case dict():
+            pairs = [(canonical(k), canonical(v)) for k, v in value.items()]
+            return ("dict", tuple(sorted(pairs, key=repr)))
+        case frozenset():
+            return ("set", tuple(sorted(map(canonical, value), key=repr)))
+        case date():
+            return ("text", value.isoformat())
+        case _:
+            return ("text", str(value))
+
+
+NAMES = st.text(alphabet=st.characters(codec=None))
 
 
 class Clock:

@@ -1,6 +1,7 @@
 """The decided semantics of the cache tag, one test or more for each."""
 
 import asyncio
+import re
 import threading
 import traceback
 from collections.abc import Callable
@@ -286,6 +287,38 @@ def test_a_fragment_with_a_block_is_named_with_its_page_last() -> None:
     assert env.get_template("two").render(n=2, lang="en") == "<two 1>"
 
 
+def test_a_page_that_changes_its_layout_shows_the_block_of_the_new_one() -> None:
+    block = "{% block nav %}"
+    env = environment(
+        {
+            "root": "{% cache 300, 'nav' %}"
+            + block
+            + "root{% endblock %}{% endcache %}",
+            "wide": "{% extends 'root' %}" + block + "WIDE{% endblock %}",
+            "small": "{% extends 'root' %}" + block + "SMALL{% endblock %}",
+            "page": "{% extends layout %}",
+        }
+    )
+    page = env.get_template("page")
+    texts = [page.render(layout=layout) for layout in ("wide", "small", "wide", "root")]
+    assert texts == ["WIDE", "SMALL", "WIDE", "root"]
+
+
+@pytest.mark.parametrize("name", ["", "300, 'main'"])
+def test_an_edited_page_never_serves_its_old_block(name: str) -> None:
+    main = "{% block main %}-{% endblock %}"
+    templates = {"layout": "{% cache " + name + " %}" + main + "{% endcache %}"}
+    store = RecordingStore()
+    for text in ("old", "new", "old"):
+        block = (
+            "{% block main %}{% for a in 'x' %}" + text + "{% endfor %}{% endblock %}"
+        )
+        templates["page"] = "{% extends 'layout' %}" + block
+        env = environment(templates, store)
+        assert [env.get_template("page").render() for _ in range(2)] == [text] * 2
+    assert store.calls.count("set") == 3
+
+
 # Autoescape
 
 
@@ -320,6 +353,66 @@ def test_autoescape_by_template_name() -> None:
     )
     assert env.get_template("a.html").render(n="<") == "&lt;"
     assert env.get_template("b.txt").render(n="<") == "<"
+
+
+def autoescape_html(name: str | None) -> bool:
+    return bool(name and name.endswith(".html"))
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_the_state_that_counts_is_the_one_that_the_body_is_compiled_by(
+    outside: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    nav = "{% cache 300, 'nav', u %}{{ u }}{% endcache %}"
+    block = "{% block b %}" + nav + "{% endblock %}" if outside else nav
+    templates = {
+        "base.txt": block,
+        "plain.txt": "{% extends 'base.txt' %}",
+        "page.html": nav,
+        "mixed.html": "{% extends 'base.txt' %}",
+    }
+    plain = {name: without_cache(text) for name, text in templates.items()}
+    names = ["plain.txt", "page.html", "mixed.html", "plain.txt", "page.html"]
+    expected = [
+        environment(plain, autoescape=autoescape_html)
+        .get_template(name)
+        .render(u="<i>")
+        for name in names
+    ]
+    env = environment(templates, autoescape=autoescape_html)
+    assert [env.get_template(name).render(u="<i>") for name in names] == expected
+    assert "&lt;i&gt;" in expected
+
+
+@pytest.mark.parametrize("optimized", [True, False])
+def test_a_macro_is_escaped_as_where_it_stands(
+    optimized: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    source = (
+        "{% macro m() %}{% cache 5, 'x' %}{{ u }}{% endcache %}{% endmacro %}"
+        "{% autoescape true %}{{ m() }}{% cache 5, 'x' %}{{ u }}{% endcache %}"
+        "{% endautoescape %}"
+    )
+    options: dict[str, Any] = {"autoescape": False, "optimized": optimized}
+    expected = environment(**options).from_string(without_cache(source)).render(u="<")
+    template = environment(**options).from_string(source)
+    assert [template.render(u="<") for _ in range(2)] == [expected] * 2
+
+
+def test_any_value_may_turn_autoescape_on() -> None:
+    source = (
+        "{% autoescape how %}{% cache 5, 'x' %}{{ n }}{% endcache %}{% endautoescape %}"
+    )
+    template = environment().from_string(source)
+    assert [template.render(how=how, n="<") for how in ([1], [], [1])] == [
+        "&lt;",
+        "<",
+        "&lt;",
+    ]
+
+
+def without_cache(source: str) -> str:
+    return re.sub(r"{% (end)?cache.*?%}", "", source)
 
 
 # Inheritance
@@ -523,6 +616,13 @@ def test_a_sandbox_caches(
     source = "{% for a in 'ab' %}" + fragment + "{% endfor %}"
     template = env.from_string(source)
     assert [template.render(n=n) for n in (1, 2)] == ["a1b1", "a1b1"]
+
+
+def test_a_sandboxed_template_can_not_call_what_compiled_templates_call() -> None:
+    env = SandboxedEnvironment(extensions=[FragmentCacheExtension], autoescape=True)
+    for name in FILTERS:
+        with pytest.raises(TemplateSyntaxError):
+            env.from_string("{{ 'key'|" + name + "([], 1, 5, none) }}")
 
 
 def test_compiled_templates_may_come_from_a_bytecode_cache(tmp_path: Path) -> None:

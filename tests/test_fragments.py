@@ -109,6 +109,42 @@ def test_reads_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> 
     assert "could not read 'k': ConnectionError: get failed" in caplog.text
 
 
+@pytest.mark.parametrize("foreign", [b"bytes", 5, ["text"]])
+def test_a_store_that_gives_no_text_is_told_of(
+    subject: Subject, foreign: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    subject.store.values["k"] = foreign
+    assert subject.call("look_up", "k", PLAIN) is None
+    assert subject.cache.stats() == Stats(misses=1, failures=1)
+    assert f"it gave {foreign!r}, no text" in caplog.text
+
+
+def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
+    inner = CoroutineStore()
+
+    class Passing:
+        def get(self, key: str) -> Any:
+            return inner.get(key)
+
+        def set(self, key: str, value: str, timeout: int | None = None) -> Any:
+            return inner.set(key, value, timeout)
+
+        def delete(self, key: str) -> Any:
+            return inner.delete(key)
+
+        def clear(self) -> Any:
+            return inner.clear()
+
+    cache = FragmentCache(Passing())
+    assert cache.look_up("k", PLAIN) is None
+    assert cache.run(renew("k", PLAIN, 5), lambda: "text") == "text"
+    assert cache.stats() == Stats(misses=1, failures=2)
+    with pytest.raises(StoreError, match="Define them with `async def`"):
+        cache.delete("k")
+    with pytest.raises(StoreError, match="Define them with `async def`"):
+        cache.clear()
+
+
 def test_writes_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
     subject.store.failing = {"set"}
     assert subject.run(renew("k", PLAIN, 5), lambda: "text") == "text"

@@ -13,7 +13,7 @@ from jinja_fragcache import (
     make_template_fragment_key,
 )
 from jinja_fragcache.runtime import fragment_cache_of
-from tests.support import Clock, RecordingStore, environment, fragment_cache
+from tests.support import Clock, Counter, RecordingStore, environment, fragment_cache
 
 
 @pytest.mark.parametrize("timeout", ["300", -1, True, object(), float("nan"), "DEL"])
@@ -57,6 +57,21 @@ def test_unless_that_is_not_so_changes_nothing(unless: Any) -> None:
     env = environment(store=RecordingStore())
     template = env.from_string("{% cache 5, 'x', unless=u %}{{ n }}{% endcache %}")
     assert [template.render(u=unless, n=n) for n in "ab"] == ["a", "a"]
+
+
+def test_where_unless_is_true_nothing_else_is_asked() -> None:
+    source = (
+        "{% cache user.timeout, user.name, user.id, unless=not user %}a{% endcache %}"
+    )
+    assert environment().from_string(source).render() == "a"
+
+
+def test_unless_is_asked_once() -> None:
+    calls = Counter()
+    source = "{% cache a, b, c, unless=calls() > 1 %}a{% endcache %}"
+    template = environment().from_string(source)
+    assert template.render(calls=calls, a=1, b="b", c="c") == "a"
+    assert calls.calls == 1
 
 
 REFUSED = [

@@ -6,7 +6,8 @@ from jinja_fragcache.scan import SITE, Site, mark_sites
 def sites(source: str) -> list[Site]:
     env = Environment()  # noqa: S701 - nothing is rendered
     stream = env._tokenize(source, None)
-    return [token.value for token in mark_sites(stream) if token.type == SITE]  # type: ignore[misc]
+    marked = mark_sites(stream)
+    return [Site.from_text(token.value) for token in marked if token.type == SITE]
 
 
 def test_only_names_of_cache_tags_are_marked() -> None:
@@ -35,3 +36,9 @@ def test_the_digest_is_of_the_source() -> None:
     assert first != sites("{% cache %}b{% endcache %}")[0].digest
     assert first != sites("{% cache 5 %}a{% endcache %}")[0].digest
     assert first != sites("{% cache %}a{% endcache %}\n.")[0].digest
+
+
+def test_what_is_marked_already_is_left_alone() -> None:
+    env = Environment()  # noqa: S701 - nothing is rendered
+    marked = list(mark_sites(env._tokenize("{% cache %}{% endcache %}", None)))
+    assert list(mark_sites(marked)) == marked

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from jinja2 import TemplateSyntaxError
+from jinja2 import StrictUndefined, TemplateSyntaxError
 
 from jinja_fragcache import default_fragment_name, make_template_fragment_key
 from tests.support import RecordingStore, environment
@@ -100,6 +100,12 @@ def test_wrong_use_is_a_syntax_error_that_shows_what_to_write(
     assert told in message
     assert "Write" in message
     assert (raised.value.lineno, raised.value.name) == (2, "page")
+
+
+def test_an_undefined_constant_is_a_wrong_timeout() -> None:
+    env = environment(undefined=StrictUndefined)
+    with pytest.raises(TemplateSyntaxError, match="can't be undefined"):
+        env.from_string("{% cache 'a'.b, 'x' %}{% endcache %}")
 
 
 def test_an_error_is_written_in_the_delimiters_of_the_environment() -> None:

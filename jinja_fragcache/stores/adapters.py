@@ -20,7 +20,7 @@ from .memory import MemoryStore
 TimeoutArguments = Callable[[int | None], dict[str, int | None]]
 
 _METHODS = ("get", "set", "delete")
-# Their calls touch nothing but this process's memory.
+# Their calls touch nothing but this process's memory. A subclass's may.
 _NOT_BLOCKING = (MemoryStore, cachelib.SimpleCache, cachelib.NullCache)
 _DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
 
@@ -40,7 +40,7 @@ def adapt(store: Store) -> tuple[SyncStore, AsyncStore]:
     )
     if has_coroutines:
         return _NoSyncStore(store), _CoroutineStore(store, arguments)
-    sync = _PlainStore(store, arguments, blocking=not isinstance(store, _NOT_BLOCKING))
+    sync = _PlainStore(store, arguments, blocking=type(store) not in _NOT_BLOCKING)
     call = asyncio.to_thread if sync.blocking else _directly
     return sync, _AwaitableStore(sync, call)
 
@@ -93,9 +93,36 @@ def _django_timeout(timeout: int | None) -> dict[str, int | None]:
     return {"timeout": None if timeout == NEVER_EXPIRES else timeout}
 
 
-def _check_kept(store: Store, *, kept: bool) -> None:
-    if not kept:
+def _check_kept(store: Store, answer: object) -> None:
+    _check_plain(store, answer)
+    if answer is False:
         raise StoreError(f"{store!r} did not keep the value it was given")
+
+
+def _check_deleted(store: Store, key: str, left: object) -> None:
+    """Check what is left behind a delete that answered False.
+
+    Most stores say so where there was nothing to delete, some where they failed.
+    """
+    if left is not None:
+        raise StoreError(f"{store!r} said that it did not delete {key!r}")
+
+
+def _check_cleared(store: Store, answer: object) -> None:
+    _check_plain(store, answer)
+    if answer is False:
+        raise StoreError(f"{store!r} said that it did not clear")
+
+
+def _check_plain(store: Store, answer: object) -> None:
+    """Refuse the answer of a plain method that would have to be awaited."""
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise StoreError(
+            f"{store!r} has plain methods whose answers have to be awaited. Define them"
+            " with `async def`."
+        )
 
 
 def _no_clear(store: Store) -> NoReturn:
@@ -105,13 +132,12 @@ def _no_clear(store: Store) -> NoReturn:
     )
 
 
-def _check_cleared(store: Store, *, cleared: bool) -> None:
-    if not cleared:
-        raise StoreError(f"{store!r} said that it did not clear")
-
-
 class _PlainStore:
-    """A store with plain methods."""
+    """A store with plain methods.
+
+    They are looked up for each call: a store may stand for another one in each thread
+    or request, as Django's `cache` does.
+    """
 
     def __init__(
         self, store: Store, arguments: TimeoutArguments, *, blocking: bool
@@ -119,16 +145,23 @@ class _PlainStore:
         self._store = store
         self._arguments = arguments
         self.blocking = blocking
-        self.get = store.get
-        self.delete = store.delete
+
+    def get(self, key: str) -> Any:
+        return self._store.get(key)
 
     def set(self, key: str, value: str, timeout: int | None) -> None:
         answer = self._store.set(key, value, **self._arguments(timeout))
-        _check_kept(self._store, kept=answer is not False)
+        _check_kept(self._store, answer)
+
+    def delete(self, key: str) -> None:
+        answer = self._store.delete(key)
+        _check_plain(self._store, answer)
+        if answer is False:
+            _check_deleted(self._store, key, self._store.get(key))
 
     def clear(self) -> None:
         clear = getattr(self._store, "clear", None) or _no_clear(self._store)
-        _check_cleared(self._store, cleared=clear() is not False)
+        _check_cleared(self._store, clear())
 
 
 async def _directly(method: Callable[..., Any], *arguments: object) -> Any:
@@ -168,16 +201,21 @@ class _CoroutineStore:
     def __init__(self, store: Any, arguments: TimeoutArguments) -> None:
         self._store = store
         self._arguments = arguments
-        self.get = store.get
-        self.delete = store.delete
+
+    async def get(self, key: str) -> Any:
+        return await self._store.get(key)
 
     async def set(self, key: str, value: str, timeout: int | None) -> None:
         answer = await self._store.set(key, value, **self._arguments(timeout))
-        _check_kept(self._store, kept=answer is not False)
+        _check_kept(self._store, answer)
+
+    async def delete(self, key: str) -> None:
+        if await self._store.delete(key) is False:
+            _check_deleted(self._store, key, await self._store.get(key))
 
     async def clear(self) -> None:
         clear = getattr(self._store, "clear", None) or _no_clear(self._store)
-        _check_cleared(self._store, cleared=await clear() is not False)
+        _check_cleared(self._store, await clear())
 
 
 class AsyncOnlyError(StoreError):

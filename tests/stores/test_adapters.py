@@ -5,6 +5,7 @@ from typing import Any
 import cachelib
 import pytest
 import redis
+from werkzeug.local import LocalProxy
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.stores import AsyncOnlyError, MemoryStore, adapt
@@ -117,6 +118,45 @@ def test_a_store_that_says_it_failed_has_failed() -> None:
         asyncio.run(awaited.set("k", "v", 1))
     with pytest.raises(StoreError, match="did not clear"):
         asyncio.run(awaited.clear())
+
+
+class NotDeleting(RecordingStore):
+    def delete(self, key: str) -> bool:
+        return False
+
+
+def test_a_delete_that_left_something_has_failed() -> None:
+    store = NotDeleting()
+    sync, _ = adapt(store)
+    sync.delete("k")
+    store.values["k"] = "still there"
+    with pytest.raises(StoreError, match="did not delete 'k'"):
+        sync.delete("k")
+    coroutines = CoroutineStore()
+    coroutines.inner = store
+    with pytest.raises(StoreError, match="did not delete 'k'"):
+        asyncio.run(adapt(coroutines)[1].delete("k"))
+
+
+def test_a_store_that_stands_for_another_one_each_time_is_asked_each_time() -> None:
+    tenants = {"a": RecordingStore(), "b": RecordingStore()}
+    tenant = "a"
+    store: Any = LocalProxy(lambda: tenants[tenant])
+    sync, _ = adapt(store)
+    for name in tenants:
+        tenant = name
+        sync.set("k", name, 5)
+    tenant = "a"
+    assert sync.get("k") == "a"
+    sync.delete("k")
+    assert [each.values for each in tenants.values()] == [{}, {"k": "b"}]
+
+
+def test_a_subclass_of_a_store_in_memory_may_block() -> None:
+    class Remote(cachelib.SimpleCache):
+        pass
+
+    assert adapt(Remote())[0].blocking is True
 
 
 def test_a_store_without_clear_can_not_be_cleared() -> None:

@@ -1,0 +1,222 @@
+"""From a key value to text that no other value gives.
+
+The way is injective: every part carries its length, so that a text can be read back
+from left to right, and no two lists of values give one text. Nothing here depends on
+the process: no `hash()`, no address, no order of a set.
+"""
+
+import dataclasses
+import inspect
+import re
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from jinja2 import Undefined
+from markupsafe import Markup
+
+from .errors import KeyValueError
+
+_ADDRESS = re.compile("0x[0-9a-fA-F]{5,}")
+_SHORTENED = "..."
+_OWN_KEY_METHODS = ("__cache_key__", "__caching_id__")
+
+
+def encode_value(value: Any) -> str:
+    """Turn a key value into text.
+
+    Raises:
+        KeyValueError: the value does not say what it is.
+    """
+    if type(value) is str:
+        return encode_text(value)
+    if value is None:
+        return "n"
+    if value is True or value is False:
+        return "t" if value else "f"
+    if isinstance(value, Undefined):
+        raise KeyValueError(
+            f"A key value is undefined: {_undefined_name(value)}. Pass the variable to"
+            " the template, or give it a default: name|default('none')."
+        )
+    if hasattr(type(value), "_get_current_object"):
+        # Werkzeug's LocalProxy, such as current_user. It counts as what it stands for.
+        return encode_value(value._get_current_object())  # noqa: SLF001 - its documented way
+    try:
+        return _encode_own_key(value) or _encode_plain(value) or _encode_object(value)
+    except RecursionError:
+        if not isinstance(value, (list, tuple, dict)):
+            raise
+        raise KeyValueError(
+            f"A key value contains itself, or is nested too deep: {describe(value)}."
+            " Write its identifying values instead, as in item.id."
+        ) from None
+
+
+def encode_text(text: str) -> str:
+    """Turn a text into one that tells its end."""
+    return f"s{len(text)}:{text}"
+
+
+def text_of(value: Any) -> str | None:
+    """Give the text of a value that is as good as its text, else None."""
+    text: str | None = None
+    match value:
+        case Enum():
+            text = text_of(value.value)
+        case bool():
+            pass
+        case str() | int() | float() if _prints_otherwise(value):
+            pass
+        case str():
+            # A proxy of a text is taken for one, and has no text of its own.
+            text = str.__str__(value) if issubclass(type(value), str) else str(value)
+        case int():
+            text = _int_text(int(value))
+        case float():
+            text = repr(float(value))
+        case UUID() | Decimal():
+            text = str(value)
+        case date() | time():
+            text = value.isoformat()
+    return text
+
+
+def describe(value: Any) -> str:
+    """Write a value and its class in a message, whatever its class does."""
+    if isinstance(value, Undefined):
+        return f"undefined ({_undefined_name(value)})"
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    try:
+        return f"{repr(value)[:100]} ({value.__class__.__name__})"
+    except Exception:  # noqa: BLE001 - describing for an error may not raise another
+        return f"an object of {type(value).__name__}"
+
+
+def _prints_otherwise(value: object) -> bool:
+    """Tell whether a kind of text or number prints otherwise than its base does."""
+    kind = type(value)
+    if kind is Markup:
+        return False
+    base = next((base for base in (str, int, float) if issubclass(kind, base)), None)
+    if base is None:
+        return False
+    return kind.__str__ is not base.__str__ or hasattr(kind, "__html__")
+
+
+def _int_text(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:
+        raise KeyValueError(
+            f"A key value is a number of {value.bit_length()} bits, more than Python"
+            " turns into text. Write a shorter value."
+        ) from None
+
+
+def _encode_own_key(value: Any) -> str | None:
+    """Encode an object by its `__cache_key__()` or `__caching_id__()`, if it has one.
+
+    Its class goes with it, or the user 5 and the group 5 would share an entry.
+    """
+    if isinstance(value, type):
+        return None
+    for name in _OWN_KEY_METHODS:
+        method = getattr(value, name, None)
+        if not callable(method):
+            continue
+        own_key = method()
+        if inspect.iscoroutine(own_key):
+            own_key.close()
+            raise KeyValueError(
+                f"{name}() of {describe(value)} is a coroutine function. Make it a"
+                " plain function."
+            )
+        return f"o{_identity(value)}{encode_value(own_key)}"
+    return None
+
+
+def _encode_plain(value: Any) -> str | None:
+    """Encode what is as good as its text, or a plain container, else None."""
+    text = text_of(value)
+    if text is not None:
+        return encode_text(text)
+    if isinstance(value, Enum):
+        return encode_value(value.value)
+    return _encode_container(value)
+
+
+def _encode_container(value: Any) -> str | None:
+    """Encode a list, tuple, dict, set or bytes, else None.
+
+    Only the plain types: a subclass may keep its content elsewhere (Werkzeug's
+    CombinedMultiDict is a dict that is always empty) and is taken by its repr.
+    """
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return _encode_sequence(value)
+    if kind is dict:
+        pairs = sorted(
+            encode_value(key) + encode_value(item) for key, item in value.items()
+        )
+        return f"d{len(pairs)}:" + "".join(pairs)
+    if kind is set or kind is frozenset:
+        return f"e{len(value)}:" + "".join(sorted(map(encode_value, value)))
+    if kind is bytes:
+        return f"b{len(value)}:{value.hex()}"
+    return None
+
+
+def _encode_sequence(values: Any) -> str:
+    return f"l{len(values)}:" + "".join(map(encode_value, values))
+
+
+def _encode_object(value: Any) -> str:
+    """Encode an object by its fields if they are known, else by its repr."""
+    identity = _identity(value)
+    if isinstance(value, tuple):
+        return f"o{identity}{_encode_sequence(value)}"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        return f"o{identity}{_encode_sequence(fields)}"
+    if hasattr(getattr(type(value), "_meta", None), "label") and hasattr(value, "pk"):
+        # A Django model, whose repr is often no more than a name.
+        if value.pk is None:
+            raise KeyValueError(
+                f"A key value has no primary key yet: {describe(value)}. Save it first."
+            )
+        return f"o{identity}{encode_value(value.pk)}"
+    return f"r{identity}{_encode_repr(value)}"
+
+
+def _encode_repr(value: Any) -> str:
+    text = repr(value)
+    if _ADDRESS.search(text) or str(id(value)) in text:
+        raise KeyValueError(
+            f"A key value is known only by its address in memory: {text[:200]}. Another"
+            " object may get this address. Write a value that identifies it, as in"
+            " user.id, or give its class a method __cache_key__()."
+        )
+    if _SHORTENED in text:
+        raise KeyValueError(
+            f"A key value is known only by a shortened text: {text[-200:]}. Write the"
+            " values that identify it, as in items|map(attribute='id')|list."
+        )
+    parts = [text]
+    if isinstance(value, (str, int, float)):
+        # One that prints something else than its repr tells.
+        parts += [str(value), str(getattr(value, "__html__", str)())]
+    return "".join(map(encode_text, parts))
+
+
+def _identity(value: Any) -> str:
+    """Name a class. It is asked of the object, so a proxy tells what it stands for."""
+    cls = value.__class__
+    return f"{encode_text(str(cls.__module__))}{encode_text(cls.__qualname__)}"
+
+
+def _undefined_name(value: Undefined) -> str:
+    return repr(value._undefined_name)  # noqa: SLF001 - jinja2 documents it for subclasses

@@ -1,0 +1,346 @@
+import enum
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, NamedTuple, Self
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import StrictUndefined, Undefined
+from markupsafe import Markup
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
+from werkzeug.local import LocalProxy
+
+from jinja_fragcache.encoding import describe, encode_text, encode_value
+from jinja_fragcache.errors import KeyValueError
+from tests.support import NAMES, VALUES, canonical
+
+
+def read(encoded: str, at: int = 0) -> tuple[Any, int]:
+    """Read back what a key is the digest of: the value at a place, and its end.
+
+    That it can be read back is what makes it injective.
+    """
+    kind, at = encoded[at], at + 1
+    if kind in "ntf":
+        return canonical({"n": None, "t": True, "f": False}[kind]), at
+    digits, at = encoded[at : encoded.index(":", at)], encoded.index(":", at) + 1
+    length = int(digits)
+    if kind == "s":
+        return ("text", encoded[at : at + length]), at + length
+    if kind == "b":
+        return canonical(bytes.fromhex(encoded[at : at + 2 * length])), at + 2 * length
+    items = []
+    for _ in range(2 * length if kind == "d" else length):
+        item, at = read(encoded, at)
+        items.append(item)
+    if kind == "l":
+        return ("list", tuple(items)), at
+    if kind == "d":
+        pairs = zip(items[::2], items[1::2], strict=True)
+        return ("dict", tuple(sorted(pairs, key=repr))), at
+    assert kind == "e"
+    return ("set", tuple(sorted(items, key=repr))), at
+
+
+@given(NAMES, st.lists(VALUES, max_size=4))
+def test_what_a_key_is_made_of_can_be_read_back(name: str, vary_on: list[Any]) -> None:
+    encoded = encode_text(name) + "".join(map(encode_value, vary_on))
+    found, at = [], 0
+    while at < len(encoded):
+        value, at = read(encoded, at)
+        found.append(value)
+    assert found == [canonical(value) for value in [name, *vary_on]]
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    NOTHING = None
+    PAIR = (1, 2)
+
+
+class Pair(NamedTuple):
+    x: int
+    y: int
+
+
+class OtherPair(NamedTuple):
+    x: int
+    y: int
+
+
+class Loud(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.upper()
+
+
+class Quiet(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.lower()
+
+
+class Html(str):
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return f"<b>{self}</b>"
+
+
+class Of(int):
+    def __new__(cls, number: int, owner: str) -> Self:
+        made = super().__new__(cls, number)
+        made.owner = owner
+        return made
+
+    owner: str
+
+    def __str__(self) -> str:
+        return f"{int(self)} of {self.owner}"
+
+
+class OwnText(str):  # noqa: SLOT000 - has an attribute
+    number: int
+
+    def __new__(cls, text: str, number: int) -> Self:
+        made = super().__new__(cls, text)
+        made.number = number
+        return made
+
+    def __cache_key__(self) -> int:
+        return self.number
+
+
+@dataclass
+class Card:
+    number: int
+    owner: str = field(repr=False)
+
+
+@dataclass
+class OtherCard:
+    number: int
+    owner: str = field(repr=False)
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "same_as"),
+    [
+        (1, "1"),
+        (Markup("1"), "1"),
+        (Decimal("1.50"), "1.50"),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, 3, tzinfo=UTC), "2026-01-02T03:00:00+00:00"),
+        (time(3, 4), "03:04:00"),
+        (Colour.RED, "red"),
+        (Colour.NOTHING, None),
+        (Colour.PAIR, (1, 2)),
+        (Level.LOW, 1),
+        (1.5, "1.5"),
+        ([1, 2], (1, 2)),
+        ({1, 2}, frozenset({2, 1})),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (LocalProxy(lambda: "x"), "x"),
+        (LocalProxy(lambda: 7), 7),
+        (LocalProxy(lambda: None), None),
+        (LocalProxy(lambda: [1]), [1]),
+        ("x" * 1000, Markup("x") * 1000),
+    ],
+)
+def test_values_that_agree(value: Any, same_as: Any) -> None:
+    assert key_of(value) == key_of(same_as)
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [
+        (True, 1),
+        (True, "True"),
+        (False, 0),
+        ("\udc80", "\udc81"),
+        ("\udc80", "?"),
+        (None, "None"),
+        (None, ""),
+        (1, 1.0),
+        ("a", b"a"),
+        ([], {}),
+        ({}, set()),
+        ([1, 2], [12]),
+        ([1, 2], {1, 2}),
+        ("a", ["a"]),
+        (Pair(1, 2), (1, 2)),
+        (Pair(1, 2), OtherPair(1, 2)),
+        (Loud("a"), "a"),
+        (Loud("a"), Quiet("a")),
+        (Of(1, "ann"), Of(1, "bob")),
+        (Of(1, "ann"), 1),
+        (Html("a"), "a"),
+        (Card(1, "ann"), Card(1, "bob")),
+        (Card(1, "ann"), OtherCard(1, "ann")),
+        (OwnText("a", 1), OwnText("a", 2)),
+        (int, str),
+    ],
+)
+def test_values_that_differ(value: Any, other: Any) -> None:
+    assert key_of(value) != key_of(other)
+
+
+def key_of(value: Any) -> str:
+    return encode_value(value)
+
+
+class User:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __cache_key__(self) -> int:
+        return self.number
+
+
+class Group(User):
+    pass
+
+
+class Account:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __caching_id__(self) -> str:
+        return f"account {self.number}"
+
+
+class Point:
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    def __repr__(self) -> str:
+        return f"Point({self.x})"
+
+
+@pytest.mark.parametrize("make", [User, Account, Point])
+def test_an_object_is_known_by_what_it_says_of_itself(
+    make: Callable[[int], object],
+) -> None:
+    assert key_of(make(5)) == key_of(make(5))
+    assert key_of(make(5)) != key_of(make(6))
+
+
+def test_objects_of_two_classes_never_share_a_key() -> None:
+    assert key_of(User(5)) != key_of(Group(5))
+    assert key_of(User(5)) != key_of(5)
+
+
+def test_a_proxy_counts_as_what_it_stands_for() -> None:
+    user = User(5)
+    assert key_of(LocalProxy(lambda: user)) == key_of(user)
+
+
+def test_a_dict_that_keeps_its_content_elsewhere_is_not_taken_for_empty() -> None:
+    def query(value: str) -> CombinedMultiDict[str, str]:
+        return CombinedMultiDict([MultiDict({"q": value})])
+
+    assert key_of(query("a")) == key_of(query("a"))
+    assert key_of(query("a")) != key_of(query("b"))
+    both = MultiDict([("q", "a"), ("q", "b")])
+    assert key_of(both) != key_of(MultiDict([("q", "a")]))
+
+
+class Transient:
+    def __repr__(self) -> str:
+        return f"<Transient (transient {id(self)})>"
+
+
+class Long:
+    def __repr__(self) -> str:
+        return "<QuerySet [1, 2, 3, '...(remaining elements truncated)...']>"
+
+
+class AsyncKey:
+    async def __cache_key__(self) -> int:
+        return 1
+
+
+class DjangoModel:
+    """What a Django model looks like from outside."""
+
+    _meta = SimpleNamespace(label="shop.Model")
+
+    def __init__(self, pk: int | None) -> None:
+        self.pk = pk
+
+    def __repr__(self) -> str:
+        return "<Model: same name>"
+
+
+def test_a_django_model_is_known_by_its_primary_key() -> None:
+    assert key_of(DjangoModel(1)) == key_of(DjangoModel(1))
+    assert key_of(DjangoModel(1)) != key_of(DjangoModel(2))
+
+
+class Holder:
+    def __repr__(self) -> str:
+        return f"Holder({object()!r})"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (Undefined(name="who"), "undefined: 'who'"),
+        (StrictUndefined(name="who"), "undefined: 'who'"),
+        (object(), "only by its address in memory"),
+        (Holder(), "only by its address in memory"),
+        (lambda: 1, "only by its address in memory"),
+        ([object()], "only by its address in memory"),
+        (Card(1, owner=object()), "only by its address in memory"),  # type: ignore[arg-type]
+        (SimpleNamespace(user=object()), "only by its address in memory"),
+        (Mock(), "only by its address in memory"),
+        (Transient(), "only by its address in memory"),
+        (Long(), "only by a shortened text"),
+        (DjangoModel(None), "has no primary key yet"),
+        (AsyncKey(), "is a coroutine function"),
+        ({"k": Undefined(name="who")}, "undefined: 'who'"),
+        pytest.param(10**5000, "bits", id="huge"),
+    ],
+)
+def test_a_value_that_identifies_nothing_is_refused(value: Any, told: str) -> None:
+    with pytest.raises(KeyValueError, match=told):
+        key_of(value)
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(KeyValueError, match="contains itself"):
+        key_of(loop)
+
+
+def test_a_deep_stack_alone_refuses_no_value() -> None:
+    class Deep:
+        def __cache_key__(self) -> str:
+            raise RecursionError
+
+    with pytest.raises(RecursionError):
+        key_of(Deep())
+
+
+def test_an_error_can_describe_what_can_not_describe_itself() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    assert describe(Broken()) == "an object of Broken"
+    assert describe("a") == "'a' (str)"
+    assert describe(None) == "None"
