@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from jinja2 import Undefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from .errors import KeyValueError
 
@@ -38,8 +38,8 @@ def encode_value(value: Any) -> str:
         return "t" if value else "f"
     if isinstance(value, Undefined):
         raise KeyValueError(
-            f"A key value is undefined: {_undefined_name(value)}. Pass the variable to"
-            " the template, or give it a default: name|default('none')."
+            f"A key value is undefined: {_why_undefined(value)}. Pass it to the"
+            " template, or give it a default: name|default(none)."
         )
     if hasattr(type(value), "_get_current_object"):
         # Werkzeug's LocalProxy, such as current_user. It counts as what it stands for.
@@ -60,12 +60,24 @@ def encode_text(text: str) -> str:
     return f"s{len(text)}:{text}"
 
 
-def text_of(value: Any) -> str | None:
+def describe(value: Any) -> str:
+    """Write a value and its class in a message, whatever its class does."""
+    if isinstance(value, Undefined):
+        return f"undefined ({_why_undefined(value)})"
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    try:
+        return f"{repr(value)[:100]} ({value.__class__.__name__})"
+    except Exception:  # noqa: BLE001 - describing for an error may not raise another
+        return f"an object of {type(value).__name__}"
+
+
+def _text_of(value: Any) -> str | None:
     """Give the text of a value that is as good as its text, else None."""
     text: str | None = None
     match value:
         case Enum():
-            text = text_of(value.value)
+            text = _text_of(value.value)
         case bool():
             pass
         case str() | int() | float() if _prints_otherwise(value):
@@ -84,23 +96,12 @@ def text_of(value: Any) -> str | None:
     return text
 
 
-def describe(value: Any) -> str:
-    """Write a value and its class in a message, whatever its class does."""
-    if isinstance(value, Undefined):
-        return f"undefined ({_undefined_name(value)})"
-    if value is None or isinstance(value, bool):
-        return repr(value)
-    try:
-        return f"{repr(value)[:100]} ({value.__class__.__name__})"
-    except Exception:  # noqa: BLE001 - describing for an error may not raise another
-        return f"an object of {type(value).__name__}"
-
-
 def _prints_otherwise(value: object) -> bool:
     """Tell whether a kind of text or number prints otherwise than its base does."""
     kind = type(value)
     if kind is Markup:
-        return False
+        # Where autoescape is on, the same text would be printed escaped.
+        return bool(escape(str(value)) != value)
     base = next((base for base in (str, int, float) if issubclass(kind, base)), None)
     if base is None:
         return False
@@ -141,7 +142,7 @@ def _encode_own_key(value: Any) -> str | None:
 
 def _encode_plain(value: Any) -> str | None:
     """Encode what is as good as its text, or a plain container, else None."""
-    text = text_of(value)
+    text = _text_of(value)
     if text is not None:
         return encode_text(text)
     if isinstance(value, Enum):
@@ -218,5 +219,5 @@ def _identity(value: Any) -> str:
     return f"{encode_text(str(cls.__module__))}{encode_text(cls.__qualname__)}"
 
 
-def _undefined_name(value: Undefined) -> str:
-    return repr(value._undefined_name)  # noqa: SLF001 - jinja2 documents it for subclasses
+def _why_undefined(value: Undefined) -> str:
+    return value._undefined_message  # noqa: SLF001 - what Jinja's own errors say

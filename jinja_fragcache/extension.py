@@ -52,6 +52,9 @@ class FragmentCacheExtension(Extension):
     """
 
     tags = {TAG}  # noqa: RUF012 - this is how Jinja declares it
+    # Behind other extensions, so that the tag is this one's if another has it too, as
+    # Flask-Caching's has, and so that the tokens are read as others leave them.
+    priority = 1000
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)

@@ -70,6 +70,11 @@ class FragmentCache:
         default_timeout: Any = None,
         strict: bool | Callable[[], bool] = False,
     ) -> None:
+        if isinstance(store, FragmentCache):
+            raise StoreError(
+                "The store is a FragmentCache already. Use it as it is:"
+                " env.fragment_cache = that_one."
+            )
         self.store: Store = MemoryStore() if store is None else store
         self.default_timeout = normalize_timeout(default_timeout)
         self._strict = strict
@@ -230,12 +235,15 @@ class FragmentCache:
         Raises:
             FragmentTagError: this cache is strict.
         """
-        message = f"{place(template, line)}: the fragment is not cached. {error}"
         if self._strict() if callable(self._strict) else self._strict:
-            raise FragmentTagError(message) from error
+            raise FragmentTagError(_not_cached(template, line, error)) from None
+        self.warn_once(template, line, error)
+
+    def warn_once(self, template: str | None, line: int, error: KeyValueError) -> None:
+        """Log that a tag's fragment is not cached, once for each place."""
         if (template, line) not in self._places_warned_of:
             self._places_warned_of.add((template, line))
-            logger.warning(message)
+            logger.warning(_not_cached(template, line, error))
 
     def _read(self, key: str) -> object:
         try:
@@ -278,6 +286,10 @@ def place(template: str | None, line: int) -> str:
     """Name a line of a template in a message."""
     name = "a template from a string" if template is None else template
     return f"{name}, line {line}"
+
+
+def _not_cached(template: str | None, line: int, error: KeyValueError) -> str:
+    return f"{place(template, line)}: the fragment is not cached. {error}"
 
 
 def _text(stored: object) -> str | None:

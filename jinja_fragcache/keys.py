@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Undefined
 
-from .encoding import describe, encode_text, encode_value, text_of
+from .encoding import describe, encode_text, encode_value
 from .errors import KeyValueError
 
 _READABLE_CHARACTERS = 80
@@ -107,10 +107,10 @@ def default_fragment_name(template: str, line: int, position: int = 1) -> str:
 
 
 def _name_text(name: Any) -> str:
-    text = text_of(name)
-    if text is None:
+    # A number is as a rule a key value whose fragment was given no name.
+    if not isinstance(name, str):
         raise KeyValueError(
             f"A fragment's name is text and this one is {describe(name)}."
-            ' Write a name in quotes: {% cache 300, "sidebar" %}.'
+            ' Write a name in quotes, in front of the key values: "sidebar", user.id.'
         )
-    return text
+    return str(name)

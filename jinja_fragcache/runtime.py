@@ -134,18 +134,26 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
             return _uncached(context, missed, remove(key))
         seconds = normalize_timeout(timeout)
         return look_up(context, key, missed, escaped, seconds, version)
+    except _UnnamedPageError as error:
+        # Not the mistake of whoever wrote the tag, so no error in a strict cache.
+        fragment_cache_of(context.environment).warn_once(*where, error)
+        return _uncached(context, missed, bypass())
     except KeyValueError as error:
         fragment_cache_of(context.environment).refuse_key(*where, error)
         return _uncached(context, missed, bypass())
     except TimeoutValueError as error:
         raise FragmentTagError(
             f"{place(*where)}: {error} 'del' deletes the fragment."
-        ) from error
+        ) from None
+
+
+class _UnnamedPageError(KeyValueError):
+    """A page that can't be told from another."""
 
 
 def _with_page(context: Context, vary_on: Any) -> list[Any]:
     if context.name is None:
-        raise KeyValueError(
+        raise _UnnamedPageError(
             "It has a block in it, so it differs from page to page, and the template of"
             " this page came from a string and has no name. Load the page through the"
             " environment's loader."

@@ -1,6 +1,6 @@
 """The grammar of the cache tag's arguments.
 
-`{% cache [timeout] [,] [name [, key ...]] [, option=expr ...] %}`
+`{% cache [timeout [[,] name [, key ...]]] [, option=expr ...] %}`
 """
 
 from dataclasses import dataclass, field
@@ -10,6 +10,11 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 OPTIONS = ("timeout", "name", "vary_on", "unless")
+_MEANING = {
+    "timeout": "The timeout is",
+    "name": "The name is",
+    "vary_on": "The key values are",
+}
 
 
 @dataclass(slots=True)
@@ -58,7 +63,13 @@ def example(parser: Parser, inner: str) -> str:
 
 
 def _at_end(parser: Parser) -> bool:
-    return parser.stream.current.test_any("block_end", "colon")
+    stream = parser.stream
+    if stream.current.type != "colon":
+        return stream.current.type == "block_end"
+    # Jinja lets any tag end with one.
+    if stream.look().type != "block_end":
+        _fail(parser, "There is a colon in the tag.")
+    return True
 
 
 def _at_option(parser: Parser) -> bool:
@@ -90,6 +101,10 @@ def _parse_option(parser: Parser, options: dict[str, nodes.Expr]) -> None:
 
 def _parse_value(parser: Parser, *, first: bool) -> nodes.Expr:
     stream = parser.stream
+    if stream.current.test_any("comma", "block_end"):
+        _fail(parser, "A value is missing.")
+    if stream.current.type == "mul":
+        _fail(parser, "A list of key values goes into the option: vary_on=values.")
     if stream.current.type == "string" and stream.look().type == "string":
         # Jinja would join the two to one text: {% cache 'del' "key" %} would mean
         # 'delkey'. Here the comma between them was left out.
@@ -119,7 +134,10 @@ def _arrange(
         given["vary_on"] = nodes.List(positional[len(given) :])
     for name, value in given.items():
         if name in options:
-            _fail(parser, f"The {name} is given twice, by its place and as an option.")
+            _fail(
+                parser,
+                f"{_MEANING[name]} given twice, by place and as the option {name!r}.",
+            )
         setattr(arguments, name, value)
     return arguments
 

@@ -140,6 +140,7 @@ class Level(enum.IntEnum):
     [
         (1, "1"),
         (Markup("1"), "1"),
+        (Markup("a b"), "a b"),
         (Decimal("1.50"), "1.50"),
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (date(2026, 1, 2), "2026-01-02"),
@@ -181,6 +182,7 @@ def test_values_that_agree(value: Any, same_as: Any) -> None:
         ([1, 2], [12]),
         ([1, 2], {1, 2}),
         ("a", ["a"]),
+        (Markup("<b>"), "<b>"),
         (Pair(1, 2), (1, 2)),
         (Pair(1, 2), OtherPair(1, 2)),
         (Loud("a"), "a"),

@@ -189,6 +189,12 @@ def test_a_wrong_store_is_refused() -> None:
         FragmentCache(5)  # type: ignore[arg-type]
 
 
+def test_a_fragment_cache_is_no_store() -> None:
+    store: Any = FragmentCache()
+    with pytest.raises(StoreError, match="is a FragmentCache already"):
+        FragmentCache(store)
+
+
 def test_without_a_store_it_is_in_memory() -> None:
     assert isinstance(FragmentCache().store, MemoryStore)
 

@@ -81,7 +81,6 @@ REFUSED = [
     "{% cache 5, 'x', vary_on=nowhere %}{{ n }}{% endcache %}",
     "{% cache 5, 'x', vary_on=n %}{{ n }}{% endcache %}",
     "{% cache 'del', 'x', nowhere %}{{ n }}{% endcache %}",
-    "{% cache 5, 'x' %}{% block b %}{{ n }}{% endblock %}{% endcache %}",
 ]
 
 
@@ -103,6 +102,20 @@ def test_a_refused_key_is_an_error_where_the_cache_is_strict(source: str) -> Non
     env = environment(store=FragmentCache(RecordingStore(), strict=True))
     with pytest.raises(FragmentTagError, match="line 1: the fragment is not cached"):
         env.from_string(source).render(n="a", user=object())
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_page_without_a_name_is_never_an_error(
+    strict: bool,  # noqa: FBT001 - a parameter of the test
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    layout = "{% cache 5, 'x' %}{% block b %}{% endblock %}{% endcache %}"
+    env = environment({"layout": layout}, FragmentCache(strict=strict))
+    source = "{% extends 'layout' %}{% block b %}{{ n }}{% endblock %}"
+    template = env.from_string(source)
+    assert [template.render(n=n) for n in "ab"] == ["a", "b"]
+    assert len(caplog.records) == 1
+    assert "layout, line 1: the fragment is not cached" in caplog.text
 
 
 def test_an_undefined_key_value_of_a_strict_environment_is_refused_too() -> None:

@@ -13,6 +13,7 @@ from jinja_fragcache.stores import Store
 from .settings import make_fragment_cache
 
 _EXTENSION = "jinja_fragcache"
+_EXAMPLE = 'Cache(app, config={"CACHE_TYPE": "simple"})'
 
 
 class Cache:
@@ -38,6 +39,11 @@ class Cache:
         with_jinja2_ext: bool = True,  # noqa: FBT001, FBT002 - Flask-Caching's signature
         config: Mapping[str, Any] | None = None,
     ) -> None:
+        if not isinstance(with_jinja2_ext, bool):
+            raise SettingError(
+                f"with_jinja2_ext is True or False and got {with_jinja2_ext!r}. Write"
+                f" {_EXAMPLE}."
+            )
         self.with_jinja2_ext = with_jinja2_ext
         self.config = _checked(config)
         self.app = app
@@ -55,6 +61,11 @@ class Cache:
         Raises:
             SettingError: a setting has a value that is not allowed.
         """
+        if not isinstance(app, Flask):
+            raise SettingError(
+                f"A Flask application comes first, and this is {app!r}. Write"
+                f" {_EXAMPLE}."
+            )
         settings = {**app.config, **self.config, **_checked(config)}
         # Asked when it matters: tests set TESTING after this.
         fragment_cache = make_fragment_cache(
@@ -122,6 +133,6 @@ def _checked(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if config is not None and not isinstance(config, Mapping):
         raise SettingError(
             f"config takes a dictionary of settings and got {config!r}. Write"
-            ' Cache(app, config={"CACHE_TYPE": "simple"}).'
+            f" {_EXAMPLE}."
         )
     return config or {}

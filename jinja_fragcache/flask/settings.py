@@ -6,7 +6,7 @@ from typing import Any
 
 from cachelib import NullCache
 
-from jinja_fragcache.errors import SettingError, TimeoutValueError
+from jinja_fragcache.errors import SettingError, StoreError, TimeoutValueError
 from jinja_fragcache.fragments import FragmentCache
 from jinja_fragcache.stores import MemoryStore, Store
 from jinja_fragcache.timeouts import normalize_timeout
@@ -34,22 +34,29 @@ def make_fragment_cache(
         SettingError: a setting has a value that is not allowed.
     """
     settings = {**DEFAULTS, **settings}
-    make_store = _store_factory(settings["CACHE_TYPE"])
+    store = _make_store(settings)
     try:
         timeout = normalize_timeout(settings["CACHE_DEFAULT_TIMEOUT"])
     except TimeoutValueError as error:
-        raise SettingError(f"CACHE_DEFAULT_TIMEOUT: {error}") from error
-    return FragmentCache(make_store(settings), default_timeout=timeout, strict=strict)
+        raise SettingError(f"CACHE_DEFAULT_TIMEOUT: {error}") from None
+    try:
+        return FragmentCache(store, default_timeout=timeout, strict=strict)
+    except StoreError as error:
+        raise SettingError(f"CACHE_TYPE: {error}") from None
 
 
-def _store_factory(cache_type: Any) -> Callable[[Mapping[str, Any]], Store]:
-    if not isinstance(cache_type, str) or cache_type not in _STORES:
+def _make_store(settings: Mapping[str, Any]) -> Store:
+    cache_type: Any = settings["CACHE_TYPE"]
+    if cache_type is not None and not isinstance(cache_type, str):
+        store: Store = cache_type
+        return store
+    if cache_type not in _STORES:
         raise SettingError(
             f"CACHE_TYPE can't be {cache_type!r}. It is one of"
-            f" {', '.join(map(repr, _STORES))}. For another store, set"
-            " app.jinja_env.fragment_cache = FragmentCache(store)."
+            f" {', '.join(map(repr, _STORES))}, or a store, as in"
+            " CACHE_TYPE=cachelib.FileSystemCache(folder)."
         )
-    return _STORES[cache_type]
+    return _STORES[cache_type](settings)
 
 
 def _null(settings: Mapping[str, Any]) -> Store:

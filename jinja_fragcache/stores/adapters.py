@@ -49,9 +49,13 @@ def _check(store: Any) -> bool:
     """Tell whether the methods are coroutine functions; raise if it is no store."""
     missing = [name for name in _METHODS if not callable(getattr(store, name, None))]
     if missing or isinstance(store, type):
-        lack = "is a class" if not missing else f"has no {' and no '.join(missing)}"
+        lack = (
+            "is a class, write its name with ()"
+            if not missing
+            else f"has no {' and no '.join(missing)}"
+        )
         raise StoreError(
-            f"{store!r} can't be a store: it {lack}. Give an object with get(key),"
+            f"{_name(store)} can't be a store: it {lack}. Give an object with get(key),"
             " set(key, value, timeout=seconds) and delete(key), such as"
             " cachelib.SimpleCache()."
         )
@@ -59,19 +63,27 @@ def _check(store: Any) -> bool:
         inspect.signature(store.set).bind("key", "value", timeout=1)
     except TypeError:
         raise StoreError(
-            f"{store!r} can't be a store: its set() takes no timeout=seconds. A Redis"
-            " or Memcached client goes into a cachelib cache, as in"
-            " cachelib.RedisCache(host=client)."
+            f"{_name(store)} can't be a store: its set() takes no timeout. Write"
+            " set(self, key, value, timeout=None). A client of Redis or Memcached goes"
+            " into a cachelib cache, as in cachelib.RedisCache(host=redis.Redis()); one"
+            " with coroutines goes into a class of your own with async methods."
         ) from None
     except ValueError:
         pass  # A method written in C may not tell its parameters.
     kinds = {inspect.iscoroutinefunction(getattr(store, name)) for name in _METHODS}
     if len(kinds) == 2:  # noqa: PLR2004 - some are and some are not
         raise StoreError(
-            f"{store!r} can't be a store: only some of get, set and delete are"
+            f"{_name(store)} can't be a store: only some of get, set and delete are"
             " coroutine functions. Make all of them async, or none."
         )
     return kinds == {True}
+
+
+def _name(store: object) -> str:
+    # Not its repr, which may tell of a server's password.
+    if isinstance(store, type):
+        return f"The class {store.__qualname__}"
+    return f"{type(store).__module__}.{type(store).__qualname__}"
 
 
 def _is_django_cache(store: object) -> bool:
@@ -96,7 +108,7 @@ def _django_timeout(timeout: int | None) -> dict[str, int | None]:
 def _check_kept(store: Store, answer: object) -> None:
     _check_plain(store, answer)
     if answer is False:
-        raise StoreError(f"{store!r} did not keep the value it was given")
+        raise StoreError(f"{_name(store)} did not keep the value it was given")
 
 
 def _check_deleted(store: Store, key: str, left: object) -> None:
@@ -105,13 +117,13 @@ def _check_deleted(store: Store, key: str, left: object) -> None:
     Most stores say so where there was nothing to delete, some where they failed.
     """
     if left is not None:
-        raise StoreError(f"{store!r} said that it did not delete {key!r}")
+        raise StoreError(f"{_name(store)} said that it did not delete {key!r}")
 
 
 def _check_cleared(store: Store, answer: object) -> None:
     _check_plain(store, answer)
     if answer is False:
-        raise StoreError(f"{store!r} said that it did not clear")
+        raise StoreError(f"{_name(store)} said that it did not clear")
 
 
 def _check_plain(store: Store, answer: object) -> None:
@@ -120,15 +132,15 @@ def _check_plain(store: Store, answer: object) -> None:
         if inspect.iscoroutine(answer):
             answer.close()
         raise StoreError(
-            f"{store!r} has plain methods whose answers have to be awaited. Define them"
-            " with `async def`."
+            f"{_name(store)} has plain methods whose answers have to be awaited. Define"
+            " them with `async def`."
         )
 
 
 def _no_clear(store: Store) -> NoReturn:
     raise StoreError(
-        f"{store!r} can't be cleared, it has no clear(). Delete fragments one by one,"
-        " with delete_fragment(name, vary_on)."
+        f"{_name(store)} can't be cleared, it has no clear(). Delete fragments one by"
+        " one, with delete_fragment(name, vary_on)."
     )
 
 
@@ -232,9 +244,9 @@ class _NoSyncStore:
 
     def _refuse(self, *_: object) -> NoReturn:
         raise AsyncOnlyError(
-            f"The methods of {self._store!r} are coroutines and nothing here can await"
-            " them. Make the environment with enable_async=True, call the methods that"
-            " end in _async, or use a store with plain methods."
+            f"The methods of {_name(self._store)} are coroutines and nothing here can"
+            " await them. Make the environment with enable_async=True, call the methods"
+            " that end in _async, or use a store with plain methods."
         )
 
     get = set = delete = clear = _refuse

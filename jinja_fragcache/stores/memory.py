@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from jinja_fragcache.timeouts import NEVER_EXPIRES
+from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
 DEFAULT_TIMEOUT = 300
 DEFAULT_THRESHOLD = 10_000
@@ -36,6 +36,10 @@ class MemoryStore:
         default_timeout: seconds that an entry lives if it was written without a
             timeout; 0 for ever.
         timer: a clock in seconds that never goes back.
+
+    Raises:
+        ValueError: the threshold is no whole number from 1.
+        TimeoutValueError: the default timeout is none. (It is a ValueError, too.)
     """
 
     def __init__(
@@ -44,14 +48,14 @@ class MemoryStore:
         default_timeout: int = DEFAULT_TIMEOUT,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        if threshold < 1:
+        if type(threshold) is not int or threshold < 1:
             raise ValueError(
-                f"A MemoryStore can't be limited to {threshold} entries. Write a"
+                f"A MemoryStore can't be limited to {threshold!r} entries. Write a"
                 " threshold of 1 or more, or use a store that keeps nothing"
                 " (cachelib.NullCache)."
             )
         self._threshold = threshold
-        self._default_timeout = default_timeout
+        self._default_timeout = normalize_timeout(default_timeout)
         self._timer = timer
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._writing = threading.Lock()
@@ -80,7 +84,7 @@ class MemoryStore:
             timeout: seconds, 0 for ever, None for the default timeout.
         """
         if timeout is None:
-            timeout = self._default_timeout
+            timeout = self._default_timeout or NEVER_EXPIRES
         never = timeout == NEVER_EXPIRES
         slot = _Slot(value, float("inf") if never else self._timer() + timeout)
         with self._writing:

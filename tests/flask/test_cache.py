@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import cachelib
+import flask_caching
 import pytest
 from flask import Flask, render_template_string
 
@@ -139,6 +141,43 @@ def test_a_config_that_is_none_is_refused(config: Any) -> None:
         Cache(config=config)
     with pytest.raises(SettingError, match="config takes a dictionary"):
         Cache().init_app(Flask(__name__), config)
+
+
+@pytest.mark.parametrize("app", [{"CACHE_TYPE": "simple"}, "app"])
+def test_what_is_no_application_is_refused(app: Any) -> None:
+    with pytest.raises(SettingError, match="A Flask application comes first"):
+        Cache(app)
+    with pytest.raises(SettingError, match="A Flask application comes first"):
+        Cache().init_app(app)
+
+
+def test_a_config_in_the_place_of_a_flag_is_refused() -> None:
+    config: Any = SIMPLE
+    with pytest.raises(SettingError, match="with_jinja2_ext is True or False"):
+        Cache(Flask(__name__), config)
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_beside_flask_caching_the_tag_is_this_one(
+    ours_first: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    app = Flask(__name__)
+    other = {"CACHE_TYPE": "SimpleCache"}
+    if not ours_first:
+        flask_caching.Cache(app, config=other)
+    cache = Cache(app, config=SIMPLE)
+    if ours_first:
+        flask_caching.Cache(app, config=other)
+    assert [page(app, n) for n in "ab"] == ["a", "a"]
+    assert cache.stats() == Stats(hits=1, misses=1, stored=1)
+
+
+def test_a_store_given_as_the_type_is_the_one_of_the_tag() -> None:
+    app = Flask(__name__)
+    cache = Cache(app, config={"CACHE_TYPE": cachelib.SimpleCache()})
+    page(app, "a")
+    cache.delete_fragment("x", [1])
+    assert page(app, "b") == "b"
 
 
 @pytest.mark.parametrize("setting", ["TESTING", "DEBUG"])

@@ -37,6 +37,11 @@ def test_the_warning_can_be_turned_off() -> None:
         made(CACHE_TYPE="null", CACHE_NO_NULL_WARNING=True)
 
 
+def test_a_type_may_be_a_store() -> None:
+    store = cachelib.SimpleCache()
+    assert made(CACHE_TYPE=store).store is store
+
+
 def test_the_default_timeout() -> None:
     assert made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=0).default_timeout == 0
     assert made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=1.5).default_timeout == 2
@@ -54,7 +59,8 @@ def test_the_threshold() -> None:
     [
         ({"CACHE_TYPE": "redsi"}, "CACHE_TYPE can't be 'redsi'. It is one of 'null'"),
         ({"CACHE_TYPE": None}, "CACHE_TYPE can't be None"),
-        ({"CACHE_TYPE": ["simple"]}, "CACHE_TYPE can't be"),
+        ({"CACHE_TYPE": ["simple"]}, "CACHE_TYPE: builtins.list can't be a store"),
+        ({"CACHE_TYPE": MemoryStore}, "write its name with"),
         ({"CACHE_DEFAULT_TIMEOUT": "300"}, "CACHE_DEFAULT_TIMEOUT: A timeout can't be"),
         ({"CACHE_DEFAULT_TIMEOUT": -1}, "CACHE_DEFAULT_TIMEOUT: A timeout can't be -1"),
         ({"CACHE_THRESHOLD": 0}, "CACHE_THRESHOLD can't be 0"),

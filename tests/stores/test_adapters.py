@@ -27,8 +27,8 @@ class HalfAsync(RecordingStore):
     [
         (NoDelete(), "it has no delete"),
         (object(), "it has no get and no set and no delete"),
-        (MemoryStore, "it is a class"),
-        (redis.Redis(), r"cachelib\.RedisCache\(host=client\)"),
+        (MemoryStore, "The class MemoryStore can't be a store: it is a class"),
+        (redis.Redis(), r"cachelib\.RedisCache\(host=redis\.Redis\(\)\)"),
         (HalfAsync(), "only some of get, set and delete are coroutine functions"),
     ],
 )

@@ -1,4 +1,5 @@
 import threading
+from typing import Any
 
 import pytest
 
@@ -122,9 +123,16 @@ def test_an_expired_entry_that_was_written_anew_meanwhile_stays(
     assert store.get("k") == "new"
 
 
-def test_a_threshold_below_one_is_refused() -> None:
+@pytest.mark.parametrize("threshold", [0, -1, 1.5, "10", None, True])
+def test_a_threshold_below_one_is_refused(threshold: Any) -> None:
     with pytest.raises(ValueError, match="threshold of 1 or more"):
-        MemoryStore(threshold=0)
+        MemoryStore(threshold=threshold)
+
+
+@pytest.mark.parametrize("timeout", [-1, "300", True])
+def test_a_wrong_default_timeout_is_refused(timeout: Any) -> None:
+    with pytest.raises(ValueError, match="A timeout can't be"):
+        MemoryStore(default_timeout=timeout)
 
 
 def test_threads_do_not_break_it() -> None:
