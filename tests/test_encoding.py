@@ -61,7 +61,23 @@ def test_what_a_key_is_made_of_can_be_read_back(name: str, vary_on: list[Any]) -
 class Colour(enum.Enum):
     RED = "red"
     NOTHING = None
+    YES = True
     PAIR = (1, 2)
+
+
+class Lazy:
+    """A proxy of a text, as lazy translations are."""
+
+    __class__ = property(lambda _: str)
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Pair(NamedTuple):
@@ -148,6 +164,8 @@ class Level(enum.IntEnum):
         (time(3, 4), "03:04:00"),
         (Colour.RED, "red"),
         (Colour.NOTHING, None),
+        (Colour.YES, True),
+        pytest.param(Lazy("x"), "x", id="lazy"),
         (Colour.PAIR, (1, 2)),
         (Level.LOW, 1),
         (1.5, "1.5"),
