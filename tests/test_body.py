@@ -195,9 +195,10 @@ def test_names_of_the_body_are_found_by_jinja_as_without_the_tag() -> None:
 
 @pytest.mark.parametrize("name", ["caller", "kwargs", "varargs"])
 def test_a_block_in_a_body_has_names_of_its_own(name: str) -> None:
-    body = "{% block b %}{% if " + name + " %}x{% endif %}ok{% endblock %}"
-    env = environment({"t": "{% cache 300, 'x' %}" + body + "{% endcache %}"})
-    assert [env.get_template("t").render() for _ in range(2)] == ["ok", "ok"]
+    block = "{% block b %}{% if " + name + " %}x{% endif %}ok{% endblock %}"
+    for body in (block, "{{ " + name + " }}" + block):
+        env = environment({"t": "{% cache 300, 'x' %}" + body + "{% endcache %}"})
+        assert [env.get_template("t").render() for _ in range(2)] == ["ok", "ok"]
 
 
 def test_an_include_without_context_is_found_from_its_own_template() -> None:
