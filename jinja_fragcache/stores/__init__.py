@@ -6,3 +6,6 @@ from .base import AsyncStore as AsyncStore
 from .base import Store as Store
 from .base import SyncStore as SyncStore
 from .memory import MemoryStore as MemoryStore
+from .text import FileStore as FileStore
+from .text import RedisStore as RedisStore
+from .text import TextSerializer as TextSerializer

@@ -1,11 +1,16 @@
+import sys
+import traceback
 import warnings
+from pathlib import Path
 from typing import Any
 
 import cachelib
 import pytest
+import redis
 
 from jinja_fragcache import FragmentCache, MemoryStore, SettingError
-from jinja_fragcache.flask.settings import make_fragment_cache
+from jinja_fragcache.flask.settings import make_fragment_cache, settings_table
+from jinja_fragcache.stores import FileStore, RedisStore
 
 
 def made(**settings: Any) -> FragmentCache:
@@ -47,6 +52,81 @@ def test_the_default_timeout() -> None:
     assert made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=1.5).default_timeout == 2
 
 
+@pytest.mark.parametrize("name", ["filesystem", "FileSystemCache"])
+def test_filesystem_keeps_texts_in_a_folder(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "cache"
+    settings = {"CACHE_TYPE": name, "CACHE_DIR": folder, "CACHE_THRESHOLD": 7}
+    store = made(**settings, CACHE_OPTIONS={"mode": 0o640}).store
+    assert isinstance(store, FileStore)
+    store.set("k", "text")
+    (file,) = store._list_dir()
+    assert Path(file).stat().st_mode & 0o777 == 0o640
+    assert store._threshold == 7
+    assert made(**settings).get("k") == "text"
+
+
+@pytest.mark.parametrize("name", ["redis", "RedisCache"])
+@pytest.mark.parametrize("how", ["parts", "url", "client"])
+def test_redis_keeps_texts_on_a_server(name: str, how: str, redis_port: int) -> None:
+    client = redis.Redis(port=redis_port, db=3)
+    client.flushdb()
+    settings: dict[str, dict[str, Any]] = {
+        "parts": {
+            "CACHE_REDIS_HOST": "127.0.0.1",
+            "CACHE_REDIS_PORT": str(redis_port),
+            "CACHE_REDIS_DB": 3,
+            "CACHE_OPTIONS": {"socket_timeout": 5},
+        },
+        "url": {
+            "CACHE_REDIS_URL": f"redis://127.0.0.1:{redis_port}/3",
+            "CACHE_OPTIONS": {"socket_timeout": 5},
+        },
+        "client": {"CACHE_REDIS_HOST": client},
+    }
+    cache = made(CACHE_TYPE=name, CACHE_KEY_PREFIX="shop:", **settings[how])
+    assert isinstance(cache.store, RedisStore)
+    cache.store.set("k", "text", timeout=30)
+    assert client.get("shop:k") == b"text"
+    assert cache.get("k") == "text"
+    cache.clear()
+    assert client.dbsize() == 0
+    if how != "client":
+        pool = cache.store._read_client.connection_pool
+        assert pool.connection_kwargs["socket_timeout"] == 5
+        cache.store._read_client.close()
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"CACHE_REDIS_URL": "redis://127.0.0.1"}], ids=["parts", "url"]
+)
+def test_redis_that_is_not_installed_is_told(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(SettingError, match=r"pip install 'jinja-fragcache\[redis\]'"):
+        made(CACHE_TYPE="redis", **settings)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:hunter2", "http://u:hunter2@h", 5])
+def test_a_wrong_url_is_told_without_its_password(url: Any) -> None:
+    with pytest.raises(SettingError, match="It has the form redis://") as raised:
+        made(CACHE_TYPE="redis", CACHE_REDIS_URL=url)
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "hunter2" not in shown.replace(repr(url), "")
+
+
+def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SettingError, match="CACHE_DIR can't be used"):
+        made(CACHE_TYPE="filesystem", CACHE_DIR=tmp_path / "file" / "folder")
+
+
+def test_the_documentation_has_the_table_of_all_settings() -> None:
+    page = Path(__file__).parents[2] / "docs" / "flask.md"
+    assert settings_table() in page.read_text("utf-8")
+
+
 def test_the_threshold() -> None:
     store = made(CACHE_TYPE="simple", CACHE_THRESHOLD=2).store
     for key in "abc":
@@ -63,6 +143,11 @@ def test_the_threshold() -> None:
         ({"CACHE_TYPE": MemoryStore}, "write its name with"),
         ({"CACHE_DEFAULT_TIMEOUT": "300"}, "CACHE_DEFAULT_TIMEOUT: A timeout can't be"),
         ({"CACHE_DEFAULT_TIMEOUT": -1}, "CACHE_DEFAULT_TIMEOUT: A timeout can't be -1"),
+        ({"CACHE_TYPE": "filesystem"}, "CACHE_DIR is missing"),
+        ({"CACHE_TYPE": "redis", "CACHE_REDIS_PORT": "x"}, "CACHE_REDIS_PORT can't be"),
+        ({"CACHE_TYPE": "redis", "CACHE_REDIS_DB": None}, "CACHE_REDIS_DB can't be"),
+        ({"CACHE_OPTIONS": ["x"]}, "CACHE_OPTIONS can't be"),
+        ({"CACHE_OPTIONS": {"x": 1}}, "other keyword arguments than x"),
         ({"CACHE_THRESHOLD": 0}, "CACHE_THRESHOLD can't be 0"),
         ({"CACHE_THRESHOLD": "500"}, "CACHE_THRESHOLD can't be '500'"),
         ({"CACHE_THRESHOLD": True}, "CACHE_THRESHOLD can't be True"),

@@ -17,7 +17,15 @@ from flask import Flask
 from pymemcache.client.base import PooledClient
 from pymemcache.serde import pickle_serde
 
-from jinja_fragcache.stores import AsyncStore, MemoryStore, Store, SyncStore, adapt
+from jinja_fragcache.stores import (
+    AsyncStore,
+    FileStore,
+    MemoryStore,
+    RedisStore,
+    Store,
+    SyncStore,
+    adapt,
+)
 from tests import servers
 from tests.support import CoroutineStore, configure_django
 
@@ -78,8 +86,15 @@ def cachelib_simple() -> Subject:
 
 @pytest.fixture
 def cachelib_filesystem(tmp_path: Path) -> Subject:
-    store = cachelib.FileSystemCache(str(tmp_path))
+    return file_subject(cachelib.FileSystemCache(str(tmp_path)))
 
+
+@pytest.fixture
+def files(tmp_path: Path) -> Subject:
+    return file_subject(FileStore(str(tmp_path)))
+
+
+def file_subject(store: cachelib.FileSystemCache) -> Subject:
     def remaining(key: str) -> float | str:
         head = Path(store._get_filename(key)).read_bytes()[:4]
         return left(int.from_bytes(head, "little"), time.time())
@@ -87,22 +102,27 @@ def cachelib_filesystem(tmp_path: Path) -> Subject:
     return Subject(store, remaining)
 
 
-@pytest.fixture(scope="session")
-def redis_port() -> Iterator[int]:
-    yield from servers.redis_server()
-
-
 @pytest.fixture
 def cachelib_redis(redis_port: int) -> Iterator[Subject]:
     with redis.Redis(port=redis_port) as client:
         client.flushall()
-        store = cachelib.RedisCache(client)
+        yield redis_subject(client, cachelib.RedisCache(client), prefix="")
 
-        def remaining(key: str) -> float | str:
-            seconds = client.ttl(key)
-            return FOR_EVER if seconds == -1 else seconds
 
-        yield Subject(store, remaining)
+@pytest.fixture
+def redis_texts(redis_port: int) -> Iterator[Subject]:
+    with redis.Redis(port=redis_port) as client:
+        client.flushall()
+        store = RedisStore(client, key_prefix="shop:")
+        yield redis_subject(client, store, prefix="shop:")
+
+
+def redis_subject(client: Any, store: Store, prefix: str) -> Subject:
+    def remaining(key: str) -> float | str:
+        seconds: int = client.ttl(prefix + key)
+        return FOR_EVER if seconds == -1 else seconds
+
+    return Subject(store, remaining)
 
 
 @pytest.fixture(scope="session")
@@ -162,6 +182,8 @@ STORES = (
     "memory",
     "cachelib_simple",
     "cachelib_filesystem",
+    "files",
+    "redis_texts",
     "cachelib_redis",
     "cachelib_memcached",
     "flask_caching_cache",
