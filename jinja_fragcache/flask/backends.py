@@ -12,6 +12,9 @@ from jinja_fragcache.stores import FileStore, MemoryStore, RedisStore, Store
 Settings = Mapping[str, Any]
 T = TypeVar("T")
 
+# How long a page waits for a Redis server that does not answer.
+_REDIS_SECONDS = 0.25
+
 
 def make_store(settings: Settings) -> Store:
     """Make the store that `CACHE_TYPE` names, or take the one that it is.
@@ -63,30 +66,45 @@ def _filesystem(settings: Settings) -> Store:
 
 
 def _redis(settings: Settings) -> Store:
-    prefix = settings["CACHE_KEY_PREFIX"]
-    url = settings["CACHE_REDIS_URL"]
-    if url is not None:
-        client = _redis_client(url, _options(settings))
-        return _made(RedisStore, {"CACHE_OPTIONS": {}}, client, key_prefix=prefix)
-    return _made(
-        RedisStore,
-        settings,
-        host=settings["CACHE_REDIS_HOST"],
-        port=_whole_number(settings, "CACHE_REDIS_PORT"),
-        password=settings["CACHE_REDIS_PASSWORD"],
-        db=_whole_number(settings, "CACHE_REDIS_DB"),
-        key_prefix=prefix,
-    )
+    client = settings["CACHE_REDIS_HOST"]
+    if isinstance(client, str) or settings["CACHE_REDIS_URL"] is not None:
+        client = _redis_client(settings)
+    return RedisStore(client, key_prefix=settings["CACHE_KEY_PREFIX"])
 
 
-def _redis_client(url: Any, options: Mapping[str, Any]) -> Any:
+def _redis_client(settings: Settings) -> Any:
+    """Make a client that does not hold pages up when its server is gone.
+
+    redis-py waits without a limit, and tries ten times, if it is not told otherwise.
+    """
     try:
         import redis  # noqa: PLC0415 - an extra of this package
+        from redis.backoff import NoBackoff  # noqa: PLC0415 - the same
+        from redis.retry import Retry  # noqa: PLC0415 - the same
     except ImportError:
-        raise SettingError(_NO_REDIS) from None
+        raise SettingError(
+            "CACHE_TYPE 'redis' needs the package redis. Install it with"
+            " pip install 'jinja-fragcache[redis]'."
+        ) from None
+    patience = {
+        "socket_timeout": _REDIS_SECONDS,
+        "socket_connect_timeout": _REDIS_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    url = settings["CACHE_REDIS_URL"]
+    if url is None:
+        address = {
+            "host": settings["CACHE_REDIS_HOST"],
+            "port": _whole_number(settings, "CACHE_REDIS_PORT"),
+            "password": settings["CACHE_REDIS_PASSWORD"],
+            "db": _whole_number(settings, "CACHE_REDIS_DB"),
+        }
+        return _made(redis.Redis, settings, **address, **patience)
     try:
-        return redis.Redis.from_url(url, **options)
-    except (ValueError, TypeError, AttributeError):
+        return _made(redis.Redis.from_url, settings, url, **patience)
+    except (ValueError, AttributeError) as error:
+        if isinstance(error, SettingError):
+            raise
         # The reason may quote the URL, and that may hold a password.
         raise SettingError(
             "CACHE_REDIS_URL can't be read. It has the form"
@@ -129,18 +147,11 @@ def _made(make: Callable[..., T], settings: Settings, *args: Any, **kwargs: Any)
         return make(*args, **{**kwargs, **options})
     except TypeError:
         raise SettingError(
-            f"CACHE_OPTIONS can't be given to {make.__name__}: it takes other keyword"
-            f" arguments than {', '.join(options) or 'these settings'}."
+            f"CACHE_OPTIONS can't be given to {make.__qualname__}: it takes other"
+            f" keyword arguments than {', '.join(options) or 'these settings'}."
         ) from None
-    except RuntimeError:
-        # cachelib's word for a package that is not installed.
-        raise SettingError(_NO_REDIS) from None
 
 
-_NO_REDIS = (
-    "CACHE_TYPE 'redis' needs the package redis. Install it with"
-    " pip install 'jinja-fragcache[redis]'."
-)
 _STORES: dict[str, Callable[[Settings], Store]] = {
     "null": _null,
     "NullCache": _null,

@@ -91,8 +91,9 @@ def test_redis_keeps_texts_on_a_server(name: str, how: str, redis_port: int) -> 
     cache.clear()
     assert client.dbsize() == 0
     if how != "client":
-        pool = cache.store._read_client.connection_pool
-        assert pool.connection_kwargs["socket_timeout"] == 5
+        given = cache.store._read_client.connection_pool.connection_kwargs
+        assert (given["socket_timeout"], given["socket_connect_timeout"]) == (5, 0.25)
+        assert given["retry"]._retries == 0
         cache.store._read_client.close()
     client.close()
 
@@ -108,7 +109,7 @@ def test_redis_that_is_not_installed_is_told(
         made(CACHE_TYPE="redis", **settings)
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:hunter2", "http://u:hunter2@h", 5])
+@pytest.mark.parametrize("url", ["127.0.0.1:hunter2", "http://u:hunter2@h"])
 def test_a_wrong_url_is_told_without_its_password(url: Any) -> None:
     with pytest.raises(SettingError, match="It has the form redis://") as raised:
         made(CACHE_TYPE="redis", CACHE_REDIS_URL=url)
