@@ -100,11 +100,10 @@ def _redis_client(settings: Settings) -> Any:
             "db": _whole_number(settings, "CACHE_REDIS_DB"),
         }
         return _made(redis.Redis, settings, **address, **patience)
+    options = {**patience, **_options(settings)}
     try:
-        return _made(redis.Redis.from_url, settings, url, **patience)
-    except (ValueError, AttributeError) as error:
-        if isinstance(error, SettingError):
-            raise
+        return redis.Redis.from_url(url, **options)
+    except (ValueError, AttributeError):
         # The reason may quote the URL, and that may hold a password.
         raise SettingError(
             "CACHE_REDIS_URL can't be read. It has the form"
