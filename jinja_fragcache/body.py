@@ -18,8 +18,6 @@ from .runtime import INCLUDE
 # What Jinja gives every macro anew, and so would hide the surrounding macro's own.
 _MACRO_NAMES = ("caller", "kwargs", "varargs")
 _PAGE_NAMES = ("self", "super")
-# Jinja finds these in the body of a call block.
-_SPECIAL_NAMES = {*_MACRO_NAMES, *_PAGE_NAMES, "loop"}
 
 
 def check_loop_control(parser: Parser, body: Iterable[nodes.Node]) -> None:
@@ -101,7 +99,7 @@ def names_from_outside(body: list[nodes.Node]) -> list[nodes.Name]:
     """
     symbols = find_symbols(body)
     names = {name for how, name in symbols.loads.values() if how == VAR_LOAD_RESOLVE}
-    return [nodes.Name(name, "load") for name in sorted(names - _SPECIAL_NAMES)]
+    return [nodes.Name(name, "load") for name in sorted(names)]
 
 
 def mend_includes(parser: Parser, body: list[nodes.Node]) -> None:

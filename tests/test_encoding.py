@@ -111,6 +111,18 @@ class Html(str):
         return f"<b>{self}</b>"
 
 
+class Badge(str):  # noqa: SLOT000 - has an attribute
+    colour: str
+
+    def __new__(cls, text: str, colour: str) -> Self:
+        made = super().__new__(cls, text)
+        made.colour = colour
+        return made
+
+    def __html__(self) -> str:
+        return f"<b class={self.colour}>{self}</b>"
+
+
 class Of(int):
     def __new__(cls, number: int, owner: str) -> Self:
         made = super().__new__(cls, number)
@@ -208,6 +220,7 @@ def test_values_that_agree(value: Any, same_as: Any) -> None:
         (Of(1, "ann"), Of(1, "bob")),
         (Of(1, "ann"), 1),
         (Html("a"), "a"),
+        (Badge("a", "red"), Badge("a", "green")),
         (Card(1, "ann"), Card(1, "bob")),
         (Card(1, "ann"), OtherCard(1, "ann")),
         (OwnText("a", 1), OwnText("a", 2)),
@@ -261,6 +274,11 @@ def test_an_object_is_known_by_what_it_says_of_itself(
 def test_objects_of_two_classes_never_share_a_key() -> None:
     assert key_of(User(5)) != key_of(Group(5))
     assert key_of(User(5)) != key_of(5)
+
+
+def test_the_fields_of_an_object_count_by_what_they_say_of_themselves() -> None:
+    assert key_of(Pair(User(1), 2)) == key_of(Pair(User(1), 2))  # type: ignore[arg-type]
+    assert key_of(Pair(User(1), 2)) != key_of(Pair(User(2), 2))  # type: ignore[arg-type]
 
 
 def test_a_proxy_counts_as_what_it_stands_for() -> None:

@@ -304,6 +304,19 @@ def test_a_page_that_changes_its_layout_shows_the_block_of_the_new_one() -> None
     assert texts == ["WIDE", "SMALL", "WIDE", "root"]
 
 
+def test_a_page_that_changes_its_layout_shows_what_super_gives_there() -> None:
+    own = "{% cache 300, 'x' %}{{ super() }}{% endcache %}"
+    env = environment(
+        {
+            "a": "A{% block b %}a{% endblock %}",
+            "b": "B{% block b %}b{% endblock %}",
+            "page": "{% extends layout %}{% block b %}" + own + "{% endblock %}",
+        }
+    )
+    page = env.get_template("page")
+    assert [page.render(layout=layout) for layout in "abab"] == ["Aa", "Bb"] * 2
+
+
 @pytest.mark.parametrize("name", ["", "300, 'main'"])
 def test_an_edited_page_never_serves_its_old_block(name: str) -> None:
     main = "{% block main %}-{% endblock %}"
