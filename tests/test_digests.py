@@ -1,4 +1,3 @@
-from types import FunctionType
 from typing import Any
 
 import pytest
@@ -9,8 +8,7 @@ from jinja_fragcache.digests import code_digest, digest
 def of(source: str) -> str:
     names: dict[str, Any] = {}
     exec(source, names)  # noqa: S102 - our own source
-    function: FunctionType = names["f"]
-    return code_digest(function.__code__)
+    return code_digest(names["f"].__code__)
 
 
 BASE = of("def f(a):\n    return a + 1")

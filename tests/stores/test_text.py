@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import redis
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jinja_fragcache.errors import StoreError
@@ -15,6 +15,7 @@ serializer = TextSerializer()
 
 
 @given(NAMES | st.integers())
+@example("lone surrogate \udc80")
 def test_texts_and_numbers_come_back(value: str | int) -> None:
     assert serializer.loads(serializer.dumps(value)) == value
     file = io.BytesIO()
