@@ -76,9 +76,8 @@ def _text_of(value: Any) -> str | None:
     """Give the text of a value that is as good as its text, else None."""
     text: str | None = None
     match value:
-        case Enum():
-            text = _text_of(value.value)
         case bool():
+            # A proxy: True and False themselves never come here.
             pass
         case str() | int() | float() if _prints_otherwise(value):
             pass
@@ -142,12 +141,10 @@ def _encode_own_key(value: Any) -> str | None:
 
 def _encode_plain(value: Any) -> str | None:
     """Encode what is as good as its text, or a plain container, else None."""
-    text = _text_of(value)
-    if text is not None:
-        return encode_text(text)
     if isinstance(value, Enum):
         return encode_value(value.value)
-    return _encode_container(value)
+    text = _text_of(value)
+    return _encode_container(value) if text is None else encode_text(text)
 
 
 def _encode_container(value: Any) -> str | None:

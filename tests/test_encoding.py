@@ -80,6 +80,16 @@ class Lazy:
         return self.text
 
 
+class LazyTrue:
+    __class__ = property(lambda _: bool)
+
+    def __repr__(self) -> str:
+        return "True"
+
+    def __int__(self) -> int:
+        return 1
+
+
 class Pair(NamedTuple):
     x: int
     y: int
@@ -111,16 +121,23 @@ class Html(str):
         return f"<b>{self}</b>"
 
 
-class Badge(str):  # noqa: SLOT000 - has an attribute
-    colour: str
+class Labelled(str):  # noqa: SLOT000 - has an attribute
+    label: str
 
-    def __new__(cls, text: str, colour: str) -> Self:
+    def __new__(cls, text: str, label: str) -> Self:
         made = super().__new__(cls, text)
-        made.colour = colour
+        made.label = label
         return made
 
+
+class Badge(Labelled):
     def __html__(self) -> str:
-        return f"<b class={self.colour}>{self}</b>"
+        return f"<b class={self.label}>{self}</b>"
+
+
+class OwnText(Labelled):
+    def __cache_key__(self) -> str:
+        return self.label
 
 
 class Of(int):
@@ -133,18 +150,6 @@ class Of(int):
 
     def __str__(self) -> str:
         return f"{int(self)} of {self.owner}"
-
-
-class OwnText(str):  # noqa: SLOT000 - has an attribute
-    number: int
-
-    def __new__(cls, text: str, number: int) -> Self:
-        made = super().__new__(cls, text)
-        made.number = number
-        return made
-
-    def __cache_key__(self) -> int:
-        return self.number
 
 
 @dataclass
@@ -213,6 +218,7 @@ def test_values_that_agree(value: Any, same_as: Any) -> None:
         ([1, 2], {1, 2}),
         ("a", ["a"]),
         (Markup("<b>"), "<b>"),
+        pytest.param(LazyTrue(), 1, id="lazy true"),
         (Pair(1, 2), (1, 2)),
         (Pair(1, 2), OtherPair(1, 2)),
         (Loud("a"), "a"),
@@ -223,7 +229,7 @@ def test_values_that_agree(value: Any, same_as: Any) -> None:
         (Badge("a", "red"), Badge("a", "green")),
         (Card(1, "ann"), Card(1, "bob")),
         (Card(1, "ann"), OtherCard(1, "ann")),
-        (OwnText("a", 1), OwnText("a", 2)),
+        (OwnText("a", "1"), OwnText("a", "2")),
         (int, str),
     ],
 )

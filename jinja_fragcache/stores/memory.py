@@ -34,7 +34,7 @@ class MemoryStore:
     Args:
         threshold: the largest number of entries.
         default_timeout: seconds that an entry lives if it was written without a
-            timeout; 0 for ever.
+            timeout; 0 or None for ever.
         timer: a clock in seconds that never goes back.
 
     Raises:
