@@ -5,7 +5,7 @@ from .adapters import adapt as adapt
 from .base import AsyncStore as AsyncStore
 from .base import Store as Store
 from .base import SyncStore as SyncStore
+from .files import FileStore as FileStore
 from .memory import MemoryStore as MemoryStore
-from .text import FileStore as FileStore
-from .text import RedisStore as RedisStore
+from .redis import RedisStore as RedisStore
 from .text import TextSerializer as TextSerializer
