@@ -1,12 +1,15 @@
 """Any store that users bring, in the one shape that the layers above work with.
 
-The one place that knows how stores differ: in what they call the timeouts, in whether
-their methods are coroutines, and in whether a call may block.
+The one place that knows how stores differ: in what they call the timeouts, in which
+methods they have, in whether those are coroutines, and in whether a call may block.
+
+What is asked of a store is written once, as generators that yield what its methods
+answer. Whoever carries one out sends the answer back: as it is, or awaited.
 """
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import cachelib
@@ -17,9 +20,11 @@ from jinja_fragcache.timeouts import NEVER_EXPIRES
 from .base import AsyncStore, Store, SyncStore
 from .memory import MemoryStore
 
-TimeoutArguments = Callable[[int | None], dict[str, int | None]]
+# What is yielded is sent back, settled: an awaitable as what it came to.
+Operation = Generator[Any, Any, Any]
 
 _METHODS = ("get", "set", "delete")
+_CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
 # Their calls touch nothing but this process's memory. A subclass's may.
 _NOT_BLOCKING = (MemoryStore, cachelib.SimpleCache, cachelib.NullCache)
 _DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
@@ -35,14 +40,12 @@ def adapt(store: Store) -> tuple[SyncStore, AsyncStore]:
         StoreError: the object is no store. What it lacks is told.
     """
     has_coroutines = _check(store)
-    arguments: TimeoutArguments = (
-        _django_timeout if _is_django_cache(store) else _timeout
-    )
+    kind = _DjangoOperations if _is_django_cache(store) else _Operations
+    operations = kind(store, has_coroutines=has_coroutines)
     if has_coroutines:
-        return _NoSyncStore(store), _CoroutineStore(store, arguments)
-    sync = _PlainStore(store, arguments, blocking=type(store) not in _NOT_BLOCKING)
-    call = asyncio.to_thread if sync.blocking else _directly
-    return sync, _AwaitableStore(sync, call)
+        return _NoSyncFace(store), _AsyncFace(operations, _await_answers)
+    sync = _SyncFace(operations, blocking=type(store) not in _NOT_BLOCKING)
+    return sync, _AsyncFace(operations, _in_thread if sync.blocking else _directly)
 
 
 def _check(store: Any) -> bool:
@@ -91,150 +94,287 @@ def _is_django_cache(store: object) -> bool:
     return any(cls.__module__ in _DJANGO_MODULES for cls in type(store).__mro__)
 
 
-def _timeout(timeout: int | None) -> dict[str, int | None]:
-    return {"timeout": timeout}
+def _takes_keys_one_by_one(method: Any) -> bool:
+    """Tell whether a method has cachelib's form, `get_many(*keys)`."""
+    try:
+        parameters = inspect.signature(method).parameters.values()
+    except (TypeError, ValueError):
+        return False  # no function, or one in C that does not tell its parameters
+    return any(each.kind is each.VAR_POSITIONAL for each in parameters)
 
 
-def _django_timeout(timeout: int | None) -> dict[str, int | None]:
-    """Django says None for "for ever", 0 for "not at all" and nothing for its default.
-
-    Source: Django's documentation, "The low-level cache API", cache.set().
-    """
-    if timeout is None:
-        return {}
-    return {"timeout": None if timeout == NEVER_EXPIRES else timeout}
-
-
-def _check_kept(store: Store, answer: object) -> None:
-    _check_plain(store, answer)
-    if answer is False:
-        raise StoreError(f"{_name(store)} did not keep the value it was given")
-
-
-def _check_deleted(store: Store, key: str, left: object) -> None:
-    """Check what is left behind a delete that answered False.
-
-    Most stores say so where there was nothing to delete, some where they failed.
-    """
-    if left is not None:
-        raise StoreError(f"{_name(store)} said that it did not delete {key!r}")
-
-
-def _check_cleared(store: Store, answer: object) -> None:
-    _check_plain(store, answer)
-    if answer is False:
-        raise StoreError(f"{_name(store)} said that it did not clear")
-
-
-def _check_plain(store: Store, answer: object) -> None:
-    """Refuse the answer of a plain method that would have to be awaited."""
-    if inspect.isawaitable(answer):
-        if inspect.iscoroutine(answer):
-            answer.close()
-        raise StoreError(
-            f"{_name(store)} has plain methods whose answers have to be awaited. Define"
-            " them with `async def`."
-        )
-
-
-def _no_clear(store: Store) -> NoReturn:
-    raise StoreError(
-        f"{_name(store)} can't be cleared, it has no clear(). Delete fragments one by"
-        " one, with delete_fragment(name, vary_on)."
-    )
-
-
-class _PlainStore:
-    """A store with plain methods.
+class _Operations:
+    """What to ask of a store, with cachelib's methods where it has them.
 
     They are looked up for each call: a store may stand for another one in each thread
     or request, as Django's `cache` does.
     """
 
-    def __init__(
-        self, store: Store, arguments: TimeoutArguments, *, blocking: bool
-    ) -> None:
-        self._store = store
-        self._arguments = arguments
+    def __init__(self, store: Any, *, has_coroutines: bool) -> None:
+        self.store = store
+        self._methods = {
+            name
+            for name in _CACHELIB_METHODS
+            if callable(method := getattr(store, name, None))
+            and inspect.iscoroutinefunction(method) is has_coroutines
+            and (
+                name not in {"get_many", "delete_many"}
+                or _takes_keys_one_by_one(method)
+            )
+        }
+
+    def get(self, key: str) -> Operation:
+        return (yield self.store.get(key))
+
+    def get_many(self, keys: Sequence[str]) -> Operation:
+        if "get_many" in self._methods:
+            return list((yield self.store.get_many(*keys)))
+        values: list[Any] = []
+        for key in keys:
+            value = yield self.store.get(key)
+            values.append(value)
+        return values
+
+    def set(self, key: str, value: str | int, timeout: int | None) -> Operation:
+        if (yield self.store.set(key, value, **self._timeout(timeout))) is False:
+            raise StoreError(f"{_name(self.store)} did not keep the value it was given")
+
+    def set_many(
+        self, values: Mapping[str, str | int], timeout: int | None
+    ) -> Operation:
+        if "set_many" not in self._methods:
+            for key, value in values.items():
+                yield from self.set(key, value, timeout)
+            return
+        answer = yield self.store.set_many(dict(values), **self._timeout(timeout))
+        if not self._kept_all(values, answer):
+            raise StoreError(
+                f"{_name(self.store)} did not keep all values it was given"
+            )
+
+    def add(self, key: str, value: str | int, timeout: int | None) -> Operation:
+        if "add" in self._methods:
+            return bool((yield self.store.add(key, value, **self._timeout(timeout))))
+        if (yield self.store.get(key)) is not None:
+            return False
+        yield from self.set(key, value, timeout)
+        return True
+
+    def delete(self, key: str) -> Operation:
+        deleted = (yield self.store.delete(key)) is not False
+        # Most stores say so where there was nothing to delete, some where they failed.
+        if not deleted and (yield self.store.get(key)) is not None:
+            raise StoreError(f"{_name(self.store)} said that it did not delete {key!r}")
+        return deleted
+
+    def delete_many(self, keys: Sequence[str]) -> Operation:
+        if "delete_many" not in self._methods:
+            for key in keys:
+                yield from self.delete(key)
+            return
+        yield self.store.delete_many(*keys)
+        yield from self._check_gone(keys)
+
+    def increment(self, key: str, delta: int) -> Operation:
+        if {"inc", "dec"} <= self._methods:
+            if delta < 0:
+                return (yield self.store.dec(key, -delta))
+            return (yield self.store.inc(key, delta))
+        number = ((yield self.store.get(key)) or 0) + delta
+        yield from self.set(key, number, None)
+        return number
+
+    def clear(self) -> Operation:
+        clear = getattr(self.store, "clear", None)
+        if clear is None:
+            raise StoreError(
+                f"{_name(self.store)} can't be cleared, it has no clear(). Delete"
+                " fragments one by one, with delete_fragment(name, vary_on)."
+            )
+        if (yield clear()) is False:
+            raise StoreError(f"{_name(self.store)} said that it did not clear")
+
+    def _check_gone(self, keys: Sequence[str]) -> Operation:
+        left = yield from self.get_many(keys)
+        if not_deleted := [
+            k for k, value in zip(keys, left, strict=True) if value is not None
+        ]:
+            raise StoreError(f"{_name(self.store)} did not delete {not_deleted!r:.300}")
+
+    @staticmethod
+    def _timeout(timeout: int | None) -> dict[str, int | None]:
+        return {"timeout": timeout}
+
+    @staticmethod
+    def _kept_all(values: Mapping[str, str | int], answer: object) -> bool:
+        """Tell it by the keys that were set, which is what cachelib's stores answer."""
+        if isinstance(answer, (list, tuple)):
+            return len(answer) == len(values)
+        return answer is not False
+
+
+class _DjangoOperations(_Operations):
+    """The same for Django's caches, which take keys and timeouts in other forms."""
+
+    def get_many(self, keys: Sequence[str]) -> Operation:
+        values = yield self.store.get_many(keys)
+        return [values.get(key) for key in keys]
+
+    def delete_many(self, keys: Sequence[str]) -> Operation:
+        yield self.store.delete_many(keys)
+        yield from self._check_gone(keys)
+
+    def increment(self, key: str, delta: int) -> Operation:
+        yield self.store.add(key, 0)
+        return (yield self.store.incr(key, delta))
+
+    @staticmethod
+    def _timeout(timeout: int | None) -> dict[str, int | None]:
+        """Django says None for "for ever", 0 for "not at all", nothing for its default.
+
+        Source: Django's documentation, "The low-level cache API", cache.set().
+        """
+        if timeout is None:
+            return {}
+        return {"timeout": None if timeout == NEVER_EXPIRES else timeout}
+
+    @staticmethod
+    def _kept_all(values: Mapping[str, str | int], answer: object) -> bool:  # noqa: ARG004 - Django answers with the keys that failed
+        return not answer
+
+
+def _perform(operation: Operation) -> Any:
+    """Carry an operation out whose answers are there at once."""
+    try:
+        answer = next(operation)
+        while True:
+            _check_plain(answer)
+            answer = operation.send(answer)
+    except StopIteration as end:
+        return end.value
+
+
+def _check_plain(answer: object) -> None:
+    """Refuse the answer of a plain method that would have to be awaited."""
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise StoreError(
+            "The store has plain methods whose answers have to be awaited. Define them"
+            " with `async def`."
+        )
+
+
+async def _directly(operation: Operation) -> Any:
+    return _perform(operation)
+
+
+async def _in_thread(operation: Operation) -> Any:
+    return await asyncio.to_thread(_perform, operation)
+
+
+async def _await_answers(operation: Operation) -> Any:
+    try:
+        answer = next(operation)
+        while True:
+            answer = operation.send(await answer)
+    except StopIteration as end:
+        return end.value
+
+
+class _SyncFace:
+    """A store with plain methods."""
+
+    def __init__(self, operations: _Operations, *, blocking: bool) -> None:
+        self._operations = operations
+        self._store = operations.store
         self.blocking = blocking
 
     def get(self, key: str) -> Any:
+        # On the path of every hit.
         return self._store.get(key)
 
-    def set(self, key: str, value: str, timeout: int | None) -> None:
-        answer = self._store.set(key, value, **self._arguments(timeout))
-        _check_kept(self._store, answer)
+    def get_many(self, keys: Sequence[str]) -> list[Any]:
+        values: list[Any] = _perform(self._operations.get_many(keys))
+        return values
 
-    def delete(self, key: str) -> None:
-        answer = self._store.delete(key)
-        _check_plain(self._store, answer)
-        if answer is False:
-            _check_deleted(self._store, key, self._store.get(key))
+    def set(self, key: str, value: str | int, timeout: int | None) -> None:
+        _perform(self._operations.set(key, value, timeout))
+
+    def set_many(self, values: Mapping[str, str | int], timeout: int | None) -> None:
+        _perform(self._operations.set_many(values, timeout))
+
+    def add(self, key: str, value: str | int, timeout: int | None) -> bool:
+        return bool(_perform(self._operations.add(key, value, timeout)))
+
+    def delete(self, key: str) -> bool:
+        return bool(_perform(self._operations.delete(key)))
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        _perform(self._operations.delete_many(keys))
+
+    def increment(self, key: str, delta: int) -> int | None:
+        number: int | None = _perform(self._operations.increment(key, delta))
+        return number
 
     def clear(self) -> None:
-        clear = getattr(self._store, "clear", None) or _no_clear(self._store)
-        _check_cleared(self._store, clear())
+        _perform(self._operations.clear())
 
 
-async def _directly(method: Callable[..., Any], *arguments: object) -> Any:
-    return method(*arguments)
-
-
-class _AwaitableStore:
-    """A store with plain methods, on an event loop.
+class _AsyncFace:
+    """A store on an event loop.
 
     Args:
-        sync: the store.
-        call: how its methods are called: where the loop runs, or in a thread.
+        operations: what to ask of it.
+        perform: carries an operation out: where the loop runs, in a thread, or by
+            awaiting the answers.
     """
 
     def __init__(
-        self, sync: SyncStore, call: Callable[..., Coroutine[Any, Any, Any]]
+        self,
+        operations: _Operations,
+        perform: Callable[[Operation], Coroutine[Any, Any, Any]],
     ) -> None:
-        self._sync = sync
-        self._call = call
+        self._operations = operations
+        self._perform = perform
 
     async def get(self, key: str) -> Any:
-        return await self._call(self._sync.get, key)
+        return await self._perform(self._operations.get(key))
 
-    async def set(self, key: str, value: str, timeout: int | None) -> None:
-        await self._call(self._sync.set, key, value, timeout)
+    async def get_many(self, keys: Sequence[str]) -> list[Any]:
+        values: list[Any] = await self._perform(self._operations.get_many(keys))
+        return values
 
-    async def delete(self, key: str) -> None:
-        await self._call(self._sync.delete, key)
+    async def set(self, key: str, value: str | int, timeout: int | None) -> None:
+        await self._perform(self._operations.set(key, value, timeout))
 
-    async def clear(self) -> None:
-        await self._call(self._sync.clear)
+    async def set_many(
+        self, values: Mapping[str, str | int], timeout: int | None
+    ) -> None:
+        await self._perform(self._operations.set_many(values, timeout))
 
+    async def add(self, key: str, value: str | int, timeout: int | None) -> bool:
+        return bool(await self._perform(self._operations.add(key, value, timeout)))
 
-class _CoroutineStore:
-    """A store whose methods are coroutine functions, on an event loop."""
+    async def delete(self, key: str) -> bool:
+        return bool(await self._perform(self._operations.delete(key)))
 
-    def __init__(self, store: Any, arguments: TimeoutArguments) -> None:
-        self._store = store
-        self._arguments = arguments
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        await self._perform(self._operations.delete_many(keys))
 
-    async def get(self, key: str) -> Any:
-        return await self._store.get(key)
-
-    async def set(self, key: str, value: str, timeout: int | None) -> None:
-        answer = await self._store.set(key, value, **self._arguments(timeout))
-        _check_kept(self._store, answer)
-
-    async def delete(self, key: str) -> None:
-        if await self._store.delete(key) is False:
-            _check_deleted(self._store, key, await self._store.get(key))
+    async def increment(self, key: str, delta: int) -> int | None:
+        number: int | None = await self._perform(self._operations.increment(key, delta))
+        return number
 
     async def clear(self) -> None:
-        clear = getattr(self._store, "clear", None) or _no_clear(self._store)
-        _check_cleared(self._store, await clear())
+        await self._perform(self._operations.clear())
 
 
 class AsyncOnlyError(StoreError):
     """A store whose methods are coroutines was used where nothing can await them."""
 
 
-class _NoSyncStore:
+class _NoSyncFace:
     """What stands for the sync face of a store whose methods are coroutines."""
 
     blocking = True
@@ -249,4 +389,5 @@ class _NoSyncStore:
             " that end in _async, or use a store with plain methods."
         )
 
-    get = set = delete = clear = _refuse
+    get = get_many = set = set_many = add = _refuse
+    delete = delete_many = increment = clear = _refuse

@@ -1,13 +1,16 @@
 """What a store is, and the one shape that the layers above work with."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 
 class Store(Protocol):
     """A store as users bring it: a cachelib cache has this form, and many others do.
 
-    A store may also have `clear()`. Its methods may be coroutine functions; then all
-    of them must be.
+    A store may also have cachelib's `clear()`, `add(key, value, timeout)`,
+    `get_many(*keys)`, `set_many(mapping, timeout)`, `delete_many(*keys)`,
+    `inc(key, delta)` and `dec(key, delta)`. What is missing is done with `get`, `set`
+    and `delete`. Its methods may be coroutine functions; then all of them must be.
     """
 
     def get(self, key: str, /) -> Any:
@@ -33,7 +36,10 @@ class Store(Protocol):
 
 
 class SyncStore(Protocol):
-    """A store behind its adapter, for callers that can wait."""
+    """A store behind its adapter, for callers that can wait.
+
+    Any method raises what the store raised.
+    """
 
     blocking: bool
 
@@ -41,16 +47,58 @@ class SyncStore(Protocol):
         """Give the value of a key, or None."""
         ...
 
-    def set(self, key: str, value: str, timeout: int | None) -> None:
-        """Keep a text for `timeout` seconds (0 for ever, None: the store's default).
+    def get_many(self, keys: Sequence[str]) -> list[Any]:
+        """Give the values of keys, in one round trip if the store can do that."""
+        ...
+
+    def set(self, key: str, value: str | int, timeout: int | None) -> None:
+        """Keep a value for `timeout` seconds (0 for ever, None: the store's default).
 
         Raises:
             StoreError: the store said that it did not keep it.
         """
         ...
 
-    def delete(self, key: str) -> None:
-        """Forget a key."""
+    def set_many(self, values: Mapping[str, str | int], timeout: int | None) -> None:
+        """Keep values, in one round trip if the store can do that.
+
+        Raises:
+            StoreError: the store said that it did not keep all of them.
+        """
+        ...
+
+    def add(self, key: str, value: str | int, timeout: int | None) -> bool:
+        """Keep a value if there is none, and tell whether it was kept.
+
+        Of several callers at once, one is told so - if the store itself has `add`.
+        """
+        ...
+
+    def delete(self, key: str) -> bool:
+        """Forget a key. False: the store says that there was none.
+
+        Raises:
+            StoreError: it is still there.
+        """
+        ...
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Forget keys, in one round trip if the store can do that.
+
+        Raises:
+            StoreError: some are still there.
+        """
+        ...
+
+    def increment(self, key: str, delta: int) -> int | None:
+        """Add to a number, from 0 if there is none, and give what it came to.
+
+        Nothing is lost if several callers do so at once - if the store itself has `inc`
+        and `dec`.
+
+        Returns:
+            The number; None if the store failed.
+        """
         ...
 
     def clear(self) -> None:
@@ -66,17 +114,39 @@ class AsyncStore(Protocol):
     """The same for callers on an event loop."""
 
     async def get(self, key: str) -> Any:
-        """Give the value of a key, or None."""
+        """Do as `SyncStore.get`."""
         ...
 
-    async def set(self, key: str, value: str, timeout: int | None) -> None:
-        """Keep a text, as `SyncStore.set` does."""
+    async def get_many(self, keys: Sequence[str]) -> list[Any]:
+        """Do as `SyncStore.get_many`."""
         ...
 
-    async def delete(self, key: str) -> None:
-        """Forget a key."""
+    async def set(self, key: str, value: str | int, timeout: int | None) -> None:
+        """Do as `SyncStore.set`."""
+        ...
+
+    async def set_many(
+        self, values: Mapping[str, str | int], timeout: int | None
+    ) -> None:
+        """Do as `SyncStore.set_many`."""
+        ...
+
+    async def add(self, key: str, value: str | int, timeout: int | None) -> bool:
+        """Do as `SyncStore.add`."""
+        ...
+
+    async def delete(self, key: str) -> bool:
+        """Do as `SyncStore.delete`."""
+        ...
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        """Do as `SyncStore.delete_many`."""
+        ...
+
+    async def increment(self, key: str, delta: int) -> int | None:
+        """Do as `SyncStore.increment`."""
         ...
 
     async def clear(self) -> None:
-        """Forget everything, as `SyncStore.clear` does."""
+        """Do as `SyncStore.clear`."""
         ...

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cachelib
 import flask_caching
@@ -45,22 +45,12 @@ class Subject:
 class Coroutines:
     """The async face of an adapter, called from where nothing runs an event loop."""
 
-    blocking = True
-
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
 
-    def get(self, key: str) -> Any:
-        return asyncio.run(self._store.get(key))
-
-    def set(self, key: str, value: str, timeout: int | None) -> None:
-        asyncio.run(self._store.set(key, value, timeout))
-
-    def delete(self, key: str) -> None:
-        asyncio.run(self._store.delete(key))
-
-    def clear(self) -> None:
-        asyncio.run(self._store.clear())
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        return lambda *arguments: asyncio.run(method(*arguments))
 
 
 def left(expires_at: float | None, now: float) -> float | str:
@@ -204,7 +194,7 @@ def both(request: pytest.FixtureRequest) -> tuple[Subject, SyncStore]:
     name, face = request.param
     subject: Subject = request.getfixturevalue(name)
     sync, awaited = adapt(subject.store)
-    return subject, sync if face == "sync" else Coroutines(awaited)
+    return subject, sync if face == "sync" else cast("SyncStore", Coroutines(awaited))
 
 
 @pytest.fixture
@@ -266,3 +256,49 @@ def test_zero_is_for_ever(face: SyncStore, subject: Subject) -> None:
     face.set(KEY, TEXT, 0)
     assert face.get(KEY) == TEXT
     assert subject.remaining(KEY) == FOR_EVER
+
+
+@pytest.mark.parametrize("value", [0, -5, 2**63 - 1, "5", "-0"])
+def test_numbers_and_texts_of_digits_are_told_apart(
+    face: SyncStore, value: str | int
+) -> None:
+    face.set(KEY, value, 30)
+    got = face.get(KEY)
+    assert (type(got), got) == (type(value), value)
+
+
+def test_many_are_set_got_and_deleted(face: SyncStore, subject: Subject) -> None:
+    face.set_many({"a": TEXT, "b": 2}, 30)
+    assert face.get_many(["b", "missing", "a"]) == [2, None, TEXT]
+    assert subject.remaining("a") != FOR_EVER
+    face.set("c", "kept", 30)
+    face.delete_many(["a", "b", "missing"])
+    assert face.get_many(["a", "b", "c"]) == [None, None, "kept"]
+
+
+def test_none_are_set_got_and_deleted(face: SyncStore) -> None:
+    face.set_many({}, 30)
+    assert face.get_many([]) == []
+    face.delete_many([])
+
+
+def test_only_the_first_is_added(face: SyncStore, subject: Subject) -> None:
+    assert face.add(KEY, "first", 30) is True
+    assert face.add(KEY, "second", 30) is False
+    assert face.get(KEY) == "first"
+    assert subject.remaining(KEY) != FOR_EVER
+    face.delete(KEY)
+    assert face.add(KEY, "third", 0) is True
+    assert subject.remaining(KEY) == FOR_EVER
+
+
+def test_a_number_is_counted_up_and_down(face: SyncStore) -> None:
+    assert face.increment(KEY, 3) == 3
+    assert face.increment(KEY, 4) == 7
+    assert face.increment(KEY, -2) == 5
+    assert face.get(KEY) == 5
+
+
+def test_a_number_that_was_set_is_counted(face: SyncStore) -> None:
+    face.set(KEY, 41, 30)
+    assert face.increment(KEY, 1) == 42
