@@ -10,7 +10,7 @@ from .errors import StoreError as StoreError
 from .errors import TimeoutValueError as TimeoutValueError
 from .extension import FragmentCacheExtension as FragmentCacheExtension
 from .fragments import FragmentCache as FragmentCache
-from .fragments import Stats as Stats
+from .guard import Stats as Stats
 from .keys import default_fragment_name as default_fragment_name
 from .keys import make_template_fragment_key as make_template_fragment_key
 from .stores import MemoryStore as MemoryStore

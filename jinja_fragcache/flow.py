@@ -1,102 +1,47 @@
-"""What happens to a fragment that has to be rendered: the algorithm, without any I/O.
+"""What happens to a fragment that has to be rendered: the algorithm.
 
-A flow is a generator. It yields the steps that it needs done, is sent what came of
-them, and returns the text. Two drivers carry it out, one that calls and one that awaits
-(the model: httpx's `_auth.py`).
-
-What is marked as internal code, Jinja leaves out of a template's traceback, so an error
-in a body is shown between lines of templates only.
+A flow is given a guarded store and a function that renders, and is an operation (see
+`operations`): it is the same with plain functions and with coroutines.
 """
 
-from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
 from jinja2.utils import internalcode
 
 from .entry import Entry, encode
 from .freshness import Wanted
+from .guard import Guard
+from .operations import Operation
 
-
-@dataclass(frozen=True, slots=True)
-class Render:
-    """Run the body, once. What it raises passes through the flow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Store a value for `timeout` seconds. A store that fails is logged, not raised."""
-
-    key: str
-    value: str
-    timeout: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Delete an entry. A store that fails is an error."""
-
-    key: str
-
-
-Step = Render | Write | Delete
-# A flow is sent the text after a Render, and "" after any other step.
-Flow = Generator[Step, str, str]
+# Gives the body's text, or an awaitable of it. What it raises passes through a flow.
+Render = Callable[[], Any]
+Flow = Callable[[Guard, Render], Operation[str]]
 
 
 @internalcode
-def renew(key: str, wanted: Wanted, timeout: int | None) -> Flow:
+def renew(
+    key: str, wanted: Wanted, timeout: int | None, guard: Guard, render: Render
+) -> Operation[str]:
     """Render and store: what a miss needs."""
-    text = yield Render()
-    yield Write(key, encode(Entry(text, wanted.escaped, wanted.version)), timeout)
+    text = str((yield render()))
+    entry = Entry(text, wanted.escaped, wanted.version)
+    yield from guard.write(key, encode(entry), timeout)
     return text
 
 
 @internalcode
-def remove(key: str) -> Flow:
-    """Delete the entry and render: what the timeout `'del'` asks for."""
-    yield Delete(key)
-    return (yield Render())
-
-
-@internalcode
-def bypass() -> Flow:
-    """Render and leave the store alone."""
-    return (yield Render())
-
-
-@internalcode
-def drive(flow: Flow, perform: Callable[[Step], str]) -> str:
-    """Carry a flow out with calls.
+def remove(key: str, guard: Guard, render: Render) -> Operation[str]:
+    """Delete the entry and render: what the timeout `'del'` asks for.
 
     Raises:
-        BaseException: what `perform` raised and the flow let pass.
+        StoreError: the store failed.
     """
-    try:
-        step = next(flow)
-        while True:
-            try:
-                answer = perform(step)
-            except BaseException as error:  # noqa: BLE001 - the flow decides, not we
-                step = flow.throw(error)
-            else:
-                step = flow.send(answer)
-    except StopIteration as end:
-        text: str = end.value
-        return text
+    yield from guard.delete(key)
+    return str((yield render()))
 
 
 @internalcode
-async def drive_async(flow: Flow, perform: Callable[[Step], Awaitable[str]]) -> str:
-    """Carry a flow out with awaits; else as `drive`."""
-    try:
-        step = next(flow)
-        while True:
-            try:
-                answer = await perform(step)
-            except BaseException as error:  # noqa: BLE001 - the flow decides, not we
-                step = flow.throw(error)
-            else:
-                step = flow.send(answer)
-    except StopIteration as end:
-        text: str = end.value
-        return text
+def bypass(guard: Guard, render: Render) -> Operation[str]:  # noqa: ARG001 - a flow's form
+    """Render and leave the store alone."""
+    return str((yield render()))

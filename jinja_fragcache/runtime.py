@@ -6,6 +6,7 @@ where a call in a template goes through `context.call`.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, TemplateNotFound, pass_context, pass_environment
@@ -70,7 +71,7 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
         return _look_up_async(cache, key, missed, timeout, wanted)
     text: str | None = cache.look_up(key, wanted)
     if text is None:
-        missed.append(Miss(cache, renew(key, wanted, timeout)))
+        missed.append(Miss(cache, partial(renew, key, wanted, timeout)))
         return ""
     return text
 
@@ -84,7 +85,7 @@ async def _look_up_async(
 ) -> str:
     text = await cache.look_up_async(key, wanted)
     if text is None:
-        missed.append(Miss(cache, renew(key, wanted, timeout)))
+        missed.append(Miss(cache, partial(renew, key, wanted, timeout)))
         return ""
     return text
 
@@ -123,7 +124,7 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
             refused.
     """
     if unless:
-        return _uncached(context, missed, bypass())
+        return _uncached(context, missed, bypass)
     try:
         if by_page:
             vary_on = _with_page(context, vary_on)
@@ -131,16 +132,16 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         if key is None:
             key = make_template_fragment_key(name, vary_on)
         if isinstance(timeout, str) and timeout == DELETE:
-            return _uncached(context, missed, remove(key))
+            return _uncached(context, missed, partial(remove, key))
         seconds = normalize_timeout(timeout)
         return look_up(context, key, missed, escaped, seconds, version)
     except _UnnamedPageError as error:
         # Not the mistake of whoever wrote the tag, so no error in a strict cache.
         fragment_cache_of(context.environment).warn_once(*where, error)
-        return _uncached(context, missed, bypass())
+        return _uncached(context, missed, bypass)
     except KeyValueError as error:
         fragment_cache_of(context.environment).refuse_key(*where, error)
-        return _uncached(context, missed, bypass())
+        return _uncached(context, missed, bypass)
     except TimeoutValueError as error:
         raise FragmentTagError(
             f"{place(*where)}: {error} 'del' deletes the fragment."

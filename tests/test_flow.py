@@ -1,66 +1,70 @@
-import asyncio
-from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
 
 import pytest
 
-from jinja_fragcache.flow import (
-    Delete,
-    Flow,
-    Render,
-    Step,
-    Write,
-    bypass,
-    drive,
-    drive_async,
-    remove,
-    renew,
-)
+from jinja_fragcache.entry import Entry, encode
+from jinja_fragcache.errors import StoreError
+from jinja_fragcache.flow import Flow, bypass, remove, renew
 from jinja_fragcache.freshness import want
-
-Driver = Callable[[Flow, Callable[[Step], str]], str]
-
-
-def _drive_async(flow: Flow, perform: Callable[[Step], str]) -> str:
-    async def awaited(step: Step) -> str:
-        await asyncio.sleep(0)
-        return perform(step)
-
-    return asyncio.run(drive_async(flow, awaited))
-
-
-@pytest.fixture(params=[drive, _drive_async], ids=["sync", "async"])
-def driver(request: pytest.FixtureRequest) -> Driver:
-    chosen: Driver = request.param
-    return chosen
-
-
-def recorded(driver: Driver, flow: Flow) -> tuple[str, list[Step]]:
-    steps: list[Step] = []
-
-    def perform(step: Step) -> str:
-        steps.append(step)
-        return "text" if isinstance(step, Render) else ""
-
-    return driver(flow, perform), steps
-
+from jinja_fragcache.guard import Counts, Guard
+from jinja_fragcache.operations import perform
+from jinja_fragcache.stores import adapt
+from tests.support import RecordingStore
 
 PLAIN = want(True, None)  # noqa: FBT003 - its form
 
 
-def test_a_miss_renders_and_writes(driver: Driver) -> None:
-    text, steps = recorded(driver, renew("key", PLAIN, 30))
-    assert text == "text"
-    assert steps == [Render(), Write("key", "text", 30)]
+class Subject:
+    """A flow's surroundings: a store and a body that notes when it is rendered."""
+
+    def __init__(self) -> None:
+        self.store = RecordingStore()
+        self.guard = Guard(adapt(self.store)[0], Counts(), None, None)
+
+    def run(self, flow: Flow, text: Any = "text") -> str:
+        def render() -> Any:
+            self.store.calls.append("render")
+            return text
+
+        return perform(flow(self.guard, render))
 
 
-def test_del_deletes_and_renders(driver: Driver) -> None:
-    text, steps = recorded(driver, remove("key"))
-    assert text == "text"
-    assert steps == [Delete("key"), Render()]
+def test_a_miss_renders_and_writes() -> None:
+    subject = Subject()
+    assert subject.run(partial(renew, "key", PLAIN, 30)) == "text"
+    assert subject.store.calls == ["render", "set"]
+    assert subject.store.values == {"key": "text"}
+    assert subject.store.timeouts == {"key": 30}
 
 
-def test_a_bypass_only_renders(driver: Driver) -> None:
-    assert recorded(driver, bypass()) == ("text", [Render()])
+def test_what_has_to_match_is_written() -> None:
+    subject = Subject()
+    subject.run(partial(renew, "key", want(False, "v1"), 30))  # noqa: FBT003 - its form
+    entry = Entry("text", escaped=False, version="v1")
+    assert subject.store.values == {"key": encode(entry)}
+
+
+def test_del_deletes_and_renders() -> None:
+    subject = Subject()
+    subject.store.values = {"key": "old"}
+    assert subject.run(partial(remove, "key")) == "text"
+    assert subject.store.calls == ["delete", "render"]
+    assert subject.store.values == {}
+
+
+def test_what_can_not_be_deleted_is_not_rendered() -> None:
+    subject = Subject()
+    subject.store.failing = {"delete"}
+    with pytest.raises(StoreError):
+        subject.run(partial(remove, "key"))
+    assert subject.store.calls == ["delete"]
+
+
+def test_a_bypass_only_renders() -> None:
+    subject = Subject()
+    assert subject.run(bypass) == "text"
+    assert subject.store.calls == ["render"]
 
 
 class BodyError(Exception):
@@ -68,32 +72,24 @@ class BodyError(Exception):
 
 
 @pytest.mark.parametrize("error", [BodyError("no"), KeyboardInterrupt()])
-def test_what_the_body_raises_passes_unchanged(
-    driver: Driver, error: BaseException
+def test_what_the_body_raises_passes_and_nothing_is_written(
+    error: BaseException,
 ) -> None:
-    steps: list[Step] = []
+    subject = Subject()
 
-    def perform(step: Step) -> str:
-        steps.append(step)
+    def render() -> str:
         raise error
 
     with pytest.raises(type(error)) as raised:
-        driver(renew("key", PLAIN, 30), perform)
+        perform(renew("key", PLAIN, 30, subject.guard, render))
     assert raised.value is error
-    assert steps == [Render()]
+    assert subject.store.calls == []
 
 
-def test_a_flow_may_answer_an_error(driver: Driver) -> None:
-    def flow() -> Generator[Step, str, str]:
-        try:
-            yield Render()
-        except BodyError:
-            yield Delete("key")
-        return "old text"
+def test_a_text_of_its_own_kind_is_stored_as_text() -> None:
+    class Text(str):
+        __slots__ = ()
 
-    def perform(step: Step) -> str:
-        if isinstance(step, Render):
-            raise BodyError
-        return ""
-
-    assert driver(flow(), perform) == "old text"
+    subject = Subject()
+    subject.run(partial(renew, "key", PLAIN, 30), Text("text"))
+    assert type(subject.store.values["key"]) is str

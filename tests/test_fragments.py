@@ -1,6 +1,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -137,7 +138,7 @@ def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
 
     cache = FragmentCache(Passing())
     assert cache.look_up("k", PLAIN) is None
-    assert cache.run(renew("k", PLAIN, 5), lambda: "text") == "text"
+    assert cache.run(partial(renew, "k", PLAIN, 5), lambda: "text") == "text"
     assert cache.stats() == Stats(misses=1, failures=2)
     with pytest.raises(StoreError, match="Define them with `async def`"):
         cache.delete("k")
@@ -147,7 +148,7 @@ def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
 
 def test_writes_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
     subject.store.failing = {"set"}
-    assert subject.run(renew("k", PLAIN, 5), lambda: "text") == "text"
+    assert subject.run(partial(renew, "k", PLAIN, 5), lambda: "text") == "text"
     assert subject.cache.stats() == Stats(failures=1)
     assert "could not write 'k': ConnectionError: set failed" in caplog.text
 
@@ -155,12 +156,12 @@ def test_writes_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) ->
 def test_a_flow_that_deletes_fails_loudly_and_does_not_render(subject: Subject) -> None:
     subject.store.failing = {"delete"}
     with pytest.raises(StoreError):
-        subject.run(remove("k"), lambda: pytest.fail("rendered"))
+        subject.run(partial(remove, "k"), lambda: pytest.fail("rendered"))
 
 
 def test_what_was_written_is_looked_up(subject: Subject) -> None:
     assert subject.call("look_up", "k", PLAIN) is None
-    subject.run(renew("k", PLAIN, 5), lambda: "text")
+    subject.run(partial(renew, "k", PLAIN, 5), lambda: "text")
     assert subject.call("look_up", "k", PLAIN) == "text"
     assert subject.store.timeouts == {"k": 5}
     assert subject.cache.stats() == Stats(hits=1, misses=1, stored=1)
@@ -175,7 +176,7 @@ def test_the_default_timeout(
 ) -> None:
     store = RecordingStore()
     cache = FragmentCache(store, default_timeout=default)
-    cache.run(renew("k", PLAIN, timeout), lambda: "text")
+    cache.run(partial(renew, "k", PLAIN, timeout), lambda: "text")
     assert store.timeouts == {"k": stored}
 
 

@@ -7,7 +7,8 @@ from flask import Flask, current_app, has_app_context
 
 from jinja_fragcache.errors import SettingError
 from jinja_fragcache.extension import FragmentCacheExtension
-from jinja_fragcache.fragments import FragmentCache, Stats
+from jinja_fragcache.fragments import FragmentCache
+from jinja_fragcache.guard import Stats
 from jinja_fragcache.stores import Store
 
 from .settings import make_fragment_cache

@@ -3,25 +3,22 @@
 The one place that knows how stores differ: in what they call the timeouts, in which
 methods they have, in whether those are coroutines, and in whether a call may block.
 
-What is asked of a store is written once, as generators that yield what its methods
-answer. Whoever carries one out sends the answer back: as it is, or awaited.
+What is asked of a store is written once, as operations (see `operations`).
 """
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NoReturn
 
 import cachelib
 
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .base import AsyncStore, Store, SyncStore
 from .memory import MemoryStore
-
-# What is yielded is sent back, settled: an awaitable as what it came to.
-Operation = Generator[Any, Any, Any]
 
 _METHODS = ("get", "set", "delete")
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
@@ -43,7 +40,7 @@ def adapt(store: Store) -> tuple[SyncStore, AsyncStore]:
     kind = _DjangoOperations if _is_django_cache(store) else _Operations
     operations = kind(store, has_coroutines=has_coroutines)
     if has_coroutines:
-        return _NoSyncFace(store), _AsyncFace(operations, _await_answers)
+        return _NoSyncFace(store), _AsyncFace(operations, perform_async)
     sync = _SyncFace(operations, blocking=type(store) not in _NOT_BLOCKING)
     return sync, _AsyncFace(operations, _in_thread if sync.blocking else _directly)
 
@@ -123,10 +120,10 @@ class _Operations:
             )
         }
 
-    def get(self, key: str) -> Operation:
+    def get(self, key: str) -> Operation[Any]:
         return (yield self.store.get(key))
 
-    def get_many(self, keys: Sequence[str]) -> Operation:
+    def get_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
         if "get_many" in self._methods:
             return list((yield self.store.get_many(*keys)))
         values: list[Any] = []
@@ -135,13 +132,15 @@ class _Operations:
             values.append(value)
         return values
 
-    def set(self, key: str, value: str | int, timeout: int | None) -> Operation:
-        if (yield self.store.set(key, value, **self._timeout(timeout))) is False:
+    def set(self, key: str, value: str | int, timeout: int | None) -> Operation[None]:
+        answer = yield self.store.set(key, value, **self._timeout(timeout))
+        _check_plain(self.store, answer)
+        if answer is False:
             raise StoreError(f"{_name(self.store)} did not keep the value it was given")
 
     def set_many(
         self, values: Mapping[str, str | int], timeout: int | None
-    ) -> Operation:
+    ) -> Operation[None]:
         if "set_many" not in self._methods:
             for key, value in values.items():
                 yield from self.set(key, value, timeout)
@@ -152,7 +151,7 @@ class _Operations:
                 f"{_name(self.store)} did not keep all values it was given"
             )
 
-    def add(self, key: str, value: str | int, timeout: int | None) -> Operation:
+    def add(self, key: str, value: str | int, timeout: int | None) -> Operation[bool]:
         if "add" in self._methods:
             return bool((yield self.store.add(key, value, **self._timeout(timeout))))
         if (yield self.store.get(key)) is not None:
@@ -160,14 +159,16 @@ class _Operations:
         yield from self.set(key, value, timeout)
         return True
 
-    def delete(self, key: str) -> Operation:
-        deleted = (yield self.store.delete(key)) is not False
+    def delete(self, key: str) -> Operation[bool]:
+        answer = yield self.store.delete(key)
+        _check_plain(self.store, answer)
+        deleted = answer is not False
         # Most stores say so where there was nothing to delete, some where they failed.
         if not deleted and (yield self.store.get(key)) is not None:
             raise StoreError(f"{_name(self.store)} said that it did not delete {key!r}")
         return deleted
 
-    def delete_many(self, keys: Sequence[str]) -> Operation:
+    def delete_many(self, keys: Sequence[str]) -> Operation[None]:
         if "delete_many" not in self._methods:
             for key in keys:
                 yield from self.delete(key)
@@ -175,26 +176,28 @@ class _Operations:
         yield self.store.delete_many(*keys)
         yield from self._check_gone(keys)
 
-    def increment(self, key: str, delta: int) -> Operation:
+    def increment(self, key: str, delta: int) -> Operation[int | None]:
         if {"inc", "dec"} <= self._methods:
-            if delta < 0:
-                return (yield self.store.dec(key, -delta))
-            return (yield self.store.inc(key, delta))
+            method = self.store.inc if delta >= 0 else self.store.dec
+            number: int | None = yield method(key, abs(delta))
+            return number
         number = ((yield self.store.get(key)) or 0) + delta
         yield from self.set(key, number, None)
         return number
 
-    def clear(self) -> Operation:
+    def clear(self) -> Operation[None]:
         clear = getattr(self.store, "clear", None)
         if clear is None:
             raise StoreError(
                 f"{_name(self.store)} can't be cleared, it has no clear(). Delete"
                 " fragments one by one, with delete_fragment(name, vary_on)."
             )
-        if (yield clear()) is False:
+        answer = yield clear()
+        _check_plain(self.store, answer)
+        if answer is False:
             raise StoreError(f"{_name(self.store)} said that it did not clear")
 
-    def _check_gone(self, keys: Sequence[str]) -> Operation:
+    def _check_gone(self, keys: Sequence[str]) -> Operation[None]:
         left = yield from self.get_many(keys)
         if not_deleted := [
             k for k, value in zip(keys, left, strict=True) if value is not None
@@ -216,17 +219,18 @@ class _Operations:
 class _DjangoOperations(_Operations):
     """The same for Django's caches, which take keys and timeouts in other forms."""
 
-    def get_many(self, keys: Sequence[str]) -> Operation:
+    def get_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
         values = yield self.store.get_many(keys)
         return [values.get(key) for key in keys]
 
-    def delete_many(self, keys: Sequence[str]) -> Operation:
+    def delete_many(self, keys: Sequence[str]) -> Operation[None]:
         yield self.store.delete_many(keys)
         yield from self._check_gone(keys)
 
-    def increment(self, key: str, delta: int) -> Operation:
+    def increment(self, key: str, delta: int) -> Operation[int | None]:
         yield self.store.add(key, 0)
-        return (yield self.store.incr(key, delta))
+        number: int = yield self.store.incr(key, delta)
+        return number
 
     @staticmethod
     def _timeout(timeout: int | None) -> dict[str, int | None]:
@@ -243,43 +247,23 @@ class _DjangoOperations(_Operations):
         return not answer
 
 
-def _perform(operation: Operation) -> Any:
-    """Carry an operation out whose answers are there at once."""
-    try:
-        answer = next(operation)
-        while True:
-            _check_plain(answer)
-            answer = operation.send(answer)
-    except StopIteration as end:
-        return end.value
-
-
-def _check_plain(answer: object) -> None:
+def _check_plain(store: object, answer: object) -> None:
     """Refuse the answer of a plain method that would have to be awaited."""
     if inspect.isawaitable(answer):
         if inspect.iscoroutine(answer):
             answer.close()
         raise StoreError(
-            "The store has plain methods whose answers have to be awaited. Define them"
-            " with `async def`."
+            f"{_name(store)} has plain methods whose answers have to be awaited. Define"
+            " them with `async def`."
         )
 
 
-async def _directly(operation: Operation) -> Any:
-    return _perform(operation)
+async def _directly(operation: Operation[Any]) -> Any:
+    return perform(operation)
 
 
-async def _in_thread(operation: Operation) -> Any:
-    return await asyncio.to_thread(_perform, operation)
-
-
-async def _await_answers(operation: Operation) -> Any:
-    try:
-        answer = next(operation)
-        while True:
-            answer = operation.send(await answer)
-    except StopIteration as end:
-        return end.value
+async def _in_thread(operation: Operation[Any]) -> Any:
+    return await asyncio.to_thread(perform, operation)
 
 
 class _SyncFace:
@@ -295,30 +279,30 @@ class _SyncFace:
         return self._store.get(key)
 
     def get_many(self, keys: Sequence[str]) -> list[Any]:
-        values: list[Any] = _perform(self._operations.get_many(keys))
+        values: list[Any] = perform(self._operations.get_many(keys))
         return values
 
     def set(self, key: str, value: str | int, timeout: int | None) -> None:
-        _perform(self._operations.set(key, value, timeout))
+        perform(self._operations.set(key, value, timeout))
 
     def set_many(self, values: Mapping[str, str | int], timeout: int | None) -> None:
-        _perform(self._operations.set_many(values, timeout))
+        perform(self._operations.set_many(values, timeout))
 
     def add(self, key: str, value: str | int, timeout: int | None) -> bool:
-        return bool(_perform(self._operations.add(key, value, timeout)))
+        return bool(perform(self._operations.add(key, value, timeout)))
 
     def delete(self, key: str) -> bool:
-        return bool(_perform(self._operations.delete(key)))
+        return bool(perform(self._operations.delete(key)))
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        _perform(self._operations.delete_many(keys))
+        perform(self._operations.delete_many(keys))
 
     def increment(self, key: str, delta: int) -> int | None:
-        number: int | None = _perform(self._operations.increment(key, delta))
+        number: int | None = perform(self._operations.increment(key, delta))
         return number
 
     def clear(self) -> None:
-        _perform(self._operations.clear())
+        perform(self._operations.clear())
 
 
 class _AsyncFace:
@@ -333,7 +317,7 @@ class _AsyncFace:
     def __init__(
         self,
         operations: _Operations,
-        perform: Callable[[Operation], Coroutine[Any, Any, Any]],
+        perform: Callable[[Operation[Any]], Coroutine[Any, Any, Any]],
     ) -> None:
         self._operations = operations
         self._perform = perform
