@@ -18,41 +18,137 @@ from jinja2 import Undefined
 from markupsafe import Markup, escape
 
 from .errors import KeyValueError
+from .object_ids import object_id
 
 _ADDRESS = re.compile("0x[0-9a-fA-F]{5,}")
 _SHORTENED = "..."
 _OWN_KEY_METHODS = ("__cache_key__", "__caching_id__")
 
 
-def encode_value(value: Any) -> str:
-    """Turn a key value into text.
+class Encoder:
+    """Turns values into texts.
 
-    Raises:
-        KeyValueError: the value does not say what it is.
+    Args:
+        exact: whether values of different types differ. In a template, `1` and `"1"`
+            name the same row, and so do a list and a tuple. To a function, they are
+            other arguments.
     """
-    if type(value) is str:
-        return encode_text(value)
-    if value is None:
-        return "n"
-    if value is True or value is False:
-        return "t" if value else "f"
-    if isinstance(value, Undefined):
-        raise KeyValueError(
-            f"A key value is undefined: {_why_undefined(value)}. Pass it to the"
-            " template, or give it a default: name|default(none)."
-        )
-    if hasattr(type(value), "_get_current_object"):
-        # Werkzeug's LocalProxy, such as current_user. It counts as what it stands for.
-        return encode_value(value._get_current_object())  # noqa: SLF001 - its documented way
-    try:
-        return _encode_own_key(value) or _encode_plain(value) or _encode_object(value)
-    except RecursionError:
-        if not isinstance(value, (list, tuple, dict)):
-            raise
-        raise KeyValueError(
-            f"A key value contains itself, or is nested too deep: {describe(value)}."
-            " Write its identifying values instead, as in item.id."
-        ) from None
+
+    def __init__(self, *, exact: bool) -> None:
+        self._exact = exact
+
+    def encode(self, value: Any) -> str:
+        """Turn a value into text.
+
+        Raises:
+            KeyValueError: the value does not say what it is.
+        """
+        if type(value) is str:
+            return encode_text(value)
+        if value is None:
+            return "n"
+        if value is True or value is False:
+            return "t" if value else "f"
+        if isinstance(value, Undefined):
+            raise KeyValueError(
+                f"A key value is undefined: {_why_undefined(value)}. Pass it to the"
+                " template, or give it a default: name|default(none)."
+            )
+        if hasattr(type(value), "_get_current_object"):
+            # Werkzeug's LocalProxy, such as current_user. It counts as what it stands
+            # for.
+            return self.encode(value._get_current_object())  # noqa: SLF001 - its documented way
+        try:
+            return self._own_key(value) or self._plain(value) or self._object(value)
+        except RecursionError:
+            if not isinstance(value, (list, tuple, dict)):
+                raise
+            raise KeyValueError(
+                "A key value contains itself, or is nested too deep:"
+                f" {describe(value)}. Write its identifying values instead, as in"
+                " item.id."
+            ) from None
+
+    def _own_key(self, value: Any) -> str | None:
+        """Encode an object by `__cache_key__()` or `__caching_id__()`, if it has one.
+
+        Its class goes with it, or the user 5 and the group 5 would share an entry.
+        """
+        if isinstance(value, type):
+            return None
+        for name in _OWN_KEY_METHODS:
+            method = getattr(value, name, None)
+            if not callable(method):
+                continue
+            own_key = method()
+            if inspect.iscoroutine(own_key):
+                own_key.close()
+                raise KeyValueError(
+                    f"{name}() of {describe(value)} is a coroutine function. Make it a"
+                    " plain function."
+                )
+            return f"o{_identity(value)}{self.encode(own_key)}"
+        return None
+
+    def _plain(self, value: Any) -> str | None:
+        """Encode what is as good as its text, or a plain container, else None."""
+        kind = f"x{_identity(value)}" if self._exact else ""
+        if isinstance(value, Enum):
+            return kind + self.encode(value.value)
+        text = _text_of(value)
+        return self._container(value) if text is None else kind + encode_text(text)
+
+    def _container(self, value: Any) -> str | None:
+        """Encode a list, tuple, dict, set or bytes, else None.
+
+        Only the plain types: a subclass may keep its content elsewhere (Werkzeug's
+        CombinedMultiDict is a dict that is always empty) and is taken by its repr.
+        """
+        kind = type(value)
+        if kind is list or kind is tuple:
+            mark = "u" if self._exact and kind is tuple else "l"
+            return mark + self._sequence(value)
+        if kind is dict:
+            pairs = sorted(
+                self.encode(key) + self.encode(item) for key, item in value.items()
+            )
+            return f"d{len(pairs)}:" + "".join(pairs)
+        if kind is set or kind is frozenset:
+            return f"e{len(value)}:" + "".join(sorted(map(self.encode, value)))
+        if kind is bytes:
+            return f"b{len(value)}:{value.hex()}"
+        return None
+
+    def _sequence(self, values: Any) -> str:
+        return f"{len(values)}:" + "".join(map(self.encode, values))
+
+    def _object(self, value: Any) -> str:
+        """Encode an object by its fields if they are known, else by its repr."""
+        identity = _identity(value)
+        if isinstance(value, tuple):
+            return f"o{identity}l{self._sequence(value)}"
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
+            return f"o{identity}l{self._sequence(fields)}"
+        if hasattr(getattr(type(value), "_meta", None), "label") and hasattr(
+            value, "pk"
+        ):
+            # A Django model, whose repr is often no more than a name.
+            if value.pk is None:
+                raise KeyValueError(
+                    f"A key value has no primary key yet: {describe(value)}. Save it"
+                    " first."
+                )
+            return f"o{identity}{self.encode(value.pk)}"
+        if self._exact and (known := object_id(value)) is not None:
+            return f"i{identity}{encode_text(known)}"
+        return f"r{identity}{_encode_repr(value)}"
+
+
+#: For what templates write as key values.
+encode_value = Encoder(exact=False).encode
+#: For what functions are given as arguments.
+encode_argument = Encoder(exact=True).encode
 
 
 def encode_text(text: str) -> str:
@@ -115,79 +211,6 @@ def _int_text(value: int) -> str:
             f"A key value is a number of {value.bit_length()} bits, more than Python"
             " turns into text. Write a shorter value."
         ) from None
-
-
-def _encode_own_key(value: Any) -> str | None:
-    """Encode an object by its `__cache_key__()` or `__caching_id__()`, if it has one.
-
-    Its class goes with it, or the user 5 and the group 5 would share an entry.
-    """
-    if isinstance(value, type):
-        return None
-    for name in _OWN_KEY_METHODS:
-        method = getattr(value, name, None)
-        if not callable(method):
-            continue
-        own_key = method()
-        if inspect.iscoroutine(own_key):
-            own_key.close()
-            raise KeyValueError(
-                f"{name}() of {describe(value)} is a coroutine function. Make it a"
-                " plain function."
-            )
-        return f"o{_identity(value)}{encode_value(own_key)}"
-    return None
-
-
-def _encode_plain(value: Any) -> str | None:
-    """Encode what is as good as its text, or a plain container, else None."""
-    if isinstance(value, Enum):
-        return encode_value(value.value)
-    text = _text_of(value)
-    return _encode_container(value) if text is None else encode_text(text)
-
-
-def _encode_container(value: Any) -> str | None:
-    """Encode a list, tuple, dict, set or bytes, else None.
-
-    Only the plain types: a subclass may keep its content elsewhere (Werkzeug's
-    CombinedMultiDict is a dict that is always empty) and is taken by its repr.
-    """
-    kind = type(value)
-    if kind is list or kind is tuple:
-        return _encode_sequence(value)
-    if kind is dict:
-        pairs = sorted(
-            encode_value(key) + encode_value(item) for key, item in value.items()
-        )
-        return f"d{len(pairs)}:" + "".join(pairs)
-    if kind is set or kind is frozenset:
-        return f"e{len(value)}:" + "".join(sorted(map(encode_value, value)))
-    if kind is bytes:
-        return f"b{len(value)}:{value.hex()}"
-    return None
-
-
-def _encode_sequence(values: Any) -> str:
-    return f"l{len(values)}:" + "".join(map(encode_value, values))
-
-
-def _encode_object(value: Any) -> str:
-    """Encode an object by its fields if they are known, else by its repr."""
-    identity = _identity(value)
-    if isinstance(value, tuple):
-        return f"o{identity}{_encode_sequence(value)}"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
-        return f"o{identity}{_encode_sequence(fields)}"
-    if hasattr(getattr(type(value), "_meta", None), "label") and hasattr(value, "pk"):
-        # A Django model, whose repr is often no more than a name.
-        if value.pk is None:
-            raise KeyValueError(
-                f"A key value has no primary key yet: {describe(value)}. Save it first."
-            )
-        return f"o{identity}{encode_value(value.pk)}"
-    return f"r{identity}{_encode_repr(value)}"
 
 
 def _encode_repr(value: Any) -> str:

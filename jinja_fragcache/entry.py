@@ -1,4 +1,4 @@
-r"""What is stored for a fragment.
+r"""What is stored for a fragment, or for a value that a view or function gave.
 
 An entry with nothing to remember but escaped text is that text, as it is, so whoever
 reads the store finds the HTML. Where more is to be kept, a header line comes first:
@@ -8,6 +8,9 @@ reads the store finds the HTML. Where more is to be kept, a header line comes fi
 The first character is the record separator that RFC 7464 puts before a JSON text. HTML
 does not allow it, and a text that begins with it all the same gets a header too, so
 nothing a user writes is read as one.
+
+Values that are no texts are stored in the same way: the header names the form in which
+they were made texts.
 """
 
 import json
@@ -19,36 +22,51 @@ FORMAT = 1
 
 
 class Entry(NamedTuple):
-    """A fragment's text and what has to be known to serve it.
+    """A text and what has to be known to serve it.
 
     Attributes:
-        text: what the template printed.
+        text: what a template printed, or what a value was made into.
         escaped: whether autoescape was on where it was printed.
-        version: digest of the source it was rendered from, for a fragment without a
-            name of its own, else None.
+        version: digest of the source that made it, where that has to match, else None.
+        form: how a value was made a text, None for a text.
+        tags: the labels by which it can be invalidated, each with the version that it
+            had before the text was made.
     """
 
     text: str
     escaped: bool = True
     version: str | None = None
+    form: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+_PLAIN = Entry("")[1:]
 
 
 def encode(entry: Entry) -> str:
     """Turn an entry into the text that a store keeps."""
-    plain = entry.escaped and entry.version is None
-    if plain and not entry.text.startswith(HEADER_MARK):
+    if entry[1:] == _PLAIN and not entry.text.startswith(HEADER_MARK):
         return entry.text
-    return header_line(entry.escaped, entry.version) + entry.text
+    return header_line(*entry[1:]) + entry.text
 
 
 @lru_cache(maxsize=1024)
-def header_line(escaped: bool, version: str | None) -> str:  # noqa: FBT001 - Entry's fields
+def header_line(
+    escaped: bool,  # noqa: FBT001 - Entry's fields
+    version: str | None,
+    form: str | None = None,
+    tags: tuple[tuple[str, str], ...] = (),
+) -> str:
     """Write the header line for an entry's fields, with its end."""
     fields: dict[str, Any] = {"format": FORMAT}
     if not escaped:
         fields["escaped"] = False
     if version is not None:
         fields["version"] = version
+    if form is not None:
+        fields["form"] = form
+    if tags:
+        fields["tags"] = dict(tags)
     header = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return f"{HEADER_MARK}{header}\n"
 
@@ -65,11 +83,10 @@ def decode(stored: object) -> Entry | None:
     if not stored.startswith(HEADER_MARK):
         return Entry(stored)
     line, newline, text = stored.partition("\n")
-    header = _parse_header(line) if newline else None
-    return None if header is None else Entry(text, *header)
+    return _parse_header(line, text) if newline else None
 
 
-def _parse_header(line: str) -> tuple[bool, str | None] | None:
+def _parse_header(line: str, text: str) -> Entry | None:
     try:
         fields = json.loads(line.removeprefix(HEADER_MARK))
     except (ValueError, RecursionError):
@@ -78,7 +95,12 @@ def _parse_header(line: str) -> tuple[bool, str | None] | None:
         return None
     escaped = fields.pop("escaped", True)
     version = fields.pop("version", None)
+    form = fields.pop("form", None)
+    tags = fields.pop("tags", {})
     # A field that is not known here may change what the text means.
-    if fields or not isinstance(escaped, bool) or not isinstance(version, str | None):
+    if fields or not isinstance(escaped, bool) or not isinstance(tags, dict):
         return None
-    return escaped, version
+    texts = [each for each in (version, form, *tags.values()) if each is not None]
+    if not all(isinstance(each, str) for each in texts) or None in tags.values():
+        return None
+    return Entry(text, escaped, version, form, tuple(sorted(tags.items())))

@@ -27,6 +27,10 @@ class SettingError(FragmentCacheError, ValueError):
     """A setting has a value that is not allowed."""
 
 
+class SerializationError(FragmentCacheError, TypeError):
+    """A value can't be made a text, and read back as what it was."""
+
+
 class StoreError(FragmentCacheError):
     """A store could not do what was asked, or is no store at all."""
 

@@ -121,7 +121,7 @@ class FragmentCacheExtension(Extension):
     @internalcode
     def _render(missed: list[Miss], caller: Callable[[], str]) -> str:
         cache, flow = missed[0]
-        return cache.run(flow, caller)
+        return str(cache.run(flow, caller))
 
     @staticmethod
     @internalcode
@@ -129,7 +129,7 @@ class FragmentCacheExtension(Extension):
         missed: list[Miss], caller: Callable[[], Awaitable[str]]
     ) -> str:
         cache, flow = missed[0]
-        return await cache.run_async(flow, caller)
+        return str(await cache.run_async(flow, caller))
 
 
 def _if_printing(parser: Parser, fragment: list[nodes.Node]) -> list[nodes.Node]:

@@ -1,13 +1,13 @@
 """The engine: a store, the rules for using it, and the flows carried out over it."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from jinja2.utils import internalcode
 
 from .entry import decode
-from .errors import FragmentTagError, KeyValueError, StoreError
+from .errors import FragmentCacheError, StoreError
 from .flow import Flow, Render
 from .freshness import Wanted, servable_text
 from .guard import Announcer, Counts, Guard, Stats, logger
@@ -64,7 +64,7 @@ class FragmentCache:
         self.async_guard = Guard(awaited, *rest)
         # Looked at on every hit, where a call would cost too much.
         self._hit_receivers = announcer.receivers["hit"] if announcer else ()
-        self._places_warned_of: set[tuple[str | None, int]] = set()
+        self._places_warned_of: set[Hashable] = set()
 
     def get(self, key: str) -> str | None:
         """Give the text stored under a key, or None.
@@ -149,12 +149,12 @@ class FragmentCache:
         return self._count(key, stored, servable_text(stored, wanted))
 
     @internalcode
-    def run(self, flow: Flow, render: Render) -> str:
+    def run(self, flow: Flow, render: Render) -> Any:
         """Carry a flow out.
 
         Args:
             flow: what has to be done.
-            render: gives the body's text. What it raises passes through.
+            render: gives the text or value. What it raises passes through.
 
         Raises:
             StoreError: the flow deletes and the store failed.
@@ -162,7 +162,7 @@ class FragmentCache:
         return perform(flow(self.guard, render))
 
     @internalcode
-    async def run_async(self, flow: Flow, render: Render) -> str:
+    async def run_async(self, flow: Flow, render: Render) -> Any:
         """Do as `run`, awaiting the body and the store."""
         return await perform_async(flow(self.async_guard, render))
 
@@ -170,21 +170,25 @@ class FragmentCache:
         """Note that something is made without asking the store."""
         self._counts.uncached += 1
 
-    def refuse_key(self, template: str | None, line: int, error: KeyValueError) -> None:
-        """Raise, or warn once, that a tag's key is refused.
+    def refuse(self, place: Hashable, error: FragmentCacheError) -> None:
+        """Raise an error, or log it once, that says why something is not cached.
+
+        Args:
+            place: where this is so. It is logged once for each place.
+            error: the error.
 
         Raises:
-            FragmentTagError: this cache is strict.
+            FragmentCacheError: this cache is strict.
         """
         if self._strict() if callable(self._strict) else self._strict:
-            raise FragmentTagError(_not_cached(template, line, error)) from None
-        self.warn_once(template, line, error)
+            raise error from None
+        self.warn_once(place, str(error))
 
-    def warn_once(self, template: str | None, line: int, error: KeyValueError) -> None:
-        """Log that a tag's fragment is not cached, once for each place."""
-        if (template, line) not in self._places_warned_of:
-            self._places_warned_of.add((template, line))
-            logger.warning(_not_cached(template, line, error))
+    def warn_once(self, place: Hashable, message: str) -> None:
+        """Log a warning, once for each place."""
+        if place not in self._places_warned_of:
+            self._places_warned_of.add(place)
+            logger.warning(message)
 
     def _count(self, key: str, stored: object, text: str | None) -> str | None:
         if text is not None:
@@ -199,16 +203,6 @@ class FragmentCache:
             error = TypeError(f"it gave {stored!r:.100}, no text")
             self.guard.failed("read", key, error)
         return None
-
-
-def place(template: str | None, line: int) -> str:
-    """Name a line of a template in a message."""
-    name = "a template from a string" if template is None else template
-    return f"{name}, line {line}"
-
-
-def _not_cached(template: str | None, line: int, error: KeyValueError) -> str:
-    return f"{place(template, line)}: the fragment is not cached. {error}"
 
 
 def _text(stored: object) -> str | None:

@@ -1,9 +1,10 @@
 """Whether what a store gave may be served: a pure decision."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from .entry import HEADER_MARK, decode, header_line
+from .entry import HEADER_MARK, Entry, decode, header_line
 
 
 class Wanted(NamedTuple):
@@ -43,6 +44,22 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
         if not header and stored[:1] != HEADER_MARK:
             return stored
     entry = decode(stored)
-    if entry is None or (entry.escaped, entry.version) != wanted[:2]:
+    if entry is None or entry[1:] != (wanted.escaped, wanted.version, None, ()):
         return None
     return entry.text
+
+
+def is_current(entry: Entry, version: str | None, tags: Mapping[str, object]) -> bool:
+    """Tell whether a value's entry may be served.
+
+    Args:
+        entry: the entry.
+        version: the version that it must have.
+        tags: the tags that it must have, each with its present version as the store
+            gave it. One without a version was invalidated.
+    """
+    return (
+        entry.version == version
+        and dict(entry.tags) == tags
+        and None not in tags.values()
+    )

@@ -1,7 +1,7 @@
 """The rules for using a store: what may fail, what must not, and what is counted."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -138,13 +138,14 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - writes fail open
             self.failed("write", ", ".join(values), error)
             return False
-        self._counts.stored += len(values)
-        for key in values:
-            self.announce("set", key)
+        self.count_stored(values)
         return True
 
     def add(self, key: str, value: str | int, timeout: int | None) -> Operation[bool]:
-        """Store a value if there is none, and tell whether it was stored."""
+        """Store a value if there is none, and tell whether it was stored.
+
+        It is not counted here: what is added may be nobody's value.
+        """
         try:
             added: bool = yield self._face.add(key, value, self._seconds(timeout))
         except AsyncOnlyError:
@@ -152,9 +153,6 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - writes fail open
             self.failed("write", key, error)
             return False
-        if added:
-            self._counts.stored += 1
-            self.announce("set", key)
         return added
 
     def increment(self, key: str, delta: int) -> Operation[int | None]:
@@ -211,6 +209,12 @@ class Guard:
         """Note that what is stored under a key, if anything, is not served."""
         self._counts.misses += 1
         self.announce("miss", key)
+
+    def count_stored(self, keys: Iterable[str]) -> None:
+        """Note that values were stored under keys."""
+        for key in keys:
+            self._counts.stored += 1
+            self.announce("set", key)
 
     def failed(self, what: str, key: str, error: Exception) -> None:
         """Log and count a failure that is not raised."""

@@ -56,11 +56,22 @@ def make_template_fragment_key(
 
 
 def _make_key(name: str, *values: Any) -> str:
-    readable = _NOT_READABLE.sub("_", name)[:_READABLE_CHARACTERS]
     encoded = encode_text(name) + "".join(map(encode_value, values))
+    return digest_key("fragment", name, encoded)
+
+
+def digest_key(kind: str, name: str, encoded: str) -> str:
+    """Give a key that can be read by people and is as long as keys may be.
+
+    Args:
+        kind: what is stored under it.
+        name: what people know it by.
+        encoded: all that makes it another key than others of its kind.
+    """
+    readable = _NOT_READABLE.sub("_", name)[:_READABLE_CHARACTERS]
     # A text may hold lone surrogates, which plain UTF-8 has no bytes for.
     digest = sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"fragment:{readable}:{digest}"
+    return f"{kind}:{readable}:{digest}"
 
 
 # On the path of every hit with key values, which are nearly always short texts and

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from .digests import code_digest, digest
 from .errors import FragmentTagError, KeyValueError, StoreError, TimeoutValueError
 from .flow import Flow, bypass, remove, renew
-from .fragments import FragmentCache, place
+from .fragments import FragmentCache
 from .freshness import Wanted, want
 from .keys import key_values, make_template_fragment_key
 from .timeouts import normalize_timeout
@@ -137,15 +137,27 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         return look_up(context, key, missed, escaped, seconds, version)
     except _UnnamedPageError as error:
         # Not the mistake of whoever wrote the tag, so no error in a strict cache.
-        fragment_cache_of(context.environment).warn_once(*where, error)
+        cache = fragment_cache_of(context.environment)
+        cache.warn_once(where, _not_cached(where, error))
         return _uncached(context, missed, bypass)
     except KeyValueError as error:
-        fragment_cache_of(context.environment).refuse_key(*where, error)
+        told = FragmentTagError(_not_cached(where, error))
+        fragment_cache_of(context.environment).refuse(where, told)
         return _uncached(context, missed, bypass)
     except TimeoutValueError as error:
         raise FragmentTagError(
-            f"{place(*where)}: {error} 'del' deletes the fragment."
+            f"{_name(where)}: {error} 'del' deletes the fragment."
         ) from None
+
+
+def _name(where: tuple[str | None, int]) -> str:
+    template, line = where
+    name = "a template from a string" if template is None else template
+    return f"{name}, line {line}"
+
+
+def _not_cached(where: tuple[str | None, int], error: KeyValueError) -> str:
+    return f"{_name(where)}: the fragment is not cached. {error}"
 
 
 class _UnnamedPageError(KeyValueError):

@@ -8,7 +8,16 @@ from jinja_fragcache.entry import FORMAT, HEADER_MARK, Entry, decode, encode
 
 bodies = st.text() | st.text().map(lambda text: HEADER_MARK + text)
 hostile = bodies | bodies.map(lambda text: encode(Entry(text, escaped=False)))
-entries = st.builds(Entry, hostile, st.booleans(), st.none() | st.text())
+some = st.none() | st.text()
+tags = st.dictionaries(st.text(), st.text(), max_size=3)
+entries = st.builds(
+    Entry,
+    hostile,
+    st.booleans(),
+    some,
+    some,
+    tags.map(lambda versions: tuple(sorted(versions.items()))),
+)
 
 
 @given(entries)
@@ -50,6 +59,10 @@ def test_more_than_text_stands_in_a_header_line() -> None:
         HEADER_MARK + '{"format":1,"holes":[3]}\ntext',
         HEADER_MARK + '{"format":1,"escaped":0}\ntext',
         HEADER_MARK + '{"format":1,"version":7}\ntext',
+        HEADER_MARK + '{"format":1,"form":7}\ntext',
+        HEADER_MARK + '{"format":1,"tags":["posts"]}\ntext',
+        HEADER_MARK + '{"format":1,"tags":{"posts":1}}\ntext',
+        HEADER_MARK + '{"format":1,"tags":{"posts":null}}\ntext',
         HEADER_MARK + "[" * 100_000 + "\ntext",
     ],
 )

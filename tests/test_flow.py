@@ -22,7 +22,7 @@ class Subject:
         self.store = RecordingStore()
         self.guard = Guard(adapt(self.store)[0], Counts(), None, None)
 
-    def run(self, flow: Flow, text: Any = "text") -> str:
+    def run(self, flow: Flow, text: Any = "text") -> Any:
         def render() -> Any:
             self.store.calls.append("render")
             return text

@@ -8,7 +8,6 @@ import pytest
 
 from jinja_fragcache import (
     FragmentCache,
-    FragmentTagError,
     KeyValueError,
     MemoryStore,
     Stats,
@@ -208,17 +207,16 @@ def test_a_store_of_coroutines_can_not_be_used_without_an_event_loop() -> None:
     assert cache.stats() == Stats()
 
 
-def test_a_refused_key_is_warned_of_once_a_place(
+def test_what_is_refused_is_logged_once_a_place(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cache = FragmentCache()
-    for line in (3, 3, 4):
-        cache.refuse_key("page.html", line, KeyValueError("No key."))
-    cache.refuse_key(None, 4, KeyValueError("No key."))
+    for place in ("here", "here", ("there", 3), ("there", 3)):
+        cache.refuse(place, KeyValueError(f"{place}: no key."))
+    cache.warn_once("here", "here: not again.")
     assert [record.getMessage() for record in caplog.records] == [
-        "page.html, line 3: the fragment is not cached. No key.",
-        "page.html, line 4: the fragment is not cached. No key.",
-        "a template from a string, line 4: the fragment is not cached. No key.",
+        "here: no key.",
+        "('there', 3): no key.",
     ]
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
@@ -226,7 +224,27 @@ def test_a_refused_key_is_warned_of_once_a_place(
 def test_a_strict_cache_raises_instead() -> None:
     strict = False
     cache = FragmentCache(strict=lambda: strict)
-    cache.refuse_key("page.html", 3, KeyValueError("No key."))
+    cache.refuse("here", KeyValueError("No key."))
     strict = True
-    with pytest.raises(FragmentTagError, match=r"page\.html, line 3: .* No key\."):
-        cache.refuse_key("page.html", 3, KeyValueError("No key."))
+    with pytest.raises(KeyValueError, match="No key"):
+        cache.refuse("here", KeyValueError("No key."))
+
+
+class Ears:
+    def __init__(self, *events: str) -> None:
+        self.receivers = {each: each in events for each in ("hit", "miss", "set")}
+        self.heard: list[tuple[str, str]] = []
+
+    def announce(self, event: str, key: str) -> None:
+        self.heard.append((event, key))
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_fragments_are_told_of(listens: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    ears = Ears("hit", "miss", "set") if listens else Ears()
+    cache = FragmentCache(announcer=ears)
+    for _ in range(2):
+        if cache.look_up("k", PLAIN) is None:
+            cache.run(partial(renew, "k", PLAIN, 5), lambda: "text")
+    told = [("miss", "k"), ("set", "k"), ("hit", "k")]
+    assert ears.heard == (told if listens else [])

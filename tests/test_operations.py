@@ -38,7 +38,8 @@ def test_answers_are_sent_back_and_the_result_is_given(way: str) -> None:
 
 def test_an_operation_may_call_nothing(way: str) -> None:
     def operation(call: Call) -> Operation[str]:
-        for name in ():
+        names: list[str] = []
+        for name in names:
             yield call(name)
         return "done"
 

@@ -1,3 +1,8 @@
 """The Flask extension. Needs Flask, which is an extra of this package."""
 
 from .cache import Cache as Cache
+from .responses import CachedResponse as CachedResponse
+from .signals import cache_delete as cache_delete
+from .signals import cache_hit as cache_hit
+from .signals import cache_miss as cache_miss
+from .signals import cache_set as cache_set

@@ -1,14 +1,22 @@
-"""Flask settings: which there are, and the `FragmentCache` that they describe."""
+"""Flask settings: which there are, and the `AppCache` that they describe."""
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from jinja_fragcache.errors import SettingError, StoreError, TimeoutValueError
 from jinja_fragcache.fragments import FragmentCache
+from jinja_fragcache.guard import Announcer
 from jinja_fragcache.timeouts import normalize_timeout
+from jinja_fragcache.values import ValueCodec
 
+from .app_cache import AppCache
 from .backends import make_store
+from .serializers import make_serializer
+
+_PREFIX = "CACHE_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ SETTINGS = (
     Setting("CACHE_DIR", None, "`filesystem`", "the folder, made if it is missing"),
     Setting(
         "CACHE_KEY_PREFIX",
-        None,
+        "flask_cache_",
         "`redis`",
         "what all keys begin with, so that applications can share a database;"
         " `clear()` needs one",
@@ -80,31 +88,113 @@ SETTINGS = (
         "all but `null`",
         "more keyword arguments for the store, such as `socket_timeout` for `redis`",
     ),
+    Setting(
+        "CACHE_SERIALIZER",
+        "pickle",
+        "all",
+        "how values that are no texts are kept: `'pickle'`, `'json'`, or an object with"
+        " `dumps(value)` and `loads(made)`",
+    ),
+    Setting(
+        "CACHE_SIGNING_KEY",
+        None,
+        "all",
+        "a secret, or a list of them with the newest one last; what is not signed with"
+        " one of them is not unpickled",
+    ),
+    Setting(
+        "CACHE_IGNORE_ERRORS",
+        False,  # noqa: FBT003 - a value, no flag
+        "all",
+        "whether a delete that fails is logged in place of raised",
+    ),
+    Setting(
+        "CACHE_SOURCE_CHECK",
+        False,  # noqa: FBT003 - a value, no flag
+        "all",
+        "whether `cached` and `memoize` make a value anew where the function's code has"
+        " changed",
+    ),
+    Setting(
+        "CACHE_IN_TESTING",
+        False,  # noqa: FBT003 - a value, no flag
+        "all",
+        "whether to cache where `TESTING` is true, too; else the type is `null` there",
+    ),
 )
 
+#: Settings of Flask-Caching that are not needed here, and why.
+NEEDLESS = {
+    "CACHE_HASH_METHOD": "keys are always SHA-256",
+    "CACHE_FILE_HASH_METHOD": "keys are always SHA-256",
+    "CACHE_ENABLE_SIGNALS": "signals are always sent to those who connected to them",
+}
 
-def make_fragment_cache(
-    settings: Mapping[str, Any], strict: Callable[[], bool]
-) -> FragmentCache:
+
+def make_app_cache(
+    settings: Mapping[str, Any],
+    strict: Callable[[], bool],
+    announcer: Announcer | None = None,
+) -> AppCache:
     """Make what the settings describe.
 
     Args:
         settings: an application's settings. Those that are missing have their default.
         strict: as for `FragmentCache`.
+        announcer: as for `FragmentCache`.
 
     Raises:
         SettingError: a setting has a value that is not allowed.
     """
     settings = {**{each.name: each.default for each in SETTINGS}, **settings}
+    if settings.get("TESTING") and not settings["CACHE_IN_TESTING"]:
+        settings |= {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
     try:
         timeout = normalize_timeout(settings["CACHE_DEFAULT_TIMEOUT"])
     except TimeoutValueError as error:
         raise SettingError(f"CACHE_DEFAULT_TIMEOUT: {error}") from None
     store = make_store(settings)
     try:
-        return FragmentCache(store, default_timeout=timeout, strict=strict)
+        fragment_cache = FragmentCache(
+            store, default_timeout=timeout, strict=strict, announcer=announcer
+        )
     except StoreError as error:
         raise SettingError(f"CACHE_TYPE: {error}") from None
+    return AppCache(
+        fragment_cache,
+        ValueCodec(make_serializer(settings)),
+        source_check=bool(settings["CACHE_SOURCE_CHECK"]),
+        ignore_errors=bool(settings["CACHE_IGNORE_ERRORS"]),
+    )
+
+
+def check_names(config: Mapping[str, Any], given: Iterable[str]) -> None:
+    """Check that there are settings of the names that were given.
+
+    Args:
+        config: the application's settings. Names in it that are not known are warned
+            of, because they may be for something else.
+        given: the names in what the cache itself was given.
+
+    Raises:
+        SettingError: one of these is not known.
+    """
+    known = {each.name for each in SETTINGS}
+    for name in given:
+        if name.startswith(_PREFIX) and name not in known | NEEDLESS.keys():
+            raise SettingError(_not_known(name))
+    for name in {*given, *config}:
+        if name in NEEDLESS:
+            warnings.warn(f"{name} is not needed: {NEEDLESS[name]}.", stacklevel=4)
+        elif name.startswith(_PREFIX) and name not in known:
+            warnings.warn(_not_known(name), stacklevel=4)
+
+
+def _not_known(name: str) -> str:
+    known = [each.name for each in SETTINGS]
+    nearest = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {nearest[0]}? " if nearest else ""
+    return f"There is no setting {name}. {hint}There are {', '.join(known)}."
 
 
 def settings_table() -> str:

@@ -9,12 +9,12 @@ import pytest
 import redis
 
 from jinja_fragcache import FragmentCache, MemoryStore, SettingError
-from jinja_fragcache.flask.settings import make_fragment_cache, settings_table
+from jinja_fragcache.flask.settings import make_app_cache, settings_table
 from jinja_fragcache.stores import FileStore, RedisStore
 
 
 def made(**settings: Any) -> FragmentCache:
-    return make_fragment_cache(settings, strict=lambda: False)
+    return make_app_cache(settings, strict=lambda: False).fragment_cache
 
 
 @pytest.mark.parametrize("name", ["simple", "SimpleCache"])
@@ -124,7 +124,7 @@ def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_the_documentation_has_the_table_of_all_settings() -> None:
-    page = Path(__file__).parents[2] / "docs" / "flask.md"
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
     assert settings_table() in page.read_text("utf-8")
 
 

@@ -1,0 +1,387 @@
+"""The wrapper that `cached` and `memoize` put around a function: one for both."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+
+from jinja_fragcache.digests import code_digest
+from jinja_fragcache.errors import KeyValueError, SerializationError
+from jinja_fragcache.flow import Flow, NotKept, bypass, recall
+from jinja_fragcache.fragments import FragmentCache
+from jinja_fragcache.freshness import is_current
+from jinja_fragcache.timeouts import normalize_timeout
+from jinja_fragcache.values import MISSING, ValueCodec, read_entry
+
+from .call_keys import Keys, ViewKeys, full_name
+from .responses import CachedResponse, join_chunks, mark_hit, read_stream
+from .sharing import SessionState, is_reading, is_view, judge, session_state
+
+# Where a wrapper has its keys, whatever is written to its make_cache_key.
+_KEYS = "_fragcache_keys"
+
+P = ParamSpec("P")
+P2 = ParamSpec("P2")
+T = TypeVar("T")
+R = TypeVar("R")
+T_contra = TypeVar("T_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class BoundCachedFunction(Protocol[T_contra, P, R_co]):
+    """A cached method, reached through an object."""
+
+    cache_timeout: Any
+    make_cache_key: Callable[..., str]
+
+    @property
+    def uncached(self) -> Callable[Concatenate[T_contra, P], R_co]:
+        """The function itself."""
+        ...
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Give the value that is stored, or make one."""
+        ...
+
+
+class CachedFunction(Protocol[P, R]):
+    """What `cached` and `memoize` make of a function: one with the same signature.
+
+    Attributes:
+        uncached: the function itself.
+        cache_timeout: its timeout. What is written here holds from the next call on.
+        make_cache_key: gives the key of a call. Another function may be put here.
+    """
+
+    uncached: Callable[P, R]
+    cache_timeout: Any
+    make_cache_key: Callable[..., str]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Give the value that is stored, or make one."""
+        ...
+
+    @overload
+    def __get__(
+        self, instance: None, owner: type | None = None, /
+    ) -> "CachedFunction[P, R]": ...
+    @overload
+    def __get__(
+        self: "CachedFunction[Concatenate[T, P2], R]",
+        instance: T,
+        owner: type | None = None,
+        /,
+    ) -> BoundCachedFunction[T, P2, R]: ...
+    def __get__(self, instance: Any, owner: type | None = None, /) -> Any:
+        """Bind a method, as functions do."""
+        ...
+
+
+class Rules:
+    """What a decorator was told.
+
+    Args:
+        timeout: seconds, a timedelta, 0 for ever, None for the cache's default.
+        unless: tells whether to leave the store alone. It is given the function and its
+            arguments if it takes any.
+        forced_update: tells whether to make a value though there is one. It is given
+            the arguments if it takes any.
+        is_stale: tells of a stored value whether it may not be served. It is given the
+            value, and the arguments if it takes more.
+        response_filter: tells of a value that was made whether to store it.
+        cache_none: whether None is a value.
+        source_check: whether a value is served only as long as the function's code is
+            the same; None for what CACHE_SOURCE_CHECK says.
+        response_hit_indication: whether an answer from the store says so in a header.
+
+    Raises:
+        TypeError: one of the functions is none, or a coroutine function.
+        TimeoutValueError: the timeout is none.
+    """
+
+    def __init__(  # noqa: PLR0913 - one for each of the decorators' options
+        self,
+        *,
+        timeout: Any,
+        unless: Callable[..., Any] | None,
+        forced_update: Callable[..., Any] | None,
+        is_stale: Callable[..., Any] | None,
+        response_filter: Callable[..., Any] | None,
+        cache_none: bool,
+        source_check: bool | None,
+        response_hit_indication: bool = False,
+    ) -> None:
+        if callable(timeout):
+            raise TypeError(
+                "The decorator has to be called. Write it with (), as in"
+                " @cache.cached() or @cache.memoize(300)."
+            )
+        normalize_timeout(timeout)
+        self.timeout = timeout
+        self.unless = _question("unless", unless, 0)
+        self.forced_update = _question("forced_update", forced_update, 0)
+        self.is_stale = _question("is_stale", is_stale, 1)
+        self.response_filter = _question(
+            "response_filter", response_filter, 1, if_none=True
+        )
+        self.cache_none = cache_none
+        self.source_check = source_check
+        self.response_hit_indication = response_hit_indication
+
+
+def _question(
+    name: str,
+    given: Any,
+    always: int,
+    *,
+    if_none: bool = False,
+) -> Callable[..., Any]:
+    """Give a function that can be asked with all arguments.
+
+    Args:
+        name: the option that it was given as.
+        given: what was given.
+        always: how many arguments it always takes. If it takes more, it gets all.
+        if_none: the answer if nothing was given.
+    """
+    if given is None:
+        return lambda *_, **__: if_none
+    if not callable(given) or inspect.iscoroutinefunction(given):
+        raise TypeError(
+            f"{name} takes a plain function, to be asked for each call, and got"
+            f" {given!r}. Write {name}=lambda{' value' * always}: ..."
+        )
+    kinds = [each.kind for each in inspect.signature(given).parameters.values()]
+    if len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY) > always:
+        asked: Callable[..., Any] = given
+        return asked
+    return lambda *args, **_: given(*args[:always])
+
+
+class Home(Protocol):
+    """Where values are kept: what belongs to the current application."""
+
+    @property
+    def fragment_cache(self) -> FragmentCache:
+        """The engine."""
+        ...
+
+    @property
+    def codec(self) -> ValueCodec:
+        """How values are stored."""
+        ...
+
+    @property
+    def source_check(self) -> bool:
+        """What the setting says."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call of a decorated function, as the flow asks for its value.
+
+    Attributes:
+        key: the key of its entry.
+        tags: the tags of its entry.
+        version: what the code of the function has to be, None for anything.
+        timeout: the function's timeout.
+        session: what was done with the session before, None if this is no view.
+    """
+
+    home: Home
+    function: Callable[..., Any]
+    rules: Rules
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    key: str
+    tags: tuple[str, ...]
+    version: str | None
+    timeout: Any
+    session: SessionState | None
+
+    def load(self, stored: object, tags: dict[str, object]) -> Any:
+        """Do as `flow.Request.load`."""
+        entry = read_entry(stored)
+        if entry is None or not is_current(entry, self.version, tags):
+            return MISSING
+        if self.rules.forced_update(*self.args, **self.kwargs):
+            return MISSING
+        value = self.home.codec.decode(self.key, entry)
+        if value is None and not self.rules.cache_none:
+            return MISSING
+        if value is MISSING or self.rules.is_stale(value, *self.args, **self.kwargs):
+            return MISSING
+        if self.rules.response_hit_indication:
+            mark_hit()
+        return value
+
+    def dump(self, value: Any, tags: dict[str, str]) -> tuple[str | int, int | None]:
+        """Do as `flow.Request.dump`."""
+        if value is None and not self.rules.cache_none:
+            raise NotKept
+        if not self.rules.response_filter(value):
+            raise NotKept
+        if self.session is not None:
+            self._check_sharing(value, self.session)
+        timeout = self.timeout
+        if isinstance(value, CachedResponse) and value.timeout is not None:
+            timeout = value.timeout
+        seconds = normalize_timeout(timeout)
+        read_stream(value)
+        try:
+            kept = self.home.codec.encode(self.key, value, self.version, tags)
+        except SerializationError as error:
+            _refuse(self.home, self.function, error)
+            raise NotKept from None
+        return kept, seconds
+
+    def _check_sharing(self, value: Any, before: SessionState) -> None:
+        verdict = judge(value, before)
+        if verdict.warning is not None:
+            name = full_name(self.function)
+            self.home.fragment_cache.warn_once(
+                name,
+                f"{name}(): the answer is {'cached' if verdict.kept else 'not cached'}."
+                f" {verdict.warning}. Leave such requests out with unless=..., tell"
+                " them apart with make_cache_key=..., or cache the parts that are the"
+                " same for all with the cache tag.",
+            )
+        if not verdict.kept:
+            raise NotKept
+
+
+def decorate(
+    function: Callable[P, R],
+    home: Callable[[], Home],
+    rules: Rules,
+    keys: Keys,
+    make_cache_key: Callable[..., str] | None = None,
+) -> CachedFunction[P, R]:
+    """Wrap a function, plain or a coroutine function.
+
+    Args:
+        function: the function.
+        home: gives where to keep values, for each call.
+        rules: what the decorator was told.
+        keys: gives the keys of its calls.
+        make_cache_key: gives them instead, if there is one.
+    """
+
+    def flow_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Home, Flow]:
+        here = home()
+        by_path = isinstance(keys, ViewKeys) and keys.by_path
+        if rules.unless(function, *args, **kwargs) or (by_path and not is_reading()):
+            here.fragment_cache.count_uncached()
+            return here, bypass
+        make = wrapper.make_cache_key
+        try:
+            if make is keys:
+                key, tags = keys.of_call(args, kwargs)
+            else:
+                key, tags = keys.of_custom_key(make, args, kwargs)
+        except KeyValueError as error:
+            _refuse(here, function, error)
+            here.fragment_cache.count_uncached()
+            return here, bypass
+        checks = here.source_check if rules.source_check is None else rules.source_check
+        call = _Call(
+            home=here,
+            function=function,
+            rules=rules,
+            args=args,
+            kwargs=kwargs,
+            key=key,
+            tags=tags,
+            version=source_digest if checks else None,
+            timeout=wrapper.cache_timeout,
+            session=session_state() if is_view(function) else None,
+        )
+        return here, partial(recall, call)
+
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def wrapping(*args: Any, **kwargs: Any) -> Any:
+            here, flow = flow_of(args, kwargs)
+            make = partial(function, *args, **kwargs)
+            return await here.fragment_cache.run_async(flow, make)
+
+    else:
+
+        @functools.wraps(function)
+        def wrapping(*args: Any, **kwargs: Any) -> Any:
+            here, flow = flow_of(args, kwargs)
+            make = partial(_make, function, args, kwargs)
+            try:
+                return here.fragment_cache.run(flow, make)
+            except _StopIteration as stop:
+                raise stop.error from None
+
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    source_digest = code_digest(code) if code else None
+    setattr(wrapping, _KEYS, keys)
+    wrapper = cast("CachedFunction[P, R]", wrapping)
+    wrapper.uncached = function
+    wrapper.cache_timeout = rules.timeout
+    wrapper.make_cache_key = make_cache_key or keys
+    return wrapper
+
+
+def keys_of(function: Callable[..., Any]) -> Keys | None:
+    """Give the keys of a decorated function, or of a method of one."""
+    return getattr(function, _KEYS, None)
+
+
+def decorator_of(
+    decorated: Callable[[Callable[P, R]], CachedFunction[P, R]],
+) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
+    """Make a decorator for functions one for class methods and static methods, too.
+
+    Raises:
+        TypeError: it decorates something else.
+    """
+
+    def decorator(function: Any) -> Any:
+        if isinstance(function, (classmethod, staticmethod)):
+            method: Any = function.__func__
+            kind: Any = type(function)
+            return kind(decorated(method))
+        if not callable(function) or not hasattr(function, "__qualname__"):
+            raise TypeError(f"What is cached is a function, and this is {function!r}.")
+        return decorated(function)
+
+    return decorator
+
+
+class _StopIteration(Exception):  # noqa: N818 - what it stands for is no error
+    """A StopIteration on its way out of a generator, which would change it."""
+
+    def __init__(self, error: StopIteration) -> None:
+        self.error = error
+
+
+def _make(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    try:
+        value = function(*args, **kwargs)
+    except StopIteration as error:
+        raise _StopIteration(error) from None
+    return join_chunks(value) if inspect.isgenerator(value) else value
+
+
+def _refuse(
+    home: Home, function: Callable[..., Any], error: KeyValueError | SerializationError
+) -> None:
+    """Raise, or log once, that a function's value is not cached.
+
+    Raises:
+        KeyValueError: the cache is strict, and the key was refused.
+        SerializationError: the cache is strict, and the value was refused.
+    """
+    name = full_name(function)
+    told = type(error)(f"{name}(): the value is not cached. {error}")
+    home.fragment_cache.refuse(name, told)

@@ -1,0 +1,100 @@
+"""Responses, as what is kept of them."""
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from flask import Response as FlaskResponse
+from flask import (
+    after_this_request,
+    current_app,
+    has_app_context,
+    has_request_context,
+)
+from werkzeug.wrappers import Response
+
+
+class ResponseFields(NamedTuple):
+    """What is kept of a response.
+
+    Attributes:
+        status: as in `200 OK`.
+        headers: names and values, in their order.
+        body: the whole body.
+    """
+
+    status: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class CachedResponse(FlaskResponse):
+    """A response that says itself how long it is to be cached.
+
+    A view may return `CachedResponse(make_response(page), timeout=10)`, and `cached`
+    goes by its timeout rather than its own.
+
+    Args:
+        response: the response.
+        timeout: seconds (int or float), a timedelta, 0 for ever.
+    """
+
+    def __init__(self, response: Response, timeout: float | timedelta | None) -> None:
+        # The same response, by another class.
+        self.__dict__ = response.__dict__
+        self.timeout = timeout
+
+
+def response_fields(response: Response) -> ResponseFields:
+    """Read a response to its end, and give what is kept of it.
+
+    A stream is read here and replaced by what was read, so that the response can still
+    be sent.
+    """
+    # Set by send_file, whose body is a file that is to be sent by the server.
+    response.direct_passthrough = False
+    body = response.get_data()
+    return ResponseFields(response.status, tuple(response.headers), body)
+
+
+def restore_response(status: str, headers: Any, body: bytes) -> Response:
+    """Make a response of what was kept, of the application's class."""
+    kind = current_app.response_class if has_app_context() else FlaskResponse
+    response = kind(body, status=status)
+    response.headers.clear()
+    response.headers.extend(headers)
+    return response
+
+
+def read_stream(value: Any) -> None:
+    """Read the response that a value is, or begins with, to its end.
+
+    So what its stream raises is raised here, as the view's own error.
+    """
+    if isinstance(value, tuple) and value:
+        value = value[0]
+    if isinstance(value, Response):
+        response_fields(value)
+
+
+def join_chunks(stream: Generator[Any, Any, Any]) -> Any:
+    """Read what a generator yields to its end: as one text, or bytes, or a list."""
+    chunks = list(stream)
+    if all(isinstance(chunk, str) for chunk in chunks):
+        return "".join(chunks)
+    if all(isinstance(chunk, (str, bytes)) for chunk in chunks):
+        return b"".join(
+            chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks
+        )
+    return chunks
+
+
+def mark_hit() -> None:
+    """Let the answer to the current request, if there is one, say that it is a hit."""
+    if not has_request_context():
+        return
+
+    @after_this_request
+    def mark(response: FlaskResponse) -> FlaskResponse:
+        response.headers["hit_cache"] = "True"
+        return response
