@@ -8,6 +8,7 @@ timeouts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from secrets import token_hex
 
 from .encoding import encode_text
@@ -70,5 +71,6 @@ def invalidate(guard: Guard, tags: Iterable[str]) -> Operation[None]:
     yield from guard.delete_many([_version_key(tag) for tag in tags])
 
 
+@lru_cache(maxsize=1024)
 def _version_key(tag: str) -> str:
     return digest_key("tag", tag, encode_text(tag))
