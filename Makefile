@@ -24,6 +24,7 @@ lint: $(VENV)/check.stamp
 
 types: $(VENV)/check.stamp
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 
 layers: $(VENV)/check.stamp
 	$(BIN)/lint-imports

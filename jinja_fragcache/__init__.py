@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import FragmentCacheError as FragmentCacheError
 from .errors import FragmentTagError as FragmentTagError
 from .errors import KeyValueError as KeyValueError
+from .errors import SerializationError as SerializationError
 from .errors import SettingError as SettingError
 from .errors import StoreError as StoreError
 from .errors import TimeoutValueError as TimeoutValueError
@@ -27,6 +28,7 @@ __all__ = [
     "FragmentTagError",
     "KeyValueError",
     "MemoryStore",
+    "SerializationError",
     "SettingError",
     "Stats",
     "StoreError",

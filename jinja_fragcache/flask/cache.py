@@ -460,7 +460,7 @@ class Cache:
         keys: Keys,
         make_cache_key: Callable[..., str] | None,
     ) -> CachedFunction[P, R]:
-        self._decorated.add(function, self._apps)
+        self._decorated.add(function)
         return decorate(function, lambda: self._here, rules, keys, make_cache_key)
 
 

@@ -33,6 +33,10 @@ class CallKey(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
+class WrongCallError(TypeError):
+    """A function can't be called with the arguments that were given."""
+
+
 def full_name(function: Any) -> str:
     """Give the name by which a function is known wherever it is imported."""
     return f"{function.__module__}.{function.__qualname__}"
@@ -256,7 +260,7 @@ class ArgumentKeys:
 
         Raises:
             KeyValueError: an argument does not say what it is.
-            TypeError: the function can't be called so.
+            WrongCallError: the function can't be called so.
         """
         if args and args[0] is self._function:
             args = args[1:]
@@ -273,7 +277,10 @@ class ArgumentKeys:
 
     def of_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallKey:
         """Give the key and tags of a call; else as above."""
-        bound = self._signature.bind(*args, **kwargs)
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise WrongCallError(f"{self.name}(): {error}") from None
         bound.apply_defaults()
         encoded = [encode_text(self._key_name), *map(_encode_cell, self._cells)]
         for name, value in bound.arguments.items():

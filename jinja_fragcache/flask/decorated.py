@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakSet
 
@@ -15,44 +15,43 @@ class DecoratedFunctions:
     """The functions that a `Cache` has decorated.
 
     A route that stands below the decorator holds the function as it was before, and
-    nothing is cached. That is looked for where a function is decorated, and again at
-    an application's first request, when blueprints are registered.
+    nothing is cached. That is looked for at an application's first request, when all
+    routes are known.
     """
 
     def __init__(self) -> None:
         self._functions: WeakSet[Callable[..., Any]] = WeakSet()
 
-    def add(self, function: Callable[..., Any], apps: Iterable[Flask]) -> None:
-        """Note a function that is decorated now.
-
-        Args:
-            function: the function, without the cache.
-            apps: the applications that are known.
-        """
+    def add(self, function: Callable[..., Any]) -> None:
+        """Note a function that is decorated now."""
         self._functions.add(function)
-        for app in apps:
-            _warn_of_routes(app, [function])
 
     def watch(self, app: Flask) -> None:
         """Look through an application's routes when its first request comes."""
 
         def look_through(_: Flask, **__: Any) -> None:
             request_started.disconnect(look_through, app)
-            _warn_of_routes(app, self._functions)
+            for function in self._passed_by(app):
+                _warn(function)
 
         request_started.connect(look_through, app, weak=False)
 
+    def _passed_by(self, app: Flask) -> list[Callable[..., Any]]:
+        """Give those that have a route, and no other one that leads to the cache."""
+        views = set(app.view_functions.values())
+        cached = {getattr(view, "uncached", None) for view in views}
+        return [
+            function
+            for function in self._functions
+            if function not in cached and not views.isdisjoint(_layers(function))
+        ]
 
-def _warn_of_routes(app: Flask, functions: Iterable[Callable[..., Any]]) -> None:
-    views = set(app.view_functions.values())
-    for function in functions:
-        layer: Any = function
-        while layer is not None:
-            if layer in views:
-                _warn(function)
-                break
-            # What other decorators have wrapped.
-            layer = getattr(layer, "__wrapped__", None)
+
+def _layers(function: Any) -> Iterator[Any]:
+    """Give a function, and what other decorators have wrapped in it."""
+    while function is not None:
+        yield function
+        function = getattr(function, "__wrapped__", None)
 
 
 def _warn(function: Callable[..., Any]) -> None:

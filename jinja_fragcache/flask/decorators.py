@@ -15,7 +15,7 @@ from jinja_fragcache.freshness import is_current
 from jinja_fragcache.timeouts import normalize_timeout
 from jinja_fragcache.values import MISSING, ValueCodec, read_entry
 
-from .call_keys import Keys, ViewKeys, full_name
+from .call_keys import Keys, ViewKeys, WrongCallError, full_name
 from .responses import CachedResponse, join_chunks, mark_hit, read_stream
 from .sharing import SessionState, is_reading, is_view, judge, session_state
 
@@ -33,6 +33,8 @@ R_co = TypeVar("R_co", covariant=True)
 class BoundCachedFunction(Protocol[T_contra, P, R_co]):
     """A cached method, reached through an object."""
 
+    __name__: str
+    __qualname__: str
     cache_timeout: Any
     make_cache_key: Callable[..., str]
 
@@ -55,6 +57,8 @@ class CachedFunction(Protocol[P, R]):
         make_cache_key: gives the key of a call. Another function may be put here.
     """
 
+    __name__: str
+    __qualname__: str
     uncached: Callable[P, R]
     cache_timeout: Any
     make_cache_key: Callable[..., str]
@@ -282,8 +286,10 @@ def decorate(
                 key, tags = keys.of_call(args, kwargs)
             else:
                 key, tags = keys.of_custom_key(make, args, kwargs)
-        except KeyValueError as error:
-            _refuse(here, function, error)
+        except (KeyValueError, WrongCallError) as error:
+            # What is wrong with a call, the function itself says best.
+            if isinstance(error, KeyValueError):
+                _refuse(here, function, error)
             here.fragment_cache.count_uncached()
             return here, bypass
         checks = here.source_check if rules.source_check is None else rules.source_check

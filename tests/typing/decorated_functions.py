@@ -1,0 +1,68 @@
+"""What type checkers know of decorated functions. Checked, not run."""
+
+from collections.abc import Callable
+from typing import Any, assert_type
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+
+from jinja_fragcache import Cache
+
+app = Flask(__name__)
+cache = Cache(app, config={"CACHE_TYPE": "simple"})
+
+
+@app.route("/<int:number>")
+@cache.cached(timeout=50)
+def view(number: int) -> ResponseReturnValue:
+    return f"{number}", 200
+
+
+@cache.memoize(50)
+def add(a: int, b: str = "", *, c: float = 0) -> list[str]:
+    return [b] * a if c else []
+
+
+@cache.memoize()
+async def awaited(a: int) -> str:
+    return str(a)
+
+
+class Owner:
+    """A class with a memoized method."""
+
+    @cache.memoize(timeout=60)
+    def method(self, a: int) -> str:
+        return str(a)
+
+
+def call(function: Callable[[int], list[str]]) -> list[str]:
+    """Take a function with a certain signature."""
+    return function(1)
+
+
+async def check() -> None:
+    """Use them."""
+    assert_type(add(1, "x", c=0.5), list[str])
+    assert_type(await awaited(1), str)
+    assert_type(Owner().method(1), str)
+    assert_type(Owner.method(Owner(), 1), str)
+    assert_type(add.uncached(1), list[str])
+    assert_type(Owner().method.uncached(Owner(), 1), str)
+    assert_type(add.make_cache_key(1), str)
+    call(add)
+    add.cache_timeout = 10
+    add.make_cache_key = lambda *_: "key"
+    cache.delete_memoized(add, 1)
+    cache.delete_memoized(Owner().method)
+    cache.delete_cached(view, number=1)
+    cache.delete_memoized("add", 1)
+    value: Any = cache.get("key")
+    assert_type(cache.set("key", value), bool)
+
+    add("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    call(awaited)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    add(1, d=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    awaited()  # type: ignore[call-arg, unused-coroutine]  # pyright: ignore[reportCallIssue, reportUnusedCoroutine]
+    Owner().method("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    cache.memoize(timeot=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
