@@ -40,7 +40,7 @@ class MemoryStore:
     When it is full, an entry makes room that expired, or else one that was not read
     since it was written or last passed over (the CLOCK algorithm: Corbato, "A Paging
     Experiment with the Multics System", 1968). `get` takes no lock and moves nothing,
-    and a write costs the same at any size. All that writes is atomic.
+    and a write looks at as many entries at any size. All that writes is atomic.
 
     The bytes of an entry are those of its key and its value, as `sys.getsizeof` tells
     them, and `ENTRY_BYTES`. What an object refers to (the items of a list) is not
@@ -80,6 +80,9 @@ class MemoryStore:
         self._max_bytes = sys.maxsize if max_bytes is None else max_bytes
         self._default_timeout = normalize_timeout(default_timeout)
         self._timer = timer
+        # Looked up without the lock. That reads the dictionary, not the order beside
+        # it, and an entry is replaced by one assignment: no reader sees half a change,
+        # with the interpreter's lock or without it.
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._used_bytes = 0
         self._writing = threading.Lock()
