@@ -31,6 +31,8 @@ layers: $(VENV)/check.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/hit_path.py
+	$(BIN)/python benchmarks/memory_store.py
+	$(BIN)/python benchmarks/file_store.py
 
 clean:
 	rm -rf $(VENV)

@@ -149,6 +149,8 @@ def _made(make: Callable[..., T], settings: Settings, *args: Any, **kwargs: Any)
             f"CACHE_OPTIONS can't be given to {make.__qualname__}: it takes other"
             f" keyword arguments than {', '.join(options) or 'these settings'}."
         ) from None
+    except ValueError as error:
+        raise SettingError(f"CACHE_OPTIONS: {error}") from None
 
 
 _STORES: dict[str, Callable[[Settings], Store]] = {

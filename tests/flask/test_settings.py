@@ -135,6 +135,11 @@ def test_the_threshold() -> None:
     assert [store.get(key) for key in "abc"] == [None, "b", "c"]
 
 
+def test_the_bytes() -> None:
+    store = made(CACHE_TYPE="simple", CACHE_OPTIONS={"max_bytes": 1000}).store
+    assert store.set("k", "x" * 1000) is False
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -149,6 +154,7 @@ def test_the_threshold() -> None:
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_DB": None}, "CACHE_REDIS_DB can't be"),
         ({"CACHE_OPTIONS": ["x"]}, "CACHE_OPTIONS can't be"),
         ({"CACHE_OPTIONS": {"x": 1}}, "other keyword arguments than x"),
+        ({"CACHE_OPTIONS": {"max_bytes": 0}}, "CACHE_OPTIONS: A MemoryStore can't be"),
         ({"CACHE_THRESHOLD": 0}, "CACHE_THRESHOLD can't be 0"),
         ({"CACHE_THRESHOLD": "500"}, "CACHE_THRESHOLD can't be '500'"),
         ({"CACHE_THRESHOLD": True}, "CACHE_THRESHOLD can't be True"),

@@ -1,9 +1,15 @@
+import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jinja_fragcache.stores import MemoryStore
+from jinja_fragcache.stores.memory import ENTRY_BYTES
 from tests.support import Clock
 
 
@@ -77,6 +83,17 @@ def test_if_all_were_read_the_oldest_makes_room(store: MemoryStore) -> None:
     assert [store.get(key) for key in "abcd"] == [None, "b", "c", "d"]
 
 
+def test_what_expired_makes_room_before_what_lives(
+    store: MemoryStore, clock: Clock
+) -> None:
+    store.set("a", "a", timeout=0)
+    store.set("b", "b", timeout=0)
+    store.set("c", "c", timeout=5)
+    clock.now += 5
+    store.set("d", "d")
+    assert [store.get(key) for key in "abcd"] == ["a", "b", None, "d"]
+
+
 def test_a_write_passes_over_a_limited_number() -> None:
     store = MemoryStore(threshold=1000)
     for number in range(1000):
@@ -86,6 +103,17 @@ def test_a_write_passes_over_a_limited_number() -> None:
     still_marked = sum(slot.read for slot in store._slots.values())
     assert still_marked >= 1000 - 20
     assert len(store) == 1000
+
+
+def test_a_read_saves_an_entry_once(store: MemoryStore) -> None:
+    for key in "abc":
+        store.set(key, key)
+    store.get("a")
+    for key in "de":
+        store.set(key, key)
+    assert store.has("a")
+    store.set("f", "f")
+    assert not store.has("a")
 
 
 def test_writing_anew_needs_no_room(store: MemoryStore) -> None:
@@ -102,10 +130,150 @@ def test_what_was_written_anew_counts_as_new(store: MemoryStore) -> None:
     assert [store.get(key) for key in "abcd"] == ["a", None, "c", "d"]
 
 
-def test_delete_tells_whether_there_was_one(store: MemoryStore) -> None:
-    store.set("k", "v")
+def test_delete_tells_whether_there_was_one(store: MemoryStore, clock: Clock) -> None:
+    store.set("k", "v", timeout=5)
     assert store.delete("k") is True
     assert store.delete("k") is False
+    store.set("k", "v", timeout=5)
+    clock.now += 5
+    assert store.delete("k") is False
+    assert len(store) == 0
+
+
+def bytes_of(key: str, value: object) -> int:
+    return sys.getsizeof(key) + sys.getsizeof(value) + ENTRY_BYTES
+
+
+def test_bytes_are_counted_and_limited() -> None:
+    store = MemoryStore(max_bytes=3 * bytes_of("a", "x" * 100))
+    for key in "abc":
+        store.set(key, "x" * 100)
+    assert len(store) == 3
+    assert store.used_bytes == 3 * bytes_of("a", "x" * 100)
+    store.set("d", "y" * 101)
+    assert [store.get(key) is not None for key in "abcd"] == [False, False, True, True]
+    assert store.used_bytes == bytes_of("c", "x" * 100) + bytes_of("d", "y" * 101)
+    store.set("d", "y")
+    assert store.used_bytes == bytes_of("c", "x" * 100) + bytes_of("d", "y")
+
+
+def test_what_grows_while_it_is_kept_counts_as_it_did() -> None:
+    store = MemoryStore()
+    growing: list[int] = []
+    store.set("k", growing)
+    growing.extend(range(100))
+    store.delete("k")
+    assert store.used_bytes == 0
+
+
+def test_a_value_that_is_too_large_is_not_kept_and_the_old_one_is_gone() -> None:
+    store = MemoryStore(max_bytes=1000)
+    assert store.set("other", "x") is True
+    assert store.set("k", "old") is True
+    assert store.set("k", "x" * 1000) is False
+    assert store.add("new", "x" * 1000) is False
+    assert store.set_many({"m": "x" * 1000, "n": "x"}) == ["n"]
+    assert store.get_many("k", "new", "other") == [None, None, "x"]
+
+
+def test_the_limit_of_bytes_is_64_mib_if_nothing_is_said() -> None:
+    assert MemoryStore().set("k", "x" * (64 * 2**20 - 1000)) is True
+    assert MemoryStore().set("k", "x" * (64 * 2**20)) is False
+    assert MemoryStore(max_bytes=None).set("k", "x" * (64 * 2**20)) is True
+
+
+def test_an_object_that_does_not_know_its_size_can_be_kept() -> None:
+    class Sizeless:
+        def __sizeof__(self) -> int:
+            raise TypeError("unknown")
+
+    store = MemoryStore()
+    kept = Sizeless()
+    store.set("k", kept)
+    assert store.get("k") is kept
+
+
+def test_add_keeps_what_is_there(store: MemoryStore, clock: Clock) -> None:
+    assert store.add("k", "first", timeout=5) is True
+    assert store.add("k", "second", timeout=5) is False
+    assert store.get("k") == "first"
+    clock.now += 5
+    assert store.add("k", "third") is True
+    assert store.get("k") == "third"
+
+
+def test_has_is_no_read(store: MemoryStore, clock: Clock) -> None:
+    for key in "abc":
+        store.set(key, key, timeout=5)
+    assert store.has("a")
+    store.set("d", "d", timeout=5)
+    assert not store.has("a")
+    clock.now += 5
+    assert not store.has("d")
+
+
+def test_get_many_is_a_read(store: MemoryStore) -> None:
+    for key in "abc":
+        store.set(key, key)
+    assert store.get_many("a", "x", "c") == ["a", None, "c"]
+    store.set("d", "d")
+    assert store.get_many(*"abcd") == ["a", None, "c", "d"]
+    assert store.get_many() == []
+
+
+def test_set_many_has_a_timeout(store: MemoryStore, clock: Clock) -> None:
+    assert store.set_many({"a": 1, "b": "2"}, timeout=5) == ["a", "b"]
+    clock.now += 4
+    assert store.get_many("a", "b") == [1, "2"]
+    clock.now += 1
+    assert store.get_many("a", "b") == [None, None]
+
+
+def test_delete_many_counts_what_is_not_there_as_deleted(store: MemoryStore) -> None:
+    store.set("a", "a")
+    store.set("b", "b")
+    assert store.delete_many("a", "x") == ["a", "x"]
+    assert store.get_many("a", "b") == [None, "b"]
+
+
+def test_a_number_is_counted_and_keeps_its_time(
+    store: MemoryStore, clock: Clock
+) -> None:
+    store.set("k", 5, timeout=10)
+    clock.now += 9
+    assert store.inc("k") == 6
+    assert store.inc("k", 10) == 16
+    assert store.dec("k", 20) == -4
+    assert store.dec("k") == -5
+    assert store.get("k") == -5
+    clock.now += 1
+    assert store.get("k") is None
+
+
+def test_counting_begins_at_delta_with_the_default_timeout(
+    store: MemoryStore, clock: Clock
+) -> None:
+    assert store.inc("up", 3) == 3
+    assert store.dec("down", 3) == -3
+    clock.now += 299
+    assert store.get_many("up", "down") == [3, -3]
+    clock.now += 1
+    assert store.get_many("up", "down") == [None, None]
+
+
+@pytest.mark.parametrize("value", ["5", True, 1.5, None])
+def test_what_is_no_number_is_not_counted(store: MemoryStore, value: object) -> None:
+    store.set("k", value)
+    assert store.inc("k") is None
+    assert store.dec("k") is None
+    assert store.get("k") is value
+
+
+def test_a_number_that_grows_too_large_is_gone() -> None:
+    store = MemoryStore(max_bytes=bytes_of("k", 2**29))
+    assert store.set("k", 2**29) is True
+    assert store.inc("k", 2**90) is None
+    assert store.get("k") is None
 
 
 def test_an_expired_entry_that_was_written_anew_meanwhile_stays(
@@ -135,13 +303,42 @@ def test_a_wrong_default_timeout_is_refused(timeout: Any) -> None:
         MemoryStore(default_timeout=timeout)
 
 
+@pytest.mark.parametrize("max_bytes", [0, -1, 1.5, "10", True])
+def test_a_limit_of_bytes_below_one_is_refused(max_bytes: Any) -> None:
+    with pytest.raises(ValueError, match="max_bytes of 1 or more, or None"):
+        MemoryStore(max_bytes=max_bytes)
+
+
+def in_threads(number: int, work: Callable[[int], None]) -> None:
+    """Run `work(0)`, `work(1)`, ... all at once, and wait for their ends."""
+    start = threading.Barrier(number)
+
+    def run(which: int) -> None:
+        start.wait(60)
+        work(which)
+
+    threads = [threading.Thread(target=run, args=[which]) for which in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def switching_often() -> Any:
+    """Let threads take turns after every few instructions."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("switching_often")
 def test_threads_do_not_break_it() -> None:
-    store = MemoryStore(threshold=20)
-    start = threading.Barrier(8)
+    store = MemoryStore(threshold=20, max_bytes=5000)
     errors: list[object] = []
 
     def work(number: int) -> None:
-        start.wait()
         for step in range(2000):
             key = str((number * step) % 50)
             store.set(key, key, timeout=5)
@@ -150,11 +347,200 @@ def test_threads_do_not_break_it() -> None:
                 errors.append((step, value))
             if step % 7 == 0:
                 store.delete(key)
+            if step % 100 == number:
+                store.clear()
 
-    threads = [threading.Thread(target=work, args=[n]) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(8, work)
     assert errors == []
     assert len(store) <= 20
+    assert store.used_bytes == sum(slot.size for slot in store._slots.values())
+
+
+@pytest.mark.usefixtures("switching_often")
+def test_add_has_one_winner() -> None:
+    now = 0
+
+    def handing_over() -> int:
+        # Asked for between the look at the old entry and the write of the new one.
+        time.sleep(0)
+        return now
+
+    store = MemoryStore(timer=handing_over)
+    for step in range(300):
+        store.set(str(step), "expired", timeout=1)
+    now = 1
+    together = threading.Barrier(8)
+    won: list[tuple[str, int]] = []
+
+    def work(number: int) -> None:
+        for step in range(300):
+            key = str(step)
+            together.wait(60)
+            if store.add(key, number):
+                won.append((key, number))
+
+    in_threads(8, work)
+    assert sorted(key for key, _ in won) == sorted(str(step) for step in range(300))
+    assert all(store.get(key) == number for key, number in won)
+
+
+@pytest.mark.usefixtures("switching_often")
+def test_threads_count_exactly() -> None:
+    store = MemoryStore()
+
+    def work(number: int) -> None:
+        for _ in range(2000):
+            store.inc("up")
+            store.dec("down", number)
+
+    in_threads(8, work)
+    assert store.get_many("up", "down") == [16_000, -2000 * sum(range(8))]
+
+
+@pytest.mark.usefixtures("switching_often")
+def test_what_is_written_anew_is_never_missed_meanwhile() -> None:
+    store = MemoryStore(threshold=1)
+    store.set("k", 0)
+    seen: list[object] = []
+
+    def work(number: int) -> None:
+        for step in range(3000):
+            if number:
+                store.set("k", step)
+            else:
+                seen.append(store.get("k"))
+
+    in_threads(3, work)
+    assert None not in seen
+
+
+KEYS = st.sampled_from("abcdefgh")
+TEXTS = st.text(max_size=5) | st.sampled_from(["x" * 200, "x" * 390, "\u20ac" * 200])
+WHAT = TEXTS | st.integers(-(2**70), 2**70)
+TIMEOUTS = st.none() | st.integers(0, 12)
+
+
+class AgainstAModel(RuleBasedStateMachine):
+    """A store that may forget what it was given, but nothing else.
+
+    The model keeps all that was written: the value that a key has, if it has one, and
+    when that ends.
+    """
+
+    THRESHOLD = 5
+    MAX_BYTES = 1500
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.store = MemoryStore(
+            self.THRESHOLD,
+            default_timeout=7,
+            max_bytes=self.MAX_BYTES,
+            timer=self.clock,
+        )
+        self.written: dict[str, tuple[object, float]] = {}
+
+    def expected(self, key: str) -> object:
+        value, ends = self.written.get(key, (None, 0))
+        return value if ends > self.clock.now else None
+
+    def ends(self, timeout: int | None) -> float:
+        seconds = 7 if timeout is None else timeout
+        return self.clock.now + seconds if seconds else float("inf")
+
+    def note(self, key: str, value: object, ends: float, *, kept: bool) -> None:
+        assert kept == (bytes_of(key, value) <= self.MAX_BYTES)
+        if kept:
+            self.written[key] = (value, ends)
+            assert self.store._live(key) is not None
+        else:
+            self.written.pop(key, None)
+
+    @rule(key=KEYS, value=WHAT, timeout=TIMEOUTS)
+    def set(self, key: str, value: object, timeout: int | None) -> None:
+        kept = self.store.set(key, value, timeout)
+        self.note(key, value, self.ends(timeout), kept=kept)
+
+    @rule(values=st.dictionaries(KEYS, WHAT, max_size=3), timeout=TIMEOUTS)
+    def set_many(self, values: dict[str, object], timeout: int | None) -> None:
+        kept = self.store.set_many(values, timeout)
+        for key, value in values.items():
+            assert (key in kept) == (bytes_of(key, value) <= self.MAX_BYTES)
+            self.written.pop(key, None)
+            if key in kept:
+                self.written[key] = (value, self.ends(timeout))
+
+    @rule(key=KEYS, value=WHAT, timeout=TIMEOUTS)
+    def add(self, key: str, value: object, timeout: int | None) -> None:
+        had = self.store.has(key)
+        added = self.store.add(key, value, timeout)
+        if had:
+            assert not added
+        else:
+            self.note(key, value, self.ends(timeout), kept=added)
+
+    @rule(key=KEYS, delta=st.integers(-(2**40), 2**40), down=st.booleans())
+    def count(self, key: str, delta: int, down: bool) -> None:  # noqa: FBT001 - a rule
+        old = self.expected(key) if self.store.has(key) else 0
+        ends = self.written[key][1] if self.store.has(key) else self.ends(None)
+        counted = (self.store.dec if down else self.store.inc)(key, delta)
+        if isinstance(old, int):
+            assert counted == old + (-delta if down else delta)
+            self.note(key, counted, ends, kept=True)
+        else:
+            assert counted is None
+
+    @rule(key=KEYS)
+    def get(self, key: str) -> None:
+        had = self.store.has(key)
+        value = self.store.get(key)
+        assert value == (self.expected(key) if had else None)
+        assert had == (value is not None)
+
+    @rule(keys=st.lists(KEYS, max_size=4))
+    def get_many(self, keys: list[str]) -> None:
+        wanted = [self.expected(key) if self.store.has(key) else None for key in keys]
+        assert self.store.get_many(*keys) == wanted
+
+    @rule(key=KEYS)
+    def delete(self, key: str) -> None:
+        assert self.store.has(key) == self.store.delete(key)
+        assert not self.store.has(key)
+        self.written.pop(key, None)
+
+    @rule(keys=st.lists(KEYS, max_size=3))
+    def delete_many(self, keys: list[str]) -> None:
+        assert self.store.delete_many(*keys) == keys
+        for key in keys:
+            self.written.pop(key, None)
+
+    @rule()
+    def clear(self) -> None:
+        assert self.store.clear() is True
+        assert len(self.store) == 0
+        self.written.clear()
+
+    @rule(seconds=st.sampled_from([0.5, 1, 3, 7, 100]))
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    @invariant()
+    def limits_hold(self) -> None:
+        assert len(self.store) <= self.THRESHOLD
+        assert self.store.used_bytes <= self.MAX_BYTES
+
+    @invariant()
+    def bytes_are_those_of_what_is_kept(self) -> None:
+        kept = self.store._slots
+        sizes = [bytes_of(key, slot.value) for key, slot in kept.items()]
+        assert self.store.used_bytes == sum(sizes)
+
+    @invariant()
+    def nothing_else_is_kept(self) -> None:
+        for key in "abcdefgh":
+            if self.store.has(key):
+                assert self.store._slots[key].value == self.expected(key)
+
+
+TestAgainstAModel = AgainstAModel.TestCase
