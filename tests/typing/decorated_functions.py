@@ -63,6 +63,6 @@ async def check() -> None:
     add("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     call(awaited)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     add(1, d=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    awaited()  # type: ignore[call-arg, unused-coroutine]  # pyright: ignore[reportCallIssue, reportUnusedCoroutine]
+    awaited()  # type: ignore[call-arg, unused-coroutine]  # pyright: ignore[reportCallIssue]
     Owner().method("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     cache.memoize(timeot=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
