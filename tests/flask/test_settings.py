@@ -1,3 +1,5 @@
+import json
+import pickle
 import sys
 import traceback
 import warnings
@@ -7,10 +9,26 @@ from typing import Any
 import cachelib
 import pytest
 import redis
+from flask import Flask
 
-from jinja_fragcache import FragmentCache, MemoryStore, SettingError
-from jinja_fragcache.flask.settings import make_app_cache, settings_table
+from jinja_fragcache import Cache, FragmentCache, MemoryStore, SettingError
+from jinja_fragcache.flask.settings import (
+    NEEDLESS,
+    SETTINGS,
+    make_app_cache,
+    settings_table,
+)
 from jinja_fragcache.stores import FileStore, RedisStore
+
+
+class OneByte:
+    """A serializer for lists of one small number."""
+
+    def dumps(self, value: list[int]) -> bytes:
+        return bytes(value)
+
+    def loads(self, made: bytes) -> list[int]:
+        return list(made)
 
 
 def made(**settings: Any) -> FragmentCache:
@@ -163,3 +181,81 @@ def test_the_bytes() -> None:
 def test_a_wrong_setting_is_named(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(SettingError, match=told):
         made(**{"CACHE_TYPE": "simple", **settings})
+
+
+def test_a_wrong_name_is_told_with_the_nearest(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    typo = {"CACHE_TYPE": "simple", "CACHE_DEFAULT_TIMOUT": 5}
+    told = (
+        "There is no setting CACHE_DEFAULT_TIMOUT. Did you mean CACHE_DEFAULT_TIMEOUT"
+    )
+    with pytest.raises(SettingError, match=told) as raised:
+        Cache(Flask(__name__), config=typo)
+    assert all(each.name in str(raised.value) for each in SETTINGS)
+    app = Flask(__name__)
+    app.config.update(typo)
+    with pytest.warns(UserWarning, match=told) as warned:
+        Cache(app)
+    assert warned[0].filename == __file__
+
+
+def test_other_settings_of_an_application_are_not_looked_at() -> None:
+    app = Flask(__name__)
+    app.config.update(CACHE_TYPE="simple", CACHES={}, cache_x=1, MONGO_SERVERS="x")
+    Cache(app, config={"MONGO_SERVERS": "x"})
+
+
+@pytest.mark.parametrize("name", sorted(NEEDLESS))
+def test_a_setting_that_is_not_needed_is_told_of(name: str) -> None:
+    with pytest.warns(UserWarning, match=f"{name} is not needed: "):
+        Cache(Flask(__name__), config={"CACHE_TYPE": "simple", name: 1})
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"TESTING": True}, cachelib.NullCache),
+        ({"TESTING": True, "CACHE_TYPE": "redis"}, cachelib.NullCache),
+        ({"TESTING": True, "CACHE_IN_TESTING": False}, cachelib.NullCache),
+        ({"TESTING": True, "CACHE_IN_TESTING": True}, MemoryStore),
+        ({"TESTING": False, "CACHE_IN_TESTING": False}, MemoryStore),
+    ],
+)
+def test_testing_turns_the_cache_off_unless_cache_in_testing(
+    settings: dict[str, Any], kind: type
+) -> None:
+    assert isinstance(made(**{"CACHE_TYPE": "simple", **settings}).store, kind)
+
+
+def test_nothing_is_cached_in_testing() -> None:
+    app = Flask(__name__)
+    app.testing = True
+    cache = Cache(app, config={"CACHE_TYPE": "simple"})
+    cache.set("k", 1)
+    assert cache.get("k") is None
+
+
+@pytest.mark.parametrize(
+    "serializer", ["pickle", pickle, "json", json, OneByte, OneByte()]
+)
+def test_cache_serializer(serializer: Any) -> None:
+    config = {"CACHE_TYPE": "simple", "CACHE_SERIALIZER": serializer}
+    cache = Cache(Flask(__name__), config=config)
+    cache.set("k", [1])
+    assert cache.get("k") == [1]
+
+
+@pytest.mark.parametrize("bad", ["yaml", None, 5, object(), int])
+def test_a_wrong_cache_serializer_is_told(bad: Any) -> None:
+    with pytest.raises(SettingError, match="It is 'pickle', 'json', or an object with"):
+        made(CACHE_TYPE="simple", CACHE_SERIALIZER=bad)
+
+
+@pytest.mark.parametrize("bad", ["", [], ["key", ""], 5, ["hidden", None]])
+def test_a_wrong_cache_signing_key_is_told_without_it(bad: Any) -> None:
+    with pytest.raises(
+        SettingError, match="CACHE_SIGNING_KEY is a secret text"
+    ) as told:
+        made(CACHE_TYPE="simple", CACHE_SIGNING_KEY=bad)
+    assert "hidden" not in str(told.value)
