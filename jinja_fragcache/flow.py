@@ -14,7 +14,7 @@ from .freshness import Wanted
 from .guard import Guard
 from .operations import Operation
 from .tags import present_versions, read_versions
-from .values import MISSING
+from .values import MISSING, UnreadableError
 
 # Gives a fragment's text or a function's value, or an awaitable of it. What it raises
 # passes through a flow.
@@ -71,7 +71,7 @@ class Request(Protocol):
             tags: the present version of each tag.
 
         Raises:
-            Exception: it can't be read.
+            UnreadableError: it can't be read.
         """
         ...
 
@@ -95,8 +95,8 @@ def recall(request: Request, guard: Guard, render: Render) -> Operation[Any]:
     stored, versions = yield from read_versions(guard, key, request.tags)
     try:
         value = request.load(stored, versions)
-    except Exception as error:  # noqa: BLE001 - reads fail open
-        guard.failed("read", key, error)
+    except UnreadableError as error:
+        guard.failed("read", key, error.reason)
         value = MISSING
     if value is not MISSING:
         guard.count_hit(key)

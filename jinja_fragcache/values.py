@@ -39,6 +39,17 @@ class Serializer(Protocol):
         ...
 
 
+class UnreadableError(Exception):
+    """What is stored can't be read. It never leaves this package.
+
+    Args:
+        reason: what the serializer raised.
+    """
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
+
+
 class Missing:
     """The kind of `MISSING`, which no user's value is."""
 
@@ -95,7 +106,7 @@ class ValueCodec:
         """Give the value of an entry, or MISSING if it has another form.
 
         Raises:
-            Exception: the serializer can't read it.
+            UnreadableError: the serializer can't read it.
         """
         if entry.form is None:
             return entry.text
@@ -103,9 +114,12 @@ class ValueCodec:
             return int(entry.text)
         if entry.form == _MARKUP:
             return Markup(entry.text)  # noqa: S704 - it was Markup when it was stored
-        if entry.form == self._serializer.form:
+        if entry.form != self._serializer.form:
+            return MISSING
+        try:
             return self._serializer.loads(key, entry.text)
-        return MISSING
+        except Exception as error:
+            raise UnreadableError(error) from error
 
 
 def read_entry(stored: object) -> Entry | None:

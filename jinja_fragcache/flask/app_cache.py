@@ -11,7 +11,7 @@ from jinja_fragcache.guard import Guard, logger
 from jinja_fragcache.operations import Operation, perform
 from jinja_fragcache.tags import invalidate, read_versions
 from jinja_fragcache.timeouts import normalize_timeout
-from jinja_fragcache.values import MISSING, ValueCodec, read_entry
+from jinja_fragcache.values import MISSING, UnreadableError, ValueCodec, read_entry
 
 from .call_keys import check_key
 
@@ -112,8 +112,8 @@ class AppCache:
                 return MISSING
         try:
             return self.codec.decode(key, entry)
-        except Exception as error:  # noqa: BLE001 - reads fail open
-            self._guard.failed("read", key, error)
+        except UnreadableError as error:
+            self._guard.failed("read", key, error.reason)
             return MISSING
 
     def _encode(self, values: Mapping[str, Any]) -> dict[str, str | int]:

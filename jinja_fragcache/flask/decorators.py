@@ -10,11 +10,11 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 from jinja_fragcache.digests import code_digest
 from jinja_fragcache.errors import KeyValueError, SerializationError
 from jinja_fragcache.flow import Flow, NotKept, bypass, recall
-from jinja_fragcache.fragments import FragmentCache
 from jinja_fragcache.freshness import is_current
 from jinja_fragcache.timeouts import normalize_timeout
-from jinja_fragcache.values import MISSING, ValueCodec, read_entry
+from jinja_fragcache.values import MISSING, read_entry
 
+from .app_cache import AppCache
 from .call_keys import Keys, ViewKeys, WrongCallError, full_name
 from .responses import CachedResponse, join_chunks, mark_hit, read_stream
 from .sharing import SessionState, is_reading, is_view, judge, session_state
@@ -157,30 +157,14 @@ def _question(
             f"{name} takes a plain function, to be asked for each call, and got"
             f" {given!r}. Write {name}=lambda{' value' * always}: ..."
         )
-    kinds = [each.kind for each in inspect.signature(given).parameters.values()]
+    try:
+        kinds = [each.kind for each in inspect.signature(given).parameters.values()]
+    except ValueError:
+        kinds = []  # some that are written in C don't tell
     if len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY) > always:
         asked: Callable[..., Any] = given
         return asked
     return lambda *args, **_: given(*args[:always])
-
-
-class Home(Protocol):
-    """Where values are kept: what belongs to the current application."""
-
-    @property
-    def fragment_cache(self) -> FragmentCache:
-        """The engine."""
-        ...
-
-    @property
-    def codec(self) -> ValueCodec:
-        """How values are stored."""
-        ...
-
-    @property
-    def source_check(self) -> bool:
-        """What the setting says."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +179,7 @@ class _Call:
         session: what was done with the session before, None if this is no view.
     """
 
-    home: Home
+    home: AppCache
     function: Callable[..., Any]
     rules: Rules
     args: tuple[Any, ...]
@@ -259,7 +243,7 @@ class _Call:
 
 def decorate(
     function: Callable[P, R],
-    home: Callable[[], Home],
+    home: Callable[[], AppCache],
     rules: Rules,
     keys: Keys,
     make_cache_key: Callable[..., str] | None = None,
@@ -274,7 +258,7 @@ def decorate(
         make_cache_key: gives them instead, if there is one.
     """
 
-    def flow_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Home, Flow]:
+    def flow_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[AppCache, Flow]:
         here = home()
         by_path = isinstance(keys, ViewKeys) and keys.by_path
         if rules.unless(function, *args, **kwargs) or (by_path and not is_reading()):
@@ -303,7 +287,7 @@ def decorate(
             tags=tags,
             version=source_digest if checks else None,
             timeout=wrapper.cache_timeout,
-            session=session_state() if is_view(function) else None,
+            session=session_state() if by_path or is_view(function) else None,
         )
         return here, partial(recall, call)
 
@@ -380,7 +364,9 @@ def _make(
 
 
 def _refuse(
-    home: Home, function: Callable[..., Any], error: KeyValueError | SerializationError
+    home: AppCache,
+    function: Callable[..., Any],
+    error: KeyValueError | SerializationError,
 ) -> None:
     """Raise, or log once, that a function's value is not cached.
 

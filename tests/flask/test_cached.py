@@ -273,6 +273,33 @@ def test_is_stale_is_given_the_value(site: Site) -> None:
     assert [number() for _ in range(5)] == [1, 2, 3, 3, 3]
 
 
+@pytest.mark.parametrize("option", ["unless", "forced_update", "is_stale"])
+def test_what_an_option_raises_passes(site: Site, option: str) -> None:
+    class OptionError(Exception):
+        pass
+
+    def fail(*_: Any) -> bool:
+        raise OptionError
+
+    options: dict[str, Any] = {option: fail}
+
+    @site.cache.cached(key_prefix="x", **options)
+    def function() -> str:
+        return "text"
+
+    site.cache.set("x", "stored")
+    with pytest.raises(OptionError):
+        function()
+
+
+def test_an_option_may_be_a_function_that_tells_no_parameters(site: Site) -> None:
+    @site.cache.cached(key_prefix="x", response_filter=bool)
+    def function() -> int:
+        return site.calls() - 1
+
+    assert [function(), function(), function()] == [0, 1, 1]
+
+
 def test_response_filter_tells_what_is_kept(site: Site) -> None:
     def succeeded(answer: tuple[str, int]) -> bool:
         return answer[1] == 200
@@ -542,6 +569,19 @@ FOR_ONE = [
     changing_the_session,
     flashing,
 ]
+
+
+def test_an_answer_of_a_method_of_a_view_for_one_is_not_given_to_others(
+    site: Site,
+) -> None:
+    class Part(MethodView):
+        @site.cache.cached()
+        def get(self) -> Any:
+            return with_cookie()
+
+    site.app.add_url_rule("/", view_func=Part.as_view("part"))
+    site.get("/", "/")
+    assert site.cache.stats() == Stats(misses=2)
 
 
 @pytest.mark.parametrize("serializer", ["pickle", "json"])

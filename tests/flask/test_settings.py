@@ -183,9 +183,7 @@ def test_a_wrong_setting_is_named(settings: dict[str, Any], told: str) -> None:
         made(**{"CACHE_TYPE": "simple", **settings})
 
 
-def test_a_wrong_name_is_told_with_the_nearest(
-    recwarn: pytest.WarningsRecorder,
-) -> None:
+def test_a_wrong_name_is_told_with_the_nearest() -> None:
     typo = {"CACHE_TYPE": "simple", "CACHE_DEFAULT_TIMOUT": 5}
     told = (
         "There is no setting CACHE_DEFAULT_TIMOUT. Did you mean CACHE_DEFAULT_TIMEOUT"
