@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable
+from functools import partial
 from typing import Any
 
 from jinja2.utils import internalcode
@@ -10,8 +11,16 @@ from .entry import decode
 from .errors import FragmentCacheError, StoreError
 from .flow import Flow, Render
 from .freshness import Wanted, servable_text
-from .guard import Announcer, Counts, Guard, Stats, logger
+from .guard import (
+    DEFAULT_LOCK_TIMEOUT,
+    Announcer,
+    Counts,
+    Guard,
+    Stats,
+    logger,
+)
 from .keys import make_template_fragment_key
+from .once import Flights
 from .operations import perform, perform_async
 from .stores import AsyncOnlyError, MemoryStore, Store, adapt
 from .timeouts import normalize_timeout
@@ -30,6 +39,8 @@ class FragmentCache:
             development and tests) or renders uncached with a warning. A function
             without arguments is asked each time.
         announcer: whom to tell of hits, misses, writes and deletes; None for nobody.
+        lock_timeout: how many seconds a caller waits for another one that is rendering
+            the same fragment, before it renders itself.
 
     Raises:
         StoreError: `store` is no store.
@@ -43,6 +54,7 @@ class FragmentCache:
         default_timeout: Any = None,
         strict: bool | Callable[[], bool] = False,
         announcer: Announcer | None = None,
+        lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
     ) -> None:
         if isinstance(store, FragmentCache):
             raise StoreError(
@@ -57,11 +69,18 @@ class FragmentCache:
         #: Whether a call to the store may have to be waited for, so that on an event
         #: loop it has to be awaited.
         self.waits = self._sync.blocking
-        rest = (self._counts, self.default_timeout, announcer)
+        guarded = partial(
+            Guard,
+            counts=self._counts,
+            flights=Flights(),
+            default_timeout=self.default_timeout,
+            lock_timeout=lock_timeout,
+            announcer=announcer,
+        )
         #: The store, for operations that are carried out by calls.
-        self.guard = Guard(self._sync, *rest)
+        self.guard = guarded(self._sync, blocking=True)
         #: The store, for operations that are carried out by awaiting.
-        self.async_guard = Guard(awaited, *rest)
+        self.async_guard = guarded(awaited, blocking=False)
         # Looked at on every hit, where a call would cost too much.
         self._hit_receivers = announcer.receivers["hit"] if announcer else ()
         self._places_warned_of: set[Hashable] = set()

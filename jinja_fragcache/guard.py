@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .errors import StoreError
+from .once import Flight, Flights
 from .operations import Operation
 from .stores import AsyncOnlyError, AsyncStore, SyncStore
+
+#: Seconds.
+DEFAULT_LOCK_TIMEOUT = 10.0
 
 logger = logging.getLogger("jinja_fragcache")
 
@@ -28,6 +32,8 @@ class Stats:
         uncached: fragments and values made without asking the store (`unless`,
             `'del'`, and keys that were refused).
         failures: reads and writes in which the store failed.
+        waited: fragments and values that were missed while somebody else was making
+            them, and served when they were stored.
     """
 
     hits: int = 0
@@ -36,6 +42,7 @@ class Stats:
     deleted: int = 0
     uncached: int = 0
     failures: int = 0
+    waited: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +55,7 @@ class Counts:
     deleted: int = 0
     uncached: int = 0
     failures: int = 0
+    waited: int = 0
 
 
 class Announcer(Protocol):
@@ -76,16 +84,26 @@ class Guard:
         default_timeout: what the timeout None stands for, in seconds; None leaves it
             to the store.
         announcer: whom to tell of what happens, or None.
+        flights: who makes what at the moment, with any face of the store.
+        lock_timeout: how many seconds to wait for somebody else's value.
+        blocking: whether to wait is to stand still, as it is with the sync face.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a cache's guards share, and their face
         self,
         face: SyncStore | AsyncStore,
+        *,
         counts: Counts,
-        default_timeout: int | None,
-        announcer: Announcer | None,
+        flights: Flights,
+        blocking: bool,
+        default_timeout: int | None = None,
+        lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+        announcer: Announcer | None = None,
     ) -> None:
         self._face = face
+        self.flights = flights
+        self.blocking = blocking
+        self._lock_timeout = lock_timeout
         self._counts = counts
         self._default_timeout = default_timeout
         self._announcer = announcer
@@ -173,6 +191,7 @@ class Guard:
         Raises:
             StoreError: the store failed.
         """
+        self.flights.spoil(key)
         with _telling(f"delete {key!r}"):
             deleted: bool = yield self._face.delete(key)
         self._counts.deleted += 1
@@ -185,6 +204,7 @@ class Guard:
         Raises:
             StoreError: the store failed.
         """
+        self.flights.spoil(*keys)
         with _telling(f"delete {', '.join(map(repr, keys))}"):
             yield self._face.delete_many(keys)
         self._counts.deleted += len(keys)
@@ -197,6 +217,7 @@ class Guard:
         Raises:
             StoreError: the store failed, or has no `clear()`.
         """
+        self.flights.spoil_all()
         with _telling("clear"):
             yield self._face.clear()
 
@@ -215,6 +236,15 @@ class Guard:
         for key in keys:
             self._counts.stored += 1
             self.announce("set", key)
+
+    def count_waited(self) -> None:
+        """Note that somebody was served what another one has made meanwhile."""
+        self._counts.waited += 1
+
+    def wait(self, flight: Flight) -> Any:
+        """Wait for a flight, and give what it landed with, None if it did not."""
+        wait = flight.wait if self.blocking else flight.wait_async
+        return wait(self._lock_timeout)
 
     def failed(self, what: str, key: str, error: Exception) -> None:
         """Log and count a failure that is not raised."""

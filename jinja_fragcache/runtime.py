@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from .digests import code_digest, digest
 from .errors import FragmentTagError, KeyValueError, StoreError, TimeoutValueError
-from .flow import Flow, bypass, remove, renew
+from .flow import Flow, FragmentRequest, bypass, remove, renew
 from .fragments import FragmentCache
 from .freshness import Wanted, want
 from .keys import key_values, make_template_fragment_key
@@ -71,7 +71,9 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
         return _look_up_async(cache, key, missed, timeout, wanted)
     text: str | None = cache.look_up(key, wanted)
     if text is None:
-        missed.append(Miss(cache, partial(renew, key, wanted, timeout)))
+        missed.append(
+            Miss(cache, partial(renew, FragmentRequest(key, wanted, timeout)))
+        )
         return ""
     return text
 
@@ -85,7 +87,9 @@ async def _look_up_async(
 ) -> str:
     text = await cache.look_up_async(key, wanted)
     if text is None:
-        missed.append(Miss(cache, partial(renew, key, wanted, timeout)))
+        missed.append(
+            Miss(cache, partial(renew, FragmentRequest(key, wanted, timeout)))
+        )
         return ""
     return text
 

@@ -5,9 +5,10 @@ import pytest
 
 from jinja_fragcache.entry import Entry, encode
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.flow import Flow, bypass, remove, renew
+from jinja_fragcache.flow import Flow, FragmentRequest, bypass, remove, renew
 from jinja_fragcache.freshness import want
 from jinja_fragcache.guard import Counts, Guard
+from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import perform
 from jinja_fragcache.stores import adapt
 from tests.support import RecordingStore
@@ -20,7 +21,9 @@ class Subject:
 
     def __init__(self) -> None:
         self.store = RecordingStore()
-        self.guard = Guard(adapt(self.store)[0], Counts(), None, None)
+        self.guard = Guard(
+            adapt(self.store)[0], counts=Counts(), flights=Flights(), blocking=True
+        )
 
     def run(self, flow: Flow, text: Any = "text") -> Any:
         def render() -> Any:
@@ -32,7 +35,7 @@ class Subject:
 
 def test_a_miss_renders_and_writes() -> None:
     subject = Subject()
-    assert subject.run(partial(renew, "key", PLAIN, 30)) == "text"
+    assert subject.run(partial(renew, FragmentRequest("key", PLAIN, 30))) == "text"
     assert subject.store.calls == ["render", "set"]
     assert subject.store.values == {"key": "text"}
     assert subject.store.timeouts == {"key": 30}
@@ -40,7 +43,7 @@ def test_a_miss_renders_and_writes() -> None:
 
 def test_what_has_to_match_is_written() -> None:
     subject = Subject()
-    subject.run(partial(renew, "key", want(False, "v1"), 30))  # noqa: FBT003 - its form
+    subject.run(partial(renew, FragmentRequest("key", want(False, "v1"), 30)))  # noqa: FBT003 - its form
     entry = Entry("text", escaped=False, version="v1")
     assert subject.store.values == {"key": encode(entry)}
 
@@ -81,7 +84,7 @@ def test_what_the_body_raises_passes_and_nothing_is_written(
         raise error
 
     with pytest.raises(type(error)) as raised:
-        perform(renew("key", PLAIN, 30, subject.guard, render))
+        perform(renew(FragmentRequest("key", PLAIN, 30), subject.guard, render))
     assert raised.value is error
     assert subject.store.calls == []
 
@@ -91,5 +94,5 @@ def test_a_text_of_its_own_kind_is_stored_as_text() -> None:
         __slots__ = ()
 
     subject = Subject()
-    subject.run(partial(renew, "key", PLAIN, 30), Text("text"))
+    subject.run(partial(renew, FragmentRequest("key", PLAIN, 30)), Text("text"))
     assert type(subject.store.values["key"]) is str

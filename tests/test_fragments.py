@@ -16,12 +16,16 @@ from jinja_fragcache import (
     make_template_fragment_key,
 )
 from jinja_fragcache.entry import Entry, encode
-from jinja_fragcache.flow import remove, renew
+from jinja_fragcache.flow import Flow, FragmentRequest, remove, renew
 from jinja_fragcache.freshness import want
 from jinja_fragcache.stores import AsyncOnlyError
 from tests.support import CoroutineStore, RecordingStore
 
 PLAIN = want(True, None)  # noqa: FBT003 - its form
+
+
+def renewal(timeout: int | None) -> Flow:
+    return partial(renew, FragmentRequest("k", PLAIN, timeout))
 
 
 class Subject:
@@ -137,7 +141,7 @@ def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
 
     cache = FragmentCache(Passing())
     assert cache.look_up("k", PLAIN) is None
-    assert cache.run(partial(renew, "k", PLAIN, 5), lambda: "text") == "text"
+    assert cache.run(renewal(5), lambda: "text") == "text"
     assert cache.stats() == Stats(misses=1, failures=2)
     with pytest.raises(StoreError, match="Define them with `async def`"):
         cache.delete("k")
@@ -147,7 +151,7 @@ def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
 
 def test_writes_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
     subject.store.failing = {"set"}
-    assert subject.run(partial(renew, "k", PLAIN, 5), lambda: "text") == "text"
+    assert subject.run(renewal(5), lambda: "text") == "text"
     assert subject.cache.stats() == Stats(failures=1)
     assert "could not write 'k': ConnectionError: set failed" in caplog.text
 
@@ -160,7 +164,7 @@ def test_a_flow_that_deletes_fails_loudly_and_does_not_render(subject: Subject) 
 
 def test_what_was_written_is_looked_up(subject: Subject) -> None:
     assert subject.call("look_up", "k", PLAIN) is None
-    subject.run(partial(renew, "k", PLAIN, 5), lambda: "text")
+    subject.run(renewal(5), lambda: "text")
     assert subject.call("look_up", "k", PLAIN) == "text"
     assert subject.store.timeouts == {"k": 5}
     assert subject.cache.stats() == Stats(hits=1, misses=1, stored=1)
@@ -175,7 +179,7 @@ def test_the_default_timeout(
 ) -> None:
     store = RecordingStore()
     cache = FragmentCache(store, default_timeout=default)
-    cache.run(partial(renew, "k", PLAIN, timeout), lambda: "text")
+    cache.run(renewal(timeout), lambda: "text")
     assert store.timeouts == {"k": stored}
 
 
@@ -245,6 +249,6 @@ def test_fragments_are_told_of(listens: bool) -> None:  # noqa: FBT001 - a param
     cache = FragmentCache(announcer=ears)
     for _ in range(2):
         if cache.look_up("k", PLAIN) is None:
-            cache.run(partial(renew, "k", PLAIN, 5), lambda: "text")
+            cache.run(renewal(5), lambda: "text")
     told = [("miss", "k"), ("set", "k"), ("hit", "k")]
     assert ears.heard == (told if listens else [])

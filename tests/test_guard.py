@@ -6,6 +6,7 @@ import pytest
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard import Counts, Guard
+from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores import AsyncOnlyError, adapt
 from tests.support import CoroutineStore, RecordingStore
@@ -30,7 +31,14 @@ class Subject:
         self.ears = Ears()
         self.is_async = kind != "plain"
         face = adapt(store)[self.is_async]
-        self.guard = Guard(face, self.counts, 60, self.ears)
+        self.guard = Guard(
+            face,
+            counts=self.counts,
+            flights=Flights(),
+            blocking=not self.is_async,
+            default_timeout=60,
+            announcer=self.ears,
+        )
 
     def do(self, method: Callable[..., Operation[Any]], *arguments: Any) -> Any:
         operation = method(self.guard, *arguments)
@@ -158,6 +166,8 @@ def test_nobody_is_told_who_does_not_listen(subject: Subject) -> None:
 def test_a_store_that_has_to_be_awaited_is_no_failure_to_be_quiet_about(
     method: Callable[..., Operation[Any]], arguments: list[Any]
 ) -> None:
-    guard = Guard(adapt(CoroutineStore())[0], Counts(), None, None)
+    guard = Guard(
+        adapt(CoroutineStore())[0], counts=Counts(), flights=Flights(), blocking=True
+    )
     with pytest.raises(AsyncOnlyError):
         perform(method(guard, *arguments))

@@ -2,13 +2,15 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
 from flask import Flask, request_started
 
 from .call_keys import full_name
+
+_WATCHERS = "jinja_fragcache_watchers"
 
 
 class DecoratedFunctions:
@@ -24,38 +26,33 @@ class DecoratedFunctions:
 
     def add(self, function: Callable[..., Any]) -> None:
         """Note a function that is decorated now."""
-        self._functions.add(function)
+        self._functions.add(inspect.unwrap(function))
 
     def watch(self, app: Flask) -> None:
         """Look through an application's routes when its first request comes."""
 
-        def look_through(_: Flask, **__: Any) -> None:
-            request_started.disconnect(look_through, app)
+        def look_through(app: Flask, **_: Any) -> None:
+            request_started.disconnect(look_through)
             for function in self._passed_by(app):
                 _warn(function)
 
-        request_started.connect(look_through, app, weak=False)
+        request_started.connect(look_through, app)
+        # A signal holds its receivers weakly, so this lives as long as the application.
+        app.extensions.setdefault(_WATCHERS, []).append(look_through)
 
     def _passed_by(self, app: Flask) -> list[Callable[..., Any]]:
         """Give those that have a route, and no other one that leads to the cache."""
-        views = set(app.view_functions.values())
-        cached = {getattr(view, "uncached", None) for view in views}
-        return [
-            function
-            for function in self._functions
-            if function not in cached and not views.isdisjoint(_layers(function))
-        ]
-
-
-def _layers(function: Any) -> Iterator[Any]:
-    """Give a function, and what other decorators have wrapped in it."""
-    while function is not None:
-        yield function
-        function = getattr(function, "__wrapped__", None)
+        views = app.view_functions.values()
+        # By id(), because a view may be any object that can be called.
+        routed = {id(inspect.unwrap(view)) for view in views}
+        cached = {
+            id(inspect.unwrap(view)) for view in views if hasattr(view, "uncached")
+        }
+        return [each for each in self._functions if id(each) in routed - cached]
 
 
 def _warn(function: Callable[..., Any]) -> None:
-    code = inspect.unwrap(function).__code__
+    code = function.__code__
     warnings.warn_explicit(
         f"The route of {full_name(function)}() leads to the function without its cache,"
         " because the cache's decorator stands above the route's. Write the route"
