@@ -60,6 +60,16 @@ def check_key(key: Any, name: str = "A key") -> str:
 class Keys(Protocol):
     """Gives the keys of a function's calls."""
 
+    @property
+    def by_path(self) -> bool:
+        """Whether the path of the request is in the key."""
+        ...
+
+    @property
+    def are_own(self) -> bool:
+        """Whether users' code gives the key of each call."""
+        ...
+
     def __call__(self, *args: Any, **kwargs: Any) -> str:
         """Give the key of a call that is not made: the function's `make_cache_key`."""
         ...
@@ -100,10 +110,8 @@ class ViewKeys:
         self._function = function
         self._key_prefix = key_prefix
         self._query_string = query_string
-        #: Whether the path of the request is in the key, so that other requests than
-        #: GET and HEAD, which may do something else at the same path, have no part in
-        #: it.
         self.by_path = isinstance(key_prefix, str) and _PATH in key_prefix
+        self.are_own = callable(key_prefix)
 
     def __call__(
         self,
@@ -221,6 +229,9 @@ class ArgumentKeys:
     Raises:
         ValueError: the function has no parameter of a name in `args_to_ignore`.
     """
+
+    by_path = False
+    are_own = False
 
     def __init__(
         self,

@@ -3,21 +3,24 @@
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
+from flask import has_request_context
+
 from jinja_fragcache.digests import code_digest
 from jinja_fragcache.errors import KeyValueError, SerializationError
-from jinja_fragcache.flow import Flow, NotKept, bypass, recall
+from jinja_fragcache.flow import NotKept, recall
 from jinja_fragcache.freshness import is_current
 from jinja_fragcache.timeouts import normalize_timeout
 from jinja_fragcache.values import MISSING, read_entry
 
 from .app_cache import AppCache
-from .call_keys import Keys, ViewKeys, WrongCallError, full_name
+from .call_keys import CallKey, Keys, WrongCallError, full_name
 from .responses import CachedResponse, join_chunks, mark_hit, read_stream
-from .sharing import SessionState, is_reading, is_view, judge, session_state
+from .sharing import SessionWatch, is_reading, is_view, judge
 
 # Where a wrapper has its keys, whatever is written to its make_cache_key.
 _KEYS = "_fragcache_keys"
@@ -176,7 +179,9 @@ class _Call:
         tags: the tags of its entry.
         version: what the code of the function has to be, None for anything.
         timeout: the function's timeout.
-        session: what was done with the session before, None if this is no view.
+        watch: what it does with the session; None if no request is being answered.
+        of_view: whether it is the view of the request, so that its value is the answer.
+        own_key: whether the developer makes the keys.
     """
 
     home: AppCache
@@ -187,8 +192,10 @@ class _Call:
     key: str
     tags: tuple[str, ...]
     version: str | None
-    timeout: Any
-    session: SessionState | None
+    timeout: int | None
+    watch: SessionWatch | None
+    of_view: bool
+    own_key: bool
 
     def load(self, stored: object, tags: dict[str, object]) -> Any:
         """Do as `flow.Request.load`."""
@@ -212,22 +219,36 @@ class _Call:
             raise NotKept
         if not self.rules.response_filter(value):
             raise NotKept
-        if self.session is not None:
-            self._check_sharing(value, self.session)
+        if self.watch is not None:
+            self._check_sharing(value, self.watch)
         timeout = self.timeout
         if isinstance(value, CachedResponse) and value.timeout is not None:
             timeout = value.timeout
-        seconds = normalize_timeout(timeout)
-        read_stream(value)
+        if not read_stream(value):
+            raise NotKept
         try:
             kept = self.home.codec.encode(self.key, value, self.version, tags)
         except SerializationError as error:
             _refuse(self.home, self.function, error)
             raise NotKept from None
-        return kept, seconds
+        return kept, timeout
 
-    def _check_sharing(self, value: Any, before: SessionState) -> None:
-        verdict = judge(value, before)
+    def make(self) -> Any:
+        """Make the value."""
+        with self.watch or nullcontext():
+            try:
+                value = self.function(*self.args, **self.kwargs)
+            except StopIteration as error:
+                raise _StopIteration(error) from None
+            return join_chunks(value)
+
+    async def make_async(self) -> Any:
+        """Make the value of a coroutine function."""
+        with self.watch or nullcontext():
+            return await self.function(*self.args, **self.kwargs)
+
+    def _check_sharing(self, value: Any, watch: SessionWatch) -> None:
+        verdict = judge(value, watch, of_view=self.of_view, own_key=self.own_key)
         if verdict.warning is not None:
             name = full_name(self.function)
             self.home.fragment_cache.warn_once(
@@ -239,6 +260,86 @@ class _Call:
             )
         if not verdict.kept:
             raise NotKept
+
+
+class _Decorated:
+    """A function, and what is known of it when it is called."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        home: Callable[[], AppCache],
+        rules: Rules,
+        keys: Keys,
+    ) -> None:
+        self._function = function
+        self._home = home
+        self._rules = rules
+        self._keys = keys
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        self._digest = code_digest(code) if code else None
+
+    def call_of(
+        self, wrapper: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> _Call | None:
+        """Give what is asked for by a call; None if the cache is to be left alone."""
+        home = self._home()
+        call = self._call_of(home, wrapper, args, kwargs)
+        if call is None:
+            home.fragment_cache.count_uncached()
+        return call
+
+    def _call_of(
+        self, home: AppCache, wrapper: Any, args: tuple[Any, ...], kwargs: Any
+    ) -> _Call | None:
+        timeout = normalize_timeout(wrapper.cache_timeout)
+        make_key = wrapper.make_cache_key
+        own_key = make_key is not self._keys or self._keys.are_own
+        of_view = self._keys.by_path or is_view(self._function)
+        if self._rules.unless(self._function, *args, **kwargs):
+            return None
+        if of_view and not own_key and not is_reading():
+            return None
+        key = self._key_of(home, make_key, args, kwargs)
+        if key is None:
+            return None
+        return _Call(
+            home=home,
+            function=self._function,
+            rules=self._rules,
+            args=args,
+            kwargs=kwargs,
+            key=key.key,
+            tags=key.tags,
+            version=self._version(home),
+            timeout=timeout,
+            watch=SessionWatch() if has_request_context() else None,
+            of_view=of_view,
+            own_key=own_key,
+        )
+
+    def _key_of(
+        self,
+        home: AppCache,
+        make_key: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> CallKey | None:
+        try:
+            if make_key is self._keys:
+                return self._keys.of_call(args, kwargs)
+            return self._keys.of_custom_key(make_key, args, kwargs)
+        except KeyValueError as error:
+            _refuse(home, self._function, error)
+        except WrongCallError:
+            pass  # the function itself says best what is wrong
+        return None
+
+    def _version(self, home: AppCache) -> str | None:
+        checks = self._rules.source_check
+        return (
+            self._digest if (home.source_check if checks is None else checks) else None
+        )
 
 
 def decorate(
@@ -257,61 +358,29 @@ def decorate(
         keys: gives the keys of its calls.
         make_cache_key: gives them instead, if there is one.
     """
-
-    def flow_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[AppCache, Flow]:
-        here = home()
-        by_path = isinstance(keys, ViewKeys) and keys.by_path
-        if rules.unless(function, *args, **kwargs) or (by_path and not is_reading()):
-            here.fragment_cache.count_uncached()
-            return here, bypass
-        make = wrapper.make_cache_key
-        try:
-            if make is keys:
-                key, tags = keys.of_call(args, kwargs)
-            else:
-                key, tags = keys.of_custom_key(make, args, kwargs)
-        except (KeyValueError, WrongCallError) as error:
-            # What is wrong with a call, the function itself says best.
-            if isinstance(error, KeyValueError):
-                _refuse(here, function, error)
-            here.fragment_cache.count_uncached()
-            return here, bypass
-        checks = here.source_check if rules.source_check is None else rules.source_check
-        call = _Call(
-            home=here,
-            function=function,
-            rules=rules,
-            args=args,
-            kwargs=kwargs,
-            key=key,
-            tags=tags,
-            version=source_digest if checks else None,
-            timeout=wrapper.cache_timeout,
-            session=session_state() if by_path or is_view(function) else None,
-        )
-        return here, partial(recall, call)
-
+    decorated = _Decorated(function, home, rules, keys)
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def wrapping(*args: Any, **kwargs: Any) -> Any:
-            here, flow = flow_of(args, kwargs)
-            make = partial(function, *args, **kwargs)
-            return await here.fragment_cache.run_async(flow, make)
+            call = decorated.call_of(wrapper, args, kwargs)
+            if call is None:
+                return await function(*args, **kwargs)
+            flow = partial(recall, call)
+            return await call.home.fragment_cache.run_async(flow, call.make_async)
 
     else:
 
         @functools.wraps(function)
         def wrapping(*args: Any, **kwargs: Any) -> Any:
-            here, flow = flow_of(args, kwargs)
-            make = partial(_make, function, args, kwargs)
+            call = decorated.call_of(wrapper, args, kwargs)
+            if call is None:
+                return function(*args, **kwargs)
             try:
-                return here.fragment_cache.run(flow, make)
+                return call.home.fragment_cache.run(partial(recall, call), call.make)
             except _StopIteration as stop:
                 raise stop.error from None
 
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    source_digest = code_digest(code) if code else None
     setattr(wrapping, _KEYS, keys)
     wrapper = cast("CachedFunction[P, R]", wrapping)
     wrapper.uncached = function
@@ -351,16 +420,6 @@ class _StopIteration(Exception):  # noqa: N818 - what it stands for is no error
 
     def __init__(self, error: StopIteration) -> None:
         self.error = error
-
-
-def _make(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    try:
-        value = function(*args, **kwargs)
-    except StopIteration as error:
-        raise _StopIteration(error) from None
-    return join_chunks(value) if inspect.isgenerator(value) else value
 
 
 def _refuse(

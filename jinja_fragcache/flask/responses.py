@@ -1,7 +1,8 @@
 """Responses, as what is kept of them."""
 
-from collections.abc import Generator
+import inspect
 from datetime import timedelta
+from itertools import chain
 from typing import Any, NamedTuple
 
 from flask import Response as FlaskResponse
@@ -12,6 +13,11 @@ from flask import (
     has_request_context,
 )
 from werkzeug.wrappers import Response
+
+from jinja_fragcache.timeouts import normalize_timeout
+
+#: Bytes. What is longer is sent as it comes, and not kept.
+LONGEST_STREAM = 16 * 1024 * 1024
 
 
 class ResponseFields(NamedTuple):
@@ -37,12 +43,15 @@ class CachedResponse(FlaskResponse):
     Args:
         response: the response.
         timeout: seconds (int or float), a timedelta, 0 for ever.
+
+    Raises:
+        TimeoutValueError: the timeout is none.
     """
 
     def __init__(self, response: Response, timeout: float | timedelta | None) -> None:
         # The same response, by another class.
         self.__dict__ = response.__dict__
-        self.timeout = timeout
+        self.timeout = normalize_timeout(timeout)
 
 
 def response_fields(response: Response) -> ResponseFields:
@@ -66,20 +75,52 @@ def restore_response(status: str, headers: Any, body: bytes) -> Response:
     return response
 
 
-def read_stream(value: Any) -> None:
+def read_stream(value: Any) -> bool:
     """Read the response that a value is, or begins with, to its end.
 
     So what its stream raises is raised here, as the view's own error.
+
+    Returns:
+        Whether there is an end: a stream that is longer than `LONGEST_STREAM` is left
+        as it is, to be sent and not to be kept.
     """
     if isinstance(value, tuple) and value:
         value = value[0]
-    if isinstance(value, Response):
-        response_fields(value)
+    if not isinstance(value, Response) or value.is_sequence:
+        return True
+    stream = iter(value.iter_encoded())
+    chunks = []
+    length = 0
+    for chunk in stream:
+        chunks.append(chunk)
+        length += len(chunk)
+        if length > LONGEST_STREAM:
+            # What closes the stream, such as a file, has to be told of its end still.
+            value.call_on_close(getattr(value.response, "close", _nothing))
+            value.response = chain(chunks, stream)
+            return False
+    value.call_on_close(getattr(value.response, "close", _nothing))
+    value.response = chunks
+    # Set by send_file, whose body is a file that the server sends.
+    value.direct_passthrough = False
+    return True
 
 
-def join_chunks(stream: Generator[Any, Any, Any]) -> Any:
-    """Read what a generator yields to its end: as one text, or bytes, or a list."""
-    chunks = list(stream)
+def _nothing() -> None: ...
+
+
+def join_chunks(value: Any) -> Any:
+    """Read what a generator yields to its end: as one text, or bytes, or a list.
+
+    Args:
+        value: what a function gave. What is no generator, and no tuple that begins
+            with one, is given back.
+    """
+    if isinstance(value, tuple) and value and inspect.isgenerator(value[0]):
+        return (join_chunks(value[0]), *value[1:])
+    if not inspect.isgenerator(value):
+        return value
+    chunks: list[Any] = list(value)
     if all(isinstance(chunk, str) for chunk in chunks):
         return "".join(chunks)
     if all(isinstance(chunk, (str, bytes)) for chunk in chunks):

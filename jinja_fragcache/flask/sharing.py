@@ -2,23 +2,19 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from flask import current_app, has_request_context, request
 from flask.globals import request_ctx
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 # The methods that only ask for what is there (RFC 9110, 9.2.1).
 _READING = ("GET", "HEAD")
 # A piece that one client asked for; "not modified" for what one client has.
 _FOR_ONE_REQUEST = (206, 304)
-
-
-class SessionState(NamedTuple):
-    """What was done with the request's session so far."""
-
-    read: bool
-    changed: bool
+# It is sent while it is made, and may have no end.
+_ENDLESS = "text/event-stream"
 
 
 class Verdict(NamedTuple):
@@ -28,63 +24,132 @@ class Verdict(NamedTuple):
     warning: str | None = None
 
 
+class SessionWatch:
+    """What is done with the request's session inside of a block.
+
+    It looks at the session without using it, for that would be seen in the answer.
+
+    Attributes:
+        read: whether it was read.
+        changed: whether it was changed.
+    """
+
+    def __init__(self) -> None:
+        context = vars(request_ctx._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - Werkzeug's documented way
+        # From Flask 3.1.3 on, to ask for it by its name is to read it.
+        self._session: Any = context.get("_session", context.get("session"))
+        self.read = self.changed = False
+        self._before = (False, False)
+
+    def __enter__(self) -> Self:
+        """Begin to watch."""
+        self._before = self._state()
+        self._set(read=False, changed=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Note what was done, and leave the session as if nobody had watched."""
+        self.read, self.changed = self._state()
+        read, changed = self._before
+        self._set(read=self.read or read, changed=self.changed or changed)
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing is known of whoever sent the request."""
+        return not self._session
+
+    def _state(self) -> tuple[bool, bool]:
+        session = self._session
+        return (
+            bool(getattr(session, "accessed", False)),
+            bool(getattr(session, "modified", False)),
+        )
+
+    def _set(self, *, read: bool, changed: bool) -> None:
+        # A session that an extension made may not tell of these, or in another way.
+        for name, value in (("accessed", read), ("modified", changed)):
+            if isinstance(getattr(self._session, name, None), bool):
+                try:
+                    setattr(self._session, name, value)
+                except AttributeError:
+                    continue
+
+
 def is_reading() -> bool:
     """Tell whether the current request, if there is one, only asks for something."""
     return not has_request_context() or request.method in _READING
 
 
 def is_view(function: Callable[..., Any]) -> bool:
-    """Tell whether a function is the view of the current request."""
+    """Tell whether a function is the view of the current request, or its method."""
     if not has_request_context() or request.endpoint is None:
         return False
     view = current_app.view_functions.get(request.endpoint)
-    return view is not None and inspect.unwrap(view) is inspect.unwrap(function)
+    if view is None:
+        return False
+    method = getattr(getattr(view, "view_class", None), request.method.lower(), None)
+    function = inspect.unwrap(function)
+    return function in (inspect.unwrap(view), method and inspect.unwrap(method))
 
 
-def session_state() -> SessionState:
-    """Look at the session without using it, for that would be seen in the answer."""
-    context = vars(request_ctx._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - Werkzeug's documented way
-    # From Flask 3.1.3 on, to ask for it by its name is to read it.
-    session = context.get("_session", context.get("session"))
-    return SessionState(
-        bool(getattr(session, "accessed", False)),
-        bool(getattr(session, "modified", False)),
-    )
-
-
-def judge(value: Any, before: SessionState) -> Verdict:
-    """Judge what a view gave.
+def judge(value: Any, watch: SessionWatch, *, of_view: bool, own_key: bool) -> Verdict:
+    """Judge what a function gave while a request was answered.
 
     Args:
         value: what it gave.
-        before: the session's state before it was called.
+        watch: what it did with the session.
+        of_view: whether it is a view, so that any value is an answer.
+        own_key: whether the developer makes the key of each call, and so can tell
+            apart what this package knows nothing of.
     """
     answer = _answer_of(value)
+    if answer is None and not of_view:
+        return Verdict(kept=True)
     # A view may give HEAD less than it would give GET.
-    if request.method != "GET" or (answer is not None and _is_for_one(answer)):
+    if request.method == "HEAD" or (answer is not None and _is_for_one(answer)):
         return Verdict(kept=False)
-    after = session_state()
-    warning = None
-    if answer is not None and "Set-Cookie" in answer.headers:
-        warning = "It sets a cookie, which others would get, too"
-    elif after.changed and not before.changed:
-        warning = "It changes the session, which a cached answer would not"
-    elif after.read and not before.read:
-        return Verdict(
-            kept=True, warning="It reads the session, and others get the same answer"
-        )
-    return Verdict(kept=warning is None, warning=warning)
+    warning = _why_private(answer, watch)
+    if warning is None and not own_key:
+        warning = _why_not_by_this_key(answer)
+    if warning is not None:
+        return Verdict(kept=False, warning=warning)
+    if watch.read and not own_key:
+        told = "It reads the session, and others would get the same answer"
+        return Verdict(kept=watch.is_empty(), warning=told)
+    return Verdict(kept=True)
 
 
 def _is_for_one(answer: Response) -> bool:
     control = answer.cache_control
     return bool(
-        answer.status_code in _FOR_ONE_REQUEST or control.no_store or control.private
+        answer.status_code in _FOR_ONE_REQUEST
+        or control.no_store
+        or control.private
+        or answer.mimetype == _ENDLESS
     )
+
+
+def _why_private(answer: Response | None, watch: SessionWatch) -> str | None:
+    if answer is not None and "Set-Cookie" in answer.headers:
+        return "It sets a cookie, which others would get, too"
+    if watch.changed:
+        return "It changes the session, which a cached answer would not"
+    return None
+
+
+def _why_not_by_this_key(answer: Response | None) -> str | None:
+    varying = answer.vary.as_set() - {"accept-encoding"} if answer is not None else ()
+    if varying:
+        return f"It varies by {', '.join(sorted(varying))}, which is not in its key"
+    public = answer is not None and answer.cache_control.public
+    if "Authorization" in request.headers and not public:
+        return "The request came with an Authorization (RFC 9111, section 3.5)"
+    return None
 
 
 def _answer_of(value: Any) -> Response | None:
     """Give the response that Flask makes of a view's value, where it has headers."""
+    if isinstance(value, HTTPException):
+        value = value.get_response()
     if isinstance(value, Response):
         return value
     if not isinstance(value, tuple):

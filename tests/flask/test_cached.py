@@ -23,6 +23,7 @@ from flask import (
     session,
     stream_with_context,
 )
+from flask.testing import FlaskClient
 from flask.views import MethodView
 
 from jinja_fragcache import Cache, KeyValueError, MemoryStore, Stats, TimeoutValueError
@@ -608,23 +609,195 @@ def test_a_cookie_or_a_changed_session_is_warned_of_once(
     assert "It changes the session" in changed
 
 
-def test_a_view_that_reads_the_session_is_warned_of(
+def greeting() -> str:
+    return f"Hello {session.get('user')}"
+
+
+def messages() -> str:
+    return str(get_flashed_messages())
+
+
+def signed_in(site: Site, name: str) -> FlaskClient:
+    client = site.app.test_client()
+    with client.session_transaction() as opened:
+        opened["user"] = name
+    return client
+
+
+def test_what_a_view_reads_in_a_session_is_not_given_to_others(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
+    site.app.route("/")(site.cache.cached()(greeting))
+    assert signed_in(site, "Ann").get("/").text == "Hello Ann"
+    assert signed_in(site, "Bob").get("/").text == "Hello Bob"
+    told = "greeting(): the answer is not cached. It reads the session, and others"
+    assert [record.getMessage()[: len(told)] for record in caplog.records] == [
+        f"{__name__}.{told}"[: len(told)]
+    ]
+    assert told in caplog.text
+
+
+def test_it_is_not_where_others_read_the_session_before(site: Site) -> None:
+    def login_required(view: Callable[[], str]) -> Callable[[], Any]:
+        return lambda: view() if "user" in session else "who are you?"
+
+    view = site.cache.cached()(greeting)
+    site.app.route("/", endpoint="index")(login_required(view))
+    assert signed_in(site, "Ann").get("/").text == "Hello Ann"
+    assert signed_in(site, "Bob").get("/").text == "Hello Bob"
+    assert site.get("/") == ["who are you?"]
+
+
+def test_what_is_read_in_an_empty_session_is_kept_and_warned_of(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.app.route("/")(site.cache.cached()(messages))
+    assert site.get("/", "/") == ["[]", "[]"]
+    assert site.cache.stats().stored == 1
+    assert "messages(): the answer is cached. It reads the session" in caplog.text
+
+
+def test_a_message_for_one_is_not_given_to_others(site: Site) -> None:
+    site.app.route("/")(site.cache.cached()(messages))
+    site.app.before_request(lambda: session.update(seen=1))
+    ann = site.app.test_client()
+    with ann.session_transaction() as opened:
+        opened["_flashes"] = [("message", "for Ann alone")]
+    assert ann.get("/").text == "['for Ann alone']"
+    assert site.get("/") == ["[]"]
+
+
+def test_with_a_key_of_its_own_a_view_may_read_the_session(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    decorate = site.cache.cached(make_cache_key=lambda: f"user/{session['user']}")
+    site.app.route("/")(decorate(greeting))
+    for name in ("Ann", "Bob", "Ann"):
+        assert signed_in(site, name).get("/").text == f"Hello {name}"
+    assert site.cache.stats() == Stats(hits=1, misses=2, stored=2)
+    assert not caplog.records
+
+
+def varying() -> Any:
+    return "text", {"Vary": "Accept-Language, Accept-Encoding"}
+
+
+def varying_in_coding() -> Any:
+    return "text", {"Vary": "Accept-Encoding"}
+
+
+def test_what_varies_is_not_kept_without_a_key_of_its_own(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.app.route("/a")(site.cache.cached()(varying))
+    site.app.route("/b")(site.cache.cached()(varying_in_coding))
+    site.app.route("/c", endpoint="c")(
+        site.cache.cached(key_prefix=lambda: "c")(varying)
+    )
+    site.get("/a", "/b", "/c")
+    assert [site.cache.has(key) for key in ("view//a", "view//b", "c")] == [
+        False,
+        True,
+        True,
+    ]
+    assert "It varies by accept-language, which is not in its key" in caplog.text
+
+
+def public() -> Any:
+    return "text", {"Cache-Control": "public"}
+
+
+def test_the_answer_to_an_authorized_request_is_not_kept(site: Site) -> None:
+    site.app.route("/a")(site.cache.cached()(text))
+    site.app.route("/b")(site.cache.cached()(public))
+    site.get("/a", "/b", auth=("ann", "secret"))
+    assert [site.cache.has(f"view//{name}") for name in "ab"] == [False, True]
+    site.get("/a")
+    assert site.cache.has("view//a")
+
+
+def test_a_method_of_a_view_with_its_own_prefix_is_judged_too(site: Site) -> None:
+    class Part(MethodView):
+        @site.cache.cached(key_prefix="home")
+        def get(self) -> Any:
+            return "text", {"Set-Cookie": "user=ann"}
+
+        @site.cache.memoize()
+        def post(self) -> str:
+            return str(site.calls())
+
+    site.app.add_url_rule("/", view_func=Part.as_view("part"))
+    site.get("/", "/")
+    client = site.app.test_client()
+    assert [client.post("/").text for _ in range(2)] == ["1", "2"]
+    assert site.cache.stats().stored == 0
+
+
+def test_a_view_with_a_prefix_answers_a_form_itself(site: Site) -> None:
+    @site.app.route("/", methods=["GET", "POST"])
+    @site.cache.cached(key_prefix="form")
+    def form() -> str:
+        return f"{request.method} {site.calls()}"
+
+    client = site.app.test_client()
+    answers = [client.open("/", method=each).text for each in ["GET", "POST"] * 2]
+    assert answers == ["GET 1", "POST 2", "GET 1", "POST 3"]
+
+
+def test_with_a_key_of_its_own_a_view_may_cache_a_post(site: Site) -> None:
+    @site.app.route("/", methods=["POST"])
+    @site.cache.cached(make_cache_key=lambda: f"query/{request.get_data(as_text=True)}")
+    def query() -> str:
+        return str(site.calls())
+
+    client = site.app.test_client()
+    answers = [client.post("/", data=each).text for each in "aba"]
+    assert answers == ["1", "2", "1"]
+
+
+def test_a_stream_of_events_is_sent_as_it_comes(site: Site) -> None:
+    made: list[int] = []
+
     @site.app.route("/")
     @site.cache.cached()
-    def index() -> str:
-        return f"Hello {session.get('user')}"
+    def events() -> Response:
+        def endless() -> Iterator[str]:
+            while True:
+                made.append(1)
+                yield "data: x\n\n"
 
-    @site.app.route("/messages")
+        return Response(endless(), mimetype="text/event-stream")
+
+    response = site.app.test_client().get("/", buffered=False)
+    assert next(iter(response.response)) == b"data: x\n\n"
+    response.close()
+    assert len(made) < 5
+    assert site.cache.stats() == Stats(misses=1)
+
+
+def test_a_long_stream_is_sent_and_not_kept(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jinja_fragcache.flask.responses.LONGEST_STREAM", 10)
+
+    @site.app.route("/<int:length>")
     @site.cache.cached()
-    def messages() -> str:
-        return str(get_flashed_messages())
+    def numbers(length: int) -> Response:
+        return Response(str(number) for number in range(length))
 
-    site.get("/", "/messages", "/")
-    told = [record.getMessage() for record in caplog.records]
-    assert all("It reads the session, and others get the same" in each for each in told)
-    assert len(told) == 2
+    assert site.get("/10", "/12") == ["0123456789", "01234567891011"]
+    assert [site.cache.has(f"view//{each}") for each in (10, 12)] == [True, False]
+
+
+def test_a_stream_in_a_tuple_is_kept(site: Site) -> None:
+    @site.app.route("/")
+    @site.cache.cached()
+    def index() -> Any:
+        return (str(site.calls()) for _ in range(3)), 201
+
+    client = site.app.test_client()
+    answers = [client.get("/") for _ in range(2)]
+    assert [(each.text, each.status_code) for each in answers] == [("123", 201)] * 2
 
 
 def test_a_session_that_others_read_and_change_is_no_matter(
