@@ -7,5 +7,7 @@ from .base import Store as Store
 from .base import SyncStore as SyncStore
 from .files import FileStore as FileStore
 from .memory import MemoryStore as MemoryStore
+from .redis import RedisClusterStore as RedisClusterStore
+from .redis import RedisSentinelStore as RedisSentinelStore
 from .redis import RedisStore as RedisStore
 from .text import TextSerializer as TextSerializer

@@ -176,6 +176,8 @@ STORES = (
     "redis_texts",
     "cachelib_redis",
     "cachelib_memcached",
+    "redis_sentinel",
+    "redis_cluster",
     "flask_caching_cache",
     "django_cache",
 )

@@ -1,0 +1,74 @@
+"""Stores on servers, for the contract and for the tests of their modules."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+
+from jinja_fragcache.stores import (
+    RedisClusterStore,
+    RedisSentinelStore,
+    RedisStore,
+    Store,
+)
+from tests import servers
+
+FOR_EVER = "for ever"
+PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
+
+
+@dataclass
+class ServerSubject:
+    """A store, and how to see how long an entry in it has left, by other means."""
+
+    store: Store
+    remaining: Callable[[str], float | str]
+
+
+def redis_subject(store: RedisStore, client: Any) -> ServerSubject:
+    def remaining(key: str) -> float | str:
+        seconds: int = client.ttl(store._place(key))
+        return FOR_EVER if seconds == -1 else seconds
+
+    return ServerSubject(store, remaining)
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Watched]:
+    """Give a Redis master with a replica and a sentinel that all tests share."""
+    folder = tmp_path_factory.mktemp("sentinel")
+    with servers.redis_with_sentinel(folder, PASSWORD) as watched:
+        yield watched
+
+
+@pytest.fixture(scope="session")
+def cluster_ports() -> Iterator[list[int]]:
+    """Give the ports of a Redis cluster that all tests share."""
+    with servers.redis_cluster() as ports:
+        yield ports
+
+
+@pytest.fixture
+def redis_sentinel(watched: servers.Watched) -> Iterator[ServerSubject]:
+    store = RedisSentinelStore(
+        [("127.0.0.1", watched.sentinel)],
+        master="shop",
+        password=PASSWORD,
+        key_prefix="shop:",
+    )
+    with redis.Redis(port=watched.master.port, password=PASSWORD) as client:
+        client.flushall()
+        yield redis_subject(store, client)
+    store._write_client.close()
+
+
+@pytest.fixture
+def redis_cluster(cluster_ports: list[int]) -> Iterator[ServerSubject]:
+    nodes = ",".join(f"127.0.0.1:{port}" for port in cluster_ports)
+    store = RedisClusterStore(nodes, key_prefix="shop:")
+    with redis.RedisCluster(port=cluster_ports[0], host="127.0.0.1") as client:
+        client.flushall()
+        yield redis_subject(store, client)
+    store._write_client.close()
