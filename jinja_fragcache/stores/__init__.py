@@ -6,6 +6,7 @@ from .base import AsyncStore as AsyncStore
 from .base import Store as Store
 from .base import SyncStore as SyncStore
 from .files import FileStore as FileStore
+from .memcached import MemcachedStore as MemcachedStore
 from .memory import MemoryStore as MemoryStore
 from .redis import RedisClusterStore as RedisClusterStore
 from .redis import RedisSentinelStore as RedisSentinelStore

@@ -1,5 +1,7 @@
 """Stores on servers, for the contract and for the tests of their modules."""
 
+import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 import redis
 
 from jinja_fragcache.stores import (
+    MemcachedStore,
     RedisClusterStore,
     RedisSentinelStore,
     RedisStore,
@@ -72,3 +75,49 @@ def redis_cluster(cluster_ports: list[int]) -> Iterator[ServerSubject]:
         client.flushall()
         yield redis_subject(store, client)
     store._write_client.close()
+
+
+@pytest.fixture(scope="session")
+def memcached_port() -> Iterator[int]:
+    """Give the port of a Memcached server that all tests share."""
+    yield from servers.memcached()
+
+
+@pytest.fixture
+def memcached_pylibmc(memcached_port: int) -> Iterator[ServerSubject]:
+    pytest.importorskip("pylibmc")
+    yield from memcached_subject(memcached_port)
+
+
+@pytest.fixture
+def memcached_pymemcache(
+    monkeypatch: pytest.MonkeyPatch, memcached_port: int
+) -> Iterator[ServerSubject]:
+    monkeypatch.setitem(sys.modules, "pylibmc", None)
+    yield from memcached_subject(memcached_port)
+
+
+@pytest.fixture(params=["memcached_pylibmc", "memcached_pymemcache"])
+def memcached_store(request: pytest.FixtureRequest) -> MemcachedStore:
+    """Run a test with each client. Other stores made in it have the same one."""
+    store: MemcachedStore = request.getfixturevalue(request.param).store
+    return store
+
+
+def memcached_subject(port: int) -> Iterator[ServerSubject]:
+    store = MemcachedStore([f"127.0.0.1:{port}"], key_prefix="shop:")
+    store.clear()
+
+    def remaining(key: str) -> float | str:
+        seconds = memcached_life(port, store._place(key))
+        return FOR_EVER if seconds == -1 else seconds
+
+    yield ServerSubject(store, remaining)
+    store.close()
+
+
+def memcached_life(port: int, place: str) -> int:
+    """Ask a server for the seconds that an entry has left; -1 for ever."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"mg %s t\r\n" % place.encode())
+        return int(connection.recv(100).split(b"t")[1])
