@@ -139,6 +139,24 @@ def memcached_server(*options: str, **env: str) -> Iterator[Server]:
         yield server
 
 
+@contextmanager
+def sasl_memcached(folder: Path, user: str, password: str) -> Iterator[Server]:
+    """Run Memcached with SASL. The user is known as `user@shop.test`."""
+    program = shutil.which("saslpasswd2") or missing("saslpasswd2 is not installed")
+    accounts = folder / "accounts"
+    command = [program, "-p", "-c", "-u", "shop.test", "-f", str(accounts), user]
+    subprocess.run(command, input=password.encode(), check=True)  # noqa: S603 - found above
+    # Memcached reads them as another user than the one that runs the tests.
+    for each in (folder, accounts):
+        each.chmod(0o755)
+    (folder / "memcached.conf").write_text(
+        "mech_list: plain\npwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
+        f"sasldb_path: {accounts}\n"
+    )
+    with memcached_server("-S", SASL_CONF_PATH=str(folder)) as server:
+        yield server
+
+
 def _free_port() -> int:
     """Give a port that is free as well as the one 10,000 above it.
 

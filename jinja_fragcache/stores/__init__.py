@@ -11,4 +11,5 @@ from .memory import MemoryStore as MemoryStore
 from .redis import RedisClusterStore as RedisClusterStore
 from .redis import RedisSentinelStore as RedisSentinelStore
 from .redis import RedisStore as RedisStore
+from .spread import SpreadMemcachedStore as SpreadMemcachedStore
 from .text import TextSerializer as TextSerializer

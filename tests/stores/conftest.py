@@ -2,8 +2,10 @@
 
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from jinja_fragcache.stores import (
     RedisClusterStore,
     RedisSentinelStore,
     RedisStore,
+    SpreadMemcachedStore,
     Store,
 )
 from tests import servers
@@ -104,8 +107,10 @@ def memcached_store(request: pytest.FixtureRequest) -> MemcachedStore:
     return store
 
 
-def memcached_subject(port: int) -> Iterator[ServerSubject]:
-    store = MemcachedStore([f"127.0.0.1:{port}"], key_prefix="shop:")
+def memcached_subject(
+    port: int, store: MemcachedStore | None = None
+) -> Iterator[ServerSubject]:
+    store = store or MemcachedStore([f"127.0.0.1:{port}"], key_prefix="shop:")
     store.clear()
 
     def remaining(key: str) -> float | str:
@@ -121,3 +126,52 @@ def memcached_life(port: int, place: str) -> int:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"mg %s t\r\n" % place.encode())
         return int(connection.recv(100).split(b"t")[1])
+
+
+USER = "ann@shop.test"
+
+
+@pytest.fixture(scope="session")
+def sasl_port() -> Iterator[int]:
+    """Give the port of a Memcached server with SASL that all tests share."""
+    pytest.importorskip("pylibmc")
+    # Not pytest's, since Memcached must be able to read it.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        servers.sasl_memcached(Path(folder), "ann", PASSWORD) as server,
+    ):
+        yield server.port
+
+
+@pytest.fixture
+def memcached_sasl(
+    sasl_port: int, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ServerSubject]:
+    store = MemcachedStore([f"127.0.0.1:{sasl_port}"], 300, "shop:", USER, PASSWORD)
+    store.clear()
+    # The binary protocol does not tell how long an entry lives, so it is noted.
+    written: dict[str, int] = {}
+    client = store._client
+
+    def note(name: str) -> None:
+        write = getattr(client, name)
+
+        def noting(what: Any, *arguments: Any) -> Any:
+            for place in [what] if isinstance(what, str) else what:
+                written[place] = arguments[-1]
+            return write(what, *arguments)
+
+        monkeypatch.setattr(client, name, noting)
+
+    for name in ("set", "set_many", "add", "cas"):
+        note(name)
+    yield ServerSubject(store, lambda key: written[store._place(key)] or FOR_EVER)
+    store.close()
+
+
+@pytest.fixture
+def memcached_spread(memcached_port: int) -> Iterator[ServerSubject]:
+    store = SpreadMemcachedStore(
+        [f"127.0.0.1:{memcached_port}"], key_prefix="shop:", chunksize=10, maxchunk=99
+    )
+    yield from memcached_subject(memcached_port, store)

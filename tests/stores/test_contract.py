@@ -174,6 +174,8 @@ STORES = (
     "redis_cluster",
     "memcached_pylibmc",
     "memcached_pymemcache",
+    "memcached_sasl",
+    "memcached_spread",
     "flask_caching_cache",
     "django_cache",
 )

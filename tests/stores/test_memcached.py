@@ -1,9 +1,11 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,10 +18,12 @@ from hypothesis import strategies as st
 from pymemcache.serde import pickle_serde
 
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.stores import MemcachedStore
+from jinja_fragcache.stores import MemcachedStore, SpreadMemcachedStore
 from tests import servers
 from tests.support import Clock
 
+USER = "ann@shop.test"
+PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
 MONTH = 60 * 60 * 24 * 30
 LARGE = "x" * (1 << 20)
 
@@ -377,3 +381,53 @@ def test_packages_that_are_missing_are_told(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(StoreError, match=r"pip install 'jinja-fragcache\[memcached\]'"):
         MemcachedStore(["127.0.0.1:1"])
+
+
+@pytest.mark.parametrize("kind", [MemcachedStore, SpreadMemcachedStore])
+def test_with_sasl(sasl_port: int, kind: type[MemcachedStore]) -> None:
+    address = [f"127.0.0.1:{sasl_port}"]
+    options: Any = {} if kind is MemcachedStore else {"chunksize": 3}
+    store = kind(address, 300, "mine:", USER, PASSWORD, **options)
+    other = kind(address, username=USER, password=PASSWORD, may_flush=True)
+    store.set("k", "a long text")
+    assert store.get("k") == "a long text"
+    other.clear()
+    assert store.get("k") is None
+    store.close()
+    other.close()
+
+
+@pytest.mark.parametrize("password", ["wrong-horse", None])
+def test_a_wrong_password_is_told_without_it(
+    sasl_port: int, password: str | None
+) -> None:
+    address = [f"127.0.0.1:{sasl_port}"]
+    options: Any = {} if password else {"binary": True}
+    store = MemcachedStore(address, 300, None, USER, password, **options)
+    with pytest.raises(StoreError, match="refused CACHE_MEMCACHED_USERNAME") as raised:
+        store.set("k", "text")
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "wrong-horse" not in shown
+    store.close()
+
+
+def test_plugins_that_are_not_found_are_told(sasl_port: int) -> None:
+    source = (
+        "from jinja_fragcache.stores import MemcachedStore\n"
+        f"store = MemcachedStore(['127.0.0.1:{sasl_port}'], 300, None, 'a', 'b')\n"
+        "store.set('k', 'text')\n"
+    )
+    run = subprocess.run(  # noqa: S603 - a program of this test
+        [sys.executable, "-c", source],
+        env={**os.environ, "SASL_PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "set the environment variable SASL_PATH" in run.stderr
+
+
+def test_sasl_needs_pylibmc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pylibmc", None)
+    with pytest.raises(StoreError, match="The package pylibmc is needed"):
+        MemcachedStore(["127.0.0.1:1"], username=USER, password=PASSWORD)
