@@ -5,6 +5,7 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -155,6 +156,19 @@ def sasl_memcached(folder: Path, user: str, password: str) -> Iterator[Server]:
     )
     with memcached_server("-S", SASL_CONF_PATH=str(folder)) as server:
         yield server
+
+
+def dynamodb() -> Iterator[dict[str, Any]]:
+    """Run Moto's server, which speaks as DynamoDB does, and give boto3's options."""
+    # Beside the Python that runs the tests, where they were not activated.
+    program = str(Path(sys.executable).parent / "moto_server")
+    with running(program, "-H", "127.0.0.1", "-p", "{port}") as server:
+        yield {
+            "endpoint_url": f"http://127.0.0.1:{server.port}",
+            "region_name": "eu-central-1",
+            "aws_access_key_id": "none",
+            "aws_secret_access_key": "none",
+        }
 
 
 def _free_port() -> int:

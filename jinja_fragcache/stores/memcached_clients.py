@@ -95,7 +95,7 @@ def make_client(
     Raises:
         StoreError: neither package is installed, or the ready client is of no use.
     """
-    if isinstance(servers, list | tuple):
+    if isinstance(servers, list | tuple) and servers:
         addresses = [_checked_address(address) for address in servers]
         if account or find_spec("pylibmc"):
             return _Pylibmc(addresses, account, pool_size, options)

@@ -330,8 +330,8 @@ def _checked_url(url: str) -> str:
     except (ValueError, AttributeError, TypeError):
         # The reason may quote the URL, and that may hold a password.
         raise StoreError(
-            "The URL of the Redis server can't be read. It has the form"
-            " redis://user:password@host:port/db."
+            "The URL of the Redis server (CACHE_REDIS_URL) can't be read. It has the"
+            " form redis://user:password@host:port/db."
         ) from None
     return url
 

@@ -26,7 +26,12 @@ class SpreadMemcachedStore(MemcachedStore):
     their timeout, or as Memcached needs the room.
 
     Args:
-        args: as for `MemcachedStore`.
+        servers: as for `MemcachedStore`.
+        default_timeout: as for `MemcachedStore`.
+        key_prefix: as for `MemcachedStore`.
+        username: as for `MemcachedStore`.
+        password: as for `MemcachedStore`.
+        pool_size: as for `MemcachedStore`.
         chunksize: bytes in one key. Memcached takes 1 MiB, with the key and about 60
             bytes of its own, if it is not told otherwise.
         maxchunk: the most keys that one value takes.
@@ -39,9 +44,15 @@ class SpreadMemcachedStore(MemcachedStore):
     # With what stands behind a chunk's key, it is 250 at most.
     _longest_place = 200
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - as that of its base, and two more
         self,
-        *args: Any,
+        servers: Any = None,
+        default_timeout: int = 300,
+        key_prefix: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        pool_size: int = 10,
+        *,
         chunksize: int = _CHUNK_SIZE,
         maxchunk: int = _MOST_CHUNKS,
         **options: Any,
@@ -49,7 +60,15 @@ class SpreadMemcachedStore(MemcachedStore):
         for name, value in (("chunksize", chunksize), ("maxchunk", maxchunk)):
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name} is a whole number from 1 and got {value!r}.")
-        super().__init__(*args, **options)
+        super().__init__(
+            servers,
+            default_timeout,
+            key_prefix,
+            username,
+            password,
+            pool_size,
+            **options,
+        )
         self._chunk_size = chunksize
         self._most_chunks = maxchunk
 

@@ -2,10 +2,8 @@
 
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,21 +39,6 @@ def redis_subject(store: RedisStore, client: Any) -> ServerSubject:
     return ServerSubject(store, remaining)
 
 
-@pytest.fixture(scope="session")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Watched]:
-    """Give a Redis master with a replica and a sentinel that all tests share."""
-    folder = tmp_path_factory.mktemp("sentinel")
-    with servers.redis_with_sentinel(folder, PASSWORD) as watched:
-        yield watched
-
-
-@pytest.fixture(scope="session")
-def cluster_ports() -> Iterator[list[int]]:
-    """Give the ports of a Redis cluster that all tests share."""
-    with servers.redis_cluster() as ports:
-        yield ports
-
-
 @pytest.fixture
 def redis_sentinel(watched: servers.Watched) -> Iterator[ServerSubject]:
     store = RedisSentinelStore(
@@ -78,12 +61,6 @@ def redis_cluster(cluster_ports: list[int]) -> Iterator[ServerSubject]:
         client.flushall()
         yield redis_subject(store, client)
     store._write_client.close()
-
-
-@pytest.fixture(scope="session")
-def memcached_port() -> Iterator[int]:
-    """Give the port of a Memcached server that all tests share."""
-    yield from servers.memcached()
 
 
 @pytest.fixture
@@ -129,18 +106,6 @@ def memcached_life(port: int, place: str) -> int:
 
 
 USER = "ann@shop.test"
-
-
-@pytest.fixture(scope="session")
-def sasl_port() -> Iterator[int]:
-    """Give the port of a Memcached server with SASL that all tests share."""
-    pytest.importorskip("pylibmc")
-    # Not pytest's, since Memcached must be able to read it.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        servers.sasl_memcached(Path(folder), "ann", PASSWORD) as server,
-    ):
-        yield server.port
 
 
 @pytest.fixture
