@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -169,6 +170,24 @@ def dynamodb() -> Iterator[dict[str, Any]]:
             "aws_access_key_id": "none",
             "aws_secret_access_key": "none",
         }
+
+
+def uwsgi(file: Path) -> Iterator[int]:
+    """Run a uWSGI server that has a cache and serves the application in a file."""
+    if find_spec("pyuwsgi") is None:
+        missing("pyuwsgi is not installed")
+    start = "import pyuwsgi, sys; pyuwsgi.run(sys.argv[1:])"
+    with running(
+        sys.executable,
+        "-c",
+        start,
+        "--http-socket=127.0.0.1:{port}",
+        "--cache2=name=shop,items=100,blocksize=65536",
+        f"--wsgi-file={file}",
+        f"--pythonpath={Path.cwd()}",
+        "--threads=4",
+    ) as server:
+        yield server.port
 
 
 def _free_port() -> int:

@@ -12,10 +12,8 @@ import cachelib
 from jinja_fragcache.errors import StoreError
 
 from .memcached_clients import make_client
-from .text import TextSerializer
+from .text import NeverEmptySerializer
 
-# pylibmc reads an empty value as none. No text begins with this byte.
-_EMPTY = b"\xff"
 _SERVERS = ("127.0.0.1:11211",)
 # Memcached reads what is above as a time of day (its protocol.txt, "Expiration times").
 _LONGEST_RELATIVE = 60 * 60 * 24 * 30
@@ -64,7 +62,8 @@ class MemcachedStore(cachelib.BaseCache):
         ValueError: the prefix can't be part of a key.
     """
 
-    serializer = TextSerializer()
+    # pylibmc reads an empty value as none.
+    serializer = NeverEmptySerializer()
     # Longer keys are digested. Memcached takes 250 bytes.
     _longest_place = 250
 
@@ -120,7 +119,7 @@ class MemcachedStore(cachelib.BaseCache):
         Raises:
             StoreError: it is too large for the server.
         """
-        data = self._dump(value)
+        data = self.serializer.dumps(value)
         return self._client.set(self._place(key), data, self._expiry(timeout))
 
     def set_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
@@ -131,7 +130,9 @@ class MemcachedStore(cachelib.BaseCache):
         """
         start = self._start()
         places = {self._place(key, start): key for key in mapping}
-        data = {place: self._dump(mapping[key]) for place, key in places.items()}
+        data = {
+            place: self.serializer.dumps(mapping[key]) for place, key in places.items()
+        }
         failed = self._client.set_many(data, self._expiry(timeout)) if data else []
         return [key for place, key in places.items() if place not in failed]
 
@@ -141,7 +142,7 @@ class MemcachedStore(cachelib.BaseCache):
         Raises:
             StoreError: it is too large for the server.
         """
-        data = self._dump(value)
+        data = self.serializer.dumps(value)
         return self._client.add(self._place(key), data, self._expiry(timeout))
 
     def delete(self, key: str) -> bool:
@@ -175,7 +176,7 @@ class MemcachedStore(cachelib.BaseCache):
             value = 0 if token is None else self._load(stored)
             if not isinstance(value, int):
                 return None
-            data = self._dump(value + delta)
+            data = self.serializer.dumps(value + delta)
             if token is None:
                 done = self._client.add(place, data, self._expiry(None))
             else:
@@ -214,12 +215,7 @@ class MemcachedStore(cachelib.BaseCache):
         self._client.close()
 
     def _load(self, data: bytes | None) -> str | int | None:
-        if data is None:
-            return None
-        return "" if data == _EMPTY else self.serializer.loads(data)
-
-    def _dump(self, value: Any) -> bytes:
-        return self.serializer.dumps(value) or _EMPTY
+        return None if data is None else self.serializer.loads(data)
 
     def _expiry(self, timeout: Any) -> int:
         seconds = self._normalize_timeout(timeout)

@@ -10,7 +10,7 @@ from jinja_fragcache.errors import StoreError
 
 from .memcached import MemcachedStore
 
-# No text begins with this byte, and an empty one is another.
+# No text begins with this byte.
 _HEAD = re.compile(rb"\xfe([0-9a-f]{32}) ([0-9]{1,9}) ([0-9a-f]{64})")
 _CHUNK_SIZE = 1_000_000
 _MOST_CHUNKS = 32
@@ -90,7 +90,7 @@ class SpreadMemcachedStore(MemcachedStore):
         Raises:
             StoreError: it is too large for the number of keys.
         """
-        data = self._dump(value)
+        data = self.serializer.dumps(value)
         expiry = self._expiry(timeout)
         place = self._place(key)
         if len(data) <= self._chunk_size:
@@ -113,7 +113,7 @@ class SpreadMemcachedStore(MemcachedStore):
         Raises:
             StoreError: it is too large for the number of keys.
         """
-        data = self._dump(value)
+        data = self.serializer.dumps(value)
         expiry = self._expiry(timeout)
         place = self._place(key)
         if len(data) <= self._chunk_size:

@@ -4,7 +4,7 @@ from typing import Any
 
 import cachelib
 
-from .text import TextSerializer
+from .text import NeverEmptySerializer
 
 
 class UWSGIStore(cachelib.UWSGICache):
@@ -22,7 +22,7 @@ class UWSGIStore(cachelib.UWSGICache):
         RuntimeError: the process is not one of a uWSGI server.
     """
 
-    serializer = TextSerializer()  # type: ignore[assignment]  # cachelib means its form
+    serializer = NeverEmptySerializer()  # type: ignore[assignment]  # cachelib means its form
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:  # type: ignore[override]  # False in place of None
         """Keep a value. False: the cache is full, or its blocks are too small."""

@@ -1,15 +1,20 @@
 """Stores on servers, for the contract and for the tests of their modules."""
 
+import http.client
+import json
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
 from jinja_fragcache.stores import (
+    DynamoDbStore,
     MemcachedStore,
     RedisClusterStore,
     RedisSentinelStore,
@@ -140,3 +145,85 @@ def memcached_spread(memcached_port: int) -> Iterator[ServerSubject]:
         [f"127.0.0.1:{memcached_port}"], key_prefix="shop:", chunksize=10, maxchunk=99
     )
     yield from memcached_subject(memcached_port, store)
+
+
+@pytest.fixture(scope="session")
+def uwsgi_port() -> Iterator[int]:
+    """Give the port of a uWSGI server that calls a store for the tests."""
+    yield from servers.uwsgi(Path(__file__).with_name("uwsgi_app.py"))
+
+
+class RemoteStore:
+    """Stands for a store that lives in a uWSGI server."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request("POST", "/", json.dumps([method, args, kwargs]))
+        response = connection.getresponse()
+        assert response.status == http.client.OK
+        answer = json.loads(response.read())
+        connection.close()
+        return answer
+
+    def get(self, key: str) -> Any:
+        return self.call("get", key)
+
+    def get_many(self, *keys: str) -> Any:
+        return self.call("get_many", *keys)
+
+    def set(self, key: str, value: Any, timeout: int | None = None) -> Any:
+        return self.call("set", key, value, timeout=timeout)
+
+    def set_many(self, mapping: dict[str, Any], timeout: int | None = None) -> Any:
+        return self.call("set_many", mapping, timeout=timeout)
+
+    def add(self, key: str, value: Any, timeout: int | None = None) -> Any:
+        return self.call("add", key, value, timeout=timeout)
+
+    def delete(self, key: str) -> Any:
+        return self.call("delete", key)
+
+    def delete_many(self, *keys: str) -> Any:
+        return self.call("delete_many", *keys)
+
+    def inc(self, key: str, delta: int = 1) -> Any:
+        return self.call("inc", key, delta)
+
+    def dec(self, key: str, delta: int = 1) -> Any:
+        return self.call("dec", key, delta)
+
+    def clear(self) -> Any:
+        return self.call("clear")
+
+
+@pytest.fixture
+def uwsgi_store(uwsgi_port: int) -> RemoteStore:
+    store = RemoteStore(uwsgi_port)
+    store.clear()
+    return store
+
+
+@pytest.fixture
+def uwsgi(uwsgi_store: RemoteStore) -> ServerSubject:
+    def remaining(key: str) -> float | str:
+        seconds: int = uwsgi_store.call("remaining", key)
+        return seconds or FOR_EVER
+
+    return ServerSubject(uwsgi_store, remaining)
+
+
+@pytest.fixture
+def dynamodb(dynamodb_options: dict[str, Any]) -> Iterator[ServerSubject]:
+    store = DynamoDbStore("contract", key_prefix="shop:", **dynamodb_options)
+    store.clear()
+
+    def remaining(key: str) -> float | str:
+        item = store._get_item(f"shop:{key}")
+        expires_at = item.get("expiration_time")
+        return FOR_EVER if expires_at is None else float(expires_at) - time.time()
+
+    yield ServerSubject(store, remaining)
+    store._dynamo.meta.client.close()

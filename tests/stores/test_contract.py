@@ -176,6 +176,8 @@ STORES = (
     "memcached_pymemcache",
     "memcached_sasl",
     "memcached_spread",
+    "uwsgi",
+    "dynamodb",
     "flask_caching_cache",
     "django_cache",
 )
