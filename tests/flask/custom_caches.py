@@ -19,21 +19,29 @@ class SqliteCache(BaseCache):
         self._database = sqlite3.connect(path, check_same_thread=False)
         self._run(f"CREATE TABLE IF NOT EXISTS {table} (key PRIMARY KEY, value, until)")
 
-    def _run(self, command: str, *values: Any) -> list[Any]:
+    def _run(self, command: str, *values: Any) -> sqlite3.Cursor:
         with self._database:
-            return list(self._database.execute(command, values))
+            return self._database.execute(command, values)
+
+    def _until(self, timeout: Any) -> float:
+        seconds = self._normalize_timeout(timeout)
+        return time.time() + seconds if seconds else float("inf")
 
     def get(self, key: str) -> Any:
         select = f"SELECT value FROM {self.table} WHERE key = ? AND until > ?"  # noqa: S608 - a name of the tests
-        found = self._run(select, key, time.time())
-        return found[0][0] if found else None
+        found = self._run(select, key, time.time()).fetchone()
+        return found[0] if found else None
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:
-        seconds = self._normalize_timeout(timeout)
-        until = time.time() + seconds if seconds else float("inf")
         insert = f"INSERT OR REPLACE INTO {self.table} VALUES (?, ?, ?)"  # noqa: S608 - the same
-        self._run(insert, key, value, until)
+        self._run(insert, key, value, self._until(timeout))
         return True
+
+    def add(self, key: str, value: Any, timeout: Any = None) -> bool:
+        delete = f"DELETE FROM {self.table} WHERE key = ? AND until <= ?"  # noqa: S608 - the same
+        self._run(delete, key, time.time())
+        insert = f"INSERT OR IGNORE INTO {self.table} VALUES (?, ?, ?)"  # noqa: S608 - the same
+        return self._run(insert, key, value, self._until(timeout)).rowcount == 1
 
     def delete(self, key: str) -> bool:
         self._run(f"DELETE FROM {self.table} WHERE key = ?", key)  # noqa: S608 - the same

@@ -23,6 +23,7 @@ from jinja_fragcache.stores import (
     Store,
 )
 from tests import servers
+from tests.flask.custom_caches import SqliteCache
 
 FOR_EVER = "for ever"
 PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
@@ -227,3 +228,17 @@ def dynamodb(dynamodb_options: dict[str, Any]) -> Iterator[ServerSubject]:
 
     yield ServerSubject(store, remaining)
     store._dynamo.meta.client.close()
+
+
+@pytest.fixture
+def custom_sqlite() -> Iterator[ServerSubject]:
+    """Give the cache that shows how to write one."""
+    store = SqliteCache(default_timeout=300)
+
+    def remaining(key: str) -> float | str:
+        select = "SELECT until FROM cache WHERE key = ?"
+        (until,) = store._run(select, key).fetchone()
+        return FOR_EVER if until == float("inf") else until - time.time()
+
+    yield ServerSubject(store, remaining)
+    store.close()

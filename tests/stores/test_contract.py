@@ -178,6 +178,7 @@ STORES = (
     "memcached_spread",
     "uwsgi",
     "dynamodb",
+    "custom_sqlite",
     "flask_caching_cache",
     "django_cache",
 )
