@@ -1,6 +1,7 @@
 """Every type that `CACHE_TYPE` can be, made by the settings that are its own."""
 
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import redis
 from flask import Flask, render_template_string
 
-from jinja_fragcache import Cache, MemoryStore, SettingError
+from jinja_fragcache import Cache, MemoryStore, SettingError, StoreError
 from jinja_fragcache.flask.settings import SETTINGS, make_app_cache
 from jinja_fragcache.stores import (
     FileStore,
@@ -362,7 +363,7 @@ def test_arguments_come_before_the_settings_of_filesystem(
     ("settings", "told"),
     [
         ({"CACHE_ARGS": "x"}, "CACHE_ARGS can't be of the type str"),
-        ({"CACHE_ARGS": [1, 2, 3, 4]}, "CACHE_ARGS .*too many positional"),
+        ({"CACHE_ARGS": [1] * 20}, "CACHE_ARGS .*too many positional"),
         ({"CACHE_ARGS": [1], "CACHE_OPTIONS": {"threshold": 2}}, "multiple values"),
         ({"CACHE_OPTIONS": {"threshold": 0}}, "'simple': A MemoryStore can't"),
         (
@@ -440,6 +441,37 @@ def test_no_error_tells_a_password(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingError) as raised:
         made(**{"CACHE_TYPE": "simple", **settings})
     assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("redis", {"CACHE_REDIS_PORT": 1}),
+        ("redissentinel", {"CACHE_REDIS_SENTINELS": [("127.0.0.1", 1)]}),
+        ("rediscluster", {"CACHE_REDIS_CLUSTER": "127.0.0.1:1"}),
+        ("memcached", {"CACHE_MEMCACHED_SERVERS": ["127.0.0.1:1"]}),
+        ("spreadsaslmemcached", {"CACHE_MEMCACHED_SERVERS": ["127.0.0.1:1"]}),
+    ],
+)
+@pytest.mark.parametrize("prefix", [None, "shop:"])
+def test_a_page_is_rendered_while_the_server_is_down(
+    name: str,
+    settings: dict[str, Any],
+    prefix: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = Flask(__name__)
+    config = {"CACHE_TYPE": name, "CACHE_KEY_PREFIX": prefix, **settings}
+    cache = Cache(app, config=config)
+    started = time.monotonic()
+    with app.test_request_context():
+        assert [render_template_string(PAGE, n=n) for n in "ab"] == ["a", "b"]
+        with pytest.raises(StoreError):
+            cache.delete_fragment("x")
+        with pytest.raises(StoreError):
+            cache.clear()
+    assert time.monotonic() - started < 5
+    assert caplog.records
 
 
 MANUAL = [
