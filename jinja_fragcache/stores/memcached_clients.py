@@ -221,6 +221,8 @@ class _Pylibmc:
 
     def flush(self) -> None:
         with self._reserve() as client:
+            # As the first call of a connection with SASL, flush_all fails now and then.
+            client.get_multi(["login"])
             client.flush_all()
 
     def close(self) -> None:
