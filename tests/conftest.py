@@ -1,9 +1,20 @@
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from tests import servers
+
+# Where Debian has the plugins of the SASL library. pylibmc's wheels do not know, and
+# look when they are imported.
+for _folder in Path("/usr/lib").glob("*/sasl2"):
+    os.environ.setdefault("SASL_PATH", str(_folder))
+
+PASSWORD = "correct-horse"  # noqa: S105 - of servers that the tests start
 
 # How long an example takes says nothing about whether it is right.
 settings.register_profile("untimed", deadline=None)
@@ -14,3 +25,42 @@ settings.load_profile("untimed")
 def redis_port() -> Iterator[int]:
     """Give the port of a Redis server that all tests share."""
     yield from servers.redis_server()
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Watched]:
+    """Give a Redis master with a replica and a sentinel that all tests share."""
+    folder = tmp_path_factory.mktemp("sentinel")
+    with servers.redis_with_sentinel(folder, PASSWORD) as watched:
+        yield watched
+
+
+@pytest.fixture(scope="session")
+def cluster_ports() -> Iterator[list[int]]:
+    """Give the ports of a Redis cluster that all tests share."""
+    with servers.redis_cluster() as ports:
+        yield ports
+
+
+@pytest.fixture(scope="session")
+def memcached_port() -> Iterator[int]:
+    """Give the port of a Memcached server that all tests share."""
+    yield from servers.memcached()
+
+
+@pytest.fixture(scope="session")
+def sasl_port() -> Iterator[int]:
+    """Give the port of a Memcached server with SASL that all tests share."""
+    pytest.importorskip("pylibmc")
+    # Not pytest's, since Memcached must be able to read it.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        servers.sasl_memcached(Path(folder), "ann", PASSWORD) as server,
+    ):
+        yield server.port
+
+
+@pytest.fixture(scope="session")
+def dynamodb_options() -> Iterator[dict[str, Any]]:
+    """Give what boto3 needs for a server that speaks as DynamoDB does."""
+    yield from servers.dynamodb()

@@ -1,73 +1,229 @@
 """Real servers for the tests: each on a free loopback port, ended by its process id."""
 
 import os
+import random
 import shutil
 import socket
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
+import redis
 
 _START_SECONDS = 20
+REDIS = ("redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", "")
+# A replica waits five seconds for others to join it, if it is not told otherwise.
+_NO_DELAY = ("--repl-diskless-sync-delay", "0")
+_SLOTS = 16384
+
+
+@dataclass
+class Server:
+    """A server that runs."""
+
+    port: int
+    process: subprocess.Popen[bytes]
 
 
 @contextmanager
-def running(program: str, *options: str) -> Iterator[int]:
-    """Run a server and give its port. `{port}` in an option stands for the port.
+def running(program: str, *options: str, **env: str) -> Iterator[Server]:
+    """Run a server. `{port}` in an option stands for its port.
 
     Where the program is missing the test is skipped; in CI that is a failure.
     """
     path = shutil.which(program)
     if path is None:
-        message = f"{program} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing(f"{program} is not installed")
     port = _free_port()
     command = [path, *(option.format(port=port) for option in options)]
-    process = subprocess.Popen(  # noqa: S603 - a server the tests name
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_until_listening(process, port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(_START_SECONDS)
+    # What a server leaves on the disk goes with it.
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(  # noqa: S603 - a server the tests name
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env={**os.environ, **env},
+        )
+        try:
+            _wait_until_listening(process, port)
+            yield Server(port, process)
+        finally:
+            # Killed, since one that a test has stopped would not end otherwise.
+            process.kill()
+            process.wait(_START_SECONDS)
 
 
-def redis_server() -> Iterator[int]:
-    with running(
-        "redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", ""
-    ) as port:
-        yield port
+def missing(message: str) -> NoReturn:
+    """Skip the test, for want of what the message tells; in CI, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def redis_server(program: str = "redis-server") -> Iterator[int]:
+    with running(program, *REDIS[1:]) as server:
+        yield server.port
+
+
+@dataclass
+class Watched:
+    """A Redis master and its replica, and the port of a sentinel that watches them."""
+
+    sentinel: int
+    master: Server
+    replica: Server
+
+
+@contextmanager
+def redis_with_sentinel(folder: Path, password: str) -> Iterator[Watched]:
+    """Run a master named `shop`, a replica and a sentinel that fails over soon."""
+    auth = ("--requirepass", password, "--masterauth", password, *_NO_DELAY)
+    with ExitStack() as stack:
+        master = stack.enter_context(running(*REDIS, *auth))
+        of_master = ("--replicaof", f"127.0.0.1 {master.port}")
+        replica = stack.enter_context(running(*REDIS, *auth, *of_master))
+        with redis.Redis(port=replica.port, password=password) as client:
+            wait_for(lambda: client.info()["master_link_status"] == "up")
+        config = folder / "sentinel.conf"
+        config.write_text(
+            f"sentinel monitor shop 127.0.0.1 {master.port} 1\n"
+            f"sentinel auth-pass shop {password}\n"
+            "sentinel down-after-milliseconds shop 200\n"
+            "sentinel failover-timeout shop 1000\n"
+        )
+        options = ("--sentinel", "--port", "{port}", "--bind", "127.0.0.1")
+        sentinel = stack.enter_context(running(REDIS[0], str(config), *options))
+        with redis.Redis(port=sentinel.port) as client:
+            wait_for(lambda: client.sentinel_master("shop")["num-slaves"] == 1)
+        yield Watched(sentinel.port, master, replica)
+
+
+@contextmanager
+def redis_cluster() -> Iterator[list[int]]:
+    """Run a cluster of three nodes that share the slots."""
+    with ExitStack() as stack:
+        command = (*REDIS, "--cluster-enabled", "yes")
+        ports = [stack.enter_context(running(*command)).port for _ in range(3)]
+        nodes = [stack.enter_context(redis.Redis(port=port)) for port in ports]
+        for number, node in enumerate(nodes):
+            slots = range(_SLOTS * number // 3, _SLOTS * (number + 1) // 3)
+            node.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+            node.execute_command("CLUSTER", "ADDSLOTS", *slots)
+            node.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0])
+        wait_for(lambda: all(map(_knows_all, nodes)))
+        yield ports
+
+
+def _knows_all(node: Any) -> bool:
+    told: dict[str, str] = node.cluster("INFO")
+    return told["cluster_state"] == "ok" and told["cluster_known_nodes"] == "3"
 
 
 def memcached() -> Iterator[int]:
+    with memcached_server() as server:
+        yield server.port
+
+
+@contextmanager
+def memcached_server(*options: str, **env: str) -> Iterator[Server]:
     # Memcached will not run as root without being told a user.
+    always = ("-p", "{port}", "-l", "127.0.0.1", "-u", "nobody")
+    with running("memcached", *always, *options, **env) as server:
+        yield server
+
+
+@contextmanager
+def sasl_memcached(folder: Path, user: str, password: str) -> Iterator[Server]:
+    """Run Memcached with SASL. The user is known as `user@shop.test`."""
+    program = shutil.which("saslpasswd2") or missing("saslpasswd2 is not installed")
+    accounts = folder / "accounts"
+    command = [program, "-p", "-c", "-u", "shop.test", "-f", str(accounts), user]
+    subprocess.run(command, input=password.encode(), check=True)  # noqa: S603 - found above
+    # Memcached reads them as another user than the one that runs the tests.
+    for each in (folder, accounts):
+        each.chmod(0o755)
+    (folder / "memcached.conf").write_text(
+        "mech_list: plain\npwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
+        f"sasldb_path: {accounts}\n"
+    )
+    with memcached_server("-S", SASL_CONF_PATH=str(folder)) as server:
+        yield server
+
+
+def dynamodb() -> Iterator[dict[str, Any]]:
+    """Run Moto's server, which speaks as DynamoDB does, and give boto3's options."""
+    # Beside the Python that runs the tests, where they were not activated.
+    program = str(Path(sys.executable).parent / "moto_server")
+    with running(program, "-H", "127.0.0.1", "-p", "{port}") as server:
+        yield {
+            "endpoint_url": f"http://127.0.0.1:{server.port}",
+            "region_name": "eu-central-1",
+            "aws_access_key_id": "none",
+            "aws_secret_access_key": "none",
+        }
+
+
+def uwsgi(file: Path) -> Iterator[int]:
+    """Run a uWSGI server that has a cache and serves the application in a file."""
+    if find_spec("pyuwsgi") is None:
+        missing("pyuwsgi is not installed")
+    start = "import pyuwsgi, sys; pyuwsgi.run(sys.argv[1:])"
     with running(
-        "memcached", "-p", "{port}", "-l", "127.0.0.1", "-u", "nobody"
-    ) as port:
-        yield port
+        sys.executable,
+        "-c",
+        start,
+        "--http-socket=127.0.0.1:{port}",
+        "--cache2=name=shop,items=100,blocksize=65536",
+        f"--wsgi-file={file}",
+        f"--pythonpath={Path.cwd()}",
+        "--threads=4",
+    ) as server:
+        yield server.port
 
 
 def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """Give a port that is free as well as the one 10,000 above it.
+
+    There the nodes of a Redis cluster talk to each other. Both are below those that
+    Linux gives to clients, so none gets in the way before the server listens.
+    """
+    while True:
+        port = random.randint(11_000, 22_000)  # noqa: S311 - nothing secret
+        with socket.socket() as one, socket.socket() as other:
+            try:
+                one.bind(("127.0.0.1", port))
+                other.bind(("127.0.0.1", port + 10_000))
+            except OSError:
+                continue
+            return port
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
+    def listening() -> bool:
+        if process.poll() is not None:
+            pytest.fail(f"the server did not start: {process.args!r}")
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"the server did not start: {process.args!r}")
-            time.sleep(0.01)
-        else:
-            return
+            return False
+        return True
+
+    wait_for(listening)
+
+
+def wait_for(ready: Callable[[], bool]) -> None:
+    """Wait until servers are as they should be."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not ready():
+        if time.monotonic() > deadline:
+            pytest.fail("the servers are not ready")
+        time.sleep(0.01)

@@ -5,22 +5,38 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from cachelib import NullCache
+from flask import Flask
 
-from jinja_fragcache.errors import SettingError
-from jinja_fragcache.stores import FileStore, MemoryStore, RedisStore, Store
+from jinja_fragcache.errors import SettingError, StoreError
+from jinja_fragcache.stores import (
+    DynamoDbStore,
+    FileStore,
+    MemcachedStore,
+    MemoryStore,
+    MongoDbStore,
+    RedisClusterStore,
+    RedisSentinelStore,
+    RedisStore,
+    SpreadMemcachedStore,
+    Store,
+    UWSGIStore,
+)
+
+from .imports import bound_call, is_import_string, make_imported
 
 Settings = Mapping[str, Any]
-T = TypeVar("T")
+T = TypeVar("T", bound=Store)
 
-# How long a page waits for a Redis server that does not answer.
-_REDIS_SECONDS = 0.25
+_DEFAULT_TIMEOUT = 300
 
 
-def make_store(settings: Settings) -> Store:
+def make_store(app: Flask, settings: Settings) -> Store:
     """Make the store that `CACHE_TYPE` names, or take the one that it is.
 
     Args:
-        settings: with a value for all settings that there are.
+        app: the application, for a factory that `CACHE_TYPE` may name.
+        settings: with a value for all settings that there are. The timeout is in whole
+            seconds, or None.
 
     Raises:
         SettingError: a setting has a value that is not allowed.
@@ -29,13 +45,17 @@ def make_store(settings: Settings) -> Store:
     if cache_type is not None and not isinstance(cache_type, str):
         store: Store = cache_type
         return store
-    if cache_type not in _STORES:
-        raise SettingError(
-            f"CACHE_TYPE can't be {cache_type!r}. It is one of"
-            f" {', '.join(map(repr, _STORES))}, or a store, as in"
-            " CACHE_TYPE=cachelib.FileSystemCache(folder)."
-        )
-    return _STORES[cache_type](settings)
+    if cache_type in _STORES:
+        return _STORES[cache_type](settings)
+    if cache_type and is_import_string(cache_type):
+        kwargs = {"default_timeout": _timeout(settings), **_options(settings)}
+        return make_imported(app, settings, _args(settings), kwargs)
+    raise SettingError(
+        f"CACHE_TYPE can't be {cache_type!r}. It is one of"
+        f" {', '.join(map(repr, _STORES))}, or 'package.module.name' of a class or of a"
+        " function (app, config, args, kwargs), or a store, as in"
+        " CACHE_TYPE=cachelib.FileSystemCache(folder)."
+    )
 
 
 def _null(settings: Settings) -> Store:
@@ -59,56 +79,113 @@ def _filesystem(settings: Settings) -> Store:
             "CACHE_DIR is missing. The type 'filesystem' keeps its entries in that"
             " folder, and nothing else may lie there: CACHE_DIR='/var/cache/shop'."
         )
+    threshold = _threshold(settings)
     try:
-        return _made(FileStore, settings, str(folder), threshold=_threshold(settings))
+        return _made(FileStore, settings, cache_dir=str(folder), threshold=threshold)
     except OSError as error:
         raise SettingError(f"CACHE_DIR can't be used: {error}.") from None
 
 
 def _redis(settings: Settings) -> Store:
-    client = settings["CACHE_REDIS_HOST"]
-    if isinstance(client, str) or settings["CACHE_REDIS_URL"] is not None:
-        client = _redis_client(settings)
-    return RedisStore(client, key_prefix=settings["CACHE_KEY_PREFIX"])
+    url, host = settings["CACHE_REDIS_URL"], settings["CACHE_REDIS_HOST"]
+    given: dict[str, Any] = {"url": url} if url is not None else {"host": host}
+    if url is None and isinstance(host, str):
+        given["port"] = _whole_number(settings, "CACHE_REDIS_PORT")
+        given |= _redis_account(settings)
+    return _made(RedisStore, settings, **_prefix(settings), **given)
 
 
-def _redis_client(settings: Settings) -> Any:
-    """Make a client that does not hold pages up when its server is gone.
-
-    redis-py waits without a limit, and tries ten times, if it is not told otherwise.
-    """
-    try:
-        import redis  # noqa: PLC0415 - an extra of this package
-        from redis.backoff import NoBackoff  # noqa: PLC0415 - the same
-        from redis.retry import Retry  # noqa: PLC0415 - the same
-    except ImportError:
-        raise SettingError(
-            "CACHE_TYPE 'redis' needs the package redis. Install it with"
-            " pip install 'jinja-fragcache[redis]'."
-        ) from None
-    patience = {
-        "socket_timeout": _REDIS_SECONDS,
-        "socket_connect_timeout": _REDIS_SECONDS,
-        "retry": Retry(NoBackoff(), 0),
+def _redis_sentinel(settings: Settings) -> Store:
+    given = {
+        "sentinels": settings["CACHE_REDIS_SENTINELS"],
+        "master": settings["CACHE_REDIS_SENTINEL_MASTER"],
+        "sentinel_password": settings["CACHE_REDIS_SENTINEL_PASSWORD"],
     }
-    url = settings["CACHE_REDIS_URL"]
-    if url is None:
-        address = {
-            "host": settings["CACHE_REDIS_HOST"],
-            "port": _whole_number(settings, "CACHE_REDIS_PORT"),
-            "password": settings["CACHE_REDIS_PASSWORD"],
-            "db": _whole_number(settings, "CACHE_REDIS_DB"),
-        }
-        return _made(redis.Redis, settings, **address, **patience)
-    options = {**patience, **_options(settings)}
+    _check_sentinels(given["sentinels"])
+    given |= _redis_account(settings)
+    return _made(RedisSentinelStore, settings, **_prefix(settings), **given)
+
+
+def _check_sentinels(sentinels: Any) -> None:
     try:
-        return redis.Redis.from_url(url, **options)
-    except (ValueError, AttributeError):
-        # The reason may quote the URL, and that may hold a password.
+        right = [(str(host), int(port)) for host, port in sentinels]
+    except (TypeError, ValueError):
+        right = []
+    if not right:
         raise SettingError(
-            "CACHE_REDIS_URL can't be read. It has the form"
-            " redis://user:password@host:port/db."
-        ) from None
+            f"CACHE_REDIS_SENTINELS can't be {sentinels!r}. It is a list of pairs of"
+            " host and port: [('127.0.0.1', 26379)]."
+        )
+
+
+def _redis_account(settings: Settings) -> dict[str, Any]:
+    return {
+        "password": settings["CACHE_REDIS_PASSWORD"],
+        "db": _whole_number(settings, "CACHE_REDIS_DB"),
+    }
+
+
+def _redis_cluster(settings: Settings) -> Store:
+    url, cluster = settings["CACHE_REDIS_URL"], settings["CACHE_REDIS_CLUSTER"]
+    if url is None and not cluster:
+        raise SettingError(
+            "CACHE_REDIS_CLUSTER is missing. It has some of the cluster's nodes:"
+            " '127.0.0.1:7000,127.0.0.1:7001'."
+        )
+    given = {"cluster": cluster, "password": settings["CACHE_REDIS_PASSWORD"]}
+    given = given if url is None else {"url": url}
+    return _made(RedisClusterStore, settings, **_prefix(settings), **given)
+
+
+def _memcached(settings: Settings) -> Store:
+    servers = settings["CACHE_MEMCACHED_SERVERS"]
+    return _made(MemcachedStore, settings, servers=servers, **_prefix(settings))
+
+
+def _sasl_memcached(settings: Settings) -> Store:
+    for name in ("CACHE_MEMCACHED_USERNAME", "CACHE_MEMCACHED_PASSWORD"):
+        if not settings[name]:
+            raise SettingError(
+                f"{name} is missing. Without SASL the type is 'memcached'."
+            )
+    return _made(MemcachedStore, settings, **_with_account(settings))
+
+
+def _spread_memcached(settings: Settings) -> Store:
+    return _made(SpreadMemcachedStore, settings, **_with_account(settings))
+
+
+def _with_account(settings: Settings) -> dict[str, Any]:
+    return {
+        "servers": settings["CACHE_MEMCACHED_SERVERS"],
+        "username": settings["CACHE_MEMCACHED_USERNAME"],
+        "password": settings["CACHE_MEMCACHED_PASSWORD"],
+        **_prefix(settings),
+    }
+
+
+def _uwsgi(settings: Settings) -> Store:
+    try:
+        return _made(UWSGIStore, settings)
+    except RuntimeError as error:
+        raise SettingError(f"CACHE_TYPE {settings['CACHE_TYPE']!r}: {error}") from None
+
+
+def _mongodb(settings: Settings) -> Store:
+    return _made(MongoDbStore, settings, **_prefix(settings))
+
+
+def _dynamodb(settings: Settings) -> Store:
+    return _made(DynamoDbStore, settings, **_prefix(settings))
+
+
+def _prefix(settings: Settings) -> dict[str, Any]:
+    return {"key_prefix": settings["CACHE_KEY_PREFIX"]}
+
+
+def _timeout(settings: Settings) -> int:
+    timeout: int | None = settings["CACHE_DEFAULT_TIMEOUT"]
+    return _DEFAULT_TIMEOUT if timeout is None else timeout
 
 
 def _threshold(settings: Settings) -> int:
@@ -131,26 +208,48 @@ def _whole_number(settings: Settings, name: str) -> int:
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    options = settings["CACHE_OPTIONS"]
+    options = settings["CACHE_OPTIONS"] or {}
     if not isinstance(options, Mapping):
         raise SettingError(
-            f"CACHE_OPTIONS can't be {options!r}. It is a dictionary of keyword"
-            " arguments."
+            f"CACHE_OPTIONS can't be of the type {type(options).__name__}. It is a"
+            " dictionary of keyword arguments."
         )
     return dict(options)
 
 
-def _made(make: Callable[..., T], settings: Settings, *args: Any, **kwargs: Any) -> T:
-    options = _options(settings)
-    try:
-        return make(*args, **{**kwargs, **options})
-    except TypeError:
+def _args(settings: Settings) -> list[Any]:
+    args = settings["CACHE_ARGS"] or []
+    if not isinstance(args, list | tuple):
         raise SettingError(
-            f"CACHE_OPTIONS can't be given to {make.__qualname__}: it takes other"
-            f" keyword arguments than {', '.join(options) or 'these settings'}."
+            f"CACHE_ARGS can't be of the type {type(args).__name__}. It is a list of"
+            " arguments."
+        )
+    return list(args)
+
+
+def _made(make: type[T], settings: Settings, **given: Any) -> T:
+    """Make a store of what its own settings give, `CACHE_ARGS` and `CACHE_OPTIONS`.
+
+    These two come before the store's own settings where they give the same argument.
+    """
+    cache_type = settings["CACHE_TYPE"]
+    call = bound_call(
+        make,
+        f"CACHE_TYPE {cache_type!r}",
+        _args(settings),
+        _options(settings),
+        {"default_timeout": _timeout(settings), **given},
+    )
+    try:
+        return call()
+    except TypeError as error:
+        # Of the client that a store makes, with the options that are not its own.
+        raise SettingError(
+            f"CACHE_TYPE {cache_type!r} takes other arguments than CACHE_ARGS and"
+            f" CACHE_OPTIONS give it: {error}."
         ) from None
-    except ValueError as error:
-        raise SettingError(f"CACHE_OPTIONS: {error}") from None
+    except (StoreError, ValueError) as error:
+        raise SettingError(f"CACHE_TYPE {cache_type!r}: {error}") from None
 
 
 _STORES: dict[str, Callable[[Settings], Store]] = {
@@ -162,4 +261,23 @@ _STORES: dict[str, Callable[[Settings], Store]] = {
     "FileSystemCache": _filesystem,
     "redis": _redis,
     "RedisCache": _redis,
+    "redissentinel": _redis_sentinel,
+    "RedisSentinelCache": _redis_sentinel,
+    "rediscluster": _redis_cluster,
+    "RedisClusterCache": _redis_cluster,
+    "memcached": _memcached,
+    "MemcachedCache": _memcached,
+    "gaememcached": _memcached,
+    "GAEMemcachedCache": _memcached,
+    "saslmemcached": _sasl_memcached,
+    "SASLMemcachedCache": _sasl_memcached,
+    "spreadsaslmemcached": _spread_memcached,
+    "spreadsaslmemcachedcache": _spread_memcached,
+    "SpreadSASLMemcachedCache": _spread_memcached,
+    "uwsgi": _uwsgi,
+    "UWSGICache": _uwsgi,
+    "mongodb": _mongodb,
+    "MongoDbCache": _mongodb,
+    "dynamodb": _dynamodb,
+    "DynamoDbCache": _dynamodb,
 }

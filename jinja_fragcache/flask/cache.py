@@ -84,6 +84,7 @@ class Cache:
         given = {**self.config, **_checked(config)}
         check_names(app.config, given)
         home = make_app_cache(
+            app,
             {**app.config, **given},
             # Asked when it matters: tests set TESTING after this.
             strict=lambda: app.debug or app.testing,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from flask import Flask
+
 from jinja_fragcache.errors import SettingError, StoreError, TimeoutValueError
 from jinja_fragcache.fragments import FragmentCache
 from jinja_fragcache.guard import Announcer
@@ -63,9 +65,27 @@ SETTINGS = (
     Setting(
         "CACHE_KEY_PREFIX",
         "flask_cache_",
-        "`redis`",
-        "what all keys begin with, so that applications can share a database;"
-        " `clear()` needs one",
+        "servers, but `uwsgi`",
+        "what all keys begin with, so that applications can share a server; `clear()`"
+        " needs one",
+    ),
+    Setting(
+        "CACHE_MEMCACHED_SERVERS",
+        None,
+        "`memcached` and its kin",
+        "a list of `'host:port'`, or a ready client; None for `['127.0.0.1:11211']`",
+    ),
+    Setting(
+        "CACHE_MEMCACHED_USERNAME",
+        None,
+        "`saslmemcached`, `spreadsaslmemcached`",
+        "the user, for SASL",
+    ),
+    Setting(
+        "CACHE_MEMCACHED_PASSWORD",
+        None,
+        "`saslmemcached`, `spreadsaslmemcached`",
+        "the password, for SASL",
     ),
     Setting(
         "CACHE_REDIS_HOST",
@@ -74,19 +94,59 @@ SETTINGS = (
         "the server's name, or a ready client",
     ),
     Setting("CACHE_REDIS_PORT", 6379, "`redis`", "the server's port"),
-    Setting("CACHE_REDIS_PASSWORD", None, "`redis`", "the password, if there is one"),
-    Setting("CACHE_REDIS_DB", 0, "`redis`", "the number of the database"),
+    Setting(
+        "CACHE_REDIS_PASSWORD",
+        None,
+        "`redis`, `redissentinel`, `rediscluster`",
+        "the password, if there is one",
+    ),
+    Setting(
+        "CACHE_REDIS_DB",
+        0,
+        "`redis`, `redissentinel`",
+        "the number of the database",
+    ),
     Setting(
         "CACHE_REDIS_URL",
         None,
-        "`redis`",
-        "`redis://user:password@host:port/db`, in place of the four above",
+        "`redis`, `rediscluster`",
+        "`redis://user:password@host:port/db`, in place of the settings above",
+    ),
+    Setting(
+        "CACHE_REDIS_SENTINELS",
+        [("127.0.0.1", 26379)],
+        "`redissentinel`",
+        "pairs of host and port",
+    ),
+    Setting(
+        "CACHE_REDIS_SENTINEL_MASTER",
+        "mymaster",
+        "`redissentinel`",
+        "the name that the sentinels have for the master",
+    ),
+    Setting(
+        "CACHE_REDIS_SENTINEL_PASSWORD",
+        None,
+        "`redissentinel`",
+        "the password of the sentinels, if there is one",
+    ),
+    Setting(
+        "CACHE_REDIS_CLUSTER",
+        None,
+        "`rediscluster`",
+        "some of the nodes, as `'host:port,host:port'` or a list; or a ready client",
+    ),
+    Setting(
+        "CACHE_ARGS",
+        [],
+        "all but `null`",
+        "arguments for the store, in place of the settings that give the same ones",
     ),
     Setting(
         "CACHE_OPTIONS",
         {},
         "all but `null`",
-        "more keyword arguments for the store, such as `socket_timeout` for `redis`",
+        "keyword arguments for the store, such as `socket_timeout` for `redis`",
     ),
     Setting(
         "CACHE_SERIALIZER",
@@ -132,6 +192,7 @@ NEEDLESS = {
 
 
 def make_app_cache(
+    app: Flask,
     settings: Mapping[str, Any],
     strict: Callable[[], bool],
     announcer: Announcer | None = None,
@@ -139,7 +200,8 @@ def make_app_cache(
     """Make what the settings describe.
 
     Args:
-        settings: an application's settings. Those that are missing have their default.
+        app: the application, for a factory that `CACHE_TYPE` may name.
+        settings: its settings. Those that are missing have their default.
         strict: as for `FragmentCache`.
         announcer: as for `FragmentCache`.
 
@@ -153,7 +215,7 @@ def make_app_cache(
         timeout = normalize_timeout(settings["CACHE_DEFAULT_TIMEOUT"])
     except TimeoutValueError as error:
         raise SettingError(f"CACHE_DEFAULT_TIMEOUT: {error}") from None
-    store = make_store(settings)
+    store = make_store(app, {**settings, "CACHE_DEFAULT_TIMEOUT": timeout})
     try:
         fragment_cache = FragmentCache(
             store, default_timeout=timeout, strict=strict, announcer=announcer

@@ -5,7 +5,14 @@ from .adapters import adapt as adapt
 from .base import AsyncStore as AsyncStore
 from .base import Store as Store
 from .base import SyncStore as SyncStore
+from .dynamodb import DynamoDbStore as DynamoDbStore
 from .files import FileStore as FileStore
+from .memcached import MemcachedStore as MemcachedStore
 from .memory import MemoryStore as MemoryStore
+from .mongodb import MongoDbStore as MongoDbStore
+from .redis import RedisClusterStore as RedisClusterStore
+from .redis import RedisSentinelStore as RedisSentinelStore
 from .redis import RedisStore as RedisStore
+from .spread import SpreadMemcachedStore as SpreadMemcachedStore
 from .text import TextSerializer as TextSerializer
+from .uwsgi import UWSGIStore as UWSGIStore

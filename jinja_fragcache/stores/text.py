@@ -68,3 +68,15 @@ class TextSerializer(BaseSerializer):
     def load(self, f: IO[bytes]) -> str | int | None:
         """Read what `dump` wrote; None for anything else."""
         return self.loads(f.read())
+
+
+class NeverEmptySerializer(TextSerializer):
+    """The same for servers and clients that take an empty value for none."""
+
+    def dumps(self, value: Any, protocol: int = 0) -> bytes:
+        """Give at least one byte."""
+        return super().dumps(value, protocol) or _TEXT_MARK
+
+    def loads(self, bvalue: Any) -> str | int | None:
+        """Read what `dumps` gave; None for anything else."""
+        return "" if bvalue == _TEXT_MARK else super().loads(bvalue)

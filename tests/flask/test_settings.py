@@ -32,7 +32,8 @@ class OneByte:
 
 
 def made(**settings: Any) -> FragmentCache:
-    return make_app_cache(settings, strict=lambda: False).fragment_cache
+    app = Flask(__name__)
+    return make_app_cache(app, settings, strict=lambda: False).fragment_cache
 
 
 @pytest.mark.parametrize("name", ["simple", "SimpleCache"])
@@ -171,8 +172,8 @@ def test_the_bytes() -> None:
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_PORT": "x"}, "CACHE_REDIS_PORT can't be"),
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_DB": None}, "CACHE_REDIS_DB can't be"),
         ({"CACHE_OPTIONS": ["x"]}, "CACHE_OPTIONS can't be"),
-        ({"CACHE_OPTIONS": {"x": 1}}, "other keyword arguments than x"),
-        ({"CACHE_OPTIONS": {"max_bytes": 0}}, "CACHE_OPTIONS: A MemoryStore can't be"),
+        ({"CACHE_OPTIONS": {"x": 1}}, "unexpected keyword argument 'x'"),
+        ({"CACHE_OPTIONS": {"max_bytes": 0}}, "'simple': A MemoryStore can't be"),
         ({"CACHE_THRESHOLD": 0}, "CACHE_THRESHOLD can't be 0"),
         ({"CACHE_THRESHOLD": "500"}, "CACHE_THRESHOLD can't be '500'"),
         ({"CACHE_THRESHOLD": True}, "CACHE_THRESHOLD can't be True"),

@@ -26,7 +26,6 @@ from jinja_fragcache.stores import (
     SyncStore,
     adapt,
 )
-from tests import servers
 from tests.support import CoroutineStore, configure_django
 
 FOR_EVER = "for ever"
@@ -115,11 +114,6 @@ def redis_subject(client: Any, store: Store, prefix: str) -> Subject:
     return Subject(store, remaining)
 
 
-@pytest.fixture(scope="session")
-def memcached_port() -> Iterator[int]:
-    yield from servers.memcached()
-
-
 @pytest.fixture
 def cachelib_memcached(memcached_port: int) -> Iterator[Subject]:
     address = ("127.0.0.1", memcached_port)
@@ -176,6 +170,15 @@ STORES = (
     "redis_texts",
     "cachelib_redis",
     "cachelib_memcached",
+    "redis_sentinel",
+    "redis_cluster",
+    "memcached_pylibmc",
+    "memcached_pymemcache",
+    "memcached_sasl",
+    "memcached_spread",
+    "uwsgi",
+    "dynamodb",
+    "custom_sqlite",
     "flask_caching_cache",
     "django_cache",
 )

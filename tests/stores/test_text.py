@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jinja_fragcache.stores import TextSerializer
+from jinja_fragcache.stores.text import NeverEmptySerializer
 from tests.support import NAMES
 
 serializer = TextSerializer()
@@ -50,3 +51,13 @@ def test_a_number_is_kept_as_a_server_counts() -> None:
 
 def test_a_client_that_decodes_gives_texts() -> None:
     assert serializer.loads("text") == "text"
+
+
+@given(NAMES | NUMBERS | NUMBERS.map(str))
+@example("")
+def test_never_empty(value: str | int) -> None:
+    never_empty = NeverEmptySerializer()
+    made = never_empty.dumps(value)
+    assert made
+    assert never_empty.loads(made) == value
+    assert never_empty.loads(b"\xffx") is None

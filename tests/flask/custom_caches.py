@@ -1,0 +1,113 @@
+"""Custom caches, in the form that the manual of Flask-Cache shows."""
+
+import sqlite3
+import time
+from typing import Any
+
+from cachelib import BaseCache, SimpleCache
+from flask import Flask
+
+
+class SqliteCache(BaseCache):
+    """Keeps values in a database of SQLite."""
+
+    def __init__(
+        self, path: str = ":memory:", table: str = "cache", default_timeout: int = 500
+    ) -> None:
+        super().__init__(default_timeout)
+        self.table = table
+        self._database = sqlite3.connect(path, check_same_thread=False)
+        self._run(f"CREATE TABLE IF NOT EXISTS {table} (key PRIMARY KEY, value, until)")
+
+    def _run(self, command: str, *values: Any) -> sqlite3.Cursor:
+        with self._database:
+            return self._database.execute(command, values)
+
+    def _until(self, timeout: Any) -> float:
+        seconds = self._normalize_timeout(timeout)
+        return time.time() + seconds if seconds else float("inf")
+
+    def get(self, key: str) -> Any:
+        select = f"SELECT value FROM {self.table} WHERE key = ? AND until > ?"  # noqa: S608 - a name of the tests
+        found = self._run(select, key, time.time()).fetchone()
+        return found[0] if found else None
+
+    def set(self, key: str, value: Any, timeout: Any = None) -> bool:
+        insert = f"INSERT OR REPLACE INTO {self.table} VALUES (?, ?, ?)"  # noqa: S608 - the same
+        self._run(insert, key, value, self._until(timeout))
+        return True
+
+    def add(self, key: str, value: Any, timeout: Any = None) -> bool:
+        delete = f"DELETE FROM {self.table} WHERE key = ? AND until <= ?"  # noqa: S608 - the same
+        self._run(delete, key, time.time())
+        insert = f"INSERT OR IGNORE INTO {self.table} VALUES (?, ?, ?)"  # noqa: S608 - the same
+        return self._run(insert, key, value, self._until(timeout)).rowcount == 1
+
+    def delete(self, key: str) -> bool:
+        self._run(f"DELETE FROM {self.table} WHERE key = ?", key)  # noqa: S608 - the same
+        return True
+
+    def has(self, key: str) -> bool:
+        return self.get(key) is not None
+
+    def clear(self) -> bool:
+        self._run(f"DELETE FROM {self.table}")  # noqa: S608 - the same
+        return True
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def sqlite(
+    app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
+) -> SqliteCache:
+    """Make one in the file that the application names."""
+    args.append(app.config["SQLITE_FILE"])
+    kwargs["table"] = config["CACHE_KEY_PREFIX"]
+    return SqliteCache(*args, **kwargs)
+
+
+class FactoryCache(SimpleCache):
+    """Has a factory, as the back ends of Flask-Caching have."""
+
+    made_with: tuple[Any, ...] = ()
+
+    @classmethod
+    def factory(
+        cls,
+        app: Flask,
+        config: dict[str, Any],
+        args: list[Any],
+        kwargs: dict[str, Any],
+    ) -> "FactoryCache":
+        cache = cls(*args, **kwargs)
+        cache.made_with = (app, config, args, kwargs)
+        return cache
+
+
+class PlainCache:
+    """Takes no timeout of its own."""
+
+    def __init__(self, name: str = "plain") -> None:
+        self.name = name
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self.values.get(key)
+
+    def set(self, key: str, value: Any, timeout: int | None = None) -> None:
+        self.values[key] = value
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+
+ready = PlainCache("ready")
+
+
+def failing(*_: Any) -> None:
+    raise TypeError("the factory's own mistake")
+
+
+def no_store(*_: Any) -> list[str]:
+    return ["no store"]

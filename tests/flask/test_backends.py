@@ -1,0 +1,498 @@
+"""Every type that `CACHE_TYPE` can be, made by the settings that are its own."""
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cachelib
+import pymemcache
+import pytest
+import redis
+from flask import Flask, render_template_string
+
+from jinja_fragcache import Cache, MemoryStore, SettingError, StoreError
+from jinja_fragcache.flask.settings import SETTINGS, make_app_cache
+from jinja_fragcache.stores import (
+    FileStore,
+    MemcachedStore,
+    RedisClusterStore,
+    RedisSentinelStore,
+    RedisStore,
+    SpreadMemcachedStore,
+)
+from tests import servers
+from tests.flask import custom_caches
+
+CUSTOM = "tests.flask.custom_caches"
+USER = "ann@shop.test"
+PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
+PAGE = "{% cache 60, 'x' %}{{ n }}{% endcache %}"
+
+
+def made(app: Flask | None = None, **settings: Any) -> Any:
+    app = app or Flask(__name__)
+    home = make_app_cache(app, settings, strict=lambda: False)
+    return home.fragment_cache.store
+
+
+@pytest.fixture
+def opened() -> Iterator[list[Any]]:
+    """Give a list of stores whose connections are closed after the test."""
+    stores: list[Any] = []
+    yield stores
+    for store in stores:
+        (store if hasattr(store, "close") else store._write_client).close()
+
+
+def check_works(store: Any) -> None:
+    store.set("k", "text", timeout=30)
+    assert store.get("k") == "text"
+    store.delete("k")
+    assert store.get("k") is None
+
+
+@pytest.mark.parametrize("name", ["null", "NullCache"])
+def test_null_takes_any_arguments(name: str) -> None:
+    store = made(
+        CACHE_TYPE=name,
+        CACHE_NO_NULL_WARNING=True,
+        CACHE_ARGS=[1, 2],
+        CACHE_OPTIONS={"x": 1},
+    )
+    assert isinstance(store, cachelib.NullCache)
+
+
+@pytest.mark.parametrize("name", ["memcached", "MemcachedCache"])
+def test_memcached(name: str, memcached_port: int, opened: list[Any]) -> None:
+    servers = (f"127.0.0.1:{memcached_port}",)
+    store = made(
+        CACHE_TYPE=name,
+        CACHE_MEMCACHED_SERVERS=servers,
+        CACHE_KEY_PREFIX="shop:",
+        CACHE_DEFAULT_TIMEOUT=7,
+        CACHE_OPTIONS={"may_flush": True},
+    )
+    opened.append(store)
+    assert type(store) is MemcachedStore
+    assert store.default_timeout == 7
+    check_works(store)
+    store.set("k", "text")
+    client = pymemcache.Client(("127.0.0.1", memcached_port))
+    assert client.get("shop:k") == b"text"
+    client.close()
+
+
+@pytest.mark.parametrize("name", ["gaememcached", "GAEMemcachedCache"])
+def test_gaememcached_is_memcached(
+    name: str, memcached_port: int, opened: list[Any]
+) -> None:
+    servers = [f"127.0.0.1:{memcached_port}"]
+    store = made(CACHE_TYPE=name, CACHE_MEMCACHED_SERVERS=servers)
+    opened.append(store)
+    assert type(store) is MemcachedStore
+    check_works(store)
+
+
+def test_cache_memcached_servers_may_be_a_client(
+    memcached_port: int, opened: list[Any]
+) -> None:
+    client = pymemcache.PooledClient(("127.0.0.1", memcached_port))
+    store = made(CACHE_TYPE="memcached", CACHE_MEMCACHED_SERVERS=client)
+    opened.append(store)
+    check_works(store)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "saslmemcached",
+        "SASLMemcachedCache",
+        "spreadsaslmemcached",
+        "spreadsaslmemcachedcache",
+        "SpreadSASLMemcachedCache",
+    ],
+)
+def test_sasl_memcached(name: str, sasl_port: int, opened: list[Any]) -> None:
+    store = made(
+        CACHE_TYPE=name,
+        CACHE_MEMCACHED_SERVERS=[f"127.0.0.1:{sasl_port}"],
+        CACHE_MEMCACHED_USERNAME=USER,
+        CACHE_MEMCACHED_PASSWORD=PASSWORD,
+    )
+    opened.append(store)
+    assert isinstance(store, SpreadMemcachedStore) is ("spread" in name.lower())
+    check_works(store)
+
+
+def test_spreadsaslmemcached_takes_its_options(
+    memcached_port: int, opened: list[Any]
+) -> None:
+    store = made(
+        CACHE_TYPE="spreadsaslmemcached",
+        CACHE_ARGS=[[f"127.0.0.1:{memcached_port}"]],
+        CACHE_OPTIONS={"chunksize": 10, "maxchunk": 2},
+    )
+    opened.append(store)
+    store.set("k", "x" * 20)
+    assert store.get("k") == "x" * 20
+
+
+@pytest.mark.parametrize("name", ["redis", "RedisCache"])
+def test_redis_by_arguments(name: str, redis_port: int, opened: list[Any]) -> None:
+    store = made(
+        CACHE_TYPE=name,
+        CACHE_ARGS=["127.0.0.1", redis_port],
+        CACHE_OPTIONS={"db": 2, "socket_timeout": 5, "may_flush": True},
+        CACHE_KEY_PREFIX=None,
+        CACHE_DEFAULT_TIMEOUT=None,
+    )
+    opened.append(store)
+    assert type(store) is RedisStore
+    assert store.default_timeout == 300
+    given = store._write_client.connection_pool.connection_kwargs
+    assert (given["db"], given["socket_timeout"]) == (2, 5)
+    store.clear()
+    check_works(store)
+
+
+@pytest.mark.parametrize("name", ["redissentinel", "RedisSentinelCache"])
+def test_redissentinel(name: str, watched: servers.Watched, opened: list[Any]) -> None:
+    store = made(
+        CACHE_TYPE=name,
+        CACHE_REDIS_SENTINELS=[("127.0.0.1", watched.sentinel)],
+        CACHE_REDIS_SENTINEL_MASTER="shop",
+        CACHE_REDIS_PASSWORD=PASSWORD,
+        CACHE_REDIS_DB=1,
+        CACHE_KEY_PREFIX="shop:",
+    )
+    opened.append(store)
+    assert type(store) is RedisSentinelStore
+    store.set("mine", "text")
+    with redis.Redis(port=watched.master.port, password=PASSWORD, db=1) as client:
+        assert client.get("shop:mine") == b"text"
+
+
+def test_cache_redis_sentinel_password_is_for_the_sentinels() -> None:
+    store = made(CACHE_TYPE="redissentinel", CACHE_REDIS_SENTINEL_PASSWORD=PASSWORD)
+    (sentinel,) = store._write_client.connection_pool.sentinel_manager.sentinels
+    assert sentinel.connection_pool.connection_kwargs["password"] == PASSWORD
+
+
+@pytest.mark.parametrize("name", ["rediscluster", "RedisClusterCache"])
+@pytest.mark.parametrize("how", ["CACHE_REDIS_CLUSTER", "CACHE_REDIS_URL"])
+def test_rediscluster(
+    name: str, how: str, cluster_ports: list[int], opened: list[Any]
+) -> None:
+    addresses = [f"127.0.0.1:{port}" for port in cluster_ports]
+    cluster = how == "CACHE_REDIS_CLUSTER"
+    where = ",".join(addresses) if cluster else f"redis://{addresses[0]}"
+    settings: Any = {"CACHE_TYPE": name, how: where}
+    store = made(**settings)
+    opened.append(store)
+    assert type(store) is RedisClusterStore
+    check_works(store)
+
+
+def test_uwsgi_outside_of_uwsgi_is_told() -> None:
+    for name in ("uwsgi", "UWSGICache"):
+        with pytest.raises(SettingError, match="are you running under uWSGI"):
+            made(CACHE_TYPE=name)
+
+
+@pytest.mark.parametrize("name", ["dynamodb", "DynamoDbCache"])
+def test_dynamodb(name: str, dynamodb_options: dict[str, Any]) -> None:
+    store = made(
+        CACHE_TYPE=name, CACHE_ARGS=["shop-cache"], CACHE_OPTIONS=dynamodb_options
+    )
+    assert store._table_name == "shop-cache"
+    check_works(store)
+    store._dynamo.meta.client.close()
+
+
+@pytest.mark.parametrize("name", ["mongodb", "MongoDbCache"])
+def test_mongodb_that_is_down_is_told_soon(name: str) -> None:
+    pymongo = pytest.importorskip("pymongo")
+    with pytest.raises(pymongo.errors.ServerSelectionTimeoutError):
+        made(CACHE_TYPE=name, CACHE_ARGS=["mongodb://127.0.0.1:1"])
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [
+        ("redis", "redis", "redis"),
+        ("redissentinel", "redis", "redis"),
+        ("rediscluster", "redis", "redis"),
+        ("memcached", "pymemcache", "memcached"),
+        ("saslmemcached", "pylibmc", "memcached"),
+        ("mongodb", "pymongo", "mongodb"),
+        ("dynamodb", "boto3", "dynamodb"),
+    ],
+)
+def test_a_package_that_is_missing_is_told(
+    name: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in (package, "pylibmc"):
+        monkeypatch.setitem(sys.modules, each, None)
+    told = rf"CACHE_TYPE '{name}': .*pip install 'jinja-fragcache\[{extra}\]'"
+    with pytest.raises(SettingError, match=told):
+        made(
+            CACHE_TYPE=name,
+            CACHE_REDIS_CLUSTER="h:1",
+            CACHE_MEMCACHED_SERVERS=["127.0.0.1:1"],
+            CACHE_MEMCACHED_USERNAME="ann",
+            CACHE_MEMCACHED_PASSWORD="secret",  # noqa: S106 - of nobody
+        )
+
+
+@pytest.mark.parametrize(
+    "name", [f"{CUSTOM}.sqlite", f"{CUSTOM}:sqlite"], ids=["dots", "colon"]
+)
+def test_the_manual_s_custom_cache(
+    name: str, tmp_path: Path, opened: list[Any]
+) -> None:
+    app = Flask(__name__)
+    app.config["SQLITE_FILE"] = str(tmp_path / "cache.db")
+    config = {
+        "CACHE_TYPE": name,
+        "CACHE_KEY_PREFIX": "shop",
+        "CACHE_DEFAULT_TIMEOUT": 9,
+    }
+    cache = Cache(app, config=config)
+    with app.test_request_context():
+        store: Any = cache.cache
+        opened.append(store)
+        assert [render_template_string(PAGE, n=n) for n in "ab"] == ["a", "a"]
+        cache.delete_fragment("x")
+        assert render_template_string(PAGE, n="c") == "c"
+        cache.clear()
+        assert render_template_string(PAGE, n="d") == "d"
+    assert isinstance(store, custom_caches.SqliteCache)
+    assert (store.table, store.default_timeout) == ("shop", 9)
+    assert (tmp_path / "cache.db").exists()
+
+
+def test_a_class_is_made_with_the_arguments(tmp_path: Path, opened: list[Any]) -> None:
+    args = [str(tmp_path / "cache.db")]
+    store = made(
+        CACHE_TYPE=f"{CUSTOM}.SqliteCache",
+        CACHE_ARGS=args,
+        CACHE_OPTIONS={"table": "shop"},
+    )
+    opened.append(store)
+    assert (store.table, store.default_timeout) == ("shop", 300)
+    check_works(store)
+
+
+def test_a_class_with_a_factory_is_made_by_it() -> None:
+    app = Flask(__name__)
+    options = {"threshold": 5}
+    store = made(
+        app,
+        CACHE_TYPE=f"{CUSTOM}.FactoryCache",
+        CACHE_OPTIONS=options,
+        CACHE_DEFAULT_TIMEOUT=8,
+        MY_OWN="setting",
+    )
+    given_app, config, args, kwargs = store.made_with
+    assert given_app is app
+    assert (config["MY_OWN"], config["CACHE_THRESHOLD"]) == ("setting", 500)
+    assert (args, kwargs) == ([], {"threshold": 5, "default_timeout": 8})
+    assert options == {"threshold": 5}
+
+
+def test_a_class_need_not_take_a_default_timeout() -> None:
+    store = made(CACHE_TYPE=f"{CUSTOM}.PlainCache", CACHE_ARGS=["mine"])
+    assert store.name == "mine"
+
+
+def test_an_import_string_may_name_a_store() -> None:
+    assert made(CACHE_TYPE=f"{CUSTOM}.ready") is custom_caches.ready
+
+
+def test_cachelib_s_classes_can_be_named(tmp_path: Path) -> None:
+    store = made(CACHE_TYPE="cachelib.FileSystemCache", CACHE_ARGS=[str(tmp_path)])
+    assert type(store) is cachelib.FileSystemCache
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nowhere.cache", "No module named 'nowhere'"),
+        ("nowhere:cache", "No module named 'nowhere'"),
+        (f"{CUSTOM}.missing", "has no attribute 'missing'"),
+        ("tests.flask.broken_caches.cache", "named 'a_package_that_nobody_has'"),
+        ("tests.flask.missing.cache", "No module named 'tests.flask.missing'"),
+        (".", "can't be imported"),
+        (f"{CUSTOM}.PlainCache", "takes other arguments .*'colour'"),
+        (f"{CUSTOM}.no_store", "list can't be a store"),
+    ],
+)
+def test_an_import_string_that_is_wrong_is_told(name: str, told: str) -> None:
+    with pytest.raises(SettingError, match=told) as raised:
+        made(CACHE_TYPE=name, CACHE_OPTIONS={"colour": "red"})
+    assert "CACHE_TYPE" in str(raised.value)
+
+
+def test_a_mistake_of_a_factory_is_its_own() -> None:
+    with pytest.raises(TypeError, match="the factory's own mistake"):
+        made(CACHE_TYPE=f"{CUSTOM}.failing")
+
+
+@pytest.mark.parametrize("name", ["simple", "SimpleCache"])
+def test_arguments_come_before_the_settings_of_simple(name: str) -> None:
+    store = made(CACHE_TYPE=name, CACHE_ARGS=[2, 60], CACHE_THRESHOLD=9)
+    assert isinstance(store, MemoryStore)
+    assert (store._threshold, store._default_timeout) == (2, 60)
+
+
+@pytest.mark.parametrize("name", ["filesystem", "FileSystemCache"])
+def test_arguments_come_before_the_settings_of_filesystem(
+    name: str, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    store = made(CACHE_TYPE=name, CACHE_ARGS=[str(mine)], CACHE_DIR=tmp_path / "other")
+    assert isinstance(store, FileStore)
+    assert mine.exists()
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"CACHE_ARGS": "x"}, "CACHE_ARGS can't be of the type str"),
+        ({"CACHE_ARGS": [1] * 20}, "CACHE_ARGS .*too many positional"),
+        ({"CACHE_ARGS": [1], "CACHE_OPTIONS": {"threshold": 2}}, "multiple values"),
+        ({"CACHE_OPTIONS": {"threshold": 0}}, "'simple': A MemoryStore can't"),
+        (
+            {"CACHE_TYPE": "redis", "CACHE_OPTIONS": {"colour": 1}},
+            "CACHE_OPTIONS .*'colour'",
+        ),
+        (
+            {"CACHE_TYPE": "redissentinel", "CACHE_REDIS_SENTINELS": "127.0.0.1:1"},
+            "CACHE_REDIS_SENTINELS can't be",
+        ),
+        (
+            {"CACHE_TYPE": "redissentinel", "CACHE_REDIS_SENTINELS": []},
+            "CACHE_REDIS_SENTINELS can't be",
+        ),
+        ({"CACHE_TYPE": "rediscluster"}, "CACHE_REDIS_CLUSTER is missing"),
+        (
+            {"CACHE_TYPE": "rediscluster", "CACHE_REDIS_CLUSTER": "localhost"},
+            "'host:port,host:port'",
+        ),
+        (
+            {"CACHE_TYPE": "memcached", "CACHE_MEMCACHED_SERVERS": "127.0.0.1:1"},
+            "CACHE_MEMCACHED_SERVERS=",
+        ),
+        (
+            {"CACHE_TYPE": "memcached", "CACHE_MEMCACHED_SERVERS": []},
+            "CACHE_MEMCACHED_SERVERS=",
+        ),
+        (
+            {"CACHE_TYPE": "memcached", "CACHE_KEY_PREFIX": "my shop"},
+            "CACHE_TYPE 'memcached': The key prefix",
+        ),
+        ({"CACHE_TYPE": "saslmemcached"}, "CACHE_MEMCACHED_USERNAME is missing"),
+        (
+            {"CACHE_TYPE": "saslmemcached", "CACHE_MEMCACHED_USERNAME": "ann"},
+            "CACHE_MEMCACHED_PASSWORD is missing",
+        ),
+        (
+            {
+                "CACHE_TYPE": "spreadsaslmemcached",
+                "CACHE_OPTIONS": {"chunksize": "1 MB"},
+            },
+            "chunksize is a whole number",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else None,
+)
+def test_a_wrong_setting_is_named(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(SettingError, match=told):
+        made(**{"CACHE_TYPE": "simple", **settings})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"CACHE_OPTIONS": "hunter2"},
+        {"CACHE_OPTIONS": ["hunter2"]},
+        {"CACHE_ARGS": "hunter2"},
+        {"CACHE_TYPE": "redis", "CACHE_REDIS_URL": "hunter2@host"},
+        {"CACHE_TYPE": "rediscluster", "CACHE_REDIS_CLUSTER": "ann:hunter2@host"},
+        {
+            "CACHE_TYPE": "redis",
+            "CACHE_REDIS_PASSWORD": "hunter2",
+            "CACHE_OPTIONS": {"colour": "hunter2"},
+        },
+        {
+            "CACHE_TYPE": "saslmemcached",
+            "CACHE_MEMCACHED_USERNAME": "ann",
+            "CACHE_MEMCACHED_PASSWORD": "hunter2",
+            "CACHE_OPTIONS": {"colour": "hunter2"},
+        },
+    ],
+    ids=" ".join,
+)
+def test_no_error_tells_a_password(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingError) as raised:
+        made(**{"CACHE_TYPE": "simple", **settings})
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("redis", {"CACHE_REDIS_PORT": 1}),
+        ("redissentinel", {"CACHE_REDIS_SENTINELS": [("127.0.0.1", 1)]}),
+        ("rediscluster", {"CACHE_REDIS_CLUSTER": "127.0.0.1:1"}),
+        ("memcached", {"CACHE_MEMCACHED_SERVERS": ["127.0.0.1:1"]}),
+        ("spreadsaslmemcached", {"CACHE_MEMCACHED_SERVERS": ["127.0.0.1:1"]}),
+    ],
+)
+@pytest.mark.parametrize("prefix", [None, "shop:"])
+def test_a_page_is_rendered_while_the_server_is_down(
+    name: str,
+    settings: dict[str, Any],
+    prefix: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = Flask(__name__)
+    config = {"CACHE_TYPE": name, "CACHE_KEY_PREFIX": prefix, **settings}
+    cache = Cache(app, config=config)
+    started = time.monotonic()
+    with app.test_request_context():
+        assert [render_template_string(PAGE, n=n) for n in "ab"] == ["a", "b"]
+        with pytest.raises(StoreError):
+            cache.delete_fragment("x")
+        with pytest.raises(StoreError):
+            cache.clear()
+    assert time.monotonic() - started < 5
+    assert caplog.records
+
+
+MANUAL = [
+    "CACHE_NO_NULL_WARNING",
+    "CACHE_ARGS",
+    "CACHE_OPTIONS",
+    "CACHE_DEFAULT_TIMEOUT",
+    "CACHE_THRESHOLD",
+    "CACHE_KEY_PREFIX",
+    "CACHE_MEMCACHED_SERVERS",
+    "CACHE_MEMCACHED_USERNAME",
+    "CACHE_MEMCACHED_PASSWORD",
+    "CACHE_REDIS_HOST",
+    "CACHE_REDIS_PORT",
+    "CACHE_REDIS_PASSWORD",
+    "CACHE_REDIS_DB",
+    "CACHE_DIR",
+    "CACHE_REDIS_URL",
+]
+
+
+@pytest.mark.parametrize("name", MANUAL)
+def test_every_setting_of_the_manual_is_read(name: str) -> None:
+    assert name in {each.name for each in SETTINGS}

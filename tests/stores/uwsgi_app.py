@@ -1,0 +1,48 @@
+"""Runs in a uWSGI server: calls a store's methods, as its callers over HTTP ask."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jinja_fragcache.stores import UWSGIStore
+
+store = UWSGIStore(cache="shop")
+# uWSGI does not tell how long an entry lives, so it is noted.
+written: dict[str, int] = {}
+
+
+class Noting:
+    """The module `uwsgi`, as far as the store uses it."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(self._inner, name)
+        if name not in {"cache_set", "cache_update"}:
+            return function
+
+        def noting(key: str, value: bytes, seconds: int, cache: str) -> Any:
+            written[key] = seconds
+            return function(key, value, seconds, cache)
+
+        return noting
+
+
+store._uwsgi = Noting(store._uwsgi)
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+    """Answer with what a method gives, as JSON."""
+    length = int(environ["CONTENT_LENGTH"])
+    method, args, kwargs = json.loads(environ["wsgi.input"].read(length))
+    answer: Any
+    if method == "remaining":
+        answer = written[args[0]]
+    elif method == "stored":
+        answer = list(store._uwsgi.cache_get(args[0], "shop") or b"")
+    else:
+        answer = getattr(store, method)(*args, **kwargs)
+    start_response("200 OK", [("Content-Type", "application/json")])
+    body: Iterable[bytes] = [json.dumps(answer).encode()]
+    return body
