@@ -25,6 +25,9 @@ from .operations import perform, perform_async
 from .stores import AsyncOnlyError, MemoryStore, Store, adapt
 from .timeouts import normalize_timeout
 
+# Places that are warned of are tags and functions, and keys, which may be any number.
+_MOST_PLACES = 1000
+
 
 class FragmentCache:
     """Keeps fragments in a store, for one environment or several.
@@ -205,9 +208,12 @@ class FragmentCache:
 
     def warn_once(self, place: Hashable, message: str) -> None:
         """Log a warning, once for each place."""
-        if place not in self._places_warned_of:
-            self._places_warned_of.add(place)
-            logger.warning(message)
+        if place in self._places_warned_of:
+            return
+        if len(self._places_warned_of) >= _MOST_PLACES:
+            self._places_warned_of.clear()
+        self._places_warned_of.add(place)
+        logger.warning(message)
 
     def _count(self, key: str, stored: object, text: str | None) -> str | None:
         if text is not None:

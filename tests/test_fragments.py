@@ -225,6 +225,15 @@ def test_what_is_refused_is_logged_once_a_place(
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
+def test_not_every_place_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
+    cache = FragmentCache()
+    for number in range(2500):
+        cache.warn_once(number, "told")
+    cache.warn_once(2499, "told again")
+    assert len(caplog.records) == 2500
+    assert len(cache._places_warned_of) <= 1000
+
+
 def test_a_strict_cache_raises_instead() -> None:
     strict = False
     cache = FragmentCache(strict=lambda: strict)

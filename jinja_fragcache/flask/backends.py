@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from cachelib import NullCache
+from cachelib.serializers import BaseSerializer
 from flask import Flask
 
 from jinja_fragcache.errors import SettingError, StoreError
@@ -19,6 +20,7 @@ from jinja_fragcache.stores import (
     RedisStore,
     SpreadMemcachedStore,
     Store,
+    TextSerializer,
     UWSGIStore,
 )
 
@@ -44,14 +46,20 @@ def make_store(app: Flask, settings: Settings) -> Store:
     cache_type: Any = settings["CACHE_TYPE"]
     if cache_type is not None and not isinstance(cache_type, str):
         store: Store = cache_type
+        if isinstance(getattr(store, "serializer", None), BaseSerializer):
+            # As it comes it unpickles what it finds. All that it is given is text.
+            store.serializer = TextSerializer()  # type: ignore[attr-defined]
         return store
     if cache_type in _STORES:
         return _STORES[cache_type](settings)
-    if cache_type and is_import_string(cache_type):
+    is_url = bool(cache_type) and "://" in cache_type
+    if cache_type and not is_url and is_import_string(cache_type):
         kwargs = {"default_timeout": _timeout(settings), **_options(settings)}
         return make_imported(app, settings, _args(settings), kwargs)
+    # A URL may have a password in it.
+    named = "this URL" if is_url else repr(cache_type)
     raise SettingError(
-        f"CACHE_TYPE can't be {cache_type!r}. It is one of"
+        f"CACHE_TYPE can't be {named}. It is one of"
         f" {', '.join(map(repr, _STORES))}, or 'package.module.name' of a class or of a"
         " function (app, config, args, kwargs), or a store, as in"
         " CACHE_TYPE=cachelib.FileSystemCache(folder)."

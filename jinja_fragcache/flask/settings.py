@@ -191,6 +191,9 @@ NEEDLESS = {
 }
 
 
+_FLAGS = [each.name for each in SETTINGS if isinstance(each.default, bool)]
+
+
 def make_app_cache(
     app: Flask,
     settings: Mapping[str, Any],
@@ -209,12 +212,14 @@ def make_app_cache(
         SettingError: a setting has a value that is not allowed.
     """
     settings = {**{each.name: each.default for each in SETTINGS}, **settings}
+    for name in _FLAGS:
+        if not isinstance(settings[name], bool):
+            raise SettingError(
+                f"{name} can't be {settings[name]!r}. It is True or False, and no text."
+            )
     if settings.get("TESTING") and not settings["CACHE_IN_TESTING"]:
         settings |= {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
-    try:
-        timeout = normalize_timeout(settings["CACHE_DEFAULT_TIMEOUT"])
-    except TimeoutValueError as error:
-        raise SettingError(f"CACHE_DEFAULT_TIMEOUT: {error}") from None
+    timeout = _default_timeout(settings)
     store = make_store(app, {**settings, "CACHE_DEFAULT_TIMEOUT": timeout})
     try:
         fragment_cache = FragmentCache(
@@ -225,9 +230,21 @@ def make_app_cache(
     return AppCache(
         fragment_cache,
         ValueCodec(make_serializer(settings)),
-        source_check=bool(settings["CACHE_SOURCE_CHECK"]),
-        ignore_errors=bool(settings["CACHE_IGNORE_ERRORS"]),
+        source_check=settings["CACHE_SOURCE_CHECK"],
+        ignore_errors=settings["CACHE_IGNORE_ERRORS"],
     )
+
+
+def _default_timeout(settings: Mapping[str, Any]) -> int | None:
+    """Give it as an option of the store, or as the setting."""
+    name, timeout = "CACHE_DEFAULT_TIMEOUT", settings["CACHE_DEFAULT_TIMEOUT"]
+    options = settings["CACHE_OPTIONS"]
+    if isinstance(options, Mapping) and "default_timeout" in options:
+        name, timeout = "CACHE_OPTIONS", options["default_timeout"]
+    try:
+        return normalize_timeout(timeout)
+    except TimeoutValueError as error:
+        raise SettingError(f"{name}: {error}") from None
 
 
 def check_names(config: Mapping[str, Any], given: Iterable[str]) -> None:

@@ -21,6 +21,16 @@ from jinja_fragcache.flask.settings import (
 from jinja_fragcache.stores import FileStore, RedisStore
 
 
+class Touch:
+    """What it is pickled as makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
 class OneByte:
     """A serializer for lists of one small number."""
 
@@ -184,6 +194,12 @@ def test_a_wrong_setting_is_named(settings: dict[str, Any], told: str) -> None:
         made(**{"CACHE_TYPE": "simple", **settings})
 
 
+def test_a_url_as_the_type_is_not_told() -> None:
+    with pytest.raises(SettingError, match="CACHE_TYPE can't be this") as told:
+        made(CACHE_TYPE="redis://user:hidden@host/0")
+    assert "hidden" not in str(told.value)
+
+
 def test_a_wrong_name_is_told_with_the_nearest() -> None:
     typo = {"CACHE_TYPE": "simple", "CACHE_DEFAULT_TIMOUT": 5}
     told = (
@@ -243,6 +259,35 @@ def test_cache_serializer(serializer: Any) -> None:
     cache = Cache(Flask(__name__), config=config)
     cache.set("k", [1])
     assert cache.get("k") == [1]
+
+
+@pytest.mark.parametrize(
+    "name", [each.name for each in SETTINGS if isinstance(each.default, bool)]
+)
+@pytest.mark.parametrize("bad", ["False", "", 0, None])
+def test_a_flag_is_true_or_false(name: str, bad: Any) -> None:
+    settings = {"CACHE_TYPE": "simple", "TESTING": True, name: bad}
+    with pytest.raises(SettingError, match=f"{name} can't be {bad!r}"):
+        made(**settings)
+
+
+def test_a_default_timeout_may_stand_in_cache_options() -> None:
+    options = {"default_timeout": 7}
+    assert made(CACHE_TYPE="simple", CACHE_OPTIONS=options).default_timeout == 7
+    with pytest.raises(SettingError, match="CACHE_OPTIONS: A timeout can't be 'x'"):
+        made(CACHE_TYPE="simple", CACHE_OPTIONS={"default_timeout": "x"})
+
+
+@pytest.mark.parametrize("make", [cachelib.SimpleCache, cachelib.FileSystemCache])
+def test_a_store_of_cachelibs_unpickles_nothing(make: Any, tmp_path: Path) -> None:
+    arguments = [str(tmp_path)] if make is cachelib.FileSystemCache else []
+    store = make(*arguments)
+    store.set("k", Touch(tmp_path / "touched"))
+    cache = Cache(Flask(__name__), config={"CACHE_TYPE": store})
+    assert cache.get("k") is None
+    assert not (tmp_path / "touched").exists()
+    cache.set("text", "<p>")
+    assert cache.get("text") == "<p>"
 
 
 @pytest.mark.parametrize("bad", ["yaml", None, 5, object(), int])
