@@ -52,7 +52,7 @@ def make_store(app: Flask, settings: Settings) -> Store:
         return store
     if cache_type in _STORES:
         return _STORES[cache_type](settings)
-    is_url = bool(cache_type) and "://" in cache_type
+    is_url = cache_type is not None and "://" in cache_type
     if cache_type and not is_url and is_import_string(cache_type):
         kwargs = {"default_timeout": _timeout(settings), **_options(settings)}
         return make_imported(app, settings, _args(settings), kwargs)
