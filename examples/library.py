@@ -120,10 +120,11 @@ class Submodule:
     def documentation(self) -> str:
         """Give its docstring."""
         try:
-            source = self.path.read_bytes()
-        except OSError:
+            parsed = ast.parse(self.path.read_bytes())
+        except (OSError, SyntaxError):
+            # One bad file may not spoil a search through all of them.
             return ""
-        return ast.get_docstring(ast.parse(source)) or ""
+        return ast.get_docstring(parsed) or ""
 
     def line_count(self) -> int | None:
         """Count the lines of its file."""

@@ -400,6 +400,13 @@ def test_a_file_that_is_gone_has_no_text_and_no_lines(tmp_path: Path) -> None:
     assert read_file_lines([tmp_path / "gone.py", tmp_path / "here.py"]) == 1
 
 
+def test_a_file_that_is_no_python_has_no_text(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text('"""Text."""\nprint "2"\n', encoding="utf-8")
+    assert Submodule("bad", bad).documentation() == ""
+    assert Submodule("bad", bad).line_count() == 2
+
+
 def test_the_largest_modules_and_all_names(folder: Path) -> None:
     sizes = {"made_for_test_s": 2, "made_for_test_l": 9, "made_for_test_m": 5}
     for name, lines in sizes.items():

@@ -1,5 +1,7 @@
+import dataclasses
 import platform
 import queue
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -429,6 +431,10 @@ def test_the_page_on_the_cache(client: FlaskClient, app: Flask) -> None:
     client.get("/modules/nothing")
     page = show(client, "/cache")
     assert f'<td class="number">{stats(app).stored}</td>' in page
+    rows = re.findall(r'<th scope="row">(\w+)</th>', page)
+    assert sorted(map(str.lower, rows)) == sorted(
+        field.name for field in dataclasses.fields(Stats)
+    )
     assert '<a href="/modules/cmd">/modules/cmd</a>' in page
     assert "/modules/nothing" not in page
 
