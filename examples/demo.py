@@ -22,6 +22,8 @@ PATHS = (
     "/modules/asyncio",
     "/modules/email",
     "/modules/typing",
+    "/search?q=read+file",
+    "/modules.json",
 )
 WARM_RENDERS = 15
 
@@ -37,8 +39,8 @@ class Render:
     Attributes:
         text: the page.
         milliseconds: how long it took.
-        hits: fragments that came from the cache.
-        misses: fragments that had to be rendered.
+        hits: fragments and values that came from the cache.
+        misses: those that had to be made.
     """
 
     text: str
@@ -121,9 +123,9 @@ def render(client: FlaskClient, path: str) -> Render:
 
 def make_table(comparisons: list[Comparison]) -> Table:
     """Make the table of the comparisons, and of them together."""
-    table = Table(title="Pages without and with their fragments cached")
+    table = Table(title="Pages without and with their parts cached")
     table.add_column("Page")
-    for heading in ("Fragments", "Cold ms", "Warm ms", "Speed-up", "Hits", "Misses"):
+    for heading in ("Parts", "Cold ms", "Warm ms", "Speed-up", "Hits", "Misses"):
         table.add_column(heading, justify="right")
     for each in comparisons:
         table.add_row(_label(each.path), *_numbers([each]))
@@ -133,7 +135,8 @@ def make_table(comparisons: list[Comparison]) -> Table:
 
 
 def _label(path: str) -> str:
-    return "index" if path == "/" else path.removeprefix("/modules/")
+    page = path.partition("?")[0].removeprefix("/")
+    return page.removeprefix("modules/") or "index"
 
 
 def _numbers(comparisons: list[Comparison]) -> Iterable[str]:
@@ -160,7 +163,8 @@ def explain(total: Stats) -> str:
         f" warm is the median of {WARM_RENDERS} more. Hits and misses: cold -> warm."
         " Importing the modules and compiling the templates was done before. Every warm"
         " page was compared with its cold one and is the same, character by character."
-        f" All in all the cache served {total.hits} fragments and stored"
+        " Parts are fragments, what a search found, and the list in modules.json."
+        f" All in all the cache served {total.hits} of them and stored"
         f" {total.stored}.\n\n"
         "To open the pages in a browser: make serve, then http://127.0.0.1:8000/"
     )

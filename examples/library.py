@@ -17,7 +17,7 @@ import reprlib
 import sys
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -120,10 +120,11 @@ class Submodule:
     def documentation(self) -> str:
         """Give its docstring."""
         try:
-            source = self.path.read_bytes()
-        except OSError:
+            parsed = ast.parse(self.path.read_bytes())
+        except (OSError, SyntaxError):
+            # One bad file may not spoil a search through all of them.
             return ""
-        return ast.get_docstring(ast.parse(source)) or ""
+        return ast.get_docstring(parsed) or ""
 
     def line_count(self) -> int | None:
         """Count the lines of its file."""
@@ -181,6 +182,49 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What a search can find, and where it is shown.
+
+    Attributes:
+        name: its full name, as in `json.JSONDecoder.decode`.
+        module_name: the module on whose page it stands.
+        member_name: the member of that module which it is or belongs to, or nothing.
+        content: what it is.
+    """
+
+    name: str
+    module_name: str
+    member_name: str
+    content: "Module | Submodule | Member | Method"
+
+    def documentation(self) -> str:
+        """Give its docstring."""
+        return self.content.documentation()
+
+    def has(self, words: Collection[str]) -> bool:
+        """Tell whether each of the words, in lower case, is in its name or docstring.
+
+        The docstring is costly, so it is read only if the name alone does not do.
+        """
+        name = self.name.casefold()
+        missing = [word for word in words if word not in name]
+        if not missing:
+            return True
+        text = self.documentation().casefold()
+        return all(word in text for word in missing)
+
+    def remoteness(self, words: Collection[str]) -> tuple[bool, bool, bool, str]:
+        """Give what sorts findings: those first whose names are what was asked for."""
+        name = self.name.casefold()
+        return (
+            any(word not in name for word in words),
+            name not in words,
+            name.rpartition(".")[2] not in words,
+            name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Library:
     """All modules, in the order of their names."""
 
@@ -206,6 +250,28 @@ class Library:
     def name_count(self) -> int:
         """Count the public names of all modules together."""
         return sum(len(module.members()) for module in self)
+
+    def places(self) -> Iterator[Place]:
+        """Give all modules, and what is in them."""
+        for module in self:
+            name = module.name
+            yield Place(name, name, "", module)
+            for submodule in module.submodules():
+                yield Place(submodule.name, name, "", submodule)
+            for member in module.members():
+                full_name = f"{name}.{member.name}"
+                yield Place(full_name, name, member.name, member)
+                for method in member.methods():
+                    yield Place(f"{full_name}.{method.name}", name, member.name, method)
+
+    def search(self, words: Collection[str]) -> list[Place]:
+        """Give what has all words in its name or docstring, the nearest first.
+
+        Args:
+            words: in lower case (`str.casefold`), at least one.
+        """
+        found = [place for place in self.places() if place.has(words)]
+        return sorted(found, key=lambda place: place.remoteness(words))
 
 
 def load_library() -> Library:

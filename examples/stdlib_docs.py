@@ -1,7 +1,9 @@
 """A site that documents the standard library of the Python it runs on.
 
 Run it with `flask --app examples/stdlib_docs.py run`. What is costly on its pages is
-read inside of cache tags, so look for those in `templates/`.
+read inside of cache tags, so look for those in `templates/`. A search is a function
+that is cached for each set of words (`look_up`), and the list for programs a view that
+is cached as a whole (`list_modules`).
 """
 
 import platform
@@ -9,6 +11,8 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
+from typing import Any, TypedDict
 
 from flask import (
     Blueprint,
@@ -32,6 +36,9 @@ LONGEST_NAME = 40
 LONGEST_NOTE = 500
 NOTES_KEPT = 50
 VISITS_KEPT = 12
+LONGEST_QUERY = 80
+MOST_WORDS = 5
+MOST_FINDINGS = 50
 
 cache = Cache()
 pages = Blueprint("pages", __name__)
@@ -75,6 +82,22 @@ class Visit:
     milliseconds: float
 
 
+class Finding(TypedDict):
+    """What a search found, as it is cached: as texts."""
+
+    name: str
+    module: str
+    member: str
+    about: str
+
+
+class Findings(TypedDict):
+    """The nearest of what a search found, and how many there are in all."""
+
+    count: int
+    nearest: list[Finding]
+
+
 @dataclass(frozen=True, slots=True)
 class Documentation:
     """What one application keeps besides its cache."""
@@ -89,8 +112,14 @@ def create_app() -> Flask:
     app = Flask(__name__)
     # Longer than the longest note in every encoding.
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
-    # Enough for the fragments of all pages. Visitors' greetings come and go.
-    cache.init_app(app, config={"CACHE_TYPE": "simple", "CACHE_THRESHOLD": 5000})
+    # Enough for the fragments of all pages. Greetings and searches come and go.
+    settings = {
+        "CACHE_TYPE": "simple",
+        "CACHE_THRESHOLD": 5000,
+        # What is cached here is texts, numbers and lists of them: no need to pickle.
+        "CACHE_SERIALIZER": "json",
+    }
+    cache.init_app(app, config=settings)
     app.extensions["stdlib_docs"] = Documentation(load_library())
     app.add_template_filter(summary)
     app.add_template_filter(counted)
@@ -118,7 +147,12 @@ def visitor() -> str:
 def layout_values() -> dict[str, object]:
     """Give what the layout needs. The library reads when it is asked, not before."""
     kept = documentation()
-    return {"library": kept.library, "notes": kept.notes, "visitor": visitor()}
+    return {
+        "library": kept.library,
+        "notes": kept.notes,
+        "visitor": visitor(),
+        "longest_query": LONGEST_QUERY,
+    }
 
 
 @pages.before_request
@@ -176,6 +210,39 @@ def choose_name() -> Redirect:
     return response
 
 
+@pages.get("/search")
+def search() -> str:
+    """Show what has all words of a query in its name or documentation."""
+    query = request.args.get("q", "").strip()[:LONGEST_QUERY]
+    words = words_of(query)
+    findings = look_up(words) if words else None
+    return render_template("search.html", query=query, words=words, findings=findings)
+
+
+@pages.get("/modules.json")
+@cache.cached(timeout=3600)
+def list_modules() -> tuple[dict[str, Any], dict[str, str]]:
+    """List all modules for programs, with what can be counted in them."""
+    modules = [
+        {
+            "name": module.name,
+            "about": summary(module.documentation()),
+            "names": len(module.members()),
+            "lines": module.line_count(),
+            "page": url_for("pages.show_module", name=module.name),
+        }
+        for module in documentation().library
+    ]
+    answer = {
+        "python": platform.python_version(),
+        "count": len(modules),
+        "modules": modules,
+    }
+    # Where people find the same (RFC 8288).
+    link = f'<{url_for("pages.index")}>; rel="alternate"; type="text/html"'
+    return answer, {"Link": link}
+
+
 @pages.get("/cache")
 def show_cache() -> str:
     """Show what the cache has done, and how long the latest pages took."""
@@ -191,6 +258,13 @@ def clear_cache() -> Redirect:
     return redirect(url_for("pages.show_cache"), HTTPStatus.SEE_OTHER)
 
 
+@pages.post("/cache/forget-searches")
+def forget_searches() -> Redirect:
+    """Delete what was found for all queries, and nothing else."""
+    cache.delete_memoized(look_up)
+    return redirect(url_for("pages.show_cache"), HTTPStatus.SEE_OTHER)
+
+
 @pages.app_errorhandler(HTTPStatus.NOT_FOUND)
 def show_missing(_error: Exception) -> tuple[str, int]:
     """Say that there is no such page."""
@@ -203,3 +277,30 @@ def find_module(name: str) -> Module:
     if module is None:
         abort(HTTPStatus.NOT_FOUND)
     return module
+
+
+def words_of(query: str) -> tuple[str, ...]:
+    """Give the words of a query in an order of their own, each once.
+
+    So queries that ask for the same share what was found.
+    """
+    words = dict.fromkeys(query.casefold().split())
+    return tuple(sorted(islice(words, MOST_WORDS)))
+
+
+# Visitors may ask for anything. So what they ask and what they are given have a largest
+# size, and the store throws out first what nobody asked for again.
+@cache.memoize(timeout=3600)
+def look_up(words: tuple[str, ...]) -> Findings:
+    """Search the library, which means to read all of it."""
+    found = documentation().library.search(words)
+    nearest = [
+        Finding(
+            name=place.name,
+            module=place.module_name,
+            member=place.member_name,
+            about=summary(place.documentation()),
+        )
+        for place in found[:MOST_FINDINGS]
+    ]
+    return Findings(count=len(found), nearest=nearest)

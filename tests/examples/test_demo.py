@@ -8,7 +8,7 @@ from flask import Flask
 from rich.console import Console
 from stdlib_docs import cache, create_app
 
-PATHS = ["/", "/modules/cmd", "/modules/json"]
+PATHS = ["/", "/modules/cmd", "/modules/json", "/search?q=cmd", "/modules.json"]
 
 
 @pytest.fixture
@@ -32,8 +32,10 @@ def test_pages_hit_and_miss_as_they_should(app: Flask) -> None:
         assert each.warm.misses == 0
         assert each.warm.hits == each.cold.hits + each.cold.misses
         assert each.warm.text == each.cold.text
-    # The second page finds the layout's three fragments.
-    assert [each.cold.hits for each in comparisons] == [0, 3, 3]
+    # The pages behind the first find the layout's three fragments.
+    assert [each.cold.hits for each in comparisons] == [0, 3, 3, 3, 0]
+    # A search and a list for programs are one value each.
+    assert [each.cold.misses for each in comparisons[3:]] == [1, 1]
 
 
 def test_a_comparison_starts_with_an_empty_cache(app: Flask) -> None:
@@ -82,7 +84,10 @@ def test_the_demo_prints_all_rows_and_how_to_go_on() -> None:
     file = io.StringIO()
     demo.main(Console(file=file, width=80))
     output = file.getvalue()
-    for row in ("index", "argparse", "asyncio", "email", "typing", "Together"):
+    for row in (
+        *("index", "argparse", "asyncio", "email", "typing"),
+        *("search", "modules.json", "Together"),
+    ):
         assert f"│ {row} " in output
     assert "make serve" in output
     assert "http://127.0.0.1:8000/" in output

@@ -14,6 +14,7 @@ from library import (
     Library,
     Member,
     Module,
+    Place,
     Submodule,
     import_quietly,
     load_library,
@@ -309,12 +310,101 @@ def test_modules_of_a_package_are_read_and_not_imported(package: Module) -> None
     assert "made_for_test_package.plain" not in sys.modules
 
 
+def test_places_are_modules_and_all_that_is_in_them(
+    package: Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package.content, "Shape", Shape, raising=False)
+    monkeypatch.setattr(Shape, "__module__", package.name)
+    places = list(Library({package.name: package}).places())
+    assert [
+        (place.name.removeprefix(package.name), place.member_name) for place in places
+    ] == [
+        ("", ""),
+        (".inner", ""),
+        (".plain", ""),
+        (".Shape", "Shape"),
+        (".Shape.area", "Shape"),
+        (".Shape.make", "Shape"),
+        (".Shape.parse", "Shape"),
+        (".Shape.size", "Shape"),
+    ]
+    assert {place.module_name for place in places} == {package.name}
+    assert [place.documentation() for place in places[:5]] == [
+        "A package.",
+        "",
+        "Plain.",
+        "A form.",
+        "Give the area.",
+    ]
+
+
+SEARCHED = '''
+"""Turns bread into toast."""
+
+def toast(): "Makes it BROWN."
+def untoast(): "Undoes that."
+class Toaster:
+    "Has two slots."
+    def eject(self): "Throws what is brown."
+'''
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (
+            ["toast"],
+            [".toast", ".Toaster", ".Toaster.eject", ".untoast", ""],
+        ),
+        (["made_for_test.toaster"], [".Toaster", ".Toaster.eject"]),
+        (["eject"], [".Toaster.eject"]),
+        (["brown"], [".toast", ".Toaster.eject"]),
+        # One word in the name and one in the docstring.
+        (["brown", "slots"], []),
+        (["toaster", "brown"], [".Toaster.eject"]),
+        (["into", "made"], [""]),
+        (["made_for_test"], ["", ".toast", ".Toaster", ".Toaster.eject", ".untoast"]),
+        (["nowhere"], []),
+    ],
+)
+def test_searches(folder: Path, words: list[str], names: list[str]) -> None:
+    module = Module("made_for_test", make_module(folder, SEARCHED))
+    found = Library({module.name: module}).search(words)
+    assert [place.name.removeprefix(module.name) for place in found] == names
+
+
+def test_the_nearest_is_what_was_asked_for_then_what_is_called_so() -> None:
+    order = ["string", "b.String", "x.string", "a.string.b", "a.substring", "a.a", "b"]
+    places = [Place(name, "", "", Member(name, None)) for name in sorted(order)]
+    nearest = sorted(places, key=lambda place: place.remoteness(["string"]))
+    assert [place.name for place in nearest] == order
+
+
+def test_a_docstring_is_read_only_where_the_name_does_not_do() -> None:
+    class Unread:
+        def documentation(self) -> str:
+            raise AssertionError
+
+    content: Any = Unread()
+    place = Place("Bread.Toast", "Bread", "Toast", content)
+    assert place.has(["toast", "bread"])
+    with pytest.raises(AssertionError):
+        place.has(["toast", "butter"])
+
+
 def test_a_file_that_is_gone_has_no_text_and_no_lines(tmp_path: Path) -> None:
     submodule = Submodule("gone", tmp_path / "gone.py")
     assert submodule.documentation() == ""
     assert submodule.line_count() is None
     (tmp_path / "here.py").write_text("1\n", encoding="utf-8")
     assert read_file_lines([tmp_path / "gone.py", tmp_path / "here.py"]) == 1
+
+
+def test_a_file_that_is_no_python_has_no_text(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text('"""Text."""\nprint "2"\n', encoding="utf-8")
+    assert Submodule("bad", bad).documentation() == ""
+    assert Submodule("bad", bad).line_count() == 2
 
 
 def test_the_largest_modules_and_all_names(folder: Path) -> None:

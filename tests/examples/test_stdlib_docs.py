@@ -1,3 +1,7 @@
+import dataclasses
+import platform
+import queue
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -6,20 +10,35 @@ import library
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from library import Library
 from stdlib_docs import (
     LONGEST_NAME,
     LONGEST_NOTE,
+    LONGEST_QUERY,
+    MOST_FINDINGS,
+    MOST_WORDS,
     NAME_COOKIE,
     NOTES_KEPT,
+    Documentation,
     Note,
     Notes,
     cache,
     create_app,
+    words_of,
 )
 
 from jinja_fragcache import Stats
 
-PATHS = ["/", "/modules/cmd", "/modules/json", "/modules/sys"]
+PATHS = [
+    "/",
+    "/modules/cmd",
+    "/modules/json",
+    "/modules/sys",
+    "/search?q=json+loads",
+    "/modules.json",
+]
 
 
 @pytest.fixture
@@ -32,6 +51,20 @@ def app() -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def searcher(app: Flask) -> FlaskClient:
+    """Give a client of a small library, and a page of it in the cache.
+
+    So what is read after that, a search has read.
+    """
+    loaded = app.extensions["stdlib_docs"].library.by_name
+    small = Library({name: loaded[name] for name in ("cmd", "json", "queue")})
+    app.extensions["stdlib_docs"] = Documentation(small)
+    client = app.test_client()
+    show(client, "/cache")
+    return client
 
 
 @pytest.fixture
@@ -58,8 +91,8 @@ def visitor(app: Flask, name: str) -> FlaskClient:
     return client
 
 
-def show(client: FlaskClient, path: str) -> str:
-    response = client.get(path)
+def show(client: FlaskClient, path: str, **arguments: str) -> str:
+    response = client.get(path, query_string=arguments or None)
     assert response.status_code == 200
     return response.text
 
@@ -244,12 +277,164 @@ def test_a_preview_reads_anew_and_leaves_the_cache_alone(
     assert show(client, "/modules/cmd") == cached
 
 
+def findings(page: str) -> str:
+    return page.partition('<main id="content">')[2].partition("</main>")[0]
+
+
+def test_a_search_shows_names_and_where_they_are(searcher: FlaskClient) -> None:
+    page = findings(show(searcher, "/search", q="loads JSON"))
+    assert "<strong>2 findings</strong>" in page
+    assert "<strong>json</strong> and <strong>loads</strong>" in page
+    assert '<a href="/modules/json#member-loads"><code>json.loads</code></a>' in page
+    assert "Deserialize ``s``" in page
+    assert '<a href="/modules/json"><code>json</code></a>' in page
+    assert 'id="member-loads"' in show(searcher, "/modules/json")
+
+
+@pytest.mark.parametrize("query", ["loads json", " JSON\tLoads  ", "loads json loads"])
+def test_queries_that_mean_the_same_share_what_was_found(
+    searcher: FlaskClient, reads: Counter[str], query: str
+) -> None:
+    first = show(searcher, "/search", q="json loads")
+    assert reads.total() > 0
+    reads.clear()
+    assert findings(show(searcher, "/search", q=query)) == findings(first)
+    assert reads.total() == 0
+
+
+def test_other_words_are_searched_for_anew(
+    searcher: FlaskClient, reads: Counter[str]
+) -> None:
+    show(searcher, "/search", q="json loads")
+    reads.clear()
+    assert "queue.Queue.put" in show(searcher, "/search", q="queue put")
+    assert reads.total() > 0
+
+
+@pytest.mark.parametrize("path", ["/search", "/search?q=", "/search?q=+%0A"])
+def test_an_empty_query_asks_for_words_and_searches_nothing(
+    searcher: FlaskClient, reads: Counter[str], path: str
+) -> None:
+    assert "Write a name" in show(searcher, path)
+    assert reads.total() == 0
+
+
+def test_that_nothing_was_found_is_cached_too(
+    searcher: FlaskClient, reads: Counter[str]
+) -> None:
+    for read in (True, False):
+        reads.clear()
+        page = show(searcher, "/search", q="nowhere-at-all")
+        assert "0 findings" in page
+        assert "Try fewer words" in page
+        assert (reads.total() > 0) is read
+
+
+def test_a_query_is_escaped(searcher: FlaskClient) -> None:
+    for _ in range(2):
+        page = show(searcher, "/search", q='<script>alert("1")</script>')
+        assert 'value="&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;"' in page
+        assert "<strong>&lt;script&gt;" in page
+        assert "<script" not in page
+
+
+def test_a_query_is_on_no_other_page(searcher: FlaskClient) -> None:
+    show(searcher, "/search", q="nowhere-at-all")
+    for path in ("/", "/search", "/cache", "/search?q=json", "/nothing"):
+        assert "nowhere" not in searcher.get(path).text
+
+
+def test_a_long_query_is_cut(searcher: FlaskClient, app: Flask) -> None:
+    page = show(searcher, "/search", q="y" * 20_000)
+    assert f'value="{"y" * LONGEST_QUERY}" maxlength="{LONGEST_QUERY}"' in page
+    assert "y" * (LONGEST_QUERY + 1) not in page
+    # What is cut away belongs to no key.
+    before = stats(app)
+    show(searcher, "/search", q="y" * 30_000)
+    assert stats(app).misses == before.misses
+
+
+def test_of_many_findings_the_nearest_are_shown(searcher: FlaskClient) -> None:
+    page = show(searcher, "/search", q="e")
+    assert page.count('<li class="member">') == MOST_FINDINGS
+    assert f"the nearest {MOST_FINDINGS} of them here" in page
+    assert f"<strong>{MOST_FINDINGS} findings</strong>" not in page
+
+
+@given(st.lists(st.text(alphabet="aB ß\t", min_size=1)), st.randoms())
+def test_words_are_few_and_in_an_order_of_their_own(
+    words: list[str], random: Any
+) -> None:
+    found = words_of(" ".join(words))
+    assert len(found) <= MOST_WORDS
+    assert list(found) == sorted(set(found))
+    assert words_of(" ".join(found)) == found
+    shuffled = random.sample(found, len(found))
+    assert words_of("  ".join(shuffled).upper()) == found
+
+
+def test_the_first_words_count() -> None:
+    assert words_of("f e d c b a") == ("b", "c", "d", "e", "f")
+
+
+def test_all_searches_can_be_forgotten_and_nothing_else(
+    searcher: FlaskClient, app: Flask, reads: Counter[str]
+) -> None:
+    show(searcher, "/modules.json")
+    cold = show(searcher, "/search", q="json")
+    show(searcher, "/search", q="queue")
+    assert searcher.post("/cache/forget-searches").location == "/cache"
+    before = stats(app)
+    show(searcher, "/modules.json")
+    assert stats(app).misses == before.misses
+    reads.clear()
+    for times, query in enumerate(("json", "queue"), start=1):
+        page = show(searcher, "/search", q=query)
+        assert stats(app).misses == before.misses + times
+        assert query != "json" or page == cold
+    assert reads.total() > 0
+
+
+def test_the_list_for_programs(client: FlaskClient, app: Flask) -> None:
+    loaded = app.extensions["stdlib_docs"].library
+    for _ in range(2):
+        response = client.get("/modules.json")
+        assert response.mimetype == "application/json"
+        assert response.headers["Link"] == '</>; rel="alternate"; type="text/html"'
+        answer = response.get_json()
+        assert answer["python"] == platform.python_version()
+        assert answer["count"] == len(answer["modules"]) == len(loaded)
+        by_name = {module["name"]: module for module in answer["modules"]}
+        assert by_name.keys() == loaded.by_name.keys()
+        assert by_name["sys"]["lines"] is None
+        assert by_name["queue"] == {
+            "name": "queue",
+            "about": "A multi-producer, multi-consumer queue.",
+            "names": len(queue.__all__),
+            "lines": loaded.get("queue").line_count(),
+            "page": "/modules/queue",
+        }
+
+
+def test_every_page_leads_to_the_list_and_has_the_search(client: FlaskClient) -> None:
+    for path in ("/cache", "/search", "/nothing"):
+        page = client.get(path).text
+        assert '<a href="/modules.json" type="application/json">' in page
+        assert '<form class="search" role="search" action="/search">' in page
+        assert '<label for="q">' in page
+        assert page.count('id="q"') == 1
+
+
 def test_the_page_on_the_cache(client: FlaskClient, app: Flask) -> None:
     assert "None yet" in show(client, "/cache")
     show(client, "/modules/cmd")
     client.get("/modules/nothing")
     page = show(client, "/cache")
     assert f'<td class="number">{stats(app).stored}</td>' in page
+    rows = re.findall(r'<th scope="row">(\w+)</th>', page)
+    assert sorted(map(str.lower, rows)) == sorted(
+        field.name for field in dataclasses.fields(Stats)
+    )
     assert '<a href="/modules/cmd">/modules/cmd</a>' in page
     assert "/modules/nothing" not in page
 
