@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -227,3 +228,23 @@ def wait_for(ready: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             pytest.fail("the servers are not ready")
         time.sleep(0.01)
+
+
+@contextmanager
+def paused(process_id: int) -> Iterator[None]:
+    """Let a server stand still inside of the block, as one does that hangs."""
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        wait_for(lambda: _is_stopped(process_id))
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)
+
+
+def _is_stopped(process_id: int) -> bool:
+    # proc(5): the state stands behind the name, which is in parentheses.
+    states = [
+        stat.read_text().rpartition(")")[2].split()[0]
+        for stat in Path(f"/proc/{process_id}/task").glob("*/stat")
+    ]
+    return set(states) == {"T"}
