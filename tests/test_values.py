@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from jinja_fragcache.entry import HEADER_MARK, Entry, encode
 from jinja_fragcache.errors import SerializationError
-from jinja_fragcache.values import MISSING, ValueCodec, read_entry
+from jinja_fragcache.values import MISSING, UnreadableError, ValueCodec, read_entry
 from tests.support import NAMES
 
 
@@ -155,9 +155,28 @@ def test_a_text_that_is_said_to_be_a_number_is_one_or_an_error(text: str) -> Non
     stored = encode(Entry(text, form="number"))
     try:
         read = read_back(stored)
-    except ValueError:
+    except UnreadableError:
         return
     assert type(read) is int
+
+
+@pytest.mark.parametrize("number", [2**63, -(10**5000)], ids=["64 bits", "many"])
+def test_a_number_that_was_counted_too_far_is_read_all_the_same(number: int) -> None:
+    assert read_back(number) == number
+
+
+def test_what_a_serializer_raises_is_told_as_its_reason() -> None:
+    class Raising(Reprs):
+        def loads(self, key: str, text: str) -> Any:
+            raise KeyError(key)
+
+    codec = ValueCodec(Raising())
+    with pytest.raises(UnreadableError) as raised:
+        read_back(codec.encode("k", [1]), codec)
+    assert repr(raised.value.reason) == "KeyError('k')"
+    with pytest.raises(UnreadableError) as raised:
+        read_back(encode(Entry("text", form="number")))
+    assert type(raised.value.reason) is ValueError
 
 
 @pytest.mark.parametrize("stored", [None, True, 1.0, b"text", ["text"], HEADER_MARK])
