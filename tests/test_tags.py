@@ -3,7 +3,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jinja_fragcache.errors import StoreError
@@ -132,9 +132,16 @@ def test_a_version_that_is_no_text_is_none() -> None:
     (key,) = subject.store.values
     subject.store.values[key] = 7
     assert subject.present(["a"]) is None
+    # Nor is one that the store gave before it forgot it.
+    subject.store.values.clear()
+    found: dict[str, object] = {"a": 7}
+    versions = perform(present_versions(subject.guard, found))
+    assert subject.read(["a"])[1] == versions
 
 
 @given(NAMES, NAMES)
+@example("x" * 100 + "a", "x" * 100 + "b")
+@example("\u20ac", "\u00fc")
 def test_two_tags_never_share_a_version(tag: str, other: str) -> None:
     subject = Subject()
     versions = subject.present([tag, other])

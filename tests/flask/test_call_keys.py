@@ -272,6 +272,9 @@ def test_a_parameter_to_ignore_has_to_be_one(names: Any) -> None:
     told = r"args_to_ignore names .*\bx.*one\(\) has the parameters a, b\."
     with pytest.raises(ValueError, match=told):
         keys_for(one, args_to_ignore=names)
+    told = "^args_to_ignore names x, y, z, and"
+    with pytest.raises(ValueError, match=told):
+        keys_for(one, args_to_ignore=["z", "y", "a", "x"])
     told = r"has the parameters \(none\)\."
     with pytest.raises(ValueError, match=told):
         keys_for(lambda: None, args_to_ignore=["x"])
@@ -327,6 +330,20 @@ def test_what_a_function_writes_around_it_is_no_argument() -> None:
     before = keys(1)
     function(1)
     assert calls == 1
+    assert keys(1) == before
+
+
+def test_nor_is_what_it_deletes() -> None:
+    last = 5
+
+    def function(to: Any) -> Any:
+        nonlocal last
+        del last
+        return to
+
+    keys = keys_for(function)
+    before = keys(1)
+    function(1)
     assert keys(1) == before
 
 
@@ -758,7 +775,8 @@ def test_so_has_a_function_that_is_no_view() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "kwargs"), [((), {}), ((), {"page": 1}), (("a", "x"), {})]
+    ("args", "kwargs"),
+    [((), {}), ((), {"page": 1}), (("a", "x"), {}), (("a", [1]), {})],
 )
 def test_so_has_a_view_without_the_arguments_of_its_rule(
     args: Any, kwargs: Any
