@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard import Counts, Guard
 from jinja_fragcache.keys import make_template_fragment_key
+from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import perform
 from jinja_fragcache.stores import adapt
 from jinja_fragcache.tags import invalidate, present_versions, read_versions
@@ -21,7 +22,13 @@ class Subject:
     def __init__(self) -> None:
         self.store = RecordingStore()
         self.counts = Counts()
-        self.guard = Guard(adapt(self.store)[0], self.counts, 300, None)
+        self.guard = Guard(
+            adapt(self.store)[0],
+            counts=self.counts,
+            flights=Flights(),
+            blocking=True,
+            default_timeout=300,
+        )
 
     def read(self, tags: Sequence[str], key: str = "key") -> tuple[Any, dict[str, Any]]:
         return perform(read_versions(self.guard, key, tags))
