@@ -114,7 +114,8 @@ class Encoder:
             )
             return f"d{len(pairs)}:" + "".join(pairs)
         if kind is set or kind is frozenset:
-            return f"e{len(value)}:" + "".join(sorted(map(self.encode, value)))
+            mark = "z" if self._exact and kind is frozenset else "e"
+            return f"{mark}{len(value)}:" + "".join(sorted(map(self.encode, value)))
         if kind is bytes:
             return f"b{len(value)}:{value.hex()}"
         return None

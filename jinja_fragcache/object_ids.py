@@ -6,7 +6,8 @@ from secrets import token_hex
 from types import FunctionType
 from typing import Any
 
-_lock = threading.Lock()
+# Reentrant, since a finalizer may run in the midst of object_id and call it again.
+_lock = threading.RLock()
 _known: dict[int, tuple[weakref.ref[Any], str]] = {}
 
 

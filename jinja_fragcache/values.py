@@ -110,13 +110,13 @@ class ValueCodec:
         """
         if entry.form is None:
             return entry.text
-        if entry.form == _NUMBER:
-            return int(entry.text)
         if entry.form == _MARKUP:
             return Markup(entry.text)  # noqa: S704 - it was Markup when it was stored
-        if entry.form != self._serializer.form:
+        if entry.form not in {_NUMBER, self._serializer.form}:
             return MISSING
         try:
+            if entry.form == _NUMBER:
+                return int(entry.text, 16)
             return self._serializer.loads(key, entry.text)
         except Exception as error:
             raise UnreadableError(error) from error
@@ -125,5 +125,6 @@ class ValueCodec:
 def read_entry(stored: object) -> Entry | None:
     """Give the entry that a store gave, a number among them, or None."""
     if type(stored) is int:
-        return Entry(str(stored), form=_NUMBER)
+        # Python writes numbers of any length in this way, and no others.
+        return Entry(f"{stored:x}", form=_NUMBER)
     return decode(stored)

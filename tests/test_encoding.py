@@ -1,3 +1,4 @@
+import copy
 import enum
 import uuid
 from collections.abc import Callable
@@ -16,7 +17,12 @@ from markupsafe import Markup
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from werkzeug.local import LocalProxy
 
-from jinja_fragcache.encoding import describe, encode_text, encode_value
+from jinja_fragcache.encoding import (
+    describe,
+    encode_argument,
+    encode_text,
+    encode_value,
+)
 from jinja_fragcache.errors import KeyValueError
 from tests.support import NAMES, VALUES, canonical
 
@@ -388,3 +394,215 @@ def test_an_error_can_describe_what_can_not_describe_itself() -> None:
     assert describe(Broken()) == "an object of Broken"
     assert describe("a") == "'a' (str)"
     assert describe(None) == "None"
+
+
+def exactly(value: Any) -> Any:
+    """Tell by other means which arguments are to count as the same: by their types."""
+    kind = type(value)
+    if kind in {list, tuple}:
+        return (kind.__name__, *map(exactly, value))
+    if kind is frozenset:
+        return ("frozenset", *sorted(map(exactly, value), key=repr))
+    if kind is dict:
+        pairs = [(exactly(key), exactly(item)) for key, item in value.items()]
+        return ("dict", *sorted(pairs, key=repr))
+    if kind is datetime:
+        # Two that differ in their fold are equal.
+        value = value.replace(fold=0)
+    return (kind.__name__, repr(value))
+
+
+# How the texts of arguments are read, apart from lists and their like.
+READERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "UUID": uuid.UUID,
+    "Decimal": Decimal,
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+}
+
+
+def read_argument(  # noqa: PLR0911 - one for each kind
+    encoded: str, at: int = 0
+) -> tuple[Any, int]:
+    """Read back what the key of a call is the digest of, as `read` does."""
+    kind, at = encoded[at], at + 1
+    if kind in "ntf":
+        return exactly({"n": None, "t": True, "f": False}[kind]), at
+    if kind == "x":
+        _, at = read_argument(encoded, at)
+        (_, name), at = read_argument(encoded, at)
+        (_, text), at = read_argument(encoded, at)
+        return exactly(READERS[eval(name)](eval(text))), at  # noqa: S307 - what exactly wrote
+    digits, at = encoded[at : encoded.index(":", at)], encoded.index(":", at) + 1
+    length = int(digits)
+    if kind == "s":
+        return exactly(encoded[at : at + length]), at + length
+    if kind == "b":
+        return exactly(bytes.fromhex(encoded[at : at + 2 * length])), at + 2 * length
+    items = []
+    for _ in range(2 * length if kind == "d" else length):
+        item, at = read_argument(encoded, at)
+        items.append(item)
+    if kind == "d":
+        pairs = zip(items[::2], items[1::2], strict=True)
+        return ("dict", *sorted(pairs, key=repr)), at
+    if kind == "z":
+        return ("frozenset", *sorted(items, key=repr)), at
+    return ({"l": "list", "u": "tuple"}[kind], *items), at
+
+
+@given(st.lists(VALUES, max_size=4))
+def test_arguments_can_be_read_back_with_their_types(values: list[Any]) -> None:
+    encoded = "".join(map(encode_argument, values))
+    found, at = [], 0
+    while at < len(encoded):
+        value, at = read_argument(encoded, at)
+        found.append(value)
+    assert found == list(map(exactly, values))
+
+
+@given(VALUES)
+def test_arguments_of_the_same_types_agree(value: Any) -> None:
+    assert encode_argument(copy.deepcopy(value)) == encode_argument(value)
+
+
+class Shade(enum.Enum):
+    RED = "red"
+
+
+class Number(int):
+    pass
+
+
+class Named(str):
+    __slots__ = ()
+
+
+class OtherLevel(enum.IntEnum):
+    LOW = 1
+
+
+class Flags(enum.Flag):
+    A = 1
+    B = 2
+
+
+class Size(enum.StrEnum):
+    SMALL = "s"
+
+
+ONES: list[Any] = [
+    1,
+    "1",
+    1.0,
+    True,
+    Decimal(1),
+    Decimal("1.0"),
+    b"1",
+    Number(1),
+    Named("1"),
+    Markup("1"),
+    [1],
+    (1,),
+    {1},
+    frozenset({1}),
+    {1: None},
+    {"1": None},
+    [[1]],
+    ["1"],
+    [True],
+    Level.LOW,
+    OtherLevel.LOW,
+    Flags.A,
+    "n",
+    None,
+    "None",
+    0,
+    False,
+    "",
+    [],
+    (),
+    {},
+    set(),
+    frozenset(),
+    Colour.RED,
+    Shade.RED,
+    "red",
+    Colour.NOTHING,
+    Colour.YES,
+    Colour.PAIR,
+    (1, 2),
+    [1, 2],
+    Pair(1, 2),
+    OtherPair(1, 2),
+    Size.SMALL,
+    "s",
+    date(2026, 1, 2),
+    datetime(2026, 1, 2),  # noqa: DTZ001 - one without a time zone
+    datetime(2026, 1, 2, tzinfo=UTC),
+    "2026-01-02",
+    uuid.UUID(int=1),
+    str(uuid.UUID(int=1)),
+    User(1),
+    Group(1),
+    Card(1, "ann"),
+    OtherCard(1, "ann"),
+    Flags.A | Flags.B,
+    int,
+    Number,
+    Point(1),
+]
+
+
+def test_arguments_of_different_types_differ() -> None:
+    encoded: dict[str, Any] = {}
+    for value in ONES:
+        text = encode_argument(value)
+        assert text not in encoded, f"{value!r} and {encoded[text]!r} are the same"
+        encoded[text] = value
+
+
+@pytest.mark.parametrize("value", ONES, ids=repr)
+def test_equal_arguments_of_one_type_agree(value: Any) -> None:
+    assert encode_argument(copy.deepcopy(value)) == encode_argument(value)
+
+
+@pytest.mark.parametrize("values", [[{"a": 1, "b": 2}, {"b": 2, "a": 1}]])
+def test_the_order_of_a_dict_is_no_difference(values: list[Any]) -> None:
+    assert len(set(map(encode_argument, values))) == 1
+
+
+class Bare:
+    pass
+
+
+def test_an_object_that_tells_nothing_is_itself() -> None:
+    one, other = Bare(), Bare()
+    assert encode_argument(one) == encode_argument(one)
+    assert encode_argument(one) != encode_argument(other)
+    assert encode_argument([one]) != encode_argument([other])
+    with pytest.raises(KeyValueError, match="only by its address"):
+        encode_value(one)
+
+
+def test_so_is_a_function() -> None:
+    def make() -> Callable[[], None]:
+        return lambda: None
+
+    one, other = make(), make()
+    assert encode_argument(one) == encode_argument(one)
+    assert encode_argument(one) != encode_argument(other)
+
+
+def test_an_object_without_a_name_of_its_own_is_refused() -> None:
+    with pytest.raises(KeyValueError, match="only by its address"):
+        encode_argument(object())
+
+
+def test_a_proxy_is_the_argument_that_it_stands_for() -> None:
+    one = Bare()
+    for value in [1, "1", None, [1], one]:
+        proxy = LocalProxy(lambda value=value: value)  # type: ignore[misc]
+        assert encode_argument(proxy) == encode_argument(value)

@@ -1,3 +1,6 @@
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -5,13 +8,23 @@ import pytest
 
 from jinja_fragcache.entry import Entry, encode
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.flow import Flow, FragmentRequest, bypass, remove, renew
-from jinja_fragcache.freshness import want
+from jinja_fragcache.flow import (
+    Flow,
+    FragmentRequest,
+    NotKept,
+    bypass,
+    recall,
+    remove,
+    renew,
+)
+from jinja_fragcache.freshness import is_current, want
 from jinja_fragcache.guard import Counts, Guard
 from jinja_fragcache.once import Flights
-from jinja_fragcache.operations import perform
+from jinja_fragcache.operations import perform, perform_async
 from jinja_fragcache.stores import adapt
-from tests.support import RecordingStore
+from jinja_fragcache.tags import invalidate
+from jinja_fragcache.values import MISSING, UnreadableError, read_entry
+from tests.support import CoroutineStore, RecordingStore
 
 PLAIN = want(True, None)  # noqa: FBT003 - its form
 
@@ -21,8 +34,9 @@ class Subject:
 
     def __init__(self) -> None:
         self.store = RecordingStore()
+        self.counts = Counts()
         self.guard = Guard(
-            adapt(self.store)[0], counts=Counts(), flights=Flights(), blocking=True
+            adapt(self.store)[0], counts=self.counts, flights=Flights(), blocking=True
         )
 
     def run(self, flow: Flow, text: Any = "text") -> Any:
@@ -96,3 +110,175 @@ def test_a_text_of_its_own_kind_is_stored_as_text() -> None:
     subject = Subject()
     subject.run(partial(renew, FragmentRequest("key", PLAIN, 30)), Text("text"))
     assert type(subject.store.values["key"]) is str
+
+
+@dataclass
+class Asked:
+    """A value that is asked for: a text."""
+
+    key: str = "key"
+    tags: tuple[str, ...] = ()
+    error: Exception | None = None
+    dumped: list[dict[str, str]] = field(default_factory=list)
+
+    def load(self, stored: object, tags: dict[str, object]) -> Any:
+        if self.error is not None:
+            raise self.error
+        entry = read_entry(stored)
+        if entry is None or not is_current(entry, None, tags):
+            return MISSING
+        return entry.text
+
+    def dump(self, value: Any, tags: dict[str, str]) -> tuple[str, int]:
+        self.dumped.append(tags)
+        if value is None:
+            raise NotKept
+        return encode(Entry(value, tags=tuple(sorted(tags.items())))), 30
+
+
+def test_a_value_that_is_stored_is_served() -> None:
+    subject = Subject()
+    subject.store.values["key"] = "stored"
+    assert subject.run(partial(recall, Asked())) == "stored"
+    assert subject.store.calls == ["get"]
+    assert subject.counts == Counts(hits=1)
+
+
+def test_a_value_that_is_not_is_made_and_stored() -> None:
+    subject = Subject()
+    asked = Asked()
+    assert subject.run(partial(recall, asked)) == "text"
+    assert subject.store.calls == ["get", "render", "set"]
+    assert subject.store.values == {"key": "text"}
+    assert subject.store.timeouts == {"key": 30}
+    assert subject.counts == Counts(misses=1, stored=1)
+    assert asked.dumped == [{}]
+
+
+def test_a_value_with_tags_is_served_until_one_is_invalidated() -> None:
+    subject = Subject()
+    recalled = partial(recall, Asked(tags=("a", "b")))
+    assert subject.run(recalled, "first") == "first"
+    assert subject.run(recalled, "second") == "first"
+    perform(invalidate(subject.guard, ["b"]))
+    assert subject.run(recalled, "third") == "third"
+    assert subject.run(recalled, "fourth") == "third"
+
+
+def test_versions_are_there_before_the_value_is_made() -> None:
+    subject = Subject()
+    subject.run(partial(recall, Asked(tags=("a",))))
+    before = subject.store.calls[: subject.store.calls.index("render")]
+    assert "set" in before
+    assert len(subject.store.values) == 2
+
+
+def test_what_is_invalidated_while_a_value_is_made_is_not_fresh() -> None:
+    subject = Subject()
+    recalled = partial(recall, Asked(tags=("a",)))
+
+    def render() -> str:
+        perform(invalidate(subject.guard, ["a"]))
+        return "old"
+
+    assert perform(recalled(subject.guard, render)) == "old"
+    assert subject.run(recalled, "new") == "new"
+    assert subject.run(recalled, "newer") == "new"
+
+
+def test_so_is_what_is_invalidated_before_the_value_of_another_is_made() -> None:
+    subject = Subject()
+    recalled = partial(recall, Asked(tags=("a",)))
+
+    def invalidate_and_make_another() -> str:
+        perform(invalidate(subject.guard, ["a"]))
+        assert subject.run(recalled, "new") == "new"
+        return "old"
+
+    # The older one is written last, and not served.
+    assert perform(recalled(subject.guard, invalidate_and_make_another)) == "old"
+    assert subject.run(recalled, "newest") == "newest"
+
+
+def test_a_value_that_can_not_be_read_is_made_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    subject = Subject()
+    subject.store.values["key"] = "stored"
+    unreadable = UnreadableError(KeyError("gone"))
+    assert subject.run(partial(recall, Asked(error=unreadable))) == "text"
+    assert subject.store.values == {"key": "text"}
+    assert subject.counts == Counts(misses=1, stored=1, failures=1)
+    assert caplog.messages == ["The store could not read 'key': KeyError: 'gone'"]
+
+
+def test_what_the_rules_of_a_value_raise_passes() -> None:
+    with pytest.raises(BodyError):
+        Subject().run(partial(recall, Asked(error=BodyError())))
+
+
+def test_a_value_that_is_not_to_be_kept_is_given_and_not_stored() -> None:
+    subject = Subject()
+    assert subject.run(partial(recall, Asked()), None) is None
+    assert subject.store.calls == ["get", "render"]
+    assert subject.counts == Counts(misses=1)
+
+
+def test_without_versions_a_value_is_given_and_not_stored() -> None:
+    subject = Subject()
+    subject.store.failing = {"set"}
+    asked = Asked(tags=("a",))
+    assert subject.run(partial(recall, asked)) == "text"
+    assert asked.dumped == []
+    assert subject.store.values == {}
+    # One failure, for the version: nothing else is tried.
+    assert subject.counts == Counts(misses=1, failures=1)
+
+
+def test_a_store_that_is_down_is_as_if_there_were_none() -> None:
+    subject = Subject()
+    subject.store.failing = {"get", "set", "delete"}
+    assert subject.run(partial(recall, Asked(tags=("a",)))) == "text"
+    assert subject.run(partial(recall, Asked())) == "text"
+
+
+@pytest.mark.parametrize("error", [BodyError("no"), KeyboardInterrupt()])
+def test_what_making_a_value_raises_passes_and_nothing_is_written(
+    error: BaseException,
+) -> None:
+    subject = Subject()
+
+    def render() -> str:
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        perform(recall(Asked(), subject.guard, render))
+    assert raised.value is error
+    assert subject.store.calls == ["get"]
+
+
+def test_what_storing_raises_of_its_own_passes() -> None:
+    class Refusing(Asked):
+        def dump(self, value: Any, tags: dict[str, str]) -> tuple[str, int]:
+            raise BodyError
+
+    with pytest.raises(BodyError):
+        Subject().run(partial(recall, Refusing()))
+
+
+@pytest.mark.parametrize("make", [RecordingStore, CoroutineStore])
+def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
+    store = make()
+    counts = Counts()
+    guard = Guard(adapt(store)[1], counts=counts, flights=Flights(), blocking=False)
+
+    async def ask(text: str) -> Any:
+        async def render() -> str:
+            return text
+
+        asked = Asked(tags=("a",))
+        return await perform_async(recall(asked, guard, render))
+
+    assert asyncio.run(ask("first")) == "first"
+    assert asyncio.run(ask("second")) == "first"
+    assert counts == Counts(hits=1, misses=1, stored=1)

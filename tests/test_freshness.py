@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from jinja_fragcache.entry import HEADER_MARK, Entry, encode
-from jinja_fragcache.freshness import servable_text, want
+from jinja_fragcache.freshness import is_current, servable_text, want
 
 texts = st.text() | st.text().map(lambda text: HEADER_MARK + text)
 versions = st.none() | st.sampled_from(["a", "b"])
@@ -32,3 +32,29 @@ def test_what_is_no_entry_is_a_miss(stored: object, version: str | None) -> None
 
 def test_a_store_may_give_a_kind_of_text() -> None:
     assert servable_text(Markup("<b>"), want(True, None)) == "<b>"  # noqa: FBT003 - its form
+
+
+names = st.sampled_from(["x", "y"])
+of_tags = st.dictionaries(names, st.sampled_from(["1", "2"]))
+of_store = st.dictionaries(names, st.sampled_from([None, "1", "2", 1, b"1"]))
+
+
+@given(versions, of_tags, versions, of_tags | of_store)
+def test_an_entry_is_current_if_its_version_and_tags_are(
+    version: str | None,
+    tags: dict[str, str],
+    wanted_version: str | None,
+    present: dict[str, object],
+) -> None:
+    entry = Entry("text", version=version, tags=tuple(tags.items()))
+    same_tags = tags.keys() == present.keys() and all(
+        type(present[tag]) is str and present[tag] == tags[tag] for tag in tags
+    )
+    expected = version == wanted_version and same_tags
+    assert is_current(entry, wanted_version, present) is expected
+
+
+def test_a_tag_without_a_version_is_current_nowhere() -> None:
+    # No such entry is written or read: the rule stands by itself all the same.
+    entry = Entry("text", tags=(("x", None),))  # type: ignore[arg-type]
+    assert not is_current(entry, None, {"x": None})

@@ -1,15 +1,18 @@
 """The keys of views and of function calls."""
 
+import dis
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
+from operator import itemgetter
 from types import CellType
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import current_app, has_app_context, has_request_context, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BuildError
+from werkzeug.wrappers import Request
 
 from jinja_fragcache.encoding import describe, encode_argument, encode_text
 from jinja_fragcache.errors import KeyValueError
@@ -18,6 +21,8 @@ from jinja_fragcache.keys import digest_key
 _PATH = "%s"
 _CUSTOM = "What make_cache_key gives"
 _PLAIN = (str, int, float, bool, bytes, type(None))
+# Takes the place of what is not encoded, or cells could change places.
+_OTHER_CELL = "-"
 QueryArguments = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 
@@ -171,8 +176,10 @@ class ViewKeys:
             key = prefix if path is None else prefix.replace(_PATH, path)
         if not self._query_string:
             return key
-        # The same arguments in another order are the same page.
-        encoded = "".join(map(encode_argument, sorted(pairs)))
+        # The same arguments in another order are the same page. The values of one
+        # stay in their order, since views take the first.
+        pairs = sorted(pairs, key=itemgetter(0))
+        encoded = "".join(map(encode_argument, pairs))
         return key + sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _path_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -189,7 +196,8 @@ class ViewKeys:
             )
         try:
             url = current_app.url_map.bind("localhost").build(endpoints[0], values)
-        except BuildError:
+        except (BuildError, TypeError, ValueError):
+            # The last two are what converters raise of what is no number.
             raise KeyValueError(
                 f"The path of {view}() can't be made of {values}. Give all arguments"
                 f" that are in its route, or the path: {example}."
@@ -211,7 +219,9 @@ def _pairs(query_args: QueryArguments | None) -> list[tuple[str, str]]:
     if query_args is None:
         return []
     if isinstance(query_args, str):
-        return parse_qsl(query_args.removeprefix("?"), keep_blank_values=True)
+        # Read by what reads a request's, so that nothing is read otherwise.
+        query = query_args.removeprefix("?").encode().decode("latin-1")
+        return list(Request({"QUERY_STRING": query}).args.items(multi=True))
     pairs = MultiDict(query_args).items(multi=True)
     return [(name, str(value)) for name, value in pairs]
 
@@ -249,7 +259,7 @@ class ArgumentKeys:
         self._signature = inspect.signature(function)
         # Functions that are made in another one have one name, and differ in what they
         # took from there.
-        self._cells = getattr(inspect.unwrap(function), "__closure__", None) or ()
+        self._cells = tuple(_cells_read(inspect.unwrap(function)))
         self._ignored = frozenset(args_to_ignore)
         names = list(self._signature.parameters)
         if unknown := self._ignored.difference(names):
@@ -284,31 +294,56 @@ class ArgumentKeys:
             KeyValueError: it is no text.
         """
         key = check_key(make(self._function, *args, **kwargs), _CUSTOM)
-        return CallKey(key, self.of_call(args, kwargs).tags)
+        return CallKey(key, self._tags(self._bind(args, kwargs)))
 
     def of_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallKey:
         """Give the key and tags of a call; else as above."""
-        try:
-            bound = self._signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise WrongCallError(f"{self.name}(): {error}") from None
-        bound.apply_defaults()
+        arguments = self._bind(args, kwargs)
         encoded = [encode_text(self._key_name), *map(_encode_cell, self._cells)]
-        for name, value in bound.arguments.items():
+        for name, value in arguments.items():
             if name not in self._ignored:
                 encoded.append(encode_argument(value))
         key = digest_key("memoize", self._key_name, "".join(encoded))
-        tags = [self.tag_of()]
-        if self._by_instance:
-            tags.append(self.tag_of(next(iter(bound.arguments.values()))))
-        return CallKey(key, tuple(tags))
+        return CallKey(key, self._tags(arguments))
 
     def tag_of(self, *instances: Any) -> str:
         """Give the tag of all calls, or of those of a method on one object."""
         tag = f"memoize:{self.name}"
         if instances and self._by_instance:
-            tag += "".join(map(encode_argument, instances))
+            tag += ":" + "".join(map(encode_argument, instances))
         return tag
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise WrongCallError(f"{self.name}(): {error}") from None
+        bound.apply_defaults()
+        return bound.arguments
+
+    def _tags(self, arguments: dict[str, Any]) -> tuple[str, ...]:
+        tags = [self.tag_of()]
+        if self._by_instance:
+            tags.append(self.tag_of(next(iter(arguments.values()))))
+        return tuple(tags)
+
+
+def _cells_read(function: Callable[..., Any]) -> Iterator[CellType]:
+    """Give the variables of surrounding functions that a function only reads.
+
+    What it writes there, such as how often it was called, is no argument of it.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return
+    written = {
+        each.argval
+        for each in dis.get_instructions(code)
+        if each.opname in {"STORE_DEREF", "DELETE_DEREF"}
+    }
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        if name not in written:
+            yield cell
 
 
 def _encode_cell(cell: CellType) -> str:
@@ -319,5 +354,5 @@ def _encode_cell(cell: CellType) -> str:
     try:
         value = cell.cell_contents
     except ValueError:
-        return ""  # not assigned yet
-    return encode_argument(value) if type(value) in _PLAIN else ""
+        return _OTHER_CELL  # not assigned yet
+    return encode_argument(value) if type(value) in _PLAIN else _OTHER_CELL

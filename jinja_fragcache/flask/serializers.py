@@ -5,6 +5,7 @@ import json
 import pickle
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -113,6 +114,13 @@ class _TaggedJSON(tag.TaggedJSONSerializer):
         _TagResponse,
     ]
 
+    # Not by Flask's functions, which an application may change, and which sort keys.
+    def dumps(self, value: Any) -> str:
+        return json.dumps(self.tag(value), separators=(",", ":"))
+
+    def loads(self, value: str) -> Any:
+        return self._untag_scan(json.loads(value))
+
 
 class JSONSerializer:
     """Keeps what JSON has, and some more, and refuses what would come back changed.
@@ -129,7 +137,7 @@ class JSONSerializer:
         try:
             text = self._json.dumps(value)
             same = _same(value, self._json.loads(text))
-        except (TypeError, ValueError, RecursionError):
+        except Exception:  # noqa: BLE001 - objects raise what they like
             same = False
         if not same:
             raise SerializationError(
@@ -151,13 +159,14 @@ def _same(value: Any, read: Any) -> bool:
     if type(value) is not type(read):
         return False
     if isinstance(value, dict):
-        return value.keys() == read.keys() and all(
-            _same(item, read[key]) for key, item in value.items()
-        )
+        # In their order, in which a template goes through them.
+        return _same(list(value.items()), list(read.items()))
     if isinstance(value, (list, tuple)):
         return len(value) == len(read) and all(map(_same, value, read))
-    # Not a number is not itself, either.
-    return bool(value == read or (value != value and read != read))  # noqa: PLR0124
+    if isinstance(value, (str, bytes)):
+        return bool(value == read)
+    # Equal times may differ in their time zone or fold, and NaN does not equal itself.
+    return repr(value) == repr(read)
 
 
 class SignedSerializer:
@@ -182,11 +191,13 @@ class SignedSerializer:
 
     def loads(self, key: str, text: str) -> Any:
         """Do as `Serializer.loads`."""
-        try:
+        signed = None
+        with suppress(BadSignature):
             signed = self._signer(key).unsign(text.encode("utf-8", "surrogatepass"))
-        except BadSignature:
-            # itsdangerous tells the signature, which is nobody's business.
-            raise ValueError("it is not signed with CACHE_SIGNING_KEY") from None
+        if signed is None:
+            # Raised out here, since itsdangerous tells the signature, which is
+            # nobody's business, not even in an error's context.
+            raise ValueError("it is not signed with CACHE_SIGNING_KEY")
         return self._inner.loads(key, signed.decode("utf-8", "surrogatepass"))
 
     def _signer(self, key: str) -> Signer:
@@ -227,8 +238,12 @@ class OwnSerializer:
 
     def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - Serializer's form
         """Do as `Serializer.loads`."""
-        kind, _, made = text.partition(":")
-        return self._theirs.loads(made if kind == "text" else b64decode(made))
+        kind, colon, made = text.partition(":")
+        if kind + colon == "text:":
+            return self._theirs.loads(made)
+        if kind + colon == "bytes:":
+            return self._theirs.loads(b64decode(made, validate=True))
+        raise ValueError("it is neither text nor bytes of CACHE_SERIALIZER")
 
 
 def make_serializer(settings: Mapping[str, Any]) -> Serializer:

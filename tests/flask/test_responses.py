@@ -1,0 +1,316 @@
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, make_response, send_file, stream_with_context
+from flask import Response as FlaskResponse
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Response
+
+from jinja_fragcache.flask.responses import (
+    CachedResponse,
+    join_chunks,
+    mark_hit,
+    read_stream,
+    response_fields,
+    restore_response,
+)
+from jinja_fragcache.flask.serializers import (
+    JSONSerializer,
+    PickleSerializer,
+    SignedSerializer,
+)
+from jinja_fragcache.values import Serializer
+
+SERIALIZERS: list[Serializer] = [
+    PickleSerializer(),
+    JSONSerializer(),
+    SignedSerializer(PickleSerializer(), ["secret"]),
+    SignedSerializer(JSONSerializer(), ["secret"]),
+]
+
+
+class OwnResponse(FlaskResponse):
+    default_mimetype = "text/plain"
+
+
+class Stream:
+    """A body that notes how often it is read and closed."""
+
+    def __init__(self, *chunks: str | bytes) -> None:
+        self.chunks = chunks
+        self.read = 0
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.read += 1
+        yield from self.chunks
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def sent(response: Response) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Send a response as a server does, and give what the client gets."""
+    chunks, status, headers = run_wsgi_app(
+        response, {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http"}, buffered=True
+    )
+    return status, list(headers), b"".join(chunks)
+
+
+def kept(serializer: Serializer, response: Response) -> Response:
+    read = serializer.loads("k", serializer.dumps("k", response))
+    assert isinstance(read, Response)
+    return read
+
+
+@pytest.fixture(params=SERIALIZERS, ids=lambda serializer: serializer.form)
+def serializer(request: pytest.FixtureRequest) -> Serializer:
+    chosen: Serializer = request.param
+    return chosen
+
+
+token = st.text("abcdefgXYZ-", min_size=1, max_size=5)
+header_values = st.text(st.characters(codec="latin-1", categories=["L", "N", "P"]))
+bodies = st.binary() | st.text().map(str.encode)
+
+
+@given(
+    st.sampled_from(SERIALIZERS),
+    st.integers(200, 599) | st.sampled_from(["200 Fine", "299 Our own", "404"]),
+    st.lists(st.tuples(token, header_values)),
+    bodies,
+)
+def test_a_response_comes_back_as_it_was(
+    serializer: Serializer,
+    status: Any,
+    headers: list[tuple[str, str]],
+    body: bytes,
+) -> None:
+    response = FlaskResponse(body, status=status, headers=headers)
+    read = kept(serializer, response)
+    assert read.status == response.status
+    assert list(read.headers) == list(response.headers)
+    assert read.get_data() == body
+    assert sent(read) == sent(response)
+
+
+def test_headers_that_come_twice_come_back_twice(serializer: Serializer) -> None:
+    response = FlaskResponse("text")
+    response.set_cookie("a", "1")
+    response.set_cookie("b", "2")
+    response.headers.add("Link", "</a.css>")
+    response.headers.add("Link", "</b.css>")
+    read = kept(serializer, response)
+    assert list(read.headers) == list(response.headers)
+    assert len(read.headers.getlist("Set-Cookie")) == 2
+    assert read.headers.getlist("Link") == ["</a.css>", "</b.css>"]
+
+
+def test_headers_that_were_taken_away_do_not_come_back(serializer: Serializer) -> None:
+    response = FlaskResponse("text", status=204)
+    response.headers.clear()
+    assert list(kept(serializer, response).headers) == []
+
+
+def test_a_stream_is_read_once_and_sent_all_the_same(serializer: Serializer) -> None:
+    stream = Stream("one ", b"two ", "three \u20ac")
+    response = FlaskResponse(stream)
+    read = kept(serializer, response)
+    whole = "one two three \u20ac".encode()
+    assert read.get_data() == whole
+    assert sent(response)[2] == whole
+    assert sent(response)[2] == whole
+    assert stream.read == 1
+
+
+def test_a_stream_is_closed_when_it_is_sent() -> None:
+    stream = Stream("text")
+    response = FlaskResponse(stream)
+    response_fields(response)
+    response.close()
+    assert stream.closed == 1
+
+
+def test_a_stream_is_read_where_its_request_is() -> None:
+    app = Flask(__name__)
+    with app.test_request_context("/here"):
+        from flask import request  # noqa: PLC0415 - as its name in the generator
+
+        def generate() -> Iterator[str]:
+            yield request.path
+
+        response = FlaskResponse(stream_with_context(generate()))
+        fields = response_fields(response)
+    assert fields.body == b"/here"
+
+
+def test_a_file_comes_back(serializer: Serializer, tmp_path: Path) -> None:
+    path = tmp_path / "page.txt"
+    path.write_bytes(b"in a file")
+    app = Flask(__name__)
+    with app.test_request_context():
+        response = send_file(path)
+        assert response.direct_passthrough
+        read = kept(serializer, response)
+        assert read.get_data() == b"in a file"
+        assert read.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert read.headers["ETag"] == response.headers["ETag"]
+        assert sent(response)[2] == b"in a file"
+        response.close()
+
+
+def test_an_open_file_comes_back(serializer: Serializer) -> None:
+    app = Flask(__name__)
+    with app.test_request_context():
+        response = send_file(io.BytesIO(b"bytes"), mimetype="image/png")
+        read = kept(serializer, response)
+        assert (read.get_data(), read.mimetype) == (b"bytes", "image/png")
+        assert sent(response)[2] == b"bytes"
+
+
+@pytest.mark.parametrize("body", ["", b"", [], [b""]])
+def test_a_response_may_be_empty(serializer: Serializer, body: Any) -> None:
+    assert kept(serializer, FlaskResponse(body, status=204)).get_data() == b""
+
+
+@pytest.mark.parametrize("kind", [Response, FlaskResponse, OwnResponse, CachedResponse])
+def test_what_comes_back_is_of_the_class_of_the_application(
+    serializer: Serializer, kind: Any
+) -> None:
+    response = FlaskResponse("text", mimetype="text/css")
+    if kind is CachedResponse:
+        response = CachedResponse(response, timeout=5)
+    elif kind is not FlaskResponse:
+        response = kind("text", mimetype="text/css")
+    stored = serializer.dumps("k", response)
+    assert type(serializer.loads("k", stored)) is FlaskResponse
+    app = Flask(__name__)
+    app.response_class = OwnResponse
+    with app.app_context():
+        read = serializer.loads("k", stored)
+    assert type(read) is OwnResponse
+    assert read.mimetype == "text/css"
+    assert list(read.headers) == list(response.headers)
+
+
+def test_responses_inside_of_other_values_come_back(serializer: Serializer) -> None:
+    stream = Stream("text")
+    value = [FlaskResponse("a", status=404), {"b": (FlaskResponse(stream), 5)}]
+    first, rest = serializer.loads("k", serializer.dumps("k", value))
+    assert (first.status_code, first.get_data()) == (404, b"a")
+    assert (rest["b"][0].get_data(), rest["b"][1]) == (b"text", 5)
+    assert stream.read == 1
+
+
+def test_the_fields_of_a_response() -> None:
+    response = FlaskResponse("text", status=201, headers={"X-A": "1"})
+    status, headers, body = response_fields(response)
+    assert (status, body) == ("201 CREATED", b"text")
+    assert dict(headers) == {
+        "X-A": "1",
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Length": "4",
+    }
+
+
+def test_nothing_is_added_to_the_headers_that_were_kept() -> None:
+    assert list(restore_response("200 OK", [], b"text").headers) == []
+
+
+def test_a_cached_response_is_the_response_that_it_was_made_of() -> None:
+    response = FlaskResponse("text", status=201)
+    response.set_cookie("a", "1")
+    cached = CachedResponse(response, timeout=10)
+    assert isinstance(cached, FlaskResponse)
+    assert cached.timeout == 10
+    assert sent(cached) == sent(response)
+    cached.headers["X-A"] = "1"
+    cached.status_code = 404
+    assert response.headers["X-A"] == "1"
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [(0, 0), (1.5, 2), (timedelta(minutes=1), 60), (None, None)]
+)
+def test_a_cached_response_has_any_timeout(timeout: Any, seconds: int | None) -> None:
+    app = Flask(__name__)
+    with app.test_request_context():
+        first = CachedResponse(make_response("text"), timeout=5)
+        assert CachedResponse(first, timeout=timeout).timeout == seconds
+
+
+def test_a_cached_response_may_be_a_stream() -> None:
+    stream = Stream("text")
+    cached = CachedResponse(FlaskResponse(stream), timeout=5)
+    assert response_fields(cached).body == b"text"
+    assert sent(cached)[2] == b"text"
+    assert stream.read == 1
+
+
+@pytest.mark.parametrize("around", [lambda x: x, lambda x: (x, 201), lambda x: (x,)])
+def test_the_stream_of_a_views_value_is_read(around: Any) -> None:
+    stream = Stream("text")
+    response = FlaskResponse(stream)
+    read_stream(around(response))
+    assert stream.read == 1
+    assert sent(response)[2] == b"text"
+    assert stream.read == 1
+
+
+def test_what_a_stream_raises_is_raised() -> None:
+    def generate() -> Iterator[str]:
+        yield "text"
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        read_stream(FlaskResponse(generate()))
+
+
+@pytest.mark.parametrize("value", [None, "text", (), ("text", 200), [], 5])
+def test_other_values_have_no_stream(value: Any) -> None:
+    read_stream(value)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "joined"),
+    [
+        ([], ""),
+        (["a", "b"], "ab"),
+        ([b"a", b"b"], b"ab"),
+        (["\u20ac", b"b"], "\u20acb".encode()),
+        ([b""], b""),
+        ([1, "a"], [1, "a"]),
+        ([None], [None]),
+        ([bytearray(b"a")], [bytearray(b"a")]),
+    ],
+)
+def test_chunks_are_joined(chunks: list[Any], joined: Any) -> None:
+    made = join_chunks(chunk for chunk in chunks)
+    assert (type(made), made) == (type(joined), joined)
+
+
+def test_a_hit_is_marked_in_the_answer_to_the_request() -> None:
+    app = Flask(__name__)
+
+    @app.route("/<what>")
+    def page(what: str) -> str:
+        if what == "hit":
+            mark_hit()
+        return "text"
+
+    client = app.test_client()
+    assert client.get("/hit").headers["hit_cache"] == "True"
+    assert "hit_cache" not in client.get("/miss").headers
+
+
+def test_outside_of_a_request_nothing_is_marked() -> None:
+    mark_hit()
+    with Flask(__name__).app_context():
+        mark_hit()

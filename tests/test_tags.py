@@ -1,0 +1,178 @@
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from jinja_fragcache.errors import StoreError
+from jinja_fragcache.guard import Counts, Guard
+from jinja_fragcache.keys import make_template_fragment_key
+from jinja_fragcache.once import Flights
+from jinja_fragcache.operations import perform
+from jinja_fragcache.stores import adapt
+from jinja_fragcache.tags import invalidate, present_versions, read_versions
+from tests.support import NAMES, RecordingStore
+
+
+class Subject:
+    """A store under the functions, and each of them carried out."""
+
+    def __init__(self) -> None:
+        self.store = RecordingStore()
+        self.counts = Counts()
+        self.guard = Guard(
+            adapt(self.store)[0],
+            counts=self.counts,
+            flights=Flights(),
+            blocking=True,
+            default_timeout=300,
+        )
+
+    def read(self, tags: Sequence[str], key: str = "key") -> tuple[Any, dict[str, Any]]:
+        return perform(read_versions(self.guard, key, tags))
+
+    def present(self, tags: Sequence[str]) -> dict[str, str] | None:
+        _, versions = self.read(tags)
+        return perform(present_versions(self.guard, versions))
+
+    def invalidate(self, tags: Iterable[str]) -> None:
+        perform(invalidate(self.guard, tags))
+
+
+def test_without_tags_only_the_entry_is_read() -> None:
+    subject = Subject()
+    subject.store.values["key"] = "text"
+    assert subject.read([]) == ("text", {})
+    assert subject.store.calls == ["get"]
+    assert subject.present([]) == {}
+
+
+def test_an_entry_is_read_with_the_versions_of_its_tags() -> None:
+    subject = Subject()
+    subject.store.values["key"] = "text"
+    assert subject.read(["a", "b"]) == ("text", {"a": None, "b": None})
+    versions = subject.present(["b"])
+    assert versions is not None
+    assert subject.read(["a", "b"]) == ("text", {"a": None, "b": versions["b"]})
+
+
+def test_a_tag_keeps_its_version() -> None:
+    subject = Subject()
+    first = subject.present(["a", "b"])
+    assert first is not None
+    assert first.keys() == {"a", "b"}
+    assert first["a"] != first["b"]
+    assert all(re.fullmatch("[0-9a-f]{16}", each) for each in first.values())
+    assert subject.present(["a", "b"]) == first
+
+
+def test_a_version_lives_as_long_as_every_server_allows() -> None:
+    subject = Subject()
+    subject.present(["a"])
+    assert list(subject.store.timeouts.values()) == [30 * 24 * 60 * 60]
+
+
+def test_versions_are_nobodys_values() -> None:
+    subject = Subject()
+    subject.present(["a"])
+    assert subject.counts == Counts()
+
+
+def test_what_is_invalidated_has_another_version_afterwards() -> None:
+    subject = Subject()
+    before = subject.present(["a", "b", "c"])
+    assert before is not None
+    subject.invalidate(["a", "c"])
+    assert subject.read(["a", "b", "c"])[1] == {"a": None, "b": before["b"], "c": None}
+    after = subject.present(["a", "b", "c"])
+    assert after is not None
+    assert {tag for tag in after if after[tag] == before[tag]} == {"b"}
+
+
+def test_invalidating_fails_loudly() -> None:
+    subject = Subject()
+    subject.store.failing = {"delete"}
+    with pytest.raises(StoreError, match="may still be served"):
+        subject.invalidate(["a"])
+
+
+@pytest.mark.parametrize("failing", [{"set"}, {"get", "set"}, {"get"}])
+def test_there_are_no_versions_where_the_store_fails(failing: set[str]) -> None:
+    subject = Subject()
+    versions: dict[str, object] = {"a": None}
+    subject.store.failing = failing
+    assert perform(present_versions(subject.guard, versions)) is None
+    assert subject.counts.failures > 0
+
+
+def test_versions_that_are_known_need_no_store() -> None:
+    subject = Subject()
+    subject.store.failing = {"get", "set"}
+    known: dict[str, object] = {"a": "1", "b": "2"}
+    assert perform(present_versions(subject.guard, known)) == known
+    assert subject.store.calls == []
+
+
+def test_one_version_that_can_not_be_had_is_none_at_all() -> None:
+    subject = Subject()
+    subject.store.failing = {"set"}
+    versions: dict[str, object] = {"a": "1", "b": None, "c": "3"}
+    assert perform(present_versions(subject.guard, versions)) is None
+
+
+def test_the_version_is_that_of_the_first_to_add_one() -> None:
+    """Two misses at once: both have found no version, and both write one."""
+    subject = Subject()
+    _, versions = subject.read(["a"])
+    first = perform(present_versions(subject.guard, versions))
+    second = perform(present_versions(subject.guard, versions))
+    assert first is not None
+    assert second == first
+    assert subject.read(["a"])[1] == first
+
+
+def test_a_version_that_is_no_text_is_none() -> None:
+    subject = Subject()
+    subject.present(["a"])
+    (key,) = subject.store.values
+    subject.store.values[key] = 7
+    assert subject.present(["a"]) is None
+    # Nor is one that the store gave before it forgot it.
+    subject.store.values.clear()
+    found: dict[str, object] = {"a": 7}
+    versions = perform(present_versions(subject.guard, found))
+    assert subject.read(["a"])[1] == versions
+
+
+@given(NAMES, NAMES)
+@example("x" * 100 + "a", "x" * 100 + "b")
+@example("\u20ac", "\u00fc")
+def test_two_tags_never_share_a_version(tag: str, other: str) -> None:
+    subject = Subject()
+    versions = subject.present([tag, other])
+    assert versions is not None
+    assert len(subject.store.values) == len({tag, other})
+    subject.invalidate([tag])
+    assert subject.read([tag])[1] == {tag: None}
+    if other != tag:
+        assert subject.read([other])[1] == {other: versions[other]}
+
+
+@given(NAMES)
+def test_the_key_of_a_version_is_one_that_every_server_takes(tag: str) -> None:
+    subject = Subject()
+    subject.present([tag])
+    (key,) = subject.store.values
+    assert re.fullmatch("tag:[!-~]{0,80}:[0-9a-f]{64}", key)
+    assert key != make_template_fragment_key(tag)
+
+
+@given(st.lists(st.sampled_from("abc")))
+def test_a_tag_may_be_named_twice(tags: list[str]) -> None:
+    subject = Subject()
+    versions = subject.present(tags)
+    assert versions is not None
+    assert versions.keys() == set(tags)
+    assert subject.read(tags)[1] == versions
