@@ -104,7 +104,7 @@ def redis_with_sentinel(folder: Path, password: str) -> Iterator[Watched]:
         options = ("--sentinel", "--port", "{port}", "--bind", "127.0.0.1")
         sentinel = stack.enter_context(running(REDIS[0], str(config), *options))
         with redis.Redis(port=sentinel.port) as client:
-            wait_for(lambda: client.sentinel_master("shop")["num-slaves"] == 1)
+            wait_for(lambda: client.info("sentinel")["master0"]["slaves"] == 1)
         yield Watched(sentinel.port, master, replica)
 
 
