@@ -18,9 +18,17 @@ def code_digest(code: CodeType) -> str:
 
     It is the same in every process with the same versions of Python and Jinja.
     """
-    constants = [
-        code_digest(value) if isinstance(value, CodeType) else repr(value)
-        for value in code.co_consts
-    ]
+    constants = map(_constant, code.co_consts)
     parts = [code.co_code.hex(), *constants, *code.co_names, *code.co_freevars]
     return digest("\n".join(map(repr, parts)))
+
+
+def _constant(value: object) -> str:
+    if isinstance(value, CodeType):
+        return code_digest(value)
+    if isinstance(value, tuple):
+        return f"({','.join(map(_constant, value))})"
+    if isinstance(value, frozenset):
+        # Its order differs from process to process.
+        return f"{{{','.join(sorted(map(_constant, value)))}}}"
+    return repr(value)

@@ -8,7 +8,7 @@ the process: no `hash()`, no address, no order of a set.
 import dataclasses
 import inspect
 import re
-from datetime import date, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -21,7 +21,7 @@ from .errors import KeyValueError
 from .object_ids import object_id
 
 _ADDRESS = re.compile("0x[0-9a-fA-F]{5,}")
-_SHORTENED = "..."
+_SHORTENED = re.compile(r"\.\.\.|\u2026")
 _OWN_KEY_METHODS = ("__cache_key__", "__caching_id__")
 
 
@@ -95,6 +95,9 @@ class Encoder:
         kind = f"x{_identity(value)}" if self._exact else ""
         if isinstance(value, Enum):
             return kind + self.encode(value.value)
+        if self._exact and isinstance(value, (datetime, time)):
+            # The same moment in two time zones prints otherwise.
+            return kind + _encode_repr(value)
         text = _text_of(value)
         return self._container(value) if text is None else kind + encode_text(text)
 
@@ -222,7 +225,7 @@ def _encode_repr(value: Any) -> str:
             " object may get this address. Write a value that identifies it, as in"
             " user.id, or give its class a method __cache_key__()."
         )
-    if _SHORTENED in text:
+    if _SHORTENED.search(text):
         raise KeyValueError(
             f"A key value is known only by a shortened text: {text[-200:]}. Write the"
             " values that identify it, as in items|map(attribute='id')|list."

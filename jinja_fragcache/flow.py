@@ -57,6 +57,11 @@ class Request(Protocol):
         """The tags of its entry."""
         ...
 
+    @property
+    def timeout(self) -> int | None:
+        """Its timeout: seconds, 0 for ever, None for the default."""
+        ...
+
     def load(self, stored: object, tags: dict[str, object]) -> Any:
         """Give the value that is stored, or MISSING if it may not be served.
 
@@ -171,7 +176,7 @@ def _lead(
                 return found.value
             versions = found.versions
         # Before the value is made: what is invalidated meanwhile is not served then.
-        tags = yield from present_versions(guard, versions)
+        tags = yield from present_versions(guard, versions, request.timeout)
         value = yield render()
         if tags is None:
             return value

@@ -144,7 +144,7 @@ class Guard:
         self, values: Mapping[str, str | int], timeout: int | None
     ) -> Operation[bool]:
         """Store values, and tell whether all of them were stored."""
-        seconds = self._seconds(timeout)
+        seconds = self.seconds(timeout)
         try:
             if len(values) == 1:
                 ((key, value),) = values.items()
@@ -165,7 +165,7 @@ class Guard:
         It is not counted here: what is added may be nobody's value.
         """
         try:
-            added: bool = yield self._face.add(key, value, self._seconds(timeout))
+            added: bool = yield self._face.add(key, value, self.seconds(timeout))
         except AsyncOnlyError:
             raise
         except Exception as error:  # noqa: BLE001 - writes fail open
@@ -258,7 +258,8 @@ class Guard:
         if self._announcer is not None and self._announcer.receivers[event]:
             self._announcer.announce(event, key)
 
-    def _seconds(self, timeout: int | None) -> int | None:
+    def seconds(self, timeout: int | None) -> int | None:
+        """Give the default for None."""
         return self._default_timeout if timeout is None else timeout
 
 

@@ -21,8 +21,7 @@ def object_id(value: Any) -> str | None:
         other process either. None for an object that tells what it is by a repr of its
         own, or that can't be referred to weakly.
     """
-    shown_by: Any = type(value).__repr__
-    if shown_by is not object.__repr__ and type(value) is not FunctionType:
+    if not _is_nameless(value):
         return None
     address = id(value)
     with _lock:
@@ -36,6 +35,14 @@ def object_id(value: Any) -> str | None:
             return None  # its class has __slots__ and no __weakref__
         _known[address] = (reference, name)
         return name
+
+
+def _is_nameless(value: Any) -> bool:
+    if isinstance(value, (type, FunctionType)):
+        # A name of the module's is one. What a function makes has the same each time.
+        return isinstance(value, FunctionType) or "<locals>" in value.__qualname__
+    shown_by: Any = type(value).__repr__
+    return shown_by is object.__repr__
 
 
 def _forget(address: int, dead: weakref.ref[Any]) -> None:

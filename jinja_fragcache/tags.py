@@ -15,10 +15,13 @@ from .encoding import encode_text
 from .guard import Guard
 from .keys import digest_key
 from .operations import Operation
+from .timeouts import NEVER_EXPIRES
 
-# Seconds. A version that expires makes misses, nothing worse, and 30 days is the
-# longest that Memcached takes for a number of seconds (protocol.txt).
-_VERSION_TIMEOUT = 30 * 24 * 60 * 60
+# Seconds. A version outlives the entries that remember it, so that it costs few of them
+# their lives, but not for ever, so that those of objects that are gone go, too.
+_LIVES = 10
+_SHORTEST = 60 * 60
+_LONGEST = 30 * 24 * 60 * 60
 
 
 def read_versions(
@@ -36,30 +39,41 @@ def read_versions(
 
 
 def present_versions(
-    guard: Guard, versions: Mapping[str, object]
+    guard: Guard, versions: Mapping[str, object], timeout: int | None
 ) -> Operation[dict[str, str] | None]:
     """Give those that have no version a new one.
 
     Args:
         guard: the store.
         versions: what `read_versions` gave.
+        timeout: of the entry that is to remember them: seconds, 0 for ever, None for
+            the default.
 
     Returns:
         Each tag's version; None if the store failed, so that nothing can be stored
         that could be invalidated.
     """
+    lifetime = _lifetime(guard.seconds(timeout))
     present: dict[str, str] = {}
     for tag, version in versions.items():
         if not isinstance(version, str):
             version = token_hex(8)  # noqa: PLW2901 - of the tag, from here on
             key = _version_key(tag)
-            if not (yield from guard.add(key, version, _VERSION_TIMEOUT)):
+            if not (yield from guard.add(key, version, lifetime)):
                 # Somebody else was faster, or the store failed.
                 version = yield from guard.read(key)  # noqa: PLW2901
         if not isinstance(version, str):
             return None
         present[tag] = version
     return present
+
+
+def _lifetime(timeout: int | None) -> int:
+    if timeout == NEVER_EXPIRES:
+        return NEVER_EXPIRES
+    if timeout is None:
+        return _LONGEST
+    return min(max(timeout * _LIVES, _SHORTEST), max(timeout, _LONGEST))
 
 
 def invalidate(guard: Guard, tags: Iterable[str]) -> Operation[None]:

@@ -1,3 +1,4 @@
+import ast
 import copy
 import enum
 import uuid
@@ -406,10 +407,13 @@ def exactly(value: Any) -> Any:
     if kind is dict:
         pairs = [(exactly(key), exactly(item)) for key, item in value.items()]
         return ("dict", *sorted(pairs, key=repr))
-    if kind is datetime:
-        # Two that differ in their fold are equal.
-        value = value.replace(fold=0)
     return (kind.__name__, repr(value))
+
+
+def read_datetime(text: str) -> Any:
+    fields, _, fold = text.removesuffix(")").partition(", fold=")
+    numbers = ast.literal_eval(fields.removeprefix("datetime.datetime") + ")")
+    return datetime(*numbers, fold=int(fold or 0))  # noqa: DTZ001 - as it was given
 
 
 # How the texts of arguments are read, apart from lists and their like.
@@ -419,7 +423,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "UUID": uuid.UUID,
     "Decimal": Decimal,
     "date": date.fromisoformat,
-    "datetime": datetime.fromisoformat,
+    "datetime": read_datetime,
 }
 
 

@@ -118,6 +118,7 @@ class Asked:
 
     key: str = "key"
     tags: tuple[str, ...] = ()
+    timeout: int | None = 30
     error: Exception | None = None
     dumped: list[dict[str, str]] = field(default_factory=list)
 

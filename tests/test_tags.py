@@ -35,7 +35,7 @@ class Subject:
 
     def present(self, tags: Sequence[str]) -> dict[str, str] | None:
         _, versions = self.read(tags)
-        return perform(present_versions(self.guard, versions))
+        return perform(present_versions(self.guard, versions, 60))
 
     def invalidate(self, tags: Iterable[str]) -> None:
         perform(invalidate(self.guard, tags))
@@ -68,10 +68,23 @@ def test_a_tag_keeps_its_version() -> None:
     assert subject.present(["a", "b"]) == first
 
 
-def test_a_version_lives_as_long_as_every_server_allows() -> None:
+@pytest.mark.parametrize(
+    ("timeout", "seconds"),
+    [
+        (5, 3600),
+        (3600, 36000),
+        (29 * 24 * 3600, 30 * 24 * 3600),
+        (40 * 24 * 3600, 40 * 24 * 3600),
+        (0, 0),
+        (None, 3600),
+    ],
+)
+def test_a_version_outlives_its_entries_and_does_not_stay_for_ever(
+    timeout: int | None, seconds: int
+) -> None:
     subject = Subject()
-    subject.present(["a"])
-    assert list(subject.store.timeouts.values()) == [30 * 24 * 60 * 60]
+    perform(present_versions(subject.guard, {"posts": None}, timeout))
+    assert list(subject.store.timeouts.values()) == [seconds]
 
 
 def test_versions_are_nobodys_values() -> None:
@@ -103,7 +116,7 @@ def test_there_are_no_versions_where_the_store_fails(failing: set[str]) -> None:
     subject = Subject()
     versions: dict[str, object] = {"a": None}
     subject.store.failing = failing
-    assert perform(present_versions(subject.guard, versions)) is None
+    assert perform(present_versions(subject.guard, versions, 60)) is None
     assert subject.counts.failures > 0
 
 
@@ -111,7 +124,7 @@ def test_versions_that_are_known_need_no_store() -> None:
     subject = Subject()
     subject.store.failing = {"get", "set"}
     known: dict[str, object] = {"a": "1", "b": "2"}
-    assert perform(present_versions(subject.guard, known)) == known
+    assert perform(present_versions(subject.guard, known, 60)) == known
     assert subject.store.calls == []
 
 
@@ -119,15 +132,15 @@ def test_one_version_that_can_not_be_had_is_none_at_all() -> None:
     subject = Subject()
     subject.store.failing = {"set"}
     versions: dict[str, object] = {"a": "1", "b": None, "c": "3"}
-    assert perform(present_versions(subject.guard, versions)) is None
+    assert perform(present_versions(subject.guard, versions, 60)) is None
 
 
 def test_the_version_is_that_of_the_first_to_add_one() -> None:
     """Two misses at once: both have found no version, and both write one."""
     subject = Subject()
     _, versions = subject.read(["a"])
-    first = perform(present_versions(subject.guard, versions))
-    second = perform(present_versions(subject.guard, versions))
+    first = perform(present_versions(subject.guard, versions, 60))
+    second = perform(present_versions(subject.guard, versions, 60))
     assert first is not None
     assert second == first
     assert subject.read(["a"])[1] == first
@@ -142,7 +155,7 @@ def test_a_version_that_is_no_text_is_none() -> None:
     # Nor is one that the store gave before it forgot it.
     subject.store.values.clear()
     found: dict[str, object] = {"a": 7}
-    versions = perform(present_versions(subject.guard, found))
+    versions = perform(present_versions(subject.guard, found, 60))
     assert subject.read(["a"])[1] == versions
 
 

@@ -50,8 +50,8 @@ def make_store(app: Flask, settings: Settings) -> Store:
             # As it comes it unpickles what it finds. All that it is given is text.
             store.serializer = TextSerializer()  # type: ignore[attr-defined]
         return store
-    if cache_type in _STORES:
-        return _STORES[cache_type](settings)
+    if cache_type in TYPES:
+        return TYPES[cache_type](settings)
     is_url = cache_type is not None and "://" in cache_type
     if cache_type and not is_url and is_import_string(cache_type):
         kwargs = {"default_timeout": _timeout(settings), **_options(settings)}
@@ -60,7 +60,7 @@ def make_store(app: Flask, settings: Settings) -> Store:
     named = "this URL" if is_url else repr(cache_type)
     raise SettingError(
         f"CACHE_TYPE can't be {named}. It is one of"
-        f" {', '.join(map(repr, _STORES))}, or 'package.module.name' of a class or of a"
+        f" {', '.join(map(repr, TYPES))}, or 'package.module.name' of a class or of a"
         " function (app, config, args, kwargs), or a store, as in"
         " CACHE_TYPE=cachelib.FileSystemCache(folder)."
     )
@@ -260,7 +260,7 @@ def _made(make: type[T], settings: Settings, **given: Any) -> T:
         raise SettingError(f"CACHE_TYPE {cache_type!r}: {error}") from None
 
 
-_STORES: dict[str, Callable[[Settings], Store]] = {
+TYPES: dict[str, Callable[[Settings], Store]] = {
     "null": _null,
     "NullCache": _null,
     "simple": _simple,

@@ -436,7 +436,8 @@ class Cache:
         if not args and not kwargs:
             self._here.invalidate(keys.tag_of(*instances))
             return
-        if args[:1] != instances:
+        # A method of an object may be given the object once more.
+        if instances and not (args and args[0] is instances[0]):
             args = (*instances, *args)
         self._here.delete(keys(*args, **kwargs))
 

@@ -3,24 +3,27 @@
 import dis
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import sha256
+from datetime import date, datetime
+from decimal import Decimal
 from operator import itemgetter
 from types import CellType
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from flask import current_app, has_app_context, has_request_context, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Request
 
+from jinja_fragcache.digests import code_digest, digest
 from jinja_fragcache.encoding import describe, encode_argument, encode_text
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys import digest_key
 
 _PATH = "%s"
 _CUSTOM = "What make_cache_key gives"
-_PLAIN = (str, int, float, bool, bytes, type(None))
+_PLAIN = (str, int, float, bool, bytes, type(None), Decimal, date, datetime, UUID)
 # Takes the place of what is not encoded, or cells could change places.
 _OTHER_CELL = "-"
 QueryArguments = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
@@ -180,7 +183,8 @@ class ViewKeys:
         # stay in their order, since views take the first.
         pairs = sorted(pairs, key=itemgetter(0))
         encoded = "".join(map(encode_argument, pairs))
-        return key + sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
+        # No path has such a key, whatever stands in it.
+        return digest_key("query", key, encode_text(key) + encoded)
 
     def _path_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         names = inspect.signature(self._function).parameters
@@ -257,8 +261,9 @@ class ArgumentKeys:
             else check_key(make_name(self.name), "What make_name gives")
         )
         self._signature = inspect.signature(function)
-        # Functions that are made in another one have one name, and differ in what they
-        # took from there.
+        # Functions that are made in another one may have one name. They differ in their
+        # code, and in what they took from there.
+        self._code = _local_code(inspect.unwrap(function))
         self._cells = tuple(_cells_read(inspect.unwrap(function)))
         self._ignored = frozenset(args_to_ignore)
         names = list(self._signature.parameters)
@@ -299,19 +304,39 @@ class ArgumentKeys:
     def of_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallKey:
         """Give the key and tags of a call; else as above."""
         arguments = self._bind(args, kwargs)
-        encoded = [encode_text(self._key_name), *map(_encode_cell, self._cells)]
-        for name, value in arguments.items():
-            if name not in self._ignored:
-                encoded.append(encode_argument(value))
+        encoded = [encode_text(self._key_name), encode_text(self._code)]
+        encoded += map(_encode_cell, self._cells)
+        encoded += [
+            self._encode(name, value)
+            for name, value in arguments.items()
+            if name not in self._ignored
+        ]
         key = digest_key("memoize", self._key_name, "".join(encoded))
         return CallKey(key, self._tags(arguments))
 
     def tag_of(self, *instances: Any) -> str:
         """Give the tag of all calls, or of those of a method on one object."""
-        tag = f"memoize:{self.name}"
+        tag = f"memoize:{self._key_name}"
         if instances and self._by_instance:
-            tag += ":" + "".join(map(encode_argument, instances))
+            # Not as it is: a repr may tell what nobody needs to know.
+            tag += ":" + digest("".join(map(encode_argument, instances)))
         return tag
+
+    def _encode(self, name: str, value: Any) -> str:
+        try:
+            return encode_argument(value)
+        except KeyValueError:
+            # Such as `missing = object()`, which is there to be told from all values.
+            if value is self._signature.parameters[name].default:
+                return "default"
+            raise
+        except RecursionError:
+            raise
+        except Exception as error:
+            raise KeyValueError(
+                f"The argument {name} does not say what it is. It raised"
+                f" {type(error).__name__}: {error}."
+            ) from error
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -326,6 +351,13 @@ class ArgumentKeys:
         if self._by_instance:
             tags.append(self.tag_of(next(iter(arguments.values()))))
         return tuple(tags)
+
+
+def _local_code(function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None)
+    if code is None or "<" not in function.__qualname__:
+        return ""
+    return code_digest(code)
 
 
 def _cells_read(function: Callable[..., Any]) -> Iterator[CellType]:

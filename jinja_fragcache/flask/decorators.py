@@ -295,7 +295,9 @@ class _Decorated:
         timeout = normalize_timeout(wrapper.cache_timeout)
         make_key = wrapper.make_cache_key
         own_key = make_key is not self._keys or self._keys.are_own
-        of_view = self._keys.by_path or is_view(self._function)
+        of_view = is_view(self._function)
+        if self._keys.by_path and not own_key and not of_view:
+            of_view = self._warn_of_path(home)
         if self._rules.unless(self._function, *args, **kwargs):
             return None
         if of_view and not own_key and not is_reading():
@@ -317,6 +319,20 @@ class _Decorated:
             of_view=of_view,
             own_key=own_key,
         )
+
+    def _warn_of_path(self, home: AppCache) -> bool:
+        """Warn of a function that takes the place of a page; tell if there is one."""
+        if not has_request_context():
+            return False
+        name = full_name(self._function)
+        home.fragment_cache.warn_once(
+            (name, "path"),
+            f"{name}(): its key is the path of the request, as a view's is, and it is"
+            " not this request's view. If it is no view, give it a key of its own:"
+            f" @cache.cached(key_prefix={self._function.__name__!r}). If it is one,"
+            " a decorator above it hides it: it lacks functools.wraps.",
+        )
+        return True
 
     def _key_of(
         self,
@@ -408,11 +424,25 @@ def decorator_of(
             method: Any = function.__func__
             kind: Any = type(function)
             return kind(decorated(method))
-        if not callable(function) or not hasattr(function, "__qualname__"):
-            raise TypeError(f"What is cached is a function, and this is {function!r}.")
+        if not _is_function(function):
+            raise TypeError(
+                f"What is cached is a function, and this is {function!r}. Write one"
+                " that calls it."
+            )
         return decorated(function)
 
     return decorator
+
+
+def _is_function(value: Any) -> bool:
+    """Tell whether a function has a name and tells its parameters."""
+    if not callable(value) or not hasattr(value, "__qualname__"):
+        return False
+    try:
+        inspect.signature(value)
+    except ValueError:
+        return False
+    return isinstance(getattr(value, "__module__", None), str)
 
 
 class _StopIteration(Exception):  # noqa: N818 - what it stands for is no error

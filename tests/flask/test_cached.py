@@ -755,6 +755,23 @@ def test_with_a_key_of_its_own_a_view_may_cache_a_post(site: Site) -> None:
     assert answers == ["1", "2", "1"]
 
 
+def test_what_takes_the_place_of_a_page_is_warned_of(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    @site.cache.cached()
+    def helper() -> list[str]:
+        return ["a"]
+
+    @site.app.route("/")
+    def index() -> str:
+        return str(helper())
+
+    assert site.get("/", "/") == ["['a']"] * 2
+    (record,) = caplog.records
+    assert "helper(): its key is the path of the request" in record.getMessage()
+    assert "@cache.cached(key_prefix='helper')" in record.getMessage()
+
+
 def test_a_stream_of_events_is_sent_as_it_comes(site: Site) -> None:
     made: list[int] = []
 

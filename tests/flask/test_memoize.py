@@ -1,6 +1,7 @@
 """`Cache.memoize` and `Cache.delete_memoized`."""
 
 import asyncio
+import functools
 import gc
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,7 +9,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from jinja_fragcache import Cache, KeyValueError, MemoryStore, Stats, StoreError
+from jinja_fragcache import (
+    Cache,
+    KeyValueError,
+    MemoryStore,
+    Stats,
+    StoreError,
+    TimeoutValueError,
+)
 from tests.support import Clock, Counter, RecordingStore
 
 
@@ -517,3 +525,127 @@ def test_the_function_itself_is_at_hand(adder: type[Adder]) -> None:
     assert adder.add.uncached(one, 1) == (1, 2)
     assert one.add.uncached(one, 1) == (1, 3)
     assert one.add(1) == (1, 1)
+
+
+def test_two_functions_without_a_name_do_not_share(cache: Cache) -> None:
+    add, times = (
+        cache.memoize()(function) for function in (lambda x: x + 1, lambda x: x * 10)
+    )
+    assert [add(5), times(5)] == [6, 50]
+
+
+def test_classes_that_a_function_makes_do_not_share(
+    cache: Cache, calls: Counter
+) -> None:
+    def make() -> type:
+        class Made:
+            pass
+
+        return Made
+
+    @cache.memoize()
+    def function(_: type) -> int:
+        return calls()
+
+    one, other = make(), make()
+    assert [function(one), function(other), function(one)] == [1, 2, 1]
+
+
+def test_functions_with_one_made_name_share(cache: Cache, calls: Counter) -> None:
+    decorate = cache.memoize(make_name=lambda _: "shared")
+
+    @decorate
+    def one(a: int) -> tuple[int, int]:
+        return a, calls()
+
+    @decorate
+    def other(a: int) -> tuple[int, int]:
+        return a, calls()
+
+    def module_level(function: Any) -> Any:
+        function.__qualname__ = function.__name__
+        return function
+
+    first, second = (
+        decorate(module_level(one.uncached)),
+        decorate(module_level(other.uncached)),
+    )
+    assert first(1) == second(1) == (1, 1)
+    cache.delete_memoized(second)
+    assert first(1) == (1, 2)
+
+
+_MISSING = object.__new__(object)
+
+
+def test_a_default_may_be_an_object_that_is_only_itself(
+    cache: Cache, calls: Counter
+) -> None:
+    @cache.memoize()
+    def function(a: object = _MISSING) -> tuple[bool, int]:
+        return a is _MISSING, calls()
+
+    assert [function(), function(_MISSING), function(5)] == [
+        (True, 1),
+        (True, 1),
+        (False, 2),
+    ]
+    assert function(object()) == (False, 3)
+
+
+def test_an_object_that_equals_another_is_another(calls: Counter) -> None:
+    class Equal(Person):
+        cache = Cache(Flask(__name__), config={"CACHE_TYPE": "simple"})
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Equal)
+
+        def __hash__(self) -> int:
+            return 1
+
+        @cache.memoize()
+        def method(self, other: "Equal | None" = None) -> tuple[str, int]:
+            return repr(other), calls()
+
+    one, two = Equal(1), Equal(2)
+    before = [one.method(), one.method(two)]
+    Equal.cache.delete_memoized(one.method, two)
+    assert one.method() == before[0]
+    assert one.method(two) != before[1]
+
+
+@pytest.mark.parametrize("bad", [max, functools.partial(int, base=2), 5, str.upper])
+def test_what_is_no_function_is_refused(cache: Cache, bad: Any) -> None:
+    for decorate in (cache.memoize(), cache.cached(key_prefix="x")):
+        with pytest.raises(TypeError, match=r"is a function, and this is .*Write one"):
+            decorate(bad)
+
+
+def test_an_argument_that_can_not_be_told_is_refused(
+    cache: Cache, calls: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise LookupError("no row")
+
+    @cache.memoize()
+    def function(a: Broken) -> tuple[bool, int]:
+        return isinstance(a, Broken), calls()
+
+    assert [function(Broken()), function(Broken())] == [(True, 1), (True, 2)]
+    assert (
+        "The argument a does not say what it is. It raised LookupError" in caplog.text
+    )
+
+
+def test_a_wrong_timeout_is_told_before_the_function_is_called(
+    cache: Cache, calls: Counter
+) -> None:
+    @cache.memoize()
+    def function() -> int:
+        return calls()
+
+    function.cache_timeout = "50"
+    with pytest.raises(TimeoutValueError):
+        function()
+    assert calls.calls == 0

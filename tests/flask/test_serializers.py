@@ -77,9 +77,9 @@ PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 zones = (
     st.none()
     | st.just(UTC)
-    | st.timedeltas(timedelta(hours=-23), timedelta(hours=23))
+    | st.integers(-23 * 60, 23 * 60)
     .filter(bool)
-    .map(timezone)
+    .map(lambda minutes: timezone(timedelta(minutes=minutes)))
 )
 scalars = (
     st.none()

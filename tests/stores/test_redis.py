@@ -46,7 +46,7 @@ def test_clear_deletes_only_what_has_the_prefix(client: Any, prefix: str) -> Non
         store.set(str(number), "text", timeout=30)
     assert client.dbsize() == 1203
     store.clear()
-    assert sorted(client.scan_iter()) == [b"other", b"sah_:other", b"ship:other"]
+    assert set(client.scan_iter()) == {b"other", b"sah_:other", b"ship:other"}
     store.clear()
 
 
