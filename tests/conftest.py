@@ -64,3 +64,17 @@ def sasl_port() -> Iterator[int]:
 def dynamodb_options() -> Iterator[dict[str, Any]]:
     """Give what boto3 needs for a server that speaks as DynamoDB does."""
     yield from servers.dynamodb()
+
+
+@pytest.fixture(autouse=True)
+def patient_clients(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let clients wait longer for servers than they do for users' pages.
+
+    On a machine with much to do, a quarter of a second is not enough for each of some
+    thousand calls. Tests of how long they wait are marked with `own_patience`.
+    """
+    if request.node.get_closest_marker("own_patience") is None:
+        for module in ("memcached_clients", "redis"):
+            monkeypatch.setattr(f"jinja_fragcache.stores.{module}._SECONDS", 10.0)

@@ -31,9 +31,8 @@ _TRIES = 100
 class MemcachedStore(cachelib.BaseCache):
     """Keeps texts and numbers on Memcached servers; with pylibmc, or with pymemcache.
 
-    `add` and counting are atomic. A count downwards, or of a number below zero, starts
-    the default timeout anew. Counts end at 19 digits. The client waits 0.25 seconds at
-    most for a server. A server that is down fails, its keys go nowhere else.
+    `add` and counting are atomic. Counts end at 0 and at 19 digits. The client waits
+    0.25 seconds at most for a server. A server that is down fails, its keys go nowhere else.
 
     Memcached can't tell whose keys are whose. So with a key prefix, all keys hold a
     number, too, that is kept on the server and that `clear()` changes: what was there
@@ -159,31 +158,18 @@ class MemcachedStore(cachelib.BaseCache):
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Add to a number, from 0 if there is none. A new one gets the default timeout.
 
-        Returns:
-            What it came to; None if there is something else than a number.
+        Memcached counts no further down than to 0 (protocol.txt).
 
-        Raises:
-            StoreError: others changed it each time.
+        Returns:
+            What it came to; None if there is something else than a number from 0.
         """
         place = self._place(key)
-        for _ in range(_TRIES):
-            # The server itself counts digits only, and stops at 0.
-            if delta >= 0:
-                number = self._client.incr(place, delta)
-                if number is not None:
-                    return number
-            stored, token = self._client.gets(place)
-            value = 0 if token is None else self._load(stored)
-            if not isinstance(value, int):
-                return None
-            data = self.serializer.dumps(value + delta)
-            if token is None:
-                done = self._client.add(place, data, self._expiry(None))
-            else:
-                done = self._client.cas(place, data, token, self._expiry(None))
-            if done:
-                return value + delta
-        raise StoreError(f"Others changed the number {key!r} {_TRIES} times meanwhile")
+        first = max(delta, 0)
+        number = self._client.count(place, delta)
+        if number is None and self.add(key, first):
+            return first
+        # Somebody else may have been faster to add it.
+        return self._client.count(place, delta) if number is None else number
 
     def dec(self, key: str, delta: int = 1) -> int | None:
         """Do as `inc`, downwards."""

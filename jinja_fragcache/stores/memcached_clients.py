@@ -37,14 +37,6 @@ class Client(Protocol):
         """Give what is there, in one round trip to each server."""
         ...
 
-    def gets(self, place: str) -> tuple[bytes | None, Any]:
-        """Give what is there and a token for `cas`; no token if there is nothing."""
-        ...
-
-    def cas(self, place: str, data: bytes, token: Any, expiry: int) -> bool:
-        """Replace what is there, if it is still what `gets` gave."""
-        ...
-
     def set(self, place: str, data: bytes, expiry: int) -> bool:
         """Write."""
         ...
@@ -65,8 +57,11 @@ class Client(Protocol):
         """Delete many."""
         ...
 
-    def incr(self, place: str, delta: int) -> int | None:
-        """Add to the digits that are there; None where there are none."""
+    def count(self, place: str, delta: int) -> int | None:
+        """Add to the digits that are there; None where there are none.
+
+        A count downwards ends at 0.
+        """
         ...
 
     def flush(self) -> None:
@@ -156,7 +151,6 @@ class _Pylibmc:
             "_poll_timeout": milliseconds,
             "retry_timeout": 1,
             **options.get("behaviors", {}),
-            "cas": True,
         }
         given = {**options, "behaviors": behaviors}
         if account:
@@ -179,18 +173,6 @@ class _Pylibmc:
             found: Mapping[str, bytes | None] = client.get_multi(places)
             return found
 
-    def gets(self, place: str) -> tuple[bytes | None, Any]:
-        with self._reserve() as client:
-            stored, token = client.gets(place)
-            return stored, token
-
-    def cas(self, place: str, data: bytes, token: Any, expiry: int) -> bool:
-        with self._reserve() as client:
-            try:
-                return bool(client.cas(place, data, token, time=expiry))
-            except self._pylibmc.NotFound:
-                return False
-
     def set(self, place: str, data: bytes, expiry: int) -> bool:
         with self._reserve(place, len(data)) as client:
             return bool(client.set(place, data, time=expiry))
@@ -212,10 +194,11 @@ class _Pylibmc:
         with self._reserve() as client:
             client.delete_multi(places)
 
-    def incr(self, place: str, delta: int) -> int | None:
+    def count(self, place: str, delta: int) -> int | None:
         with self._reserve() as client:
+            count = client.incr if delta >= 0 else client.decr
             try:
-                return int(client.incr(place, delta))
+                return int(count(place, abs(delta)))
             except (self._pylibmc.NotFound, self._pylibmc.ClientError):
                 return None
 
@@ -329,14 +312,6 @@ class _Pymemcache:
             found.update(client.get_many(part))
         return found
 
-    def gets(self, place: str) -> tuple[bytes | None, Any]:
-        stored, token = self._at(place).gets(place)
-        return stored, token
-
-    def cas(self, place: str, data: bytes, token: Any, expiry: int) -> bool:
-        client = self._at(place)
-        return bool(client.cas(place, data, token, expire=expiry, noreply=False))
-
     def set(self, place: str, data: bytes, expiry: int) -> bool:
         return self._write("set", place, data, expiry)
 
@@ -359,9 +334,11 @@ class _Pymemcache:
         for client, part in self._by_server(places):
             client.delete_many(part, noreply=False)
 
-    def incr(self, place: str, delta: int) -> int | None:
+    def count(self, place: str, delta: int) -> int | None:
+        client = self._at(place)
+        count = client.incr if delta >= 0 else client.decr
         try:
-            number: int | None = self._at(place).incr(place, delta, noreply=False)
+            number: int | None = count(place, abs(delta), noreply=False)
         except self._module.MemcacheClientError:
             return None
         return number

@@ -13,8 +13,9 @@ from cachelib.serializers import BaseSerializer
 
 # No UTF-8 begins with this byte.
 _TEXT_MARK = b"\xff"
-# What a server counts with. A longer number is no number to it.
-_NUMBER = re.compile(rb"-?(0|[1-9][0-9]{0,18})")
+# What a server counts with. A longer number is no number to it. Memcached leaves blanks
+# behind one that it counted down to fewer digits (protocol.txt).
+_NUMBER = re.compile(rb"-?(0|[1-9][0-9]{0,18}) *")
 
 
 class TextSerializer(BaseSerializer):

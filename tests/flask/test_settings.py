@@ -94,6 +94,7 @@ def test_filesystem_keeps_texts_in_a_folder(name: str, tmp_path: Path) -> None:
     assert made(**settings).get("k") == "text"
 
 
+@pytest.mark.own_patience
 @pytest.mark.parametrize("name", ["redis", "RedisCache"])
 @pytest.mark.parametrize("how", ["parts", "url", "client"])
 def test_redis_keeps_texts_on_a_server(name: str, how: str, redis_port: int) -> None:

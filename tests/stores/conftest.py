@@ -134,7 +134,7 @@ def memcached_sasl(
 
         monkeypatch.setattr(client, name, noting)
 
-    for name in ("set", "set_many", "add", "cas"):
+    for name in ("set", "set_many", "add"):
         note(name)
     yield ServerSubject(store, lambda key: written[store._place(key)] or FOR_EVER)
     store.close()

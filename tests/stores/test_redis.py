@@ -153,6 +153,7 @@ def test_an_older_server_does_the_same() -> None:
         store._write_client.close()
 
 
+@pytest.mark.own_patience
 @pytest.mark.parametrize("command", ["get", "delete", "set"])
 def test_a_server_that_hangs_is_not_waited_for(command: str) -> None:
     with servers.running(*servers.REDIS) as server:
@@ -223,6 +224,7 @@ def test_the_replica_is_not_asked(watched: servers.Watched) -> None:
     store._write_client.close()
 
 
+@pytest.mark.own_patience
 def test_sentinels_are_given_their_own_options() -> None:
     store = RedisSentinelStore(
         [("127.0.0.1", 1)], sentinel_password=PASSWORD, socket_timeout=7

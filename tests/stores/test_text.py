@@ -19,6 +19,7 @@ NUMBERS = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 @example("lone surrogate \udc80")
 @example("-0")
 @example("007")
+@example("9 ")
 def test_texts_and_numbers_come_back(value: str | int) -> None:
     assert serializer.loads(serializer.dumps(value)) == value
     file = io.BytesIO()
@@ -47,6 +48,7 @@ def test_a_number_is_kept_as_a_server_counts() -> None:
     assert serializer.dumps(-12) == b"-12"
     assert serializer.dumps("-12") == b"\xff-12"
     assert serializer.dumps("12 pages") == b"12 pages"
+    assert serializer.loads(b"9  ") == 9
 
 
 def test_a_client_that_decodes_gives_texts() -> None:
