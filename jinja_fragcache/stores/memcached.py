@@ -32,7 +32,8 @@ class MemcachedStore(cachelib.BaseCache):
     """Keeps texts and numbers on Memcached servers; with pylibmc, or with pymemcache.
 
     `add` and counting are atomic. Counts end at 0 and at 19 digits. The client waits
-    0.25 seconds at most for a server. A server that is down fails, its keys go nowhere else.
+    0.25 seconds at most for a server. A server that is down fails, its keys go nowhere
+    else.
 
     Memcached can't tell whose keys are whose. So with a key prefix, all keys hold a
     number, too, that is kept on the server and that `clear()` changes: what was there
