@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -39,3 +42,22 @@ def test_where_it_stands_does_not_count() -> None:
 
 def test_any_text_has_a_digest() -> None:
     assert len({digest("a"), digest("b"), digest("\udc80"), digest("\udc81")}) == 4
+
+
+def test_a_set_in_the_code_has_one_digest_in_every_process() -> None:
+    source = "def f(x): return x in {'a', 'b', 'c', ('d', 1)}"
+    script = (
+        "from jinja_fragcache.digests import code_digest\n"
+        f"space = {{}}; exec({source!r}, space)\n"
+        "print(code_digest(space['f'].__code__))"
+    )
+    digests = {
+        subprocess.run(  # noqa: S603 - our own interpreter and script
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(digests) == 1

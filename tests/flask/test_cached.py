@@ -875,6 +875,17 @@ def test_a_coroutine_function_is_called_once(site: Site) -> None:
     assert asyncio.iscoroutinefunction(function)
 
 
+def test_unless_leaves_a_coroutine_function_alone(site: Site) -> None:
+    @site.cache.cached(key_prefix="x", unless=lambda: True)
+    async def function() -> int:
+        return site.calls()
+
+    async def use() -> list[int]:
+        return [await function(), await function()]
+
+    assert asyncio.run(use()) == [1, 2]
+
+
 def test_what_a_coroutine_function_raises_passes_unchanged(site: Site) -> None:
     error = asyncio.CancelledError()
 

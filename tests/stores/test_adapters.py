@@ -176,3 +176,50 @@ def test_a_store_of_coroutines_without_clear_can_not_be_cleared() -> None:
 
     with pytest.raises(StoreError, match="Delete fragments one by one"):
         asyncio.run(adapt(Store())[1].clear())
+
+
+def test_a_method_that_takes_keys_in_another_form_is_not_used() -> None:
+    class Store(RecordingStore):
+        def get_many(self, keys: list[str]) -> list[Any]:
+            pytest.fail("it would be given the keys one by one")
+
+        delete_many = dict  # written in C, tells no parameters
+
+    sync, _ = adapt(Store())
+    sync.set_many({"a": "1", "b": "2"}, 5)
+    assert sync.get_many(["a", "b"]) == ["1", "2"]
+    sync.delete_many(["a"])
+    assert sync.get_many(["a", "b"]) == [None, "2"]
+
+
+class Many(RecordingStore):
+    """A store that says what it did with many."""
+
+    kept: Any = None
+
+    def set_many(self, mapping: dict[str, Any], timeout: int | None = None) -> Any:
+        return self.kept
+
+    def delete_many(self, *keys: str) -> None: ...
+
+
+@pytest.mark.parametrize("kept", [[], False, ["a"]])
+def test_a_store_that_did_not_keep_all_says_so(kept: Any) -> None:
+    store = Many()
+    store.kept = kept
+    with pytest.raises(StoreError, match="did not keep all values"):
+        adapt(store)[0].set_many({"a": "1", "b": "2"}, 5)
+
+
+@pytest.mark.parametrize("kept", [None, True, ["a", "b"]])
+def test_a_store_that_kept_all_says_so_in_its_way(kept: Any) -> None:
+    store = Many()
+    store.kept = kept
+    adapt(store)[0].set_many({"a": "1", "b": "2"}, 5)
+
+
+def test_a_store_that_did_not_delete_all_is_told_of() -> None:
+    store = Many()
+    store.values = {"a": "1", "b": "2"}
+    with pytest.raises(StoreError, match=r"did not delete \['b'\]"):
+        adapt(store)[0].delete_many(["b", "none"])
