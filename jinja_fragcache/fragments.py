@@ -1,12 +1,14 @@
 """The engine: a store, the rules for using it, and the flows carried out over it."""
 
 import inspect
+import time
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import Any
 
 from jinja2.utils import internalcode
 
+from .breaker import DEFAULT_RETRY_AFTER, Breaker
 from .entry import decode
 from .errors import FragmentCacheError, StoreError
 from .flow import Flow, Render
@@ -44,13 +46,15 @@ class FragmentCache:
         announcer: whom to tell of hits, misses, writes and deletes; None for nobody.
         lock_timeout: how many seconds a caller waits for another one that is rendering
             the same fragment, before it renders itself.
+        retry_after: how many seconds the store is left alone after it failed.
+        timer: a clock in seconds that never goes back.
 
     Raises:
         StoreError: `store` is no store.
         TimeoutValueError: `default_timeout` is no timeout.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a keyword for each rule
         self,
         store: Store | None = None,
         *,
@@ -58,6 +62,8 @@ class FragmentCache:
         strict: bool | Callable[[], bool] = False,
         announcer: Announcer | None = None,
         lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+        retry_after: float = DEFAULT_RETRY_AFTER,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         if isinstance(store, FragmentCache):
             raise StoreError(
@@ -69,12 +75,14 @@ class FragmentCache:
         self._strict = strict
         self._counts = Counts()
         self._sync, awaited = adapt(self.store)
+        self._breaker = Breaker(retry_after, timer)
         #: Whether a call to the store may have to be waited for, so that on an event
         #: loop it has to be awaited.
         self.waits = self._sync.blocking
         guarded = partial(
             Guard,
             counts=self._counts,
+            breaker=self._breaker,
             flights=Flights(),
             default_timeout=self.default_timeout,
             lock_timeout=lock_timeout,
@@ -156,13 +164,17 @@ class FragmentCache:
     def look_up(self, key: str, wanted: Wanted) -> str | None:
         """Give the text to serve for a key, or None for a miss."""
         # What guard.read does, without a generator: this is on the path of every hit.
-        try:
-            stored = self._sync.get(key)
-        except AsyncOnlyError:
-            raise
-        except Exception as error:  # noqa: BLE001 - reads fail open
-            self.guard.failed("read", key, error)
-            stored = None
+        if not self._breaker.is_closed:
+            stored = perform(self.guard.read(key))
+        else:
+            try:
+                stored = self._sync.get(key)
+            except AsyncOnlyError:
+                raise
+            except Exception as error:  # noqa: BLE001 - reads fail open
+                self.guard.failed("read", key, error)
+                self._breaker.failed()
+                stored = None
         return self._count(key, stored, servable_text(stored, wanted))
 
     async def look_up_async(self, key: str, wanted: Wanted) -> str | None:

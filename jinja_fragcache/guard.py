@@ -1,11 +1,13 @@
 """The rules for using a store: what may fail, what must not, and what is counted."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
+from .breaker import Breaker
 from .errors import StoreError
 from .once import Flight, Flights
 from .operations import Operation
@@ -13,6 +15,10 @@ from .stores import AsyncOnlyError, AsyncStore, SyncStore
 
 #: Seconds.
 DEFAULT_LOCK_TIMEOUT = 10.0
+
+_FAILED = object()
+# Of redis-py, and of pylibmc.
+_DOWN = {"ConnectionError", "TimeoutError", "ServerDown", "ServerDead"}
 
 logger = logging.getLogger("jinja_fragcache")
 
@@ -32,6 +38,7 @@ class Stats:
         uncached: fragments and values made without asking the store (`unless`,
             `'del'`, and keys that were refused).
         failures: reads and writes in which the store failed.
+        skipped: reads and writes that were not made because the store had just failed.
         waited: fragments and values that were missed while somebody else was making
             them, and served when they were stored.
     """
@@ -42,6 +49,7 @@ class Stats:
     deleted: int = 0
     uncached: int = 0
     failures: int = 0
+    skipped: int = 0
     waited: int = 0
 
 
@@ -55,6 +63,7 @@ class Counts:
     deleted: int = 0
     uncached: int = 0
     failures: int = 0
+    skipped: int = 0
     waited: int = 0
 
 
@@ -75,8 +84,9 @@ class Guard:
     """A face of a store, used by the rules. All that it does are operations.
 
     Reads and writes fail open: that the store failed is logged and counted, and the
-    caller goes on as if there was nothing. Deletes fail loudly, because what was to be
-    deleted may still be served.
+    caller goes on as if there was nothing. After that the store is left alone for a
+    while. Deletes fail loudly, because what was to be deleted may still be served, and
+    are always tried.
 
     Args:
         face: the store's sync or async face.
@@ -84,6 +94,7 @@ class Guard:
         default_timeout: what the timeout None stands for, in seconds; None leaves it
             to the store.
         announcer: whom to tell of what happens, or None.
+        breaker: whether the store may be called, with any face.
         flights: who makes what at the moment, with any face of the store.
         lock_timeout: how many seconds to wait for somebody else's value.
         blocking: whether to wait is to stand still, as it is with the sync face.
@@ -94,6 +105,7 @@ class Guard:
         face: SyncStore | AsyncStore,
         *,
         counts: Counts,
+        breaker: Breaker,
         flights: Flights,
         blocking: bool,
         default_timeout: int | None = None,
@@ -101,6 +113,7 @@ class Guard:
         announcer: Announcer | None = None,
     ) -> None:
         self._face = face
+        self._breaker = breaker
         self.flights = flights
         self.blocking = blocking
         self._lock_timeout = lock_timeout
@@ -110,24 +123,17 @@ class Guard:
 
     def read(self, key: str) -> Operation[Any]:
         """Give what is stored under a key, or None."""
-        try:
-            stored = yield self._face.get(key)
-        except AsyncOnlyError:
-            raise
-        except Exception as error:  # noqa: BLE001 - reads fail open
-            self.failed("read", key, error)
-            return None
+        (stored,) = yield from self.read_many([key])
         return stored
 
     def read_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Give what is stored under each key, or None for those that have nothing."""
-        try:
-            stored: list[Any] = yield self._face.get_many(keys)
-        except AsyncOnlyError:
-            raise
-        except Exception as error:  # noqa: BLE001 - reads fail open
-            self.failed("read", ", ".join(keys), error)
-            return [None] * len(keys)
+        if len(keys) == 1:
+            call = partial(self._face.get, keys[0])
+            return [(yield from self._try("read", keys, call, None))]
+        nothing: list[Any] = [None] * len(keys)
+        many = partial(self._face.get_many, keys)
+        stored: list[Any] = yield from self._try("read", keys, many, nothing)
         return stored
 
     def write(self, key: str, value: str | int, timeout: int | None) -> Operation[bool]:
@@ -145,16 +151,13 @@ class Guard:
     ) -> Operation[bool]:
         """Store values, and tell whether all of them were stored."""
         seconds = self.seconds(timeout)
-        try:
-            if len(values) == 1:
-                ((key, value),) = values.items()
-                yield self._face.set(key, value, seconds)
-            else:
-                yield self._face.set_many(values, seconds)
-        except AsyncOnlyError:
-            raise
-        except Exception as error:  # noqa: BLE001 - writes fail open
-            self.failed("write", ", ".join(values), error)
+        call: Callable[[], Any]
+        if len(values) == 1:
+            ((key, value),) = values.items()
+            call = partial(self._face.set, key, value, seconds)
+        else:
+            call = partial(self._face.set_many, values, seconds)
+        if (yield from self._try("write", values, call, _FAILED)) is _FAILED:
             return False
         self.count_stored(values)
         return True
@@ -164,26 +167,43 @@ class Guard:
 
         It is not counted here: what is added may be nobody's value.
         """
-        try:
-            added: bool = yield self._face.add(key, value, self.seconds(timeout))
-        except AsyncOnlyError:
-            raise
-        except Exception as error:  # noqa: BLE001 - writes fail open
-            self.failed("write", key, error)
-            return False
+        call = partial(self._face.add, key, value, self.seconds(timeout))
+        added: bool = yield from self._try("write", [key], call, failed=False)
         return added
 
     def increment(self, key: str, delta: int) -> Operation[int | None]:
         """Add to a number and give what it came to, or None if the store failed."""
+        call = partial(self._face.increment, key, delta)
+        number: int | None = yield from self._try("count", [key], call, None)
+        if number is not None:
+            self.announce("set", key)
+        return number
+
+    def _try(
+        self, what: str, keys: Iterable[str], call: Callable[[], Any], failed: Any
+    ) -> Operation[Any]:
+        """Make a call that fails open.
+
+        Args:
+            what: what is done, for the log.
+            keys: what it is done to.
+            call: the call.
+            failed: what to give if it fails, or may not be made now.
+        """
+        if not self._breaker.allows():
+            self._counts.skipped += 1
+            return failed
         try:
-            number: int | None = yield self._face.increment(key, delta)
+            answer = yield call()
         except AsyncOnlyError:
             raise
-        except Exception as error:  # noqa: BLE001 - writes fail open
-            self.failed("count", key, error)
-            return None
-        self.announce("set", key)
-        return number
+        except Exception as error:  # noqa: BLE001 - reads and writes fail open
+            self.failed(what, ", ".join(keys), error)
+            if what == "read" or is_down(error):
+                self._breaker.failed()
+            return failed
+        self._breaker.succeeded()
+        return answer
 
     def delete(self, key: str) -> Operation[bool]:
         """Delete an entry, and tell whether there was one as far as the store knows.
@@ -194,6 +214,7 @@ class Guard:
         self.flights.spoil(key)
         with _telling(f"delete {key!r}"):
             deleted: bool = yield self._face.delete(key)
+        self._breaker.succeeded()
         self._counts.deleted += 1
         self.announce("delete", key)
         return deleted
@@ -207,6 +228,7 @@ class Guard:
         self.flights.spoil(*keys)
         with _telling(f"delete {', '.join(map(repr, keys))}"):
             yield self._face.delete_many(keys)
+        self._breaker.succeeded()
         self._counts.deleted += len(keys)
         for key in keys:
             self.announce("delete", key)
@@ -261,6 +283,15 @@ class Guard:
     def seconds(self, timeout: int | None) -> int | None:
         """Give the default for None."""
         return self._default_timeout if timeout is None else timeout
+
+
+def is_down(error: Exception) -> bool:
+    """Tell whether a store failed as a whole, and not for one value.
+
+    Clients have errors of their own for that, which are known by their names.
+    """
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return isinstance(error, OSError) or not names.isdisjoint(_DOWN)
 
 
 @contextmanager

@@ -88,6 +88,7 @@ class RecordingStore:
         self.timeouts: dict[str, int | None] = {}
         self.calls: list[str] = []
         self.failing: set[str] = set()
+        self.errors: dict[str, Exception] = {}
 
     def get(self, key: str) -> Any:
         self._note("get")
@@ -110,6 +111,8 @@ class RecordingStore:
 
     def _note(self, call: str) -> None:
         self.calls.append(call)
+        if call in self.errors:
+            raise self.errors[call]
         if call in self.failing:
             raise ConnectionError(f"{call} failed")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jinja_fragcache.breaker import Breaker
 from jinja_fragcache.entry import Entry, encode
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.flow import (
@@ -36,7 +37,11 @@ class Subject:
         self.store = RecordingStore()
         self.counts = Counts()
         self.guard = Guard(
-            adapt(self.store)[0], counts=self.counts, flights=Flights(), blocking=True
+            adapt(self.store)[0],
+            counts=self.counts,
+            breaker=Breaker(),
+            flights=Flights(),
+            blocking=True,
         )
 
     def run(self, flow: Flow, text: Any = "text") -> Any:
@@ -232,8 +237,8 @@ def test_without_versions_a_value_is_given_and_not_stored() -> None:
     assert subject.run(partial(recall, asked)) == "text"
     assert asked.dumped == []
     assert subject.store.values == {}
-    # One failure, for the version: nothing else is tried.
-    assert subject.counts == Counts(misses=1, failures=1)
+    # After one failure, for the version, nothing else is tried.
+    assert subject.counts == Counts(misses=1, failures=1, skipped=1)
 
 
 def test_a_store_that_is_down_is_as_if_there_were_none() -> None:
@@ -271,7 +276,13 @@ def test_what_storing_raises_of_its_own_passes() -> None:
 def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
     store = make()
     counts = Counts()
-    guard = Guard(adapt(store)[1], counts=counts, flights=Flights(), blocking=False)
+    guard = Guard(
+        adapt(store)[1],
+        counts=counts,
+        breaker=Breaker(),
+        flights=Flights(),
+        blocking=False,
+    )
 
     async def ask(text: str) -> Any:
         async def render() -> str:

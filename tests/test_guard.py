@@ -3,13 +3,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 
+from jinja_fragcache.breaker import Breaker
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard import Counts, Guard
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores import AsyncOnlyError, adapt
-from tests.support import CoroutineStore, RecordingStore
+from tests.support import Clock, CoroutineStore, RecordingStore
 
 
 class Ears:
@@ -29,11 +31,13 @@ class Subject:
         self.store: RecordingStore = getattr(store, "inner", store)
         self.counts = Counts()
         self.ears = Ears()
+        self.clock = Clock()
         self.is_async = kind != "plain"
         face = adapt(store)[self.is_async]
         self.guard = Guard(
             face,
             counts=self.counts,
+            breaker=Breaker(timer=self.clock),
             flights=Flights(),
             blocking=not self.is_async,
             default_timeout=60,
@@ -117,10 +121,11 @@ def test_reads_and_writes_fail_open(
     assert subject.do(method, *arguments) == nothing
     assert subject.counts == Counts(failures=1)
     assert subject.ears.heard == []
-    (record,) = caplog.records
-    assert record.getMessage().startswith("The store could not ")
-    assert "ConnectionError: " in record.getMessage()
-    assert "'k" in record.getMessage()
+    failed, left_alone = (record.getMessage() for record in caplog.records)
+    assert failed.startswith("The store could not ")
+    assert "ConnectionError: " in failed
+    assert "'k" in failed
+    assert left_alone.startswith("The store is left alone")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +172,75 @@ def test_a_store_that_has_to_be_awaited_is_no_failure_to_be_quiet_about(
     method: Callable[..., Operation[Any]], arguments: list[Any]
 ) -> None:
     guard = Guard(
-        adapt(CoroutineStore())[0], counts=Counts(), flights=Flights(), blocking=True
+        adapt(CoroutineStore())[0],
+        counts=Counts(),
+        breaker=Breaker(),
+        flights=Flights(),
+        blocking=True,
     )
     with pytest.raises(AsyncOnlyError):
         perform(method(guard, *arguments))
+
+
+@pytest.mark.parametrize("error", [ConnectionError(), TimeoutError(), LookupError()])
+def test_after_a_read_that_fails_the_store_is_left_alone(
+    subject: Subject, error: Exception
+) -> None:
+    subject.store.errors["get"] = error
+    assert subject.do(Guard.read, "k") is None
+    subject.store.errors.clear()
+    subject.store.calls.clear()
+    assert subject.do(Guard.read, "k") is None
+    assert subject.do(Guard.write, "k", "text", 5) is False
+    assert subject.do(Guard.add, "k", "text", 5) is False
+    assert subject.do(Guard.increment, "k", 1) is None
+    assert subject.store.calls == []
+    assert subject.counts == Counts(failures=1, skipped=4)
+    subject.clock.now += 1
+    assert subject.do(Guard.write, "k", "text", 5) is True
+    assert subject.do(Guard.read, "k") == "text"
+
+
+class ServerDown(Exception):  # noqa: N818 - pylibmc's name
+    pass
+
+
+class PylibmcError(ServerDown):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "is_down"),
+    [
+        (ConnectionRefusedError(), True),
+        (redis.TimeoutError(), True),
+        (redis.ConnectionError(), True),
+        (PylibmcError(), True),
+        (redis.ResponseError("OOM"), False),
+        (StoreError("too large"), False),
+        (TypeError(), False),
+    ],
+)
+def test_a_value_that_is_not_taken_is_not_the_stores_end(
+    subject: Subject,
+    error: Exception,
+    is_down: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    subject.store.errors["set"] = error
+    assert subject.do(Guard.write, "k", "text", 5) is False
+    subject.do(Guard.read, "k")
+    assert subject.counts == Counts(failures=1, skipped=int(is_down))
+
+
+def test_deletes_are_always_tried_and_tell_that_the_store_is_back(
+    subject: Subject,
+) -> None:
+    subject.store.failing = {"get", "delete"}
+    subject.do(Guard.read, "k")
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            subject.do(Guard.delete, "k")
+    subject.store.failing = set()
+    subject.store.values = {"k": "1", "l": "2", "m": "3"}
+    subject.do(Guard.delete, "k")
+    assert subject.do(Guard.read, "l") == "2"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from jinja_fragcache.breaker import Breaker
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard import Counts, Guard
 from jinja_fragcache.keys import make_template_fragment_key
@@ -25,6 +26,7 @@ class Subject:
         self.guard = Guard(
             adapt(self.store)[0],
             counts=self.counts,
+            breaker=Breaker(),
             flights=Flights(),
             blocking=True,
             default_timeout=300,
