@@ -163,19 +163,25 @@ class FragmentCache:
 
     def look_up(self, key: str, wanted: Wanted) -> str | None:
         """Give the text to serve for a key, or None for a miss."""
-        # What guard.read does, without a generator: this is on the path of every hit.
-        if not self._breaker.is_closed:
-            stored = perform(self.guard.read(key))
-        else:
-            try:
-                stored = self._sync.get(key)
-            except AsyncOnlyError:
-                raise
-            except Exception as error:  # noqa: BLE001 - reads fail open
-                self.guard.failed("read", key, error)
-                self._breaker.failed()
-                stored = None
-        return self._count(key, stored, servable_text(stored, wanted))
+        # What guard.read and _count do, without a generator and a call: this is on the
+        # path of every hit.
+        try:
+            stored = (
+                self._sync.get(key)
+                if self._breaker.is_closed
+                else perform(self.guard.read(key))
+            )
+        except AsyncOnlyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - reads fail open
+            self.guard.failed("read", key, error)
+            self._breaker.failed()
+            stored = None
+        text = servable_text(stored, wanted)
+        if text is None or self._hit_receivers:
+            return self._count(key, stored, text)
+        self._counts.hits += 1
+        return text
 
     async def look_up_async(self, key: str, wanted: Wanted) -> str | None:
         """Do as `look_up`, awaiting the store."""
