@@ -3,6 +3,7 @@
 import inspect
 import time
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,6 @@ from .freshness import Wanted, servable_text
 from .guard import (
     DEFAULT_LOCK_TIMEOUT,
     Announcer,
-    Counts,
     Guard,
     Stats,
     logger,
@@ -73,7 +73,7 @@ class FragmentCache:
         self.store: Store = MemoryStore() if store is None else store
         self.default_timeout = normalize_timeout(default_timeout)
         self._strict = strict
-        self._counts = Counts()
+        self._counts = Stats()
         self._sync, awaited = adapt(self.store)
         self._breaker = Breaker(retry_after, timer)
         #: Whether a call to the store may have to be waited for, so that on an event
@@ -158,8 +158,7 @@ class FragmentCache:
 
     def stats(self) -> Stats:
         """Tell what was done so far."""
-        counts = self._counts
-        return Stats(**{field: getattr(counts, field) for field in Counts.__slots__})
+        return replace(self._counts)
 
     def look_up(self, key: str, wanted: Wanted) -> str | None:
         """Give the text to serve for a key, or None for a miss."""

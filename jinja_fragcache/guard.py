@@ -23,7 +23,7 @@ _DOWN = {"ConnectionError", "TimeoutError", "ServerDown", "ServerDead"}
 logger = logging.getLogger("jinja_fragcache")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stats:
     """What a `FragmentCache` has done since it was made, counted in this process.
 
@@ -42,20 +42,6 @@ class Stats:
         waited: fragments and values that were missed while somebody else was making
             them, and served when they were stored.
     """
-
-    hits: int = 0
-    misses: int = 0
-    stored: int = 0
-    deleted: int = 0
-    uncached: int = 0
-    failures: int = 0
-    skipped: int = 0
-    waited: int = 0
-
-
-@dataclass(slots=True)
-class Counts:
-    """The same numbers while they are counted."""
 
     hits: int = 0
     misses: int = 0
@@ -104,7 +90,7 @@ class Guard:
         self,
         face: SyncStore | AsyncStore,
         *,
-        counts: Counts,
+        counts: Stats,
         breaker: Breaker,
         flights: Flights,
         blocking: bool,

@@ -8,8 +8,11 @@ from django.conf import settings as django_settings
 from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 
-from jinja_fragcache import FragmentCache, FragmentCacheExtension
-from jinja_fragcache.stores import Store
+from jinja_fragcache import FragmentCache, FragmentCacheExtension, Stats
+from jinja_fragcache.breaker import Breaker
+from jinja_fragcache.guard import Guard
+from jinja_fragcache.once import Flights
+from jinja_fragcache.stores import Store, adapt
 
 # Key values, for property tests.
 SCALARS = (
@@ -134,6 +137,18 @@ class CoroutineStore:
 
     async def clear(self) -> bool:
         return self.inner.clear()
+
+
+def guard(store: Store, counts: Stats, default_timeout: int | None = None) -> Guard:
+    """Make a guard for a store with plain methods."""
+    return Guard(
+        adapt(store)[0],
+        counts=counts,
+        breaker=Breaker(),
+        flights=Flights(),
+        blocking=True,
+        default_timeout=default_timeout,
+    )
 
 
 def configure_django() -> None:

@@ -19,13 +19,13 @@ from jinja_fragcache.flow import (
     renew,
 )
 from jinja_fragcache.freshness import is_current, want
-from jinja_fragcache.guard import Counts, Guard
+from jinja_fragcache.guard import Guard, Stats
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import perform, perform_async
 from jinja_fragcache.stores import adapt
 from jinja_fragcache.tags import invalidate
 from jinja_fragcache.values import MISSING, UnreadableError, read_entry
-from tests.support import CoroutineStore, RecordingStore
+from tests.support import CoroutineStore, RecordingStore, guard
 
 PLAIN = want(True, None)  # noqa: FBT003 - its form
 
@@ -35,14 +35,8 @@ class Subject:
 
     def __init__(self) -> None:
         self.store = RecordingStore()
-        self.counts = Counts()
-        self.guard = Guard(
-            adapt(self.store)[0],
-            counts=self.counts,
-            breaker=Breaker(),
-            flights=Flights(),
-            blocking=True,
-        )
+        self.counts = Stats()
+        self.guard = guard(self.store, self.counts)
 
     def run(self, flow: Flow, text: Any = "text") -> Any:
         def render() -> Any:
@@ -147,7 +141,7 @@ def test_a_value_that_is_stored_is_served() -> None:
     subject.store.values["key"] = "stored"
     assert subject.run(partial(recall, Asked())) == "stored"
     assert subject.store.calls == ["get"]
-    assert subject.counts == Counts(hits=1)
+    assert subject.counts == Stats(hits=1)
 
 
 def test_a_value_that_is_not_is_made_and_stored() -> None:
@@ -157,7 +151,7 @@ def test_a_value_that_is_not_is_made_and_stored() -> None:
     assert subject.store.calls == ["get", "render", "set"]
     assert subject.store.values == {"key": "text"}
     assert subject.store.timeouts == {"key": 30}
-    assert subject.counts == Counts(misses=1, stored=1)
+    assert subject.counts == Stats(misses=1, stored=1)
     assert asked.dumped == [{}]
 
 
@@ -214,7 +208,7 @@ def test_a_value_that_can_not_be_read_is_made_anew(
     unreadable = UnreadableError(KeyError("gone"))
     assert subject.run(partial(recall, Asked(error=unreadable))) == "text"
     assert subject.store.values == {"key": "text"}
-    assert subject.counts == Counts(misses=1, stored=1, failures=1)
+    assert subject.counts == Stats(misses=1, stored=1, failures=1)
     assert caplog.messages == ["The store could not read 'key': KeyError: 'gone'"]
 
 
@@ -227,7 +221,7 @@ def test_a_value_that_is_not_to_be_kept_is_given_and_not_stored() -> None:
     subject = Subject()
     assert subject.run(partial(recall, Asked()), None) is None
     assert subject.store.calls == ["get", "render"]
-    assert subject.counts == Counts(misses=1)
+    assert subject.counts == Stats(misses=1)
 
 
 def test_without_versions_a_value_is_given_and_not_stored() -> None:
@@ -238,7 +232,7 @@ def test_without_versions_a_value_is_given_and_not_stored() -> None:
     assert asked.dumped == []
     assert subject.store.values == {}
     # After one failure, for the version, nothing else is tried.
-    assert subject.counts == Counts(misses=1, failures=1, skipped=1)
+    assert subject.counts == Stats(misses=1, failures=1, skipped=1)
 
 
 def test_a_store_that_is_down_is_as_if_there_were_none() -> None:
@@ -275,7 +269,7 @@ def test_what_storing_raises_of_its_own_passes() -> None:
 @pytest.mark.parametrize("make", [RecordingStore, CoroutineStore])
 def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
     store = make()
-    counts = Counts()
+    counts = Stats()
     guard = Guard(
         adapt(store)[1],
         counts=counts,
@@ -293,4 +287,4 @@ def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
 
     assert asyncio.run(ask("first")) == "first"
     assert asyncio.run(ask("second")) == "first"
-    assert counts == Counts(hits=1, misses=1, stored=1)
+    assert counts == Stats(hits=1, misses=1, stored=1)

@@ -7,11 +7,11 @@ import redis
 
 from jinja_fragcache.breaker import Breaker
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.guard import Counts, Guard
+from jinja_fragcache.guard import Guard, Stats
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores import AsyncOnlyError, adapt
-from tests.support import Clock, CoroutineStore, RecordingStore
+from tests.support import Clock, CoroutineStore, RecordingStore, guard
 
 
 class Ears:
@@ -29,7 +29,7 @@ class Subject:
     def __init__(self, kind: str) -> None:
         store: Any = CoroutineStore() if kind == "coroutines" else RecordingStore()
         self.store: RecordingStore = getattr(store, "inner", store)
-        self.counts = Counts()
+        self.counts = Stats()
         self.ears = Ears()
         self.clock = Clock()
         self.is_async = kind != "plain"
@@ -61,7 +61,7 @@ def test_what_is_written_is_read(subject: Subject) -> None:
     assert subject.do(Guard.read, "k") == "text"
     assert subject.do(Guard.read_many, ["none", "k"]) == [None, "text"]
     assert subject.store.timeouts == {"k": 5}
-    assert subject.counts == Counts(stored=1)
+    assert subject.counts == Stats(stored=1)
     assert subject.ears.heard == [("set", "k")]
 
 
@@ -69,7 +69,7 @@ def test_none_is_the_default_timeout_and_zero_is_for_ever(subject: Subject) -> N
     subject.do(Guard.write_many, {"a": "1", "b": "2"}, None)
     subject.do(Guard.add, "c", "3", 0)
     assert subject.store.timeouts == {"a": 60, "b": 60, "c": 0}
-    assert subject.counts == Counts(stored=2)
+    assert subject.counts == Stats(stored=2)
     assert subject.ears.heard == [("set", "a"), ("set", "b")]
 
 
@@ -92,7 +92,7 @@ def test_what_is_deleted_is_gone(subject: Subject) -> None:
     assert subject.do(Guard.delete, "a") is False
     subject.do(Guard.delete_many, ["b", "none"])
     assert subject.store.values == {"c": "3"}
-    assert subject.counts == Counts(deleted=4)
+    assert subject.counts == Stats(deleted=4)
     heard = [("delete", key) for key in ("a", "a", "b", "none")]
     assert subject.ears.heard == heard
     subject.do(Guard.clear)
@@ -119,7 +119,7 @@ def test_reads_and_writes_fail_open(
 ) -> None:
     subject.store.failing = {"get", "set"}
     assert subject.do(method, *arguments) == nothing
-    assert subject.counts == Counts(failures=1)
+    assert subject.counts == Stats(failures=1)
     assert subject.ears.heard == []
     failed, left_alone = (record.getMessage() for record in caplog.records)
     assert failed.startswith("The store could not ")
@@ -138,7 +138,7 @@ def test_deletes_fail_loudly(
     subject.store.failing = {"delete", "clear"}
     with pytest.raises(StoreError, match=r"ConnectionError.*may still be served"):
         subject.do(method, *arguments)
-    assert subject.counts == Counts()
+    assert subject.counts == Stats()
     assert subject.ears.heard == []
 
 
@@ -146,7 +146,7 @@ def test_hits_and_misses_are_counted_and_told(subject: Subject) -> None:
     subject.guard.count_hit("k")
     subject.guard.count_miss("l")
     subject.guard.count_stored(["m"])
-    assert subject.counts == Counts(hits=1, misses=1, stored=1)
+    assert subject.counts == Stats(hits=1, misses=1, stored=1)
     assert subject.ears.heard == [("hit", "k"), ("miss", "l"), ("set", "m")]
 
 
@@ -171,15 +171,9 @@ def test_nobody_is_told_who_does_not_listen(subject: Subject) -> None:
 def test_a_store_that_has_to_be_awaited_is_no_failure_to_be_quiet_about(
     method: Callable[..., Operation[Any]], arguments: list[Any]
 ) -> None:
-    guard = Guard(
-        adapt(CoroutineStore())[0],
-        counts=Counts(),
-        breaker=Breaker(),
-        flights=Flights(),
-        blocking=True,
-    )
+    from_plain = guard(CoroutineStore(), Stats())
     with pytest.raises(AsyncOnlyError):
-        perform(method(guard, *arguments))
+        perform(method(from_plain, *arguments))
 
 
 @pytest.mark.parametrize("error", [ConnectionError(), TimeoutError(), LookupError()])
@@ -195,7 +189,7 @@ def test_after_a_read_that_fails_the_store_is_left_alone(
     assert subject.do(Guard.add, "k", "text", 5) is False
     assert subject.do(Guard.increment, "k", 1) is None
     assert subject.store.calls == []
-    assert subject.counts == Counts(failures=1, skipped=4)
+    assert subject.counts == Stats(failures=1, skipped=4)
     subject.clock.now += 1
     assert subject.do(Guard.write, "k", "text", 5) is True
     assert subject.do(Guard.read, "k") == "text"
@@ -229,7 +223,7 @@ def test_a_value_that_is_not_taken_is_not_the_stores_end(
     subject.store.errors["set"] = error
     assert subject.do(Guard.write, "k", "text", 5) is False
     subject.do(Guard.read, "k")
-    assert subject.counts == Counts(failures=1, skipped=int(is_down))
+    assert subject.counts == Stats(failures=1, skipped=int(is_down))
 
 
 def test_deletes_are_always_tried_and_tell_that_the_store_is_back(

@@ -6,15 +6,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jinja_fragcache.breaker import Breaker
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.guard import Counts, Guard
+from jinja_fragcache.guard import Stats
 from jinja_fragcache.keys import make_template_fragment_key
-from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import perform
-from jinja_fragcache.stores import adapt
 from jinja_fragcache.tags import invalidate, present_versions, read_versions
-from tests.support import NAMES, RecordingStore
+from tests.support import NAMES, RecordingStore, guard
 
 
 class Subject:
@@ -22,15 +19,8 @@ class Subject:
 
     def __init__(self) -> None:
         self.store = RecordingStore()
-        self.counts = Counts()
-        self.guard = Guard(
-            adapt(self.store)[0],
-            counts=self.counts,
-            breaker=Breaker(),
-            flights=Flights(),
-            blocking=True,
-            default_timeout=300,
-        )
+        self.counts = Stats()
+        self.guard = guard(self.store, self.counts, default_timeout=300)
 
     def read(self, tags: Sequence[str], key: str = "key") -> tuple[Any, dict[str, Any]]:
         return perform(read_versions(self.guard, key, tags))
@@ -92,7 +82,7 @@ def test_a_version_outlives_its_entries_and_does_not_stay_for_ever(
 def test_versions_are_nobodys_values() -> None:
     subject = Subject()
     subject.present(["a"])
-    assert subject.counts == Counts()
+    assert subject.counts == Stats()
 
 
 def test_what_is_invalidated_has_another_version_afterwards() -> None:

@@ -14,7 +14,7 @@ import redis
 from flask import Flask, render_template_string
 
 from jinja_fragcache import Cache, MemoryStore, SettingError, StoreError
-from jinja_fragcache.flask.settings import SETTINGS, make_app_cache
+from jinja_fragcache.flask.settings import make_app_cache
 from jinja_fragcache.stores import (
     FileStore,
     MemcachedStore,
@@ -472,27 +472,3 @@ def test_a_page_is_rendered_while_the_server_is_down(
             cache.clear()
     assert time.monotonic() - started < 5
     assert caplog.records
-
-
-MANUAL = [
-    "CACHE_NO_NULL_WARNING",
-    "CACHE_ARGS",
-    "CACHE_OPTIONS",
-    "CACHE_DEFAULT_TIMEOUT",
-    "CACHE_THRESHOLD",
-    "CACHE_KEY_PREFIX",
-    "CACHE_MEMCACHED_SERVERS",
-    "CACHE_MEMCACHED_USERNAME",
-    "CACHE_MEMCACHED_PASSWORD",
-    "CACHE_REDIS_HOST",
-    "CACHE_REDIS_PORT",
-    "CACHE_REDIS_PASSWORD",
-    "CACHE_REDIS_DB",
-    "CACHE_DIR",
-    "CACHE_REDIS_URL",
-]
-
-
-@pytest.mark.parametrize("name", MANUAL)
-def test_every_setting_of_the_manual_is_read(name: str) -> None:
-    assert name in {each.name for each in SETTINGS}
