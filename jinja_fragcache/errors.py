@@ -4,7 +4,16 @@ Every error of this package is a `FragmentCacheError`. A mistake in a template's
 is a `jinja2.TemplateSyntaxError`, as for any other tag.
 """
 
+import re
+
 from jinja2 import TemplateRuntimeError
+
+_LOGIN = re.compile(r"[^\s'\"(\[,/]+@")
+
+
+def without_logins(text: object) -> str:
+    """Write an error or a value without what stands before an @, such as a password."""
+    return _LOGIN.sub("...@", str(text))
 
 
 class FragmentCacheError(Exception):

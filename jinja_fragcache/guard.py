@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from .breaker import Breaker
-from .errors import StoreError
+from .errors import StoreError, without_logins
 from .once import Flight, Flights
 from .operations import Operation
 from .stores import AsyncOnlyError, AsyncStore, SyncStore
@@ -258,7 +258,11 @@ class Guard:
         """Log and count a failure that is not raised."""
         self._counts.failures += 1
         logger.warning(
-            "The store could not %s %r: %s: %s", what, key, type(error).__name__, error
+            "The store could not %s %r: %s: %s",
+            what,
+            key,
+            type(error).__name__,
+            without_logins(error),
         )
 
     def announce(self, event: str, key: str) -> None:
@@ -289,6 +293,6 @@ def _telling(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise StoreError(
-            f"The store could not {what}: {type(error).__name__}: {error}. What it"
-            " holds may still be served."
+            f"The store could not {what}: {type(error).__name__}:"
+            f" {without_logins(error).rstrip('.')}. What it holds may still be served."
         ) from error

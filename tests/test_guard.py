@@ -238,3 +238,16 @@ def test_deletes_are_always_tried_and_tell_that_the_store_is_back(
     subject.store.values = {"k": "1", "l": "2", "m": "3"}
     subject.do(Guard.delete, "k")
     assert subject.do(Guard.read, "l") == "2"
+
+
+def test_a_password_in_an_error_is_not_told(
+    subject: Subject, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = ConnectionError("no redis://ann:hidden@host:6379/0, nor ann:hidden@host.")
+    subject.store.errors.update(get=error, delete=error)
+    subject.do(Guard.read, "k")
+    with pytest.raises(StoreError) as raised:
+        subject.do(Guard.delete, "k")
+    for told in (str(raised.value), caplog.text):
+        assert "redis://...@host:6379/0, nor ...@host" in told
+        assert "hidden" not in told

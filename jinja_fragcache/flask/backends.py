@@ -2,13 +2,14 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any, TypeVar
 
 from cachelib import NullCache
 from cachelib.serializers import BaseSerializer
 from flask import Flask
 
-from jinja_fragcache.errors import SettingError, StoreError
+from jinja_fragcache.errors import SettingError, StoreError, without_logins
 from jinja_fragcache.stores import (
     DynamoDbStore,
     FileStore,
@@ -82,6 +83,8 @@ def _simple(settings: Settings) -> Store:
 
 def _filesystem(settings: Settings) -> Store:
     folder = settings["CACHE_DIR"]
+    if folder is not None and not isinstance(folder, (str, PathLike)):
+        raise SettingError(f"CACHE_DIR can't be {folder!r}. It is a folder's path.")
     if not folder:
         raise SettingError(
             "CACHE_DIR is missing. The type 'filesystem' keeps its entries in that"
@@ -96,6 +99,16 @@ def _filesystem(settings: Settings) -> Store:
 
 def _redis(settings: Settings) -> Store:
     url, host = settings["CACHE_REDIS_URL"], settings["CACHE_REDIS_HOST"]
+    if host is None or isinstance(host, (int, bytes, type)):
+        raise SettingError(
+            f"CACHE_REDIS_HOST can't be {host!r}. It is a server's name, or a client"
+            " such as redis.Redis()."
+        )
+    if isinstance(host, str) and "://" in host:
+        raise SettingError(
+            "CACHE_REDIS_HOST can't be a URL. It is a server's name, or a client. A URL"
+            " is a CACHE_REDIS_URL."
+        )
     given: dict[str, Any] = {"url": url} if url is not None else {"host": host}
     if url is None and isinstance(host, str):
         given["port"] = _whole_number(settings, "CACHE_REDIS_PORT")
@@ -121,8 +134,8 @@ def _check_sentinels(sentinels: Any) -> None:
         right = []
     if not right:
         raise SettingError(
-            f"CACHE_REDIS_SENTINELS can't be {sentinels!r}. It is a list of pairs of"
-            " host and port: [('127.0.0.1', 26379)]."
+            f"CACHE_REDIS_SENTINELS can't be {without_logins(repr(sentinels))}. It is a"
+            " list of pairs of host and port: [('127.0.0.1', 26379)]."
         )
 
 
@@ -188,6 +201,11 @@ def _dynamodb(settings: Settings) -> Store:
 
 
 def _prefix(settings: Settings) -> dict[str, Any]:
+    prefix = settings["CACHE_KEY_PREFIX"]
+    if prefix is not None and not isinstance(prefix, str):
+        raise SettingError(
+            f"CACHE_KEY_PREFIX can't be {prefix!r}. It is a text, or None."
+        )
     return {"key_prefix": settings["CACHE_KEY_PREFIX"]}
 
 
@@ -211,7 +229,8 @@ def _whole_number(settings: Settings, name: str) -> int:
         return int(settings[name])
     except (ValueError, TypeError):
         raise SettingError(
-            f"{name} can't be {settings[name]!r}. It is a whole number."
+            f"{name} can't be {without_logins(repr(settings[name]))}. It is a whole"
+            " number."
         ) from None
 
 
@@ -254,7 +273,7 @@ def _made(make: type[T], settings: Settings, **given: Any) -> T:
         # Of the client that a store makes, with the options that are not its own.
         raise SettingError(
             f"CACHE_TYPE {cache_type!r} takes other arguments than CACHE_ARGS and"
-            f" CACHE_OPTIONS give it: {error}."
+            f" CACHE_OPTIONS give it: {without_logins(error)}."
         ) from None
     except (StoreError, ValueError) as error:
         raise SettingError(f"CACHE_TYPE {cache_type!r}: {error}") from None

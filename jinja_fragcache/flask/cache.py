@@ -192,6 +192,8 @@ class Cache:
         Returns:
             The keys, none of them if the store failed or a value can't be kept.
         """
+        if not isinstance(mapping, Mapping):
+            raise TypeError(f"set_many takes a dictionary and got {describe(mapping)}.")
         return list(mapping) if self._here.set_many(mapping, timeout) else []
 
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
@@ -312,6 +314,12 @@ class Cache:
             source_check=source_check,
             response_hit_indication=response_hit_indication,
         )
+
+        if make_cache_key is not None and not callable(make_cache_key):
+            raise TypeError(
+                f"make_cache_key takes a function and got {make_cache_key!r}. Write a"
+                " key that is always the same as key_prefix."
+            )
 
         def decorated(function: Callable[P, R]) -> CachedFunction[P, R]:
             keys = ViewKeys(function, key_prefix, query_string=query_string)

@@ -241,6 +241,7 @@ class ArgumentKeys:
         args_to_ignore: the names of parameters that the value does not depend on.
 
     Raises:
+        TypeError: `make_name` is no function.
         ValueError: the function has no parameter of a name in `args_to_ignore`.
     """
 
@@ -255,6 +256,11 @@ class ArgumentKeys:
     ) -> None:
         self._function = function
         self.name = full_name(function)
+        if make_name is not None and not callable(make_name):
+            raise TypeError(
+                f"make_name takes a function and got {make_name!r}. Write"
+                " make_name=lambda name: ..."
+            )
         self._key_name = (
             self.name
             if make_name is None

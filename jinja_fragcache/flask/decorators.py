@@ -436,7 +436,9 @@ def decorator_of(
 
 def _is_function(value: Any) -> bool:
     """Tell whether a function has a name and tells its parameters."""
-    if not callable(value) or not hasattr(value, "__qualname__"):
+    if not callable(value) or isinstance(value, type):
+        return False
+    if not hasattr(value, "__qualname__"):
         return False
     try:
         inspect.signature(value)

@@ -53,7 +53,9 @@ def make_imported(
     elif not inspect.isroutine(found):
         ready: Store = found
         return ready
-    made: Store = bound_call(make, what, *given)()
+    made: Store | None = bound_call(make, what, *given)()
+    if made is None:
+        raise SettingError(f"{what} gave None. It has to return a store.")
     return made
 
 

@@ -14,6 +14,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
+from jinja_fragcache.encoding import describe
 from jinja_fragcache.timeouts import normalize_timeout
 
 #: Bytes. What is longer is sent as it comes, and not kept.
@@ -45,10 +46,16 @@ class CachedResponse(FlaskResponse):
         timeout: seconds (int or float), a timedelta, 0 for ever.
 
     Raises:
+        TypeError: it is no response.
         TimeoutValueError: the timeout is none.
     """
 
     def __init__(self, response: Response, timeout: float | timedelta | None) -> None:
+        if not isinstance(response, Response):
+            raise TypeError(
+                f"CachedResponse takes a response and got {describe(response)}. Write"
+                " CachedResponse(make_response(page), timeout=10)."
+            )
         # The same response, by another class.
         self.__dict__ = response.__dict__
         self.timeout = normalize_timeout(timeout)

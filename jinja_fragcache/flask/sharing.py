@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, NamedTuple, Self
 
 from flask import current_app, has_request_context, request
@@ -13,6 +14,8 @@ from werkzeug.wrappers import Response
 _READING = ("GET", "HEAD")
 # A piece that one client asked for; "not modified" for what one client has.
 _FOR_ONE_REQUEST = (206, 304)
+# Unauthorized, and the same of a proxy.
+_ASKING_WHO = (401, 407)
 # It is sent while it is made, and may have no end.
 _ENDLESS = "text/event-stream"
 
@@ -52,6 +55,10 @@ class SessionWatch:
         self.read, self.changed = self._state()
         read, changed = self._before
         self._set(read=self.read or read, changed=self.changed or changed)
+
+    def was_read_before(self) -> bool:
+        """Tell whether it was read before the block, in the same request."""
+        return self._before[0]
 
     def is_empty(self) -> bool:
         """Tell whether nothing is known of whoever sent the request."""
@@ -109,12 +116,12 @@ def judge(value: Any, watch: SessionWatch, *, of_view: bool, own_key: bool) -> V
         return Verdict(kept=False)
     warning = _why_private(answer, watch)
     if warning is None and not own_key:
-        warning = _why_not_by_this_key(answer)
+        warning = _why_not_by_this_key(answer, watch)
     if warning is not None:
         return Verdict(kept=False, warning=warning)
     if watch.read and not own_key:
         told = "It reads the session, and others would get the same answer"
-        return Verdict(kept=watch.is_empty(), warning=told)
+        return Verdict(kept=watch.is_empty() and _is_page(answer), warning=told)
     return Verdict(kept=True)
 
 
@@ -128,6 +135,11 @@ def _is_for_one(answer: Response) -> bool:
     )
 
 
+def _is_page(answer: Response | None) -> bool:
+    """Tell whether an answer is what was asked for, and not the way to a login."""
+    return answer is None or answer.status_code == HTTPStatus.OK
+
+
 def _why_private(answer: Response | None, watch: SessionWatch) -> str | None:
     if answer is not None and "Set-Cookie" in answer.headers:
         return "It sets a cookie, which others would get, too"
@@ -136,13 +148,18 @@ def _why_private(answer: Response | None, watch: SessionWatch) -> str | None:
     return None
 
 
-def _why_not_by_this_key(answer: Response | None) -> str | None:
+def _why_not_by_this_key(answer: Response | None, watch: SessionWatch) -> str | None:
     varying = answer.vary.as_set() - {"accept-encoding"} if answer is not None else ()
     if varying:
         return f"It varies by {', '.join(sorted(varying))}, which is not in its key"
     public = answer is not None and answer.cache_control.public
     if "Authorization" in request.headers and not public:
         return "The request came with an Authorization (RFC 9111, section 3.5)"
+    if answer is not None and answer.status_code in _ASKING_WHO:
+        return "It asks who sent the request, which others may tell"
+    if watch.was_read_before() and not watch.is_empty():
+        # As by a function that puts the user into `g` before each request.
+        return "The session was read before it was called, and may be shown"
     return None
 
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from queue import LifoQueue
 from typing import Any, Protocol
 
-from jinja_fragcache.errors import StoreError
+from jinja_fragcache.errors import StoreError, without_logins
 
 from .optional import need
 
@@ -90,7 +90,12 @@ def make_client(
     Raises:
         StoreError: neither package is installed, or the ready client is of no use.
     """
-    if isinstance(servers, list | tuple) and servers:
+    if isinstance(servers, list | tuple):
+        if not servers:
+            raise StoreError(
+                "There is no Memcached server in the list. Write"
+                " CACHE_MEMCACHED_SERVERS=['127.0.0.1:11211']."
+            )
         addresses = [_checked_address(address) for address in servers]
         if account or find_spec("pylibmc"):
             return _Pylibmc(addresses, account, pool_size, options)
@@ -112,8 +117,8 @@ def make_client(
 def _checked_address(address: Any) -> str:
     if not isinstance(address, str) or not address:
         raise StoreError(
-            f"The Memcached server {address!r} can't be read. Servers have the form"
-            " ['host:port', 'host:port']."
+            f"The Memcached server {without_logins(repr(address))} can't be read."
+            " Servers have the form ['host:port', 'host:port']."
         )
     return address
 

@@ -1,6 +1,7 @@
 """Custom caches, in the form that the manual of Flask-Cache shows."""
 
 import sqlite3
+import threading
 import time
 from typing import Any
 
@@ -17,11 +18,12 @@ class SqliteCache(BaseCache):
         super().__init__(default_timeout)
         self.table = table
         self._database = sqlite3.connect(path, check_same_thread=False)
+        self._lock = threading.Lock()
         self._run(f"CREATE TABLE IF NOT EXISTS {table} (key PRIMARY KEY, value, until)")
 
-    def _run(self, command: str, *values: Any) -> sqlite3.Cursor:
-        with self._database:
-            return self._database.execute(command, values)
+    def _run(self, command: str, *values: Any) -> list[Any]:
+        with self._lock, self._database:
+            return self._database.execute(command, values).fetchall()
 
     def _until(self, timeout: Any) -> float:
         seconds = self._normalize_timeout(timeout)
@@ -29,8 +31,8 @@ class SqliteCache(BaseCache):
 
     def get(self, key: str) -> Any:
         select = f"SELECT value FROM {self.table} WHERE key = ? AND until > ?"  # noqa: S608 - a name of the tests
-        found = self._run(select, key, time.time()).fetchone()
-        return found[0] if found else None
+        found = self._run(select, key, time.time())
+        return found[0][0] if found else None
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:
         insert = f"INSERT OR REPLACE INTO {self.table} VALUES (?, ?, ?)"  # noqa: S608 - the same
@@ -40,8 +42,8 @@ class SqliteCache(BaseCache):
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
         delete = f"DELETE FROM {self.table} WHERE key = ? AND until <= ?"  # noqa: S608 - the same
         self._run(delete, key, time.time())
-        insert = f"INSERT OR IGNORE INTO {self.table} VALUES (?, ?, ?)"  # noqa: S608 - the same
-        return self._run(insert, key, value, self._until(timeout)).rowcount == 1
+        insert = f"INSERT OR IGNORE INTO {self.table} VALUES (?, ?, ?) RETURNING key"  # noqa: S608 - the same
+        return bool(self._run(insert, key, value, self._until(timeout)))
 
     def delete(self, key: str) -> bool:
         self._run(f"DELETE FROM {self.table} WHERE key = ?", key)  # noqa: S608 - the same
@@ -65,6 +67,12 @@ def sqlite(
     args.append(app.config["SQLITE_FILE"])
     kwargs["table"] = config["CACHE_KEY_PREFIX"]
     return SqliteCache(*args, **kwargs)
+
+
+def forgetful(
+    app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
+) -> None:
+    """Forget to return a store."""
 
 
 class FactoryCache(SimpleCache):

@@ -14,6 +14,7 @@ from flask import (
     Response,
     abort,
     flash,
+    g,
     get_flashed_messages,
     jsonify,
     make_response,
@@ -817,20 +818,39 @@ def test_a_stream_in_a_tuple_is_kept(site: Site) -> None:
     assert [(each.text, each.status_code) for each in answers] == [("123", 201)] * 2
 
 
-def test_a_session_that_others_read_and_change_is_no_matter(
+def test_what_a_session_told_before_the_view_is_not_given_to_others(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     @site.app.before_request
-    def count() -> None:
-        session["count"] = session.get("count", 0) + 1
+    def load_user() -> None:
+        g.user = session.get("user")
 
     @site.app.route("/")
     @site.cache.cached()
     def index() -> str:
-        return str(site.calls())
+        return f"Account of {g.user}"
 
-    assert site.get("/", "/") == ["1", "1"]
-    assert not caplog.records
+    assert signed_in(site, "Ann").get("/").text == "Account of Ann"
+    assert signed_in(site, "Bob").get("/").text == "Account of Bob"
+    assert site.get("/") == ["Account of None"]
+    assert "The session was read before it was called, and may be" in caplog.text
+    assert site.cache.stats().stored == 1
+
+
+def test_who_is_sent_to_a_login_sends_no_other_there(site: Site) -> None:
+    @site.app.route("/session")
+    @site.cache.cached()
+    def by_session() -> Any:
+        return "yours" if "user" in session else redirect("/login")
+
+    @site.app.route("/password")
+    @site.cache.cached()
+    def by_password() -> Any:
+        return "yours" if request.authorization else ("who are you?", 401)
+
+    site.get("/session", "/password")
+    assert signed_in(site, "Ann").get("/session").text == "yours"
+    assert site.get("/password", auth=("ann", "secret")) == ["yours"]
 
 
 def test_a_cached_answer_does_not_vary_by_cookie(site: Site) -> None:
@@ -1053,6 +1073,19 @@ def test_an_option_that_is_no_function_is_refused(
 
 def test_wrong_uses_say_what_to_write(site: Site) -> None:
     decorate: Any = site.cache.cached
+    for name, decorator in [
+        ("make_cache_key", decorate),
+        ("make_name", site.cache.memoize),
+    ]:
+        with pytest.raises(TypeError, match=f"{name} takes a function and got 'x'"):
+            decorator(**{name: "x"})(text)
+    with pytest.raises(TypeError, match="What is cached is a function"):
+        decorate()(Site)
+    wrong: Any = "text"
+    with pytest.raises(TypeError, match=r"CachedResponse takes a response"):
+        CachedResponse(wrong, timeout=5)
+    with pytest.raises(TypeError, match="set_many takes a dictionary"):
+        site.cache.set_many(wrong)
     with pytest.raises(TypeError, match=r"as in @cache\.cached\(\)"):
         decorate(text)
     with pytest.raises(TypeError, match="What is cached is a function"):

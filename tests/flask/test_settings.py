@@ -11,7 +11,7 @@ import pytest
 import redis
 from flask import Flask
 
-from jinja_fragcache import Cache, FragmentCache, MemoryStore, SettingError
+from jinja_fragcache import Cache, FragmentCache, MemoryStore, SettingError, StoreError
 from jinja_fragcache.flask.settings import (
     NEEDLESS,
     SETTINGS,
@@ -304,3 +304,54 @@ def test_a_wrong_cache_signing_key_is_told_without_it(bad: Any) -> None:
     ) as told:
         made(CACHE_TYPE="simple", CACHE_SIGNING_KEY=bad)
     assert "hidden" not in str(told.value)
+
+
+URL = "redis://ann:hidden@host/0"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"CACHE_TYPE": "redis", "CACHE_REDIS_HOST": URL}, "CACHE_REDIS_HOST can't be"),
+        ({"CACHE_TYPE": "redis", "CACHE_REDIS_PORT": URL}, "CACHE_REDIS_PORT can't be"),
+        ({"CACHE_TYPE": "redis", "CACHE_REDIS_DB": URL}, "CACHE_REDIS_DB can't be"),
+        (
+            {"CACHE_TYPE": "redissentinel", "CACHE_REDIS_SENTINELS": [(URL, "x")]},
+            "CACHE_REDIS_SENTINELS can't be",
+        ),
+        (
+            {"CACHE_TYPE": "memcached", "CACHE_MEMCACHED_SERVERS": [(URL, 1)]},
+            "Servers have the form",
+        ),
+    ],
+)
+def test_a_url_in_another_place_is_not_told(settings: Any, told: str) -> None:
+    with pytest.raises((SettingError, StoreError), match=told) as raised:
+        made(**settings)
+    assert "hidden" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"CACHE_TYPE": "redis", "CACHE_KEY_PREFIX": 5}, "CACHE_KEY_PREFIX can't be 5"),
+        ({"CACHE_TYPE": "redis", "CACHE_REDIS_HOST": 5}, "CACHE_REDIS_HOST can't be 5"),
+        ({"CACHE_TYPE": "redis", "CACHE_REDIS_HOST": None}, "CACHE_REDIS_HOST can't"),
+        (
+            {"CACHE_TYPE": "redis", "CACHE_REDIS_HOST": redis.Redis},
+            "CACHE_REDIS_HOST can't",
+        ),
+        ({"CACHE_TYPE": "filesystem", "CACHE_DIR": 5}, "CACHE_DIR can't be 5"),
+        (
+            {"CACHE_TYPE": "memcached", "CACHE_MEMCACHED_SERVERS": []},
+            "no Memcached server in the list",
+        ),
+        (
+            {"CACHE_TYPE": "tests.flask.custom_caches.forgetful"},
+            "gave None. It has to return a store",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_at_once(settings: Any, told: str) -> None:
+    with pytest.raises((SettingError, StoreError), match=told):
+        made(**settings)

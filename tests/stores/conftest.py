@@ -237,7 +237,7 @@ def custom_sqlite() -> Iterator[ServerSubject]:
 
     def remaining(key: str) -> float | str:
         select = "SELECT until FROM cache WHERE key = ?"
-        (until,) = store._run(select, key).fetchone()
+        ((until,),) = store._run(select, key)
         return FOR_EVER if until == float("inf") else until - time.time()
 
     yield ServerSubject(store, remaining)
