@@ -150,8 +150,6 @@ def renew(
         if value is not MISSING:
             guard.count_waited()
             return value
-        if not may_wait:
-            break
     # What others made is not for this caller, or they failed, or would wait for it.
     # Only who leads may store.
     return (yield render())

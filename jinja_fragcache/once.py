@@ -37,8 +37,6 @@ class Flight:
         self._thread = threading.get_ident()
         self.awaited: list[Flight] = []
         self._landed: Future[Any] = Future()
-        # So that nobody who gives up waiting can cancel it.
-        self._landed.set_running_or_notify_cancel()
 
     def wait(self, seconds: float) -> Any:
         """Give what the flight landed with; None if it did not within the time."""

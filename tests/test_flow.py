@@ -288,3 +288,10 @@ def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
     assert asyncio.run(ask("first")) == "first"
     assert asyncio.run(ask("second")) == "first"
     assert counts == Stats(hits=1, misses=1, stored=1)
+
+
+def test_after_a_value_that_is_not_kept_nobody_waits_for_the_next() -> None:
+    subject = Subject()
+    subject.run(partial(recall, Asked()), None)
+    leads = [subject.guard.flights.join("key")[1] for _ in range(2)]
+    assert leads == [True, True]

@@ -268,8 +268,11 @@ def test_a_fragment_in_many_others_is_rendered_once() -> None:
     assert sidebar.calls.calls == 1
 
 
-def test_a_thread_does_not_stand_still_for_its_own_loop() -> None:
-    cache = FragmentCache(lock_timeout=30)
+def test_a_thread_does_not_stand_still_for_its_own_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Flight, "wait", lambda *_: pytest.fail("stood still"))
+    cache = FragmentCache()
     request = FragmentRequest("k", PLAIN, 60)
 
     async def use() -> tuple[Any, str]:
@@ -286,6 +289,18 @@ def test_a_thread_does_not_stand_still_for_its_own_loop() -> None:
         return await task, mine
 
     assert asyncio.run(use()) == ("text", "mine")
+
+
+def test_what_is_made_of_old_data_is_not_even_written() -> None:
+    store = RecordingStore()
+    cache = FragmentCache(store)
+
+    def body() -> str:
+        cache.delete("k")
+        return "old"
+
+    assert ask(cache, "k", body) == "old"
+    assert "set" not in store.calls
 
 
 @pytest.mark.parametrize("delete", ["delete", "delete_fragment", "clear"])

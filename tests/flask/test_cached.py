@@ -331,6 +331,15 @@ def test_none_is_a_value_if_told(
     assert site.cache.has("none") is cache_none
 
 
+def test_a_none_that_others_stored_is_no_value_unless_told(site: Site) -> None:
+    @site.cache.cached(key_prefix="x")
+    def function() -> int:
+        return site.calls()
+
+    site.cache.set("x", None)
+    assert function() == 1
+
+
 @pytest.mark.parametrize("value", ["", 0, False, [], {}, 0.0, b"", ()])
 def test_a_value_that_counts_as_false_is_a_value(site: Site, value: Any) -> None:
     @site.cache.cached(key_prefix="value")

@@ -80,7 +80,7 @@ def test_a_route_below_the_cache_is_told_of_at_the_first_request(
     assert ORDERED.replace("\\", "") in str(warning.message)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        client.get("/")
+        assert client.get("/").text == "Hello World"
 
 
 def test_a_route_above_the_cache_is_right() -> None:
