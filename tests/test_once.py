@@ -21,6 +21,7 @@ from jinja_fragcache import (
 from jinja_fragcache.flow import FragmentRequest, renew
 from jinja_fragcache.freshness import want
 from jinja_fragcache.once import Flight, Flights
+from jinja_fragcache.operations import perform
 from tests.support import Counter, RecordingStore, environment, fragment_cache
 
 PLAIN = want(True, None)  # noqa: FBT003 - its form
@@ -319,6 +320,17 @@ def test_what_is_deleted_while_it_is_rendered_is_not_stored(delete: str) -> None
 
     pages = [env.get_template("page").render(body=body) for _ in range(3)]
     assert pages == ["old", "new", "new"]
+
+
+def test_what_is_deleted_with_others_while_it_is_made_is_not_stored() -> None:
+    cache = FragmentCache()
+
+    def body() -> str:
+        perform(cache.guard.delete_many(["other", "k"]))
+        return "old"
+
+    assert ask(cache, "k", body) == "old"
+    assert cache.get("k") is None
 
 
 def test_those_who_wait_for_what_is_deleted_get_what_is_new() -> None:
