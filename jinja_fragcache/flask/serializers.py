@@ -119,7 +119,7 @@ class _TaggedJSON(tag.TaggedJSONSerializer):
         return json.dumps(self.tag(value), separators=(",", ":"))
 
     def loads(self, value: str) -> Any:
-        return self._untag_scan(json.loads(value))
+        return json.loads(value, object_hook=self.untag)
 
 
 class JSONSerializer:

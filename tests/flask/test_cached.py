@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -658,6 +659,10 @@ def test_it_is_not_where_others_read_the_session_before(site: Site) -> None:
     assert site.get("/") == ["who are you?"]
 
 
+@pytest.mark.skipif(
+    tuple(map(int, version("flask").split("."))) < (3, 1, 3),
+    reason="Flask before 3.1.3 does not note `in` as reading the session",
+)
 def test_what_is_read_in_an_empty_session_is_kept_and_warned_of(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -850,7 +855,7 @@ def test_who_is_sent_to_a_login_sends_no_other_there(site: Site) -> None:
     @site.app.route("/session")
     @site.cache.cached()
     def by_session() -> Any:
-        return "yours" if "user" in session else redirect("/login")
+        return "yours" if session.get("user") else redirect("/login")
 
     @site.app.route("/password")
     @site.cache.cached()
