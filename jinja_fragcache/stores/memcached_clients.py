@@ -8,6 +8,7 @@ value is written as bytes with no flag, and what has one is not there.
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from queue import LifoQueue
 from typing import Any, Protocol
@@ -18,6 +19,9 @@ from .optional import need
 
 # How long a page waits for a server that does not answer.
 _SECONDS = 0.25
+_LOGIN_TRIES = 3
+# What pylibmc says where the SASL library failed, and not the server.
+_NOT_SENT = "error 40 "
 _PLAIN = 0
 _PICKLED = 1
 
@@ -161,12 +165,14 @@ class _Pylibmc:
         if account:
             user, password = account
             given.update(binary=True, username=user, password=password)
-        client = _bytes_only(self._pylibmc.Client)(list(servers), **given)
+        self._make = partial(_bytes_only(self._pylibmc.Client), list(servers), **given)
         # The last one used comes first: it is connected, and knows who is down.
         self._pool: LifoQueue[Any] = LifoQueue()
         self._size = pool_size
+        self._has_account = account is not None
+        self._logged_in: set[int] = set()
         for _ in range(pool_size):
-            self._pool.put(client.clone())
+            self._pool.put(self._make())
 
     def get(self, place: str) -> bytes | None:
         with self._reserve() as client:
@@ -209,8 +215,6 @@ class _Pylibmc:
 
     def flush(self) -> None:
         with self._reserve() as client:
-            # As the first call of a connection with SASL, flush_all fails now and then.
-            client.get_multi(["login"])
             client.flush_all()
 
     def close(self) -> None:
@@ -218,11 +222,31 @@ class _Pylibmc:
         for client in clients:
             client.disconnect_all()
             self._pool.put(client)
+        self._logged_in.clear()
+
+    def _log_in(self, client: Any) -> Any:
+        """Make the first call of a connection. Give one that is logged in.
+
+        Other first calls than for many keys can't log in now and then. A client that
+        could not tries no more for a while, so another one does.
+        """
+        for tries_left in reversed(range(_LOGIN_TRIES)):
+            try:
+                client.get_multi(["login"])
+                break
+            except self._pylibmc.Error as error:
+                if not tries_left or not str(error).startswith(_NOT_SENT):
+                    raise
+                client = self._make()
+        self._logged_in.add(id(client))
+        return client
 
     @contextmanager
     def _reserve(self, place: str = "", size: int = 0) -> Iterator[Any]:
         client = self._pool.get()
         try:
+            if self._has_account and id(client) not in self._logged_in:
+                client = self._log_in(client)
             yield client
         except self._pylibmc.TooBig:
             raise _too_large(place, size) from None
@@ -254,7 +278,7 @@ def _check_not_refused(message: str) -> None:
         raise StoreError(
             "Memcached refused CACHE_MEMCACHED_USERNAME and CACHE_MEMCACHED_PASSWORD."
         ) from None
-    if message.startswith("error 40 "):
+    if message.startswith(_NOT_SENT):
         raise StoreError(
             "The SASL library could not log in to Memcached. If it does not find its"
             " plugins, set the environment variable SASL_PATH to their folder, such as"

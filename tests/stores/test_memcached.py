@@ -401,6 +401,27 @@ def test_with_sasl(sasl_port: int, kind: type[MemcachedStore]) -> None:
     other.close()
 
 
+def test_a_login_that_failed_for_no_reason_is_tried_again(sasl_port: int) -> None:
+    address = [f"127.0.0.1:{sasl_port}"]
+    store = MemcachedStore(address, 300, None, USER, PASSWORD)
+    client: Any = store._client
+
+    class Failing:
+        def get_multi(self, _: list[str]) -> None:
+            raise client._pylibmc.Error("error 40 from memcached_get: FAILED TO SEND")
+
+    real = client._make
+    made = iter([Failing(), real()])
+    client._make = lambda: next(made)
+    while not client._pool.empty():
+        client._pool.get()
+    client._pool.put(Failing())
+    store.set("k", "text")
+    assert store.get("k") == "text"
+    client._size = 1
+    store.close()
+
+
 @pytest.mark.parametrize("password", ["wrong-horse", None])
 def test_a_wrong_password_is_told_without_it(
     sasl_port: int, password: str | None
