@@ -7,6 +7,7 @@ value is written as bytes with no flag, and what has one is not there.
 
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -227,12 +228,16 @@ class _Pylibmc:
     def _log_in(self, client: Any) -> Any:
         """Make the first call of a connection. Give one that is logged in.
 
-        Other first calls than for many keys can't log in now and then. A client that
-        could not tries no more for a while, so another one does.
+        libmemcached reads the server's list of mechanisms into memory that was used
+        before, and takes what was left there for a part of it. So a login may fail for
+        nothing, and do so again where the calls before it are the same. The stack of a
+        new thread is empty. A client that could not log in tries no more for a while,
+        so another one does.
         """
         for tries_left in reversed(range(_LOGIN_TRIES)):
             try:
-                client.get_multi(["login"])
+                with ThreadPoolExecutor(1) as empty_stack:
+                    empty_stack.submit(client.get_multi, ["login"]).result()
                 break
             except self._pylibmc.Error as error:
                 if not tries_left or not str(error).startswith(_NOT_SENT):
