@@ -1,8 +1,7 @@
 """The rules for using a store: what may fail, what must not, and what is counted."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -198,9 +197,8 @@ class Guard:
             StoreError: the store failed.
         """
         self.flights.spoil(key)
-        with _telling(f"delete {key!r}"):
-            deleted: bool = yield self._face.delete(key)
-        self._breaker.succeeded()
+        call = partial(self._face.delete, key)
+        deleted: bool = yield from self._insist(f"delete {key!r}", call)
         self._counts.deleted += 1
         self.announce("delete", key)
         return deleted
@@ -212,9 +210,8 @@ class Guard:
             StoreError: the store failed.
         """
         self.flights.spoil(*keys)
-        with _telling(f"delete {', '.join(map(repr, keys))}"):
-            yield self._face.delete_many(keys)
-        self._breaker.succeeded()
+        what = f"delete {', '.join(map(repr, keys))}"
+        yield from self._insist(what, partial(self._face.delete_many, keys))
         self._counts.deleted += len(keys)
         for key in keys:
             self.announce("delete", key)
@@ -226,8 +223,30 @@ class Guard:
             StoreError: the store failed, or has no `clear()`.
         """
         self.flights.spoil_all()
-        with _telling("clear"):
-            yield self._face.clear()
+        yield from self._insist("clear", self._face.clear)
+
+    def _insist(self, what: str, call: Callable[[], Any]) -> Operation[Any]:
+        """Make a call that fails loudly, and is always tried.
+
+        Args:
+            what: what is done, for the error.
+            call: the call.
+
+        Raises:
+            StoreError: the store failed.
+        """
+        try:
+            answer = yield call()
+        except StoreError:
+            raise
+        except Exception as error:
+            raise StoreError(
+                f"The store could not {what}: {type(error).__name__}:"
+                f" {without_logins(error).rstrip('.')}. What it holds may still be"
+                " served."
+            ) from error
+        self._breaker.succeeded()
+        return answer
 
     def count_hit(self, key: str) -> None:
         """Note that what is stored under a key is served."""
@@ -282,17 +301,3 @@ def is_down(error: Exception) -> bool:
     """
     names = {cls.__name__ for cls in type(error).__mro__}
     return isinstance(error, OSError) or not names.isdisjoint(_DOWN)
-
-
-@contextmanager
-def _telling(what: str) -> Iterator[None]:
-    """Turn what a store raises into an error that tells what was not done."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except Exception as error:
-        raise StoreError(
-            f"The store could not {what}: {type(error).__name__}:"
-            f" {without_logins(error).rstrip('.')}. What it holds may still be served."
-        ) from error

@@ -38,6 +38,12 @@ def read_versions(
     return stored, dict(zip(tags, versions, strict=True))
 
 
+def versions_of(guard: Guard, tags: Sequence[str]) -> Operation[dict[str, object]]:
+    """Read the present versions of tags, for an entry that was read before."""
+    versions = yield from guard.read_many([_version_key(tag) for tag in tags])
+    return dict(zip(tags, versions, strict=True))
+
+
 def present_versions(
     guard: Guard, versions: Mapping[str, object], timeout: int | None
 ) -> Operation[dict[str, str] | None]:

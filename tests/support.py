@@ -1,6 +1,7 @@
 """What the tests share: a clock set by hand, stores that record, environments."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -120,6 +121,18 @@ class RecordingStore:
             raise ConnectionError(f"{call} failed")
 
 
+class Ears:
+    """Notes what it is told of the events that it listens for."""
+
+    def __init__(self, *events: str) -> None:
+        self.heard: list[tuple[str, str]] = []
+        names = ("hit", "miss", "set", "delete")
+        self.receivers = {name: name in events for name in names}
+
+    def announce(self, event: str, key: str) -> None:
+        self.heard.append((event, key))
+
+
 class CoroutineStore:
     """The same with coroutine functions."""
 
@@ -149,6 +162,21 @@ def guard(store: Store, counts: Stats, default_timeout: int | None = None) -> Gu
         blocking=True,
         default_timeout=default_timeout,
     )
+
+
+def in_threads(number: int, work: Callable[[int], object]) -> None:
+    """Run `work(0)`, `work(1)`, ... all at once, and wait for their ends."""
+    start = threading.Barrier(number)
+
+    def run(which: int) -> None:
+        start.wait(60)
+        work(which)
+
+    threads = [threading.Thread(target=run, args=[which]) for which in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def configure_django() -> None:

@@ -19,7 +19,7 @@ from jinja_fragcache.entry import Entry, encode
 from jinja_fragcache.flow import Flow, FragmentRequest, remove, renew
 from jinja_fragcache.freshness import want
 from jinja_fragcache.stores import AsyncOnlyError
-from tests.support import CoroutineStore, RecordingStore
+from tests.support import CoroutineStore, Ears, RecordingStore
 
 PLAIN = want(True, None)  # noqa: FBT003 - its form
 
@@ -241,15 +241,6 @@ def test_a_strict_cache_raises_instead() -> None:
     strict = True
     with pytest.raises(KeyValueError, match="No key"):
         cache.refuse("here", KeyValueError("No key."))
-
-
-class Ears:
-    def __init__(self, *events: str) -> None:
-        self.receivers = {each: each in events for each in ("hit", "miss", "set")}
-        self.heard: list[tuple[str, str]] = []
-
-    def announce(self, event: str, key: str) -> None:
-        self.heard.append((event, key))
 
 
 @pytest.mark.parametrize("listens", [True, False])

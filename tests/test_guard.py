@@ -11,18 +11,7 @@ from jinja_fragcache.guard import Guard, Stats
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores import AsyncOnlyError, adapt
-from tests.support import Clock, CoroutineStore, RecordingStore, guard
-
-
-class Ears:
-    """Notes what it is told, if it listens."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, str]] = []
-        self.receivers = dict.fromkeys(("hit", "miss", "set", "delete"), True)
-
-    def announce(self, event: str, key: str) -> None:
-        self.heard.append((event, key))
+from tests.support import Clock, CoroutineStore, Ears, RecordingStore, guard
 
 
 class Subject:
@@ -30,7 +19,7 @@ class Subject:
         store: Any = CoroutineStore() if kind == "coroutines" else RecordingStore()
         self.store: RecordingStore = getattr(store, "inner", store)
         self.counts = Stats()
-        self.ears = Ears()
+        self.ears = Ears("hit", "miss", "set", "delete")
         self.clock = Clock()
         self.is_async = kind != "plain"
         face = adapt(store)[self.is_async]

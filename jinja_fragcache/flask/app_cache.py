@@ -9,7 +9,7 @@ from jinja_fragcache.fragments import FragmentCache
 from jinja_fragcache.freshness import is_current
 from jinja_fragcache.guard import Guard, logger
 from jinja_fragcache.operations import Operation, perform
-from jinja_fragcache.tags import invalidate, read_versions
+from jinja_fragcache.tags import invalidate, versions_of
 from jinja_fragcache.timeouts import normalize_timeout
 from jinja_fragcache.values import MISSING, UnreadableError, ValueCodec, read_entry
 
@@ -107,7 +107,7 @@ class AppCache:
             return MISSING
         if entry.tags:
             names = [name for name, _ in entry.tags]
-            _, versions = yield from read_versions(self._guard, key, names)
+            versions = yield from versions_of(self._guard, names)
             if not is_current(entry, entry.version, versions):
                 return MISSING
         try:

@@ -206,7 +206,7 @@ def _prefix(settings: Settings) -> dict[str, Any]:
         raise SettingError(
             f"CACHE_KEY_PREFIX can't be {prefix!r}. It is a text, or None."
         )
-    return {"key_prefix": settings["CACHE_KEY_PREFIX"]}
+    return {"key_prefix": prefix}
 
 
 def _timeout(settings: Settings) -> int:

@@ -305,28 +305,29 @@ class ArgumentKeys:
             KeyValueError: it is no text.
         """
         key = check_key(make(self._function, *args, **kwargs), _CUSTOM)
-        return CallKey(key, self._tags(self._bind(args, kwargs)))
+        arguments = self._bind(args, kwargs)
+        if not self._by_instance:
+            return CallKey(key, self._tags(None))
+        return CallKey(key, self._tags(encode_argument(next(iter(arguments.values())))))
 
     def of_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallKey:
         """Give the key and tags of a call; else as above."""
         arguments = self._bind(args, kwargs)
-        encoded = [encode_text(self._key_name), encode_text(self._code)]
-        encoded += map(_encode_cell, self._cells)
-        encoded += [
+        function = [encode_text(self._key_name), encode_text(self._code)]
+        function += map(_encode_cell, self._cells)
+        values = [
             self._encode(name, value)
             for name, value in arguments.items()
             if name not in self._ignored
         ]
-        key = digest_key("memoize", self._key_name, "".join(encoded))
-        return CallKey(key, self._tags(arguments))
+        key = digest_key("memoize", self._key_name, "".join(function + values))
+        return CallKey(key, self._tags(values[0] if self._by_instance else None))
 
     def tag_of(self, *instances: Any) -> str:
         """Give the tag of all calls, or of those of a method on one object."""
-        tag = f"memoize:{self._key_name}"
-        if instances and self._by_instance:
-            # Not as it is: a repr may tell what nobody needs to know.
-            tag += ":" + digest("".join(map(encode_argument, instances)))
-        return tag
+        if not instances or not self._by_instance:
+            return self._tags(None)[-1]
+        return self._tags("".join(map(encode_argument, instances)))[-1]
 
     def _encode(self, name: str, value: Any) -> str:
         try:
@@ -352,11 +353,13 @@ class ArgumentKeys:
         bound.apply_defaults()
         return bound.arguments
 
-    def _tags(self, arguments: dict[str, Any]) -> tuple[str, ...]:
-        tags = [self.tag_of()]
-        if self._by_instance:
-            tags.append(self.tag_of(next(iter(arguments.values()))))
-        return tuple(tags)
+    def _tags(self, instance: str | None) -> tuple[str, ...]:
+        """Give the tag of all calls, and that of an object, which is given encoded."""
+        tag = f"memoize:{self._key_name}"
+        if instance is None:
+            return (tag,)
+        # Not as it is: a repr may tell what nobody needs to know.
+        return tag, f"{tag}:{digest(instance)}"
 
 
 def _local_code(function: Callable[..., Any]) -> str:

@@ -100,14 +100,15 @@ class MemcachedStore(cachelib.BaseCache):
 
     def get(self, key: str) -> str | int | None:
         """Give the value of a key, or None."""
-        return self._load(self._client.get(self._place(key, self._start(reading=True))))
+        place = self._place(key, self._start(reading=True))
+        return self._load(place, self._client.get(place))
 
     def get_many(self, *keys: str) -> list[Any]:
         """Give the values of keys, None for those that are not there."""
         start = self._start(reading=True)
         places = [self._place(key, start) for key in keys]
         found = self._client.get_many(places) if places else {}
-        return [self._load(found.get(place)) for place in places]
+        return [self._load(place, found.get(place)) for place in places]
 
     def has(self, key: str) -> bool:
         """Tell whether there is a value."""
@@ -201,7 +202,8 @@ class MemcachedStore(cachelib.BaseCache):
         """Close the connections. Later calls open new ones."""
         self._client.close()
 
-    def _load(self, data: bytes | None) -> str | int | None:
+    def _load(self, place: str, data: bytes | None) -> str | int | None:  # noqa: ARG002 - for subclasses
+        """Give the value that stands for what the server has in a place."""
         return None if data is None else self.serializer.loads(data)
 
     def _expiry(self, timeout: Any) -> int:

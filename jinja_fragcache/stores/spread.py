@@ -72,18 +72,6 @@ class SpreadMemcachedStore(MemcachedStore):
         self._chunk_size = chunksize
         self._most_chunks = maxchunk
 
-    def get(self, key: str) -> str | int | None:
-        """Give the value of a key, or None if it is not there as a whole."""
-        place = self._place(key, self._start(reading=True))
-        return self._load(self._gathered(place, self._client.get(place)))
-
-    def get_many(self, *keys: str) -> list[Any]:
-        """Give the values of keys, None for those that are not there as a whole."""
-        start = self._start(reading=True)
-        places = [self._place(key, start) for key in keys]
-        found = self._client.get_many(places) if places else {}
-        return [self._load(self._gathered(place, found.get(place))) for place in places]
-
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:
         """Keep a value.
 
@@ -153,6 +141,10 @@ class SpreadMemcachedStore(MemcachedStore):
             chunk = data[begin : begin + self._chunk_size]
             self._client.set(f"{place}.{token}.{number}", chunk, expiry)
         return b"\xfe%s %d %s" % (token.encode(), count, _digest(data))
+
+    def _load(self, place: str, data: bytes | None) -> str | int | None:
+        """Give a value that is there as a whole."""
+        return super()._load(place, self._gathered(place, data))
 
     def _gathered(self, place: str, stored: bytes | None) -> bytes | None:
         """Give the value that a head stands for; what is no head is the value."""

@@ -2,7 +2,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from pymemcache.serde import pickle_serde
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.stores import MemcachedStore, SpreadMemcachedStore
 from tests import servers
-from tests.support import Clock
+from tests.support import Clock, in_threads
 
 USER = "ann@shop.test"
 PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
@@ -233,7 +232,7 @@ def test_clear_flushes_if_it_may(
 
 def test_of_many_that_add_one_is_told_so(store: MemcachedStore) -> None:
     added: list[bool] = []
-    in_threads(lambda number: added.append(store.add("k", number)), 8)
+    in_threads(8, lambda number: added.append(store.add("k", number)))
     assert sorted(added) == [False] * 7 + [True]
 
 
@@ -243,16 +242,8 @@ def test_no_count_is_lost(store: MemcachedStore) -> None:
             store.inc("k", 3)
             store.dec("k", 2)
 
-    in_threads(count, 4)
+    in_threads(4, count)
     assert store.get("k") == 80
-
-
-def in_threads(do: Any, number: int) -> None:
-    threads = [threading.Thread(target=do, args=(each,)) for each in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def test_counts_end_at_zero(store: MemcachedStore) -> None:

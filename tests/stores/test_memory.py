@@ -1,7 +1,6 @@
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jinja_fragcache.stores import MemoryStore
 from jinja_fragcache.stores.memory import ENTRY_BYTES
-from tests.support import Clock
+from tests.support import Clock, in_threads
 
 
 @pytest.fixture
@@ -307,21 +306,6 @@ def test_a_wrong_default_timeout_is_refused(timeout: Any) -> None:
 def test_a_limit_of_bytes_below_one_is_refused(max_bytes: Any) -> None:
     with pytest.raises(ValueError, match="max_bytes of 1 or more, or None"):
         MemoryStore(max_bytes=max_bytes)
-
-
-def in_threads(number: int, work: Callable[[int], None]) -> None:
-    """Run `work(0)`, `work(1)`, ... all at once, and wait for their ends."""
-    start = threading.Barrier(number)
-
-    def run(which: int) -> None:
-        start.wait(60)
-        work(which)
-
-    threads = [threading.Thread(target=run, args=[which]) for which in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from jinja_fragcache.stores import (
     RedisStore,
 )
 from tests import servers
+from tests.support import in_threads
 
 PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
 
@@ -85,21 +86,13 @@ def test_of_many_that_add_one_is_told_so(store: RedisStore) -> None:
         start.wait()
         added.append(store.add("k", number, timeout=30))
 
-    in_threads(add, 8)
+    in_threads(8, add)
     assert sorted(added) == [False] * 7 + [True]
 
 
 def test_no_count_is_lost(store: RedisStore) -> None:
-    in_threads(lambda _: [store.inc("k") for _ in range(50)], 4)
+    in_threads(4, lambda _: [store.inc("k") for _ in range(50)])
     assert store.get("k") == 200
-
-
-def in_threads(do: Any, number: int) -> None:
-    threads = [threading.Thread(target=do, args=(each,)) for each in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def test_a_new_count_has_the_default_timeout(store: RedisStore, client: Any) -> None:
