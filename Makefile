@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: demo serve test check lint types layers bench clean
+.PHONY: demo serve test check lint types layers bench soak clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/demo.py
@@ -33,6 +33,10 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/hit_path.py
 	$(BIN)/python benchmarks/memory_store.py
 	$(BIN)/python benchmarks/file_store.py
+
+soak: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/soak.py --processes 4 --threads 16 --stale 2
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,468 @@
+"""Threads and processes that render and delete without a pause: is any page wrong?
+
+Each user has a version, which stands for all that a page shows of the user. To change a
+user is to raise the version, and then to delete the user's fragment. Three things have
+to hold for each page:
+
+- It is the user's own.
+- It shows the version that was current when a delete was called, or a later one, if the
+  page began after that delete had returned.
+- It is not older than its timeout, and the time for which a stale text may be served.
+
+What the body reads is old by the time it is stored, as it would be with a database: it
+reads the version first, and then takes a while. Some bodies fail. Some users have many
+more visitors than others, so that some pages always wait for each other.
+
+It ends with an error if a page was wrong. What else it prints are figures; one of them
+is how long an event loop stands still while 50 of its tasks wait for another process.
+
+Run it with `make soak`, or with options:
+
+    python benchmarks/soak.py --seconds 60 --threads 64 --processes 4 --stale 2
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from rich.console import Console
+from rich.table import Table
+
+from jinja_fragcache import (
+    FragmentCache,
+    FragmentCacheExtension,
+    StoreError,
+    make_template_fragment_key,
+)
+from jinja_fragcache.stores import FileStore, MemcachedStore, RedisStore, Store
+
+SPAWN = multiprocessing.get_context("spawn")
+STORES = ("redis", "memcached", "file")
+# Of all that is done: users changed, and the cache cleared.
+_CHANGES = 0.05
+_CLEARS = 0.0002
+_BODIES_THAT_FAIL = 0.005
+_LONGEST_BODY_SECONDS = 0.02
+# Between the end of a body and the moment from which its timeout counts, and what is
+# added by stores that know whole seconds.
+_SLACK_SECONDS = 2.0
+# A user's visitors are many where the user's number is low.
+_SKEW = 3
+_SECONDS_TO_START = 60
+_MOST_TOLD = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is to be done.
+
+    Attributes:
+        kind: one of `STORES`.
+        place: the server's port, or the store's folder.
+        seconds: for how long.
+        threads: how many in each process.
+        processes: how many.
+        users: how many.
+        timeout: of the fragments, in whole seconds.
+        stale: for how many seconds more they may be served.
+        seed: of what is random.
+    """
+
+    kind: str
+    place: int | str
+    seconds: float = 60.0
+    threads: int = 64
+    processes: int = 1
+    users: int = 1000
+    timeout: int = 2
+    stale: int = 0
+    seed: int = 1
+
+
+@dataclass
+class Figures:
+    """What was done, by one or by all."""
+
+    pages: int = 0
+    renders: int = 0
+    hits: int = 0
+    stale: int = 0
+    waited: int = 0
+    deletes: int = 0
+    clears: int = 0
+    failed_bodies: int = 0
+    failed_deletes: int = 0
+    store_failures: int = 0
+    slowest: float = 0.0
+    oldest: float = 0.0
+    violations: list[str] = field(default_factory=list)
+
+    def add(self, other: "Figures") -> None:
+        """Add what another one did."""
+        for name, value in vars(other).items():
+            mine = getattr(self, name)
+            longest = name in {"slowest", "oldest"}
+            setattr(self, name, max(mine, value) if longest else mine + value)
+
+
+class Versions:
+    """The versions of all users, which all processes see.
+
+    Attributes:
+        current: the version of each user.
+        promised: the version that a page shows at least if it begins now.
+    """
+
+    def __init__(self, users: int) -> None:
+        self.current = SPAWN.Array("q", users)
+        self.promised = SPAWN.Array("q", users)
+
+    def raise_of(self, users: list[int]) -> list[int]:
+        """Change users, and give their new versions."""
+        with self.current.get_lock():
+            for user in users:
+                self.current[user] += 1
+            return [self.current[user] for user in users]
+
+    def promise(self, users: list[int], versions: list[int]) -> None:
+        """Note that no page which begins from now on may show older versions."""
+        with self.promised.get_lock():
+            for user, version in zip(users, versions, strict=True):
+                self.promised[user] = max(version, self.promised[user])
+
+
+def check(  # noqa: PLR0913, PLR0917 - all that a page is compared with
+    text: str,
+    user: int,
+    promised: int,
+    current: int,
+    began: float,
+    longest_age: float,
+) -> tuple[str | None, float]:
+    """Tell what is wrong with a page, or None, and give its age in seconds.
+
+    Args:
+        text: the page.
+        user: whose page was asked for.
+        promised: the version that it has to show at least.
+        current: the user's version when the page was ready.
+        began: when it was asked for, by the time of day.
+        longest_age: how many seconds old it may be.
+    """
+    shown, version, made = text.split()
+    age = max(0.0, began - float(made))
+    if int(shown) != user:
+        return f"user {user} got the page of user {shown}", age
+    if int(version) < promised:
+        return f"user {user} got version {version} after {promised} was promised", age
+    if int(version) > current:
+        return f"user {user} got version {version} before it was there", age
+    if age > longest_age:
+        return f"user {user} got a page that was {age:.1f} seconds old", age
+    return None, age
+
+
+def make_store(settings: Settings) -> Store:
+    """Open the store that all processes share."""
+    patience = 5.0
+    if settings.kind == "file":
+        return FileStore(str(settings.place), threshold=10 * settings.users)
+    port = int(settings.place)
+    if settings.kind == "redis":
+        return RedisStore(
+            "127.0.0.1",
+            port,
+            key_prefix="soak:",
+            socket_timeout=patience,
+            socket_connect_timeout=patience,
+        )
+    return MemcachedStore([f"127.0.0.1:{port}"], key_prefix="soak:")
+
+
+class Site:
+    """One process's cache and page, and what its threads do with them."""
+
+    def __init__(self, settings: Settings, versions: Versions) -> None:
+        self.settings = settings
+        self.cache = FragmentCache(make_store(settings))
+        # Read without their locks: a number is written as a whole.
+        self._current: Any = versions.current.get_obj()
+        self._promised: Any = versions.promised.get_obj()
+        self._versions = versions
+        stale = f", stale={settings.stale}" if settings.stale else ""
+        environment = Environment(extensions=[FragmentCacheExtension], autoescape=True)
+        environment.fragment_cache = self.cache  # type: ignore[attr-defined]
+        self._template = environment.from_string(
+            f'{{% cache {settings.timeout}, "user", user{stale} %}}{{{{ body(user) }}}}'
+            "{% endcache %}"
+        )
+
+    def use(self, seed: int, until: float) -> Figures:
+        """Do what one thread does.
+
+        Args:
+            seed: of what is random.
+            until: when to stop, by `time.monotonic`.
+        """
+        chosen = random.Random(seed)  # noqa: S311 - nothing secret
+        figures = Figures()
+        while time.monotonic() < until:
+            user = int(self.settings.users * chosen.random() ** _SKEW)
+            what = chosen.random()
+            if what < _CLEARS:
+                self._change(list(range(self.settings.users)), figures)
+            elif what < _CHANGES:
+                self._change([user], figures)
+            else:
+                self._visit(user, chosen, figures)
+        return figures
+
+    def _visit(self, user: int, chosen: random.Random, figures: Figures) -> None:
+        def body(of_user: int) -> str:
+            figures.renders += 1
+            version = self._current[of_user]
+            threading.Event().wait(chosen.random() * _LONGEST_BODY_SECONDS)
+            if chosen.random() < _BODIES_THAT_FAIL:
+                raise LookupError("the body failed")
+            return f"{of_user} {version} {time.time()}"
+
+        promised, began = self._promised[user], time.time()
+        before = time.perf_counter()
+        try:
+            text = self._template.render(user=user, body=body)
+        except LookupError:
+            figures.failed_bodies += 1
+            return
+        figures.slowest = max(figures.slowest, time.perf_counter() - before)
+        figures.pages += 1
+        longest_age = self.settings.timeout + self.settings.stale + _SLACK_SECONDS
+        wrong, age = check(
+            text, user, promised, self._current[user], began, longest_age
+        )
+        figures.oldest = max(figures.oldest, age)
+        if wrong is not None:
+            figures.violations.append(wrong)
+
+    def _change(self, users: list[int], figures: Figures) -> None:
+        versions = self._versions.raise_of(users)
+        try:
+            if len(users) == 1:
+                self.cache.delete_fragment("user", users)
+                figures.deletes += 1
+            else:
+                self.cache.clear()
+                figures.clears += 1
+                if self.settings.kind == "memcached":
+                    # Other processes see it within a second, as the manual says, and
+                    # on a machine that has much to do a bit later.
+                    threading.Event().wait(1.5)
+        except StoreError:
+            # Then it is not promised.
+            figures.failed_deletes += 1
+            return
+        self._versions.promise(users, versions)
+
+
+def run_here(
+    settings: Settings, versions: Versions, together: Barrier | None = None
+) -> Figures:
+    """Do what one process does.
+
+    Args:
+        settings: what is to be done.
+        versions: of the users.
+        together: where it meets the other processes before it begins.
+    """
+    site = Site(settings, versions)
+    if together is not None:
+        together.wait(_SECONDS_TO_START)
+    until = time.monotonic() + settings.seconds
+    sum_of_all = Figures()
+    with ThreadPoolExecutor(settings.threads) as pool:
+        seeds = [settings.seed * 1000 + number for number in range(settings.threads)]
+        for figures in pool.map(lambda seed: site.use(seed, until), seeds):
+            sum_of_all.add(figures)
+    counts = site.cache.stats()
+    sum_of_all.hits = counts.hits
+    sum_of_all.stale = getattr(counts, "stale", 0)
+    sum_of_all.waited = counts.waited
+    sum_of_all.store_failures = counts.failures
+    return sum_of_all
+
+
+_shared: tuple[Versions, Barrier]
+
+
+def _share(versions: Versions, together: Barrier) -> None:
+    global _shared  # noqa: PLW0603 - a process has one, and tasks can't be given it
+    _shared = (versions, together)
+
+
+def _run_in_process(settings: Settings) -> Figures:
+    return run_here(settings, *_shared)
+
+
+def run(settings: Settings) -> Figures:
+    """Do all that is to be done, and give what came of it."""
+    versions = Versions(settings.users)
+    if settings.processes == 1:
+        return run_here(settings, versions)
+    together = SPAWN.Barrier(settings.processes)
+    sum_of_all = Figures()
+    with ProcessPoolExecutor(
+        settings.processes, SPAWN, initializer=_share, initargs=(versions, together)
+    ) as pool:
+        each = [
+            replace(settings, seed=settings.seed + number)
+            for number in range(settings.processes)
+        ]
+        for figures in pool.map(_run_in_process, each):
+            sum_of_all.add(figures)
+    return sum_of_all
+
+
+def longest_gap(store: Store | None, tasks: int = 50) -> float:
+    """Give how long an event loop stands still while its tasks wait for a lock.
+
+    Another cache of the same store holds the lock meanwhile, as another process would.
+
+    Args:
+        store: the store; None for a loop that does nothing but count the time.
+        tasks: how many wait.
+
+    Returns:
+        The longest time in seconds in which the loop did not get to what was due.
+    """
+    seconds = 1.0
+    source = '{% cache 60, "gap" %}{{ body() }}{% endcache %}'
+    in_body = threading.Event()
+
+    def body() -> str:
+        in_body.set()
+        threading.Event().wait(seconds)
+        return "text"
+
+    async def measure() -> float:
+        gaps = []
+
+        async def tick() -> None:
+            while True:
+                before = time.perf_counter()
+                await asyncio.sleep(0.001)
+                gaps.append(time.perf_counter() - before - 0.001)
+
+        ticker = asyncio.create_task(tick())
+        if store is None:
+            await asyncio.sleep(seconds)
+        else:
+            template = _environment(store, enable_async=True).from_string(source)
+            pages = [template.render_async(body=lambda: "other") for _ in range(tasks)]
+            await asyncio.gather(*pages)
+        ticker.cancel()
+        return max(gaps)
+
+    if store is None:
+        return asyncio.run(measure())
+    FragmentCache(store).delete(make_template_fragment_key("gap"))
+    holder = threading.Thread(
+        target=_environment(store).from_string(source).render, kwargs={"body": body}
+    )
+    holder.start()
+    in_body.wait()
+    gap = asyncio.run(measure())
+    holder.join()
+    return gap
+
+
+def _environment(store: Store, **options: Any) -> Environment:
+    environment = Environment(
+        extensions=[FragmentCacheExtension], autoescape=True, **options
+    )
+    environment.fragment_cache = FragmentCache(store)  # type: ignore[attr-defined]
+    return environment
+
+
+@contextmanager
+def place_of(kind: str) -> Iterator[int | str]:
+    """Run a server, or make a folder, and give its port or path."""
+    if kind == "file":
+        with tempfile.TemporaryDirectory() as folder:
+            yield folder
+        return
+    from tests import servers  # noqa: PLC0415 - needs the path that the script sets
+
+    if kind == "redis":
+        with servers.running(*servers.REDIS) as server:
+            yield server.port
+    else:
+        with servers.memcached_server() as server:
+            yield server.port
+
+
+def print_table(
+    settings: Settings, figures: Figures, gaps: tuple[float, float]
+) -> None:
+    """Print what came of it."""
+    table = Table(
+        title=f"{settings.processes} x {settings.threads} threads on {settings.kind},"
+        f" {settings.seconds:g} seconds, {settings.users:,} users"
+    )
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    for name, value in vars(figures).items():
+        cell = f"{value:.2f} s" if isinstance(value, float) else f"{value!r:.60}"
+        if isinstance(value, list):
+            cell = f"{len(value):,}"
+        elif isinstance(value, int):
+            cell = f"{value:,}"
+        table.add_row(name.replace("_", " "), cell)
+    table.add_row("event loop's longest gap, 50 tasks wait", f"{gaps[0] * 1e3:.1f} ms")
+    table.add_row("the same, nothing to do", f"{gaps[1] * 1e3:.1f} ms")
+    console = Console(width=100)
+    console.print(table)
+    for violation in figures.violations[:_MOST_TOLD]:
+        console.print(violation)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do it as the command line tells, and give the exit status."""
+    parser = argparse.ArgumentParser(description="Look for wrong pages under load.")
+    parser.add_argument("--store", choices=STORES, default="redis")
+    for name in (
+        "seconds",
+        "threads",
+        "processes",
+        "users",
+        "timeout",
+        "stale",
+        "seed",
+    ):
+        default = getattr(Settings, name)
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    options = vars(parser.parse_args(arguments))
+    kind = options.pop("store")
+    with place_of(kind) as place:
+        settings = Settings(kind, place, **options)
+        gaps = (longest_gap(make_store(settings)), longest_gap(None))
+        figures = run(settings)
+    print_table(settings, figures, gaps)
+    return 1 if figures.violations or not figures.pages else 0
+
+
+if __name__ == "__main__":
+    # For the servers, which the tests start in the same way.
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""A short run of benchmarks/soak.py, and that it sees what is wrong."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import soak
+from benchmarks.soak import Figures, Settings, check
+from jinja_fragcache import FragmentCache
+from tests import servers
+
+SHORT: dict[str, Any] = {"seconds": 1.5, "users": 200}
+
+
+@pytest.fixture(params=soak.STORES)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    place: dict[str, Any] = {"file": str(tmp_path)}
+    if request.param != "file":
+        place[request.param] = request.getfixturevalue(f"{request.param}_port")
+    return Settings(request.param, place[request.param], **SHORT)
+
+
+@pytest.fixture
+def redis_settings() -> Iterator[Settings]:
+    with servers.running(*servers.REDIS) as server:
+        yield Settings("redis", server.port, **SHORT)
+
+
+def assert_all_was_done(figures: Figures) -> None:
+    assert figures.pages > 100
+    assert figures.renders
+    assert figures.hits
+    assert figures.waited
+    assert figures.deletes
+
+
+@pytest.mark.parametrize("stale", [0, 2])
+def test_no_page_is_wrong_in_many_threads(redis_settings: Settings, stale: int) -> None:
+    figures = soak.run(replace(redis_settings, threads=64, stale=stale))
+    assert figures.violations == []
+    assert_all_was_done(figures)
+
+
+def test_no_page_is_wrong_in_several_processes(settings: Settings) -> None:
+    figures = soak.run(replace(settings, threads=8, processes=3))
+    assert figures.violations == []
+    assert_all_was_done(figures)
+
+
+def test_a_delete_that_does_nothing_is_seen(
+    redis_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FragmentCache, "delete_fragment", lambda *_: None)
+    assert soak.run(replace(redis_settings, threads=8)).violations
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("7 3 100.0", None),
+        ("7 4 100.0", None),
+        ("7 3 96.5", None),
+        ("8 3 100.0", "user 7 got the page of user 8"),
+        ("7 2 100.0", "user 7 got version 2 after 3 was promised"),
+        ("7 5 100.0", "user 7 got version 5 before it was there"),
+        ("7 3 95.9", "user 7 got a page that was 4.1 seconds old"),
+    ],
+)
+def test_a_page_is_checked(text: str, wrong: str | None) -> None:
+    assert check(text, 7, 3, 4, began=100.0, longest_age=4.0)[0] == wrong
+
+
+def test_it_is_run_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert soak.main(["--seconds", "0.5", "--threads", "4", "--store", "file"]) == 0
+    assert "violations" in capsys.readouterr().out
+
+
+def test_it_ends_with_an_error_if_a_page_was_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FragmentCache, "delete_fragment", lambda *_: None)
+    options = ["--seconds", "1", "--threads", "4", "--store", "file", "--users", "5"]
+    assert soak.main(options) == 1
+    assert "was promised" in capsys.readouterr().out
