@@ -481,7 +481,7 @@ def nested(outer: str, inner: str) -> str:
     The text of each is the same wherever it stands, as it is in pages that are right.
     """
     return (
-        f'{{% cache 60, "{outer}" %}}{{{{ body() }}}}{{% set used %}}'
+        f'{{% cache 60, "{outer}" %}}{{% set _ = body() %}}{{% set used %}}'
         f'{{% cache 60, "{inner}" %}}{inner}{{% endcache %}}'
         f"{{% endset %}}{outer} uses {{{{ used[0] }}}}{{% endcache %}}"
     )
@@ -505,10 +505,7 @@ def test_fragments_in_each_other_in_two_processes_do_not_wait_for_long(
     pages = [worker.hear()["texts"][0] for worker in pair]
     # Who is inside of a fragment waits a tenth of the time for another one.
     assert time.monotonic() - began < lock_timeout / 10 + MARGIN < lock_timeout
-    assert [page[page.index(" uses") - 1 :] for page in pages] == [
-        "A uses B",
-        "B uses A",
-    ]
+    assert pages == ["A uses B", "B uses A"]
 
 
 class TestStale:
