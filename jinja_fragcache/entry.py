@@ -19,6 +19,20 @@ from typing import Any, NamedTuple
 
 HEADER_MARK = "\x1e"
 FORMAT = 1
+# No time of day is later: about the year 143,000,000.
+_LAST = 2**52
+
+
+class Life(NamedTuple):
+    """How long an entry is fresh, where a store keeps it for longer than that.
+
+    Attributes:
+        expires: the time of day at which its timeout ends, in seconds since 1970.
+        cost: how many seconds it took to make.
+    """
+
+    expires: float
+    cost: float
 
 
 class Entry(NamedTuple):
@@ -31,6 +45,7 @@ class Entry(NamedTuple):
         form: how a value was made a text, None for a text.
         tags: the labels by which it can be invalidated, each with the version that it
             had before the text was made.
+        life: how long it is fresh; None for as long as it is stored.
     """
 
     text: str
@@ -38,6 +53,7 @@ class Entry(NamedTuple):
     version: str | None = None
     form: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    life: Life | None = None
 
 
 _PLAIN = Entry("")[1:]
@@ -56,6 +72,7 @@ def header_line(
     version: str | None,
     form: str | None = None,
     tags: tuple[tuple[str, str], ...] = (),
+    life: Life | None = None,
 ) -> str:
     """Write the header line for an entry's fields, with its end."""
     fields: dict[str, Any] = {"format": FORMAT}
@@ -67,6 +84,8 @@ def header_line(
         fields["form"] = form
     if tags:
         fields["tags"] = dict(tags)
+    if life is not None:
+        fields["expires"], fields["cost"] = (round(each, 3) for each in life)
     header = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return f"{HEADER_MARK}{header}\n"
 
@@ -83,10 +102,14 @@ def decode(stored: object) -> Entry | None:
     if not stored.startswith(HEADER_MARK):
         return Entry(stored)
     line, newline, text = stored.partition("\n")
-    return _parse_header(line, text) if newline else None
+    fields = _parse_header(line) if newline else None
+    return None if fields is None else Entry(text, *fields)
 
 
-def _parse_header(line: str, text: str) -> Entry | None:
+# An entry that tells its life is read here on each of its hits.
+@lru_cache(maxsize=4096)
+def _parse_header(line: str) -> tuple[Any, ...] | None:
+    """Give the fields of an entry behind its text, or None."""
     try:
         fields = json.loads(line.removeprefix(HEADER_MARK))
     except (ValueError, RecursionError):
@@ -97,10 +120,18 @@ def _parse_header(line: str, text: str) -> Entry | None:
     version = fields.pop("version", None)
     form = fields.pop("form", None)
     tags = fields.pop("tags", {})
-    # A field that is not known here may change what the text means.
-    if fields or not isinstance(escaped, bool) or not isinstance(tags, dict):
+    life = tuple(fields.pop(name) for name in ("expires", "cost") if name in fields)
+    readable = (
+        # A field that is not known here may change what the text means.
+        not fields
+        and isinstance(escaped, bool)
+        and isinstance(tags, dict)
+        and all(isinstance(each, str) for each in tags.values())
+        and all(each is None or isinstance(each, str) for each in (version, form))
+        and len(life) in {0, len(Life._fields)}
+        and all(type(each) in {int, float} and 0 <= each < _LAST for each in life)
+    )
+    if not readable:
         return None
-    texts = [each for each in (version, form, *tags.values()) if each is not None]
-    if not all(isinstance(each, str) for each in texts) or None in tags.values():
-        return None
-    return Entry(text, escaped, version, form, tuple(sorted(tags.items())))
+    pairs = tuple(sorted(tags.items()))
+    return escaped, version, form, pairs, Life(*life) if life else None

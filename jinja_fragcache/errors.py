@@ -10,10 +10,36 @@ from jinja2 import TemplateRuntimeError
 
 _LOGIN = re.compile(r"[^\s'\"(\[,/]+@")
 
+_ANSWERS = {
+    ("werkzeug", "HTTPException"),
+    ("starlette", "HTTPException"),
+    ("django", "Http404"),
+    ("django", "PermissionDenied"),
+}
+# RFC 9110, 15.6: what is below is no failure of the server.
+_FIRST_OF_FAILURES = 500
+
 
 def without_logins(text: object) -> str:
     """Write an error or a value without what stands before an @, such as a password."""
     return _LOGIN.sub("...@", str(text))
+
+
+def is_answer(error: Exception) -> bool:
+    """Tell whether an error is what the client is to be told, and no failure.
+
+    Frameworks have errors for "404 Not Found" and the like. They are known by their
+    names: those of Werkzeug, Starlette and Django. A PermissionError is one, too.
+    """
+    if isinstance(error, PermissionError):
+        return True
+    names = {
+        (cls.__module__.partition(".")[0], cls.__name__) for cls in type(error).__mro__
+    }
+    if names.isdisjoint(_ANSWERS):
+        return False
+    code = getattr(error, "code", None) or getattr(error, "status_code", None)
+    return not isinstance(code, int) or code < _FIRST_OF_FAILURES
 
 
 class FragmentCacheError(Exception):
@@ -30,6 +56,20 @@ class KeyValueError(FragmentCacheError, TypeError):
 
 class TimeoutValueError(FragmentCacheError, ValueError):
     """A value is no timeout."""
+
+
+class PolicyError(FragmentCacheError, ValueError):
+    """A rule of a cache has a value that is not allowed.
+
+    Args:
+        name: the rule.
+        value: what it was given.
+        allowed: what it takes.
+    """
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        self.name = name
+        super().__init__(f"{name} can't be {value!r:.100}. It is {allowed}.")
 
 
 class SettingError(FragmentCacheError, ValueError):

@@ -26,9 +26,10 @@ from .body import (
     mend_includes,
     names_from_outside,
 )
-from .errors import KeyValueError, TimeoutValueError
+from .errors import KeyValueError, PolicyError, TimeoutValueError
 from .fragments import FragmentCache
 from .keys import default_fragment_name, make_template_fragment_key
+from .policy import normalize_window
 from .runtime import (
     DELETE,
     FILTERS,
@@ -162,6 +163,10 @@ class _LookUp:
         self._eval_ctx = nodes.EvalContext(parser.environment, parser.name)
         self._vary_on = arguments.vary_on
         self._timeout = self._decide_timeout(arguments.timeout)
+        self._windows = [
+            self._decide_window("stale", arguments.stale),
+            self._decide_window("stale_if_error", arguments.stale_if_error),
+        ]
         self._unless: nodes.Expr | None = None
         #: What has to stand in front of the call.
         self.preparation: list[nodes.Node] = []
@@ -188,7 +193,12 @@ class _LookUp:
         seconds_known = (
             isinstance(self._timeout, nodes.Const) and self._timeout.value != DELETE
         )
-        if key.value is not None and seconds_known and self._unless is None:
+        has_windows = any(
+            not isinstance(window, nodes.Const) or window.value is not None
+            for window in self._windows
+        )
+        is_plain = self._unless is None and not has_windows
+        if key.value is not None and seconds_known and is_plain:
             return _filter(key, LOOK_UP, [missed, escaped, self._timeout, version])
         arguments = [
             missed,
@@ -201,6 +211,8 @@ class _LookUp:
             self._unless or nodes.Const(None),
             nodes.Const((self._parser.name, self._line)),
         ]
+        if has_windows:
+            arguments += [self._unless_not(window) for window in self._windows]
         return _filter(key, LOOK_UP_VARIED, arguments)
 
     def _unless_not(self, value: nodes.Expr) -> nodes.Expr:
@@ -227,6 +239,16 @@ class _LookUp:
                 f"{error} The name of a fragment stands second, as in {name}, and"
                 f" {delete} deletes it."
             )
+
+    def _decide_window(self, name: str, window: nodes.Expr | None) -> nodes.Expr:
+        if window is None:
+            return nodes.Const(None)
+        try:
+            return nodes.Const(normalize_window(name, window.as_const(self._eval_ctx)))
+        except nodes.Impossible:
+            return window
+        except PolicyError as error:
+            self._fail(str(error))
 
     def _constant_key(self) -> str | None:
         try:

@@ -4,15 +4,17 @@ A flow is given a guarded store and a function that renders, and is an operation
 `operations`): it is the same with plain functions and with coroutines.
 """
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from jinja2.utils import internalcode
 
-from .entry import Entry, encode
-from .errors import StoreError
-from .freshness import Wanted, servable_text
-from .guard import Guard
+from .entry import Entry, Life, encode
+from .errors import StoreError, is_answer
+from .freshness import GONE, Standing, Wanted, Windows, matching_entry
+from .guard import Claim, Guard
 from .once import Flight
 from .operations import Operation
 from .tags import present_versions, read_versions
@@ -62,20 +64,38 @@ class Request(Protocol):
         """Its timeout: seconds, 0 for ever, None for the default."""
         ...
 
-    def load(self, stored: object, tags: dict[str, object]) -> Any:
-        """Give the value that is stored, or MISSING if it may not be served.
+    @property
+    def windows(self) -> Windows:
+        """What may be done with its entry past its timeout."""
+        ...
+
+    def load(
+        self, stored: object, tags: Mapping[str, object]
+    ) -> tuple[Any, Life | None] | None:
+        """Give the value that is stored, and how long it is fresh.
 
         Args:
             stored: what the store gave.
             tags: the present version of each tag.
+
+        Returns:
+            None if it may not be served, fresh or not.
 
         Raises:
             UnreadableError: it can't be read.
         """
         ...
 
-    def dump(self, value: Any, tags: dict[str, str]) -> tuple[str | int, int | None]:
-        """Give what is to be stored for a value, and its timeout.
+    def timeout_of(self, value: Any) -> int | None:
+        """Give the timeout of a value that was made.
+
+        Raises:
+            NotKept: nothing is to be stored.
+        """
+        ...
+
+    def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str | int:
+        """Give what is to be stored for a value.
 
         Raises:
             NotKept: nothing is to be stored.
@@ -94,104 +114,264 @@ class FragmentRequest(NamedTuple):
         key: the fragment's key.
         wanted: what an entry must match to be served.
         timeout: seconds, 0 for ever, None for the cache's default.
+        windows: what may be done with an entry past its timeout.
     """
 
     key: str
     wanted: Wanted
     timeout: int | None
+    windows: Windows = Windows()
     tags: tuple[str, ...] = ()
 
-    def load(self, stored: object, tags: dict[str, object]) -> Any:  # noqa: ARG002 - Request's form
+    def load(
+        self,
+        stored: object,
+        tags: Mapping[str, object],  # noqa: ARG002 - Request's form
+    ) -> tuple[str, Life | None] | None:
         """Do as `Request.load`."""
-        text = servable_text(stored, self.wanted)
-        return MISSING if text is None else text
+        if stored is not None and not isinstance(stored, str):
+            if inspect.iscoroutine(stored):
+                stored.close()
+            raise UnreadableError(TypeError(f"it gave {stored!r:.100}, no text"))
+        entry = matching_entry(stored, self.wanted)
+        return None if entry is None else (entry.text, entry.life)
 
-    def dump(self, value: Any, tags: dict[str, str]) -> tuple[str, int | None]:  # noqa: ARG002 - the same
+    def timeout_of(self, value: Any) -> int | None:  # noqa: ARG002 - the same
+        """Do as `Request.timeout_of`."""
+        return self.timeout
+
+    def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str:  # noqa: ARG002 - the same
         """Do as `Request.dump`."""
-        entry = Entry(str(value), self.wanted.escaped, self.wanted.version)
-        return encode(entry), self.timeout
+        wanted = self.wanted
+        return encode(Entry(str(value), wanted.escaped, wanted.version, life=life))
+
+
+class Found(NamedTuple):
+    """What a look-up found.
+
+    Attributes:
+        value: the value, or MISSING.
+        standing: what may be done with it.
+        stored: what the store gave.
+        versions: the present version of each tag.
+    """
+
+    value: Any
+    standing: Standing
+    stored: object
+    versions: Mapping[str, object]
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it may be served as it is."""
+        return self.standing.served and not self.standing.due
+
+
+class _Landing(NamedTuple):
+    """What a flight landed with.
+
+    Attributes:
+        stored: what is stored.
+        versions: the version of each tag.
+        failed: whether it was stored before, and the body raised.
+    """
+
+    stored: object
+    versions: Mapping[str, object]
+    failed: bool = False
+
+
+class _Made(NamedTuple):
+    """A value that was made.
+
+    Attributes:
+        value: the value.
+        stored: what is to be stored, None for nothing.
+        tags: the version of each tag.
+        timeout: for how many seconds to store it, 0 for ever, None for the store's
+            default.
+        cost: how many seconds it took.
+    """
+
+    value: Any
+    stored: str | int | None = None
+    tags: Mapping[str, str] = MappingProxyType({})
+    timeout: int | None = None
+    cost: float = 0.0
 
 
 @internalcode
 def recall(request: Request, guard: Guard, render: Render) -> Operation[Any]:
     """Serve the value that is stored, or make and store one."""
     found = yield from _look_up(request, guard)
-    if found.value is not MISSING:
+    if found.is_fresh:
         guard.count_hit(request.key)
         return found.value
-    guard.count_miss(request.key)
-    return (yield from renew(request, guard, render, found.versions))
+    return (yield from renew(request, found, guard, render))
 
 
 @internalcode
 def renew(
-    request: Request,
-    guard: Guard,
-    render: Render,
-    versions: dict[str, object] | None = None,
+    request: Request, found: Found, guard: Guard, render: Render
 ) -> Operation[Any]:
-    """Make and store a value that is not there: what a miss needs.
+    """Make and store a value that is not there, or not fresh: what a miss needs.
 
-    Of several callers one does so. The others wait, and are given what was stored.
+    Of several callers one does so. The others are served what is there, if they may be.
+    Else they wait, and are given what was stored.
 
     Args:
         request: what is asked for.
+        found: what is there.
         guard: the store.
         render: makes the value.
-        versions: of the request's tags, as they were when it was looked for.
     """
+    has_stale = found.standing.served
+    if not has_stale:
+        guard.count_miss(request.key)
+    deadline = guard.deadline()
     for _ in range(_MOST_WAITS):
-        flight, is_leader = guard.flights.join(request.key)
+        flight, is_leader = guard.flights.join(request.key, has_stale=has_stale)
         if is_leader:
-            return (yield from _lead(flight, request, guard, render, versions or {}))
+            return (yield from _lead(flight, request, found, guard, render, deadline))
+        if has_stale:
+            return _serve_stale(request, found, guard)
         with guard.flights.awaited(flight, blocking=guard.blocking) as may_wait:
-            landed = (yield guard.wait(flight)) if may_wait else None
-        value = MISSING if landed is None else _load(request, guard, *landed)
-        if value is not MISSING:
-            guard.count_waited()
-            return value
+            landed = (yield guard.wait(flight, deadline)) if may_wait else None
+        if landed is not None:
+            there = assess(request, guard, landed.stored, landed.versions)
+            if there.standing.served or (
+                landed.failed and there.standing.served_on_error
+            ):
+                guard.count_waited()
+                return there.value
     # What others made is not for this caller, or they failed, or would wait for it.
     # Only who leads may store.
     return (yield render())
 
 
 @internalcode
-def _lead(
+def _lead(  # noqa: PLR0913, PLR0917 - all that renew has come to know
     flight: Flight,
     request: Request,
+    found: Found,
     guard: Guard,
     render: Render,
-    versions: dict[str, object],
+    deadline: float,
 ) -> Operation[Any]:
-    key = request.key
+    key, has_stale = request.key, found.standing.served
     with guard.flights.led(key, flight) as landing:
-        if guard.flights.kept_lately(key):
-            # That may have been after this caller had looked for it.
-            found = yield from _look_up(request, guard)
-            if found.value is not MISSING:
-                landing.append((found.stored, found.versions))
-                guard.count_waited()
-                return found.value
-            versions = found.versions
-        # Before the value is made: what is invalidated meanwhile is not served then.
-        tags = yield from present_versions(guard, versions, request.timeout)
-        value = yield render()
-        if tags is None:
-            return value
+        pauses = iter(()) if has_stale or flight.alone else guard.pauses(deadline)
+        claim, there = yield from _claim(request, found, guard, pauses)
         try:
-            stored, timeout = request.dump(value, tags)
-        except NotKept:
-            guard.flights.note_not_kept(key)
-            return value
-        if flight.is_spoiled():
-            return value
-        if (yield from guard.write(key, stored, timeout)):
-            guard.flights.note_kept(key)
-        if flight.is_spoiled():
-            yield from _take_back(key, guard)
+            if _is_newer(there, found):
+                landing.append(_Landing(there.stored, there.versions))
+                yield from guard.release(key, claim)
+                (guard.count_hit(key) if has_stale else guard.count_waited())
+                return there.value
+            if claim.is_taken and has_stale:
+                return _serve_stale(request, found, guard)
+            if has_stale:
+                guard.count_miss(key)
+            made = yield from _make(request, there, guard, render, landing)
+            yield from _store(request, made, guard, flight, claim, landing)
+        except GeneratorExit:
+            # Nothing can be awaited any more. The lock ends by itself.
+            raise
+        except BaseException:
+            yield from guard.release(key, claim)
+            raise
+        return made.value
+
+
+def _claim(
+    request: Request, found: Found, guard: Guard, pauses: Iterator[float]
+) -> Operation[tuple[Claim, Found]]:
+    """Wait until no other process makes the value, or has made it.
+
+    Args:
+        request: what is asked for.
+        found: what was there before.
+        guard: the store.
+        pauses: the seconds to wait each time.
+
+    Returns:
+        What may be done with the value, and what is there by now.
+    """
+    while True:
+        claim = yield from guard.claim(request.key)
+        if guard.has_locks or guard.flights.kept_lately(request.key):
+            # It may have been stored after this caller had looked for it.
+            there = yield from _look_up(request, guard)
         else:
-            landing.append((stored, tags))
-        return value
+            there = found
+        pause = next(pauses, None)
+        if not claim.is_taken or pause is None or _is_newer(there, found):
+            return claim, there
+        yield guard.sleep(pause)
+
+
+def _is_newer(there: Found, found: Found) -> bool:
+    """Tell whether somebody has made the value meanwhile."""
+    is_fresh = there.standing.served and not there.standing.expired
+    return is_fresh and there.stored != found.stored
+
+
+@internalcode
+def _make(
+    request: Request, found: Found, guard: Guard, render: Render, landing: list[Any]
+) -> Operation[_Made]:
+    # Before the value is made: what is invalidated meanwhile is not served then.
+    seconds = guard.seconds(request.timeout)
+    longest = seconds + max(request.windows) if seconds else seconds
+    tags = yield from present_versions(guard, found.versions, longest)
+    started = guard.timer()
+    try:
+        value = yield render()
+    except Exception as error:
+        if not found.standing.served_on_error or is_answer(error):
+            raise
+        guard.body_failed(request.key, error)
+        if found.standing.expired:
+            guard.count_stale()
+        landing.append(_Landing(found.stored, found.versions, failed=True))
+        return _Made(found.value)
+    cost = guard.timer() - started
+    if tags is None:
+        return _Made(value)
+    try:
+        timeout = request.timeout_of(value)
+        life, seconds = guard.lifetime(timeout, request.windows, cost)
+        stored = request.dump(value, tags, life)
+    except NotKept:
+        guard.flights.note_not_kept(request.key)
+        return _Made(value)
+    return _Made(value, stored, tags, seconds, cost)
+
+
+def _store(  # noqa: PLR0913, PLR0917 - what was made, and all that bears on storing it
+    request: Request,
+    made: _Made,
+    guard: Guard,
+    flight: Flight,
+    claim: Claim,
+    landing: list[Any],
+) -> Operation[None]:
+    key = request.key
+    if made.stored is None or flight.is_spoiled():
+        yield from guard.release(key, claim)
+        return
+    stored = False
+    if claim.may_store:
+        stored = yield from guard.write_claimed(key, made.stored, made.timeout, claim)
+    if stored:
+        guard.flights.note_kept(key)
+    elif claim.token is not None and made.cost >= claim.seconds:
+        guard.lock_ended(key, made.cost)
+    if flight.is_spoiled():
+        yield from _take_back(key, guard)
+    elif stored or not (claim.is_taken or claim.token):
+        # Or the store is down, which is no reason for others to make it once more.
+        landing.append(_Landing(made.stored, made.tags))
 
 
 def _take_back(key: str, guard: Guard) -> Operation[None]:
@@ -203,30 +383,36 @@ def _take_back(key: str, guard: Guard) -> Operation[None]:
         guard.failed("delete", key, error)
 
 
-class _Found(NamedTuple):
-    """What a look-up found.
+def _serve_stale(request: Request, found: Found, guard: Guard) -> Any:
+    """Give what is there while somebody else makes it anew."""
+    guard.count_hit(request.key)
+    if found.standing.expired:
+        guard.count_stale()
+    return found.value
 
-    Attributes:
-        value: the value, or MISSING.
-        stored: what the store gave.
+
+def _look_up(request: Request, guard: Guard) -> Operation[Found]:
+    stored, versions = yield from read_versions(guard, request.key, request.tags)
+    return assess(request, guard, stored, versions)
+
+
+def assess(
+    request: Request, guard: Guard, stored: object, versions: Mapping[str, object]
+) -> Found:
+    """Tell what may be done with what a store gave.
+
+    Args:
+        request: what is asked for.
+        guard: the store.
+        stored: what it gave.
         versions: the present version of each tag.
     """
-
-    value: Any
-    stored: object
-    versions: dict[str, object]
-
-
-def _look_up(request: Request, guard: Guard) -> Operation[_Found]:
-    stored, versions = yield from read_versions(guard, request.key, request.tags)
-    return _Found(_load(request, guard, stored, versions), stored, versions)
-
-
-def _load(
-    request: Request, guard: Guard, stored: object, versions: dict[str, object]
-) -> Any:
     try:
-        return request.load(stored, versions)
+        loaded = request.load(stored, versions)
     except UnreadableError as error:
         guard.failed("read", request.key, error.reason)
-        return MISSING
+        loaded = None
+    if loaded is None:
+        return Found(MISSING, GONE, stored, versions)
+    value, life = loaded
+    return Found(value, guard.standing(life, request.windows), stored, versions)

@@ -1,6 +1,6 @@
 """The engine: a store, the rules for using it, and the flows carried out over it."""
 
-import inspect
+import random
 import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
@@ -14,21 +14,28 @@ from .entry import decode
 from .errors import FragmentCacheError, StoreError
 from .flow import Flow, Render
 from .freshness import Wanted, servable_text
-from .guard import (
-    DEFAULT_LOCK_TIMEOUT,
-    Announcer,
-    Guard,
-    Stats,
-    logger,
-)
+from .guard import Announcer, Guard, Stats, logger
 from .keys import make_template_fragment_key
 from .once import Flights
 from .operations import perform, perform_async
+from .policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .stores import AsyncOnlyError, MemoryStore, Store, adapt
-from .timeouts import normalize_timeout
 
 # Places that are warned of are tags and functions, and keys, which may be any number.
 _MOST_PLACES = 1000
+
+
+class Unclear:
+    """What a store gave, where more has to be looked at than its header line.
+
+    Attributes:
+        stored: that.
+    """
+
+    __slots__ = ("stored",)
+
+    def __init__(self, stored: object) -> None:
+        self.stored = stored
 
 
 class FragmentCache:
@@ -40,6 +47,15 @@ class FragmentCache:
             `jinja_fragcache.stores.Store`). None makes a new `MemoryStore`.
         default_timeout: what the timeout None in a tag stands for: seconds (int or
             float), a timedelta, 0 for ever. None leaves it to the store's own default.
+        stale: for how many seconds (a number or a timedelta) past its timeout a
+            fragment is served while one caller renders it anew, where its tag does not
+            say so.
+        stale_if_error: for how many seconds past its timeout a fragment is served if
+            rendering it anew fails, where its tag does not say so.
+        early_refresh: how early a fragment is rendered anew by one caller, by chance:
+            0 for never, 1 where it is as likely as it should be (see
+            `jinja_fragcache.policy.Policy`).
+        jitter: by which part of it, from 0 to 1, a timeout may be shortened by chance.
         strict: whether a tag with a key that has to be refused is an error (for
             development and tests) or renders uncached with a warning. A function
             without arguments is asked each time.
@@ -48,10 +64,13 @@ class FragmentCache:
             the same fragment, before it renders itself.
         retry_after: how many seconds the store is left alone after it failed.
         timer: a clock in seconds that never goes back.
+        clock: gives the time of day, in seconds since 1970.
+        chance: gives random numbers from 0 up to 1, without 1.
 
     Raises:
         StoreError: `store` is no store.
         TimeoutValueError: `default_timeout` is no timeout.
+        PolicyError: another number is not allowed.
     """
 
     def __init__(  # noqa: PLR0913 - a keyword for each rule
@@ -59,11 +78,17 @@ class FragmentCache:
         store: Store | None = None,
         *,
         default_timeout: Any = None,
+        stale: Any = 0,
+        stale_if_error: Any = 0,
+        early_refresh: float = 0,
+        jitter: float = 0,
         strict: bool | Callable[[], bool] = False,
         announcer: Announcer | None = None,
         lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
         retry_after: float = DEFAULT_RETRY_AFTER,
         timer: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         if isinstance(store, FragmentCache):
             raise StoreError(
@@ -71,11 +96,19 @@ class FragmentCache:
                 " env.fragment_cache = that_one."
             )
         self.store: Store = MemoryStore() if store is None else store
-        self.default_timeout = normalize_timeout(default_timeout)
+        self.policy = Policy(
+            default_timeout=default_timeout,
+            stale=stale,
+            stale_if_error=stale_if_error,
+            early_refresh=early_refresh,
+            jitter=jitter,
+            lock_timeout=lock_timeout,
+            retry_after=retry_after,
+        )
         self._strict = strict
         self._counts = Stats()
         self._sync, awaited = adapt(self.store)
-        self._breaker = Breaker(retry_after, timer)
+        self._breaker = Breaker(self.policy.retry_after, timer)
         #: Whether a call to the store may have to be waited for, so that on an event
         #: loop it has to be awaited.
         self.waits = self._sync.blocking
@@ -84,9 +117,11 @@ class FragmentCache:
             counts=self._counts,
             breaker=self._breaker,
             flights=Flights(),
-            default_timeout=self.default_timeout,
-            lock_timeout=lock_timeout,
+            policy=self.policy,
             announcer=announcer,
+            timer=timer,
+            clock=clock,
+            chance=chance,
         )
         #: The store, for operations that are carried out by calls.
         self.guard = guarded(self._sync, blocking=True)
@@ -97,18 +132,18 @@ class FragmentCache:
         self._places_warned_of: set[Hashable] = set()
 
     def get(self, key: str) -> str | None:
-        """Give the text stored under a key, or None.
+        """Give the text stored under a key, or None, also if its timeout has ended.
 
         A store that fails is logged and counts as having nothing.
 
         Args:
             key: what `make_template_fragment_key` gives.
         """
-        return _text(perform(self.guard.read(key)))
+        return self._text(perform(self.guard.read(key)))
 
     async def get_async(self, key: str) -> str | None:
         """Do as `get`, awaiting the store."""
-        return _text(await perform_async(self.async_guard.read(key)))
+        return self._text(await perform_async(self.async_guard.read(key)))
 
     def delete(self, key: str) -> None:
         """Delete an entry. That there is none is no error.
@@ -160,10 +195,9 @@ class FragmentCache:
         """Tell what was done so far."""
         return replace(self._counts)
 
-    def look_up(self, key: str, wanted: Wanted) -> str | None:
-        """Give the text to serve for a key, or None for a miss."""
-        # What guard.read and _count do, without a generator and a call: this is on the
-        # path of every hit.
+    def look_up(self, key: str, wanted: Wanted) -> str | Unclear:
+        """Give the text to serve for a key, or what is stored where that is no such."""
+        # What guard.read does, without a generator: this is on the path of every hit.
         try:
             stored = (
                 self._sync.get(key)
@@ -177,15 +211,21 @@ class FragmentCache:
             self._breaker.failed()
             stored = None
         text = servable_text(stored, wanted)
-        if text is None or self._hit_receivers:
-            return self._count(key, stored, text)
+        if text is None:
+            return Unclear(stored)
         self._counts.hits += 1
+        if self._hit_receivers:
+            self.guard.announce("hit", key)
         return text
 
-    async def look_up_async(self, key: str, wanted: Wanted) -> str | None:
+    async def look_up_async(self, key: str, wanted: Wanted) -> str | Unclear:
         """Do as `look_up`, awaiting the store."""
         stored = await perform_async(self.async_guard.read(key))
-        return self._count(key, stored, servable_text(stored, wanted))
+        text = servable_text(stored, wanted)
+        if text is None:
+            return Unclear(stored)
+        self.guard.count_hit(key)
+        return text
 
     @internalcode
     def run(self, flow: Flow, render: Render) -> Any:
@@ -232,21 +272,8 @@ class FragmentCache:
         self._places_warned_of.add(place)
         logger.warning(message)
 
-    def _count(self, key: str, stored: object, text: str | None) -> str | None:
-        if text is not None:
-            self._counts.hits += 1
-            if self._hit_receivers:
-                self.guard.announce("hit", key)
-            return text
-        self.guard.count_miss(key)
-        if stored is not None and not isinstance(stored, str):
-            if inspect.iscoroutine(stored):
-                stored.close()
-            error = TypeError(f"it gave {stored!r:.100}, no text")
-            self.guard.failed("read", key, error)
-        return None
-
-
-def _text(stored: object) -> str | None:
-    entry = decode(stored)
-    return None if entry is None else entry.text
+    def _text(self, stored: object) -> str | None:
+        entry = decode(stored)
+        if entry is None or self.guard.is_expired(entry.life):
+            return None
+        return entry.text

@@ -4,7 +4,63 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from .entry import HEADER_MARK, Entry, decode, header_line
+from .entry import HEADER_MARK, Entry, Life, decode, header_line
+
+
+class Windows(NamedTuple):
+    """What may be done with an entry past its timeout.
+
+    Attributes:
+        stale: for how many seconds it is served while somebody makes it anew.
+        stale_if_error: for how many seconds it is served if that fails.
+    """
+
+    stale: int = 0
+    stale_if_error: int = 0
+
+
+class Standing(NamedTuple):
+    """What may be done with a value that is stored.
+
+    Attributes:
+        served: whether it may be served.
+        due: whether it is to be made anew.
+        served_on_error: whether it may be served if that fails.
+        expired: whether its timeout has ended.
+    """
+
+    served: bool
+    due: bool
+    served_on_error: bool
+    expired: bool
+
+
+FRESH = Standing(served=True, due=False, served_on_error=True, expired=False)
+GONE = Standing(served=False, due=True, served_on_error=False, expired=True)
+
+
+def standing(
+    life: Life | None, now: float, windows: Windows, head_start: float = 0.0
+) -> Standing:
+    """Tell what may be done with a value.
+
+    Args:
+        life: its entry's.
+        now: the time of day, in seconds since 1970.
+        windows: what may be done past its timeout.
+        head_start: how many seconds before its timeout it is to be made anew.
+    """
+    if life is None or now + head_start < life.expires:
+        return FRESH
+    past = now - life.expires
+    if past < 0:
+        return FRESH._replace(due=True)
+    return Standing(
+        served=past < windows.stale,
+        due=True,
+        served_on_error=past < windows.stale_if_error,
+        expired=True,
+    )
 
 
 class Wanted(NamedTuple):
@@ -30,7 +86,7 @@ def want(escaped: bool, version: str | None) -> Wanted:  # noqa: FBT001 - on eve
 
 
 def servable_text(stored: object, wanted: Wanted) -> str | None:
-    """Give the text to serve, or None for a miss.
+    """Give the text to serve, or None for a miss, or for one that tells its life.
 
     A text is never served under another autoescape state, nor one that was rendered
     from another version of its source.
@@ -43,10 +99,17 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
             return stored[len(header) :]
         if not header and stored[:1] != HEADER_MARK:
             return stored
+    entry = matching_entry(stored, wanted)
+    return None if entry is None or entry.life is not None else entry.text
+
+
+def matching_entry(stored: object, wanted: Wanted) -> Entry | None:
+    """Give the fragment's entry that is stored, fresh or not; None if none matches."""
     entry = decode(stored)
-    if entry is None or entry[1:] != (wanted.escaped, wanted.version, None, ()):
+    if entry is None:
         return None
-    return entry.text
+    *rest, _ = entry[1:]
+    return entry if rest == [wanted.escaped, wanted.version, None, ()] else None
 
 
 def is_current(entry: Entry, version: str | None, tags: Mapping[str, object]) -> bool:

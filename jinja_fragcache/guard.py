@@ -1,20 +1,34 @@
 """The rules for using a store: what may fail, what must not, and what is counted."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from secrets import token_hex
+from typing import Any, NamedTuple, Protocol
 
 from .breaker import Breaker
+from .entry import Life
 from .errors import StoreError, without_logins
+from .freshness import FRESH, Standing, Windows, standing
 from .once import Flight, Flights
 from .operations import Operation
+from .policy import DEFAULT_TIMEOUT, Policy
 from .stores import AsyncOnlyError, AsyncStore, SyncStore
+from .timeouts import LONGEST, NEVER_EXPIRES
 
-#: Seconds.
-DEFAULT_LOCK_TIMEOUT = 10.0
+# Seconds between two looks at what another process does: enough of them that a page
+# does not wait much longer than it has to, and not so many that they cost the store.
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.25
+# The part of the time to wait for another process for who is making something already.
+_NESTED = 0.1
 
+_DEFAULT_POLICY = Policy()
 _FAILED = object()
 # Of redis-py, and of pylibmc.
 _DOWN = {"ConnectionError", "TimeoutError", "ServerDown", "ServerDead"}
@@ -40,6 +54,8 @@ class Stats:
         skipped: reads and writes that were not made because the store had just failed.
         waited: fragments and values that were missed while somebody else was making
             them, and served when they were stored.
+        stale: fragments and values served past their timeout, which are among the
+            hits, or in place of an error, where they are among the misses.
     """
 
     hits: int = 0
@@ -50,19 +66,40 @@ class Stats:
     failures: int = 0
     skipped: int = 0
     waited: int = 0
+    stale: int = 0
 
 
 class Announcer(Protocol):
-    """Tells others of what happens: `"hit"`, `"miss"`, `"set"` and `"delete"`."""
+    """Tells others of what happens.
+
+    That is `"hit"`, `"miss"`, `"set"`, `"delete"`, and `"error"`: a body raised, and
+    what was stored is served.
+    """
 
     @property
     def receivers(self) -> Mapping[str, Any]:
         """For each of them, what is false as long as nobody listens."""
         ...
 
-    def announce(self, event: str, key: str) -> None:
-        """Tell of one."""
+    def announce(self, event: str, key: str, **more: Any) -> None:
+        """Tell of one. An `"error"` comes with the exception, `error`."""
         ...
+
+
+class Claim(NamedTuple):
+    """What a caller may do with a value that it is about to make.
+
+    Attributes:
+        may_store: whether it may store the value.
+        is_taken: whether another process is making it.
+        token: what holds the key's lock; None where there are no locks.
+        seconds: how long the lock lives.
+    """
+
+    may_store: bool
+    is_taken: bool = False
+    token: str | None = None
+    seconds: int = 0
 
 
 class Guard:
@@ -76,13 +113,14 @@ class Guard:
     Args:
         face: the store's sync or async face.
         counts: where to count.
-        default_timeout: what the timeout None stands for, in seconds; None leaves it
-            to the store.
-        announcer: whom to tell of what happens, or None.
         breaker: whether the store may be called, with any face.
         flights: who makes what at the moment, with any face of the store.
-        lock_timeout: how many seconds to wait for somebody else's value.
         blocking: whether to wait is to stand still, as it is with the sync face.
+        policy: the rules of the cache.
+        announcer: whom to tell of what happens, or None.
+        timer: a clock in seconds that never goes back.
+        clock: gives the time of day, in seconds since 1970.
+        chance: gives random numbers from 0 up to 1, without 1.
     """
 
     def __init__(  # noqa: PLR0913 - all that a cache's guards share, and their face
@@ -93,18 +131,24 @@ class Guard:
         breaker: Breaker,
         flights: Flights,
         blocking: bool,
-        default_timeout: int | None = None,
-        lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+        policy: Policy = _DEFAULT_POLICY,
         announcer: Announcer | None = None,
+        timer: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._face = face
         self._breaker = breaker
         self.flights = flights
         self.blocking = blocking
-        self._lock_timeout = lock_timeout
+        #: Whether other processes see who makes a value.
+        self.has_locks = face.has_locks
+        self.policy = policy
         self._counts = counts
-        self._default_timeout = default_timeout
         self._announcer = announcer
+        self.timer = timer
+        self._clock = clock
+        self._chance = chance
 
     def read(self, key: str) -> Operation[Any]:
         """Give what is stored under a key, or None."""
@@ -163,6 +207,49 @@ class Guard:
         if number is not None:
             self.announce("set", key)
         return number
+
+    def claim(self, key: str) -> Operation[Claim]:
+        """Try to become the one who makes and stores a value."""
+        if not self.has_locks:
+            return Claim(may_store=True)
+        token = token_hex(16)
+        # A value that took long the last time may do so again.
+        slow = 2 * self.flights.seconds_lately(key)
+        seconds = max(math.ceil(max(self.policy.lock_timeout, slow)), 1)
+        call = partial(self._face.lock, key, token, seconds)
+        answer = yield from self._try("lock", [key], call, None)
+        # Where the store failed, nothing would tell whether the value was deleted.
+        if not answer:
+            return Claim(may_store=False, is_taken=answer is False)
+        return Claim(may_store=True, token=token, seconds=seconds)
+
+    def release(self, key: str, claim: Claim) -> Operation[None]:
+        """Let others make the value."""
+        if claim.token is not None:
+            call = partial(self._face.unlock, key, claim.token)
+            yield from self._try("unlock", [key], call, None)
+
+    def write_claimed(
+        self, key: str, value: str | int, timeout: int | None, claim: Claim
+    ) -> Operation[bool]:
+        """Store a value if it was not deleted since the claim, and end the claim.
+
+        Args:
+            key: its key.
+            value: a text or number.
+            timeout: seconds, 0 for ever, None for the store's default.
+            claim: the claim.
+
+        Returns:
+            Whether it was stored.
+        """
+        if claim.token is None:
+            return (yield from self.write(key, value, timeout))
+        call = partial(self._face.set_locked, key, value, timeout, claim.token)
+        stored: bool = yield from self._try("write", [key], call, failed=False)
+        if stored:
+            self.count_stored([key])
+        return stored
 
     def _try(
         self, what: str, keys: Iterable[str], call: Callable[[], Any], failed: Any
@@ -264,14 +351,38 @@ class Guard:
             self._counts.stored += 1
             self.announce("set", key)
 
+    def count_stale(self) -> None:
+        """Note that what is served is past its timeout."""
+        self._counts.stale += 1
+
     def count_waited(self) -> None:
         """Note that somebody was served what another one has made meanwhile."""
         self._counts.waited += 1
 
-    def wait(self, flight: Flight) -> Any:
+    def deadline(self) -> float:
+        """Give the time up to which a caller may wait from now on."""
+        return self.timer() + self.policy.lock_timeout
+
+    def wait(self, flight: Flight, deadline: float) -> Any:
         """Wait for a flight, and give what it landed with, None if it did not."""
         wait = flight.wait if self.blocking else flight.wait_async
-        return wait(self._lock_timeout)
+        return wait(max(deadline - self.timer(), 0))
+
+    def pauses(self, deadline: float) -> Iterator[float]:
+        """Give the seconds to wait before each time another process is looked for."""
+        left = deadline - self.timer()
+        if self.flights.is_leading():
+            # That process may wait for what is being made here.
+            left *= _NESTED
+        pause = _FIRST_PAUSE
+        while left > 0:
+            yield min(pause, left)
+            left -= pause
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def sleep(self, seconds: float) -> Any:
+        """Wait."""
+        return (time.sleep if self.blocking else asyncio.sleep)(seconds)
 
     def failed(self, what: str, key: str, error: Exception) -> None:
         """Log and count a failure that is not raised."""
@@ -284,14 +395,77 @@ class Guard:
             without_logins(error),
         )
 
-    def announce(self, event: str, key: str) -> None:
+    def lock_ended(self, key: str, seconds: float) -> None:
+        """Log that a value was not stored, and see to it that the next one is."""
+        self.flights.note_slow(key, seconds)
+        logger.warning(
+            "%r took %.1f seconds to make. Its lock had ended before, so whether it was"
+            " deleted meanwhile is not known, and it is not stored. Its next lock is"
+            " longer. To store the first one too, set lock_timeout (CACHE_LOCK_TIMEOUT)"
+            " to more than that.",
+            key,
+            seconds,
+        )
+
+    def body_failed(self, key: str, error: Exception) -> None:
+        """Log and tell that a body raised, and what is stored is served."""
+        logger.error(
+            "%r could not be made anew. What was stored before is served.",
+            key,
+            exc_info=error,
+        )
+        self.announce("error", key, error=error)
+
+    def announce(self, event: str, key: str, **more: Any) -> None:
         """Tell of something that happened, if there is anybody to tell."""
         if self._announcer is not None and self._announcer.receivers[event]:
-            self._announcer.announce(event, key)
+            self._announcer.announce(event, key, **more)
 
     def seconds(self, timeout: int | None) -> int | None:
         """Give the default for None."""
-        return self._default_timeout if timeout is None else timeout
+        return self.policy.default_timeout if timeout is None else timeout
+
+    def standing(self, life: Life | None, windows: Windows) -> Standing:
+        """Tell what may be done with a value that is stored."""
+        if life is None:
+            return FRESH
+        head_start = 0.0
+        if self.policy.early_refresh:
+            head_start = self.policy.head_start(life.cost, self._chance())
+        return standing(life, self._clock(), windows, head_start)
+
+    def is_expired(self, life: Life | None) -> bool:
+        """Tell whether the timeout of an entry has ended."""
+        return life is not None and self._clock() >= life.expires
+
+    def lifetime(
+        self, timeout: int | None, windows: Windows, cost: float
+    ) -> tuple[Life | None, int | None]:
+        """Give how long a new entry is fresh, and for how long to store it.
+
+        Args:
+            timeout: seconds, 0 for ever, None for the default.
+            windows: what may be done with it past that.
+            cost: how many seconds it took to make.
+
+        Returns:
+            Its life if its timeout alone does not tell that; seconds, 0 for ever, None
+            for the store's default.
+        """
+        seconds = self.seconds(timeout)
+        policy = self.policy
+        longer = max(windows)
+        if not longer and not policy.early_refresh and not policy.jitter:
+            return None, seconds
+        if seconds is None:
+            told = self._face.default_timeout
+            seconds = DEFAULT_TIMEOUT if told is None else told
+        if seconds == NEVER_EXPIRES:
+            return None, NEVER_EXPIRES
+        seconds = policy.shorten(seconds, self._chance())
+        if not longer and not policy.early_refresh:
+            return None, seconds
+        return Life(self._clock() + seconds, cost), min(seconds + longer, LONGEST)
 
 
 def is_down(error: Exception) -> bool:

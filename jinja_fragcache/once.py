@@ -28,18 +28,24 @@ class Flight:
 
     Attributes:
         parent: the flight in whose body it began.
+        alone: whether nobody waits for it.
         awaited: the flights that somebody waits for in this one's body.
     """
 
-    def __init__(self, parent: "Flight | None") -> None:
+    def __init__(self, parent: "Flight | None", *, alone: bool = False) -> None:
         self._is_spoiled = False
         self.parent = parent
+        self.alone = alone
         self._thread = threading.get_ident()
         self.awaited: list[Flight] = []
         self._landed: Future[Any] = Future()
 
     def wait(self, seconds: float) -> Any:
-        """Give what the flight landed with; None if it did not within the time."""
+        """Wait until the flight has landed, or the time is over.
+
+        Returns:
+            What it landed with; None if that was nothing, or it has not.
+        """
         wait([self._landed], seconds)
         return self._landed.result() if self._landed.done() else None
 
@@ -47,6 +53,10 @@ class Flight:
         """Do as `wait`, without blocking the event loop."""
         await asyncio.wait([asyncio.wrap_future(self._landed)], timeout=seconds)
         return self._landed.result() if self._landed.done() else None
+
+    def has_landed(self) -> bool:
+        """Tell whether it has landed, with something or nothing."""
+        return self._landed.done()
 
     def land(self, result: Any) -> None:
         """Give those who wait what they wait for, or None."""
@@ -93,21 +103,31 @@ class Flights:
         self._by_key: dict[str, Flight] = {}
         self._kept_lately = _LastKeys()
         self._not_kept = _LastKeys()
+        self._slow = _LastKeys()
 
-    def join(self, key: str) -> tuple[Flight, bool]:
+    def join(self, key: str, *, has_stale: bool = False) -> tuple[Flight, bool]:
         """Give the flight of a key, and whether the caller has to lead it.
 
         Where the last value was not kept, each caller leads a flight of its own: to
         wait for others would be for nothing.
+
+        Args:
+            key: the key.
+            has_stale: whether the caller has something to serve, so that it need not
+                wait.
         """
         with self._lock:
-            if key in self._not_kept:
-                return Flight(_leading.get()), True
+            if key in self._not_kept and not has_stale:
+                return Flight(_leading.get(), alone=True), True
             flight = self._by_key.get(key)
             if flight is not None:
                 return flight, False
             flight = self._by_key[key] = Flight(_leading.get())
             return flight, True
+
+    def is_leading(self) -> bool:
+        """Tell whether the caller leads a flight already, in whose body it is."""
+        return _leading.get() is not None
 
     def kept_lately(self, key: str) -> bool:
         """Tell whether a caller may have missed a key just before it was stored."""
@@ -171,6 +191,16 @@ class Flights:
         with self._lock:
             self._not_kept.add(key)
 
+    def note_slow(self, key: str, seconds: float) -> None:
+        """Note that a value took longer to make than its lock was for."""
+        with self._lock:
+            self._slow.add(key, seconds)
+
+    def seconds_lately(self, key: str) -> float:
+        """Give how long a value took that was noted to be slow; 0 for others."""
+        with self._lock:
+            return self._slow.get(key)
+
     def spoil(self, *keys: str) -> None:
         """Note that keys are deleted: what is on its way was made of old data."""
         with self._lock:
@@ -185,16 +215,19 @@ class Flights:
 
 
 class _LastKeys:
-    """A number of keys, the last that were added."""
+    """A number of keys, the last that were added, each with a number of seconds."""
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[str, None] = OrderedDict()
+        self._keys: OrderedDict[str, float] = OrderedDict()
 
     def __contains__(self, key: str) -> bool:
         return key in self._keys
 
-    def add(self, key: str) -> None:
-        self._keys[key] = None
+    def get(self, key: str) -> float:
+        return self._keys.get(key, 0.0)
+
+    def add(self, key: str, seconds: float = 0.0) -> None:
+        self._keys[key] = seconds
         self._keys.move_to_end(key)
         if len(self._keys) > _KEYS_REMEMBERED:
             self._keys.popitem(last=False)

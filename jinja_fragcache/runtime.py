@@ -14,11 +14,18 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from .digests import code_digest, digest
-from .errors import FragmentTagError, KeyValueError, StoreError, TimeoutValueError
-from .flow import Flow, FragmentRequest, bypass, remove, renew
-from .fragments import FragmentCache
-from .freshness import Wanted, want
+from .errors import (
+    FragmentTagError,
+    KeyValueError,
+    PolicyError,
+    StoreError,
+    TimeoutValueError,
+)
+from .flow import Flow, FragmentRequest, assess, bypass, remove, renew
+from .fragments import FragmentCache, Unclear
+from .freshness import Wanted, Windows, want
 from .keys import key_values, make_template_fragment_key
+from .policy import normalize_window
 from .timeouts import normalize_timeout
 
 DELETE = "del"
@@ -47,6 +54,7 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
     escaped: bool,  # noqa: FBT001 - as above
     timeout: int | None,
     version: str | None,
+    windows: Windows | None = None,
 ) -> str | Awaitable[str]:
     """Give a fragment's text, or put a `Miss` into `missed` and give nothing.
 
@@ -57,6 +65,7 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
         escaped: whether autoescape is on where the tag stands.
         timeout: seconds, 0 for ever, None for the cache's default.
         version: digest of the template's source, or None.
+        windows: what may be done past its timeout, None for the cache's default.
 
     Returns:
         The text. In an async environment whose store has to be waited for, an
@@ -68,30 +77,45 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
         cache = fragment_cache_of(environment)
     wanted = want(escaped, version)
     if cache.waits and environment.is_async:
-        return _look_up_async(cache, key, missed, timeout, wanted)
-    text: str | None = cache.look_up(key, wanted)
-    if text is None:
-        missed.append(
-            Miss(cache, partial(renew, FragmentRequest(key, wanted, timeout)))
-        )
-        return ""
-    return text
+        request = _request(cache, key, wanted, timeout, windows)
+        return _look_up_async(cache, request, missed)
+    answer: Any = cache.look_up(key, wanted)
+    if answer.__class__ is not Unclear:
+        text: str = answer
+        return text
+    request = _request(cache, key, wanted, timeout, windows)
+    return _text_or_miss(cache, request, answer.stored, missed)
 
 
 async def _look_up_async(
+    cache: FragmentCache, request: FragmentRequest, missed: list[Miss]
+) -> str:
+    answer = await cache.look_up_async(request.key, request.wanted)
+    if isinstance(answer, Unclear):
+        return _text_or_miss(cache, request, answer.stored, missed)
+    return answer
+
+
+def _request(
     cache: FragmentCache,
     key: str,
-    missed: list[Miss],
-    timeout: int | None,
     wanted: Wanted,
+    timeout: int | None,
+    windows: Windows | None,
+) -> FragmentRequest:
+    windows = cache.policy.windows(None, None) if windows is None else windows
+    return FragmentRequest(key, wanted, timeout, windows)
+
+
+def _text_or_miss(
+    cache: FragmentCache, request: FragmentRequest, stored: object, missed: list[Miss]
 ) -> str:
-    text = await cache.look_up_async(key, wanted)
-    if text is None:
-        missed.append(
-            Miss(cache, partial(renew, FragmentRequest(key, wanted, timeout)))
-        )
-        return ""
-    return text
+    found = assess(request, cache.guard, stored, {})
+    if found.is_fresh:
+        cache.guard.count_hit(request.key)
+        return str(found.value)
+    missed.append(Miss(cache, partial(renew, request, found)))
+    return ""
 
 
 @pass_context
@@ -107,6 +131,8 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
     by_page: bool,  # noqa: FBT001 - called by compiled templates only
     unless: Any,
     where: tuple[str | None, int],
+    stale: Any = None,
+    stale_if_error: Any = None,
 ) -> str | Awaitable[str]:
     """Do as `look_up`, for a tag with values that only rendering tells.
 
@@ -122,6 +148,8 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         by_page: whether the name of the page's template is one more key value.
         unless: whether to leave the store alone.
         where: the template and line of the tag.
+        stale: for how many seconds past its timeout it is served while it is made anew.
+        stale_if_error: for how many it is served if that fails.
 
     Raises:
         FragmentTagError: the timeout is none, or the cache is strict and the key is
@@ -138,7 +166,10 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         if isinstance(timeout, str) and timeout == DELETE:
             return _uncached(context, missed, partial(remove, key))
         seconds = normalize_timeout(timeout)
-        return look_up(context, key, missed, escaped, seconds, version)
+        windows = None
+        if stale is not None or stale_if_error is not None:
+            windows = _windows(context.environment, stale, stale_if_error)
+        return look_up(context, key, missed, escaped, seconds, version, windows)
     except _UnnamedPageError as error:
         # Not the mistake of whoever wrote the tag, so no error in a strict cache.
         cache = fragment_cache_of(context.environment)
@@ -152,6 +183,15 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         raise FragmentTagError(
             f"{_name(where)}: {error} 'del' deletes the fragment."
         ) from None
+    except PolicyError as error:
+        raise FragmentTagError(f"{_name(where)}: {error}") from None
+
+
+def _windows(environment: Environment, stale: Any, stale_if_error: Any) -> Windows:
+    return fragment_cache_of(environment).policy.windows(
+        normalize_window("stale", stale),
+        normalize_window("stale_if_error", stale_if_error),
+    )
 
 
 def _name(where: tuple[str | None, int]) -> str:

@@ -9,7 +9,7 @@ from typing import NoReturn
 from jinja2 import nodes
 from jinja2.parser import Parser
 
-OPTIONS = ("timeout", "name", "vary_on", "unless")
+OPTIONS = ("timeout", "name", "vary_on", "unless", "stale", "stale_if_error")
 _MEANING = {
     "timeout": "The timeout is",
     "name": "The name is",
@@ -26,12 +26,16 @@ class Arguments:
         name: None where the tag has none.
         vary_on: the key values, as a list or as what the option `vary_on` was given.
         unless: None where the tag has none.
+        stale: None where the tag has none.
+        stale_if_error: None where the tag has none.
     """
 
     timeout: nodes.Expr | None = None
     name: nodes.Expr | None = None
     vary_on: nodes.Expr = field(default_factory=lambda: nodes.List([]))
     unless: nodes.Expr | None = None
+    stale: nodes.Expr | None = None
+    stale_if_error: nodes.Expr | None = None
 
 
 def parse_arguments(parser: Parser) -> Arguments:

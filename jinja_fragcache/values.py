@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 from markupsafe import Markup
 
-from .entry import Entry, decode, encode
+from .entry import Entry, Life, decode, encode
 
 _MARKUP = "markup"
 _NUMBER = "number"
@@ -78,6 +78,7 @@ class ValueCodec:
         value: Any,
         version: str | None = None,
         tags: Mapping[str, str] | None = None,
+        life: Life | None = None,
     ) -> str | int:
         """Turn a value into what is stored under a key.
 
@@ -86,12 +87,13 @@ class ValueCodec:
             value: any value.
             version: digest of the source that made it, if that has to match.
             tags: the tags of the entry, each with its version.
+            life: how long it is fresh, if its timeout alone does not tell that.
 
         Raises:
             SerializationError: the serializer can't keep it.
         """
         pairs = tuple(sorted((tags or {}).items()))
-        bare = version is None and not pairs
+        bare = version is None and not pairs and life is None
         if bare and type(value) is int and -_LARGEST <= value < _LARGEST:
             return value
         if type(value) is str:
@@ -100,7 +102,7 @@ class ValueCodec:
             text, form = str(value), _MARKUP
         else:
             text, form = self._serializer.dumps(key, value), self._serializer.form
-        return encode(Entry(text, version=version, form=form, tags=pairs))
+        return encode(Entry(text, version=version, form=form, tags=pairs, life=life))
 
     def decode(self, key: str, entry: Entry) -> Any:
         """Give the value of an entry, or MISSING if it has another form.

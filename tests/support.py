@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -11,9 +12,12 @@ from jinja2 import DictLoader, Environment
 
 from jinja_fragcache import FragmentCache, FragmentCacheExtension, Stats
 from jinja_fragcache.breaker import Breaker
+from jinja_fragcache.flow import Found, FragmentRequest, assess, renew
+from jinja_fragcache.freshness import GONE, want
 from jinja_fragcache.guard import Guard
 from jinja_fragcache.once import Flights
 from jinja_fragcache.stores import Store, adapt
+from jinja_fragcache.values import MISSING
 
 # Key values, for property tests.
 SCALARS = (
@@ -126,11 +130,13 @@ class Ears:
 
     def __init__(self, *events: str) -> None:
         self.heard: list[tuple[str, str]] = []
-        names = ("hit", "miss", "set", "delete")
+        self.told: list[dict[str, Any]] = []
+        names = ("hit", "miss", "set", "delete", "error")
         self.receivers = {name: name in events for name in names}
 
-    def announce(self, event: str, key: str) -> None:
+    def announce(self, event: str, key: str, **more: Any) -> None:
         self.heard.append((event, key))
+        self.told.append(more)
 
 
 class CoroutineStore:
@@ -152,7 +158,7 @@ class CoroutineStore:
         return self.inner.clear()
 
 
-def guard(store: Store, counts: Stats, default_timeout: int | None = None) -> Guard:
+def guard(store: Store, counts: Stats, **more: Any) -> Guard:
     """Make a guard for a store with plain methods."""
     return Guard(
         adapt(store)[0],
@@ -160,8 +166,25 @@ def guard(store: Store, counts: Stats, default_timeout: int | None = None) -> Gu
         breaker=Breaker(),
         flights=Flights(),
         blocking=True,
-        default_timeout=default_timeout,
+        **more,
     )
+
+
+#: What a look-up finds where there is nothing.
+NOTHING = Found(MISSING, GONE, None, {})
+
+
+def ask(
+    cache: FragmentCache, key: str, body: Callable[[], str], timeout: int | None = 60
+) -> str:
+    """Ask for a fragment as a tag without options does."""
+    text = cache.look_up(key, want(True, None))  # noqa: FBT003 - its form
+    if isinstance(text, str):
+        return text
+    windows = cache.policy.windows(None, None)
+    request = FragmentRequest(key, want(True, None), timeout, windows)  # noqa: FBT003 - its form
+    found = assess(request, cache.guard, text.stored, {})
+    return str(cache.run(partial(renew, request, found), body))
 
 
 def in_threads(number: int, work: Callable[[int], object]) -> None:

@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jinja_fragcache.entry import FORMAT, HEADER_MARK, Entry, decode, encode
+from jinja_fragcache.entry import FORMAT, HEADER_MARK, Entry, Life, decode, encode
 
 bodies = st.text() | st.text().map(lambda text: HEADER_MARK + text)
 hostile = bodies | bodies.map(lambda text: encode(Entry(text, escaped=False)))
 some = st.none() | st.text()
 tags = st.dictionaries(st.text(), st.text(), max_size=3)
+# Milliseconds are kept.
+seconds = st.integers(0, 10**13).map(lambda milliseconds: milliseconds / 1000)
 entries = st.builds(
     Entry,
     hostile,
@@ -17,6 +19,7 @@ entries = st.builds(
     some,
     some,
     tags.map(lambda versions: tuple(sorted(versions.items()))),
+    st.none() | st.builds(Life, seconds, seconds),
 )
 
 
@@ -63,6 +66,14 @@ def test_more_than_text_stands_in_a_header_line() -> None:
         HEADER_MARK + '{"format":1,"tags":["posts"]}\ntext',
         HEADER_MARK + '{"format":1,"tags":{"posts":1}}\ntext',
         HEADER_MARK + '{"format":1,"tags":{"posts":null}}\ntext',
+        HEADER_MARK + '{"format":1,"expires":1}\ntext',
+        HEADER_MARK + '{"format":1,"cost":1}\ntext',
+        HEADER_MARK + '{"format":1,"cost":1,"expires":"1"}\ntext',
+        HEADER_MARK + '{"format":1,"cost":null,"expires":null}\ntext',
+        HEADER_MARK + '{"format":1,"cost":true,"expires":1}\ntext',
+        HEADER_MARK + '{"format":1,"cost":-1,"expires":1}\ntext',
+        HEADER_MARK + '{"format":1,"cost":1,"expires":NaN}\ntext',
+        HEADER_MARK + '{"format":1,"cost":1,"expires":1' + "0" * 400 + "}\ntext",
         HEADER_MARK + "[" * 100_000 + "\ntext",
     ],
 )

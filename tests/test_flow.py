@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jinja_fragcache.breaker import Breaker
-from jinja_fragcache.entry import Entry, encode
+from jinja_fragcache.entry import Entry, Life, encode
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.flow import (
     Flow,
@@ -18,15 +18,16 @@ from jinja_fragcache.flow import (
     remove,
     renew,
 )
-from jinja_fragcache.freshness import is_current, want
+from jinja_fragcache.freshness import Windows, is_current, want
 from jinja_fragcache.guard import Guard, Stats
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import perform, perform_async
 from jinja_fragcache.stores import adapt
 from jinja_fragcache.tags import invalidate
-from jinja_fragcache.values import MISSING, UnreadableError, read_entry
-from tests.support import CoroutineStore, RecordingStore, guard
+from jinja_fragcache.values import UnreadableError, read_entry
+from tests.support import NOTHING, CoroutineStore, RecordingStore, guard
 
+NO_WINDOWS = Windows()
 PLAIN = want(True, None)  # noqa: FBT003 - its form
 
 
@@ -48,7 +49,10 @@ class Subject:
 
 def test_a_miss_renders_and_writes() -> None:
     subject = Subject()
-    assert subject.run(partial(renew, FragmentRequest("key", PLAIN, 30))) == "text"
+    assert (
+        subject.run(partial(renew, FragmentRequest("key", PLAIN, 30), NOTHING))
+        == "text"
+    )
     assert subject.store.calls == ["render", "set"]
     assert subject.store.values == {"key": "text"}
     assert subject.store.timeouts == {"key": 30}
@@ -56,7 +60,7 @@ def test_a_miss_renders_and_writes() -> None:
 
 def test_what_has_to_match_is_written() -> None:
     subject = Subject()
-    subject.run(partial(renew, FragmentRequest("key", want(False, "v1"), 30)))  # noqa: FBT003 - its form
+    subject.run(partial(renew, FragmentRequest("key", want(False, "v1"), 30), NOTHING))  # noqa: FBT003 - its form
     entry = Entry("text", escaped=False, version="v1")
     assert subject.store.values == {"key": encode(entry)}
 
@@ -97,7 +101,9 @@ def test_what_the_body_raises_passes_and_nothing_is_written(
         raise error
 
     with pytest.raises(type(error)) as raised:
-        perform(renew(FragmentRequest("key", PLAIN, 30), subject.guard, render))
+        perform(
+            renew(FragmentRequest("key", PLAIN, 30), NOTHING, subject.guard, render)
+        )
     assert raised.value is error
     assert subject.store.calls == []
 
@@ -107,7 +113,9 @@ def test_a_text_of_its_own_kind_is_stored_as_text() -> None:
         __slots__ = ()
 
     subject = Subject()
-    subject.run(partial(renew, FragmentRequest("key", PLAIN, 30)), Text("text"))
+    subject.run(
+        partial(renew, FragmentRequest("key", PLAIN, 30), NOTHING), Text("text")
+    )
     assert type(subject.store.values["key"]) is str
 
 
@@ -118,22 +126,29 @@ class Asked:
     key: str = "key"
     tags: tuple[str, ...] = ()
     timeout: int | None = 30
+    windows: Windows = NO_WINDOWS
     error: Exception | None = None
-    dumped: list[dict[str, str]] = field(default_factory=list)
+    dumped: list[Mapping[str, str]] = field(default_factory=list)
 
-    def load(self, stored: object, tags: dict[str, object]) -> Any:
+    def load(
+        self, stored: object, tags: Mapping[str, object]
+    ) -> tuple[str, Life | None] | None:
         if self.error is not None:
             raise self.error
         entry = read_entry(stored)
         if entry is None or not is_current(entry, None, tags):
-            return MISSING
-        return entry.text
+            return None
+        return entry.text, entry.life
 
-    def dump(self, value: Any, tags: dict[str, str]) -> tuple[str, int]:
-        self.dumped.append(tags)
+    def timeout_of(self, value: Any) -> int | None:
         if value is None:
             raise NotKept
-        return encode(Entry(value, tags=tuple(sorted(tags.items())))), 30
+        return self.timeout
+
+    def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str:
+        self.dumped.append(tags)
+        pairs = tuple(sorted(tags.items()))
+        return encode(Entry(value, tags=pairs, life=life))
 
 
 def test_a_value_that_is_stored_is_served() -> None:
@@ -259,7 +274,7 @@ def test_what_making_a_value_raises_passes_and_nothing_is_written(
 
 def test_what_storing_raises_of_its_own_passes() -> None:
     class Refusing(Asked):
-        def dump(self, value: Any, tags: dict[str, str]) -> tuple[str, int]:
+        def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str:
             raise BodyError
 
     with pytest.raises(BodyError):

@@ -16,16 +16,25 @@ from jinja_fragcache import (
     make_template_fragment_key,
 )
 from jinja_fragcache.entry import Entry, encode
-from jinja_fragcache.flow import Flow, FragmentRequest, remove, renew
-from jinja_fragcache.freshness import want
+from jinja_fragcache.flow import (
+    Flow,
+    Found,
+    FragmentRequest,
+    assess,
+    remove,
+    renew,
+)
+from jinja_fragcache.fragments import Unclear
+from jinja_fragcache.freshness import GONE, want
 from jinja_fragcache.stores import AsyncOnlyError
-from tests.support import CoroutineStore, Ears, RecordingStore
+from jinja_fragcache.values import MISSING
+from tests.support import NOTHING, CoroutineStore, Ears, RecordingStore, ask
 
 PLAIN = want(True, None)  # noqa: FBT003 - its form
 
 
 def renewal(timeout: int | None) -> Flow:
-    return partial(renew, FragmentRequest("k", PLAIN, timeout))
+    return partial(renew, FragmentRequest("k", PLAIN, timeout), NOTHING)
 
 
 class Subject:
@@ -108,8 +117,8 @@ def test_deletes_fail_loudly(subject: Subject, method: str, failing: str) -> Non
 def test_reads_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
     subject.store.failing = {"get"}
     assert subject.call("get", "k") is None
-    assert subject.call("look_up", "k", PLAIN) is None
-    assert subject.cache.stats() == Stats(misses=1, failures=1, skipped=1)
+    assert isinstance(subject.call("look_up", "k", PLAIN), Unclear)
+    assert subject.cache.stats() == Stats(failures=1, skipped=1)
     assert "could not read 'k': ConnectionError: get failed" in caplog.text
 
 
@@ -118,8 +127,11 @@ def test_a_store_that_gives_no_text_is_told_of(
     subject: Subject, foreign: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     subject.store.values["k"] = foreign
-    assert subject.call("look_up", "k", PLAIN) is None
-    assert subject.cache.stats() == Stats(misses=1, failures=1)
+    answer = subject.call("look_up", "k", PLAIN)
+    request = FragmentRequest("k", PLAIN, 5)
+    found = assess(request, subject.cache.guard, answer.stored, {})
+    assert found == Found(MISSING, GONE, foreign, {})
+    assert subject.cache.stats() == Stats(failures=1)
     assert f"it gave {foreign!r}, no text" in caplog.text
 
 
@@ -140,8 +152,7 @@ def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
             return inner.clear()
 
     cache = FragmentCache(Passing())
-    assert cache.look_up("k", PLAIN) is None
-    assert cache.run(renewal(5), lambda: "text") == "text"
+    assert ask(cache, "k", lambda: "text") == "text"
     assert cache.stats() == Stats(misses=1, failures=2)
     with pytest.raises(StoreError, match="Define them with `async def`"):
         cache.delete("k")
@@ -152,7 +163,7 @@ def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
 def test_writes_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
     subject.store.failing = {"set"}
     assert subject.run(renewal(5), lambda: "text") == "text"
-    assert subject.cache.stats() == Stats(failures=1)
+    assert subject.cache.stats() == Stats(misses=1, failures=1)
     assert "could not write 'k': ConnectionError: set failed" in caplog.text
 
 
@@ -163,7 +174,7 @@ def test_a_flow_that_deletes_fails_loudly_and_does_not_render(subject: Subject) 
 
 
 def test_what_was_written_is_looked_up(subject: Subject) -> None:
-    assert subject.call("look_up", "k", PLAIN) is None
+    assert isinstance(subject.call("look_up", "k", PLAIN), Unclear)
     subject.run(renewal(5), lambda: "text")
     assert subject.call("look_up", "k", PLAIN) == "text"
     assert subject.store.timeouts == {"k": 5}
@@ -248,7 +259,6 @@ def test_fragments_are_told_of(listens: bool) -> None:  # noqa: FBT001 - a param
     ears = Ears("hit", "miss", "set") if listens else Ears()
     cache = FragmentCache(announcer=ears)
     for _ in range(2):
-        if cache.look_up("k", PLAIN) is None:
-            cache.run(renewal(5), lambda: "text")
+        ask(cache, "k", lambda: "text")
     told = [("miss", "k"), ("set", "k"), ("hit", "k")]
     assert ears.heard == (told if listens else [])

@@ -10,6 +10,7 @@ from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard import Guard, Stats
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import Operation, perform, perform_async
+from jinja_fragcache.policy import Policy
 from jinja_fragcache.stores import AsyncOnlyError, adapt
 from tests.support import Clock, CoroutineStore, Ears, RecordingStore, guard
 
@@ -29,7 +30,7 @@ class Subject:
             breaker=Breaker(timer=self.clock),
             flights=Flights(),
             blocking=not self.is_async,
-            default_timeout=60,
+            policy=Policy(default_timeout=60),
             announcer=self.ears,
         )
 

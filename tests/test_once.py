@@ -4,7 +4,6 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -22,7 +21,14 @@ from jinja_fragcache.flow import FragmentRequest, renew
 from jinja_fragcache.freshness import want
 from jinja_fragcache.once import Flight, Flights
 from jinja_fragcache.operations import perform
-from tests.support import Counter, RecordingStore, environment, fragment_cache
+from tests.support import (
+    NOTHING,
+    Counter,
+    RecordingStore,
+    ask,
+    environment,
+    fragment_cache,
+)
 
 PLAIN = want(True, None)  # noqa: FBT003 - its form
 THREADS = 64
@@ -45,14 +51,6 @@ class Body:
         if self.error is not None:
             raise self.error
         return f"text {number}"
-
-
-def ask(cache: FragmentCache, key: str, body: Callable[[], str]) -> str:
-    """Do as a tag does."""
-    text = cache.look_up(key, PLAIN)
-    if text is None:
-        return str(cache.run(partial(renew, FragmentRequest(key, PLAIN, 60)), body))
-    return text
 
 
 def waiting(cache: FragmentCache, number: int) -> None:
@@ -118,7 +116,9 @@ def test_a_task_that_waits_may_be_cancelled_and_harms_no_other() -> None:
             return "text"
 
         def start() -> asyncio.Task[Any]:
-            return asyncio.ensure_future(cache.run_async(partial(renew, request), body))
+            return asyncio.ensure_future(
+                cache.run_async(partial(renew, request, NOTHING), body)
+            )
 
         tasks = [start() for _ in range(3)]
         for _ in range(5):
@@ -147,7 +147,9 @@ def test_where_the_one_that_renders_is_cancelled_another_does() -> None:
             return f"text {number}"
 
         tasks = [
-            asyncio.ensure_future(cache.run_async(partial(renew, request), body))
+            asyncio.ensure_future(
+                cache.run_async(partial(renew, request, NOTHING), body)
+            )
             for _ in range(3)
         ]
         for _ in range(5):
@@ -188,10 +190,12 @@ def test_a_caller_waits_no_longer_than_the_lock_timeout() -> None:
 
 def test_what_is_stored_between_the_look_up_and_the_turn_is_served() -> None:
     cache = FragmentCache()
-    assert cache.look_up("k", PLAIN) is None
     assert ask(cache, "k", lambda: "text") == "text"
     request = FragmentRequest("k", PLAIN, 60)
-    assert cache.run(partial(renew, request), lambda: pytest.fail("rendered")) == "text"
+    assert (
+        cache.run(partial(renew, request, NOTHING), lambda: pytest.fail("rendered"))
+        == "text"
+    )
 
 
 def test_where_the_store_keeps_nothing_those_who_wait_are_served() -> None:
@@ -283,9 +287,11 @@ def test_a_thread_does_not_stand_still_for_its_own_loop(
             await go_on.wait()
             return "text"
 
-        task = asyncio.ensure_future(cache.run_async(partial(renew, request), body))
+        task = asyncio.ensure_future(
+            cache.run_async(partial(renew, request, NOTHING), body)
+        )
         await asyncio.sleep(0)
-        mine = cache.run(partial(renew, request), lambda: "mine")
+        mine = cache.run(partial(renew, request, NOTHING), lambda: "mine")
         go_on.set()
         return await task, mine
 

@@ -10,6 +10,7 @@ from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard import Stats
 from jinja_fragcache.keys import make_template_fragment_key
 from jinja_fragcache.operations import perform
+from jinja_fragcache.policy import Policy
 from jinja_fragcache.tags import invalidate, present_versions, read_versions
 from tests.support import NAMES, RecordingStore, guard
 
@@ -20,7 +21,7 @@ class Subject:
     def __init__(self) -> None:
         self.store = RecordingStore()
         self.counts = Stats()
-        self.guard = guard(self.store, self.counts, default_timeout=300)
+        self.guard = guard(self.store, self.counts, policy=Policy(default_timeout=300))
 
     def read(self, tags: Sequence[str], key: str = "key") -> tuple[Any, dict[str, Any]]:
         return perform(read_versions(self.guard, key, tags))

@@ -3,6 +3,7 @@
 from .cache import Cache as Cache
 from .responses import CachedResponse as CachedResponse
 from .signals import cache_delete as cache_delete
+from .signals import cache_error as cache_error
 from .signals import cache_hit as cache_hit
 from .signals import cache_miss as cache_miss
 from .signals import cache_set as cache_set

@@ -103,7 +103,7 @@ class AppCache:
 
     def _decode(self, key: str, stored: object) -> Operation[Any]:
         entry = read_entry(stored)
-        if entry is None:
+        if entry is None or self._guard.is_expired(entry.life):
             return MISSING
         if entry.tags:
             names = [name for name, _ in entry.tags]

@@ -273,6 +273,8 @@ class Cache:
         *,
         is_stale: Callable[..., Any] | None = None,
         source_check: bool | None = None,
+        stale: Any = None,
+        stale_if_error: Any = None,
         response_hit_indication: bool = False,
     ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
         """Cache what a view answers, or what a function without arguments gives.
@@ -297,12 +299,18 @@ class Cache:
                 it anew. If it takes more arguments, it is given the call's.
             source_check: whether a change of the function's code makes a value anew;
                 None for what CACHE_SOURCE_CHECK says.
+            stale: for how many seconds (a number or a timedelta) past its timeout a
+                value is served while one caller makes it anew; None for CACHE_STALE.
+            stale_if_error: for how many seconds past its timeout a value is served if
+                the function raises; None for CACHE_STALE_IF_ERROR. Errors that are
+                answers, as 404 Not Found, pass through.
             response_hit_indication: whether an answer from the cache has a header
                 `hit_cache: True`.
 
         Raises:
             TypeError: an option has a value that is not allowed.
             TimeoutValueError: the timeout is none.
+            PolicyError: `stale` or `stale_if_error` is no number of seconds.
         """
         rules = Rules(
             timeout=timeout,
@@ -312,6 +320,8 @@ class Cache:
             response_filter=response_filter,
             cache_none=cache_none,
             source_check=source_check,
+            stale=stale,
+            stale_if_error=stale_if_error,
             response_hit_indication=response_hit_indication,
         )
 
@@ -370,6 +380,8 @@ class Cache:
         *,
         is_stale: Callable[..., Any] | None = None,
         source_check: bool | None = None,
+        stale: Any = None,
+        stale_if_error: Any = None,
     ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
         """Cache what a function or method gives, for each set of arguments.
 
@@ -388,10 +400,13 @@ class Cache:
             cache_none: as for `cached`.
             is_stale: as for `cached`.
             source_check: as for `cached`.
+            stale: as for `cached`.
+            stale_if_error: as for `cached`.
 
         Raises:
             TypeError: an option has a value that is not allowed.
             TimeoutValueError: the timeout is none.
+            PolicyError: `stale` or `stale_if_error` is no number of seconds.
         """
         rules = Rules(
             timeout=timeout,
@@ -401,6 +416,8 @@ class Cache:
             response_filter=response_filter,
             cache_none=cache_none,
             source_check=source_check,
+            stale=stale,
+            stale_if_error=stale_if_error,
         )
 
         def decorated(function: Callable[P, R]) -> CachedFunction[P, R]:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +11,11 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 from flask import has_request_context
 
 from jinja_fragcache.digests import code_digest
+from jinja_fragcache.entry import Life
 from jinja_fragcache.errors import KeyValueError, SerializationError
 from jinja_fragcache.flow import NotKept, recall
-from jinja_fragcache.freshness import is_current
+from jinja_fragcache.freshness import Windows, is_current
+from jinja_fragcache.policy import normalize_window
 from jinja_fragcache.timeouts import normalize_timeout
 from jinja_fragcache.values import MISSING, read_entry
 
@@ -101,11 +103,15 @@ class Rules:
         cache_none: whether None is a value.
         source_check: whether a value is served only as long as the function's code is
             the same; None for what CACHE_SOURCE_CHECK says.
+        stale: for how many seconds past its timeout a value is served while one caller
+            makes it anew: a number, a timedelta, None for the cache's default.
+        stale_if_error: for how many it is served if the function raises.
         response_hit_indication: whether an answer from the store says so in a header.
 
     Raises:
         TypeError: one of the functions is none, or a coroutine function.
         TimeoutValueError: the timeout is none.
+        PolicyError: `stale` or `stale_if_error` is no number of seconds.
     """
 
     def __init__(  # noqa: PLR0913 - one for each of the decorators' options
@@ -118,6 +124,8 @@ class Rules:
         response_filter: Callable[..., Any] | None,
         cache_none: bool,
         source_check: bool | None,
+        stale: Any,
+        stale_if_error: Any,
         response_hit_indication: bool = False,
     ) -> None:
         if callable(timeout):
@@ -127,6 +135,8 @@ class Rules:
             )
         normalize_timeout(timeout)
         self.timeout = timeout
+        self.stale = normalize_window("stale", stale)
+        self.stale_if_error = normalize_window("stale_if_error", stale_if_error)
         self.unless = _question("unless", unless, 0)
         self.forced_update = _question("forced_update", forced_update, 0)
         self.is_stale = _question("is_stale", is_stale, 1)
@@ -170,7 +180,7 @@ def _question(
     return lambda *args, **_: given(*args[:always])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
     """One call of a decorated function, as the flow asks for its value.
 
@@ -182,6 +192,8 @@ class _Call:
         watch: what it does with the session; None if no request is being answered.
         of_view: whether it is the view of the request, so that its value is the answer.
         own_key: whether the developer makes the keys.
+        windows: what may be done with a value past its timeout.
+        is_made: whether the function was called, and gave something.
     """
 
     home: AppCache
@@ -196,42 +208,46 @@ class _Call:
     watch: SessionWatch | None
     of_view: bool
     own_key: bool
+    windows: Windows
+    is_made: bool = False
 
-    def load(self, stored: object, tags: dict[str, object]) -> Any:
+    def load(
+        self, stored: object, tags: Mapping[str, object]
+    ) -> tuple[Any, Life | None] | None:
         """Do as `flow.Request.load`."""
         entry = read_entry(stored)
         if entry is None or not is_current(entry, self.version, tags):
-            return MISSING
+            return None
         if self.rules.forced_update(*self.args, **self.kwargs):
-            return MISSING
+            return None
         value = self.home.codec.decode(self.key, entry)
         if value is None and not self.rules.cache_none:
-            return MISSING
+            return None
         if value is MISSING or self.rules.is_stale(value, *self.args, **self.kwargs):
-            return MISSING
-        if self.rules.response_hit_indication:
-            mark_hit()
-        return value
+            return None
+        return value, entry.life
 
-    def dump(self, value: Any, tags: dict[str, str]) -> tuple[str | int, int | None]:
-        """Do as `flow.Request.dump`."""
+    def timeout_of(self, value: Any) -> int | None:
+        """Do as `flow.Request.timeout_of`."""
         if value is None and not self.rules.cache_none:
             raise NotKept
         if not self.rules.response_filter(value):
             raise NotKept
         if self.watch is not None:
             self._check_sharing(value, self.watch)
-        timeout = self.timeout
         if isinstance(value, CachedResponse) and value.timeout is not None:
-            timeout = value.timeout
+            return value.timeout
+        return self.timeout
+
+    def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str | int:
+        """Do as `flow.Request.dump`."""
         if not read_stream(value):
             raise NotKept
         try:
-            kept = self.home.codec.encode(self.key, value, self.version, tags)
+            return self.home.codec.encode(self.key, value, self.version, tags, life)
         except SerializationError as error:
             _refuse(self.home, self.function, error)
             raise NotKept from None
-        return kept, timeout
 
     def make(self) -> Any:
         """Make the value."""
@@ -240,12 +256,21 @@ class _Call:
                 value = self.function(*self.args, **self.kwargs)
             except StopIteration as error:
                 raise _StopIteration(error) from None
-            return join_chunks(value)
+            value = join_chunks(value)
+        self.is_made = True
+        return value
 
     async def make_async(self) -> Any:
         """Make the value of a coroutine function."""
         with self.watch or nullcontext():
-            return await self.function(*self.args, **self.kwargs)
+            value = await self.function(*self.args, **self.kwargs)
+        self.is_made = True
+        return value
+
+    def mark(self) -> None:
+        """Let the answer say that it is from the store, if it is and has to."""
+        if self.rules.response_hit_indication and not self.is_made:
+            mark_hit()
 
     def _check_sharing(self, value: Any, watch: SessionWatch) -> None:
         verdict = judge(value, watch, of_view=self.of_view, own_key=self.own_key)
@@ -318,6 +343,9 @@ class _Decorated:
             watch=SessionWatch() if has_request_context() else None,
             of_view=of_view,
             own_key=own_key,
+            windows=home.fragment_cache.policy.windows(
+                self._rules.stale, self._rules.stale_if_error
+            ),
         )
 
     def _warn_of_path(self, home: AppCache) -> bool:
@@ -383,7 +411,9 @@ def decorate(
             if call is None:
                 return await function(*args, **kwargs)
             flow = partial(recall, call)
-            return await call.home.fragment_cache.run_async(flow, call.make_async)
+            value = await call.home.fragment_cache.run_async(flow, call.make_async)
+            call.mark()
+            return value
 
     else:
 
@@ -393,9 +423,11 @@ def decorate(
             if call is None:
                 return function(*args, **kwargs)
             try:
-                return call.home.fragment_cache.run(partial(recall, call), call.make)
+                value = call.home.fragment_cache.run(partial(recall, call), call.make)
             except _StopIteration as stop:
                 raise stop.error from None
+            call.mark()
+            return value
 
     setattr(wrapping, _KEYS, keys)
     wrapper = cast("CachedFunction[P, R]", wrapping)

@@ -8,7 +8,12 @@ from typing import Any
 
 from flask import Flask
 
-from jinja_fragcache.errors import SettingError, StoreError, TimeoutValueError
+from jinja_fragcache.errors import (
+    PolicyError,
+    SettingError,
+    StoreError,
+    TimeoutValueError,
+)
 from jinja_fragcache.fragments import FragmentCache
 from jinja_fragcache.guard import Announcer
 from jinja_fragcache.timeouts import normalize_timeout
@@ -47,6 +52,45 @@ SETTINGS = (
         300,
         "all",
         "seconds for tags with no timeout or None; 0 for ever",
+    ),
+    Setting(
+        "CACHE_STALE",
+        0,
+        "all",
+        "for how many seconds past its timeout an entry is served while one caller"
+        " makes it anew",
+    ),
+    Setting(
+        "CACHE_STALE_IF_ERROR",
+        0,
+        "all",
+        "for how many seconds past its timeout an entry is served if making it anew"
+        " fails",
+    ),
+    Setting(
+        "CACHE_EARLY_REFRESH",
+        0,
+        "all",
+        "how early an entry is made anew by one caller, by chance: 0 for never, 1 for"
+        " as early as is best",
+    ),
+    Setting(
+        "CACHE_JITTER",
+        0,
+        "all",
+        "by which part of it, from 0 to 1, a timeout may be shortened by chance",
+    ),
+    Setting(
+        "CACHE_LOCK_TIMEOUT",
+        10,
+        "all",
+        "how many seconds to wait for another caller that makes the same value",
+    ),
+    Setting(
+        "CACHE_RETRY_AFTER",
+        1,
+        "all",
+        "how many seconds the store is left alone after it failed",
     ),
     Setting(
         "CACHE_NO_NULL_WARNING",
@@ -191,6 +235,15 @@ NEEDLESS = {
 }
 
 
+# Those that a FragmentCache has under the same names.
+_RULES = (
+    "stale",
+    "stale_if_error",
+    "early_refresh",
+    "jitter",
+    "lock_timeout",
+    "retry_after",
+)
 _FLAGS = [each.name for each in SETTINGS if isinstance(each.default, bool)]
 
 
@@ -223,10 +276,16 @@ def make_app_cache(
     store = make_store(app, {**settings, "CACHE_DEFAULT_TIMEOUT": timeout})
     try:
         fragment_cache = FragmentCache(
-            store, default_timeout=timeout, strict=strict, announcer=announcer
+            store,
+            default_timeout=timeout,
+            strict=strict,
+            announcer=announcer,
+            **{rule: settings[f"CACHE_{rule.upper()}"] for rule in _RULES},
         )
     except StoreError as error:
         raise SettingError(f"CACHE_TYPE: {error}") from None
+    except PolicyError as error:
+        raise SettingError(f"CACHE_{error.name.upper()}: {error}") from None
     return AppCache(
         fragment_cache,
         ValueCodec(make_serializer(settings)),

@@ -19,6 +19,9 @@ cache_miss = _signals.signal("fragcache-miss")
 cache_set = _signals.signal("fragcache-set")
 #: It was deleted.
 cache_delete = _signals.signal("fragcache-delete")
+#: A body or function raised, and what was stored before is served in its place. There
+#: is one keyword more, `error`: the exception.
+cache_error = _signals.signal("fragcache-error")
 
 
 class SignalAnnouncer:
@@ -37,11 +40,12 @@ class SignalAnnouncer:
             "miss": cache_miss,
             "set": cache_set,
             "delete": cache_delete,
+            "error": cache_error,
         }
         self.receivers = {
             event: signal.receivers for event, signal in self._signals.items()
         }
 
-    def announce(self, event: str, key: str) -> None:
+    def announce(self, event: str, key: str, **more: Any) -> None:
         """Send the signal of an event."""
-        self._signals[event].send(self._app, cache=self._cache, key=key)
+        self._signals[event].send(self._app, cache=self._cache, key=key, **more)

@@ -9,11 +9,14 @@ What is asked of a store is written once, as operations (see `operations`).
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import cachelib
 
+from jinja_fragcache.encoding import encode_text
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.keys import digest_key
 from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
@@ -24,6 +27,8 @@ _METHODS = ("get", "set", "delete")
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
 # Their calls touch nothing but this process's memory. A subclass's may.
 _NOT_BLOCKING = (MemoryStore, cachelib.SimpleCache, cachelib.NullCache)
+# Their `add` may leave an entry that never expires, if the process ends within it.
+_UNSAFE_ADD = ("cachelib.redis", "flask_caching")
 _DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
 
 
@@ -86,6 +91,16 @@ def _name(store: object) -> str:
     return f"{type(store).__module__}.{type(store).__qualname__}"
 
 
+def _origin(method: Any) -> str:
+    """Give the name of the module in which a method is defined."""
+    return str(getattr(method, "__module__", ""))
+
+
+@lru_cache(maxsize=1024)
+def _lock_key(key: str) -> str:
+    return digest_key("lock", key, encode_text(key))
+
+
 def _is_django_cache(store: object) -> bool:
     # Asked of the class's bases by name, so that nothing here imports Django.
     return any(cls.__module__ in _DJANGO_MODULES for cls in type(store).__mro__)
@@ -119,6 +134,15 @@ class _Operations:
                 or _takes_keys_one_by_one(method)
             )
         }
+
+        self.has_locks = (
+            "add" in self._methods
+            and type(store) not in _NOT_BLOCKING
+            and not _origin(store.add).startswith(_UNSAFE_ADD)
+        )
+        # In one step what takes several without them.
+        self._set_if_equal = getattr(store, "set_if_equal", None)
+        self._delete_if_equal = getattr(store, "delete_if_equal", None)
 
     def get(self, key: str) -> Operation[Any]:
         return (yield self.store.get(key))
@@ -159,7 +183,36 @@ class _Operations:
         yield from self.set(key, value, timeout)
         return True
 
+    def lock(self, key: str, token: str, seconds: int) -> Operation[bool]:
+        return (yield from self.add(_lock_key(key), token, seconds))
+
+    def unlock(self, key: str, token: str) -> Operation[None]:
+        lock = _lock_key(key)
+        if self._delete_if_equal is not None:
+            yield self._delete_if_equal(lock, token)
+        elif (yield self.store.get(lock)) == token:
+            yield self.store.delete(lock)
+
+    def set_locked(
+        self, key: str, value: str | int, timeout: int | None, token: str
+    ) -> Operation[bool]:
+        lock = _lock_key(key)
+        if self._set_if_equal is not None:
+            return bool((yield self._set_if_equal(key, value, timeout, lock, token)))
+        if (yield self.store.get(lock)) != token:
+            return False
+        yield from self.set(key, value, timeout)
+        # Whoever deletes takes the lock away first. So what is there now was either
+        # written with the lock, or is about to be deleted.
+        if (yield self.store.get(lock)) == token:
+            yield self.store.delete(lock)
+            return True
+        yield from self.delete(key)
+        return False
+
     def delete(self, key: str) -> Operation[bool]:
+        if self.has_locks:
+            yield self.store.delete(_lock_key(key))
         answer = yield self.store.delete(key)
         _check_plain(self.store, answer)
         deleted = answer is not False
@@ -173,7 +226,9 @@ class _Operations:
             for key in keys:
                 yield from self.delete(key)
             return
-        yield self.store.delete_many(*keys)
+        if self.has_locks:
+            yield from self._delete_all(list(map(_lock_key, keys)))
+        yield from self._delete_all(keys)
         yield from self._check_gone(keys)
 
     def increment(self, key: str, delta: int) -> Operation[int | None]:
@@ -197,12 +252,20 @@ class _Operations:
         if answer is False:
             raise StoreError(f"{_name(self.store)} said that it did not clear")
 
+    def _delete_all(self, keys: Sequence[str]) -> Operation[None]:
+        yield self.store.delete_many(*keys)
+
     def _check_gone(self, keys: Sequence[str]) -> Operation[None]:
         left = yield from self.get_many(keys)
         if not_deleted := [
             k for k, value in zip(keys, left, strict=True) if value is not None
         ]:
             raise StoreError(f"{_name(self.store)} did not delete {not_deleted!r:.300}")
+
+    @property
+    def default_timeout(self) -> int | None:
+        timeout = getattr(self.store, "default_timeout", None)
+        return timeout if type(timeout) is int and timeout >= 0 else None
 
     @staticmethod
     def _timeout(timeout: int | None) -> dict[str, int | None]:
@@ -223,9 +286,14 @@ class _DjangoOperations(_Operations):
         values = yield self.store.get_many(keys)
         return [values.get(key) for key in keys]
 
-    def delete_many(self, keys: Sequence[str]) -> Operation[None]:
+    def _delete_all(self, keys: Sequence[str]) -> Operation[None]:
         yield self.store.delete_many(keys)
-        yield from self._check_gone(keys)
+
+    @property
+    def default_timeout(self) -> int | None:
+        # It keeps what None stands for at the call, and says None for ever.
+        timeout = self.store.default_timeout
+        return NEVER_EXPIRES if timeout is None else int(timeout)
 
     def increment(self, key: str, delta: int) -> Operation[int | None]:
         yield self.store.add(key, 0)
@@ -273,6 +341,8 @@ class _SyncFace:
         self._operations = operations
         self._store = operations.store
         self.blocking = blocking
+        self.has_locks = operations.has_locks
+        self.default_timeout = operations.default_timeout
 
     def get(self, key: str) -> Any:
         # On the path of every hit.
@@ -290,6 +360,17 @@ class _SyncFace:
 
     def add(self, key: str, value: str | int, timeout: int | None) -> bool:
         return bool(perform(self._operations.add(key, value, timeout)))
+
+    def lock(self, key: str, token: str, seconds: int) -> bool:
+        return bool(perform(self._operations.lock(key, token, seconds)))
+
+    def unlock(self, key: str, token: str) -> None:
+        perform(self._operations.unlock(key, token))
+
+    def set_locked(
+        self, key: str, value: str | int, timeout: int | None, token: str
+    ) -> bool:
+        return bool(perform(self._operations.set_locked(key, value, timeout, token)))
 
     def delete(self, key: str) -> bool:
         return bool(perform(self._operations.delete(key)))
@@ -321,6 +402,8 @@ class _AsyncFace:
     ) -> None:
         self._operations = operations
         self._perform = perform
+        self.has_locks = operations.has_locks
+        self.default_timeout = operations.default_timeout
 
     async def get(self, key: str) -> Any:
         return await self._perform(self._operations.get(key))
@@ -339,6 +422,18 @@ class _AsyncFace:
 
     async def add(self, key: str, value: str | int, timeout: int | None) -> bool:
         return bool(await self._perform(self._operations.add(key, value, timeout)))
+
+    async def lock(self, key: str, token: str, seconds: int) -> bool:
+        return bool(await self._perform(self._operations.lock(key, token, seconds)))
+
+    async def unlock(self, key: str, token: str) -> None:
+        await self._perform(self._operations.unlock(key, token))
+
+    async def set_locked(
+        self, key: str, value: str | int, timeout: int | None, token: str
+    ) -> bool:
+        operation = self._operations.set_locked(key, value, timeout, token)
+        return bool(await self._perform(operation))
 
     async def delete(self, key: str) -> bool:
         return bool(await self._perform(self._operations.delete(key)))
@@ -362,6 +457,8 @@ class _NoSyncFace:
     """What stands for the sync face of a store whose methods are coroutines."""
 
     blocking = True
+    has_locks = False
+    default_timeout: int | None = None
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -373,5 +470,5 @@ class _NoSyncFace:
             " that end in _async, or use a store with plain methods."
         )
 
-    get = get_many = set = set_many = add = _refuse
-    delete = delete_many = increment = clear = _refuse
+    get = get_many = set = set_many = add = delete = delete_many = _refuse
+    lock = unlock = set_locked = increment = clear = _refuse

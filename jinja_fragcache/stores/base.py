@@ -39,9 +39,17 @@ class SyncStore(Protocol):
     """A store behind its adapter, for callers that can wait.
 
     Any method raises what the store raised.
+
+    Attributes:
+        blocking: whether a call may have to be waited for.
+        has_locks: whether `lock` is more than this process's: others see it, too.
+        default_timeout: seconds that the timeout None stands for, 0 for ever; None if
+            the store does not tell.
     """
 
     blocking: bool
+    has_locks: bool
+    default_timeout: int | None
 
     def get(self, key: str) -> Any:
         """Give the value of a key, or None."""
@@ -74,8 +82,37 @@ class SyncStore(Protocol):
         """
         ...
 
+    def lock(self, key: str, token: str, seconds: int) -> bool:
+        """Take a key's lock if nobody has it, and tell whether that was so.
+
+        It ends after some seconds, or when the key is deleted or the store cleared.
+
+        Args:
+            key: the key.
+            token: a text of the caller's own.
+            seconds: how long it lives at most.
+        """
+        ...
+
+    def unlock(self, key: str, token: str) -> None:
+        """Let a key's lock go, if this token holds it."""
+        ...
+
+    def set_locked(
+        self, key: str, value: str | int, timeout: int | None, token: str
+    ) -> bool:
+        """Keep a value and let the lock go, if this token holds it.
+
+        Returns:
+            Whether it was kept.
+
+        Raises:
+            StoreError: the store said that it did not keep it.
+        """
+        ...
+
     def delete(self, key: str) -> bool:
-        """Forget a key. False: the store says that there was none.
+        """Forget a key and its lock. False: the store says that there was no entry.
 
         Raises:
             StoreError: it is still there.
@@ -83,7 +120,7 @@ class SyncStore(Protocol):
         ...
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        """Forget keys, in one round trip if the store can do that.
+        """Forget keys and their locks, many at a time if the store can do that.
 
         Raises:
             StoreError: some are still there.
@@ -113,6 +150,9 @@ class SyncStore(Protocol):
 class AsyncStore(Protocol):
     """The same for callers on an event loop."""
 
+    has_locks: bool
+    default_timeout: int | None
+
     async def get(self, key: str) -> Any:
         """Do as `SyncStore.get`."""
         ...
@@ -133,6 +173,20 @@ class AsyncStore(Protocol):
 
     async def add(self, key: str, value: str | int, timeout: int | None) -> bool:
         """Do as `SyncStore.add`."""
+        ...
+
+    async def lock(self, key: str, token: str, seconds: int) -> bool:
+        """Do as `SyncStore.lock`."""
+        ...
+
+    async def unlock(self, key: str, token: str) -> None:
+        """Do as `SyncStore.unlock`."""
+        ...
+
+    async def set_locked(
+        self, key: str, value: str | int, timeout: int | None, token: str
+    ) -> bool:
+        """Do as `SyncStore.set_locked`."""
         ...
 
     async def delete(self, key: str) -> bool:

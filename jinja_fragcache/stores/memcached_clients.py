@@ -6,6 +6,7 @@ value is written as bytes with no flag, and what has one is not there.
 """
 
 import pickle
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from .optional import need
 # How long a page waits for a server that does not answer.
 _SECONDS = 0.25
 _LOGIN_TRIES = 3
+# Bytes.
+_UNUSED_STACK = 64 * 2**20
+_stack_size = threading.Lock()
 # What pylibmc says where the SASL library failed, and not the server.
 _NOT_SENT = "error 40 "
 _PLAIN = 0
@@ -228,16 +232,14 @@ class _Pylibmc:
     def _log_in(self, client: Any) -> Any:
         """Make the first call of a connection. Give one that is logged in.
 
-        libmemcached reads the server's list of mechanisms into memory that was used
-        before, and takes what was left there for a part of it. So a login may fail for
-        nothing, and do so again where the calls before it are the same. The stack of a
-        new thread is empty. A client that could not log in tries no more for a while,
-        so another one does.
+        libmemcached reads the server's list of mechanisms into memory on the stack,
+        and takes what was left there for a part of it. So a login may fail for nothing,
+        unless it is made on a stack that nobody has used. A client that could not log
+        in tries no more for a while, so another one does.
         """
         for tries_left in reversed(range(_LOGIN_TRIES)):
             try:
-                with ThreadPoolExecutor(1) as empty_stack:
-                    empty_stack.submit(client.get_multi, ["login"]).result()
+                _on_unused_stack(partial(client.get_multi, ["login"]))
                 break
             except self._pylibmc.Error as error:
                 if not tries_left or not str(error).startswith(_NOT_SENT):
@@ -260,6 +262,23 @@ class _Pylibmc:
             raise
         finally:
             self._pool.put(client)
+
+
+def _on_unused_stack(call: Callable[[], Any]) -> None:
+    """Make a call in a thread whose stack was never used before.
+
+    The C library keeps the stacks of threads that ended for others, up to 40 MB (glibc,
+    nptl/nptl-stack.c). A larger one it has to make, so it is all zeros.
+    """
+    with _stack_size, ThreadPoolExecutor(1) as executor:
+        # Other threads that begin now get a large one, too. Only what is used of it
+        # takes memory.
+        before = threading.stack_size(_UNUSED_STACK)
+        try:
+            answer = executor.submit(call)
+        finally:
+            threading.stack_size(before)
+        answer.result()
 
 
 def _bytes_only(client_class: Any) -> Any:

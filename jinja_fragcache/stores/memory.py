@@ -78,7 +78,7 @@ class MemoryStore:
             )
         self._threshold = threshold
         self._max_bytes = sys.maxsize if max_bytes is None else max_bytes
-        self._default_timeout = normalize_timeout(default_timeout)
+        self.default_timeout = normalize_timeout(default_timeout) or NEVER_EXPIRES
         self._timer = timer
         # Looked up without the lock. That reads the dictionary, not the order beside
         # it, and an entry is replaced by one assignment: no reader sees half a change,
@@ -199,7 +199,7 @@ class MemoryStore:
 
     def _slot(self, key: str, value: Any, timeout: int | None) -> _Slot:
         if timeout is None:
-            timeout = self._default_timeout or NEVER_EXPIRES
+            timeout = self.default_timeout
         never = timeout == NEVER_EXPIRES
         expires_at = float("inf") if never else self._timer() + timeout
         return _Slot(key, value, expires_at)

@@ -16,6 +16,17 @@ from .text import TextSerializer
 _SECONDS = 0.25
 _KEYS_AT_ONCE = 500
 _GLOB_CHARACTERS = re.compile(r"[*?\[\]\\]")
+# In a script nothing comes between the question and what depends on it.
+_SET_IF_EQUAL = """
+if redis.call("GET", KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call("SET", KEYS[1], ARGV[2], unpack(ARGV, 3))
+redis.call("DEL", KEYS[2])
+return 1
+"""
+_DELETE_IF_EQUAL = """
+if redis.call("GET", KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call("DEL", KEYS[1])
+"""
 # What a server says of a value that it can't count with.
 _NO_NUMBER = re.compile("not an integer|overflow|WRONGTYPE")
 
@@ -85,6 +96,34 @@ class RedisStore(cachelib.RedisCache):
             )
         )
 
+    def set_if_equal(
+        self, key: str, value: Any, timeout: Any, other: str, expected: str
+    ) -> bool:
+        """Keep a value and forget another key, if that has an expected value.
+
+        Args:
+            key: the value's key.
+            value: the value.
+            timeout: seconds, 0 for ever, None for the default timeout.
+            other: the other key.
+            expected: what has to stand there.
+
+        Returns:
+            Whether it was kept.
+        """
+        seconds = self._expiry(timeout)
+        lifetime = [] if seconds is None else ["EX", seconds]
+        data = self.serializer.dumps(value)
+        places = [self._place(key), self._place(other)]
+        given = [self.serializer.dumps(expected), data, *lifetime]
+        return bool(self._write_client.eval(_SET_IF_EQUAL, 2, *places, *given))
+
+    def delete_if_equal(self, key: str, expected: str) -> bool:
+        """Forget a key if it has an expected value, and tell whether that was so."""
+        text = self.serializer.dumps(expected)
+        place = self._place(key)
+        return bool(self._write_client.eval(_DELETE_IF_EQUAL, 1, place, text))
+
     def get_many(self, *keys: str) -> list[Any]:
         """Give the values of keys, None for those that are not there."""
         if not keys:
@@ -130,7 +169,13 @@ class RedisStore(cachelib.RedisCache):
         prefix = self._get_prefix()
         if not prefix:
             return self._flush()
-        pattern = _GLOB_CHARACTERS.sub(r"\\\g<0>", prefix) + "*"
+        beginning = _GLOB_CHARACTERS.sub(r"\\\g<0>", prefix)
+        # What others are about to store is not to stay behind.
+        self._delete_like(f"{beginning}lock:*")
+        self._delete_like(f"{beginning}*")
+        return True
+
+    def _delete_like(self, pattern: str) -> None:
         batch: list[bytes] = []
         for key in self._write_client.scan_iter(match=pattern, count=_KEYS_AT_ONCE):
             batch.append(key)
@@ -139,7 +184,6 @@ class RedisStore(cachelib.RedisCache):
                 batch.clear()
         if batch:
             self._write_client.unlink(*batch)
-        return True
 
     def _flush(self) -> bool:
         if not self._may_flush:
@@ -256,6 +300,9 @@ class RedisClusterStore(RedisStore):
             key_prefix=key_prefix,
             may_flush=may_flush,
         )
+
+    # Two keys may be on two nodes, and a script can't ask both.
+    set_if_equal = None  # type: ignore[assignment]
 
     def _get_all(self, places: Sequence[str]) -> Iterable[bytes | None]:
         # MGET takes keys of one slot only.

@@ -345,7 +345,7 @@ def test_a_mistake_of_a_factory_is_its_own() -> None:
 def test_arguments_come_before_the_settings_of_simple(name: str) -> None:
     store = made(CACHE_TYPE=name, CACHE_ARGS=[2, 60], CACHE_THRESHOLD=9)
     assert isinstance(store, MemoryStore)
-    assert (store._threshold, store._default_timeout) == (2, 60)
+    assert (store._threshold, store.default_timeout) == (2, 60)
 
 
 @pytest.mark.parametrize("name", ["filesystem", "FileSystemCache"])

@@ -81,7 +81,7 @@ def test_settings_come_from_the_nearest_place() -> None:
     cache = Cache(config={"CACHE_DEFAULT_TIMEOUT": 2, "CACHE_THRESHOLD": 8})
     cache.init_app(app, {"CACHE_DEFAULT_TIMEOUT": 3})
     with app.app_context():
-        assert cache.fragment_cache.default_timeout == 3
+        assert cache.fragment_cache.policy.default_timeout == 3
         assert cache.cache._threshold == 8  # type: ignore[attr-defined]
 
 

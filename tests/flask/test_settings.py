@@ -50,7 +50,7 @@ def made(**settings: Any) -> FragmentCache:
 def test_simple_is_in_memory(name: str) -> None:
     cache = made(CACHE_TYPE=name)
     assert isinstance(cache.store, MemoryStore)
-    assert cache.default_timeout == 300
+    assert cache.policy.default_timeout == 300
 
 
 @pytest.mark.parametrize("name", ["null", "NullCache"])
@@ -77,8 +77,12 @@ def test_a_type_may_be_a_store() -> None:
 
 
 def test_the_default_timeout() -> None:
-    assert made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=0).default_timeout == 0
-    assert made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=1.5).default_timeout == 2
+    assert (
+        made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=0).policy.default_timeout == 0
+    )
+    assert (
+        made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=1.5).policy.default_timeout == 2
+    )
 
 
 @pytest.mark.parametrize("name", ["filesystem", "FileSystemCache"])
@@ -274,7 +278,7 @@ def test_a_flag_is_true_or_false(name: str, bad: Any) -> None:
 
 def test_a_default_timeout_may_stand_in_cache_options() -> None:
     options = {"default_timeout": 7}
-    assert made(CACHE_TYPE="simple", CACHE_OPTIONS=options).default_timeout == 7
+    assert made(CACHE_TYPE="simple", CACHE_OPTIONS=options).policy.default_timeout == 7
     with pytest.raises(SettingError, match="CACHE_OPTIONS: A timeout can't be 'x'"):
         made(CACHE_TYPE="simple", CACHE_OPTIONS={"default_timeout": "x"})
 
