@@ -318,6 +318,8 @@ def _run_in_process(settings: Settings) -> Figures:
 def run(settings: Settings) -> Figures:
     """Do all that is to be done, and give what came of it."""
     versions = Versions(settings.users)
+    # What an earlier run has left is of other versions.
+    FragmentCache(make_store(settings)).clear()
     if settings.processes == 1:
         return run_here(settings, versions)
     together = SPAWN.Barrier(settings.processes)
