@@ -462,7 +462,8 @@ class Guard:
             seconds = DEFAULT_TIMEOUT if told is None else told
         if seconds == NEVER_EXPIRES:
             return None, NEVER_EXPIRES
-        seconds = policy.shorten(seconds, self._chance())
+        if policy.jitter:
+            seconds = policy.shorten(seconds, self._chance())
         if not longer and not policy.early_refresh:
             return None, seconds
         return Life(self._clock() + seconds, cost), min(seconds + longer, LONGEST)
