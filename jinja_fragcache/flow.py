@@ -260,7 +260,8 @@ def _lead(  # noqa: PLR0913, PLR0917 - all that renew has come to know
 ) -> Operation[Any]:
     key, has_stale = request.key, found.standing.served
     with guard.flights.led(key, flight) as landing:
-        pauses = iter(()) if has_stale or flight.alone else guard.pauses(deadline)
+        waits = not (has_stale or flight.alone)
+        pauses = guard.pauses(flight, deadline) if waits else iter(())
         claim, there = yield from _claim(request, found, guard, pauses)
         try:
             if _is_newer(there, found):

@@ -368,10 +368,15 @@ class Guard:
         wait = flight.wait if self.blocking else flight.wait_async
         return wait(max(deadline - self.timer(), 0))
 
-    def pauses(self, deadline: float) -> Iterator[float]:
-        """Give the seconds to wait before each time another process is looked for."""
+    def pauses(self, flight: Flight, deadline: float) -> Iterator[float]:
+        """Give the seconds to wait before each look at what another process does.
+
+        Args:
+            flight: the caller's.
+            deadline: up to when it may wait.
+        """
         left = deadline - self.timer()
-        if self.flights.is_leading():
+        if flight.parent is not None:
             # That process may wait for what is being made here.
             left *= _NESTED
         pause = _FIRST_PAUSE
@@ -462,7 +467,8 @@ class Guard:
             seconds = DEFAULT_TIMEOUT if told is None else told
         if seconds == NEVER_EXPIRES:
             return None, NEVER_EXPIRES
-        seconds = policy.shorten(seconds, self._chance())
+        if policy.jitter:
+            seconds = policy.shorten(seconds, self._chance())
         if not longer and not policy.early_refresh:
             return None, seconds
         return Life(self._clock() + seconds, cost), min(seconds + longer, LONGEST)

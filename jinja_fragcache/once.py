@@ -125,10 +125,6 @@ class Flights:
             flight = self._by_key[key] = Flight(_leading.get())
             return flight, True
 
-    def is_leading(self) -> bool:
-        """Tell whether the caller leads a flight already, in whose body it is."""
-        return _leading.get() is not None
-
     def kept_lately(self, key: str) -> bool:
         """Tell whether a caller may have missed a key just before it was stored."""
         with self._lock:

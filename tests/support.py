@@ -184,6 +184,9 @@ def ask(
     windows = cache.policy.windows(None, None)
     request = FragmentRequest(key, want(True, None), timeout, windows)  # noqa: FBT003 - its form
     found = assess(request, cache.guard, text.stored, {})
+    if found.is_fresh:
+        cache.guard.count_hit(key)
+        return str(found.value)
     return str(cache.run(partial(renew, request, found), body))
 
 

@@ -3,8 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from jinja_fragcache.entry import HEADER_MARK, Entry, encode
-from jinja_fragcache.freshness import is_current, servable_text, want
+from jinja_fragcache.entry import HEADER_MARK, Entry, Life, encode
+from jinja_fragcache.freshness import (
+    FRESH,
+    Windows,
+    is_current,
+    matching_entry,
+    servable_text,
+    standing,
+    want,
+)
 
 texts = st.text() | st.text().map(lambda text: HEADER_MARK + text)
 versions = st.none() | st.sampled_from(["a", "b"])
@@ -58,3 +66,46 @@ def test_a_tag_without_a_version_is_current_nowhere() -> None:
     # No such entry is written or read: the rule stands by itself all the same.
     entry = Entry("text", tags=(("x", None),))  # type: ignore[arg-type]
     assert not is_current(entry, None, {"x": None})
+
+
+times = st.floats(0, 2_000_000_000)
+seconds = st.integers(0, 10_000)
+
+
+@given(times, times, seconds, seconds, seconds)
+def test_an_entry_is_fresh_then_stale_then_gone(
+    expires: float, now: float, stale: int, stale_if_error: int, head_start: int
+) -> None:
+    life = Life(expires, 1)
+    there = standing(life, now, Windows(stale, stale_if_error), head_start)
+    assert there.expired == (now >= expires)
+    assert there.due == (now + head_start >= expires)
+    assert there.served == (now < expires or now - expires < stale)
+    assert there.served_on_error == (now < expires or now - expires < stale_if_error)
+
+
+def test_an_entry_that_tells_no_life_is_fresh_as_long_as_it_is_stored() -> None:
+    assert standing(None, 1e12, Windows()) == FRESH
+
+
+@given(texts, st.booleans(), versions, times)
+def test_a_text_with_a_life_is_left_to_whoever_knows_the_time(
+    text: str,
+    escaped: bool,  # noqa: FBT001 - drawn by name
+    version: str | None,
+    expires: float,
+) -> None:
+    wanted = want(escaped, version)
+    stored = encode(Entry(text, escaped, version, life=Life(round(expires, 3), 1)))
+    assert servable_text(stored, wanted) is None
+    entry = matching_entry(stored, wanted)
+    assert entry == Entry(text, escaped, version, life=Life(round(expires, 3), 1))
+    assert matching_entry(stored, want(not escaped, version)) is None
+    assert matching_entry(stored, want(escaped, "other")) is None
+
+
+def test_what_a_function_gave_is_no_fragment() -> None:
+    wanted = want(True, None)  # noqa: FBT003 - its form
+    assert matching_entry(encode(Entry("text", form="json")), wanted) is None
+    tagged = Entry("text", tags=(("posts", "1"),))
+    assert matching_entry(encode(tagged), wanted) is None
