@@ -145,6 +145,8 @@ class Worker:
             return body()
 
         self._price = price
+        with self.app.app_context():
+            self.cache = cache.fragment_cache
 
     def move_clock(self, seconds: float) -> None:
         """Let the cache's clock be ahead of the time of day."""

@@ -465,6 +465,23 @@ class TestDeleted:
             assert (report["texts"], report["renders"]) == ([new], 0)
 
 
+    @pytest.mark.parametrize("kind", ["redis", "pylibmc", "file"])
+    def test_those_who_ask_later_get_what_is_new(
+        self, request: pytest.FixtureRequest, workers: Workers, kind: str
+    ) -> None:
+        place = Place(request, kind)
+        holder, deleter = workers.take(2)
+        place.open_app_in([holder, deleter])
+        holder.tell("ask", what="price", body="hold")
+        holder.hear("in the body")
+        deleter.do("delete", way="delete_memoized")
+        holder.tell("ask", what="price", body="quick")
+        holder.wait_for_misses(2)
+        holder.tell("go on")
+        texts = [holder.hear()["texts"] for _ in range(2)]
+        assert texts[0] != texts[1]
+
+
 def assert_served_soon(worker: Worker, text: str, place: Place, way: str) -> None:
     """See that a process serves a text, at once where it is promised so."""
     if way == "clear" and place.kind in {"pylibmc", "pymemcache"}:
