@@ -235,10 +235,16 @@ def renew(
             return (yield from _lead(flight, request, found, guard, render, deadline))
         if has_stale:
             return _serve_stale(request, found, guard)
+        joined_in = flight.turn
         with guard.flights.awaited(flight, blocking=guard.blocking) as may_wait:
             landed = (yield guard.wait(flight, deadline)) if may_wait else None
         if landed is not None:
-            there = assess(request, guard, landed.stored, landed.versions)
+            # Another process can't tell the flight that it deletes the value, and what
+            # it invalidates may be stored: only who asks the store knows.
+            if request.tags or joined_in == flight.turn:
+                there = yield from _look_up(request, guard)
+            else:
+                there = assess(request, guard, landed.stored, landed.versions)
             if there.standing.served or (
                 landed.failed and there.standing.served_on_error
             ):
@@ -262,7 +268,7 @@ def _lead(  # noqa: PLR0913, PLR0917 - all that renew has come to know
     with guard.flights.led(key, flight) as landing:
         waits = not (has_stale or flight.alone)
         pauses = guard.pauses(flight, deadline) if waits else iter(())
-        claim, there = yield from _claim(request, found, guard, pauses)
+        claim, there = yield from _claim(request, found, guard, flight, pauses)
         try:
             if _is_newer(there, found):
                 landing.append(_Landing(there.stored, there.versions))
@@ -273,7 +279,7 @@ def _lead(  # noqa: PLR0913, PLR0917 - all that renew has come to know
                 return _serve_stale(request, found, guard)
             if has_stale:
                 guard.count_miss(key)
-            made = yield from _make(request, there, guard, render, landing)
+            made = yield from _make(request, there, guard, render, flight, landing)
             yield from _store(request, made, guard, flight, claim, landing)
         except GeneratorExit:
             # Nothing can be awaited any more. The lock ends by itself.
@@ -285,7 +291,11 @@ def _lead(  # noqa: PLR0913, PLR0917 - all that renew has come to know
 
 
 def _claim(
-    request: Request, found: Found, guard: Guard, pauses: Iterator[float]
+    request: Request,
+    found: Found,
+    guard: Guard,
+    flight: Flight,
+    pauses: Iterator[float],
 ) -> Operation[tuple[Claim, Found]]:
     """Wait until no other process makes the value, or has made it.
 
@@ -293,6 +303,7 @@ def _claim(
         request: what is asked for.
         found: what was there before.
         guard: the store.
+        flight: the caller's.
         pauses: the seconds to wait each time.
 
     Returns:
@@ -302,6 +313,7 @@ def _claim(
         claim = yield from guard.claim(request.key)
         if guard.has_locks or guard.flights.kept_lately(request.key):
             # It may have been stored after this caller had looked for it.
+            flight.turn += 1
             there = yield from _look_up(request, guard)
         else:
             there = found
@@ -318,8 +330,13 @@ def _is_newer(there: Found, found: Found) -> bool:
 
 
 @internalcode
-def _make(
-    request: Request, found: Found, guard: Guard, render: Render, landing: list[Any]
+def _make(  # noqa: PLR0913, PLR0917 - what to make, and what others are given of it
+    request: Request,
+    found: Found,
+    guard: Guard,
+    render: Render,
+    flight: Flight,
+    landing: list[Any],
 ) -> Operation[_Made]:
     # Before the value is made: what is invalidated meanwhile is not served then.
     seconds = guard.seconds(request.timeout)
@@ -330,6 +347,11 @@ def _make(
         value = yield render()
     except Exception as error:
         if not found.standing.served_on_error or is_answer(error):
+            raise
+        # It may have been deleted meanwhile, in any process.
+        flight.turn += 1
+        found = yield from _look_up(request, guard)
+        if not found.standing.served_on_error:
             raise
         guard.body_failed(request.key, error)
         if found.standing.expired:
@@ -362,6 +384,7 @@ def _store(  # noqa: PLR0913, PLR0917 - what was made, and all that bears on sto
         yield from guard.release(key, claim)
         return
     stored = False
+    flight.turn += 1
     if claim.may_store:
         stored = yield from guard.write_claimed(key, made.stored, made.timeout, claim)
     if stored:

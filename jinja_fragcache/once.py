@@ -30,12 +30,16 @@ class Flight:
         parent: the flight in whose body it began.
         alone: whether nobody waits for it.
         awaited: the flights that somebody waits for in this one's body.
+        turn: how often its leader has begun to look into the store or to write. What it
+            lands with may have been deleted since the last time, so it is not for those
+            who have joined later.
     """
 
     def __init__(self, parent: "Flight | None", *, alone: bool = False) -> None:
         self._is_spoiled = False
         self.parent = parent
         self.alone = alone
+        self.turn = 0
         self._thread = threading.get_ident()
         self.awaited: list[Flight] = []
         self._landed: Future[Any] = Future()

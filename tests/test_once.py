@@ -339,6 +339,55 @@ def test_what_is_deleted_with_others_while_it_is_made_is_not_stored() -> None:
     assert cache.get("k") is None
 
 
+def test_those_who_join_after_the_leader_has_looked_look_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody else deletes what the leader has found, but not yet landed with."""
+
+    class Shared(MemoryStore):
+        """One that counts as shared by processes, since its type is not known."""
+
+        def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+            if to_do == ["store", "delete"]:
+                to_do.remove("store")
+                assert ask(elsewhere, "k", lambda: "old") == "old"
+                to_do.append("now")
+            return super().add(key, value, timeout)
+
+        def delete(self, key: str) -> bool:
+            if to_do == ["delete", "now"]:
+                to_do.clear()
+                elsewhere.delete("k")
+                late.start()
+                assert joined.wait(10)
+            return super().delete(key)
+
+    to_do = ["store", "delete"]
+    store = Shared()
+    here, elsewhere = FragmentCache(store), FragmentCache(store)
+    texts: dict[str, str] = {}
+    joined = threading.Event()
+    join = Flights.join
+
+    def note_join(*args: Any, **options: Any) -> Any:
+        answer = join(*args, **options)
+        if threading.current_thread() is late:
+            joined.set()
+        return answer
+
+    monkeypatch.setattr(Flights, "join", note_join)
+
+    def use(name: str) -> None:
+        texts[name] = ask(here, "k", lambda: f"new for {name}")
+
+    leader = threading.Thread(target=use, args=["leader"])
+    late = threading.Thread(target=use, args=["late"])
+    leader.start()
+    leader.join(10)
+    late.join(10)
+    assert texts == {"leader": "old", "late": "new for late"}
+
+
 def test_those_who_wait_for_what_is_deleted_get_what_is_new() -> None:
     cache = FragmentCache()
     body = Body()

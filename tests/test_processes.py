@@ -464,7 +464,6 @@ class TestDeleted:
             report = worker.do("ask", what="price")
             assert (report["texts"], report["renders"]) == ([new], 0)
 
-
     @pytest.mark.parametrize("kind", ["redis", "pylibmc", "file"])
     def test_those_who_ask_later_get_what_is_new(
         self, request: pytest.FixtureRequest, workers: Workers, kind: str
@@ -578,6 +577,25 @@ class TestStale:
         assert not {old, new}.intersection(holder.hear()["texts"])
         for worker in crowd:
             assert_served(worker, new)
+
+    def test_what_is_deleted_is_not_served_in_place_of_an_error(
+        self, workers: Workers, place: Place
+    ) -> None:
+        holder, deleter = workers.take(2)
+        page = PAGE.replace('"x"', '"x", stale_if_error=600')
+        place.open_in([holder, deleter], page, has_clock=True)
+        old = render_anew(holder)
+        for worker in (holder, deleter):
+            worker.do("move_clock", seconds=120)
+        holder.tell("render", body="hold")
+        holder.hear("in the body")
+        deleter.do("delete", way="delete_fragment")
+        holder.tell("render", body="quick")
+        holder.wait_for_misses(3)
+        holder.tell("fail")
+        reports = sorted((holder.hear() for _ in range(2)), key=lambda it: it["errors"])
+        assert [report["errors"] for report in reports] == [[], ["the body failed"]]
+        assert old not in reports[0]["texts"]
 
     def test_the_one_that_renders_is_killed(
         self, workers: Workers, redis_place: Place
