@@ -310,3 +310,11 @@ def test_after_a_value_that_is_not_kept_nobody_waits_for_the_next() -> None:
     subject.run(partial(recall, Asked()), None)
     leads = [subject.guard.flights.join("key")[1] for _ in range(2)]
     assert leads == [True, True]
+
+
+def test_the_versions_of_tags_outlive_the_windows_of_their_entries() -> None:
+    subject = Subject()
+    windows = Windows(stale=0, stale_if_error=1_000_000)
+    subject.run(partial(recall, Asked(tags=("a",), windows=windows)))
+    (version,) = [key for key in subject.store.values if key != "key"]
+    assert (subject.store.timeouts[version] or 0) > 1_000_000

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jinja_fragcache import FragmentCache, Stats
-from jinja_fragcache.flow import FragmentRequest, renew
+from jinja_fragcache.flow import FragmentRequest, NotKept, renew
 from jinja_fragcache.freshness import want
 from jinja_fragcache.operations import perform_async
 from jinja_fragcache.stores import adapt
@@ -283,3 +286,57 @@ def test_a_value_that_is_not_kept_lets_the_lock_go_and_is_not_waited_for(
     machine.take_lock()
     assert ask(machine.here, "k", machine.body) == "text 1"
     assert machine.pauses == []
+
+
+def test_a_value_that_is_not_to_be_kept_lets_the_lock_go(machine: Machine) -> None:
+    class NotToKeep(FragmentRequest):
+        def timeout_of(self, value: Any) -> int | None:
+            raise NotKept
+
+    request = NotToKeep("k", PLAIN, 60)
+    machine.here.run(partial(renew, request, NOTHING), machine.body)
+    assert machine.store.values == {}
+
+
+def test_who_waits_in_the_same_process_is_given_what_another_one_stored(
+    machine: Machine,
+) -> None:
+    machine.take_lock()
+    with ThreadPoolExecutor(1) as pool:
+        followers: list[Any] = []
+
+        def finish() -> None:
+            if not followers:
+                followers.append(pool.submit(ask, machine.here, "k", machine.body))
+                while machine.here.stats().misses < 2:
+                    threading.Event().wait(0.001)
+                assert machine.face.set_locked("k", "theirs", 60, "somebody")
+
+        machine.meanwhile = finish
+        assert ask(machine.here, "k", machine.body) == "theirs"
+        assert followers[0].result() == "theirs"
+    assert machine.renders.calls == 0
+
+
+def test_who_waits_is_not_given_what_was_deleted_in_another_process(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def body() -> str:
+        entered.set()
+        assert go_on.wait(10)
+        return machine.body()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ask, machine.here, "k", body)
+        assert entered.wait(10)
+        machine.there.delete("k")
+        second = pool.submit(ask, machine.here, "k", body)
+        while machine.here.stats().misses < 2:
+            threading.Event().wait(0.001)
+        go_on.set()
+        assert (first.result(), second.result()) == ("text 1", "text 2")
+    assert machine.store.values == {"k": "text 2"}
+    # Only what is slow is told of.
+    assert caplog.records == []

@@ -476,3 +476,16 @@ def test_a_flight_tells_what_it_needs() -> None:
     assert not third.needs({first})
     third.awaited.append(second)
     assert not second.needs({first})
+
+
+def test_who_waits_for_a_text_that_is_not_for_him_renders_his_own() -> None:
+    cache = FragmentCache()
+    body = Body()
+    unescaped = FragmentRequest("k", want(False, None), 60)  # noqa: FBT003 - its form
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ask, cache, "k", body)
+        assert body.started.wait(10)
+        second = pool.submit(cache.run, partial(renew, unescaped, NOTHING), body)
+        waiting(cache, 2)
+        body.go_on.set()
+        assert (first.result(), second.result()) == ("text 1", "text 2")
