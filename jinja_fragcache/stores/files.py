@@ -134,6 +134,48 @@ class FileStore(cachelib.FileSystemCache):
             return self._failed("write", error)
         return True
 
+    def set_if_equal(
+        self,
+        key: str,
+        value: str | int,
+        timeout: int | timedelta | None,
+        other: str,
+        expected: str,
+    ) -> bool:
+        """Keep a value and forget another key, if that has an expected value.
+
+        Args:
+            key: the value's key.
+            value: as for `set`.
+            timeout: as for `set`.
+            other: the other key.
+            expected: what has to stand there.
+
+        Returns:
+            Whether it was kept.
+        """
+        sealed = self._sealed(key, value, self._normalize_timeout(timeout))
+        try:
+            with self._written(sealed) as file, self._lock.held() as count:
+                if self.get(other) != expected:
+                    return False
+                self._move(file, key, count)
+                self._forget(other, count)
+        except OSError as error:
+            return self._failed("write", error)
+        return True
+
+    def delete_if_equal(self, key: str, expected: str) -> bool:
+        """Forget a key if it has an expected value, and tell whether that was so."""
+        try:
+            with self._lock.held() as count:
+                if self.get(key) != expected:
+                    return False
+                self._forget(key, count)
+        except OSError as error:
+            return self._failed("delete", error)
+        return True
+
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Count up, and give the new number.
 
@@ -166,14 +208,9 @@ class FileStore(cachelib.FileSystemCache):
 
     def delete(self, key: str) -> bool:  # type: ignore[override]  # as for set
         """Forget a key, and tell whether it is gone, or was never there."""
-        file = Path(self._get_filename(key))
         try:
-            # Whatever lies there: what can't be read may be readable for others.
             with self._lock.held() as count:
-                file.unlink()
-                known = count.read()
-                if known:
-                    count.write(known - 1)
+                self._forget(key, count)
         except FileNotFoundError:
             return True
         except OSError as error:
@@ -255,6 +292,16 @@ class FileStore(cachelib.FileSystemCache):
             # Before the move: who is killed in between has counted too many.
             count.write(known + 1)
         file.replace(entry)
+
+    def _forget(self, key: str, count: Count) -> None:
+        """Remove a key's file, which has to be there. The lock is held.
+
+        Whatever lies there: what can't be read may be readable for others.
+        """
+        Path(self._get_filename(key)).unlink()
+        known = count.read()
+        if known:
+            count.write(known - 1)
 
     def _make_room(self) -> int:
         """Remove entries until there is room, and give how many are left.

@@ -121,7 +121,43 @@ class MemcachedStore(cachelib.BaseCache):
             StoreError: it is too large for the server.
         """
         data = self.serializer.dumps(value)
-        return self._client.set(self._place(key), data, self._expiry(timeout))
+        return self._keep(self._place(key), data, self._expiry(timeout))
+
+    def set_if_equal(
+        self, key: str, value: Any, timeout: Any, other: str, expected: str
+    ) -> bool:
+        """Keep a value and forget another key, if that has an expected value.
+
+        It takes several steps. If the other key is deleted between them, the value is
+        there for a moment, and then nothing.
+
+        Args:
+            key: the value's key.
+            value: the value.
+            timeout: as for `set`.
+            other: the other key.
+            expected: what has to stand there.
+
+        Returns:
+            Whether it was kept.
+
+        Raises:
+            StoreError: it is too large for the server.
+        """
+        # One start for all: what is cleared meanwhile is neither seen nor replaced.
+        start = self._start()
+        place, condition = self._place(key, start), self._place(other, start)
+        wanted = self.serializer.dumps(expected)
+        if self._client.get(condition) != wanted:
+            return False
+        data = self.serializer.dumps(value)
+        if not self._keep(place, data, self._expiry(timeout)):
+            return False
+        if self._client.get(condition) != wanted:
+            self._forget(place)
+            return False
+        self._client.delete(condition)
+        return True
 
     def set_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
         """Keep values, and tell the keys that were kept.
@@ -148,7 +184,7 @@ class MemcachedStore(cachelib.BaseCache):
 
     def delete(self, key: str) -> bool:
         """Forget a key, and tell whether there was a value."""
-        return self._client.delete(self._place(key))
+        return self._forget(self._place(key))
 
     def delete_many(self, *keys: str) -> list[str]:
         """Forget keys. A failure raises, so all of them are gone."""
@@ -201,6 +237,12 @@ class MemcachedStore(cachelib.BaseCache):
     def close(self) -> None:
         """Close the connections. Later calls open new ones."""
         self._client.close()
+
+    def _keep(self, place: str, data: bytes, expiry: int) -> bool:
+        return self._client.set(place, data, expiry)
+
+    def _forget(self, place: str) -> bool:
+        return self._client.delete(place)
 
     def _load(self, place: str, data: bytes | None) -> str | int | None:  # noqa: ARG002 - for subclasses
         """Give the value that stands for what the server has in a place."""

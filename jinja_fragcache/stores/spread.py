@@ -72,21 +72,6 @@ class SpreadMemcachedStore(MemcachedStore):
         self._chunk_size = chunksize
         self._most_chunks = maxchunk
 
-    def set(self, key: str, value: Any, timeout: Any = None) -> bool:
-        """Keep a value.
-
-        Raises:
-            StoreError: it is too large for the number of keys.
-        """
-        data = self.serializer.dumps(value)
-        expiry = self._expiry(timeout)
-        place = self._place(key)
-        if len(data) <= self._chunk_size:
-            return self._client.set(place, data, expiry)
-        # If a chunk can't be written, there shall be nothing in place of the old value.
-        self._client.delete(place)
-        return self._client.set(place, self._spread(place, data, expiry), expiry)
-
     def set_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
         """Keep values, and tell the keys that were kept.
 
@@ -112,19 +97,24 @@ class SpreadMemcachedStore(MemcachedStore):
             self._delete_chunks(place, head)
         return added
 
-    def delete(self, key: str) -> bool:
-        """Forget a key, and tell whether there was a value."""
-        place = self._place(key)
-        head = self._client.get(place)
-        deleted = self._client.delete(place)
-        self._delete_chunks(place, head)
-        return deleted
-
     def delete_many(self, *keys: str) -> list[str]:
         """Forget keys. A failure raises, so all of them are gone."""
         for key in keys:
             self.delete(key)
         return list(keys)
+
+    def _keep(self, place: str, data: bytes, expiry: int) -> bool:
+        if len(data) <= self._chunk_size:
+            return self._client.set(place, data, expiry)
+        # If a chunk can't be written, there shall be nothing in place of the old value.
+        self._client.delete(place)
+        return self._client.set(place, self._spread(place, data, expiry), expiry)
+
+    def _forget(self, place: str) -> bool:
+        head = self._client.get(place)
+        deleted = self._client.delete(place)
+        self._delete_chunks(place, head)
+        return deleted
 
     def _spread(self, place: str, data: bytes, expiry: int) -> bytes:
         """Write the chunks of a value and give its head."""

@@ -295,6 +295,54 @@ def test_only_the_first_is_added(face: SyncStore, subject: Subject) -> None:
     assert subject.remaining(KEY) == FOR_EVER
 
 
+@pytest.fixture
+def with_locks(subject: Subject) -> None:
+    """Leave a test out for stores that have no locks."""
+    if not adapt(subject.store)[1].has_locks:
+        pytest.skip("it has no locks")
+
+
+@pytest.mark.usefixtures("with_locks")
+def test_what_is_stored_with_a_lock_needs_it(face: SyncStore, subject: Subject) -> None:
+    assert face.lock(KEY, "mine", 30)
+    assert not face.lock(KEY, "theirs", 30)
+    assert not face.set_locked(KEY, "theirs", 30, "theirs")
+    assert face.get(KEY) is None
+    assert face.set_locked(KEY, TEXT, 30, "mine")
+    assert face.get(KEY) == TEXT
+    assert subject.remaining(KEY) != FOR_EVER
+    # The lock went with it.
+    assert not face.set_locked(KEY, "again", 30, "mine")
+    assert face.get(KEY) == TEXT
+
+
+@pytest.mark.usefixtures("with_locks")
+@pytest.mark.parametrize(
+    ("way", "arguments"), [("delete", [KEY]), ("delete_many", [[KEY]]), ("clear", [])]
+)
+def test_who_deletes_takes_the_lock_away(
+    face: SyncStore, way: str, arguments: list[Any]
+) -> None:
+    assert face.lock(KEY, "mine", 30)
+    getattr(face, way)(*arguments)
+    assert face.lock(KEY, "theirs", 30)
+    assert not face.set_locked(KEY, "old", 30, "mine")
+    assert face.get(KEY) is None
+    assert face.set_locked(KEY, "new", 30, "theirs")
+    assert face.get(KEY) == "new"
+
+
+@pytest.mark.usefixtures("with_locks")
+def test_a_lock_is_let_go_by_who_has_it(face: SyncStore) -> None:
+    assert face.lock(KEY, "mine", 30)
+    face.unlock(KEY, "theirs")
+    assert not face.lock(KEY, "theirs", 30)
+    face.unlock(KEY, "mine")
+    assert face.lock(KEY, "theirs", 30)
+    face.unlock(KEY, "theirs")
+    face.unlock(KEY, "theirs")
+
+
 def test_a_number_is_counted_up_and_down(face: SyncStore) -> None:
     assert face.increment(KEY, 3) == 3
     assert face.increment(KEY, 4) == 7
