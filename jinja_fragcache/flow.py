@@ -389,8 +389,11 @@ def _store(  # noqa: PLR0913, PLR0917 - what was made, and all that bears on sto
         stored = yield from guard.write_claimed(key, made.stored, made.timeout, claim)
     if stored:
         guard.flights.note_kept(key)
-    elif claim.token is not None and made.cost >= claim.seconds:
-        guard.lock_ended(key, made.cost)
+    else:
+        # The store may have refused the value, and have the lock still.
+        yield from guard.release(key, claim)
+        if claim.token is not None and made.cost >= claim.seconds:
+            guard.lock_ended(key, made.cost)
     if flight.is_spoiled():
         yield from _take_back(key, guard)
     elif stored or not (claim.is_taken or claim.token):

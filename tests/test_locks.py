@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jinja_fragcache import FragmentCache, Stats
+from jinja_fragcache import FragmentCache, Stats, StoreError
 from jinja_fragcache.flow import FragmentRequest, NotKept, renew
 from jinja_fragcache.freshness import want
 from jinja_fragcache.operations import perform_async
@@ -340,3 +340,18 @@ def test_who_waits_is_not_given_what_was_deleted_in_another_process(
     assert machine.store.values == {"k": "text 2"}
     # Only what is slow is told of.
     assert caplog.records == []
+
+
+def test_the_lock_of_what_the_store_refuses_is_let_go() -> None:
+    class Refusing(SharedStore):
+        """One to which texts are too large."""
+
+        def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+            if value == "too large":
+                raise StoreError("it is too large")
+            return super().set(key, value, timeout)
+
+    store = Refusing()
+    cache = FragmentCache(store)
+    assert ask(cache, "k", lambda: "too large") == "too large"
+    assert store.values == {}
