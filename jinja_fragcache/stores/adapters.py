@@ -29,6 +29,8 @@ _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
 _NOT_BLOCKING = (MemoryStore, cachelib.SimpleCache, cachelib.NullCache)
 # Their `add` may leave an entry that never expires, if the process ends within it.
 _UNSAFE_ADD = ("cachelib.redis", "flask_caching")
+# How often to delete what is still there.
+_TRIES = 3
 _DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
 
 
@@ -213,13 +215,16 @@ class _Operations:
     def delete(self, key: str) -> Operation[bool]:
         if self.has_locks:
             yield self.store.delete(_lock_key(key))
-        answer = yield self.store.delete(key)
-        _check_plain(self.store, answer)
-        deleted = answer is not False
-        # Most stores say so where there was nothing to delete, some where they failed.
-        if not deleted and (yield self.store.get(key)) is not None:
-            raise StoreError(f"{_name(self.store)} said that it did not delete {key!r}")
-        return deleted
+        for _ in range(_TRIES):
+            answer = yield self.store.delete(key)
+            _check_plain(self.store, answer)
+            if answer is not False:
+                return True
+            # Most stores say so where there was nothing to delete, some where they
+            # failed. What is there now may also have been stored just after that.
+            if (yield self.store.get(key)) is None:
+                return False
+        raise StoreError(f"{_name(self.store)} said that it did not delete {key!r}")
 
     def delete_many(self, keys: Sequence[str]) -> Operation[None]:
         if "delete_many" not in self._methods:
@@ -228,8 +233,16 @@ class _Operations:
             return
         if self.has_locks:
             yield from self._delete_all(list(map(_lock_key, keys)))
-        yield from self._delete_all(keys)
-        yield from self._check_gone(keys)
+        left = list(keys)
+        for _ in range(_TRIES):
+            yield from self._delete_all(left)
+            # What is there now may also have been stored just after that.
+            values = yield from self.get_many(left)
+            pairs = zip(left, values, strict=True)
+            left = [key for key, value in pairs if value is not None]
+            if not left:
+                return
+        raise StoreError(f"{_name(self.store)} did not delete {left!r:.300}")
 
     def increment(self, key: str, delta: int) -> Operation[int | None]:
         if {"inc", "dec"} <= self._methods:
@@ -254,13 +267,6 @@ class _Operations:
 
     def _delete_all(self, keys: Sequence[str]) -> Operation[None]:
         yield self.store.delete_many(*keys)
-
-    def _check_gone(self, keys: Sequence[str]) -> Operation[None]:
-        left = yield from self.get_many(keys)
-        if not_deleted := [
-            k for k, value in zip(keys, left, strict=True) if value is not None
-        ]:
-            raise StoreError(f"{_name(self.store)} did not delete {not_deleted!r:.300}")
 
     @property
     def default_timeout(self) -> int | None:

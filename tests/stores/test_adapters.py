@@ -211,6 +211,33 @@ def test_a_store_that_did_not_keep_all_says_so(kept: Any) -> None:
         adapt(store)[0].set_many({"a": "1", "b": "2"}, 5)
 
 
+class Busy(RecordingStore):
+    """A store to which others write just after something was deleted, once each."""
+
+    def __init__(self, *keys: str) -> None:
+        super().__init__()
+        self.busy = set(keys)
+
+    def delete(self, key: str) -> bool:
+        deleted = super().delete(key)
+        if key in self.busy:
+            self.busy.remove(key)
+            self.values[key] = "new"
+        return deleted
+
+    def delete_many(self, *keys: str) -> None:
+        for key in keys:
+            self.delete(key)
+
+
+def test_what_is_stored_just_after_a_delete_is_no_failure() -> None:
+    store = Busy("a", "b")
+    sync, _ = adapt(store)
+    sync.delete("a")
+    sync.delete_many(["b", "c"])
+    assert store.values == {}
+
+
 @pytest.mark.parametrize("kept", [None, True, ["a", "b"]])
 def test_a_store_that_kept_all_says_so_in_its_way(kept: Any) -> None:
     store = Many()
