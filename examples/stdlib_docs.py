@@ -1,9 +1,10 @@
 """A site that documents the standard library of the Python it runs on.
 
 Run it with `flask --app examples/stdlib_docs.py run`. What is costly on its pages is
-read inside of cache tags, so look for those in `templates/`. A search is a function
-that is cached for each set of words (`look_up`), and the list for programs a view that
-is cached as a whole (`list_modules`).
+read inside of cache tags, so look for those in `templates/`. The one around the sidebar
+in `layout.html` says what happens when its time is over. A search is a function that is
+cached for each set of words (`look_up`), and the list for programs a view that is
+cached as a whole (`list_modules`).
 """
 
 import platform

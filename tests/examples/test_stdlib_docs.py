@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from library import Library
+from library import Library, Module
 from stdlib_docs import (
     LONGEST_NAME,
     LONGEST_NOTE,
@@ -30,6 +30,7 @@ from stdlib_docs import (
 )
 
 from jinja_fragcache import Stats
+from tests.support import Clock
 
 PATHS = [
     "/",
@@ -128,6 +129,58 @@ def test_a_page_of_another_module_shares_the_layout_only(
     after = stats(app)
     assert after.hits - before.hits == 2
     assert after.misses - before.misses == 3
+
+
+@pytest.fixture
+def clock(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give the time by which the application's cache tells what is fresh."""
+    clock = Clock()
+    with app.app_context():
+        monkeypatch.setattr(cache.fragment_cache.guard, "_clock", clock)
+    return clock
+
+
+def sidebar(page: str) -> str:
+    return page.partition("<aside")[2].partition("</aside>")[0]
+
+
+def test_no_other_page_waits_while_one_reads_the_sidebar_anew(
+    client: FlaskClient, app: Flask, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cold = show(client, "/cache")
+    clock.now += 3600
+    meanwhile: list[str] = []
+
+    def largest(self: Library, _count: int) -> list[tuple[int, Module]]:
+        meanwhile.append(show(app.test_client(), "/search"))
+        return [(7, next(iter(self)))]
+
+    monkeypatch.setattr(Library, "largest", largest)
+    assert "7 lines" in sidebar(show(client, "/cache"))
+    assert [sidebar(page) for page in meanwhile] == [sidebar(cold)]
+    assert stats(app).stale == 1
+
+
+def test_the_sidebar_stays_for_a_day_where_it_can_not_be_read(
+    client: FlaskClient,
+    app: Flask,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cold = show(client, "/cache")
+
+    def fail(*_: object) -> None:
+        raise OSError("the files are gone")
+
+    monkeypatch.setattr(Library, "largest", fail)
+    clock.now += 3600 + 86399
+    assert sidebar(show(client, "/cache")) == sidebar(cold)
+    assert "the files are gone" in caplog.text
+    assert stats(app).stale == 1
+    clock.now += 1
+    with pytest.raises(OSError, match="the files are gone"):
+        client.get("/cache")
 
 
 def test_the_index_has_a_row_for_every_module(client: FlaskClient, app: Flask) -> None:
