@@ -15,6 +15,7 @@ _ANSWERS = {
     ("starlette", "HTTPException"),
     ("django", "Http404"),
     ("django", "PermissionDenied"),
+    ("django", "SuspiciousOperation"),
 }
 # RFC 9110, 15.6: what is below is no failure of the server.
 _FIRST_OF_FAILURES = 500
@@ -23,23 +24,6 @@ _FIRST_OF_FAILURES = 500
 def without_logins(text: object) -> str:
     """Write an error or a value without what stands before an @, such as a password."""
     return _LOGIN.sub("...@", str(text))
-
-
-def is_answer(error: Exception) -> bool:
-    """Tell whether an error is what the client is to be told, and no failure.
-
-    Frameworks have errors for "404 Not Found" and the like. They are known by their
-    names: those of Werkzeug, Starlette and Django. A PermissionError is one, too.
-    """
-    if isinstance(error, PermissionError):
-        return True
-    names = {
-        (cls.__module__.partition(".")[0], cls.__name__) for cls in type(error).__mro__
-    }
-    if names.isdisjoint(_ANSWERS):
-        return False
-    code = getattr(error, "code", None) or getattr(error, "status_code", None)
-    return not isinstance(code, int) or code < _FIRST_OF_FAILURES
 
 
 class FragmentCacheError(Exception):
@@ -86,3 +70,24 @@ class StoreError(FragmentCacheError):
 
 class FragmentTagError(FragmentCacheError, TemplateRuntimeError):
     """A cache tag was given a wrong value while its template was rendered."""
+
+
+def is_no_failure(error: Exception) -> bool:
+    """Tell whether an error is to be shown, and not to be replaced by what was before.
+
+    Frameworks have errors for "404 Not Found" and the like, which are what the client
+    is to be told. They are known by their names: those of Werkzeug, Starlette and
+    Django. So is a PermissionError, if it is not the system's. An error of this package
+    is a mistake in a template.
+    """
+    if isinstance(error, FragmentCacheError):
+        return True
+    if isinstance(error, PermissionError):
+        return error.errno is None
+    names = {
+        (cls.__module__.partition(".")[0], cls.__name__) for cls in type(error).__mro__
+    }
+    if names.isdisjoint(_ANSWERS):
+        return False
+    code = getattr(error, "code", None) or getattr(error, "status_code", None)
+    return not isinstance(code, int) or code < _FIRST_OF_FAILURES

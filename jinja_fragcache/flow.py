@@ -7,12 +7,12 @@ A flow is given a guarded store and a function that renders, and is an operation
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from jinja2.utils import internalcode
 
 from .entry import Entry, Life, encode
-from .errors import StoreError, is_answer
+from .errors import StoreError, is_no_failure
 from .freshness import GONE, Standing, Wanted, Windows, matching_entry
 from .guard import Claim, Guard
 from .once import Flight
@@ -23,6 +23,7 @@ from .values import MISSING, UnreadableError
 # How often a caller waits for others before it makes the value itself.
 _MOST_WAITS = 2
 
+T = TypeVar("T")
 # Gives a fragment's text or a function's value, or an awaitable of it. What it raises
 # passes through a flow.
 Render = Callable[[], Any]
@@ -269,25 +270,34 @@ def _lead(  # noqa: PLR0913, PLR0917 - all that renew has come to know
         waits = not (has_stale or flight.alone)
         pauses = guard.pauses(flight, deadline) if waits else iter(())
         claim, there = yield from _claim(request, found, guard, flight, pauses)
-        try:
-            if _is_newer(there, found):
-                landing.append(_Landing(there.stored, there.versions))
-                yield from guard.release(key, claim)
-                (guard.count_hit(key) if has_stale else guard.count_waited())
-                return there.value
-            if claim.is_taken and has_stale:
-                return _serve_stale(request, found, guard)
-            if has_stale:
-                guard.count_miss(key)
-            made = yield from _make(request, there, guard, render, flight, landing)
-            yield from _store(request, made, guard, flight, claim, landing)
-        except GeneratorExit:
-            # Nothing can be awaited any more. The lock ends by itself.
-            raise
-        except BaseException:
+        if _is_newer(there, found):
+            landing.append(_Landing(there.stored, there.versions))
             yield from guard.release(key, claim)
-            raise
+            (guard.count_hit(key) if has_stale else guard.count_waited())
+            return there.value
+        if claim.is_taken and has_stale:
+            return _serve_stale(request, found, guard)
+        if has_stale:
+            guard.count_miss(key)
+        make = _make(request, there, guard, render, flight, landing)
+        made = yield from _releasing(make, guard, key, claim)
+        yield from _store(request, made, guard, flight, claim, landing)
         return made.value
+
+
+@internalcode
+def _releasing(
+    work: Operation[T], guard: Guard, key: str, claim: Claim
+) -> Operation[T]:
+    """Carry work out. Where it fails, let others make the value."""
+    try:
+        return (yield from work)
+    except GeneratorExit:
+        # Nothing can be awaited any more. The lock ends by itself.
+        raise
+    except BaseException:
+        yield from guard.release(key, claim)
+        raise
 
 
 def _claim(
@@ -314,7 +324,8 @@ def _claim(
         if guard.has_locks or guard.flights.kept_lately(request.key):
             # It may have been stored after this caller had looked for it.
             flight.turn += 1
-            there = yield from _look_up(request, guard)
+            look_up = _look_up(request, guard)
+            there = yield from _releasing(look_up, guard, request.key, claim)
         else:
             there = found
         pause = next(pauses, None)
@@ -346,11 +357,14 @@ def _make(  # noqa: PLR0913, PLR0917 - what to make, and what others are given o
     try:
         value = yield render()
     except Exception as error:
-        if not found.standing.served_on_error or is_answer(error):
+        if not found.standing.served_on_error or is_no_failure(error):
             raise
-        # It may have been deleted meanwhile, in any process.
+        # It may have been deleted meanwhile, in any process. Only where the store fails
+        # too, nobody was told that it was.
         flight.turn += 1
-        found = yield from _look_up(request, guard)
+        there = yield from _look_up(request, guard)
+        if guard.store_answers:
+            found = there
         if not found.standing.served_on_error:
             raise
         guard.body_failed(request.key, error)
@@ -392,7 +406,7 @@ def _store(  # noqa: PLR0913, PLR0917 - what was made, and all that bears on sto
     else:
         # The store may have refused the value, and have the lock still.
         yield from guard.release(key, claim)
-        if claim.token is not None and made.cost >= claim.seconds:
+        if claim.token is not None and made.cost >= claim.seconds - 1:
             guard.lock_ended(key, made.cost)
     if flight.is_spoiled():
         yield from _take_back(key, guard)

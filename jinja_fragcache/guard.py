@@ -150,6 +150,11 @@ class Guard:
         self._clock = clock
         self._chance = chance
 
+    @property
+    def store_answers(self) -> bool:
+        """Whether the store has not just failed."""
+        return self._breaker.is_closed
+
     def read(self, key: str) -> Operation[Any]:
         """Give what is stored under a key, or None."""
         (stored,) = yield from self.read_many([key])
@@ -215,7 +220,8 @@ class Guard:
         token = token_hex(16)
         # A value that took long the last time may do so again.
         slow = 2 * self.flights.seconds_lately(key)
-        seconds = max(math.ceil(max(self.policy.lock_timeout, slow)), 1)
+        # Stores count whole seconds, and some begin in the middle of one.
+        seconds = math.ceil(max(self.policy.lock_timeout, slow)) + 1
         call = partial(self._face.lock, key, token, seconds)
         answer = yield from self._try("lock", [key], call, None)
         # Where the store failed, nothing would tell whether the value was deleted.

@@ -73,7 +73,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 def test_who_renders_holds_a_lock_until_the_text_is_stored(machine: Machine) -> None:
     def body() -> str:
         (lock,) = machine.locks()
-        assert machine.store.timeouts[lock] == 10
+        assert machine.store.timeouts[lock] == 11
         return machine.body()
 
     assert ask(machine.here, "k", body) == "text 1"
@@ -217,7 +217,7 @@ def test_a_body_slower_than_its_lock_is_stored_the_next_time(
         (lock,) = machine.locks()
         seen.append(machine.store.timeouts[lock])
         machine.clock.now += 15
-        if seen[-1] == 10:
+        if seen[-1] == 11:
             # It has expired.
             del machine.store.values[lock]
         return machine.body()
@@ -229,7 +229,7 @@ def test_a_body_slower_than_its_lock_is_stored_the_next_time(
     assert "'k' took 15.0 seconds to make" in record.message
     assert "CACHE_LOCK_TIMEOUT" in record.message
     ask(machine.here, "k", slow)
-    assert seen == [10, 30]
+    assert seen == [11, 31]
     assert machine.store.values == {"k": "text 2"}
     assert len(caplog.records) == 1
 
@@ -355,3 +355,28 @@ def test_the_lock_of_what_the_store_refuses_is_let_go() -> None:
     cache = FragmentCache(store)
     assert ask(cache, "k", lambda: "too large") == "too large"
     assert store.values == {}
+
+
+def test_a_task_that_is_cancelled_while_it_looks_again_lets_the_lock_go(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = machine.here
+
+    async def use() -> None:
+        looking = asyncio.Event()
+
+        async def wait(_: str) -> Any:
+            looking.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(cache.async_guard._face, "get", wait)
+        request = FragmentRequest("k", PLAIN, 60)
+        flow = renew(request, NOTHING, cache.async_guard, lambda: pytest.fail("body"))
+        task = asyncio.ensure_future(perform_async(flow))
+        await looking.wait()
+        assert len(machine.locks()) == 1
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(use())
+    assert machine.locks() == []

@@ -215,6 +215,31 @@ def test_what_is_no_failure_passes(error: BaseException) -> None:
     assert raised.value is error
 
 
+def test_where_the_store_fails_too_the_last_good_text_is_served() -> None:
+    subject = Subject(stale_if_error=60)
+    subject.ask()
+    subject.clock.now += 60
+
+    def body() -> str:
+        subject.store.failing = {"get", "set", "delete"}
+        raise ValueError
+
+    assert subject.ask(body) == "text 1"
+
+
+def test_where_it_was_deleted_meanwhile_the_error_passes() -> None:
+    subject = Subject(stale_if_error=60)
+    subject.ask()
+    subject.clock.now += 60
+
+    def body() -> str:
+        subject.cache.delete("k")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        subject.ask(body)
+
+
 def test_those_who_wait_for_a_body_that_fails_are_served_the_last_good_text() -> None:
     subject = Subject(stale_if_error=60)
     subject.ask()

@@ -27,8 +27,9 @@ _METHODS = ("get", "set", "delete")
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
 # Their calls touch nothing but this process's memory. A subclass's may.
 _NOT_BLOCKING = (MemoryStore, cachelib.SimpleCache, cachelib.NullCache)
-# Their `add` may leave an entry that never expires, if the process ends within it.
-_UNSAFE_ADD = ("cachelib.redis", "flask_caching")
+# Where `add` is no lock. These do nothing (base), take an expired entry for one (file),
+# or may leave one that never expires if the process ends within it.
+_UNSAFE_ADD = ("cachelib.base", "cachelib.file", "cachelib.redis", "flask_caching")
 # How often to delete what is still there.
 _TRIES = 3
 _DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
