@@ -12,10 +12,11 @@ from jinja2.utils import internalcode
 from .breaker import DEFAULT_RETRY_AFTER, Breaker
 from .entry import decode
 from .errors import FragmentCacheError, StoreError
-from .flow import Flow, Render
+from .flow import Flow
 from .freshness import Wanted, servable_text
 from .guard import Announcer, Guard, Stats, logger
 from .keys import make_template_fragment_key
+from .leader import Render
 from .once import Flights
 from .operations import perform, perform_async
 from .policy import DEFAULT_LOCK_TIMEOUT, Policy

@@ -357,6 +357,12 @@ class Guard:
             self._counts.stored += 1
             self.announce("set", key)
 
+    def count_stale_hit(self, key: str, standing: Standing) -> None:
+        """Note that what is stored is served while somebody else makes it anew."""
+        self.count_hit(key)
+        if standing.expired:
+            self.count_stale()
+
     def count_stale(self) -> None:
         """Note that what is served is past its timeout."""
         self._counts.stale += 1

@@ -21,11 +21,12 @@ from .errors import (
     StoreError,
     TimeoutValueError,
 )
-from .flow import Flow, FragmentRequest, assess, bypass, remove, renew
+from .flow import Flow, bypass, remove, renew
 from .fragments import FragmentCache, Unclear
 from .freshness import Wanted, Windows, want
 from .keys import key_values, make_template_fragment_key
 from .policy import normalize_window
+from .request import FragmentRequest, assess
 from .timeouts import normalize_timeout
 
 DELETE = "del"

@@ -12,10 +12,11 @@ from jinja2 import DictLoader, Environment
 
 from jinja_fragcache import FragmentCache, FragmentCacheExtension, Stats
 from jinja_fragcache.breaker import Breaker
-from jinja_fragcache.flow import Found, FragmentRequest, assess, renew
+from jinja_fragcache.flow import renew
 from jinja_fragcache.freshness import GONE, want
 from jinja_fragcache.guard import Guard
 from jinja_fragcache.once import Flights
+from jinja_fragcache.request import Found, FragmentRequest, assess
 from jinja_fragcache.stores import Store, adapt
 from jinja_fragcache.values import MISSING
 

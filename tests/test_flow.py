@@ -9,19 +9,12 @@ import pytest
 from jinja_fragcache.breaker import Breaker
 from jinja_fragcache.entry import Entry, Life, encode
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.flow import (
-    Flow,
-    FragmentRequest,
-    NotKept,
-    bypass,
-    recall,
-    remove,
-    renew,
-)
+from jinja_fragcache.flow import Flow, bypass, recall, remove, renew
 from jinja_fragcache.freshness import Windows, is_current, want
 from jinja_fragcache.guard import Guard, Stats
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import perform, perform_async
+from jinja_fragcache.request import FragmentRequest, NotKept
 from jinja_fragcache.stores import adapt
 from jinja_fragcache.tags import invalidate
 from jinja_fragcache.values import UnreadableError, read_entry

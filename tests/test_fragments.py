@@ -16,16 +16,10 @@ from jinja_fragcache import (
     make_template_fragment_key,
 )
 from jinja_fragcache.entry import Entry, encode
-from jinja_fragcache.flow import (
-    Flow,
-    Found,
-    FragmentRequest,
-    assess,
-    remove,
-    renew,
-)
+from jinja_fragcache.flow import Flow, remove, renew
 from jinja_fragcache.fragments import Unclear
 from jinja_fragcache.freshness import GONE, want
+from jinja_fragcache.request import Found, FragmentRequest, assess
 from jinja_fragcache.stores import AsyncOnlyError
 from jinja_fragcache.values import MISSING
 from tests.support import NOTHING, CoroutineStore, Ears, RecordingStore, ask

@@ -17,10 +17,11 @@ from jinja_fragcache import (
     StoreError,
     make_template_fragment_key,
 )
-from jinja_fragcache.flow import FragmentRequest, renew
+from jinja_fragcache.flow import renew
 from jinja_fragcache.freshness import want
 from jinja_fragcache.once import Flight, Flights
 from jinja_fragcache.operations import perform
+from jinja_fragcache.request import FragmentRequest
 from tests.support import (
     NOTHING,
     Counter,

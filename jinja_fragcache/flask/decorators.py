@@ -13,9 +13,10 @@ from flask import has_request_context
 from jinja_fragcache.digests import code_digest
 from jinja_fragcache.entry import Life
 from jinja_fragcache.errors import KeyValueError, SerializationError
-from jinja_fragcache.flow import NotKept, recall
+from jinja_fragcache.flow import recall
 from jinja_fragcache.freshness import Windows, is_current
 from jinja_fragcache.policy import normalize_window
+from jinja_fragcache.request import NotKept
 from jinja_fragcache.timeouts import normalize_timeout
 from jinja_fragcache.values import MISSING, read_entry
 
@@ -214,7 +215,7 @@ class _Call:
     def load(
         self, stored: object, tags: Mapping[str, object]
     ) -> tuple[Any, Life | None] | None:
-        """Do as `flow.Request.load`."""
+        """Do as `request.Request.load`."""
         entry = read_entry(stored)
         if entry is None or not is_current(entry, self.version, tags):
             return None
@@ -228,7 +229,7 @@ class _Call:
         return value, entry.life
 
     def timeout_of(self, value: Any) -> int | None:
-        """Do as `flow.Request.timeout_of`."""
+        """Do as `request.Request.timeout_of`."""
         if value is None and not self.rules.cache_none:
             raise NotKept
         if not self.rules.response_filter(value):
@@ -240,7 +241,7 @@ class _Call:
         return self.timeout
 
     def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str | int:
-        """Do as `flow.Request.dump`."""
+        """Do as `request.Request.dump`."""
         if not read_stream(value):
             raise NotKept
         try:

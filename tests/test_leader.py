@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jinja_fragcache import FragmentCache, Stats, StoreError
-from jinja_fragcache.flow import FragmentRequest, NotKept, renew
+from jinja_fragcache.flow import renew
 from jinja_fragcache.freshness import want
 from jinja_fragcache.operations import perform_async
+from jinja_fragcache.request import FragmentRequest, NotKept
 from jinja_fragcache.stores import adapt
 from tests.support import NOTHING, Clock, Counter, RecordingStore, ask
 
