@@ -12,7 +12,7 @@ from jinja2.utils import internalcode
 from .guard import Guard
 from .leader import Leader, Render
 from .operations import Operation
-from .request import Found, Request, assess, look_up
+from .request import Found, Request, assess, last_good, look_up
 
 # How often a caller waits for others before it makes the value itself.
 _MOST_WAITS = 2
@@ -91,4 +91,10 @@ def renew(
                 return there.value
     # What others made is not for this caller, or they failed, or would wait for it.
     # Only who leads may store.
-    return (yield render())
+    try:
+        return (yield render())
+    except Exception as error:
+        last = yield from last_good(request, found, guard, error)
+        if last is None:
+            raise
+        return last.value

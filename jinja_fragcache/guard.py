@@ -220,8 +220,8 @@ class Guard:
         token = token_hex(16)
         # A value that took long the last time may do so again.
         slow = 2 * self.flights.seconds_lately(key)
-        # Stores count whole seconds, and some begin in the middle of one.
-        seconds = math.ceil(max(self.policy.lock_timeout, slow)) + 1
+        # It ends before those who wait for it give up, so that one of them stores.
+        seconds = max(math.ceil(max(self.policy.lock_timeout, slow)), 1)
         call = partial(self._face.lock, key, token, seconds)
         answer = yield from self._try("lock", [key], call, None)
         # Where the store failed, nothing would tell whether the value was deleted.

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from jinja2.utils import internalcode
 
-from .errors import StoreError, is_no_failure
+from .errors import StoreError
 from .guard import Claim, Guard
 from .once import Flight
 from .operations import Operation
-from .request import Found, NotKept, Request, look_up
+from .request import Found, NotKept, Request, last_good, look_up
 from .tags import present_versions
 
 T = TypeVar("T")
@@ -117,15 +117,13 @@ class Leader:
             there = found
             if guard.has_locks or guard.flights.kept_lately(self._key):
                 # It may have been stored after this caller had looked for it.
-                there = yield from self._releasing(self._look_again(), claim)
+                self._flight.turn += 1
+                look_again = look_up(self._request, guard)
+                there = yield from self._releasing(look_again, claim)
             pause = next(pauses, None)
             if not claim.is_taken or pause is None or _is_newer(there, found):
                 return claim, there
             yield guard.sleep(pause)
-
-    def _look_again(self) -> Operation[Found]:
-        self._flight.turn += 1
-        return look_up(self._request, self._guard)
 
     @internalcode
     def _releasing(self, work: Operation[T], claim: Claim) -> Operation[T]:
@@ -150,10 +148,12 @@ class Leader:
         try:
             value = yield self._render()
         except Exception as error:
-            last_good = yield from self._last_good(found, error)
-            if last_good is None:
+            self._flight.turn += 1
+            last = yield from last_good(request, found, guard, error)
+            if last is None:
                 raise
-            return _Made(last_good.value)
+            self._landing.append(Landing(last.stored, last.versions, failed=True))
+            return _Made(last.value)
         cost = guard.timer() - started
         if tags is None:
             return _Made(value)
@@ -165,24 +165,6 @@ class Leader:
             guard.flights.note_not_kept(self._key)
             return _Made(value)
         return _Made(value, stored, tags, seconds, cost)
-
-    def _last_good(self, found: Found, error: Exception) -> Operation[Found | None]:
-        """Give what may be served in place of an error, if there is anything."""
-        guard = self._guard
-        if not found.standing.served_on_error or is_no_failure(error):
-            return None
-        # It may have been deleted meanwhile, in any process. Where the store fails too,
-        # nobody was told that it was.
-        there = yield from self._look_again()
-        if guard.store_answers:
-            found = there
-        if not found.standing.served_on_error:
-            return None
-        guard.body_failed(self._key, error)
-        if found.standing.expired:
-            guard.count_stale()
-        self._landing.append(Landing(found.stored, found.versions, failed=True))
-        return found
 
     def _store(self, made: _Made, claim: Claim) -> Operation[None]:
         guard, key, flight = self._guard, self._key, self._flight
@@ -200,6 +182,7 @@ class Leader:
         else:
             # The store may have refused the value, and have the lock still.
             yield from guard.release(key, claim)
+            # Some stores count from the second that has begun.
             if claim.token is not None and made.cost >= claim.seconds - 1:
                 guard.lock_ended(key, made.cost)
         if flight.is_spoiled():

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .entry import Entry, Life, encode
+from .errors import is_no_failure
 from .freshness import GONE, Standing, Wanted, Windows, matching_entry
 from .guard import Guard
 from .operations import Operation
@@ -159,3 +160,28 @@ def assess(
         return Found(MISSING, GONE, stored, versions)
     value, life = loaded
     return Found(value, guard.standing(life, request.windows), stored, versions)
+
+
+def last_good(
+    request: Request, found: Found, guard: Guard, error: Exception
+) -> Operation[Found | None]:
+    """Give what is served in place of an error; None if the error is to pass.
+
+    Args:
+        request: what is asked for.
+        found: what was there before.
+        guard: the store.
+        error: what the body raised.
+    """
+    if not found.standing.served_on_error or is_no_failure(error):
+        return None
+    # It may have been deleted meanwhile, in any process. Where the store fails too,
+    # nobody was told that it was.
+    there = yield from look_up(request, guard)
+    last = there if guard.store_answers else found
+    if not last.standing.served_on_error:
+        return None
+    guard.body_failed(request.key, error)
+    if last.standing.expired:
+        guard.count_stale()
+    return last

@@ -74,7 +74,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 def test_who_renders_holds_a_lock_until_the_text_is_stored(machine: Machine) -> None:
     def body() -> str:
         (lock,) = machine.locks()
-        assert machine.store.timeouts[lock] == 11
+        assert machine.store.timeouts[lock] == 10
         return machine.body()
 
     assert ask(machine.here, "k", body) == "text 1"
@@ -218,7 +218,7 @@ def test_a_body_slower_than_its_lock_is_stored_the_next_time(
         (lock,) = machine.locks()
         seen.append(machine.store.timeouts[lock])
         machine.clock.now += 15
-        if seen[-1] == 11:
+        if seen[-1] == 10:
             # It has expired.
             del machine.store.values[lock]
         return machine.body()
@@ -230,7 +230,7 @@ def test_a_body_slower_than_its_lock_is_stored_the_next_time(
     assert "'k' took 15.0 seconds to make" in record.message
     assert "CACHE_LOCK_TIMEOUT" in record.message
     ask(machine.here, "k", slow)
-    assert seen == [11, 31]
+    assert seen == [10, 30]
     assert machine.store.values == {"k": "text 2"}
     assert len(caplog.records) == 1
 
