@@ -126,6 +126,14 @@ class RecordingStore:
             raise ConnectionError(f"{call} failed")
 
 
+class SharedStore(RecordingStore):
+    """The same with an atomic `add`, so that processes may share it."""
+
+    def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        self._note("add")
+        return key not in self.values and self.set(key, value, timeout)
+
+
 class Ears:
     """Notes what it is told of the events that it listens for."""
 

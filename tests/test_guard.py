@@ -6,13 +6,23 @@ import pytest
 import redis
 
 from jinja_fragcache.breaker import Breaker
+from jinja_fragcache.entry import Life
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.guard import Guard, Stats
+from jinja_fragcache.freshness import FRESH, Windows
+from jinja_fragcache.guard import Claim, Guard, Stats
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.policy import Policy
 from jinja_fragcache.stores import AsyncOnlyError, adapt
-from tests.support import Clock, CoroutineStore, Ears, RecordingStore, guard
+from jinja_fragcache.timeouts import LONGEST
+from tests.support import (
+    Clock,
+    CoroutineStore,
+    Ears,
+    RecordingStore,
+    SharedStore,
+    guard,
+)
 
 
 class Subject:
@@ -241,3 +251,129 @@ def test_a_password_in_an_error_is_not_told(
     for told in (str(raised.value), caplog.text):
         assert "redis://...@host:6379/0, nor ...@host" in told
         assert "hidden" not in told
+
+
+def claiming(policy: Policy | None = None) -> tuple[SharedStore, Stats, Clock, Guard]:
+    store, counts, clock = SharedStore(), Stats(), Clock()
+    guarded = guard(store, counts, policy=policy or Policy(), timer=clock, clock=clock)
+    return store, counts, clock, guarded
+
+
+def test_without_locks_everybody_may_store() -> None:
+    guarded = guard(RecordingStore(), Stats())
+    assert perform(guarded.claim("k")) == Claim(may_store=True)
+
+
+def test_of_two_claims_one_may_store() -> None:
+    _, _, _, guarded = claiming()
+    first = perform(guarded.claim("k"))
+    assert (first.may_store, first.is_taken, first.seconds) == (True, False, 10)
+    assert perform(guarded.claim("k")) == Claim(may_store=False, is_taken=True)
+    assert perform(guarded.claim("other")).may_store
+    perform(guarded.release("k", first))
+    second = perform(guarded.claim("k"))
+    assert second.may_store
+    assert second.token != first.token
+
+
+def test_where_the_store_fails_nobody_may_store_and_nobody_waits() -> None:
+    store, counts, _, guarded = claiming()
+    claim = perform(guarded.claim("other"))
+    store.failing = {"add"}
+    for _ in range(2):
+        assert perform(guarded.claim("k")) == Claim(may_store=False)
+    assert (counts.failures, counts.skipped) == (1, 1)
+    # A lock that can't be released ends by itself.
+    perform(guarded.release("k", claim))
+
+
+@pytest.mark.parametrize(
+    ("lock_timeout", "took", "seconds"),
+    [(10, 0, 10), (2.5, 0, 3), (0, 0, 1), (10, 20, 40), (10, 4, 10)],
+)
+def test_a_lock_lives_as_long_as_somebody_waits_for_it_or_twice_what_it_took(
+    lock_timeout: float, took: float, seconds: int
+) -> None:
+    store, _, _, guarded = claiming(Policy(lock_timeout=lock_timeout))
+    guarded.flights.note_slow("k", took)
+    assert perform(guarded.claim("k")).seconds == seconds
+    assert list(store.timeouts.values()) == [seconds]
+
+
+def test_what_is_stored_with_a_claim_is_counted_and_fails_open() -> None:
+    store, counts, _, guarded = claiming()
+    claim = perform(guarded.claim("k"))
+    assert perform(guarded.write_claimed("k", "text", 5, claim))
+    assert store.values == {"k": "text"}
+    assert not perform(guarded.write_claimed("k", "again", 5, claim))
+    assert counts == Stats(stored=1)
+    claim = perform(guarded.claim("k"))
+    store.failing = {"get"}
+    assert not perform(guarded.write_claimed("k", "again", 5, claim))
+    assert counts == Stats(stored=1, failures=1)
+
+
+def test_the_pauses_grow_up_to_the_deadline() -> None:
+    _, _, clock, guarded = claiming()
+    flight, _ = guarded.flights.join("k")
+    pauses = list(guarded.pauses(flight, guarded.deadline()))
+    assert pauses[:6] == [0.01, 0.02, 0.04, 0.08, 0.16, 0.25]
+    assert max(pauses) == 0.25
+    assert sum(pauses) == pytest.approx(10)
+    with guarded.flights.led("k", flight):
+        nested, _ = guarded.flights.join("nested")
+        assert sum(guarded.pauses(nested, guarded.deadline())) == pytest.approx(1)
+    deadline = guarded.deadline()
+    clock.now += 10
+    assert list(guarded.pauses(flight, deadline)) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "windows", "timeout", "life", "stored"),
+    [
+        (Policy(default_timeout=60), Windows(), None, None, 60),
+        (Policy(), Windows(), None, None, None),
+        (Policy(default_timeout=60), Windows(5, 7), None, 60, 67),
+        (Policy(), Windows(7, 5), 30, 30, 37),
+        (Policy(), Windows(5, 7), None, 300, 307),
+        (Policy(), Windows(5, 7), 0, None, 0),
+        (Policy(early_refresh=1), Windows(), 30, 30, 30),
+        (Policy(jitter=0.5), Windows(), 30, None, 23),
+        (Policy(jitter=0.5), Windows(5, 7), 30, 23, 30),
+        (Policy(jitter=0.5), Windows(), 0, None, 0),
+        (Policy(jitter=0.5), Windows(), None, None, 225),
+        (Policy(), Windows(LONGEST, 0), 30, 30, LONGEST),
+    ],
+)
+def test_how_long_an_entry_is_fresh_and_for_how_long_it_is_stored(
+    policy: Policy,
+    windows: Windows,
+    timeout: int | None,
+    life: int | None,
+    stored: int | None,
+) -> None:
+    clock = Clock()
+    guarded = guard(
+        RecordingStore(), Stats(), policy=policy, clock=clock, chance=lambda: 0.5
+    )
+    expected = None if life is None else Life(clock.now + life, 0.2)
+    assert guarded.lifetime(timeout, windows, 0.2) == (expected, stored)
+
+
+def test_an_entry_is_due_before_its_timeout_by_chance() -> None:
+    clock = Clock()
+    chances = iter([0.5, 0.999])
+    guarded = guard(
+        RecordingStore(),
+        Stats(),
+        policy=Policy(early_refresh=1),
+        clock=clock,
+        chance=lambda: next(chances),
+    )
+    life = Life(clock.now + 5, 1)
+    assert [guarded.standing(life, Windows()).due for _ in range(2)] == [False, True]
+    assert guarded.standing(None, Windows()) == FRESH
+    assert not guarded.is_expired(life)
+    clock.now += 5
+    assert guarded.is_expired(life)
+    assert not guarded.is_expired(None)

@@ -15,20 +15,12 @@ from jinja_fragcache.freshness import want
 from jinja_fragcache.operations import perform_async
 from jinja_fragcache.request import FragmentRequest, NotKept
 from jinja_fragcache.stores import adapt
-from tests.support import NOTHING, Clock, Counter, RecordingStore, ask
+from tests.support import NOTHING, Clock, Counter, SharedStore, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PLAIN = want(True, None)  # noqa: FBT003 - its form
-
-
-class SharedStore(RecordingStore):
-    """A store with an atomic `add`."""
-
-    def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
-        self._note("add")
-        return key not in self.values and self.set(key, value, timeout)
 
 
 class Machine:

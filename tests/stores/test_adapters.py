@@ -1,16 +1,25 @@
 import asyncio
 import inspect
 import threading
+from pathlib import Path
 from typing import Any
 
 import cachelib
+import flask_caching
 import pytest
 import redis
 from werkzeug.local import LocalProxy
 
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.stores import AsyncOnlyError, MemoryStore, SyncStore, adapt
-from tests.support import CoroutineStore, RecordingStore
+from jinja_fragcache.stores import (
+    AsyncOnlyError,
+    FileStore,
+    MemoryStore,
+    RedisStore,
+    SyncStore,
+    adapt,
+)
+from tests.support import CoroutineStore, RecordingStore, SharedStore
 
 FACE_METHODS = [name for name in vars(SyncStore) if not name.startswith("_")]
 
@@ -250,3 +259,126 @@ def test_a_store_that_did_not_delete_all_is_told_of() -> None:
     store.values = {"a": "1", "b": "2"}
     with pytest.raises(StoreError, match=r"did not delete \['b'\]"):
         adapt(store)[0].delete_many(["b", "none"])
+
+
+class SharedCoroutineStore(CoroutineStore):
+    async def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        taken = key in self.inner.values
+        return not taken and await self.set(key, value, timeout)
+
+
+class WithoutAdd(cachelib.BaseCache):
+    """Its add says that it has done something."""
+
+
+@pytest.mark.parametrize(
+    ("store", "has_locks"),
+    [
+        (SharedStore(), True),
+        (SharedCoroutineStore(), True),
+        (RedisStore(), True),
+        (RecordingStore(), False),
+        (CoroutineStore(), False),
+        (MemoryStore(), False),
+        (cachelib.SimpleCache(), False),
+        (cachelib.NullCache(), False),
+        (WithoutAdd(), False),
+        (cachelib.RedisCache(redis.Redis()), False),
+        (flask_caching.Cache(), False),
+    ],
+)
+def test_a_store_has_locks_if_its_add_can_be_one(
+    store: Any,
+    has_locks: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    assert adapt(store)[1].has_locks is has_locks
+
+
+def test_the_add_of_cachelibs_files_is_no_lock(tmp_path: Path) -> None:
+    assert not adapt(cachelib.FileSystemCache(str(tmp_path)))[0].has_locks
+    assert adapt(FileStore(str(tmp_path)))[0].has_locks
+
+
+def test_what_is_deleted_between_two_looks_at_the_lock_is_taken_back() -> None:
+    class Deleting(SharedStore):
+        """Somebody deletes the entry as soon as it is written."""
+
+        def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+            kept = super().set(key, value, timeout)
+            if key == "k":
+                face.delete("k")
+                # And then the write goes through.
+                super().set(key, value, timeout)
+            return kept
+
+    store = Deleting()
+    face = adapt(store)[0]
+    assert face.lock("k", "mine", 30)
+    assert not face.set_locked("k", "old", 30, "mine")
+    assert store.values == {}
+
+
+def test_the_lock_is_deleted_before_the_entry() -> None:
+    class Deleted(SharedStore):
+        def delete(self, key: str) -> bool:
+            deleted.append(key)
+            return super().delete(key)
+
+    deleted: list[str] = []
+    store = Deleted()
+    face = adapt(store)[0]
+    face.lock("k", "mine", 30)
+    (lock,) = store.values
+    face.delete("k")
+    assert deleted == [lock, "k"]
+    face.delete_many(["k", "l"])
+    assert deleted[2] == lock
+    assert deleted.index("k", 2) > 2
+
+
+def test_a_lock_that_can_not_be_deleted_is_told_of() -> None:
+    store = SharedStore()
+    store.values["k"] = "text"
+    store.failing = {"delete"}
+    with pytest.raises(ConnectionError):
+        adapt(store)[0].delete("k")
+
+
+class Django:
+    """A class of Django's, as far as can be seen."""
+
+    __module__ = "django.core.cache.backends.base"
+
+    def __init__(self, default_timeout: int | None) -> None:
+        self.default_timeout = default_timeout
+
+    def get(self, key: str) -> None: ...
+    def set(self, key: str, value: Any, timeout: Any = None) -> None: ...
+    def delete(self, key: str) -> bool:
+        return False
+
+
+class Telling(RecordingStore):
+    default_timeout: Any = 40
+
+
+class TellingNothing(RecordingStore):
+    default_timeout: Any = "40"
+
+
+@pytest.mark.parametrize(
+    ("store", "seconds"),
+    [
+        (Telling(), 40),
+        (TellingNothing(), None),
+        (RecordingStore(), None),
+        (MemoryStore(default_timeout=7), 7),
+        (MemoryStore(default_timeout=0), 0),
+        (cachelib.SimpleCache(default_timeout=9), 9),
+        (Django(None), 0),
+        (Django(60), 60),
+    ],
+)
+def test_a_store_may_tell_its_default_timeout(store: Any, seconds: int | None) -> None:
+    sync, awaited = adapt(store)
+    assert (sync.default_timeout, awaited.default_timeout) == (seconds, seconds)

@@ -13,6 +13,7 @@ from jinja_fragcache.stores import (
     RedisClusterStore,
     RedisSentinelStore,
     RedisStore,
+    adapt,
 )
 from tests import servers
 from tests.support import in_threads
@@ -280,3 +281,47 @@ def test_a_cluster_may_be_a_url_or_a_client(cluster_ports: list[int]) -> None:
     by_url._write_client.close()
     with pytest.raises(StoreError, match="The URL of the Redis server"):
         RedisClusterStore(url="secret@host").get("k")
+
+
+def test_what_is_stored_with_a_lock_has_its_timeout(
+    store: RedisStore, client: Any
+) -> None:
+    # Digits are marked, since numbers are kept as such.
+    for timeout, seconds in ((30, 30), (0, -1), (None, 300)):
+        assert store.add("lock", "123456", 30)
+        assert store.set_if_equal("k", "7", timeout, "lock", "123456")
+        assert store.get("k") == "7"
+        assert client.ttl("shop:k") == seconds
+        assert client.exists("shop:lock") == 0
+
+
+def test_it_is_stored_in_one_step(store: RedisStore, client: Any) -> None:
+    store.add("lock", "mine", 30)
+    client.config_resetstat()
+    store.set_if_equal("k", "text", 30, "lock", "mine")
+    store.delete_if_equal("lock", "mine")
+    calls = client.info("commandstats")
+    assert calls["cmdstat_eval"]["calls"] == 2
+    # By the script, and not by the client.
+    assert store.get("k") == "text"
+
+
+def test_clear_deletes_locks_first(
+    store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    face = adapt(store)[0]
+    assert face.lock("k", "mine", 30)
+    store.set("other", "text")
+    deleted: list[bytes] = []
+    unlink = store._write_client.unlink
+
+    def note(*keys: bytes) -> Any:
+        deleted.extend(keys)
+        return unlink(*keys)
+
+    monkeypatch.setattr(store._write_client, "unlink", note)
+    store.clear()
+    assert deleted[0].startswith(b"shop:lock:")
+    assert deleted[1:] == [b"shop:other"]
+    assert not face.set_locked("k", "old", 30, "mine")
+    assert client.dbsize() == 0
