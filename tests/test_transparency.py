@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 from markupsafe import Markup
 
+from jinja_fragcache import FragmentCache
 from jinja_fragcache.stores import Store
 from tests.support import CoroutineStore, RecordingStore, environment
 
@@ -21,10 +23,19 @@ CONTEXT: dict[str, Any] = {
     "pairs": {"k": 1, "l": 2},
     "tree": [{"n": 1, "below": [{"n": 2, "below": []}]}, {"n": 3, "below": []}],
 }
-STORES: dict[str, Callable[[], Store | None]] = {
+STORES: dict[str, Callable[[], Store | FragmentCache | None]] = {
     "memory": lambda: None,
     "plain": RecordingStore,
     "coroutines": CoroutineStore,
+    # Past its timeout at once, and due before it.
+    "stale": lambda: FragmentCache(
+        RecordingStore(),
+        stale=60,
+        stale_if_error=60,
+        early_refresh=1,
+        jitter=0.5,
+        clock=count(0, 200).__next__,
+    ),
 }
 EXTENSIONS = ["jinja2.ext.i18n", "jinja2.ext.do"]
 
@@ -442,7 +453,9 @@ def templates_of(
     outside=outside,
     child=trees(),
     autoescape=st.booleans(),
-    kind=st.sampled_from(["memory", "plain", "async memory", "async coroutines"]),
+    kind=st.sampled_from(
+        ["memory", "plain", "stale", "async memory", "async coroutines", "async stale"]
+    ),
 )
 def test_generated_templates(
     page: list[Any],
