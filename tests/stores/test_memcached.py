@@ -236,6 +236,45 @@ def test_of_many_that_add_one_is_told_so(store: MemcachedStore) -> None:
     assert sorted(added) == [False] * 7 + [True]
 
 
+def test_what_is_deleted_while_it_is_stored_with_a_lock_is_taken_back(
+    store: MemcachedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = store._keep
+
+    def deleted_first(*arguments: Any) -> bool:
+        store.delete_many("lock", "k")
+        return keep(*arguments)
+
+    monkeypatch.setattr(store, "_keep", deleted_first)
+    store.add("lock", "mine", 30)
+    assert store.set_if_equal("k", "old", 30, "lock", "mine") is False
+    assert store.get("k") is None
+
+
+def test_what_is_cleared_while_it_is_stored_with_a_lock_is_not_found(
+    store: MemcachedStore,
+    make: Callable[..., MemcachedStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = make(key_prefix="shop:")
+    keep = store._keep
+
+    def cleared_first(*arguments: Any) -> bool:
+        other.clear()
+        other.set("k", "new")
+        return keep(*arguments)
+
+    store.add("lock", "mine", 30)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "_keep", cleared_first)
+        store.set_if_equal("k", "old", 30, "lock", "mine")
+    assert other.get("k") == "new"
+    store.add("lock", "mine", 30)
+    other.clear()
+    assert store.set_if_equal("k", "old", 30, "lock", "mine") is False
+    assert other.get("k") is None
+
+
 def test_no_count_is_lost(store: MemcachedStore) -> None:
     def count(_: int) -> None:
         for _ in range(20):
