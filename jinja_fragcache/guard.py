@@ -387,14 +387,17 @@ class Guard:
             flight: the caller's.
             deadline: up to when it may wait.
         """
-        left = deadline - self.timer()
+        started = self.timer()
+        left = deadline - started
         if flight.parent is not None:
             # That process may wait for what is being made here.
             left *= _NESTED
+        end = started + left
         pause = _FIRST_PAUSE
         while left > 0:
             yield min(pause, left)
-            left -= pause
+            # The looks take their time, too.
+            left = min(left - pause, end - self.timer())
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def sleep(self, seconds: float) -> Any:

@@ -328,6 +328,15 @@ def test_the_pauses_grow_up_to_the_deadline() -> None:
     assert list(guarded.pauses(flight, deadline)) == []
 
 
+def test_a_slow_store_does_not_move_the_deadline() -> None:
+    _, _, clock, guarded = claiming()
+    flight, _ = guarded.flights.join("k")
+    deadline = guarded.deadline()
+    for pause in guarded.pauses(flight, deadline):
+        clock.now += pause + 1
+    assert deadline <= clock.now <= deadline + 1
+
+
 @pytest.mark.parametrize(
     ("policy", "windows", "timeout", "life", "stored"),
     [
