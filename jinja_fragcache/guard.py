@@ -222,12 +222,16 @@ class Guard:
         slow = 2 * self.flights.seconds_lately(key)
         # It ends before those who wait for it give up, so that one of them stores.
         seconds = max(math.ceil(max(self.policy.lock_timeout, slow)), 1)
+        claim = Claim(may_store=True, token=token, seconds=seconds)
         call = partial(self._face.lock, key, token, seconds)
-        answer = yield from self._try("lock", [key], call, None)
+        try:
+            answer = yield from self._try("lock", [key], call, None)
+        except asyncio.CancelledError:
+            # It may have been taken.
+            yield from self.release(key, claim)
+            raise
         # Where the store failed, nothing would tell whether the value was deleted.
-        if not answer:
-            return Claim(may_store=False, is_taken=answer is False)
-        return Claim(may_store=True, token=token, seconds=seconds)
+        return claim if answer else Claim(may_store=False, is_taken=answer is False)
 
     def release(self, key: str, claim: Claim) -> Operation[None]:
         """Let others make the value."""

@@ -96,7 +96,7 @@ class Leader:
             if has_stale:
                 guard.count_miss(self._key)
             made = yield from self._releasing(self._make(there), claim)
-            yield from self._store(made, claim)
+            yield from self._releasing(self._store(made, claim), claim)
             return made.value
 
     def _claim(

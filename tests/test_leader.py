@@ -350,26 +350,35 @@ def test_the_lock_of_what_the_store_refuses_is_let_go() -> None:
     assert store.values == {}
 
 
-def test_a_task_that_is_cancelled_while_it_looks_again_lets_the_lock_go(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("method", ["lock", "get", "set_locked"])
+def test_a_task_that_is_cancelled_while_the_store_works_lets_the_lock_go(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     cache = machine.here
+    face = cache.async_guard._face
+    plain = getattr(face, method)
 
     async def use() -> None:
-        looking = asyncio.Event()
+        working = asyncio.Event()
 
-        async def wait(_: str) -> Any:
-            looking.set()
+        async def work(*arguments: Any) -> Any:
+            if method == "lock":
+                await plain(*arguments)
+            working.set()
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(cache.async_guard._face, "get", wait)
+        async def body() -> str:
+            return "text"
+
+        monkeypatch.setattr(face, method, work)
         request = FragmentRequest("k", PLAIN, 60)
-        flow = renew(request, NOTHING, cache.async_guard, lambda: pytest.fail("body"))
+        flow = renew(request, NOTHING, cache.async_guard, body)
         task = asyncio.ensure_future(perform_async(flow))
-        await looking.wait()
+        await working.wait()
         assert len(machine.locks()) == 1
         task.cancel()
         await asyncio.wait([task])
+        assert task.cancelled()
 
     asyncio.run(use())
     assert machine.locks() == []
