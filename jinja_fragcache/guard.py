@@ -483,6 +483,8 @@ class Guard:
             return None, seconds
         if seconds is None:
             told = self._face.default_timeout
+            if told is not None and told < 0:
+                return None, None
             seconds = DEFAULT_TIMEOUT if told is None else told
         if seconds == NEVER_EXPIRES:
             return None, NEVER_EXPIRES

@@ -369,6 +369,14 @@ def test_how_long_an_entry_is_fresh_and_for_how_long_it_is_stored(
     assert guarded.lifetime(timeout, windows, 0.2) == (expected, stored)
 
 
+def test_where_the_store_keeps_nothing_by_default_that_is_left_to_it() -> None:
+    guarded = guard(RecordingStore(), Stats())
+    guarded._face.default_timeout = -1
+    assert guarded.lifetime(None, Windows(5, 7), 0.2) == (None, None)
+    _, stored = guarded.lifetime(30, Windows(5, 7), 0.2)
+    assert stored == 37
+
+
 def test_an_entry_is_due_before_its_timeout_by_chance() -> None:
     clock = Clock()
     chances = iter([0.5, 0.999])

@@ -297,9 +297,12 @@ class _DjangoOperations(_Operations):
 
     @property
     def default_timeout(self) -> int | None:
-        # It keeps what None stands for at the call, and says None for ever.
+        # It keeps what None stands for at the call, and says None for ever, and for
+        # "not at all" 0 or less.
         timeout = self.store.default_timeout
-        return NEVER_EXPIRES if timeout is None else int(timeout)
+        if timeout is None:
+            return NEVER_EXPIRES
+        return int(timeout) if timeout > 0 else -1
 
     def increment(self, key: str, delta: int) -> Operation[int | None]:
         yield self.store.add(key, 0)

@@ -43,8 +43,8 @@ class SyncStore(Protocol):
     Attributes:
         blocking: whether a call may have to be waited for.
         has_locks: whether `lock` is more than this process's: others see it, too.
-        default_timeout: seconds that the timeout None stands for, 0 for ever; None if
-            the store does not tell.
+        default_timeout: seconds that the timeout None stands for, 0 for ever, -1 for
+            not at all; None if the store does not tell.
     """
 
     blocking: bool

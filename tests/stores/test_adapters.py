@@ -474,6 +474,8 @@ class TellingNothing(RecordingStore):
         (cachelib.SimpleCache(default_timeout=9), 9),
         (Django(None), 0),
         (Django(60), 60),
+        (Django(0), -1),
+        (Django(-5), -1),
     ],
 )
 def test_a_store_may_tell_its_default_timeout(store: Any, seconds: int | None) -> None:
