@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask, abort, session
+from flask import Flask, Response, abort, session, stream_with_context
 from werkzeug.exceptions import BadGateway, NotFound
 
 from jinja_fragcache import Cache, MemoryStore, SettingError, Stats
@@ -271,3 +271,37 @@ def test_a_setting_is_a_rule_of_the_cache(name: str, value: Any, wrong: Any) -> 
     assert getattr(policy, name.removeprefix("CACHE_").lower()) == value
     with pytest.raises(SettingError, match=f"^{name}: "):
         Site(**{name: wrong})
+
+
+def streaming(site: Site, **options: Any) -> None:
+    """Let the site have a view that streams."""
+
+    @site.app.route("/")
+    @site.cache.cached(60, **options)
+    def index() -> Response:
+        def chunks() -> Iterator[str]:
+            yield "text "
+            yield session.get("name", site.value()[-1])
+
+        return site.app.response_class(stream_with_context(chunks()))
+
+
+def test_a_stream_that_fails_is_a_view_that_fails() -> None:
+    site = Site()
+    streaming(site, stale_if_error=3600)
+    client = site.app.test_client()
+    assert client.get("/").text == "text 1"
+    site.clock.now += 60
+    site.error = ValueError()
+    assert client.get("/").text == "text 1"
+
+
+def test_what_a_stream_tells_of_the_session_is_not_stored() -> None:
+    site = Site()
+    streaming(site)
+    ann, bob = site.app.test_client(), site.app.test_client()
+    for client, name in ((ann, "ann"), (bob, "bob")):
+        with client.session_transaction() as known:
+            known["name"] = name
+    assert ann.get("/").text == "text ann"
+    assert bob.get("/").text == "text bob"
