@@ -183,7 +183,8 @@ def uwsgi(file: Path) -> Iterator[int]:
         "-c",
         start,
         "--http-socket=127.0.0.1:{port}",
-        "--cache2=name=shop,items=100,blocksize=65536",
+        # Without a master, only what is lazy expires.
+        "--cache2=name=shop,items=100,blocksize=65536,lazy=1",
         f"--wsgi-file={file}",
         f"--pythonpath={Path.cwd()}",
         "--threads=4",

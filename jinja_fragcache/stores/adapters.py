@@ -143,9 +143,6 @@ class _Operations:
             and type(store) not in _NOT_BLOCKING
             and not _origin(store.add).startswith(_UNSAFE_ADD)
         )
-        # In one step what takes several without them.
-        self._set_if_equal = getattr(store, "set_if_equal", None)
-        self._delete_if_equal = getattr(store, "delete_if_equal", None)
 
     def get(self, key: str) -> Operation[Any]:
         return (yield self.store.get(key))
@@ -191,8 +188,9 @@ class _Operations:
 
     def unlock(self, key: str, token: str) -> Operation[None]:
         lock = _lock_key(key)
-        if self._delete_if_equal is not None:
-            yield self._delete_if_equal(lock, token)
+        in_one_step = getattr(self.store, "delete_if_equal", None)
+        if in_one_step is not None:
+            yield in_one_step(lock, token)
         elif (yield self.store.get(lock)) == token:
             yield self.store.delete(lock)
 
@@ -200,8 +198,9 @@ class _Operations:
         self, key: str, value: str | int, timeout: int | None, token: str
     ) -> Operation[bool]:
         lock = _lock_key(key)
-        if self._set_if_equal is not None:
-            return bool((yield self._set_if_equal(key, value, timeout, lock, token)))
+        in_one_step = getattr(self.store, "set_if_equal", None)
+        if in_one_step is not None:
+            return bool((yield in_one_step(key, value, timeout, lock, token)))
         if (yield self.store.get(lock)) != token:
             return False
         yield from self.set(key, value, timeout)

@@ -159,8 +159,9 @@ class FileStore(cachelib.FileSystemCache):
             with self._written(sealed) as file, self._lock.held() as count:
                 if self.get(other) != expected:
                     return False
-                self._move(file, key, count)
+                # First, so that there is room, and none is made by removing it.
                 self._forget(other, count)
+                self._move(file, key, count)
         except OSError as error:
             return self._failed("write", error)
         return True

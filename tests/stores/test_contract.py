@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +27,9 @@ from jinja_fragcache.stores import (
     SyncStore,
     adapt,
 )
-from tests.support import CoroutineStore, configure_django
+from jinja_fragcache.stores.adapters import _lock_key
+from tests import servers
+from tests.support import CoroutineStore, configure_django, in_threads
 
 FOR_EVER = "for ever"
 KEY = "fragment:row:0123"
@@ -192,6 +195,23 @@ FACES = [
 ]
 
 
+# The others are no process's but this one's, or have an `add` that is no lock.
+WITHOUT_LOCKS = {
+    "memory",
+    "cachelib_simple",
+    "cachelib_filesystem",
+    "cachelib_redis",
+    "flask_caching_cache",
+    "coroutine",
+}
+with_locks = pytest.mark.parametrize(
+    "both",
+    [(store, face) for store, face in FACES if store not in WITHOUT_LOCKS],
+    ids="-".join,
+    indirect=True,
+)
+
+
 @pytest.fixture(params=FACES, ids="-".join)
 def both(request: pytest.FixtureRequest) -> tuple[Subject, SyncStore]:
     name, face = request.param
@@ -295,28 +315,58 @@ def test_only_the_first_is_added(face: SyncStore, subject: Subject) -> None:
     assert subject.remaining(KEY) == FOR_EVER
 
 
-@pytest.fixture
-def with_locks(subject: Subject) -> None:
-    """Leave a test out for stores that have no locks."""
-    if not adapt(subject.store)[1].has_locks:
-        pytest.skip("it has no locks")
+def test_a_store_tells_whether_it_has_locks(
+    subject: Subject, request: pytest.FixtureRequest
+) -> None:
+    store, face = request.node.callspec.params["both"]
+    has_locks = adapt(subject.store)[face == "async"].has_locks
+    assert has_locks is (store not in WITHOUT_LOCKS)
 
 
-@pytest.mark.usefixtures("with_locks")
-def test_what_is_stored_with_a_lock_needs_it(face: SyncStore, subject: Subject) -> None:
+@with_locks
+def test_of_many_at_once_one_gets_the_lock(face: SyncStore) -> None:
+    got: list[bool] = []
+    in_threads(8, lambda number: got.append(face.lock(KEY, str(number), 30)))
+    assert sorted(got) == [False] * 7 + [True]
+
+
+@with_locks
+def test_a_lock_has_its_time(face: SyncStore, subject: Subject) -> None:
+    assert face.lock(KEY, "mine", 45)
+    remaining = subject.remaining(_lock_key(KEY))
+    assert isinstance(remaining, int | float)
+    assert 25 < remaining <= 46
+
+
+@with_locks
+@pytest.mark.parametrize(("timeout", "seconds"), [(30, 30), (None, 300), (0, FOR_EVER)])
+def test_what_is_stored_with_a_lock_has_its_timeout(
+    face: SyncStore, subject: Subject, timeout: int | None, seconds: int | str
+) -> None:
+    assert face.lock(KEY, "mine", 45)
+    assert face.set_locked(KEY, TEXT, timeout, "mine")
+    remaining = subject.remaining(KEY)
+    if isinstance(seconds, str):
+        assert remaining == seconds
+    else:
+        assert isinstance(remaining, int | float)
+        assert seconds - 20 < remaining <= seconds + 1
+
+
+@with_locks
+def test_what_is_stored_with_a_lock_needs_it(face: SyncStore) -> None:
     assert face.lock(KEY, "mine", 30)
     assert not face.lock(KEY, "theirs", 30)
     assert not face.set_locked(KEY, "theirs", 30, "theirs")
     assert face.get(KEY) is None
     assert face.set_locked(KEY, TEXT, 30, "mine")
     assert face.get(KEY) == TEXT
-    assert subject.remaining(KEY) != FOR_EVER
     # The lock went with it.
     assert not face.set_locked(KEY, "again", 30, "mine")
     assert face.get(KEY) == TEXT
 
 
-@pytest.mark.usefixtures("with_locks")
+@with_locks
 @pytest.mark.parametrize(
     ("way", "arguments"), [("delete", [KEY]), ("delete_many", [[KEY]]), ("clear", [])]
 )
@@ -332,7 +382,7 @@ def test_who_deletes_takes_the_lock_away(
     assert face.get(KEY) == "new"
 
 
-@pytest.mark.usefixtures("with_locks")
+@with_locks
 def test_a_lock_is_let_go_by_who_has_it(face: SyncStore) -> None:
     assert face.lock(KEY, "mine", 30)
     face.unlock(KEY, "theirs")
@@ -341,6 +391,24 @@ def test_a_lock_is_let_go_by_who_has_it(face: SyncStore) -> None:
     assert face.lock(KEY, "theirs", 30)
     face.unlock(KEY, "theirs")
     face.unlock(KEY, "theirs")
+
+
+# One for each way to expire: memory of a server, of a process, a database, files.
+ENDING = ["redis_texts", "redis_cluster", "memcached_pymemcache", "dynamodb"]
+ENDING += ["uwsgi", "files", "custom_sqlite", "django_cache"]
+
+
+def test_a_lock_ends_by_its_time(request: pytest.FixtureRequest) -> None:
+    stores = [request.getfixturevalue(name).store for name in ENDING]
+    faces = [adapt(store)[0] for store in stores]
+    # All at once, since it takes some seconds.
+    assert all(face.lock(KEY, "mine", 1) for face in faces)
+    for face in faces:
+        servers.wait_for(partial(face.lock, KEY, "theirs", 30))
+        assert not face.set_locked(KEY, "late", 30, "mine")
+        face.unlock(KEY, "mine")
+        assert face.get(KEY) is None
+        assert face.set_locked(KEY, "new", 30, "theirs")
 
 
 def test_a_number_is_counted_up_and_down(face: SyncStore) -> None:

@@ -540,6 +540,48 @@ class TestOperations:
         assert store.delete_many("a", "x") == ["a", "x"]
 
 
+class TestWhatNeedsAnother:
+    """Values that are kept if another key has an expected value."""
+
+    @pytest.mark.parametrize("threshold", [1, 2, 500])
+    def test_that_goes_and_makes_room_for_it(
+        self, tmp_path: Path, threshold: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store = FileStore(str(tmp_path), threshold)
+        store.set("lock", "mine")
+        assert store.set_if_equal("k", "text", None, "lock", "mine") is True
+        assert names(tmp_path) == {file_of(store, "k").name}
+        assert counted(store) == 1
+        assert caplog.records == []
+
+    def test_it_is_not_kept_once_that_has_expired(
+        self, store: FileStore, tmp_path: Path, clock: Clock
+    ) -> None:
+        store.set("lock", "mine", timeout=5)
+        clock.now += 6
+        assert store.set_if_equal("k", "text", 5, "lock", "mine") is False
+        assert store.delete_if_equal("lock", "mine") is False
+        assert names(tmp_path) == {file_of(store, "lock").name}
+
+    def test_a_disk_that_takes_no_more(self, store: FileStore) -> None:
+        store.set("lock", "mine")
+        store.set("k", "old")
+        with files_limited_to(1000):
+            assert store.set_if_equal("k", "x" * 2000, 5, "lock", "mine") is False
+        assert store.get("k") == "old"
+        assert store.delete_if_equal("lock", "mine") is True
+
+    def test_a_lock_that_can_not_be_taken(
+        self, store: FileStore, tmp_path: Path
+    ) -> None:
+        store.set("lock", "mine")
+        (tmp_path / "fragcache.lock").unlink()
+        (tmp_path / "fragcache.lock").mkdir()
+        assert store.set_if_equal("k", "text", 5, "lock", "mine") is False
+        assert store.delete_if_equal("lock", "mine") is False
+        assert kept(store, "k") == ""
+
+
 @pytest.fixture(scope="module")
 def processes() -> Iterator[ProcessPoolExecutor]:
     """Run processes that are made anew, so they share nothing with this one."""
