@@ -252,7 +252,13 @@ def renew(
                 return there.value
     # What others made is not for this caller, or they failed, or would wait for it.
     # Only who leads may store.
-    return (yield render())
+    try:
+        return (yield render())
+    except Exception as error:
+        last = yield from _last_good(request, found, guard, error)
+        if last is None:
+            raise
+        return last.value
 
 
 @internalcode
@@ -346,18 +352,12 @@ def _make(  # noqa: PLR0913, PLR0917 - what to make, and what others are given o
     try:
         value = yield render()
     except Exception as error:
-        if not found.standing.served_on_error or is_answer(error):
-            raise
-        # It may have been deleted meanwhile, in any process.
         flight.turn += 1
-        found = yield from _look_up(request, guard)
-        if not found.standing.served_on_error:
+        last = yield from _last_good(request, found, guard, error)
+        if last is None:
             raise
-        guard.body_failed(request.key, error)
-        if found.standing.expired:
-            guard.count_stale()
-        landing.append(_Landing(found.stored, found.versions, failed=True))
-        return _Made(found.value)
+        landing.append(_Landing(last.stored, last.versions, failed=True))
+        return _Made(last.value)
     cost = guard.timer() - started
     if tags is None:
         return _Made(value)
@@ -369,6 +369,29 @@ def _make(  # noqa: PLR0913, PLR0917 - what to make, and what others are given o
         guard.flights.note_not_kept(request.key)
         return _Made(value)
     return _Made(value, stored, tags, seconds, cost)
+
+
+def _last_good(
+    request: Request, found: Found, guard: Guard, error: Exception
+) -> Operation[Found | None]:
+    """Give what is served in place of an error; None if the error is to pass.
+
+    Args:
+        request: what is asked for.
+        found: what was there before.
+        guard: the store.
+        error: what the body raised.
+    """
+    if not found.standing.served_on_error or is_answer(error):
+        return None
+    # It may have been deleted meanwhile, in any process.
+    last = yield from _look_up(request, guard)
+    if not last.standing.served_on_error:
+        return None
+    guard.body_failed(request.key, error)
+    if last.standing.expired:
+        guard.count_stale()
+    return last
 
 
 def _store(  # noqa: PLR0913, PLR0917 - what was made, and all that bears on storing it
