@@ -63,13 +63,13 @@ class PolicyError(FragmentCacheError, ValueError):
 
     Args:
         name: the rule.
-        value: what it was given.
+        given: what it was given, as `describe` writes it.
         allowed: what it takes.
     """
 
-    def __init__(self, name: str, value: object, allowed: str) -> None:
+    def __init__(self, name: str, given: str, allowed: str) -> None:
         self.name = name
-        super().__init__(f"{name} can't be {value!r:.100}. It is {allowed}.")
+        super().__init__(f"{name} can't be {given}. It is {allowed}.")
 
 
 class SettingError(FragmentCacheError, ValueError):
