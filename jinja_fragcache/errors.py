@@ -38,8 +38,24 @@ def is_answer(error: Exception) -> bool:
     }
     if names.isdisjoint(_ANSWERS):
         return False
-    code = getattr(error, "code", None) or getattr(error, "status_code", None)
-    return not isinstance(code, int) or code < _FIRST_OF_FAILURES
+    status = _status(error)
+    return status is None or status < _FIRST_OF_FAILURES
+
+
+def _status(error: Exception) -> int | None:
+    """Give the status of what a framework makes of an error, None if it has none."""
+    # The first is Starlette's, the last Werkzeug's, where an error may also stand for a
+    # whole response.
+    response = getattr(error, "response", None)
+    for owner, name in (
+        (error, "status_code"),
+        (response, "status_code"),
+        (error, "code"),
+    ):
+        status = getattr(owner, name, None)
+        if isinstance(status, int):
+            return status
+    return None
 
 
 class FragmentCacheError(Exception):
