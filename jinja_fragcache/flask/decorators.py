@@ -16,7 +16,7 @@ from jinja_fragcache.errors import KeyValueError, SerializationError
 from jinja_fragcache.flow import recall
 from jinja_fragcache.freshness import Windows, is_current
 from jinja_fragcache.policy import normalize_window
-from jinja_fragcache.request import NotKept
+from jinja_fragcache.request import NotKept, Stopped
 from jinja_fragcache.timeouts import normalize_timeout
 from jinja_fragcache.values import MISSING, read_entry
 
@@ -252,7 +252,7 @@ class _Call:
             try:
                 value = self.function(*self.args, **self.kwargs)
             except StopIteration as error:
-                raise _StopIteration(error) from None
+                raise Stopped(error) from None
             value = join_chunks(value)
         return self._finish(value)
 
@@ -448,7 +448,7 @@ def decorate(
                 return function(*args, **kwargs)
             try:
                 value = call.home.fragment_cache.run(partial(recall, call), call.make)
-            except _StopIteration as stop:
+            except Stopped as stop:
                 raise stop.error from None
             call.mark()
             return value
@@ -501,13 +501,6 @@ def _is_function(value: Any) -> bool:
     except ValueError:
         return False
     return isinstance(getattr(value, "__module__", None), str)
-
-
-class _StopIteration(Exception):  # noqa: N818 - what it stands for is no error
-    """A StopIteration on its way out of a generator, which would change it."""
-
-    def __init__(self, error: StopIteration) -> None:
-        self.error = error
 
 
 def _refuse(
