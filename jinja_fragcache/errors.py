@@ -47,13 +47,13 @@ class PolicyError(FragmentCacheError, ValueError):
 
     Args:
         name: the rule.
-        value: what it was given.
+        given: what it was given, as `describe` writes it.
         allowed: what it takes.
     """
 
-    def __init__(self, name: str, value: object, allowed: str) -> None:
+    def __init__(self, name: str, given: str, allowed: str) -> None:
         self.name = name
-        super().__init__(f"{name} can't be {value!r:.100}. It is {allowed}.")
+        super().__init__(f"{name} can't be {given}. It is {allowed}.")
 
 
 class SettingError(FragmentCacheError, ValueError):
@@ -89,5 +89,21 @@ def is_no_failure(error: Exception) -> bool:
     }
     if names.isdisjoint(_ANSWERS):
         return False
-    code = getattr(error, "code", None) or getattr(error, "status_code", None)
-    return not isinstance(code, int) or code < _FIRST_OF_FAILURES
+    status = _status(error)
+    return status is None or status < _FIRST_OF_FAILURES
+
+
+def _status(error: Exception) -> int | None:
+    """Give the status of what a framework makes of an error, None if it has none."""
+    # The first is Starlette's, the last Werkzeug's, where an error may also stand for a
+    # whole response.
+    response = getattr(error, "response", None)
+    for owner, name in (
+        (error, "status_code"),
+        (response, "status_code"),
+        (error, "code"),
+    ):
+        status = getattr(owner, name, None)
+        if isinstance(status, int):
+            return status
+    return None

@@ -248,7 +248,8 @@ class _LookUp:
         except nodes.Impossible:
             return window
         except PolicyError as error:
-            self._fail(str(error))
+            shown = example(self._parser, f'300, "sidebar", {name}=60')
+            self._fail(f"{error} Write {shown}.")
 
     def _constant_key(self) -> str | None:
         try:

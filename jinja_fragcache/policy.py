@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .breaker import DEFAULT_RETRY_AFTER
+from .encoding import describe
 from .errors import PolicyError, TimeoutValueError
 from .freshness import Windows
 from .timeouts import LONGEST, normalize_timeout
@@ -67,7 +68,7 @@ class Policy:
                 or not 0 <= value <= most
             ):
                 limit = f"from 0 to {most}" if most < math.inf else "from 0"
-                raise PolicyError(name, value, f"a number {limit}")
+                raise PolicyError(name, describe(value), f"a number {limit}")
 
     def windows(self, stale: int | None, stale_if_error: int | None) -> Windows:
         """Give the windows of an entry.
@@ -118,6 +119,6 @@ def normalize_window(name: str, seconds: Any) -> int | None:
     except TimeoutValueError:
         raise PolicyError(
             name,
-            seconds,
+            describe(seconds),
             f"a number of seconds from 0 (not at all) to {LONGEST}, or a timedelta",
         ) from None

@@ -70,6 +70,17 @@ class Request(Protocol):
         ...
 
 
+class Stopped(Exception):  # noqa: N818 - what it stands for is no error
+    """A body's StopIteration on its way out of a flow, a generator, which changes it.
+
+    Args:
+        error: the StopIteration.
+    """
+
+    def __init__(self, error: StopIteration) -> None:
+        self.error = error
+
+
 class NotKept(Exception):  # noqa: N818 - it is no error
     """A value is not to be stored."""
 
@@ -181,7 +192,7 @@ def last_good(
     last = there if guard.store_answers else found
     if not last.standing.served_on_error:
         return None
-    guard.body_failed(request.key, error)
+    guard.body_failed(request.key, error.error if isinstance(error, Stopped) else error)
     if last.standing.expired:
         guard.count_stale()
     return last

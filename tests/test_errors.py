@@ -1,67 +1,154 @@
 import http.client
 import urllib.error
 from email.message import Message
+from http import HTTPStatus
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404
-from starlette.exceptions import HTTPException
-from werkzeug.exceptions import BadGateway, Forbidden, InternalServerError, NotFound
-
-from jinja_fragcache.errors import (
-    FragmentTagError,
-    PolicyError,
-    is_no_failure,
+from flask import Response, abort
+from starlette.exceptions import HTTPException as StarletteError
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import (
+    Aborter,
+    BadGateway,
+    BadRequestKeyError,
+    Forbidden,
+    HTTPException,
+    InternalServerError,
+    NotFound,
 )
-from tests.support import configure_django
+from werkzeug.routing import RequestRedirect
+
+from jinja_fragcache import FragmentCacheError, errors
+from jinja_fragcache.errors import PolicyError, is_no_failure, without_logins
 
 
-class Gone(NotFound):
-    code = 410
+class OwnStatus(HTTPException):
+    code = 499
+
+
+class OwnFailure(HTTPException):
+    code = HTTPStatus.INSUFFICIENT_STORAGE
+
+
+class CodedError(StarletteError):
+    """An error with a code of its own, which is no status."""
+
+    def __init__(self, status: int, code: object) -> None:
+        super().__init__(status)
+        self.code = code
+
+
+def aborted(status: int) -> Exception:
+    """Give what Flask's `abort` raises for a response."""
+    with pytest.raises(HTTPException) as raised:
+        abort(Response("text", status))
+    return raised.value
+
+
+def missing_argument() -> Exception:
+    with pytest.raises(BadRequestKeyError) as raised:
+        MultiDict[str, str]()["name"]
+    return raised.value
+
+
+def of_urllib(status: int) -> Exception:
+    # It holds an open file if it is given none.
+    error = urllib.error.HTTPError("http://localhost/", status, "", Message(), None)
+    error.close()
+    return error
+
+
+class OtherError(Exception):
+    """Of the same name, and of no framework."""
+
+    code = 404
+
+
+OtherError.__name__ = "HTTPException"
 
 
 @pytest.mark.parametrize(
     "error",
     [
         NotFound(),
-        Gone(),
-        Forbidden(),
-        HTTPException(404),
+        Forbidden("with a text"),
+        RequestRedirect("/elsewhere"),
+        missing_argument(),
+        OwnStatus(),
+        HTTPException(),
+        InternalServerError(response=Response("text", 404)),
+        aborted(200),
+        aborted(302),
+        aborted(499),
+        Aborter().mapping[418](),
+        StarletteError(404),
+        StarletteError(HTTPStatus.FORBIDDEN),
+        CodedError(404, "not-there"),
+        CodedError(404, 1001),
         Http404(),
-        PermissionDenied(),
+        PermissionDenied("no"),
         SuspiciousOperation(),
-        PermissionError("not for you"),
-        FragmentTagError("a mistake in a template"),
+        PermissionError("no"),
+        errors.FragmentTagError("a mistake in a template"),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=repr,
 )
-def test_what_the_client_or_the_developer_is_to_be_told_is_no_failure(
-    error: Exception,
-) -> None:
-    configure_django()
+def test_what_somebody_is_to_be_told_is_no_failure(error: Exception) -> None:
     assert is_no_failure(error)
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        ValueError(),
         InternalServerError(),
         BadGateway(),
-        HTTPException(503),
-        # These have the same name, or a code that is somebody else's.
+        OwnFailure(),
+        NotFound(response=Response("text", 500)),
+        aborted(500),
+        aborted(503),
+        StarletteError(500),
+        StarletteError(HTTPStatus.SERVICE_UNAVAILABLE),
+        CodedError(503, "database-down"),
+        CodedError(503, 404),
+        OtherError(),
         http.client.HTTPException(),
-        http.client.IncompleteRead(b""),
-        urllib.error.HTTPError("http://shop.test/", 404, "", Message(), None),
+        http.client.RemoteDisconnected("no"),
+        of_urllib(404),
+        urllib.error.URLError("no"),
+        FileNotFoundError(),
         PermissionError(13, "Permission denied"),
+        ConnectionError(),
+        LookupError(404),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=repr,
 )
 def test_what_went_wrong_is_a_failure(error: Exception) -> None:
     assert not is_no_failure(error)
 
 
-def test_a_rule_with_a_wrong_value_is_named() -> None:
-    error = PolicyError("jitter", 7, "a number from 0 to 1")
-    assert error.name == "jitter"
-    assert str(error) == "jitter can't be 7. It is a number from 0 to 1."
+def test_a_wrong_rule_is_told_with_what_it_takes() -> None:
+    error = PolicyError("stale", "'x' (str)", "a number of seconds")
+    assert str(error) == "stale can't be 'x' (str). It is a number of seconds."
+    assert error.name == "stale"
+    assert isinstance(error, ValueError)
+
+
+def test_every_error_is_a_fragment_cache_error() -> None:
+    kinds = [each for each in vars(errors).values() if isinstance(each, type)]
+    own = [each for each in kinds if each.__module__ == errors.__name__]
+    assert len(own) > 5
+    assert all(issubclass(each, FragmentCacheError) for each in own)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://ann:secret@host:1/0 is down", "redis://...@host:1/0 is down"),
+        ("['ann:secret@a', 'b']", "['...@a', 'b']"),
+        ("host:1", "host:1"),
+    ],
+)
+def test_a_text_is_shown_without_logins(text: str, shown: str) -> None:
+    assert without_logins(text) == shown

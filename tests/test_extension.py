@@ -5,6 +5,7 @@ import re
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from jinja_fragcache import (
 )
 from jinja_fragcache.runtime import FILTERS
 from tests.support import (
+    Clock,
     CoroutineStore,
     Counter,
     RecordingStore,
@@ -589,6 +591,185 @@ def test_a_store_of_coroutines_needs_an_async_environment() -> None:
         env.from_string("{% cache 5, 'x' %}a{% endcache %}").render()
 
 
+# Past the timeout
+
+
+class Aging:
+    """A cache whose entries, and a page whose texts, are of a time set by hand."""
+
+    def __init__(self, source: str, *, store: Any = None, **options: Any) -> None:
+        self.clock = Clock()
+        self.store = RecordingStore() if store is None else store
+        self.cache = FragmentCache(self.store, clock=self.clock)
+        self.calls = Counter()
+        self.is_failing = False
+        templates = options.pop("templates", {})
+        env = environment({**templates, "page": source}, self.cache, **options)
+        self.template = env.get_template("page")
+
+    def call(self) -> str:
+        number = self.calls()
+        if self.is_failing:
+            raise BodyError
+        return f"<{number}>"
+
+    def render(self, **more: Any) -> str:
+        return self.template.render(call=self.call, **more)
+
+
+@pytest.mark.parametrize("make", [RecordingStore, CoroutineStore])
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize("how", ["60", "window"])
+@pytest.mark.parametrize("name", ["", "'x', a, "])
+def test_a_stale_text_is_served_while_another_thread_renders(
+    make: Callable[[], Any],
+    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+    how: str,
+    name: str,
+) -> None:
+    if make is CoroutineStore and not enable_async:
+        return
+    source = "{% cache 5, " + name + "stale=" + how + " %}{{ call() }}{% endcache %}"
+    aging = Aging(source, store=make(), enable_async=enable_async, autoescape=False)
+    assert aging.render(window=60, a=1) == "<1>"
+    aging.clock.now += 64.9
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        entered.set()
+        assert go_on.wait(10)
+        return aging.call()
+
+    with ThreadPoolExecutor(1) as pool:
+        renewal = pool.submit(aging.template.render, call=slow, window=60, a=1)
+        assert entered.wait(10)
+        assert [aging.render(window=60, a=1) for _ in range(2)] == ["<1>", "<1>"]
+        go_on.set()
+        assert renewal.result() == "<2>"
+    assert aging.render(window=60, a=1) == "<2>"
+    assert aging.cache.stats() == Stats(hits=3, misses=2, stored=2, stale=2)
+
+
+def test_a_stale_text_is_served_while_another_task_renders() -> None:
+    source = "{% cache 5, 'x', stale=60 %}{{ call() }}{% endcache %}"
+    aging = Aging(source, store=CoroutineStore(), enable_async=True)
+
+    async def use() -> list[str]:
+        entered, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> str:
+            entered.set()
+            await go_on.wait()
+            return aging.call()
+
+        render = aging.template.render_async
+        texts = [await render(call=aging.call)]
+        aging.clock.now += 5
+        renewal = asyncio.create_task(render(call=slow))
+        await entered.wait()
+        texts.append(await render(call=aging.call))
+        go_on.set()
+        return [*texts, await renewal, await render(call=aging.call)]
+
+    assert asyncio.run(use()) == ["&lt;1&gt;", "&lt;1&gt;", "&lt;2&gt;", "&lt;2&gt;"]
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize("autoescape", [False, True])
+def test_in_a_loop_the_last_good_text_is_served_where_a_body_fails(
+    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+    autoescape: bool,  # noqa: FBT001 - the same
+) -> None:
+    tag = "{% cache 5, vary_on=[i], stale_if_error=60 if i else 1 %}"
+    source = "{% for i in n %}" + tag + "a{{ call() }}{% endcache %}{% endfor %}"
+    aging = Aging(source, enable_async=enable_async, autoescape=autoescape)
+    first = aging.render(n=range(3))
+    assert first == ("a&lt;1&gt;a&lt;2&gt;a&lt;3&gt;" if autoescape else "a<1>a<2>a<3>")
+    aging.clock.now += 6
+    aging.is_failing = True
+    length = len(first) // 3
+    assert aging.render(n=[1, 2]) == first[length:]
+    with pytest.raises(BodyError):
+        aging.render(n=[0])
+
+
+def test_nothing_of_a_body_that_failed_is_printed() -> None:
+    inner = "{% cache 5, 'i' %}inner{% endcache %}"
+    source = "[{% cache 5, 'o', stale_if_error=60 %}b" + inner + "{{ call() }}"
+    aging = Aging(source + "{% set a = call() %}{% endcache %}]{{ a }}")
+    assert aging.render() == "[binner&lt;1&gt;]"
+    aging.clock.now += 5
+    aging.is_failing = True
+    assert aging.render() == "[binner&lt;1&gt;]"
+    assert "".join(aging.template.generate(call=aging.call)) == "[binner&lt;1&gt;]"
+
+
+def test_what_unless_leaves_alone_is_neither_stale_nor_saved() -> None:
+    tag = "{% cache 5, 'x', stale=60, stale_if_error=60, unless=u %}"
+    aging = Aging(tag + "{{ call() }}{% endcache %}")
+    aging.render(u=False)
+    aging.clock.now += 5
+    assert aging.render(u=True) == "&lt;2&gt;"
+    aging.is_failing = True
+    with pytest.raises(BodyError):
+        aging.render(u=True)
+    assert aging.render(u=False) == "&lt;1&gt;"
+
+
+def test_what_del_deletes_is_neither_stale_nor_saved() -> None:
+    tag = "{% cache t, 'x', stale=60, stale_if_error=60 %}"
+    aging = Aging(tag + "{{ call() }}{% endcache %}")
+    aging.render(t=5)
+    aging.clock.now += 5
+    aging.is_failing = True
+    for timeout in ("del", 5):
+        with pytest.raises(BodyError):
+            aging.render(t=timeout)
+
+
+def test_a_stale_text_is_never_served_under_another_autoescape_state() -> None:
+    tag = "{% cache 5, 'x', stale=60, stale_if_error=60 %}{{ call() }}{% endcache %}"
+    aging = Aging("{% autoescape how %}" + tag + "{% endautoescape %}")
+    assert aging.render(how=False) == "<1>"
+    aging.clock.now += 5
+    aging.is_failing = True
+    with pytest.raises(BodyError):
+        aging.render(how=True)
+    assert aging.render(how=False) == "<1>"
+
+
+@pytest.mark.parametrize("name", ["", "'x', "])
+def test_a_stale_text_is_one_of_the_same_page_and_its_blocks(name: str) -> None:
+    tag = "{% cache 5, " + name + "stale_if_error=60 %}"
+    templates = {
+        "wide": tag + "wide {% block b %}{% endblock %}{% endcache %}",
+        "slim": tag + "slim {% block b %}{% endblock %}{% endcache %}",
+        "other": "{% extends layout %}{% block b %}{{ call() }}{% endblock %}",
+    }
+    aging = Aging(templates["other"], templates=templates, autoescape=False)
+    other = aging.template.environment.get_template("other")
+    assert aging.render(layout="wide") == "wide <1>"
+    aging.clock.now += 5
+    aging.is_failing = True
+    assert aging.render(layout="wide") == "wide <1>"
+    with pytest.raises(BodyError):
+        other.render(layout="wide", call=aging.call)
+    if not name:
+        with pytest.raises(BodyError):
+            aging.render(layout="slim")
+
+
+def test_an_edited_template_never_serves_its_old_text_in_place_of_an_error() -> None:
+    tag = "{% cache 5, stale=60, stale_if_error=60 %}"
+    aging = Aging(tag + "old{% endcache %}")
+    assert aging.render() == "old"
+    aging.clock.now += 5
+    templates = {"page": tag + "new{{ call() }}{% endcache %}"}
+    edited = environment(templates, aging.cache).get_template("page")
+    with pytest.raises(BodyError):
+        edited.render(call=fail)
+
+
 # Environments of other kinds
 
 
@@ -642,7 +823,8 @@ def test_compiled_templates_may_come_from_a_bytecode_cache(tmp_path: Path) -> No
     store = RecordingStore()
     calls = Counter()
     source = (
-        "{% cache %}{{ calls() }}{% endcache %}{% cache 5, 'x', 1 %}b{% endcache %}"
+        "{% cache stale=60 %}{{ calls() }}{% endcache %}"
+        "{% cache 5, 'x', 1, stale_if_error=1.5, unless=0 %}b{% endcache %}"
     )
     for _ in range(2):
         env = environment(
@@ -695,7 +877,8 @@ class CountingContext(Context):
 
 
 @pytest.mark.parametrize(
-    "arguments", ["300, 'x'", "300", "300, 'x', n", "t, 'x', unless=no"]
+    "arguments",
+    ["300, 'x'", "300", "300, 'x', n", "t, 'x', unless=no", "t, stale=5, unless=no"],
 )
 def test_a_hit_builds_no_macro_and_goes_through_no_context_call(arguments: str) -> None:
     env = environment(store=RecordingStore())
@@ -721,7 +904,15 @@ def test_a_hit_builds_no_macro_and_goes_through_no_context_call(arguments: str) 
 
 @pytest.mark.parametrize(
     "arguments",
-    ["", "300, 'x'", "300, 'x', 1, 'a' ~ 'b'", "t, 'x'", "5, 'x', unless=t"],
+    [
+        "",
+        "300, 'x'",
+        "300, 'x', 1, 'a' ~ 'b'",
+        "t, 'x'",
+        "5, 'x', unless=t",
+        "5, stale=t",
+        "5, 'x', stale=60",
+    ],
 )
 def test_a_constant_key_is_in_the_compiled_template(
     arguments: str, monkeypatch: pytest.MonkeyPatch

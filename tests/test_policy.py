@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jinja_fragcache import FragmentCache, TimeoutValueError
+from jinja_fragcache.encoding import describe
 from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.freshness import Windows
 from jinja_fragcache.policy import Policy, normalize_window
@@ -50,7 +51,7 @@ def test_what_is_no_rule_is_refused(name: str, value: Any, allowed: str) -> None
     with pytest.raises(PolicyError) as raised:
         FragmentCache(**{name: value})
     assert raised.value.name == name
-    assert str(raised.value).startswith(f"{name} can't be {value!r}. It is ")
+    assert str(raised.value).startswith(f"{name} can't be {describe(value)}. It is ")
     assert allowed in str(raised.value)
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from flask_caching.backends import SimpleCache
-from jinja2 import Environment, StrictUndefined, TemplateNotFound
+from jinja2 import Environment, StrictUndefined, TemplateNotFound, Undefined
 
 from jinja_fragcache import (
     FragmentCache,
@@ -29,6 +29,40 @@ def test_an_undefined_timeout_is_an_error() -> None:
     env = environment({"page": "{% cache t, 'x' %}text{% endcache %}"})
     with pytest.raises(FragmentTagError, match="page, line 1"):
         env.get_template("page").render()
+
+
+@pytest.mark.parametrize("name", ["stale", "stale_if_error"])
+@pytest.mark.parametrize(
+    "window",
+    ["60", -1, True, object(), [1], float("nan"), Undefined(name="far")],
+)
+def test_a_wrong_window_is_an_error_that_names_the_place(
+    name: str, window: Any
+) -> None:
+    store = RecordingStore()
+    source = "\n{% cache 5, 'x', " + name + "=w %}text{% endcache %}"
+    env = environment({"page": source}, store, undefined=StrictUndefined)
+    told = f"^page, line 2: {name} can't be .*It is a number of seconds from 0"
+    with pytest.raises(FragmentTagError, match=told):
+        env.get_template("page").render(w=window)
+    assert store.calls == []
+
+
+def test_an_undefined_window_is_told_by_its_name() -> None:
+    template = environment().from_string("{% cache 5, stale=far %}a{% endcache %}")
+    with pytest.raises(
+        FragmentTagError, match=r"stale can't be undefined \(.*'far' is undefined"
+    ):
+        template.render()
+
+
+def test_what_is_deleted_needs_no_windows() -> None:
+    store = RecordingStore()
+    source = "{% cache how, 'x', stale=w, stale_if_error=w %}{{ n }}{% endcache %}"
+    template = environment(store=store).from_string(source)
+    template.render(how=5, w=60, n=1)
+    assert template.render(how="del", w="wrong", n=2) == "2"
+    assert store.values == {}
 
 
 @pytest.mark.parametrize(
@@ -61,9 +95,11 @@ def test_unless_that_is_not_so_changes_nothing(unless: Any) -> None:
 
 def test_where_unless_is_true_nothing_else_is_asked() -> None:
     source = (
-        "{% cache user.timeout, user.name, user.id, unless=not user %}a{% endcache %}"
+        "{% cache user.timeout, user.name, user.id, unless=not user,"
+        " stale=user.stale, stale_if_error=user.stale.if_error %}a{% endcache %}"
     )
-    assert environment().from_string(source).render() == "a"
+    strict = environment(undefined=StrictUndefined)
+    assert strict.from_string(source).render(user=None) == "a"
 
 
 def test_unless_is_asked_once() -> None:

@@ -263,6 +263,23 @@ def test_those_who_wait_for_a_body_that_fails_are_served_the_last_good_text() ->
     assert subject.counts().waited >= 1
 
 
+def test_so_is_who_can_not_wait_and_whose_own_body_fails() -> None:
+    subject = Subject(stale_if_error=60)
+    subject.ask()
+    subject.clock.now += 60
+
+    def slow() -> str:
+        # The same thread, further up, is making it: so it does not wait.
+        subject.error = ValueError("no")
+        assert subject.ask() == "text 1"
+        subject.error = None
+        return "text 2"
+
+    assert subject.ask(slow) == "text 2"
+    assert subject.counts().stale == 1
+    assert [event for event, _ in subject.ears.heard].count("error") == 1
+
+
 def test_an_early_refresh_is_made_by_one_and_the_others_are_served() -> None:
     subject = Subject(early_refresh=1)
 

@@ -1,11 +1,16 @@
 """The grammar, by what the tag then stores."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from jinja2 import StrictUndefined, TemplateSyntaxError
 
-from jinja_fragcache import default_fragment_name, make_template_fragment_key
+from jinja_fragcache import (
+    FragmentCache,
+    default_fragment_name,
+    make_template_fragment_key,
+)
 from tests.support import RecordingStore, environment
 
 CONTEXT = {"name": "n", "a": 1, "b": "2", "seconds": 7, "off": False, "ids": [1, 2]}
@@ -54,6 +59,37 @@ def test_forms(
 
 
 @pytest.mark.parametrize(
+    ("options", "kept_for"),
+    [
+        ("", 300 + 7),
+        ("stale=60", 300 + 60),
+        ("stale=60, stale_if_error=90", 300 + 90),
+        ("stale_if_error=60 * 5", 300 + 300),
+        ("stale=0.5", 300 + 7),
+        ("stale_if_error=7.5", 300 + 8),
+        ("stale=0, stale_if_error=0", 300),
+        ("stale=none, stale_if_error=None", 300 + 7),
+        ("stale=sixty", 300 + 60),
+        ("stale=nothing, stale_if_error=sixty + 1", 300 + 61),
+        ("stale_if_error=minute, stale=0", 300 + 60),
+        ("stale=0, stale_if_error=nothing", 300 + 7),
+        ("stale=sixty, unless=nothing", 300 + 60),
+        ("stale=60, vary_on=[sixty]", 300 + 60),
+    ],
+)
+def test_an_entry_is_kept_past_its_timeout_for_the_longer_window(
+    options: str, kept_for: int
+) -> None:
+    store = RecordingStore()
+    cache = FragmentCache(store, stale=5, stale_if_error=7)
+    source = "{% cache 300, name='x', " + options + " %}text{% endcache %}"
+    template = environment(store=cache).from_string(source.replace(",  %}", " %}"))
+    minute = timedelta(minutes=1)
+    assert template.render(sixty=60, nothing=None, minute=minute) == "text"
+    assert list(store.timeouts.values()) == [kept_for]
+
+
+@pytest.mark.parametrize(
     "arguments",
     ["'del', \"key\"", "'del' \"key\"", "'d' ~ 'el', \"key\"", 'how, "key"'],
 )
@@ -79,7 +115,7 @@ def test_del(arguments: str) -> None:
         ("timeout=", "A value is missing"),
         ("300, 'x', *ids", "goes into the option: vary_on=values"),
         ("timeout: 300", "There is a colon in the tag"),
-        ("ttl=300", "no option 'ttl', it has timeout, name, vary_on, unless"),
+        ("ttl=300", "no option 'ttl', it has timeout, name, vary_on, unless, stale,"),
         ("timeout=300, 'a'", "A value without a name stands behind an option"),
         ("300, timeout=5", "The timeout is given twice"),
         ("300, 'a', name='b'", "The name is given twice"),
@@ -93,6 +129,16 @@ def test_del(arguments: str) -> None:
         ("true", "A timeout can't be True"),
         ("300, none", "A fragment's name is text and this one is None"),
         ("300, 'a', vary_on='b'", "Write vary_on=[value]"),
+        ("stale='60'", "stale can't be '60' (str). It is a number of seconds from 0"),
+        ("stale=-1", "stale can't be -1 (int)"),
+        ("stale=true", 'Write {% cache 300, "sidebar", stale=60 %}'),
+        ("stale=[60]", "stale can't be [60] (list)"),
+        ("stale_if_error=1e10", "stale_if_error can't be 10000000000.0 (float)"),
+        ("'del', 'a', stale='b'", "stale can't be 'b'"),
+        ("300, 'a', stale=b, stale_if_error=-1", "stale_if_error can't be -1"),
+        ("stale=", "A value is missing"),
+        ("stale=1, stale=2", "The option 'stale' is given twice"),
+        ("stale=1, 300", "A value without a name stands behind an option"),
     ],
 )
 def test_wrong_use_is_a_syntax_error_that_shows_what_to_write(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -13,7 +13,12 @@ from markupsafe import Markup
 
 from jinja_fragcache import FragmentCache
 from jinja_fragcache.stores import Store
-from tests.support import CoroutineStore, RecordingStore, environment
+from tests.support import (
+    CoroutineStore,
+    RecordingStore,
+    environment,
+    fragment_cache,
+)
 
 CONTEXT: dict[str, Any] = {
     "x": "<x>",
@@ -23,19 +28,40 @@ CONTEXT: dict[str, Any] = {
     "pairs": {"k": 1, "l": 2},
     "tree": [{"n": 1, "below": [{"n": 2, "below": []}]}, {"n": 3, "below": []}],
 }
+
+
+class Steps:
+    """A clock that goes on each time that it is looked at."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        self._now += self._seconds
+        return self._now
+
+
+def aging(store: Store) -> FragmentCache:
+    """Make a cache whose entries are soon stale, some of them early, and then gone."""
+    return FragmentCache(
+        store,
+        stale=60,
+        stale_if_error=90,
+        early_refresh=1,
+        jitter=0.5,
+        clock=Steps(25),
+        timer=Steps(1),
+        chance=cycle([0.0, 0.9, 0.3]).__next__,
+    )
+
+
 STORES: dict[str, Callable[[], Store | FragmentCache | None]] = {
     "memory": lambda: None,
     "plain": RecordingStore,
     "coroutines": CoroutineStore,
-    # Past its timeout at once, and due before it.
-    "stale": lambda: FragmentCache(
-        RecordingStore(),
-        stale=60,
-        stale_if_error=60,
-        early_refresh=1,
-        jitter=0.5,
-        clock=count(0, 200).__next__,
-    ),
+    "aging": lambda: aging(RecordingStore()),
+    "aging-coroutines": lambda: aging(CoroutineStore()),
 }
 EXTENSIONS = ["jinja2.ext.i18n", "jinja2.ext.do"]
 
@@ -254,7 +280,7 @@ def test_named_cases(
     autoescape: bool,  # noqa: FBT001 - a parameter of the test
     store: str,
 ) -> None:
-    if store == "coroutines" and not enable_async:
+    if store.endswith("coroutines") and not enable_async:
         return
     options = {
         "enable_async": enable_async,
@@ -269,6 +295,14 @@ def test_named_cases(
     expected = plain.get_template("page").render(CONTEXT)
     assert expected.strip()
     assert set(rendered(cached, "page")) == {expected}
+
+
+def test_the_aging_cache_serves_renews_and_forgets() -> None:
+    env = make({"page": "{% cache 60, 'x' %}a{% endcache %}"}, "aging")
+    assert set(rendered(env, "page", times=20)) == {"a"}
+    stats = fragment_cache(env).stats()
+    assert stats.hits > 10
+    assert stats.stored > 10
 
 
 # Generated templates
@@ -312,6 +346,8 @@ class Writer:
             f'timeout=y, name="f" ~ {number}, vary_on=({keys},)',
             f'"del", "f{number}", {keys}',
             f'300, "f{number}", {keys}, unless=y',
+            f'y, "f{number}", {keys}, stale=y * 20, stale_if_error=30',
+            f"25, vary_on=[{keys}], stale=100",
         ]
         inner = self.write(body)
         if not self._tags:
@@ -396,7 +432,7 @@ def trees() -> st.SearchStrategy[list[Any]]:
     def grow(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         body = st.lists(inner, max_size=3)
         return st.one_of(
-            st.tuples(st.just("cache"), st.integers(0, 5), body),
+            st.tuples(st.just("cache"), st.integers(0, 7), body),
             st.tuples(st.just("cache"), st.just(0), body),
             st.tuples(st.just("if_"), st.sampled_from(["y", "not y"]), body, body),
             st.tuples(st.just("for_"), body, body),
@@ -414,7 +450,7 @@ pages = st.lists(
     | st.tuples(st.just("block"), trees()).map(lambda block: [block])
     | st.tuples(
         st.just("cache"),
-        st.integers(0, 5),
+        st.integers(0, 7),
         st.tuples(st.just("block"), trees()).map(lambda b: [b]),
     ).map(lambda c: [c]),
     max_size=3,
@@ -454,7 +490,15 @@ def templates_of(
     child=trees(),
     autoescape=st.booleans(),
     kind=st.sampled_from(
-        ["memory", "plain", "stale", "async memory", "async coroutines", "async stale"]
+        [
+            "memory",
+            "plain",
+            "aging",
+            "async memory",
+            "async coroutines",
+            "async aging",
+            "async aging-coroutines",
+        ]
     ),
 )
 def test_generated_templates(

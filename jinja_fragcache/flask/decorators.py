@@ -16,7 +16,7 @@ from jinja_fragcache.errors import KeyValueError, SerializationError
 from jinja_fragcache.flow import recall
 from jinja_fragcache.freshness import Windows, is_current
 from jinja_fragcache.policy import normalize_window
-from jinja_fragcache.request import NotKept
+from jinja_fragcache.request import NotKept, Stopped
 from jinja_fragcache.timeouts import normalize_timeout
 from jinja_fragcache.values import MISSING, read_entry
 
@@ -195,6 +195,7 @@ class _Call:
         own_key: whether the developer makes the keys.
         windows: what may be done with a value past its timeout.
         is_made: whether the function was called, and gave something.
+        is_kept: whether what it gave is to be stored.
     """
 
     home: AppCache
@@ -211,6 +212,7 @@ class _Call:
     own_key: bool
     windows: Windows
     is_made: bool = False
+    is_kept: bool = False
 
     def load(
         self, stored: object, tags: Mapping[str, object]
@@ -230,20 +232,14 @@ class _Call:
 
     def timeout_of(self, value: Any) -> int | None:
         """Do as `request.Request.timeout_of`."""
-        if value is None and not self.rules.cache_none:
+        if not self.is_kept:
             raise NotKept
-        if not self.rules.response_filter(value):
-            raise NotKept
-        if self.watch is not None:
-            self._check_sharing(value, self.watch)
         if isinstance(value, CachedResponse) and value.timeout is not None:
             return value.timeout
         return self.timeout
 
     def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str | int:
         """Do as `request.Request.dump`."""
-        if not read_stream(value):
-            raise NotKept
         try:
             return self.home.codec.encode(self.key, value, self.version, tags, life)
         except SerializationError as error:
@@ -256,24 +252,52 @@ class _Call:
             try:
                 value = self.function(*self.args, **self.kwargs)
             except StopIteration as error:
-                raise _StopIteration(error) from None
+                raise Stopped(error) from None
             value = join_chunks(value)
-        self.is_made = True
-        return value
+        return self._finish(value)
 
     async def make_async(self) -> Any:
         """Make the value of a coroutine function."""
         with self.watch or nullcontext():
             value = await self.function(*self.args, **self.kwargs)
-        self.is_made = True
-        return value
+        return self._finish(value)
 
     def mark(self) -> None:
         """Let the answer say that it is from the store, if it is and has to."""
         if self.rules.response_hit_indication and not self.is_made:
             mark_hit()
 
-    def _check_sharing(self, value: Any, watch: SessionWatch) -> None:
+    def _finish(self, value: Any) -> Any:
+        """Decide whether what the function gave is kept, and read it to its end then.
+
+        A stream is a part of the function, which goes on in it: it may use the session,
+        and fail.
+        """
+        self.is_kept = (
+            (value is not None or self.rules.cache_none)
+            and bool(self.rules.response_filter(value))
+            and self._may_be_shared(value)
+            and self._read(value)
+        )
+        self.is_made = True
+        return value
+
+    def _read(self, value: Any) -> bool:
+        """Read a stream, and tell whether what it is may be kept now."""
+        watch = self.watch
+        if watch is None:
+            return read_stream(value)
+        seen = (watch.read, watch.changed)
+        with watch:
+            is_whole = read_stream(value)
+        if seen == (watch.read, watch.changed):
+            return is_whole
+        return is_whole and self._may_be_shared(value)
+
+    def _may_be_shared(self, value: Any) -> bool:
+        watch = self.watch
+        if watch is None:
+            return True
         verdict = judge(value, watch, of_view=self.of_view, own_key=self.own_key)
         if verdict.warning is not None:
             name = full_name(self.function)
@@ -284,8 +308,7 @@ class _Call:
                 " them apart with make_cache_key=..., or cache the parts that are the"
                 " same for all with the cache tag.",
             )
-        if not verdict.kept:
-            raise NotKept
+        return verdict.kept
 
 
 class _Decorated:
@@ -425,7 +448,7 @@ def decorate(
                 return function(*args, **kwargs)
             try:
                 value = call.home.fragment_cache.run(partial(recall, call), call.make)
-            except _StopIteration as stop:
+            except Stopped as stop:
                 raise stop.error from None
             call.mark()
             return value
@@ -478,13 +501,6 @@ def _is_function(value: Any) -> bool:
     except ValueError:
         return False
     return isinstance(getattr(value, "__module__", None), str)
-
-
-class _StopIteration(Exception):  # noqa: N818 - what it stands for is no error
-    """A StopIteration on its way out of a generator, which would change it."""
-
-    def __init__(self, error: StopIteration) -> None:
-        self.error = error
 
 
 def _refuse(

@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
 
 class SessionWatch:
-    """What is done with the request's session inside of a block.
+    """What is done with the request's session inside of a block, or of several.
 
     It looks at the session without using it, for that would be seen in the answer.
 
@@ -43,22 +43,26 @@ class SessionWatch:
         self._session: Any = context.get("_session", context.get("session"))
         self.read = self.changed = False
         self._before = (False, False)
+        self._was_read: bool | None = None
 
     def __enter__(self) -> Self:
         """Begin to watch."""
         self._before = self._state()
+        if self._was_read is None:
+            self._was_read = self._before[0]
         self._set(read=False, changed=False)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Note what was done, and leave the session as if nobody had watched."""
-        self.read, self.changed = self._state()
+        read, changed = self._state()
+        self.read, self.changed = self.read or read, self.changed or changed
         read, changed = self._before
         self._set(read=self.read or read, changed=self.changed or changed)
 
     def was_read_before(self) -> bool:
-        """Tell whether it was read before the block, in the same request."""
-        return self._before[0]
+        """Tell whether it was read before the first block, in the same request."""
+        return bool(self._was_read)
 
     def is_empty(self) -> bool:
         """Tell whether nothing is known of whoever sent the request."""

@@ -648,6 +648,35 @@ def test_what_a_view_reads_in_a_session_is_not_given_to_others(
     assert told in caplog.text
 
 
+def test_nor_is_what_its_stream_reads_there(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    @site.app.route("/")
+    @site.cache.cached()
+    def index() -> Response:
+        return Response(stream_with_context(greeting() for _ in range(1)))
+
+    assert signed_in(site, "Ann").get("/").text == "Hello Ann"
+    assert signed_in(site, "Bob").get("/").text == "Hello Bob"
+    assert "the answer is not cached. It reads the session" in caplog.text
+
+
+def test_what_changes_the_session_in_its_stream_is_not_kept(site: Site) -> None:
+    @site.app.route("/")
+    @site.cache.cached(make_cache_key=lambda: session["user"])
+    def index() -> Any:
+        def chunks() -> Iterator[str]:
+            session["seen"] = True
+            yield str(site.calls())
+
+        return Response(stream_with_context(chunks())), session.get("status", 201)
+
+    client = signed_in(site, "Ann")
+    assert [client.get("/").text for _ in range(2)] == ["1", "2"]
+    with client.session_transaction() as opened:
+        assert opened["seen"]
+
+
 def test_it_is_not_where_others_read_the_session_before(site: Site) -> None:
     def login_required(view: Callable[[], str]) -> Callable[[], Any]:
         return lambda: view() if "user" in session else "who are you?"

@@ -3,6 +3,8 @@ import pickle
 import sys
 import traceback
 import warnings
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,34 @@ def test_the_default_timeout() -> None:
     assert (
         made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=1.5).policy.default_timeout == 2
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("STALE", 60, 60),
+        ("STALE", timedelta(minutes=2), 120),
+        ("STALE", None, 0),
+        ("STALE_IF_ERROR", 1.5, 2),
+        ("EARLY_REFRESH", 0.5, 0.5),
+        ("JITTER", 1, 1),
+        ("LOCK_TIMEOUT", 2.5, 2.5),
+        ("LOCK_TIMEOUT", 0, 0),
+        ("RETRY_AFTER", 30, 30),
+    ],
+)
+def test_rules_of_freshness_reach_the_cache(
+    name: str, value: Any, expected: float
+) -> None:
+    policy = made(**{"CACHE_TYPE": "simple", f"CACHE_{name}": value}).policy
+    default = made(CACHE_TYPE="simple").policy
+    assert policy == replace(default, **{name.lower(): expected})
+    assert policy != default or not expected
+
+
+def test_without_settings_the_rules_are_those_of_a_fragment_cache() -> None:
+    policy = made(CACHE_TYPE="simple").policy
+    assert policy == replace(FragmentCache().policy, default_timeout=300)
 
 
 @pytest.mark.parametrize("name", ["filesystem", "FileSystemCache"])
@@ -183,6 +213,15 @@ def test_the_bytes() -> None:
         ({"CACHE_TYPE": MemoryStore}, "write its name with"),
         ({"CACHE_DEFAULT_TIMEOUT": "300"}, "CACHE_DEFAULT_TIMEOUT: A timeout can't be"),
         ({"CACHE_DEFAULT_TIMEOUT": -1}, "CACHE_DEFAULT_TIMEOUT: A timeout can't be -1"),
+        (
+            {"CACHE_STALE": "60"},
+            "CACHE_STALE: stale can't be '60' .* number of seconds",
+        ),
+        ({"CACHE_STALE_IF_ERROR": -1}, "CACHE_STALE_IF_ERROR: stale_if_error can't be"),
+        ({"CACHE_EARLY_REFRESH": True}, "CACHE_EARLY_REFRESH: .* number from 0"),
+        ({"CACHE_JITTER": 1.1}, "CACHE_JITTER: jitter can't be 1.1 .* from 0 to 1"),
+        ({"CACHE_LOCK_TIMEOUT": None}, "CACHE_LOCK_TIMEOUT: lock_timeout can't be"),
+        ({"CACHE_RETRY_AFTER": "1"}, "CACHE_RETRY_AFTER: retry_after can't be '1'"),
         ({"CACHE_TYPE": "filesystem"}, "CACHE_DIR is missing"),
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_PORT": "x"}, "CACHE_REDIS_PORT can't be"),
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_DB": None}, "CACHE_REDIS_DB can't be"),

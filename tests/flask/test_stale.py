@@ -1,273 +1,546 @@
-"""Views and functions past their timeouts, and where they fail."""
+"""`stale` and `stale_if_error` on views and functions."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from flask import Flask, abort, session
-from werkzeug.exceptions import BadGateway, NotFound
+from flask import (
+    Flask,
+    Response,
+    abort,
+    make_response,
+    render_template_string,
+    session,
+)
+from werkzeug.exceptions import Conflict, HTTPException, ServiceUnavailable
 
-from jinja_fragcache import Cache, MemoryStore, SettingError, Stats
+from jinja_fragcache import Cache, FragmentCache, MemoryStore, Stats
 from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.flask import CachedResponse, cache_error
 from tests.support import Clock, Counter
 
 
 class Site:
-    """An application whose time is set by hand."""
+    """An application whose one view answers with a number, and fails when told."""
 
     def __init__(self, **settings: Any) -> None:
+        self.clock = Clock()
         self.app = Flask(__name__)
         self.app.secret_key = "for tests"  # noqa: S105 - no password
-        self.clock = Clock()
-        store = MemoryStore(timer=self.clock)
-        self.cache = Cache(self.app, config={"CACHE_TYPE": store, **settings})
+        self.app.testing = True
+        self.store = MemoryStore(timer=self.clock)
+        self.cache = Cache(
+            self.app,
+            config={"CACHE_TYPE": self.store, "CACHE_IN_TESTING": True, **settings},
+        )
         self.calls = Counter()
         self.error: BaseException | None = None
-        with self.app.app_context():
-            engine = self.cache.fragment_cache
-        for guard in (engine.guard, engine.async_guard):
-            guard._clock = self.clock
 
-    def value(self) -> str:
+    def answer(self) -> str:
         number = self.calls()
         if self.error is not None:
             raise self.error
-        return f"text {number}"
+        return str(number)
 
-    def stats(self) -> Stats:
-        with self.app.app_context():
-            return self.cache.stats()
+    def view(self, answer: Callable[[], Any] | None = None, **options: Any) -> None:
+        """Add the view, cached for a minute."""
 
+        def index() -> Any:
+            return (answer or self.answer)()
 
-def view(site: Site, how: str, **options: Any) -> Callable[[], Any]:
-    """Give what asks for a view or function of a kind, cached for a minute."""
-    if how == "view":
+        self.app.route("/")(self.cache.cached(60, **options)(index))
 
-        @site.app.route("/")
-        @site.cache.cached(60, response_hit_indication=True, **options)
-        def index() -> str:
-            return site.value()
-
-        def ask() -> Any:
-            answer = site.app.test_client().get("/")
-            return answer.text if answer.status_code == 200 else answer.status_code
-
-        return ask
-
-    if how == "coroutine":
-
-        @site.cache.memoize(60, **options)
-        async def coroutine() -> str:
-            return site.value()
-
-        def run() -> Any:
-            with site.app.app_context():
-                return asyncio.run(coroutine())
-
-        return run
-
-    @site.cache.memoize(60, **options)
-    def function() -> str:
-        return site.value()
-
-    def call() -> Any:
-        with site.app.app_context():
-            return function()
-
-    return call
+    def get(self, *, code: int = 200) -> str:
+        answer = self.app.test_client().get("/")
+        assert answer.status_code == code
+        return answer.text
 
 
-KINDS = ["view", "function", "coroutine"]
+@pytest.fixture(autouse=True)
+def own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the caches of this file go by the clocks of their stores."""
+
+    def make(store: MemoryStore, **options: Any) -> FragmentCache:
+        return FragmentCache(store, clock=store._timer, **options)
+
+    monkeypatch.setattr("jinja_fragcache.flask.settings.FragmentCache", make)
 
 
-@pytest.mark.parametrize("how", KINDS)
-@pytest.mark.parametrize("by", ["option", "setting"])
-def test_the_last_good_value_is_served_where_it_fails(
-    how: str, by: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    hour = timedelta(hours=1)
-    site = Site(CACHE_STALE_IF_ERROR=hour) if by == "setting" else Site()
-    ask = view(site, how, **({"stale_if_error": hour} if by == "option" else {}))
-    heard: list[dict[str, Any]] = []
-
-    def listen(sender: Flask, **told: Any) -> None:
-        heard.append({"sender": sender, **told})
-
-    assert ask() == "text 1"
-    site.clock.now += 60
-    site.error = ValueError("no")
-    with cache_error.connected_to(listen):
-        assert ask() == "text 1"
-    (told,) = heard
-    assert told.keys() == {"sender", "cache", "key", "error"}
-    assert (told["sender"], told["cache"]) == (site.app, site.cache)
-    assert told["error"] is site.error
-    (record,) = caplog.records
-    assert (record.name, record.levelno) == ("jinja_fragcache", logging.ERROR)
-    assert repr(told["key"]) in record.message
-    assert site.stats() == Stats(misses=2, stored=1, stale=1)
-    site.clock.now += 3600
-    if how == "view":
-        assert ask() == 500
-    else:
-        with pytest.raises(ValueError, match="no"):
-            ask()
+@pytest.fixture
+def site() -> Site:
+    return Site()
 
 
-@pytest.mark.parametrize("how", KINDS)
-def test_while_it_is_made_anew_others_are_served_what_is_stale(how: str) -> None:
-    site = Site()
-    ask = view(site, how, stale=30)
-    assert ask() == "text 1"
-    site.clock.now += 60
-    engine = site.app.extensions["jinja_fragcache"][site.cache].fragment_cache
-    (key,) = [key for key in engine.store._slots if not key.startswith("tag:")]
-    flight, _ = engine.guard.flights.join(key)
-    with engine.guard.flights.led(key, flight):
-        assert ask() == "text 1"
-    assert ask() == "text 2"
-    assert site.stats() == Stats(hits=1, misses=2, stored=2, stale=1)
+# Who is served what
 
 
-@pytest.mark.parametrize(
-    ("error", "answer"),
-    [
-        (NotFound(), 404),
-        (PermissionError("not for you"), 500),
-        (BadGateway(), "text 1"),
-        (RuntimeError(), "text 1"),
-    ],
-    ids=["404", "permission", "502", "error"],
-)
-def test_answers_are_no_failures(error: Exception, answer: Any) -> None:
-    site = Site()
-    ask = view(site, "view", stale_if_error=3600)
-    ask()
-    site.clock.now += 60
-    site.error = error
-    assert ask() == answer
+def as_view(site: Site, **options: Any) -> Callable[[], str]:
+    site.view(**options)
+    return site.get
 
 
-def test_an_interrupt_passes() -> None:
-    site = Site()
-    ask = view(site, "function", stale_if_error=3600)
-    ask()
-    site.clock.now += 60
-    site.error = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt):
-        ask()
-
-
-def test_the_header_tells_what_is_from_the_store() -> None:
-    site = Site()
-    view(site, "view", stale_if_error=3600)
-    client = site.app.test_client()
-
-    def is_hit() -> bool:
-        return "hit_cache" in client.get("/").headers
-
-    assert [is_hit(), is_hit()] == [False, True]
-    site.clock.now += 60
-    site.error = ValueError()
-    assert is_hit()
-    site.error = None
-    assert [is_hit(), is_hit()] == [False, True]
-
-
-def test_the_window_begins_at_the_end_of_the_answers_own_timeout() -> None:
-    site = Site()
-
+def as_async_view(site: Site, **options: Any) -> Callable[[], str]:
     @site.app.route("/")
-    @site.cache.cached(60, stale_if_error=30)
-    def index() -> Any:
-        return CachedResponse(site.app.make_response(site.value()), 10)
+    @site.cache.cached(60, **options)
+    async def index() -> str:
+        await asyncio.sleep(0)
+        return site.answer()
 
-    def ask() -> Any:
-        answer = site.app.test_client().get("/")
-        return answer.text if answer.status_code == 200 else answer.status_code
-
-    assert ask() == "text 1"
-    site.error = ValueError()
-    site.clock.now += 39
-    assert ask() == "text 1"
-    site.clock.now += 1
-    assert ask() == 500
+    return site.get
 
 
-@pytest.mark.parametrize("option", ["forced_update", "is_stale"])
-def test_what_is_refused_is_not_served_in_place_of_an_error(option: str) -> None:
-    site = Site()
-    ask = view(site, "function", stale_if_error=3600, **{option: lambda *_: True})
+def as_memoized(site: Site, **options: Any) -> Callable[[], str]:
+    @site.cache.memoize(60, **options)
+    def function(_: int) -> str:
+        return site.answer()
+
+    return partial(function, 1)
+
+
+def as_async_memoized(site: Site, **options: Any) -> Callable[[], str]:
+    @site.cache.memoize(60, **options)
+    async def function(_: int) -> str:
+        await asyncio.sleep(0)
+        return site.answer()
+
+    return lambda: asyncio.run(function(1))
+
+
+KINDS = [as_view, as_async_view, as_memoized, as_async_memoized]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("window", [30, 29.5, timedelta(seconds=30)])
+def test_what_is_stale_is_served_while_another_makes_it_anew(
+    site: Site, kind: Callable[..., Callable[[], str]], window: Any
+) -> None:
+    ask = kind(site, stale=window)
+    assert ask() == "1"
+    site.clock.now += 89.9
+    entered, go_on = threading.Event(), threading.Event()
+    count = site.calls
+
+    def slow() -> int:
+        entered.set()
+        assert go_on.wait(10)
+        return count()
+
+    site.calls = slow  # type: ignore[assignment]
+    with ThreadPoolExecutor(1) as pool:
+        renewal = pool.submit(ask)
+        assert entered.wait(10)
+        assert [ask(), ask()] == ["1", "1"]
+        go_on.set()
+        assert renewal.result() == "2"
+    assert ask() == "2"
+    assert site.cache.stats() == Stats(hits=3, misses=2, stored=2, stale=2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_last_good_is_served_where_it_fails(
+    site: Site, kind: Callable[..., Callable[[], str]]
+) -> None:
+    ask = kind(site, stale_if_error=30)
+    assert ask() == "1"
+    site.error = ValueError("no")
+    site.clock.now += 89.9
+    assert ask() == "1"
+    site.clock.now += 0.1
+    with pytest.raises(ValueError, match="no"):
+        ask()
+    site.error = None
+    assert ask() == "4"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_past_the_timeout_all_is_over_without_windows(
+    kind: Callable[..., Callable[[], str]],
+) -> None:
+    site = Site(CACHE_STALE=30, CACHE_STALE_IF_ERROR=30)
+    ask = kind(site, stale=0, stale_if_error=0)
     ask()
+    site.clock.now += 60
     site.error = ValueError("no")
     with pytest.raises(ValueError, match="no"):
         ask()
 
 
-def test_what_was_not_to_be_stored_is_never_served() -> None:
-    site = Site()
-
-    @site.app.route("/<name>")
-    @site.cache.cached(60, key_prefix="page", stale=30, stale_if_error=3600)
-    def page(name: str) -> str:
-        if name == "down":
-            abort(503)
-        session["name"] = name
-        return name
-
-    client = site.app.test_client()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site.app, "debug", False)
-        assert client.get("/ann").text == "ann"
-    site.clock.now += 60
-    assert site.app.test_client().get("/down").status_code == 503
-
-
-def test_a_value_past_its_timeout_is_not_given_by_key() -> None:
-    site = Site(CACHE_STALE=30)
-
-    @site.cache.cached(60, key_prefix="value")
-    def function() -> str:
-        return site.value()
-
-    with site.app.app_context():
-        function()
-        assert site.cache.get("value") == "text 1"
-        site.clock.now += 60
-        assert site.cache.get("value") is None
-        assert site.cache.get_many("value") == [None]
-        assert not site.cache.has("value")
+@pytest.mark.parametrize("options", [{}, {"stale_if_error": None}])
+@pytest.mark.parametrize("decorator", ["cached", "memoize", "tag"])
+def test_the_settings_are_for_all_that_says_nothing(
+    decorator: str, options: dict[str, Any]
+) -> None:
+    site = Site(CACHE_STALE_IF_ERROR=timedelta(seconds=30))
+    if decorator == "tag":
+        given = "".join(f", {name}={value}" for name, value in options.items())
+        page = "{% cache 60, 'x'" + given + " %}{{ answer() }}{% endcache %}"
+        site.app.route("/")(lambda: render_template_string(page, answer=site.answer))
+    elif decorator == "cached":
+        site.view(**options)
+    else:
+        site.app.route("/")(site.cache.memoize(60, **options)(site.answer))
+    assert site.get() == "1"
+    site.clock.now += 89
+    site.error = ValueError("no")
+    assert site.get() == "1"
 
 
-@pytest.mark.parametrize("option", ["stale", "stale_if_error"])
 @pytest.mark.parametrize("decorator", ["cached", "memoize"])
-def test_what_is_no_window_is_refused(option: str, decorator: str) -> None:
-    cache = Site().cache
-    with pytest.raises(
-        PolicyError, match=f"{option} can't be '1 hour'. It is a number"
-    ):
-        getattr(cache, decorator)(60, **{option: "1 hour"})
+@pytest.mark.parametrize("name", ["stale", "stale_if_error"])
+@pytest.mark.parametrize("value", ["60", -1, True, float("nan"), [60]])
+def test_what_is_no_window_is_refused_where_it_stands(
+    site: Site, decorator: str, name: str, value: Any
+) -> None:
+    options = {name: value}
+    with pytest.raises(PolicyError, match=f"^{name} can't be .* number of seconds"):
+        getattr(site.cache, decorator)(60, **options)
+
+
+# Which errors
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "wrong"),
-    [
-        ("CACHE_STALE", 60, -1),
-        ("CACHE_STALE_IF_ERROR", 3600, "1 hour"),
-        ("CACHE_EARLY_REFRESH", 1.5, True),
-        ("CACHE_JITTER", 0.1, 10),
-        ("CACHE_LOCK_TIMEOUT", 2.5, None),
-        ("CACHE_RETRY_AFTER", 0, "1"),
-    ],
+    "error",
+    [ValueError("no"), StopIteration("no"), ServiceUnavailable()],
+    ids=lambda error: type(error).__name__,
 )
-def test_a_setting_is_a_rule_of_the_cache(name: str, value: Any, wrong: Any) -> None:
-    site = Site(**{name: value})
-    with site.app.app_context():
-        policy = site.cache.fragment_cache.policy
-    assert getattr(policy, name.removeprefix("CACHE_").lower()) == value
-    with pytest.raises(SettingError, match=f"^{name}: "):
-        Site(**{name: wrong})
+def test_an_error_is_logged_and_told_once(
+    site: Site, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Any] = []
+
+    def hear(sender: Flask, **more: Any) -> None:
+        told.append((sender, more))
+
+    site.view(stale=10, stale_if_error=60)
+    site.get()
+    site.clock.now += 60
+    site.error = error
+    with cache_error.connected_to(hear, site.app):
+        assert site.get() == "1"
+    key = "view//"
+    assert told == [(site.app, {"cache": site.cache, "key": key, "error": error})]
+    assert caplog.messages == [
+        f"{key!r} could not be made anew. What was stored before is served."
+    ]
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("jinja_fragcache", logging.ERROR)
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+    assert record.exc_text is not None
+    assert "in answer" in record.exc_text
+
+
+@pytest.mark.parametrize("code", [302, 404, 499, 500, 503])
+@pytest.mark.parametrize("how", ["code", "response"])
+def test_abort_is_an_answer_below_500(site: Site, code: int, how: str) -> None:
+    class OwnError(HTTPException):
+        pass
+
+    OwnError.code = code
+    site.view(stale=60, stale_if_error=60)
+    site.get()
+    site.clock.now += 60
+    if how == "code":
+        site.error = OwnError()
+    else:
+        site.error = HTTPException(response=Response("own", code))
+    if code < 500:
+        site.get(code=code)
+    else:
+        assert site.get() == "1"
+    # An answer is not stored, and does not take away what is.
+    site.error = ValueError("no")
+    assert site.get() == "1"
+
+
+def test_an_error_that_has_a_handler_passes_only_if_it_is_an_answer(
+    site: Site,
+) -> None:
+    site.view(stale_if_error=60)
+    for kind in (Conflict, LookupError):
+        site.app.register_error_handler(kind, lambda _: ("handled", 418))
+    site.get()
+    site.clock.now += 60
+    site.error = Conflict()
+    assert site.get(code=418) == "handled"
+    site.error = LookupError()
+    assert site.get() == "1"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
+def test_who_ends_the_process_is_not_held_up(site: Site, error: BaseException) -> None:
+    site.view(stale=60, stale_if_error=60)
+    site.get()
+    site.clock.now += 60
+    site.error = error
+    with pytest.raises(type(error)) as raised:
+        site.get()
+    assert raised.value is error
+
+
+def test_what_a_stream_raises_is_the_views_error(site: Site) -> None:
+    def stream() -> Response:
+        def chunks() -> Iterator[str]:
+            yield "begun "
+            yield site.answer()
+
+        return Response(chunks())
+
+    site.view(stream, stale_if_error=60, response_hit_indication=True)
+    assert site.get() == "begun 1"
+    site.clock.now += 60
+    site.error = ValueError("no")
+    answer = site.app.test_client().get("/")
+    assert (answer.text, answer.headers.get("hit_cache")) == ("begun 1", "True")
+
+
+def test_a_failure_that_is_answered_is_a_value(site: Site) -> None:
+    status = 200
+    site.view(lambda: (site.answer(), status), stale_if_error=60)
+    site.get()
+    site.clock.now += 60
+    status = 503
+    assert [site.get(code=503), site.get(code=503)] == ["2", "2"]
+
+
+# The other options
+
+
+def test_the_header_tells_what_came_from_the_store(site: Site) -> None:
+    inside: list[str | None] = []
+
+    def mark() -> str | None:
+        return site.app.test_client().get("/").headers.get("hit_cache")
+
+    def answer() -> str:
+        if not inside:
+            inside.append(None)
+        elif site.error is None:
+            # Meanwhile another one is served what is stale.
+            inside.append(mark())
+        return site.answer()
+
+    site.view(answer, stale=30, stale_if_error=60, response_hit_indication=True)
+    assert [mark(), mark()] == [None, "True"]
+    site.clock.now += 60
+    assert mark() is None
+    assert inside == [None, "True"]
+    assert mark() == "True"
+    site.clock.now += 90
+    site.error = ValueError("no")
+    assert mark() == "True"
+    site.error = Conflict()
+    assert mark() is None
+
+
+def test_a_timeout_of_the_response_has_the_windows_of_its_view(site: Site) -> None:
+    def answer() -> Response:
+        return CachedResponse(make_response(site.answer()), timeout=5)
+
+    site.view(answer, stale_if_error=10)
+    assert [site.get(), site.get()] == ["1", "1"]
+    site.clock.now += 5
+    assert site.get() == "2"
+    site.clock.now += 14.9
+    site.error = ValueError("no")
+    assert site.get() == "2"
+    site.clock.now += 0.1
+    with pytest.raises(ValueError, match="no"):
+        site.get()
+
+
+@pytest.mark.parametrize("option", ["forced_update", "is_stale"])
+def test_what_may_not_be_served_is_not_served_in_place_of_an_error(
+    site: Site, option: str
+) -> None:
+    refused = False
+    options: dict[str, Any] = {option: lambda *_: refused}
+    site.view(stale=60, stale_if_error=60, **options)
+    site.get()
+    site.clock.now += 60
+    refused = True
+    assert site.get() == "2"
+    site.clock.now += 60
+    site.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        site.get()
+    refused = False
+    assert site.get() == "2"
+
+
+def test_unless_passes_what_is_stale_by(site: Site) -> None:
+    site.view(stale=60, stale_if_error=60, unless=lambda: site.clock.now > 1000)
+    site.get()
+    site.clock.now += 60
+    assert [site.get(), site.get()] == ["2", "3"]
+    site.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        site.get()
+
+
+def test_what_the_filter_refuses_leaves_what_is_stale(site: Site) -> None:
+    site.view(stale_if_error=60, response_filter=lambda answer: answer != "2")
+    site.get()
+    site.clock.now += 60
+    assert site.get() == "2"
+    site.error = ValueError("no")
+    assert site.get() == "1"
+
+
+def test_none_is_the_last_good_if_it_is_a_value(site: Site) -> None:
+    @site.cache.memoize(60, stale_if_error=60, cache_none=True)
+    def function() -> None:
+        site.answer()
+
+    function()
+    site.clock.now += 60
+    site.error = ValueError("no")
+    function()
+    assert site.cache.stats().stale == 1
+
+
+# What is gone, and what is not everybody's
+
+
+def test_what_is_deleted_is_not_served(site: Site) -> None:
+    @site.cache.cached(60, key_prefix="plain", stale=60, stale_if_error=60)
+    def cached() -> str:
+        return site.answer()
+
+    @site.cache.memoize(60, stale=60, stale_if_error=60)
+    def memoized(_: int) -> str:
+        return site.answer()
+
+    deletes: list[tuple[Callable[[], str], Callable[[], object]]] = [
+        (cached, lambda: site.cache.delete_cached(cached)),
+        (cached, lambda: site.cache.delete("plain")),
+        (cached, site.cache.clear),
+        (partial(memoized, 1), lambda: site.cache.delete_memoized(memoized)),
+        (partial(memoized, 1), lambda: site.cache.delete_memoized(memoized, 1)),
+    ]
+    for ask, delete in deletes:
+        site.error = None
+        ask()
+        site.clock.now += 60
+        delete()
+        site.error = ValueError("no")
+        with pytest.raises(ValueError, match="no"):
+            ask()
+
+
+def test_nor_is_what_is_invalidated_while_it_is_made(site: Site) -> None:
+    @site.cache.memoize(60, stale_if_error=60)
+    def memoized(_: int) -> str:
+        if site.error is not None:
+            site.cache.delete_memoized(memoized)
+        return site.answer()
+
+    memoized(1)
+    site.clock.now += 60
+    site.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        memoized(1)
+
+
+def test_nor_is_what_other_code_made(site: Site) -> None:
+    def of_code(code: Callable[[], str]) -> Callable[[], str]:
+        return site.cache.cached(
+            60, key_prefix="x", stale=60, stale_if_error=60, source_check=True
+        )(code)
+
+    def fail() -> str:
+        raise ValueError("no")
+
+    of_code(lambda: "old")()
+    site.clock.now += 60
+    with pytest.raises(ValueError, match="no"):
+        of_code(fail)()
+
+
+def test_a_key_past_its_timeout_has_no_value(site: Site) -> None:
+    site.view(stale=60, stale_if_error=60)
+    site.get()
+    key = "view//"
+    assert (site.cache.get(key), site.cache.has(key)) == ("1", True)
+    site.clock.now += 60
+    assert (site.cache.get(key), site.cache.has(key)) == (None, False)
+    assert site.cache.get_many(key, key) == [None, None]
+    assert site.cache.get_dict(key) == {key: None}
+    site.error = ValueError("no")
+    assert site.get() == "1"
+
+
+def test_an_answer_for_one_is_never_the_last_good(site: Site) -> None:
+    def greeting() -> str:
+        number = site.answer()
+        if site.calls.calls == 1:
+            return f"Hello {number}"
+        return f"Hello {session.get('user')} {number}"
+
+    site.view(greeting, stale=60, stale_if_error=60)
+    ann = site.app.test_client()
+    with ann.session_transaction() as opened:
+        opened["user"] = "Ann"
+    assert site.get() == "Hello 1"
+    site.clock.now += 60
+    assert ann.get("/").text == "Hello Ann 2"
+    site.error = ValueError("no")
+    assert site.get() == "Hello 1"
+    assert ann.get("/").text == "Hello 1"
+
+
+def test_what_a_failed_view_did_to_the_session_is_done(site: Site) -> None:
+    def counting() -> str:
+        if site.error is not None:
+            session["seen"] = True
+        return site.answer()
+
+    site.view(counting, stale_if_error=60)
+    site.get()
+    site.clock.now += 60
+    site.error = ValueError("no")
+    client = site.app.test_client()
+    answer = client.get("/")
+    assert (answer.text, "Set-Cookie" in answer.headers) == ("1", True)
+    with client.session_transaction() as opened:
+        assert opened["seen"]
+
+
+def test_head_is_answered_with_what_is_stale_and_does_not_make_it_fresh(
+    site: Site,
+) -> None:
+    site.view(stale_if_error=60)
+    site.get()
+    site.clock.now += 60
+    assert site.app.test_client().head("/").status_code == 200
+    site.error = ValueError("no")
+    assert site.app.test_client().head("/").headers["Content-Length"] == "1"
+    assert site.get() == "1"
+
+
+def test_each_request_is_given_a_response_of_its_own(site: Site) -> None:
+    def answer() -> Response:
+        if site.error is not None:
+            raise site.error
+        return make_response("text")
+
+    site.view(answer, stale_if_error=60)
+    site.app.after_request(lambda response: response.headers.add("X", "1") or response)
+    site.get()
+    site.clock.now += 60
+    site.error = ValueError("no")
+    for _ in range(2):
+        answered = site.app.test_client().get("/")
+        assert answered.headers.getlist("X") == ["1"]
+
+
+def test_abort_without_anything_stored_passes(site: Site) -> None:
+    site.view(lambda: abort(503), stale_if_error=60)
+    site.get(code=503)

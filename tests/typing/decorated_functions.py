@@ -1,6 +1,7 @@
 """What type checkers know of decorated functions. Checked, not run."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, assert_type
 
 from flask import Flask
@@ -23,7 +24,12 @@ def add(a: int, b: str = "", *, c: float = 0) -> list[str]:
     return [b] * a if c else []
 
 
-@cache.memoize()
+@cache.cached(key_prefix="news", stale=60, stale_if_error=timedelta(hours=1))
+def news() -> list[str]:
+    return []
+
+
+@cache.memoize(stale=None, stale_if_error=0.5)
 async def awaited(a: int) -> str:
     return str(a)
 
@@ -45,6 +51,7 @@ async def check() -> None:
     """Use them."""
     assert_type(add(1, "x", c=0.5), list[str])
     assert_type(await awaited(1), str)
+    assert_type(news(), list[str])
     assert_type(Owner().method(1), str)
     assert_type(Owner.method(Owner(), 1), str)
     assert_type(add.uncached(1), list[str])
@@ -66,3 +73,4 @@ async def check() -> None:
     awaited()  # type: ignore[call-arg, unused-coroutine]  # pyright: ignore[reportCallIssue]
     Owner().method("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     cache.memoize(timeot=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    cache.cached(60, stalle=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
