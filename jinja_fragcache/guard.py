@@ -217,27 +217,40 @@ class Guard:
         """Try to become the one who makes and stores a value."""
         if not self.has_locks:
             return Claim(may_store=True)
+        left = self.flights.left(key)
+        if left is not None and not (yield from self._unlock(key, left)):
+            return Claim(may_store=False)
         token = token_hex(16)
         # A value that took long the last time may do so again.
         slow = 2 * self.flights.seconds_lately(key)
         # It ends before those who wait for it give up, so that one of them stores.
         seconds = max(math.ceil(max(self.policy.lock_timeout, slow)), 1)
-        claim = Claim(may_store=True, token=token, seconds=seconds)
         call = partial(self._face.lock, key, token, seconds)
         try:
             answer = yield from self._try("lock", [key], call, None)
         except asyncio.CancelledError:
             # It may have been taken.
-            yield from self.release(key, claim)
+            yield from self._unlock(key, token)
             raise
-        # Where the store failed, nothing would tell whether the value was deleted.
-        return claim if answer else Claim(may_store=False, is_taken=answer is False)
+        if answer is None:
+            # The same: perhaps only the answer was lost.
+            self.flights.note_left(key, token)
+        if not answer:
+            # Where the store failed, nothing would tell whether the value was deleted.
+            return Claim(may_store=False, is_taken=answer is False)
+        return Claim(may_store=True, token=token, seconds=seconds)
 
     def release(self, key: str, claim: Claim) -> Operation[None]:
         """Let others make the value."""
         if claim.token is not None:
-            call = partial(self._face.unlock, key, claim.token)
-            yield from self._try("unlock", [key], call, None)
+            yield from self._unlock(key, claim.token)
+
+    def _unlock(self, key: str, token: str) -> Operation[bool]:
+        call = partial(self._face.unlock, key, token)
+        failed = (yield from self._try("unlock", [key], call, _FAILED)) is _FAILED
+        # Whoever asks for the value next does it then, and does not wait for the lock.
+        self.flights.note_left(key, token if failed else None)
+        return not failed
 
     def write_claimed(
         self, key: str, value: str | int, timeout: int | None, claim: Claim

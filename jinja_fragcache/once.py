@@ -108,6 +108,7 @@ class Flights:
         self._kept_lately = _LastKeys()
         self._not_kept = _LastKeys()
         self._slow = _LastKeys()
+        self._left = _LastKeys()
 
     def join(self, key: str, *, has_stale: bool = False) -> tuple[Flight, bool]:
         """Give the flight of a key, and whether the caller has to lead it.
@@ -199,7 +200,22 @@ class Flights:
     def seconds_lately(self, key: str) -> float:
         """Give how long a value took that was noted to be slow; 0 for others."""
         with self._lock:
-            return self._slow.get(key)
+            seconds: float = self._slow.get(key) or 0.0
+            return seconds
+
+    def note_left(self, key: str, token: str | None) -> None:
+        """Note a lock that could not be let go, or None that there is none any more."""
+        with self._lock:
+            if token is None:
+                self._left.discard(key)
+            else:
+                self._left.add(key, token)
+
+    def left(self, key: str) -> str | None:
+        """Give what holds a lock that could not be let go; None if there is none."""
+        with self._lock:
+            token: str | None = self._left.get(key)
+            return token
 
     def spoil(self, *keys: str) -> None:
         """Note that keys are deleted: what is on its way was made of old data."""
@@ -215,19 +231,19 @@ class Flights:
 
 
 class _LastKeys:
-    """A number of keys, the last that were added, each with a number of seconds."""
+    """A number of keys, the last that were added, each with something to know of it."""
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[str, float] = OrderedDict()
+        self._keys: OrderedDict[str, Any] = OrderedDict()
 
     def __contains__(self, key: str) -> bool:
         return key in self._keys
 
-    def get(self, key: str) -> float:
-        return self._keys.get(key, 0.0)
+    def get(self, key: str) -> Any:
+        return self._keys.get(key)
 
-    def add(self, key: str, seconds: float = 0.0) -> None:
-        self._keys[key] = seconds
+    def add(self, key: str, known: Any = None) -> None:
+        self._keys[key] = known
         self._keys.move_to_end(key)
         if len(self._keys) > _KEYS_REMEMBERED:
             self._keys.popitem(last=False)

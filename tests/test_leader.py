@@ -382,3 +382,28 @@ def test_a_task_that_is_cancelled_while_the_store_works_lets_the_lock_go(
 
     asyncio.run(use())
     assert machine.locks() == []
+
+
+@pytest.mark.parametrize("call", ["add", "get"])
+def test_nobody_waits_for_a_lock_of_which_only_the_answer_was_lost(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Where the lock was taken, or where it should have been let go."""
+    plain = getattr(machine.store, call)
+
+    def lose_answer(key: str, *rest: Any, **more: Any) -> Any:
+        answer = plain(key, *rest, **more)
+        if key.startswith("lock:"):
+            raise ConnectionError("cut")
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(machine.store, call, lose_answer)
+        assert ask(machine.here, "k", machine.body) == "text 1"
+        # The store is left alone, so that the lock is, too.
+        assert len(machine.locks()) == 1
+    machine.clock.now += 1
+    assert ask(machine.here, "k", machine.body) == "text 2"
+    assert machine.pauses == []
+    assert machine.locks() == []
+    assert machine.store.values == {"k": "text 2"}
