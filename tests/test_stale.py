@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jinja_fragcache import FragmentCache, Stats
 from jinja_fragcache.entry import Entry, Life, encode
 from jinja_fragcache.stores import MemoryStore
+from jinja_fragcache.timeouts import LONGEST
 from tests.support import (
     Clock,
     CoroutineStore,
@@ -63,6 +64,12 @@ def test_an_entry_is_kept_for_its_timeout_and_the_longer_window() -> None:
     assert subject.store.timeouts == {"k": 660}
     entry = Entry("text 1", life=Life(1060, 0))
     assert subject.store.values == {"k": encode(entry)}
+
+
+def test_an_entry_is_not_kept_longer_than_stores_can() -> None:
+    subject = Subject(stale=30)
+    ask(subject.cache, "k", subject.body, LONGEST - 10)
+    assert subject.store.timeouts == {"k": LONGEST}
 
 
 def test_without_windows_the_text_is_stored_as_it_is() -> None:

@@ -74,6 +74,26 @@ def test_only_what_is_done_inside_counts(
     assert watch.is_empty() is not (changed or before)
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0]])
+@pytest.mark.parametrize("before", [False, True])
+def test_what_is_done_in_any_of_several_blocks_counts(
+    order: list[int],
+    before: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    uses: list[Any] = [lambda: session.update(a=1), lambda: None, lambda: None]
+    app = Flask(__name__)
+    app.session_interface = Interface(SecureCookieSession())
+    with app.test_request_context():
+        if before:
+            session.get("b")
+        watch = SessionWatch()
+        for which in order:
+            with watch:
+                uses[which]()
+    assert (watch.read, watch.changed) == (True, True)
+    assert watch.was_read_before() is before
+
+
 def test_a_session_that_can_not_be_told_is_taken_as_it_is() -> None:
     _, watch = watching(Frozen(user="ann"))
     with watch:
