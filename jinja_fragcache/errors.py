@@ -10,15 +10,17 @@ from jinja2 import TemplateRuntimeError
 
 _LOGIN = re.compile(r"[^\s'\"(\[,/]+@")
 
+_NOT_FOUND = ("django", "Http404")
 _ANSWERS = {
     ("werkzeug", "HTTPException"),
     ("starlette", "HTTPException"),
-    ("django", "Http404"),
+    _NOT_FOUND,
     ("django", "PermissionDenied"),
     ("django", "SuspiciousOperation"),
 }
 # RFC 9110, 15.6: what is below is no failure of the server.
 _FIRST_OF_FAILURES = 500
+_GONE = {404, 410}
 
 
 def without_logins(text: object) -> str:
@@ -84,13 +86,25 @@ def is_no_failure(error: Exception) -> bool:
         return True
     if isinstance(error, PermissionError):
         return error.errno is None
-    names = {
-        (cls.__module__.partition(".")[0], cls.__name__) for cls in type(error).__mro__
-    }
-    if names.isdisjoint(_ANSWERS):
+    if _names(error).isdisjoint(_ANSWERS):
         return False
     status = _status(error)
     return status is None or status < _FIRST_OF_FAILURES
+
+
+def says_gone(error: Exception) -> bool:
+    """Tell whether an error says that what was asked for is not there any more."""
+    names = _names(error)
+    if names.isdisjoint(_ANSWERS):
+        return False
+    return _NOT_FOUND in names or _status(error) in _GONE
+
+
+def _names(error: Exception) -> set[tuple[str, str]]:
+    """Give the names of an error's classes, each with that of its package."""
+    return {
+        (cls.__module__.partition(".")[0], cls.__name__) for cls in type(error).__mro__
+    }
 
 
 def _status(error: Exception) -> int | None:

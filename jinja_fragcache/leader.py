@@ -6,12 +6,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from jinja2.utils import internalcode
 
-from .errors import StoreError
+from .errors import StoreError, says_gone
 from .guard import Claim, Guard
 from .once import Flight
 from .operations import Operation
 from .request import Found, NotKept, Request, last_good, look_up
 from .tags import present_versions
+from .values import MISSING
 
 T = TypeVar("T")
 # Gives a fragment's text or a function's value, or an awaitable of it. What it raises
@@ -151,6 +152,9 @@ class Leader:
             self._flight.turn += 1
             last = yield from last_good(request, found, guard, error)
             if last is None:
+                if found.value is not MISSING and says_gone(error):
+                    # The next failure is not to bring it back.
+                    yield from self._take_back()
                 raise
             self._landing.append(Landing(last.stored, last.versions, failed=True))
             return _Made(last.value)
@@ -192,11 +196,11 @@ class Leader:
             self._landing.append(Landing(made.stored, made.tags))
 
     def _take_back(self) -> Operation[None]:
-        """Delete what was stored while somebody deleted it."""
+        """Delete what is stored, and is not true any more."""
         try:
             yield from self._guard.delete(self._key)
         except StoreError as error:
-            # Who deleted it has been told of theirs; this one is nobody's call.
+            # Nobody has asked for it, so nobody could do anything.
             self._guard.failed("delete", self._key, error)
 
 

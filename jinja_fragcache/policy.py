@@ -56,7 +56,7 @@ class Policy:
         for name in ("stale", "stale_if_error"):
             set_to(self, name, normalize_window(name, getattr(self, name)) or 0)
         for name, most in (
-            ("early_refresh", math.inf),
+            ("early_refresh", LONGEST),
             ("jitter", 1),
             ("lock_timeout", LONGEST),
             ("retry_after", LONGEST),
@@ -67,8 +67,7 @@ class Policy:
                 or not isinstance(value, (int, float))
                 or not 0 <= value <= most
             ):
-                limit = f"from 0 to {most}" if most < math.inf else "from 0"
-                raise PolicyError(name, describe(value), f"a number {limit}")
+                raise PolicyError(name, describe(value), f"a number from 0 to {most}")
 
     def windows(self, stale: int | None, stale_if_error: int | None) -> Windows:
         """Give the windows of an entry.

@@ -21,7 +21,7 @@ from werkzeug.exceptions import (
 from werkzeug.routing import RequestRedirect
 
 from jinja_fragcache import FragmentCacheError, errors
-from jinja_fragcache.errors import PolicyError, is_no_failure, without_logins
+from jinja_fragcache.errors import PolicyError, is_no_failure, says_gone, without_logins
 
 
 class OwnStatus(HTTPException):
@@ -152,3 +152,25 @@ def test_every_error_is_a_fragment_cache_error() -> None:
 )
 def test_a_text_is_shown_without_logins(text: str, shown: str) -> None:
     assert without_logins(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "gone"),
+    [
+        (NotFound(), True),
+        (aborted(410), True),
+        (StarletteError(404), True),
+        (Http404(), True),
+        (Forbidden(), False),
+        (aborted(302), False),
+        (PermissionDenied(), False),
+        (OtherError(), False),
+        (of_urllib(404), False),
+    ],
+    ids=repr,
+)
+def test_not_found_says_that_it_is_gone(
+    error: Exception,
+    gone: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    assert says_gone(error) is gone

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.exceptions import NotFound
 
 from jinja_fragcache import FragmentCache, Stats
 from jinja_fragcache.entry import Entry, Life, encode
@@ -245,6 +246,39 @@ def test_where_it_was_deleted_meanwhile_the_error_passes() -> None:
 
     with pytest.raises(ValueError, match="no"):
         subject.ask(body)
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_an_answer_such_as_not_found_ends_what_was_there(
+    early: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    subject = Subject(stale=30, stale_if_error=60, early_refresh=1)
+
+    def slow() -> str:
+        subject.clock.now += 1
+        return subject.body()
+
+    subject.ask(slow)
+    subject.chance = 0.9999 if early else 0.0
+    subject.clock.now += 55 if early else 60
+    subject.error = NotFound()
+    with pytest.raises(NotFound):
+        subject.ask()
+    assert subject.store.values == {}
+    # A failure does not bring it back.
+    subject.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        subject.ask()
+
+
+def test_where_that_can_not_be_deleted_the_answer_passes_all_the_same() -> None:
+    subject = Subject(stale_if_error=60)
+    subject.ask()
+    subject.clock.now += 60
+    subject.store.failing = {"delete"}
+    subject.error = NotFound()
+    with pytest.raises(NotFound):
+        subject.ask()
 
 
 def test_those_who_wait_for_a_body_that_fails_are_served_the_last_good_text() -> None:

@@ -255,9 +255,13 @@ def test_abort_is_an_answer_below_500(site: Site, code: int, how: str) -> None:
         site.get(code=code)
     else:
         assert site.get() == "1"
-    # An answer is not stored, and does not take away what is.
+    # An answer is not stored, and takes away what is only if it says that it is gone.
     site.error = ValueError("no")
-    assert site.get() == "1"
+    if code == 404:
+        with pytest.raises(ValueError, match="no"):
+            site.get()
+    else:
+        assert site.get() == "1"
 
 
 def test_an_error_that_has_a_handler_passes_only_if_it_is_an_answer(
