@@ -98,7 +98,7 @@ def redis_with_sentinel(folder: Path, password: str) -> Iterator[Watched]:
         config.write_text(
             f"sentinel monitor shop 127.0.0.1 {master.port} 1\n"
             f"sentinel auth-pass shop {password}\n"
-            "sentinel down-after-milliseconds shop 200\n"
+            "sentinel down-after-milliseconds shop 1000\n"
             "sentinel failover-timeout shop 1000\n"
         )
         options = ("--sentinel", "--port", "{port}", "--bind", "127.0.0.1")
