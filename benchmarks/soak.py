@@ -273,6 +273,14 @@ class Site:
         self._versions.promise(users, versions)
 
 
+def close(store: Store) -> None:
+    """Close a store's connections to its server."""
+    if isinstance(store, RedisStore):
+        store._write_client.close()  # noqa: SLF001 - it has no way of its own
+    elif isinstance(store, MemcachedStore):
+        store.close()
+
+
 def run_here(
     settings: Settings, versions: Versions, together: Barrier | None = None
 ) -> Figures:
@@ -292,6 +300,7 @@ def run_here(
         seeds = [settings.seed * 1000 + number for number in range(settings.threads)]
         for figures in pool.map(lambda seed: site.use(seed, until), seeds):
             sum_of_all.add(figures)
+    close(site.cache.store)
     counts = site.cache.stats()
     sum_of_all.hits = counts.hits
     sum_of_all.stale = getattr(counts, "stale", 0)
@@ -316,7 +325,9 @@ def run(settings: Settings) -> Figures:
     """Do all that is to be done, and give what came of it."""
     versions = Versions(settings.users)
     # What an earlier run has left is of other versions.
-    FragmentCache(make_store(settings)).clear()
+    store = make_store(settings)
+    FragmentCache(store).clear()
+    close(store)
     if settings.processes == 1:
         return run_here(settings, versions)
     together = SPAWN.Barrier(settings.processes)
@@ -455,7 +466,9 @@ def main(arguments: list[str] | None = None) -> int:
     kind = options.pop("store")
     with place_of(kind) as place:
         settings = Settings(kind, place, **options)
-        gaps = (longest_gap(make_store(settings)), longest_gap(None))
+        store = make_store(settings)
+        gaps = (longest_gap(store), longest_gap(None))
+        close(store)
         figures = run(settings)
     print_table(settings, figures, gaps)
     return 1 if figures.violations or not figures.pages else 0
