@@ -66,7 +66,6 @@ def encode(entry: Entry) -> str:
     return header_line(*entry[1:]) + entry.text
 
 
-@lru_cache(maxsize=1024)
 def header_line(
     escaped: bool,  # noqa: FBT001 - Entry's fields
     version: str | None,

@@ -58,10 +58,6 @@ class Flight:
         await asyncio.wait([asyncio.wrap_future(self._landed)], timeout=seconds)
         return self._landed.result() if self._landed.done() else None
 
-    def has_landed(self) -> bool:
-        """Tell whether it has landed, with something or nothing."""
-        return self._landed.done()
-
     def land(self, result: Any) -> None:
         """Give those who wait what they wait for, or None."""
         self._landed.set_result(result)

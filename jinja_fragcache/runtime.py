@@ -78,42 +78,44 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
         cache = fragment_cache_of(environment)
     wanted = want(escaped, version)
     if cache.waits and environment.is_async:
-        request = _request(cache, key, wanted, timeout, windows)
-        return _look_up_async(cache, request, missed)
+        return _look_up_async(cache, key, missed, wanted, timeout, windows)
     answer: Any = cache.look_up(key, wanted)
     if answer.__class__ is not Unclear:
         text: str = answer
         return text
-    request = _request(cache, key, wanted, timeout, windows)
-    return _text_or_miss(cache, request, answer.stored, missed)
+    return _text_or_miss(cache, key, missed, wanted, timeout, windows, answer.stored)
 
 
-async def _look_up_async(
-    cache: FragmentCache, request: FragmentRequest, missed: list[Miss]
-) -> str:
-    answer = await cache.look_up_async(request.key, request.wanted)
-    if isinstance(answer, Unclear):
-        return _text_or_miss(cache, request, answer.stored, missed)
-    return answer
-
-
-def _request(
+async def _look_up_async(  # noqa: PLR0913, PLR0917 - as look_up
     cache: FragmentCache,
     key: str,
+    missed: list[Miss],
     wanted: Wanted,
     timeout: int | None,
     windows: Windows | None,
-) -> FragmentRequest:
-    windows = cache.policy.windows(None, None) if windows is None else windows
-    return FragmentRequest(key, wanted, timeout, windows)
-
-
-def _text_or_miss(
-    cache: FragmentCache, request: FragmentRequest, stored: object, missed: list[Miss]
 ) -> str:
+    answer = await cache.look_up_async(key, wanted)
+    if isinstance(answer, Unclear):
+        stored = answer.stored
+        return _text_or_miss(cache, key, missed, wanted, timeout, windows, stored)
+    return answer
+
+
+def _text_or_miss(  # noqa: PLR0913, PLR0917 - as look_up
+    cache: FragmentCache,
+    key: str,
+    missed: list[Miss],
+    wanted: Wanted,
+    timeout: int | None,
+    windows: Windows | None,
+    stored: object,
+) -> str:
+    if windows is None:
+        windows = cache.policy.windows(None, None)
+    request = FragmentRequest(key, wanted, timeout, windows)
     found = assess(request, cache.guard, stored, {})
     if found.is_fresh:
-        cache.guard.count_hit(request.key)
+        cache.guard.count_hit(key)
         return str(found.value)
     missed.append(Miss(cache, partial(renew, request, found)))
     return ""

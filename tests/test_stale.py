@@ -63,7 +63,7 @@ def test_an_entry_is_kept_for_its_timeout_and_the_longer_window() -> None:
     subject = Subject(stale=30, stale_if_error=600)
     subject.ask()
     assert subject.store.timeouts == {"k": 660}
-    entry = Entry("text 1", life=Life(1060, 0))
+    entry = Entry("text 1", life=Life(1060.0, 0.0))
     assert subject.store.values == {"k": encode(entry)}
 
 

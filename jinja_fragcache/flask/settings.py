@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +16,7 @@ from jinja_fragcache.errors import (
 )
 from jinja_fragcache.fragments import FragmentCache
 from jinja_fragcache.guard import Announcer
+from jinja_fragcache.policy import Policy
 from jinja_fragcache.timeouts import normalize_timeout
 from jinja_fragcache.values import ValueCodec
 
@@ -235,15 +236,8 @@ NEEDLESS = {
 }
 
 
-# Those that a FragmentCache has under the same names.
-_RULES = (
-    "stale",
-    "stale_if_error",
-    "early_refresh",
-    "jitter",
-    "lock_timeout",
-    "retry_after",
-)
+# The default timeout may stand in CACHE_OPTIONS, too.
+_RULES = [each.name for each in fields(Policy) if each.name != "default_timeout"]
 _FLAGS = [each.name for each in SETTINGS if isinstance(each.default, bool)]
 
 
