@@ -225,7 +225,7 @@ class Guard:
         slow = 2 * self.flights.seconds_lately(key)
         # It ends before those who wait for it give up, so that one of them stores.
         seconds = max(math.ceil(max(self.policy.lock_timeout, slow)), 1)
-        call = partial(self._face.lock, key, token, seconds)
+        call = partial(self._face.lock, [key], token, seconds)
         try:
             answer = yield from self._try("lock", [key], call, None)
         except asyncio.CancelledError:
@@ -237,7 +237,7 @@ class Guard:
             self.flights.note_left(key, token)
         if not answer:
             # Where the store failed, nothing would tell whether the value was deleted.
-            return Claim(may_store=False, is_taken=answer is False)
+            return Claim(may_store=False, is_taken=answer is not None)
         return Claim(may_store=True, token=token, seconds=seconds)
 
     def release(self, key: str, claim: Claim) -> Operation[None]:
@@ -246,7 +246,7 @@ class Guard:
             yield from self._unlock(key, claim.token)
 
     def _unlock(self, key: str, token: str) -> Operation[bool]:
-        call = partial(self._face.unlock, key, token)
+        call = partial(self._face.unlock, [key], token)
         failed = (yield from self._try("unlock", [key], call, _FAILED)) is _FAILED
         # Whoever asks for the value next does it then, and does not wait for the lock.
         self.flights.note_left(key, token if failed else None)
@@ -268,8 +268,8 @@ class Guard:
         """
         if claim.token is None:
             return (yield from self.write(key, value, timeout))
-        call = partial(self._face.set_locked, key, value, timeout, claim.token)
-        stored: bool = yield from self._try("write", [key], call, failed=False)
+        call = partial(self._face.set_locked, {key: (value, timeout)}, claim.token)
+        stored = bool((yield from self._try("write", [key], call, failed=[])))
         if stored:
             self.count_stored([key])
         return stored

@@ -52,10 +52,10 @@ class Machine:
         return [key for key in self.store.values if key.startswith("lock:")]
 
     def take_lock(self) -> None:
-        assert self.face.lock("k", "somebody", 10)
+        assert self.face.lock(["k"], "somebody", 10)
 
     def let_lock_go(self) -> None:
-        self.face.unlock("k", "somebody")
+        self.face.unlock(["k"], "somebody")
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_others_wait_and_are_given_what_was_stored(machine: Machine) -> None:
 
     def finish() -> None:
         if len(machine.pauses) == 3:
-            assert machine.face.set_locked("k", "theirs", 60, "somebody")
+            assert machine.face.set_locked({"k": ("theirs", 60)}, "somebody")
 
     machine.meanwhile = finish
     assert ask(machine.there, "k", machine.body) == "theirs"
@@ -303,7 +303,7 @@ def test_who_waits_in_the_same_process_is_given_what_another_one_stored(
                 followers.append(pool.submit(ask, machine.here, "k", machine.body))
                 while machine.here.stats().misses < 2:
                     threading.Event().wait(0.001)
-                assert machine.face.set_locked("k", "theirs", 60, "somebody")
+                assert machine.face.set_locked({"k": ("theirs", 60)}, "somebody")
 
         machine.meanwhile = finish
         assert ask(machine.here, "k", machine.body) == "theirs"

@@ -82,32 +82,59 @@ class SyncStore(Protocol):
         """
         ...
 
-    def lock(self, key: str, token: str, seconds: int) -> bool:
-        """Take a key's lock if nobody has it, and tell whether that was so.
+    def add_many(
+        self, values: Mapping[str, str | int], timeout: int | None
+    ) -> list[str]:
+        """Keep those values that have none yet, and give the keys that were added.
 
-        It ends after some seconds, or when the key is deleted or the store cleared.
-
-        Args:
-            key: the key.
-            token: a text of the caller's own.
-            seconds: how long it lives at most.
+        It takes one round trip if the store can do that. Of several callers at once,
+        one is told of each key - if the store itself has `add`.
         """
         ...
 
-    def unlock(self, key: str, token: str) -> None:
-        """Let a key's lock go, if this token holds it."""
+    def remaining(self, key: str) -> float | None:
+        """Give the seconds that an entry has left.
+
+        Returns:
+            `math.inf` if it never expires; None if there is none, or the store can't
+            tell.
+        """
+        ...
+
+    def lock(self, keys: Sequence[str], token: str, seconds: int) -> list[str]:
+        """Take the locks of keys that nobody has.
+
+        They end after some seconds, or when the key is deleted or the store cleared.
+
+        Args:
+            keys: the keys.
+            token: a text of the caller's own.
+            seconds: how long they live at most.
+
+        Returns:
+            The keys whose lock was taken.
+        """
+        ...
+
+    def unlock(self, keys: Sequence[str], token: str) -> None:
+        """Let the locks of keys go, those that this token holds."""
         ...
 
     def set_locked(
-        self, key: str, value: str | int, timeout: int | None, token: str
-    ) -> bool:
-        """Keep a value and let the lock go, if this token holds it.
+        self, values: Mapping[str, tuple[str | int, int | None]], token: str
+    ) -> list[str]:
+        """Keep values whose locks this token holds, and let these locks go.
+
+        Args:
+            values: for each key a value and its timeout.
+            token: what the locks were taken with.
 
         Returns:
-            Whether it was kept.
+            The keys of those that were kept.
 
         Raises:
-            StoreError: the store said that it did not keep it.
+            StoreError: the store said that it did not keep one of them. Others may be
+                there, with their locks.
         """
         ...
 
@@ -175,17 +202,27 @@ class AsyncStore(Protocol):
         """Do as `SyncStore.add`."""
         ...
 
-    async def lock(self, key: str, token: str, seconds: int) -> bool:
+    async def add_many(
+        self, values: Mapping[str, str | int], timeout: int | None
+    ) -> list[str]:
+        """Do as `SyncStore.add_many`."""
+        ...
+
+    async def remaining(self, key: str) -> float | None:
+        """Do as `SyncStore.remaining`."""
+        ...
+
+    async def lock(self, keys: Sequence[str], token: str, seconds: int) -> list[str]:
         """Do as `SyncStore.lock`."""
         ...
 
-    async def unlock(self, key: str, token: str) -> None:
+    async def unlock(self, keys: Sequence[str], token: str) -> None:
         """Do as `SyncStore.unlock`."""
         ...
 
     async def set_locked(
-        self, key: str, value: str | int, timeout: int | None, token: str
-    ) -> bool:
+        self, values: Mapping[str, tuple[str | int, int | None]], token: str
+    ) -> list[str]:
         """Do as `SyncStore.set_locked`."""
         ...
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import logging
+import math
 import os
 import re
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -134,48 +135,67 @@ class FileStore(cachelib.FileSystemCache):
             return self._failed("write", error)
         return True
 
-    def set_if_equal(
+    def set_many_if_equal(
         self,
-        key: str,
-        value: str | int,
-        timeout: int | timedelta | None,
-        other: str,
+        values: Mapping[str, tuple[str | int, int | timedelta | None, str]],
         expected: str,
-    ) -> bool:
-        """Keep a value and forget another key, if that has an expected value.
+    ) -> list[str]:
+        """Keep values whose other key has an expected value, and forget these others.
 
         Args:
-            key: the value's key.
-            value: as for `set`.
-            timeout: as for `set`.
-            other: the other key.
+            values: for each key a value and its timeout, as for `set`, and the other
+                key.
             expected: what has to stand there.
 
         Returns:
-            Whether it was kept.
+            The keys of the values that were kept.
         """
-        sealed = self._sealed(key, value, self._normalize_timeout(timeout))
+        sealed = {
+            key: self._sealed(key, value, self._normalize_timeout(timeout))
+            for key, (value, timeout, _) in values.items()
+        }
+        kept: list[str] = []
         try:
-            with self._written(sealed) as file, self._lock.held() as count:
-                if self.get(other) != expected:
-                    return False
-                # First, so that there is room, and none is made by removing it.
-                self._forget(other, count)
-                self._move(file, key, count)
+            with ExitStack() as stack:
+                files = {
+                    key: stack.enter_context(self._written(each))
+                    for key, each in sealed.items()
+                }
+                count = stack.enter_context(self._lock.held())
+                for key, (_, _, other) in values.items():
+                    if self.get(other) == expected:
+                        # First, so that there is room, and none is made by removing it.
+                        self._forget(other, count)
+                        self._move(files[key], key, count)
+                        kept.append(key)
         except OSError as error:
-            return self._failed("write", error)
-        return True
+            self._failed("write", error)
+        return kept
 
-    def delete_if_equal(self, key: str, expected: str) -> bool:
-        """Forget a key if it has an expected value, and tell whether that was so."""
+    def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
+        """Forget keys that have an expected value, and give those."""
+        deleted: list[str] = []
         try:
             with self._lock.held() as count:
-                if self.get(key) != expected:
-                    return False
-                self._forget(key, count)
+                for key in keys:
+                    if self.get(key) == expected:
+                        self._forget(key, count)
+                        deleted.append(key)
         except OSError as error:
-            return self._failed("delete", error)
-        return True
+            self._failed("delete", error)
+        return deleted
+
+    def remaining(self, key: str) -> float | None:
+        """Give the seconds that an entry has left. It costs the same as `get`.
+
+        Returns:
+            `math.inf` if it never expires, None if there is none.
+        """
+        found = self._read(key)
+        if found is None:
+            return None
+        _, expires = found
+        return math.inf if expires == NEVER_EXPIRES else expires - self._timer()
 
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Count up, and give the new number.

@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -123,41 +123,48 @@ class MemcachedStore(cachelib.BaseCache):
         data = self.serializer.dumps(value)
         return self._keep(self._place(key), data, self._expiry(timeout))
 
-    def set_if_equal(
-        self, key: str, value: Any, timeout: Any, other: str, expected: str
-    ) -> bool:
-        """Keep a value and forget another key, if that has an expected value.
+    def set_many_if_equal(
+        self, values: Mapping[str, tuple[Any, Any, str]], expected: str
+    ) -> list[str]:
+        """Keep values whose other key has an expected value, and forget these others.
 
         It takes several steps. If the other key is deleted between them, the value is
         there for a moment, and then nothing.
 
         Args:
-            key: the value's key.
-            value: the value.
-            timeout: as for `set`.
-            other: the other key.
+            values: for each key a value, its timeout as for `set`, and the other key.
             expected: what has to stand there.
 
         Returns:
-            Whether it was kept.
+            The keys of the values that were kept.
 
         Raises:
-            StoreError: it is too large for the server.
+            StoreError: one is too large for the server. Others may be there, with their
+                other keys.
         """
         # One start for all: what is cleared meanwhile is neither seen nor replaced.
         start = self._start()
-        place, condition = self._place(key, start), self._place(other, start)
         wanted = self.serializer.dumps(expected)
-        if self._client.get(condition) != wanted:
-            return False
-        data = self.serializer.dumps(value)
-        if not self._keep(place, data, self._expiry(timeout)):
-            return False
-        if self._client.get(condition) != wanted:
-            self._forget(place)
-            return False
-        self._client.delete(condition)
-        return True
+        places = {self._place(key, start): key for key in values}
+        entries: dict[str, tuple[bytes, int]] = {}
+        others: dict[str, str] = {}
+        for place, key in places.items():
+            value, timeout, other = values[key]
+            entries[place] = self.serializer.dumps(value), self._expiry(timeout)
+            others[place] = self._place(other, start)
+        held = self._having(others, wanted)
+        try:
+            failed = self._keep_each({place: entries[place] for place in held})
+        except Exception:
+            # Some may have been kept.
+            self._take_back(held, wanted)
+            raise
+        kept = self._take_back(held, wanted)
+        for place in failed:
+            kept.pop(place, None)
+        if kept:
+            self._client.delete_many(list(kept.values()))
+        return [places[place] for place in kept]
 
     def set_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
         """Keep values, and tell the keys that were kept.
@@ -170,7 +177,7 @@ class MemcachedStore(cachelib.BaseCache):
         data = {
             place: self.serializer.dumps(mapping[key]) for place, key in places.items()
         }
-        failed = self._client.set_many(data, self._expiry(timeout)) if data else []
+        failed = self._keep_all(data, self._expiry(timeout)) if data else []
         return [key for place, key in places.items() if place not in failed]
 
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
@@ -190,7 +197,7 @@ class MemcachedStore(cachelib.BaseCache):
         """Forget keys. A failure raises, so all of them are gone."""
         if keys:
             start = self._start()
-            self._client.delete_many([self._place(key, start) for key in keys])
+            self._forget_all([self._place(key, start) for key in keys])
         return list(keys)
 
     def inc(self, key: str, delta: int = 1) -> int | None:
@@ -241,8 +248,42 @@ class MemcachedStore(cachelib.BaseCache):
     def _keep(self, place: str, data: bytes, expiry: int) -> bool:
         return self._client.set(place, data, expiry)
 
+    def _keep_all(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
+        """Write what is in at least one place, and give the places that failed."""
+        return self._client.set_many(data, expiry)
+
     def _forget(self, place: str) -> bool:
         return self._client.delete(place)
+
+    def _forget_all(self, places: Sequence[str]) -> None:
+        self._client.delete_many(places)
+
+    def _having(self, others: Mapping[str, str], wanted: bytes) -> dict[str, str]:
+        """Give those places whose other place has what is wanted, with that place."""
+        found = self._client.get_many(list(others.values())) if others else {}
+        return {
+            place: other
+            for place, other in others.items()
+            if found.get(other) == wanted
+        }
+
+    def _keep_each(self, entries: Mapping[str, tuple[bytes, int]]) -> list[str]:
+        """Write what has an expiry each, and give the places that failed."""
+        groups: dict[int, dict[str, bytes]] = {}
+        for place, (data, expiry) in entries.items():
+            groups.setdefault(expiry, {})[place] = data
+        failed: list[str] = []
+        for expiry, group in groups.items():
+            failed += self._keep_all(group, expiry)
+        return failed
+
+    def _take_back(self, others: Mapping[str, str], wanted: bytes) -> dict[str, str]:
+        """Delete places whose other place has changed, and give those of the others."""
+        kept = self._having(others, wanted)
+        lost = [place for place in others if place not in kept]
+        if lost:
+            self._forget_all(lost)
+        return kept
 
     def _load(self, place: str, data: bytes | None) -> str | int | None:  # noqa: ARG002 - for subclasses
         """Give the value that stands for what the server has in a place."""

@@ -51,7 +51,11 @@ class Client(Protocol):
         ...
 
     def set_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
-        """Write many, in one round trip to each server. Give those that failed."""
+        """Write many, in one round trip to each server if the client can do that.
+
+        Returns:
+            Those that failed.
+        """
         ...
 
     def add(self, place: str, data: bytes, expiry: int) -> bool:

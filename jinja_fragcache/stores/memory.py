@@ -149,6 +149,28 @@ class MemoryStore:
         with self._writing:
             return self._live(key) is None and self._put(key, slot)
 
+    def add_many(
+        self, mapping: Mapping[str, Any], timeout: int | None = None
+    ) -> list[str]:
+        """Keep those values that have none yet, and give the keys that were added."""
+        slots = {key: self._slot(key, value, timeout) for key, value in mapping.items()}
+        with self._writing:
+            return [
+                key
+                for key, slot in slots.items()
+                if self._live(key) is None and self._put(key, slot)
+            ]
+
+    def remaining(self, key: str) -> float | None:
+        """Give the seconds that an entry has left, without counting as a read.
+
+        Returns:
+            `math.inf` if it never expires, None if there is none.
+        """
+        slot = self._slots.get(key)
+        seconds = 0.0 if slot is None else slot.expires_at - self._timer()
+        return seconds if seconds > 0 else None
+
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Count up, and give the new number.
 

@@ -1,8 +1,10 @@
 """Stores on Redis servers: on one, behind sentinels, and in a cluster."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import cachelib
@@ -17,16 +19,35 @@ _SECONDS = 0.25
 _KEYS_AT_ONCE = 500
 _GLOB_CHARACTERS = re.compile(r"[*?\[\]\\]")
 # In a script nothing comes between the question and what depends on it.
+# Each key stands with the other one, and each value with its seconds, 0 for ever.
 _SET_IF_EQUAL = """
-if redis.call("GET", KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call("SET", KEYS[1], ARGV[2], unpack(ARGV, 3))
-redis.call("DEL", KEYS[2])
-return 1
+local kept = {}
+for i = 1, #KEYS, 2 do
+  if redis.call("GET", KEYS[i + 1]) == ARGV[1] then
+    if ARGV[i + 2] == "0" then
+      redis.call("SET", KEYS[i], ARGV[i + 1])
+    else
+      redis.call("SET", KEYS[i], ARGV[i + 1], "EX", ARGV[i + 2])
+    end
+    redis.call("DEL", KEYS[i + 1])
+    kept[#kept + 1] = (i + 1) / 2
+  end
+end
+return kept
 """
 _DELETE_IF_EQUAL = """
-if redis.call("GET", KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call("DEL", KEYS[1])
+local deleted = {}
+for i = 1, #KEYS do
+  if redis.call("GET", KEYS[i]) == ARGV[1] then
+    redis.call("DEL", KEYS[i])
+    deleted[#deleted + 1] = i
+  end
+end
+return deleted
 """
+# What PTTL says in place of a number (its documentation, "Redis integer reply").
+_FOR_EVER = -1
+_MISSING = -2
 # What a server says of a value that it can't count with.
 _NO_NUMBER = re.compile("not an integer|overflow|WRONGTYPE")
 
@@ -96,45 +117,72 @@ class RedisStore(cachelib.RedisCache):
             )
         )
 
-    def set_if_equal(
-        self, key: str, value: Any, timeout: Any, other: str, expected: str
-    ) -> bool:
-        """Keep a value and forget another key, if that has an expected value.
+    def add_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
+        """Keep those values that have none yet, and give the keys that were added."""
+        seconds = self._expiry(timeout)
+        pipeline = self._write_client.pipeline(transaction=False)
+        for place, value in zip(self._places(mapping), mapping.values(), strict=True):
+            pipeline.set(place, self.serializer.dumps(value), ex=seconds, nx=True)
+        return list(compress(mapping, pipeline.execute()))
+
+    def set_many_if_equal(
+        self, values: Mapping[str, tuple[Any, Any, str]], expected: str
+    ) -> list[str]:
+        """Keep values whose other key has an expected value, and forget these others.
 
         Args:
-            key: the value's key.
-            value: the value.
-            timeout: seconds, 0 for ever, None for the default timeout.
-            other: the other key.
+            values: for each key a value, its timeout (seconds, 0 for ever, None for the
+                default timeout) and the other key.
             expected: what has to stand there.
 
         Returns:
-            Whether it was kept.
+            The keys of the values that were kept.
         """
-        seconds = self._expiry(timeout)
-        lifetime = [] if seconds is None else ["EX", seconds]
-        data = self.serializer.dumps(value)
-        places = [self._place(key), self._place(other)]
-        given = [self.serializer.dumps(expected), data, *lifetime]
-        return bool(self._write_client.eval(_SET_IF_EQUAL, 2, *places, *given))
+        if not values:
+            return []
+        places: list[str] = []
+        given = [self.serializer.dumps(expected)]
+        prefix = self._get_prefix()
+        for key, (value, timeout, other) in values.items():
+            places += (prefix + key, prefix + other)
+            given += (
+                self.serializer.dumps(value),
+                b"%d" % (self._expiry(timeout) or 0),
+            )
+        numbers = self._write_client.eval(_SET_IF_EQUAL, len(places), *places, *given)
+        keys = list(values)
+        return [keys[number - 1] for number in numbers]
 
-    def delete_if_equal(self, key: str, expected: str) -> bool:
-        """Forget a key if it has an expected value, and tell whether that was so."""
+    def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
+        """Forget keys that have an expected value, and give those."""
+        if not keys:
+            return []
+        places = self._places(keys)
         text = self.serializer.dumps(expected)
-        place = self._place(key)
-        return bool(self._write_client.eval(_DELETE_IF_EQUAL, 1, place, text))
+        numbers = self._write_client.eval(_DELETE_IF_EQUAL, len(places), *places, text)
+        return [keys[number - 1] for number in numbers]
+
+    def remaining(self, key: str) -> float | None:
+        """Give the seconds that an entry has left, `math.inf` for one that is for ever.
+
+        Returns:
+            None if there is none.
+        """
+        milliseconds: int = self._read_client.pttl(self._place(key))
+        if milliseconds == _FOR_EVER:
+            return math.inf
+        return None if milliseconds == _MISSING else milliseconds / 1000
 
     def get_many(self, *keys: str) -> list[Any]:
         """Give the values of keys, None for those that are not there."""
         if not keys:
             return []
-        stored = self._get_all([self._place(key) for key in keys])
-        return [self.serializer.loads(each) for each in stored]
+        return list(map(self.serializer.loads, self._get_all(self._places(keys))))
 
     def delete_many(self, *keys: str) -> list[Any]:
         """Forget keys. A failure raises, so all of them are gone."""
         if keys:
-            self._write_client.delete(*map(self._place, keys))
+            self._delete_all(self._places(keys))
         return list(keys)
 
     def inc(self, key: str, delta: int = 1) -> int | None:
@@ -198,6 +246,10 @@ class RedisStore(cachelib.RedisCache):
     def _place(self, key: str) -> str:
         return f"{self._get_prefix()}{key}"
 
+    def _places(self, keys: Iterable[str]) -> list[str]:
+        prefix = self._get_prefix()
+        return [prefix + key for key in keys]
+
     def _expiry(self, timeout: Any) -> int | None:
         # cachelib says -1 for "never" here, and Redis nothing.
         seconds = self._normalize_timeout(timeout)
@@ -206,6 +258,9 @@ class RedisStore(cachelib.RedisCache):
     def _get_all(self, places: Sequence[str]) -> Iterable[bytes | None]:
         found: Iterable[bytes | None] = self._read_client.mget(places)
         return found
+
+    def _delete_all(self, places: Sequence[str]) -> None:
+        self._write_client.delete(*places)
 
 
 class RedisSentinelStore(RedisStore):
@@ -302,12 +357,28 @@ class RedisClusterStore(RedisStore):
         )
 
     # Two keys may be on two nodes, and a script can't ask both.
-    set_if_equal = None  # type: ignore[assignment]
+    set_many_if_equal = None  # type: ignore[assignment]
+
+    def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
+        """Forget keys that have an expected value, and give those."""
+        text = self.serializer.dumps(expected)
+        pipeline = self._write_client.pipeline()
+        for place in self._places(keys):
+            # Its `eval` refuses, since the keys of a script may be on several nodes.
+            pipeline.execute_command("EVAL", _DELETE_IF_EQUAL, 1, place, text)
+        return list(compress(keys, pipeline.execute()))
 
     def _get_all(self, places: Sequence[str]) -> Iterable[bytes | None]:
         # MGET takes keys of one slot only.
         found: Iterable[bytes | None] = self._read_client.mget_nonatomic(places)
         return found
+
+    def _delete_all(self, places: Sequence[str]) -> None:
+        # DEL with many keys would be asked of one slot after the other.
+        pipeline = self._write_client.pipeline()
+        for place in places:
+            pipeline.delete(place)
+        pipeline.execute()
 
 
 class _OnFirstUse:

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -72,14 +72,6 @@ class SpreadMemcachedStore(MemcachedStore):
         self._chunk_size = chunksize
         self._most_chunks = maxchunk
 
-    def set_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
-        """Keep values, and tell the keys that were kept.
-
-        Raises:
-            StoreError: one is too large. Others may have been kept.
-        """
-        return [key for key, value in mapping.items() if self.set(key, value, timeout)]
-
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
         """Keep a value if there is none. Of several callers at once, one does.
 
@@ -97,12 +89,6 @@ class SpreadMemcachedStore(MemcachedStore):
             self._delete_chunks(place, head)
         return added
 
-    def delete_many(self, *keys: str) -> list[str]:
-        """Forget keys. A failure raises, so all of them are gone."""
-        for key in keys:
-            self.delete(key)
-        return list(keys)
-
     def _keep(self, place: str, data: bytes, expiry: int) -> bool:
         if len(data) <= self._chunk_size:
             return self._client.set(place, data, expiry)
@@ -110,11 +96,27 @@ class SpreadMemcachedStore(MemcachedStore):
         self._client.delete(place)
         return self._client.set(place, self._spread(place, data, expiry), expiry)
 
+    def _keep_all(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
+        small = {
+            place: each for place, each in data.items() if len(each) <= self._chunk_size
+        }
+        failed = self._client.set_many(small, expiry) if small else []
+        for place in data.keys() - small.keys():
+            if not self._keep(place, data[place], expiry):
+                failed.append(place)
+        return failed
+
     def _forget(self, place: str) -> bool:
         head = self._client.get(place)
         deleted = self._client.delete(place)
         self._delete_chunks(place, head)
         return deleted
+
+    def _forget_all(self, places: Sequence[str]) -> None:
+        heads = self._client.get_many(places)
+        self._client.delete_many(places)
+        for place in places:
+            self._delete_chunks(place, heads.get(place))
 
     def _spread(self, place: str, data: bytes, expiry: int) -> bytes:
         """Write the chunks of a value and give its head."""

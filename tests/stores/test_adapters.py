@@ -1,6 +1,7 @@
 import asyncio
 import inspect
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -305,13 +306,13 @@ def test_what_is_stored_in_several_steps_needs_the_lock() -> None:
     _, awaited = adapt(store)
 
     async def use() -> None:
-        assert await awaited.lock("k", "mine", 30)
-        assert not await awaited.lock("k", "theirs", 30)
-        await awaited.unlock("k", "theirs")
+        assert await awaited.lock(["k"], "mine", 30)
+        assert not await awaited.lock(["k"], "theirs", 30)
+        await awaited.unlock(["k"], "theirs")
         inner.calls.clear()
-        assert not await awaited.set_locked("k", "old", 5, "theirs")
+        assert not await awaited.set_locked({"k": ("old", 5)}, "theirs")
         assert inner.calls == ["get"]
-        assert await awaited.set_locked("k", "text", 5, "mine")
+        assert await awaited.set_locked({"k": ("text", 5)}, "mine")
 
     asyncio.run(use())
     assert inner.values == {"k": "text"}
@@ -332,28 +333,33 @@ def test_what_is_deleted_between_two_looks_at_the_lock_is_taken_back() -> None:
 
     store = Deleting()
     face = adapt(store)[0]
-    assert face.lock("k", "mine", 30)
-    assert not face.set_locked("k", "old", 30, "mine")
+    assert face.lock(["k"], "mine", 30)
+    assert not face.set_locked({"k": ("old", 30)}, "mine")
     assert store.values == {}
 
 
 class InOneStep(SharedStore):
     """A store that compares and writes in one step."""
 
-    def set_if_equal(
-        self, key: str, value: Any, timeout: int | None, other: str, expected: str
-    ) -> bool:
-        self._note("set_if_equal")
-        if self.values.get(other) != expected:
-            return False
-        del self.values[other]
-        self.values[key] = value
-        self.timeouts[key] = timeout
-        return True
+    def set_many_if_equal(
+        self, values: Mapping[str, tuple[Any, int | None, str]], expected: str
+    ) -> list[str]:
+        self._note("set_many_if_equal")
+        kept = []
+        for key, (value, timeout, other) in values.items():
+            if self.values.get(other) == expected:
+                del self.values[other]
+                self.values[key] = value
+                self.timeouts[key] = timeout
+                kept.append(key)
+        return kept
 
-    def delete_if_equal(self, key: str, expected: str) -> bool:
-        self._note("delete_if_equal")
-        return self.values.get(key) == expected and self.values.pop(key) == expected
+    def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
+        self._note("delete_many_if_equal")
+        deleted = [key for key in keys if self.values.get(key) == expected]
+        for key in deleted:
+            del self.values[key]
+        return deleted
 
 
 class CoroutinesInOneStep(SharedCoroutineStore):
@@ -361,26 +367,26 @@ class CoroutinesInOneStep(SharedCoroutineStore):
         super().__init__()
         self.inner: InOneStep = InOneStep()
 
-    async def set_if_equal(self, *arguments: Any) -> bool:
-        return self.inner.set_if_equal(*arguments)
+    async def set_many_if_equal(self, *arguments: Any) -> list[str]:
+        return self.inner.set_many_if_equal(*arguments)
 
-    async def delete_if_equal(self, *arguments: Any) -> bool:
-        return self.inner.delete_if_equal(*arguments)
+    async def delete_many_if_equal(self, *arguments: Any) -> list[str]:
+        return self.inner.delete_many_if_equal(*arguments)
 
 
 def test_a_store_that_compares_and_writes_in_one_step_is_let_do_so() -> None:
     store = InOneStep()
     sync, _ = adapt(store)
-    assert sync.lock("k", "mine", 30)
+    assert sync.lock(["k"], "mine", 30)
     store.calls.clear()
-    assert not sync.set_locked("k", "theirs", 5, "theirs")
-    assert sync.set_locked("k", "text", 5, "mine")
+    assert not sync.set_locked({"k": ("theirs", 5)}, "theirs")
+    assert sync.set_locked({"k": ("text", 5)}, "mine")
     assert store.values == {"k": "text"}
     assert store.timeouts["k"] == 5
-    sync.lock("k", "mine", 30)
-    sync.unlock("k", "mine")
+    sync.lock(["k"], "mine", 30)
+    sync.unlock(["k"], "mine")
     assert store.values == {"k": "text"}
-    one_each = ["set_if_equal", "set_if_equal", "add", "set", "delete_if_equal"]
+    one_each = ["set_many_if_equal"] * 2 + ["add", "set", "delete_many_if_equal"]
     assert store.calls == one_each
 
 
@@ -388,16 +394,17 @@ def test_one_of_coroutines_is_let_do_so_too() -> None:
     store = CoroutinesInOneStep()
     _, awaited = adapt(store)
 
-    async def use() -> list[bool]:
-        assert await awaited.lock("k", "mine", 30)
+    async def use() -> list[list[str]]:
+        assert await awaited.lock(["k"], "mine", 30)
         stored = [
-            await awaited.set_locked("k", token, 5, token) for token in ("no", "mine")
+            await awaited.set_locked({"k": (token, 5)}, token)
+            for token in ("no", "mine")
         ]
-        await awaited.lock("k", "mine", 30)
-        await awaited.unlock("k", "mine")
+        await awaited.lock(["k"], "mine", 30)
+        await awaited.unlock(["k"], "mine")
         return stored
 
-    assert asyncio.run(use()) == [False, True]
+    assert asyncio.run(use()) == [[], ["k"]]
     assert store.inner.values == {"k": "mine"}
     assert "get" not in store.inner.calls
 
@@ -408,10 +415,10 @@ def test_the_locks_of_a_store_that_stands_for_another_one_are_that_ones() -> Non
     store: Any = LocalProxy(lambda: tenants[tenant])
     sync, _ = adapt(store)
     tenant = "b"
-    assert sync.lock("k", "mine", 30)
-    assert sync.set_locked("k", "text", 5, "mine")
-    sync.lock("k", "mine", 30)
-    sync.unlock("k", "mine")
+    assert sync.lock(["k"], "mine", 30)
+    assert sync.set_locked({"k": ("text", 5)}, "mine")
+    sync.lock(["k"], "mine", 30)
+    sync.unlock(["k"], "mine")
     assert [each.values for each in tenants.values()] == [{}, {"k": "text"}]
 
 
@@ -424,7 +431,7 @@ def test_the_lock_is_deleted_before_the_entry() -> None:
     deleted: list[str] = []
     store = Deleted()
     face = adapt(store)[0]
-    face.lock("k", "mine", 30)
+    face.lock(["k"], "mine", 30)
     (lock,) = store.values
     face.delete("k")
     assert deleted == [lock, "k"]

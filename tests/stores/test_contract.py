@@ -325,14 +325,14 @@ def test_a_store_tells_whether_it_has_locks(
 
 @with_locks
 def test_of_many_at_once_one_gets_the_lock(face: SyncStore) -> None:
-    got: list[bool] = []
-    in_threads(8, lambda number: got.append(face.lock(KEY, str(number), 30)))
-    assert sorted(got) == [False] * 7 + [True]
+    got: list[list[str]] = []
+    in_threads(8, lambda number: got.append(face.lock([KEY], str(number), 30)))
+    assert sorted(got) == [[]] * 7 + [[KEY]]
 
 
 @with_locks
 def test_a_lock_has_its_time(face: SyncStore, subject: Subject) -> None:
-    assert face.lock(KEY, "mine", 45)
+    assert face.lock([KEY], "mine", 45)
     remaining = subject.remaining(_lock_key(KEY))
     assert isinstance(remaining, int | float)
     assert 25 < remaining <= 46
@@ -343,8 +343,8 @@ def test_a_lock_has_its_time(face: SyncStore, subject: Subject) -> None:
 def test_what_is_stored_with_a_lock_has_its_timeout(
     face: SyncStore, subject: Subject, timeout: int | None, seconds: int | str
 ) -> None:
-    assert face.lock(KEY, "mine", 45)
-    assert face.set_locked(KEY, TEXT, timeout, "mine")
+    assert face.lock([KEY], "mine", 45)
+    assert face.set_locked({KEY: (TEXT, timeout)}, "mine")
     remaining = subject.remaining(KEY)
     if isinstance(seconds, str):
         assert remaining == seconds
@@ -355,14 +355,14 @@ def test_what_is_stored_with_a_lock_has_its_timeout(
 
 @with_locks
 def test_what_is_stored_with_a_lock_needs_it(face: SyncStore) -> None:
-    assert face.lock(KEY, "mine", 30)
-    assert not face.lock(KEY, "theirs", 30)
-    assert not face.set_locked(KEY, "theirs", 30, "theirs")
+    assert face.lock([KEY], "mine", 30)
+    assert not face.lock([KEY], "theirs", 30)
+    assert not face.set_locked({KEY: ("theirs", 30)}, "theirs")
     assert face.get(KEY) is None
-    assert face.set_locked(KEY, TEXT, 30, "mine")
+    assert face.set_locked({KEY: (TEXT, 30)}, "mine")
     assert face.get(KEY) == TEXT
     # The lock went with it.
-    assert not face.set_locked(KEY, "again", 30, "mine")
+    assert not face.set_locked({KEY: ("again", 30)}, "mine")
     assert face.get(KEY) == TEXT
 
 
@@ -373,24 +373,24 @@ def test_what_is_stored_with_a_lock_needs_it(face: SyncStore) -> None:
 def test_who_deletes_takes_the_lock_away(
     face: SyncStore, way: str, arguments: list[Any]
 ) -> None:
-    assert face.lock(KEY, "mine", 30)
+    assert face.lock([KEY], "mine", 30)
     getattr(face, way)(*arguments)
-    assert face.lock(KEY, "theirs", 30)
-    assert not face.set_locked(KEY, "old", 30, "mine")
+    assert face.lock([KEY], "theirs", 30)
+    assert not face.set_locked({KEY: ("old", 30)}, "mine")
     assert face.get(KEY) is None
-    assert face.set_locked(KEY, "new", 30, "theirs")
+    assert face.set_locked({KEY: ("new", 30)}, "theirs")
     assert face.get(KEY) == "new"
 
 
 @with_locks
 def test_a_lock_is_let_go_by_who_has_it(face: SyncStore) -> None:
-    assert face.lock(KEY, "mine", 30)
-    face.unlock(KEY, "theirs")
-    assert not face.lock(KEY, "theirs", 30)
-    face.unlock(KEY, "mine")
-    assert face.lock(KEY, "theirs", 30)
-    face.unlock(KEY, "theirs")
-    face.unlock(KEY, "theirs")
+    assert face.lock([KEY], "mine", 30)
+    face.unlock([KEY], "theirs")
+    assert not face.lock([KEY], "theirs", 30)
+    face.unlock([KEY], "mine")
+    assert face.lock([KEY], "theirs", 30)
+    face.unlock([KEY], "theirs")
+    face.unlock([KEY], "theirs")
 
 
 # One for each way to expire: memory of a server, of a process, a database, files.
@@ -398,17 +398,21 @@ ENDING = ["redis_texts", "redis_cluster", "memcached_pymemcache", "dynamodb"]
 ENDING += ["uwsgi", "files", "custom_sqlite", "django_cache"]
 
 
+def is_locked(face: SyncStore, token: str) -> bool:
+    return bool(face.lock([KEY], token, 30))
+
+
 def test_a_lock_ends_by_its_time(request: pytest.FixtureRequest) -> None:
     stores = [request.getfixturevalue(name).store for name in ENDING]
     faces = [adapt(store)[0] for store in stores]
     # All at once, since it takes some seconds.
-    assert all(face.lock(KEY, "mine", 1) for face in faces)
+    assert all(face.lock([KEY], "mine", 1) for face in faces)
     for face in faces:
-        servers.wait_for(partial(face.lock, KEY, "theirs", 30))
-        assert not face.set_locked(KEY, "late", 30, "mine")
-        face.unlock(KEY, "mine")
+        servers.wait_for(partial(is_locked, face, "theirs"))
+        assert not face.set_locked({KEY: ("late", 30)}, "mine")
+        face.unlock([KEY], "mine")
         assert face.get(KEY) is None
-        assert face.set_locked(KEY, "new", 30, "theirs")
+        assert face.set_locked({KEY: ("new", 30)}, "theirs")
 
 
 def test_a_number_is_counted_up_and_down(face: SyncStore) -> None:

@@ -549,7 +549,7 @@ class TestWhatNeedsAnother:
     ) -> None:
         store = FileStore(str(tmp_path), threshold)
         store.set("lock", "mine")
-        assert store.set_if_equal("k", "text", None, "lock", "mine") is True
+        assert store.set_many_if_equal({"k": ("text", None, "lock")}, "mine") == ["k"]
         assert names(tmp_path) == {file_of(store, "k").name}
         assert counted(store) == 1
         assert caplog.records == []
@@ -559,17 +559,17 @@ class TestWhatNeedsAnother:
     ) -> None:
         store.set("lock", "mine", timeout=5)
         clock.now += 6
-        assert store.set_if_equal("k", "text", 5, "lock", "mine") is False
-        assert store.delete_if_equal("lock", "mine") is False
+        assert store.set_many_if_equal({"k": ("text", 5, "lock")}, "mine") == []
+        assert store.delete_many_if_equal(["lock"], "mine") == []
         assert names(tmp_path) == {file_of(store, "lock").name}
 
     def test_a_disk_that_takes_no_more(self, store: FileStore) -> None:
         store.set("lock", "mine")
         store.set("k", "old")
         with files_limited_to(1000):
-            assert store.set_if_equal("k", "x" * 2000, 5, "lock", "mine") is False
+            assert store.set_many_if_equal({"k": ("x" * 2000, 5, "lock")}, "mine") == []
         assert store.get("k") == "old"
-        assert store.delete_if_equal("lock", "mine") is True
+        assert store.delete_many_if_equal(["lock"], "mine") == ["lock"]
 
     def test_a_lock_that_can_not_be_taken(
         self, store: FileStore, tmp_path: Path
@@ -577,8 +577,8 @@ class TestWhatNeedsAnother:
         store.set("lock", "mine")
         (tmp_path / "fragcache.lock").unlink()
         (tmp_path / "fragcache.lock").mkdir()
-        assert store.set_if_equal("k", "text", 5, "lock", "mine") is False
-        assert store.delete_if_equal("lock", "mine") is False
+        assert store.set_many_if_equal({"k": ("text", 5, "lock")}, "mine") == []
+        assert store.delete_many_if_equal(["lock"], "mine") == []
         assert kept(store, "k") == ""
 
 

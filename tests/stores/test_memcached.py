@@ -239,15 +239,15 @@ def test_of_many_that_add_one_is_told_so(store: MemcachedStore) -> None:
 def test_what_is_deleted_while_it_is_stored_with_a_lock_is_taken_back(
     store: MemcachedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = store._keep
+    keep = store._keep_all
 
-    def deleted_first(*arguments: Any) -> bool:
+    def deleted_first(*arguments: Any) -> list[str]:
         store.delete_many("lock", "k")
         return keep(*arguments)
 
-    monkeypatch.setattr(store, "_keep", deleted_first)
+    monkeypatch.setattr(store, "_keep_all", deleted_first)
     store.add("lock", "mine", 30)
-    assert store.set_if_equal("k", "old", 30, "lock", "mine") is False
+    assert store.set_many_if_equal({"k": ("old", 30, "lock")}, "mine") == []
     assert store.get("k") is None
 
 
@@ -257,21 +257,21 @@ def test_what_is_cleared_while_it_is_stored_with_a_lock_is_not_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = make(key_prefix="shop:")
-    keep = store._keep
+    keep = store._keep_all
 
-    def cleared_first(*arguments: Any) -> bool:
+    def cleared_first(*arguments: Any) -> list[str]:
         other.clear()
         other.set("k", "new")
         return keep(*arguments)
 
     store.add("lock", "mine", 30)
     with monkeypatch.context() as patched:
-        patched.setattr(store, "_keep", cleared_first)
-        store.set_if_equal("k", "old", 30, "lock", "mine")
+        patched.setattr(store, "_keep_all", cleared_first)
+        store.set_many_if_equal({"k": ("old", 30, "lock")}, "mine")
     assert other.get("k") == "new"
     store.add("lock", "mine", 30)
     other.clear()
-    assert store.set_if_equal("k", "old", 30, "lock", "mine") is False
+    assert store.set_many_if_equal({"k": ("old", 30, "lock")}, "mine") == []
     assert other.get("k") is None
 
 

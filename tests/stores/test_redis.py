@@ -289,7 +289,7 @@ def test_what_is_stored_with_a_lock_has_its_timeout(
     # Digits are marked, since numbers are kept as such.
     for timeout, seconds in ((30, 30), (0, -1), (None, 300)):
         assert store.add("lock", "123456", 30)
-        assert store.set_if_equal("k", "7", timeout, "lock", "123456")
+        assert store.set_many_if_equal({"k": ("7", timeout, "lock")}, "123456")
         assert store.get("k") == "7"
         assert client.ttl("shop:k") == seconds
         assert client.exists("shop:lock") == 0
@@ -298,8 +298,8 @@ def test_what_is_stored_with_a_lock_has_its_timeout(
 def test_it_is_stored_in_one_step(store: RedisStore, client: Any) -> None:
     store.add("lock", "mine", 30)
     client.config_resetstat()
-    store.set_if_equal("k", "text", 30, "lock", "mine")
-    store.delete_if_equal("lock", "mine")
+    store.set_many_if_equal({"k": ("text", 30, "lock")}, "mine")
+    store.delete_many_if_equal(["lock"], "mine")
     calls = client.info("commandstats")
     assert calls["cmdstat_eval"]["calls"] == 2
     # By the script, and not by the client.
@@ -310,7 +310,7 @@ def test_clear_deletes_locks_first(
     store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     face = adapt(store)[0]
-    assert face.lock("k", "mine", 30)
+    assert face.lock(["k"], "mine", 30)
     others = {f"shop:{number}".encode() for number in range(40)}
     store.set_many({str(number): "text" for number in range(40)})
     deleted: list[bytes] = []
@@ -324,5 +324,5 @@ def test_clear_deletes_locks_first(
     store.clear()
     assert deleted[0].startswith(b"shop:lock:")
     assert set(deleted[1:]) == others
-    assert not face.set_locked("k", "old", 30, "mine")
+    assert not face.set_locked({"k": ("old", 30)}, "mine")
     assert client.dbsize() == 0
