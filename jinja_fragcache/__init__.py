@@ -14,6 +14,7 @@ from .fragments import FragmentCache as FragmentCache
 from .guard import Stats as Stats
 from .keys import default_fragment_name as default_fragment_name
 from .keys import make_template_fragment_key as make_template_fragment_key
+from .recording import cache_tag as cache_tag
 from .stores import MemoryStore as MemoryStore
 
 if TYPE_CHECKING:

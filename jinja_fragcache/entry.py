@@ -46,6 +46,10 @@ class Entry(NamedTuple):
         tags: the labels by which it can be invalidated, each with the version that it
             had before the text was made.
         life: how long it is fresh; None for as long as it is stored.
+        templates: the templates that were named by expressions, each with the digest
+            that its source had.
+        holes: where something is put in for each request: how many characters of the
+            text stand before it, behind the last hole, and which hole it is.
     """
 
     text: str
@@ -54,6 +58,8 @@ class Entry(NamedTuple):
     form: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     life: Life | None = None
+    templates: tuple[tuple[str, str], ...] = ()
+    holes: tuple[tuple[int, int], ...] = ()
 
 
 _PLAIN = Entry("")[1:]
@@ -63,28 +69,26 @@ def encode(entry: Entry) -> str:
     """Turn an entry into the text that a store keeps."""
     if entry[1:] == _PLAIN and not entry.text.startswith(HEADER_MARK):
         return entry.text
-    return header_line(*entry[1:]) + entry.text
+    return header_line(entry) + entry.text
 
 
-def header_line(
-    escaped: bool,  # noqa: FBT001 - Entry's fields
-    version: str | None,
-    form: str | None = None,
-    tags: tuple[tuple[str, str], ...] = (),
-    life: Life | None = None,
-) -> str:
-    """Write the header line for an entry's fields, with its end."""
+def header_line(entry: Entry) -> str:
+    """Write the header line for an entry, with its end."""
     fields: dict[str, Any] = {"format": FORMAT}
-    if not escaped:
+    if not entry.escaped:
         fields["escaped"] = False
-    if version is not None:
-        fields["version"] = version
-    if form is not None:
-        fields["form"] = form
-    if tags:
-        fields["tags"] = dict(tags)
-    if life is not None:
-        fields["expires"], fields["cost"] = (round(each, 3) for each in life)
+    if entry.version is not None:
+        fields["version"] = entry.version
+    if entry.form is not None:
+        fields["form"] = entry.form
+    if entry.tags:
+        fields["tags"] = dict(entry.tags)
+    if entry.life is not None:
+        fields["expires"], fields["cost"] = (round(each, 3) for each in entry.life)
+    if entry.templates:
+        fields["templates"] = dict(entry.templates)
+    if entry.holes:
+        fields["holes"] = entry.holes
     header = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return f"{HEADER_MARK}{header}\n"
 
@@ -102,7 +106,11 @@ def decode(stored: object) -> Entry | None:
         return Entry(stored)
     line, newline, text = stored.partition("\n")
     fields = _parse_header(line) if newline else None
-    return None if fields is None else Entry(text, *fields)
+    if fields is None:
+        return None
+    entry = Entry(text, *fields)
+    # The text was cut if it is shorter.
+    return entry if sum(length for length, _ in entry.holes) <= len(text) else None
 
 
 # An entry that tells its life is read here on each of its hits.
@@ -120,17 +128,41 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
     form = fields.pop("form", None)
     tags = fields.pop("tags", {})
     life = tuple(fields.pop(name) for name in ("expires", "cost") if name in fields)
+    templates = fields.pop("templates", {})
+    holes = fields.pop("holes", [])
     readable = (
         # A field that is not known here may change what the text means.
         not fields
         and isinstance(escaped, bool)
-        and isinstance(tags, dict)
-        and all(isinstance(each, str) for each in tags.values())
         and all(each is None or isinstance(each, str) for each in (version, form))
+        and all(map(_is_texts, (tags, templates)))
         and len(life) in {0, len(Life._fields)}
         and all(type(each) in {int, float} and 0 <= each < _LAST for each in life)
+        and _are_holes(holes)
     )
     if not readable:
         return None
-    pairs = tuple(sorted(tags.items()))
-    return escaped, version, form, pairs, Life(*life) if life else None
+    return (
+        escaped,
+        version,
+        form,
+        tuple(sorted(tags.items())),
+        Life(*life) if life else None,
+        tuple(sorted(templates.items())),
+        tuple((length, hole) for length, hole in holes),
+    )
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(each, str) for each in value.values()
+    )
+
+
+def _are_holes(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, list)
+        and [type(part) for part in each] == [int, int]
+        and min(each) >= 0
+        for each in value
+    )

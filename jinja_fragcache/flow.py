@@ -12,7 +12,15 @@ from jinja2.utils import internalcode
 from .guard import Guard
 from .leader import Leader, Render
 from .operations import Operation
-from .request import Found, Request, assess, last_good, look_up
+from .request import (
+    Found,
+    Request,
+    examine,
+    last_good,
+    look_up,
+    note_served,
+    note_unstored,
+)
 
 # How often a caller waits for others before it makes the value itself.
 _MOST_WAITS = 2
@@ -21,14 +29,14 @@ Flow = Callable[[Guard, Render], Operation[Any]]
 
 
 @internalcode
-def remove(key: str, guard: Guard, render: Render) -> Operation[str]:
+def remove(key: str, guard: Guard, render: Render) -> Operation[Any]:
     """Delete the entry and render: what the timeout `'del'` asks for.
 
     Raises:
         StoreError: the store failed.
     """
     yield from guard.delete(key)
-    return str((yield render()))
+    return (yield render())
 
 
 @internalcode
@@ -40,11 +48,29 @@ def bypass(guard: Guard, render: Render) -> Operation[Any]:  # noqa: ARG001 - a 
 @internalcode
 def recall(request: Request, guard: Guard, render: Render) -> Operation[Any]:
     """Serve the value that is stored, or make and store one."""
-    found = yield from look_up(request, guard)
+    found = yield from find(request, guard)
     if found.is_fresh:
-        guard.count_hit(request.key)
         return found.value
     return (yield from renew(request, found, guard, render))
+
+
+def find(request: Request, guard: Guard) -> Operation[Found]:
+    """Look for a value. One that is fresh counts as served."""
+    return (yield from hit(request, guard, (yield from look_up(request, guard))))
+
+
+def find_in(request: Request, stored: object, guard: Guard) -> Operation[Found]:
+    """Do as `find`, with what the store gave."""
+    (found,) = yield from examine([request], guard, [stored], {})
+    return (yield from hit(request, guard, found))
+
+
+def hit(request: Request, guard: Guard, found: Found) -> Operation[Found]:
+    """Note that a value is served, if it is fresh."""
+    if found.is_fresh:
+        guard.count_hit(request.key)
+        yield from note_served(request, found, guard)
+    return found
 
 
 @internalcode
@@ -73,6 +99,7 @@ def renew(
             return (yield from leader.lead(found, deadline))
         if has_stale:
             guard.count_stale_hit(request.key, found.standing)
+            yield from note_served(request, found, guard)
             return found.value
         joined_in = flight.turn
         with guard.flights.awaited(flight, blocking=guard.blocking) as may_wait:
@@ -80,21 +107,25 @@ def renew(
         if landed is not None:
             # Another process can't tell the flight that it deletes the value, and what
             # it invalidates may be stored: only who asks the store knows.
-            if request.tags or joined_in == flight.turn:
+            if landed.has_tags or joined_in == flight.turn:
                 there = yield from look_up(request, guard)
             else:
-                there = assess(request, guard, landed.stored, landed.versions)
+                (there,) = yield from examine([request], guard, [landed.stored], {})
             if there.standing.served or (
                 landed.failed and there.standing.served_on_error
             ):
                 guard.count_waited()
+                yield from note_served(request, there, guard)
                 return there.value
     # What others made is not for this caller, or they failed, or would wait for it.
     # Only who leads may store.
     try:
-        return (yield render())
+        value = yield render()
     except Exception as error:
         last = yield from last_good(request, found, guard, error)
         if last is None:
             raise
+        yield from note_served(request, last, guard)
         return last.value
+    note_unstored(request, guard)
+    return value

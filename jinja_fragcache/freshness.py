@@ -1,10 +1,12 @@
 """Whether what a store gave may be served: a pure decision."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from .entry import HEADER_MARK, Entry, Life, decode, header_line
+
+_NOTHING_MORE = Entry("")[3:]
 
 
 class Windows(NamedTuple):
@@ -78,15 +80,16 @@ class Wanted(NamedTuple):
     header: str
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def want(escaped: bool, version: str | None) -> Wanted:  # noqa: FBT001 - on every hit's path
     """Give what an entry must match, one object for the same values."""
     plain = escaped and version is None
-    return Wanted(escaped, version, "" if plain else header_line(escaped, version))
+    entry = Entry("", escaped, version)
+    return Wanted(escaped, version, "" if plain else header_line(entry))
 
 
 def servable_text(stored: object, wanted: Wanted) -> str | None:
-    """Give the text to serve, or None for a miss, or for one that tells its life.
+    """Give the text to serve, or None for a miss, or where more has to be looked at.
 
     A text is never served under another autoescape state, nor one that was rendered
     from another version of its source.
@@ -99,30 +102,30 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
             return stored[len(header) :]
         if not header and stored[:1] != HEADER_MARK:
             return stored
-    entry = matching_entry(stored, wanted)
-    return None if entry is None or entry.life is not None else entry.text
-
-
-def matching_entry(stored: object, wanted: Wanted) -> Entry | None:
-    """Give the fragment's entry that is stored, fresh or not; None if none matches."""
     entry = decode(stored)
-    if entry is None:
+    if entry is None or entry[1:] != (wanted.escaped, wanted.version, *_NOTHING_MORE):
         return None
-    *rest, _ = entry[1:]
-    return entry if rest == [wanted.escaped, wanted.version, None, ()] else None
+    return entry.text
 
 
-def is_current(entry: Entry, version: str | None, tags: Mapping[str, object]) -> bool:
-    """Tell whether a value's entry may be served.
+def matches(entry: Entry, wanted: Wanted) -> bool:
+    """Tell whether an entry is the fragment's that is asked for, fresh or not."""
+    found = (entry.escaped, entry.version, entry.form)
+    return found == (wanted.escaped, wanted.version, None)
+
+
+def has_current_tags(
+    entry: Entry, tags: Collection[str], versions: Mapping[str, object]
+) -> bool:
+    """Tell whether no tag of an entry was invalidated.
 
     Args:
         entry: the entry.
-        version: the version that it must have.
-        tags: the tags that it must have, each with its present version as the store
-            gave it. One without a version was invalidated.
+        tags: the tags that it must have.
+        versions: the present version of each of its tags, as the store gave it. One
+            without a version was invalidated.
     """
-    return (
-        entry.version == version
-        and dict(entry.tags) == tags
-        and None not in tags.values()
+    has = dict(entry.tags)
+    return has.keys() >= set(tags) and all(
+        versions.get(tag) == version for tag, version in has.items()
     )

@@ -15,6 +15,7 @@ from .breaker import Breaker
 from .entry import Life
 from .errors import StoreError, without_logins
 from .freshness import FRESH, Standing, Windows, standing
+from .known_tags import KnownTags
 from .once import Flight, Flights
 from .operations import Operation
 from .policy import DEFAULT_TIMEOUT, Policy
@@ -27,6 +28,8 @@ _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
 # The part of the time to wait for another process for who is making something already.
 _NESTED = 0.1
+# For how many seconds an entry is fresh that has a part which is not.
+_OUT_OF_DATE = 1
 
 _DEFAULT_POLICY = Policy()
 _FAILED = object()
@@ -115,6 +118,7 @@ class Guard:
         counts: where to count.
         breaker: whether the store may be called, with any face.
         flights: who makes what at the moment, with any face of the store.
+        known_tags: which tags entries had the last time, with any face of the store.
         blocking: whether to wait is to stand still, as it is with the sync face.
         policy: the rules of the cache.
         announcer: whom to tell of what happens, or None.
@@ -130,6 +134,7 @@ class Guard:
         counts: Stats,
         breaker: Breaker,
         flights: Flights,
+        known_tags: KnownTags,
         blocking: bool,
         policy: Policy = _DEFAULT_POLICY,
         announcer: Announcer | None = None,
@@ -140,6 +145,7 @@ class Guard:
         self._face = face
         self._breaker = breaker
         self.flights = flights
+        self.known_tags = known_tags
         self.blocking = blocking
         #: Whether other processes see who makes a value.
         self.has_locks = face.has_locks
@@ -205,6 +211,40 @@ class Guard:
         added: bool = yield from self._try("write", [key], call, failed=False)
         return added
 
+    def add_many(
+        self, values: Mapping[str, str | int], timeout: int | None
+    ) -> Operation[list[str]]:
+        """Store those values that there are none of, and give their keys; as `add`."""
+        call = partial(self._face.add_many, values, self.seconds(timeout))
+        added: list[str] = yield from self._try("write", values, call, [])
+        return added
+
+    def remaining(self, key: str) -> Operation[float | None]:
+        """Give the seconds that an entry has left, infinity if it never expires.
+
+        None where there is none, and where the store can't tell.
+        """
+        call = partial(self._face.remaining, key)
+        seconds: float | None = yield from self._try("read", [key], call, None)
+        return seconds
+
+    def replace_many(
+        self, values: Mapping[str, str | int], timeout: int
+    ) -> Operation[None]:
+        """Replace what is stored under keys, or delete it if that can't be done.
+
+        Raises:
+            StoreError: the store failed. It may still have what it had.
+        """
+        call = partial(self._face.set_many, values, timeout)
+        try:
+            yield from self._insist("replace", call)
+        except StoreError:
+            # One that is short of memory may refuse to write.
+            what = f"replace {', '.join(map(repr, values))}"
+            keys = list(values)
+            yield from self._insist(what, partial(self._face.delete_many, keys))
+
     def increment(self, key: str, delta: int) -> Operation[int | None]:
         """Add to a number and give what it came to, or None if the store failed."""
         call = partial(self._face.increment, key, delta)
@@ -269,10 +309,9 @@ class Guard:
         if claim.token is None:
             return (yield from self.write(key, value, timeout))
         call = partial(self._face.set_locked, {key: (value, timeout)}, claim.token)
-        stored = bool((yield from self._try("write", [key], call, failed=[])))
-        if stored:
-            self.count_stored([key])
-        return stored
+        stored: list[str] = yield from self._try("write", [key], call, [])
+        self.count_stored(stored)
+        return bool(stored)
 
     def _try(
         self, what: str, keys: Iterable[str], call: Callable[[], Any], failed: Any
@@ -458,9 +497,34 @@ class Guard:
         if self._announcer is not None and self._announcer.receivers[event]:
             self._announcer.announce(event, key, **more)
 
+    def now(self) -> float:
+        """Give the time of day, in seconds since 1970."""
+        return self._clock()
+
     def seconds(self, timeout: int | None) -> int | None:
         """Give the default for None."""
         return self.policy.default_timeout if timeout is None else timeout
+
+    def end(self, timeout: int | None) -> float:
+        """Give the time of day at which an entry ends that is stored now.
+
+        Args:
+            timeout: seconds, 0 for ever, None for the default.
+        """
+        seconds = self._known_seconds(timeout)
+        if seconds is None:
+            return self.now()
+        return math.inf if seconds == NEVER_EXPIRES else self.now() + seconds
+
+    def _known_seconds(self, timeout: int | None) -> int | None:
+        """Give the default for None, the store's too; None if it keeps nothing."""
+        seconds = self.seconds(timeout)
+        if seconds is not None:
+            return seconds
+        told = self._face.default_timeout
+        if told is not None and told < 0:
+            return None
+        return DEFAULT_TIMEOUT if told is None else told
 
     def standing(self, life: Life | None, windows: Windows) -> Standing:
         """Tell what may be done with a value that is stored."""
@@ -476,7 +540,13 @@ class Guard:
         return life is not None and self._clock() >= life.expires
 
     def lifetime(
-        self, timeout: int | None, windows: Windows, cost: float
+        self,
+        timeout: int | None,
+        windows: Windows,
+        cost: float,
+        *,
+        until: float = math.inf,
+        told: bool = False,
     ) -> tuple[Life | None, int | None]:
         """Give how long a new entry is fresh, and for how long to store it.
 
@@ -484,28 +554,34 @@ class Guard:
             timeout: seconds, 0 for ever, None for the default.
             windows: what may be done with it past that.
             cost: how many seconds it took to make.
+            until: the time of day at which the first of its parts ends.
+            told: whether the entry itself has to tell when it ends.
 
         Returns:
             Its life if its timeout alone does not tell that; seconds, 0 for ever, None
             for the store's default.
         """
-        seconds = self.seconds(timeout)
         policy = self.policy
         longer = max(windows)
-        if not longer and not policy.early_refresh and not policy.jitter:
+        told = told or bool(longer or policy.early_refresh or until < math.inf)
+        if not told and not policy.jitter:
+            return None, self.seconds(timeout)
+        seconds = self._known_seconds(timeout)
+        if seconds is None or (seconds == NEVER_EXPIRES and until == math.inf):
             return None, seconds
-        if seconds is None:
-            told = self._face.default_timeout
-            if told is not None and told < 0:
-                return None, None
-            seconds = DEFAULT_TIMEOUT if told is None else told
-        if seconds == NEVER_EXPIRES:
-            return None, NEVER_EXPIRES
-        if policy.jitter:
-            seconds = policy.shorten(seconds, self._chance())
-        if not longer and not policy.early_refresh:
+        now = self.now()
+        end = until
+        if seconds != NEVER_EXPIRES:
+            if policy.jitter:
+                seconds = policy.shorten(seconds, self._chance())
+            end = min(until, now + seconds)
+        if not told:
             return None, seconds
-        return Life(self._clock() + seconds, cost), min(seconds + longer, LONGEST)
+        if end <= now:
+            # A part of it is out of date already, and served while it is made anew.
+            end = now + _OUT_OF_DATE
+        left = math.ceil(end - now)
+        return Life(end, cost), min(left + longer, LONGEST)
 
 
 def is_down(error: Exception) -> bool:

@@ -16,6 +16,8 @@ _READABLE_CHARACTERS = 80
 _REMEMBERED_CHARACTERS = 200
 _REMEMBERED_PARTS = 8
 _NOT_READABLE = re.compile(r"[^!-~]+")
+_TAG_LISTS = (list, tuple, set, frozenset)
+_RIGHT_TAGS = 'Write tags=["posts", "post:%s" % post.id].'
 _NO_VALUES = (Undefined, str, bytes, AbstractSet, Mapping)
 
 
@@ -104,6 +106,27 @@ def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
             " Write vary_on=[value]."
         )
     return list(vary_on)
+
+
+def tag_names(tags: Any) -> tuple[str, ...]:
+    """Give the tags of an entry, none for None.
+
+    Raises:
+        KeyValueError: it is no list of texts. A text is none, since its characters are
+            never what was meant.
+    """
+    if tags is None:
+        return ()
+    if not isinstance(tags, _TAG_LISTS):
+        raise KeyValueError(
+            f"tags takes a list of texts and got {describe(tags)}. {_RIGHT_TAGS}"
+        )
+    for tag in tags:
+        if not isinstance(tag, str):
+            raise KeyValueError(
+                f"A tag is text and this one is {describe(tag)}. {_RIGHT_TAGS}"
+            )
+    return tuple(map(str, tags))
 
 
 def default_fragment_name(template: str, line: int, position: int = 1) -> str:

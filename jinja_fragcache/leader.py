@@ -1,7 +1,6 @@
 """What the one caller does who makes a value, while others wait or are served."""
 
 from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from jinja2.utils import internalcode
@@ -10,8 +9,16 @@ from .errors import StoreError, says_gone
 from .guard import Claim, Guard
 from .once import Flight
 from .operations import Operation
-from .request import Found, NotKept, Request, last_good, look_up
-from .tags import present_versions
+from .recording import Recording, current_recording, recorded
+from .request import (
+    Found,
+    NotKept,
+    Request,
+    last_good,
+    look_up,
+    note_served,
+)
+from .tags import present_versions, versions_since
 from .values import MISSING
 
 T = TypeVar("T")
@@ -25,12 +32,12 @@ class Landing(NamedTuple):
 
     Attributes:
         stored: what is stored.
-        versions: the version of each tag.
+        has_tags: whether it has tags, which may be invalidated by others.
         failed: whether it was stored before, and the body raised.
     """
 
     stored: object
-    versions: Mapping[str, object]
+    has_tags: bool
     failed: bool = False
 
 
@@ -40,7 +47,7 @@ class _Made(NamedTuple):
     Attributes:
         value: the value.
         stored: what is to be stored, None for nothing.
-        tags: the version of each tag.
+        has_tags: whether it has tags.
         timeout: for how many seconds to store it, 0 for ever, None for the store's
             default.
         cost: how many seconds it took.
@@ -48,7 +55,7 @@ class _Made(NamedTuple):
 
     value: Any
     stored: str | int | None = None
-    tags: Mapping[str, str] = MappingProxyType({})
+    has_tags: bool = False
     timeout: int | None = None
     cost: float = 0.0
 
@@ -87,12 +94,14 @@ class Leader:
             pauses = guard.pauses(self._flight, deadline) if waits else iter(())
             claim, there = yield from self._claim(found, pauses)
             if _is_newer(there, found):
-                self._landing.append(Landing(there.stored, there.versions))
+                self._landing.append(Landing(there.stored, bool(there.versions)))
                 yield from guard.release(self._key, claim)
+                yield from note_served(self._request, there, guard)
                 (guard.count_hit(self._key) if has_stale else guard.count_waited())
                 return there.value
             if claim.is_taken and has_stale:
                 guard.count_stale_hit(self._key, found.standing)
+                yield from note_served(self._request, found, guard)
                 return found.value
             if has_stale:
                 guard.count_miss(self._key)
@@ -142,12 +151,13 @@ class Leader:
     def _make(self, found: Found) -> Operation[_Made]:
         guard, request = self._guard, self._request
         # Before the value is made: what is invalidated meanwhile is not served then.
-        seconds = guard.seconds(request.timeout)
-        longest = seconds + max(request.windows) if seconds else seconds
-        tags = yield from present_versions(guard, found.versions, longest)
-        started = guard.timer()
+        asked = {tag: found.versions.get(tag) for tag in request.tags}
+        tags = yield from present_versions(guard, asked, self._longest())
+        before = dict(found.versions) | (tags or {})
+        since, started = guard.now(), guard.timer()
         try:
-            value = yield self._render()
+            with recorded() as recording:
+                value = yield self._render()
         except Exception as error:
             self._flight.turn += 1
             last = yield from last_good(request, found, guard, error)
@@ -156,19 +166,77 @@ class Leader:
                     # The next failure is not to bring it back.
                     yield from self._take_back()
                 raise
-            self._landing.append(Landing(last.stored, last.versions, failed=True))
+            self._landing.append(Landing(last.stored, bool(last.versions), failed=True))
+            yield from note_served(request, last, guard)
             return _Made(last.value)
         cost = guard.timer() - started
-        if tags is None:
-            return _Made(value)
-        try:
-            timeout = request.timeout_of(value)
-            life, seconds = guard.lifetime(timeout, request.windows, cost)
-            stored = request.dump(value, tags, life)
-        except NotKept:
+        if tags is not None:
+            tags = yield from self._tags(recording, before, since)
+        return self._made(value, recording, tags, cost)
+
+    def _longest(self) -> int | None:
+        """Give for how long an entry is stored at most, as far as the request tells."""
+        seconds = self._guard.seconds(self._request.timeout)
+        return seconds + max(self._request.windows) if seconds else seconds
+
+    def _tags(
+        self, recording: Recording, before: Mapping[str, object], since: float
+    ) -> Operation[dict[str, str] | None]:
+        """Give all tags of a value that was made, each with its version.
+
+        Args:
+            recording: what it depends on.
+            before: the versions that tags had before it was made, as far as known.
+            since: the time of day at which it was begun.
+
+        Returns:
+            None if one was invalidated meanwhile, or the store failed.
+        """
+        guard, request = self._guard, self._request
+        named = [*recording.tags, *request.tags]
+        guard.known_tags.note(
+            self._key, [tag for tag in recording.tags if tag not in request.tags]
+        )
+        recording.include({tag: _text(before.get(tag)) for tag in named})
+        if recording.is_outdated:
+            return None
+        tags = {tag: each for tag, each in recording.tags.items() if each is not None}
+        late = recording.tags.keys() - tags.keys()
+        added = yield from versions_since(guard, late, since, self._longest())
+        return None if added is None else tags | added
+
+    def _made(
+        self,
+        value: Any,
+        recording: Recording,
+        tags: Mapping[str, str] | None,
+        cost: float,
+    ) -> _Made:
+        """Decide what is stored, and note it in the body that asked for the value."""
+        guard, request = self._guard, self._request
+        outer = current_recording()
+        made, expires = _Made(value), guard.end(request.timeout)
+        if tags is not None and not recording.is_live:
+            try:
+                life, seconds = guard.lifetime(
+                    request.timeout_of(value),
+                    request.windows,
+                    cost,
+                    until=recording.expires,
+                    told=outer is not None,
+                )
+                stored = request.dump(value, tags, life, recording.templates)
+                made = _Made(value, stored, bool(tags), seconds, cost)
+                expires = life.expires if life else expires
+            except NotKept:
+                pass
+        if made.stored is None and tags is not None:
             guard.flights.note_not_kept(self._key)
-            return _Made(value)
-        return _Made(value, stored, tags, seconds, cost)
+        if outer is not None:
+            known: Mapping[str, str | None] = recording.tags if tags is None else tags
+            expires = min(expires, recording.expires)
+            outer.include(known, expires, recording.templates)
+        return made
 
     def _store(self, made: _Made, claim: Claim) -> Operation[None]:
         guard, key, flight = self._guard, self._key, self._flight
@@ -193,7 +261,7 @@ class Leader:
             yield from self._take_back()
         elif stored or not (claim.is_taken or claim.token):
             # Or the store is down, which is no reason for others to make it once more.
-            self._landing.append(Landing(made.stored, made.tags))
+            self._landing.append(Landing(made.stored, made.has_tags))
 
     def _take_back(self) -> Operation[None]:
         """Delete what is stored, and is not true any more."""
@@ -208,3 +276,7 @@ def _is_newer(there: Found, found: Found) -> bool:
     """Tell whether somebody has made the value meanwhile."""
     is_fresh = there.standing.served and not there.standing.expired
     return is_fresh and there.stored != found.stored
+
+
+def _text(version: object) -> str | None:
+    return version if isinstance(version, str) else None

@@ -35,6 +35,7 @@ class Policy:
         lock_timeout: how many seconds a caller waits for another one that is making the
             same value, before it makes it itself.
         retry_after: how many seconds the store is left alone after it failed.
+        template_digest: whether entries are bound to the source of their template.
 
     Raises:
         TimeoutValueError: `default_timeout` is no timeout.
@@ -48,6 +49,7 @@ class Policy:
     jitter: float = 0.0
     lock_timeout: float = DEFAULT_LOCK_TIMEOUT
     retry_after: float = DEFAULT_RETRY_AFTER
+    template_digest: bool = False
 
     def __post_init__(self) -> None:
         """Check the values and turn timeouts into whole seconds."""
@@ -68,6 +70,10 @@ class Policy:
                 or not 0 <= value <= most
             ):
                 raise PolicyError(name, describe(value), f"a number from 0 to {most}")
+
+        told: Any = self.template_digest
+        if not isinstance(told, bool):
+            raise PolicyError("template_digest", describe(told), "True or False")
 
     def windows(self, stale: int | None, stale_if_error: int | None) -> Windows:
         """Give the windows of an entry.

@@ -1,16 +1,25 @@
 """What is asked for, and what is there of it."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .entry import Entry, Life, encode
 from .errors import is_no_failure
-from .freshness import GONE, Standing, Wanted, Windows, matching_entry
+from .freshness import (
+    GONE,
+    Standing,
+    Wanted,
+    Windows,
+    has_current_tags,
+    matches,
+)
 from .guard import Guard
 from .operations import Operation
+from .pieces import Pieces
+from .recording import current_recording
 from .tags import read_versions
-from .values import MISSING, UnreadableError
+from .values import MISSING, UnreadableError, read_entry
 
 
 class Request(Protocol):
@@ -36,17 +45,12 @@ class Request(Protocol):
         """What may be done with its entry past its timeout."""
         ...
 
-    def load(
-        self, stored: object, tags: Mapping[str, object]
-    ) -> tuple[Any, Life | None] | None:
-        """Give the value that is stored, and how long it is fresh.
+    def load(self, stored: object, entry: Entry | None) -> Any:
+        """Give the value that is stored, or MISSING if it may not be served.
 
         Args:
             stored: what the store gave.
-            tags: the present version of each tag.
-
-        Returns:
-            None if it may not be served, fresh or not.
+            entry: the entry that it is, None if it is none.
 
         Raises:
             UnreadableError: it can't be read.
@@ -61,8 +65,21 @@ class Request(Protocol):
         """
         ...
 
-    def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str | int:
+    def dump(
+        self,
+        value: Any,
+        tags: Mapping[str, str],
+        life: Life | None,
+        templates: Mapping[str, str],
+    ) -> str | int:
         """Give what is to be stored for a value.
+
+        Args:
+            value: the value.
+            tags: its tags, each with its version.
+            life: how long it is fresh, if that has to be told.
+            templates: the templates that were named by expressions, each with its
+                digest.
 
         Raises:
             NotKept: nothing is to be stored.
@@ -93,6 +110,11 @@ class FragmentRequest(NamedTuple):
         wanted: what an entry must match to be served.
         timeout: seconds, 0 for ever, None for the cache's default.
         windows: what may be done with an entry past its timeout.
+        tags: the tags that its tag in the template names.
+        digest_of: gives the present digest of a template, if an entry is bound to the
+            sources of those that it was rendered from.
+        holes: the numbers of the holes that it may have. Where it may have some, its
+            value is not a text, but `Pieces`.
     """
 
     key: str
@@ -100,28 +122,49 @@ class FragmentRequest(NamedTuple):
     timeout: int | None
     windows: Windows = Windows()
     tags: tuple[str, ...] = ()
+    digest_of: Callable[[str], str] | None = None
+    holes: tuple[int, ...] = ()
 
-    def load(
-        self,
-        stored: object,
-        tags: Mapping[str, object],  # noqa: ARG002 - Request's form
-    ) -> tuple[str, Life | None] | None:
+    def load(self, stored: object, entry: Entry | None) -> Any:
         """Do as `Request.load`."""
         if stored is not None and not isinstance(stored, str):
             if inspect.iscoroutine(stored):
                 stored.close()
             raise UnreadableError(TypeError(f"it gave {stored!r:.100}, no text"))
-        entry = matching_entry(stored, self.wanted)
-        return None if entry is None else (entry.text, entry.life)
+        if entry is None or not matches(entry, self.wanted):
+            return MISSING
+        digest_of = self.digest_of
+        if digest_of is not None and any(
+            digest_of(name) != digest for name, digest in entry.templates
+        ):
+            return MISSING
+        if not {number for _, number in entry.holes} <= set(self.holes):
+            return MISSING
+        return Pieces(entry.text, entry.holes) if self.holes else entry.text
 
-    def timeout_of(self, value: Any) -> int | None:  # noqa: ARG002 - the same
+    def timeout_of(self, value: Any) -> int | None:  # noqa: ARG002 - Request's form
         """Do as `Request.timeout_of`."""
         return self.timeout
 
-    def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str:  # noqa: ARG002 - the same
+    def dump(
+        self,
+        value: Any,
+        tags: Mapping[str, str],
+        life: Life | None,
+        templates: Mapping[str, str],
+    ) -> str:
         """Do as `Request.dump`."""
-        wanted = self.wanted
-        return encode(Entry(str(value), wanted.escaped, wanted.version, life=life))
+        text, holes = value if isinstance(value, Pieces) else (str(value), ())
+        entry = Entry(
+            text,
+            self.wanted.escaped,
+            self.wanted.version,
+            tags=tuple(sorted(tags.items())),
+            life=life,
+            templates=tuple(sorted(templates.items())) if self.digest_of else (),
+            holes=holes,
+        )
+        return encode(entry)
 
 
 class Found(NamedTuple):
@@ -131,13 +174,15 @@ class Found(NamedTuple):
         value: the value, or MISSING.
         standing: what may be done with it.
         stored: what the store gave.
-        versions: the present version of each tag.
+        versions: the present version of each tag that it has, or had the last time.
+        entry: the entry, None if there is none.
     """
 
     value: Any
     standing: Standing
     stored: object
     versions: Mapping[str, object]
+    entry: Entry | None = None
 
     @property
     def is_fresh(self) -> bool:
@@ -147,30 +192,124 @@ class Found(NamedTuple):
 
 def look_up(request: Request, guard: Guard) -> Operation[Found]:
     """Ask a store for a value."""
-    stored, versions = yield from read_versions(guard, request.key, request.tags)
-    return assess(request, guard, stored, versions)
+    (found,) = yield from look_up_many([request], guard)
+    return found
+
+
+def look_up_many(requests: Sequence[Request], guard: Guard) -> Operation[list[Found]]:
+    """Ask a store for values, in one round trip if their tags are known."""
+    known = guard.known_tags
+    tags = {tag for each in requests for tag in (*each.tags, *known.of(each.key))}
+    keys = [each.key for each in requests]
+    stored, versions = yield from read_versions(guard, keys, list(tags))
+    return (yield from examine(requests, guard, stored, versions))
+
+
+def examine(
+    requests: Sequence[Request],
+    guard: Guard,
+    stored: Sequence[object],
+    versions: dict[str, object],
+) -> Operation[list[Found]]:
+    """Tell what may be done with what a store gave.
+
+    Args:
+        requests: what is asked for.
+        guard: the store.
+        stored: what it gave for each of them.
+        versions: the present version of each tag that was read together with it.
+    """
+    entries = [read_entry(each) for each in stored]
+    yield from _read_other_versions(guard, entries, versions)
+    for request, entry in zip(requests, entries, strict=True):
+        if entry is not None:
+            others = [tag for tag, _ in entry.tags if tag not in request.tags]
+            guard.known_tags.note(request.key, others)
+    return [
+        assess(*each, versions, guard)
+        for each in zip(requests, stored, entries, strict=True)
+    ]
+
+
+def _read_other_versions(
+    guard: Guard, entries: Sequence[Entry | None], versions: dict[str, object]
+) -> Operation[None]:
+    """Read the versions of tags that only the entries tell."""
+    has = {tag for entry in entries if entry is not None for tag, _ in entry.tags}
+    others = sorted(has - versions.keys())
+    if others:
+        _, read = yield from read_versions(guard, [], others)
+        versions |= read
 
 
 def assess(
-    request: Request, guard: Guard, stored: object, versions: Mapping[str, object]
+    request: Request,
+    stored: object,
+    entry: Entry | None,
+    versions: Mapping[str, object],
+    guard: Guard,
 ) -> Found:
     """Tell what may be done with what a store gave.
 
     Args:
         request: what is asked for.
-        guard: the store.
         stored: what it gave.
-        versions: the present version of each tag.
+        entry: the entry that it is, None if it is none.
+        versions: the present version of each tag that matters.
+        guard: the store.
     """
-    try:
-        loaded = request.load(stored, versions)
-    except UnreadableError as error:
-        guard.failed("read", request.key, error.reason)
-        loaded = None
-    if loaded is None:
-        return Found(MISSING, GONE, stored, versions)
-    value, life = loaded
-    return Found(value, guard.standing(life, request.windows), stored, versions)
+    tags = (*request.tags, *guard.known_tags.of(request.key))
+    mine = {tag: versions.get(tag) for tag in tags}
+    value: Any = MISSING
+    if entry is None or has_current_tags(entry, request.tags, versions):
+        try:
+            value = request.load(stored, entry)
+        except UnreadableError as error:
+            guard.failed("read", request.key, error.reason)
+    if value is MISSING or entry is None:
+        return Found(MISSING, GONE, stored, mine)
+    standing = guard.standing(entry.life, request.windows)
+    return Found(value, standing, stored, mine, entry)
+
+
+def current_entries(guard: Guard, keys: Sequence[str]) -> Operation[list[Entry | None]]:
+    """Give the entries of keys that are fresh, whoever has stored them.
+
+    What was made of templates is given although they may have been edited.
+    """
+    stored = yield from guard.read_many(keys)
+    entries = [read_entry(each) for each in stored]
+    versions: dict[str, object] = {}
+    yield from _read_other_versions(guard, entries, versions)
+    return [
+        entry
+        if entry is not None
+        and has_current_tags(entry, (), versions)
+        and not guard.is_expired(entry.life)
+        else None
+        for entry in entries
+    ]
+
+
+def note_served(request: Request, found: Found, guard: Guard) -> Operation[None]:
+    """Note what is served in the recording of the body that asked for it."""
+    recording, entry = current_recording(), found.entry
+    if recording is None or entry is None:
+        return
+    if entry.life is not None:
+        expires = entry.life.expires
+    else:
+        left = yield from guard.remaining(request.key)
+        expires = guard.end(request.timeout) if left is None else guard.now() + left
+    recording.include(dict(entry.tags), expires, dict(entry.templates))
+
+
+def note_unstored(request: Request, guard: Guard) -> None:
+    """Note a value that was made and is stored nowhere, as `note_served` does."""
+    recording = current_recording()
+    if recording is not None:
+        tags: dict[str, str | None] = dict.fromkeys(request.tags)
+        recording.include(tags, guard.end(request.timeout))
 
 
 def last_good(

@@ -7,13 +7,21 @@ where a call in a template goes through `context.call`.
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, NamedTuple
+from secrets import token_hex
+from typing import Any, NamedTuple, NoReturn
 
-from jinja2 import Environment, TemplateNotFound, pass_context, pass_environment
+from jinja2 import (
+    Environment,
+    Template,
+    TemplateNotFound,
+    pass_context,
+    pass_environment,
+)
 from jinja2.runtime import Context
 from markupsafe import Markup
 
 from .digests import code_digest, digest
+from .encoding import describe, encode_text, encode_value
 from .errors import (
     FragmentTagError,
     KeyValueError,
@@ -22,13 +30,18 @@ from .errors import (
     TimeoutValueError,
 )
 from .flow import Flow, bypass, remove, renew
-from .fragments import FragmentCache, Unclear
-from .freshness import Wanted, Windows, want
-from .keys import key_values, make_template_fragment_key
+from .fragments import UNREAD, FragmentCache, Unclear
+from .freshness import Windows, want
+from .keys import key_values, make_template_fragment_key, tag_names
+from .pieces import Pieces, mark
 from .policy import normalize_window
-from .request import FragmentRequest, assess
+from .recording import current_recording
+from .request import Found, FragmentRequest
+from .sources import MISSING_TEMPLATE, sources_of
 from .timeouts import normalize_timeout
 
+# Characters. A version is compared by its start line, so a long one is summed up.
+_LONGEST_VERSION = 64
 DELETE = "del"
 # Under these names the functions stand among an environment's filters. No template can
 # write a name with a space, so none can call them, not even in a sandbox.
@@ -37,6 +50,10 @@ LOOK_UP_VARIED = "fragment_cache look_up_varied"
 IS_ESCAPED = "fragment_cache is_escaped"
 NOTE_PRINTING = "fragment_cache note_printing"
 INCLUDE = "fragment_cache include_without_context"
+HOLE_MARK = "fragment_cache hole_mark"
+NOTE_HOLE = "fragment_cache note_hole"
+UNAVAILABLE = "fragment_cache unavailable"
+NOTE_TEMPLATE = "fragment_cache note_template"
 _WRAPPED = "_fragment_cache_of_bare_store"
 
 
@@ -45,6 +62,7 @@ class Miss(NamedTuple):
 
     cache: FragmentCache
     flow: Flow
+    token: str = ""
 
 
 @pass_context
@@ -55,7 +73,11 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
     escaped: bool,  # noqa: FBT001 - as above
     timeout: int | None,
     version: str | None,
+    source: tuple[Any, ...] | None,
     windows: Windows | None = None,
+    tags: tuple[str, ...] = (),
+    filled: list[Pieces] | None = None,
+    holes: tuple[int, ...] = (),
 ) -> str | Awaitable[str]:
     """Give a fragment's text, or put a `Miss` into `missed` and give nothing.
 
@@ -65,8 +87,13 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
         missed: an empty list.
         escaped: whether autoescape is on where the tag stands.
         timeout: seconds, 0 for ever, None for the cache's default.
-        version: digest of the template's source, or None.
+        version: what the entry's has to be, None for none.
+        source: the arguments of `Sources.whole_digest` for the template, if it is the
+            cache that says whether the entry is bound to its source.
         windows: what may be done past its timeout, None for the cache's default.
+        tags: the tags that it must have.
+        filled: an empty list for a text with holes, which is not given then.
+        holes: the numbers of the holes that it may have.
 
     Returns:
         The text. In an async environment whose store has to be waited for, an
@@ -76,49 +103,53 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
     cache = environment.fragment_cache  # type: ignore[attr-defined]
     if cache.__class__ is not FragmentCache:
         cache = fragment_cache_of(environment)
+    if source is not None and cache.template_digest:
+        version = sources_of(environment).whole_digest(*source)
     wanted = want(escaped, version)
-    if cache.waits and environment.is_async:
-        return _look_up_async(cache, key, missed, wanted, timeout, windows)
-    answer: Any = cache.look_up(key, wanted)
-    if answer.__class__ is not Unclear:
-        text: str = answer
-        return text
-    return _text_or_miss(cache, key, missed, wanted, timeout, windows, answer.stored)
-
-
-async def _look_up_async(  # noqa: PLR0913, PLR0917 - as look_up
-    cache: FragmentCache,
-    key: str,
-    missed: list[Miss],
-    wanted: Wanted,
-    timeout: int | None,
-    windows: Windows | None,
-) -> str:
-    answer = await cache.look_up_async(key, wanted)
-    if isinstance(answer, Unclear):
+    waits = cache.waits and environment.is_async
+    stored = UNREAD
+    if not (waits or tags or holes or current_recording() or key in cache.known_tags):
+        answer: Any = cache.look_up(key, wanted)
+        if answer.__class__ is not Unclear:
+            text: str = answer
+            return text
         stored = answer.stored
-        return _text_or_miss(cache, key, missed, wanted, timeout, windows, stored)
-    return answer
+    # Only a version can tell of templates.
+    digest_of = None if version is None else sources_of(environment).digest_of
+    windows = cache.windows if windows is None else windows
+    request = FragmentRequest(key, wanted, timeout, windows, tags, digest_of, holes)
+    give = partial(_text_or_miss, cache, request, missed, filled)
+    return (
+        _find_async(cache, request, give)
+        if waits
+        else give(cache.find(request, stored))
+    )
 
 
-def _text_or_miss(  # noqa: PLR0913, PLR0917 - as look_up
-    cache: FragmentCache,
-    key: str,
-    missed: list[Miss],
-    wanted: Wanted,
-    timeout: int | None,
-    windows: Windows | None,
-    stored: object,
+async def _find_async(
+    cache: FragmentCache, request: FragmentRequest, give: Callable[[Found], str]
 ) -> str:
-    if windows is None:
-        windows = cache.policy.windows(None, None)
-    request = FragmentRequest(key, wanted, timeout, windows)
-    found = assess(request, cache.guard, stored, {})
-    if found.is_fresh:
-        cache.guard.count_hit(key)
+    return give(await cache.find_async(request))
+
+
+def _text_or_miss(
+    cache: FragmentCache,
+    request: FragmentRequest,
+    missed: list[Miss],
+    filled: list[Pieces] | None,
+    found: Found,
+) -> str:
+    if not found.is_fresh:
+        missed.append(_miss(cache, partial(renew, request, found), filled))
+        return ""
+    if filled is None:
         return str(found.value)
-    missed.append(Miss(cache, partial(renew, request, found)))
+    filled.append(found.value)
     return ""
+
+
+def _miss(cache: FragmentCache, flow: Flow, filled: list[Pieces] | None = None) -> Miss:
+    return Miss(cache, flow, "" if filled is None else token_hex(16))
 
 
 @pass_context
@@ -128,14 +159,20 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
     missed: list[Miss],
     escaped: bool,  # noqa: FBT001 - called by compiled templates only
     timeout: Any,
-    version: str | None,
-    name: Any,
-    vary_on: Any,
-    by_page: bool,  # noqa: FBT001 - called by compiled templates only
-    unless: Any,
+    source: tuple[Any, ...],
     where: tuple[str | None, int],
+    name: Any = None,
+    vary_on: Any = (),
+    *,
+    unless: Any = None,
+    by_page: bool = False,
     stale: Any = None,
     stale_if_error: Any = None,
+    tags: Any = None,
+    version: Any = None,
+    template_digest: Any = None,
+    filled: list[Pieces] | None = None,
+    holes: tuple[int, ...] = (),
 ) -> str | Awaitable[str]:
     """Do as `look_up`, for a tag with values that only rendering tells.
 
@@ -145,43 +182,54 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         missed: an empty list.
         escaped: whether autoescape is on where the tag stands.
         timeout: any timeout, or `'del'`.
-        version: digest of the template's source, or None.
+        source: the arguments of `Sources.whole_digest` for the template.
+        where: the template and line of the tag.
         name: the fragment's name.
         vary_on: its key values.
-        by_page: whether the name of the page's template is one more key value.
         unless: whether to leave the store alone.
-        where: the template and line of the tag.
+        by_page: whether the name of the page's template is one more key value.
         stale: for how many seconds past its timeout it is served while it is made anew.
         stale_if_error: for how many it is served if that fails.
+        tags: its tags.
+        version: what the entry is compared by.
+        template_digest: whether the template's source is, too; None for what the cache
+            does.
+        filled: as for `look_up`.
+        holes: as for `look_up`.
 
     Raises:
-        FragmentTagError: the timeout is none, or the cache is strict and the key is
-            refused.
+        FragmentTagError: an option has a wrong value, or the cache is strict and the
+            key is refused.
     """
     if unless:
-        return _uncached(context, missed, bypass)
+        return _uncached(context, missed, bypass, filled)
     try:
         if by_page:
             vary_on = _with_page(context, vary_on)
-            version = _version_of_blocks(context, version)
         if key is None:
             key = make_template_fragment_key(name, vary_on)
         if isinstance(timeout, str) and timeout == DELETE:
-            return _uncached(context, missed, partial(remove, key))
+            return _uncached(context, missed, partial(remove, key), filled)
         seconds = normalize_timeout(timeout)
-        windows = None
-        if stale is not None or stale_if_error is not None:
-            windows = _windows(context.environment, stale, stale_if_error)
-        return look_up(context, key, missed, escaped, seconds, version, windows)
+        windows = _windows(context.environment, stale, stale_if_error)
+        bound: tuple[Any, ...] | None = source
+        if version is not None or template_digest is not None or by_page or holes:
+            parts = [] if version is None else [_version_text(version)]
+            parts += _versions_of_templates(context, template_digest, source, by_page)
+            # The numbers of holes are those of this source.
+            version = _one_text([*parts, source[1]] if holes else parts)
+            bound = None
+        more = windows, tag_names(tags), filled, holes
+        return look_up(context, key, missed, escaped, seconds, version, bound, *more)
     except _UnnamedPageError as error:
         # Not the mistake of whoever wrote the tag, so no error in a strict cache.
         cache = fragment_cache_of(context.environment)
         cache.warn_once(where, _not_cached(where, error))
-        return _uncached(context, missed, bypass)
+        return _uncached(context, missed, bypass, filled)
     except KeyValueError as error:
         told = FragmentTagError(_not_cached(where, error))
         fragment_cache_of(context.environment).refuse(where, told)
-        return _uncached(context, missed, bypass)
+        return _uncached(context, missed, bypass, filled)
     except TimeoutValueError as error:
         raise FragmentTagError(
             f"{_name(where)}: {error} 'del' deletes the fragment."
@@ -190,11 +238,56 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         raise FragmentTagError(f"{_name(where)}: {error}") from None
 
 
-def _windows(environment: Environment, stale: Any, stale_if_error: Any) -> Windows:
+def _windows(
+    environment: Environment, stale: Any, stale_if_error: Any
+) -> Windows | None:
+    if stale is None and stale_if_error is None:
+        return None
     return fragment_cache_of(environment).policy.windows(
         normalize_window("stale", stale),
         normalize_window("stale_if_error", stale_if_error),
     )
+
+
+def _versions_of_templates(
+    context: Context,
+    template_digest: Any,
+    source: tuple[Any, ...],
+    by_page: bool,  # noqa: FBT001 - passed on
+) -> list[str]:
+    """Give the digests of templates that an entry is compared by.
+
+    Raises:
+        PolicyError: `template_digest` is neither true, false nor None.
+    """
+    digests = []
+    if _digests_template(context.environment, template_digest):
+        digests.append(sources_of(context.environment).whole_digest(*source))
+    if by_page:
+        digests.append(_version_of_blocks(context))
+    return digests
+
+
+def _one_text(parts: list[str]) -> str | None:
+    if len(parts) > 1:
+        return digest("".join(map(encode_text, parts)))
+    return parts[0] if parts else None
+
+
+def _digests_template(environment: Environment, told: Any) -> bool:
+    if told is None:
+        return fragment_cache_of(environment).template_digest
+    if not isinstance(told, bool):
+        raise PolicyError("template_digest", describe(told), "true or false")
+    return told
+
+
+def _version_text(version: Any) -> str:
+    try:
+        text = encode_value(version)
+    except KeyValueError as error:
+        raise KeyValueError(str(error).replace("A key value", "The version")) from None
+    return text if len(text) <= _LONGEST_VERSION else digest(text)
 
 
 def _name(where: tuple[str | None, int]) -> str:
@@ -221,23 +314,93 @@ def _with_page(context: Context, vary_on: Any) -> list[Any]:
     return [*key_values(vary_on), context.name]
 
 
-def _version_of_blocks(context: Context, version: str | None) -> str:
-    """Add what the page's blocks are compiled to.
+def _version_of_blocks(context: Context) -> str:
+    """Give a digest of what the page's blocks are compiled to.
 
     The same page may extend one layout now and another one next time, and it may be
     edited. An entry with other blocks is a miss then.
     """
     blocks = sorted(context.blocks.items())
     digests = [code_digest(block.__code__) for _, stack in blocks for block in stack]
-    text = "\n".join([str(version), *(name for name, _ in blocks), *digests])
-    return digest(text)
+    return digest("\n".join([*(name for name, _ in blocks), *digests]))
 
 
-def _uncached(context: Context, missed: list[Miss], flow: Flow) -> str:
+def _uncached(
+    context: Context, missed: list[Miss], flow: Flow, filled: list[Pieces] | None
+) -> str:
     cache = fragment_cache_of(context.environment)
     cache.count_uncached()
-    missed.append(Miss(cache, flow))
+    missed.append(_miss(cache, flow, filled))
     return ""
+
+
+def hole_mark(number: int, missed: list[Miss]) -> str:
+    """Give what is printed where a hole is, while its fragment is rendered.
+
+    Args:
+        number: the number of the hole.
+        missed: the list with the fragment's `Miss`.
+    """
+    return mark(missed[0].token, number)
+
+
+@pass_context
+def note_hole(context: Context, where: tuple[str | None, int]) -> str:
+    """Note that what is rendered now is for one request.
+
+    Args:
+        context: of the template that is rendered.
+        where: the template and line of the hole.
+    """
+    recording = current_recording()
+    if recording is not None:
+        recording.make_live()
+        fragment_cache_of(context.environment).warn_once(
+            ("hole", where),
+            f"{_name(where)}: what is cached around this nocache tag is not stored,"
+            " since it stands in another template, or in a macro, a block or a view."
+            " Put the nocache tag into the template of the cache tag, or leave out of"
+            " the fragment what it stands in.",
+        )
+    return ""
+
+
+class _Unavailable:
+    """Stands for a name that a fragment binds, in a template that a hole includes.
+
+    Whatever is done with it is an error that says so.
+    """
+
+    def __init__(self, message: str) -> None:
+        object.__setattr__(self, "_message", message)
+
+    def _fail(self, *_: Any) -> NoReturn:
+        raise FragmentTagError(object.__getattribute__(self, "_message"))
+
+    def __getattribute__(self, name: str) -> Any:
+        # Asked for by whoever looks whether it has to be awaited.
+        return _Unavailable if name == "__class__" else _Unavailable._fail(self)
+
+    __getitem__ = __call__ = __str__ = __repr__ = __html__ = _fail
+    __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = __lt__ = __gt__ = _fail
+    __add__ = __radd__ = __mod__ = __contains__ = __int__ = __float__ = _fail
+
+
+@pass_context
+def unavailable(context: Context, name: str, where: tuple[str | None, int]) -> Any:  # noqa: ARG001 - or it would be called while compiling
+    """Give what stands for a name in a hole that its fragment's body binds.
+
+    Args:
+        context: of the template that is rendered.
+        name: the name.
+        where: the template and line of the hole.
+    """
+    return _Unavailable(
+        f"{_name(where)}: a template that is included in this nocache tag uses"
+        f" {name!r}, which is bound inside of the cached fragment around it. It is"
+        " rendered for each request, and the rest of the fragment is not. Bind it in"
+        " front of the fragment, or include the template without context."
+    )
 
 
 def note_printing(text: str, printing: list[bool]) -> str:
@@ -251,6 +414,35 @@ def note_printing(text: str, printing: list[bool]) -> str:
     if text:
         printing.append(True)
     return ""
+
+
+@pass_context
+def note_template(context: Context, template: Any, parent: str | None = None) -> Any:
+    """Note which template an expression names, and give what it came to.
+
+    Args:
+        context: of the template that is rendered.
+        template: a template, a name, or several names of which the first that exists
+            counts.
+        parent: the name of the template in which the expression stands.
+    """
+    recording = current_recording()
+    if recording is None:
+        return template
+    names = template if isinstance(template, (list, tuple)) else [template]
+    environment = context.environment
+    sources = sources_of(environment)
+    for each in names:
+        name = each.name if isinstance(each, Template) else each
+        if not isinstance(name, str):
+            continue
+        if parent is not None and not isinstance(each, Template):
+            name = environment.join_path(name, parent)
+        found = sources.digest_of(name)
+        recording.include({}, templates={name: found})
+        if found != MISSING_TEMPLATE:
+            break
+    return template
 
 
 def is_escaped(text: str) -> bool:
@@ -313,4 +505,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     IS_ESCAPED: is_escaped,
     NOTE_PRINTING: note_printing,
     INCLUDE: include_without_context,
+    NOTE_TEMPLATE: note_template,
+    HOLE_MARK: hole_mark,
+    NOTE_HOLE: note_hole,
+    UNAVAILABLE: unavailable,
 }

@@ -9,7 +9,17 @@ from typing import NoReturn
 from jinja2 import nodes
 from jinja2.parser import Parser
 
-OPTIONS = ("timeout", "name", "vary_on", "unless", "stale", "stale_if_error")
+OPTIONS = (
+    "timeout",
+    "name",
+    "vary_on",
+    "unless",
+    "stale",
+    "stale_if_error",
+    "tags",
+    "version",
+    "template_digest",
+)
 _MEANING = {
     "timeout": "The timeout is",
     "name": "The name is",
@@ -28,6 +38,9 @@ class Arguments:
         unless: None where the tag has none.
         stale: None where the tag has none.
         stale_if_error: None where the tag has none.
+        tags: None where the tag has none.
+        version: None where the tag has none.
+        template_digest: None where the tag has none.
     """
 
     timeout: nodes.Expr | None = None
@@ -36,6 +49,9 @@ class Arguments:
     unless: nodes.Expr | None = None
     stale: nodes.Expr | None = None
     stale_if_error: nodes.Expr | None = None
+    tags: nodes.Expr | None = None
+    version: nodes.Expr | None = None
+    template_digest: nodes.Expr | None = None
 
 
 def parse_arguments(parser: Parser) -> Arguments:

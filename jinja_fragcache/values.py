@@ -8,7 +8,8 @@ from markupsafe import Markup
 from .entry import Entry, Life, decode, encode
 
 _MARKUP = "markup"
-_NUMBER = "number"
+#: The form of a number that is stored as one.
+NUMBER = "number"
 # What servers count with.
 _LARGEST = 2**63
 
@@ -114,10 +115,10 @@ class ValueCodec:
             return entry.text
         if entry.form == _MARKUP:
             return Markup(entry.text)  # noqa: S704 - it was Markup when it was stored
-        if entry.form not in {_NUMBER, self._serializer.form}:
+        if entry.form not in {NUMBER, self._serializer.form}:
             return MISSING
         try:
-            if entry.form == _NUMBER:
+            if entry.form == NUMBER:
                 return int(entry.text, 16)
             return self._serializer.loads(key, entry.text)
         except Exception as error:
@@ -128,5 +129,5 @@ def read_entry(stored: object) -> Entry | None:
     """Give the entry that a store gave, a number among them, or None."""
     if type(stored) is int:
         # Python writes numbers of any length in this way, and no others.
-        return Entry(f"{stored:x}", form=_NUMBER)
+        return Entry(f"{stored:x}", form=NUMBER)
     return decode(stored)

@@ -15,8 +15,9 @@ from jinja_fragcache.breaker import Breaker
 from jinja_fragcache.flow import renew
 from jinja_fragcache.freshness import GONE, want
 from jinja_fragcache.guard import Guard
+from jinja_fragcache.known_tags import KnownTags
 from jinja_fragcache.once import Flights
-from jinja_fragcache.request import Found, FragmentRequest, assess
+from jinja_fragcache.request import Found, FragmentRequest
 from jinja_fragcache.stores import Store, adapt
 from jinja_fragcache.values import MISSING
 
@@ -174,6 +175,7 @@ def guard(store: Store, counts: Stats, **more: Any) -> Guard:
         counts=counts,
         breaker=Breaker(),
         flights=Flights(),
+        known_tags=KnownTags(),
         blocking=True,
         **more,
     )
@@ -190,11 +192,9 @@ def ask(
     text = cache.look_up(key, want(True, None))  # noqa: FBT003 - its form
     if isinstance(text, str):
         return text
-    windows = cache.policy.windows(None, None)
-    request = FragmentRequest(key, want(True, None), timeout, windows)  # noqa: FBT003 - its form
-    found = assess(request, cache.guard, text.stored, {})
+    request = FragmentRequest(key, want(True, None), timeout, cache.windows)  # noqa: FBT003 - its form
+    found = cache.find(request, text.stored)
     if found.is_fresh:
-        cache.guard.count_hit(key)
         return str(found.value)
     return str(cache.run(partial(renew, request, found), body))
 

@@ -20,6 +20,9 @@ entries = st.builds(
     some,
     tags.map(lambda versions: tuple(sorted(versions.items()))),
     st.none() | st.builds(Life, seconds, seconds),
+    tags.map(lambda digests: tuple(sorted(digests.items()))),
+    # More than the text has is a text that was cut.
+    st.lists(st.tuples(st.just(0), st.integers(0, 99))).map(tuple),
 )
 
 
@@ -60,6 +63,13 @@ def test_more_than_text_stands_in_a_header_line() -> None:
         HEADER_MARK + '{"format":1}',
         HEADER_MARK + '{"format":2}\ntext',
         HEADER_MARK + '{"format":1,"holes":[3]}\ntext',
+        HEADER_MARK + '{"format":1,"holes":{"3":1}}\ntext',
+        HEADER_MARK + '{"format":1,"holes":[[3]]}\ntext',
+        HEADER_MARK + '{"format":1,"holes":[[-1,1]]}\ntext',
+        HEADER_MARK + '{"format":1,"holes":[[true,1]]}\ntext',
+        HEADER_MARK + '{"format":1,"holes":[[3,1],[2,1]]}\ntext',
+        HEADER_MARK + '{"format":1,"templates":{"a.html":1}}\ntext',
+        HEADER_MARK + '{"format":1,"else":1}\ntext',
         HEADER_MARK + '{"format":1,"escaped":0}\ntext',
         HEADER_MARK + '{"format":1,"version":7}\ntext',
         HEADER_MARK + '{"format":1,"form":7}\ntext',

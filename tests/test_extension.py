@@ -929,7 +929,9 @@ def test_a_constant_key_is_in_the_compiled_template(
 def test_what_compiled_templates_call_are_filters_of_their_names() -> None:
     source = (
         "{% extends 'x' %}{% cache %}{% include 'y' without context %}{% endcache %}"
-        "{% cache a %}{% endcache %}"
+        "{% cache a %}{% endcache %}{% cache 5, 'a' %}{% endcache %}"
+        "{% cache a %}{% for b in c %}{% nocache %}{% include d %}{% endnocache %}"
+        "{% endfor %}{% endcache %}"
     )
     ast = environment().parse(source)
     used = {node.name for node in ast.find_all(nodes.Filter)}

@@ -10,14 +10,15 @@ from jinja_fragcache.breaker import Breaker
 from jinja_fragcache.entry import Entry, Life, encode
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.flow import Flow, bypass, recall, remove, renew
-from jinja_fragcache.freshness import Windows, is_current, want
+from jinja_fragcache.freshness import Windows, want
 from jinja_fragcache.guard import Guard, Stats
+from jinja_fragcache.known_tags import KnownTags
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import perform, perform_async
 from jinja_fragcache.request import FragmentRequest, NotKept
 from jinja_fragcache.stores import adapt
 from jinja_fragcache.tags import invalidate
-from jinja_fragcache.values import UnreadableError, read_entry
+from jinja_fragcache.values import MISSING, UnreadableError
 from tests.support import NOTHING, CoroutineStore, RecordingStore, guard
 
 NO_WINDOWS = Windows()
@@ -123,22 +124,23 @@ class Asked:
     error: Exception | None = None
     dumped: list[Mapping[str, str]] = field(default_factory=list)
 
-    def load(
-        self, stored: object, tags: Mapping[str, object]
-    ) -> tuple[str, Life | None] | None:
+    def load(self, stored: object, entry: Entry | None) -> Any:
         if self.error is not None:
             raise self.error
-        entry = read_entry(stored)
-        if entry is None or not is_current(entry, None, tags):
-            return None
-        return entry.text, entry.life
+        return MISSING if entry is None else entry.text
 
     def timeout_of(self, value: Any) -> int | None:
         if value is None:
             raise NotKept
         return self.timeout
 
-    def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str:
+    def dump(
+        self,
+        value: Any,
+        tags: Mapping[str, str],
+        life: Life | None,
+        templates: Mapping[str, str],
+    ) -> str:
         self.dumped.append(tags)
         pairs = tuple(sorted(tags.items()))
         return encode(Entry(value, tags=pairs, life=life))
@@ -267,7 +269,7 @@ def test_what_making_a_value_raises_passes_and_nothing_is_written(
 
 def test_what_storing_raises_of_its_own_passes() -> None:
     class Refusing(Asked):
-        def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str:
+        def dump(self, *_: Any) -> str:
             raise BodyError
 
     with pytest.raises(BodyError):
@@ -283,6 +285,7 @@ def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
         counts=counts,
         breaker=Breaker(),
         flights=Flights(),
+        known_tags=KnownTags(),
         blocking=False,
     )
 

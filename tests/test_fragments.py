@@ -17,9 +17,8 @@ from jinja_fragcache import (
 )
 from jinja_fragcache.entry import Entry, encode
 from jinja_fragcache.flow import Flow, remove, renew
-from jinja_fragcache.fragments import Unclear
 from jinja_fragcache.freshness import GONE, want
-from jinja_fragcache.request import Found, FragmentRequest, assess
+from jinja_fragcache.request import Found, FragmentRequest
 from jinja_fragcache.stores import AsyncOnlyError
 from jinja_fragcache.values import MISSING
 from tests.support import NOTHING, CoroutineStore, Ears, RecordingStore, ask
@@ -29,6 +28,9 @@ PLAIN = want(True, None)  # noqa: FBT003 - its form
 
 def renewal(timeout: int | None) -> Flow:
     return partial(renew, FragmentRequest("k", PLAIN, timeout), NOTHING)
+
+
+ASKED = FragmentRequest("k", PLAIN, 5)
 
 
 class Subject:
@@ -111,7 +113,7 @@ def test_deletes_fail_loudly(subject: Subject, method: str, failing: str) -> Non
 def test_reads_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
     subject.store.failing = {"get"}
     assert subject.call("get", "k") is None
-    assert isinstance(subject.call("look_up", "k", PLAIN), Unclear)
+    assert subject.call("find", ASKED) == NOTHING
     assert subject.cache.stats() == Stats(failures=1, skipped=1)
     assert "could not read 'k': ConnectionError: get failed" in caplog.text
 
@@ -121,10 +123,7 @@ def test_a_store_that_gives_no_text_is_told_of(
     subject: Subject, foreign: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     subject.store.values["k"] = foreign
-    answer = subject.call("look_up", "k", PLAIN)
-    request = FragmentRequest("k", PLAIN, 5)
-    found = assess(request, subject.cache.guard, answer.stored, {})
-    assert found == Found(MISSING, GONE, foreign, {})
+    assert subject.call("find", ASKED) == Found(MISSING, GONE, foreign, {})
     assert subject.cache.stats() == Stats(failures=1)
     assert f"it gave {foreign!r}, no text" in caplog.text
 
@@ -168,9 +167,9 @@ def test_a_flow_that_deletes_fails_loudly_and_does_not_render(subject: Subject) 
 
 
 def test_what_was_written_is_looked_up(subject: Subject) -> None:
-    assert isinstance(subject.call("look_up", "k", PLAIN), Unclear)
+    assert subject.call("find", ASKED) == NOTHING
     subject.run(renewal(5), lambda: "text")
-    assert subject.call("look_up", "k", PLAIN) == "text"
+    assert subject.call("find", ASKED).value == "text"
     assert subject.store.timeouts == {"k": 5}
     assert subject.cache.stats() == Stats(hits=1, misses=1, stored=1)
 

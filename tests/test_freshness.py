@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +9,8 @@ from jinja_fragcache.entry import HEADER_MARK, Entry, Life, encode
 from jinja_fragcache.freshness import (
     FRESH,
     Windows,
-    is_current,
-    matching_entry,
+    has_current_tags,
+    matches,
     servable_text,
     standing,
     want,
@@ -27,9 +29,10 @@ def test_a_text_is_served_if_all_that_is_wanted_matches(
     wanted_version: str | None,
 ) -> None:
     stored = encode(Entry(text, escaped, version))
-    matches = (escaped, version) == (wanted_escaped, wanted_version)
-    served = servable_text(stored, want(wanted_escaped, wanted_version))
-    assert served == (text if matches else None)
+    wanted = want(wanted_escaped, wanted_version)
+    same = (escaped, version) == (wanted_escaped, wanted_version)
+    assert servable_text(stored, wanted) == (text if same else None)
+    assert matches(Entry(text, escaped, version), wanted) == same
 
 
 @pytest.mark.parametrize("stored", [None, b"text", 7, HEADER_MARK + "x", ["text"]])
@@ -47,25 +50,15 @@ of_tags = st.dictionaries(names, st.sampled_from(["1", "2"]))
 of_store = st.dictionaries(names, st.sampled_from([None, "1", "2", 1, b"1"]))
 
 
-@given(versions, of_tags, versions, of_tags | of_store)
-def test_an_entry_is_current_if_its_version_and_tags_are(
-    version: str | None,
-    tags: dict[str, str],
-    wanted_version: str | None,
-    present: dict[str, object],
+@given(of_tags, st.sets(names), of_tags | of_store)
+def test_an_entry_is_current_if_all_its_tags_are(
+    tags: dict[str, str], wanted: set[str], present: dict[str, object]
 ) -> None:
-    entry = Entry("text", version=version, tags=tuple(tags.items()))
-    same_tags = tags.keys() == present.keys() and all(
-        type(present[tag]) is str and present[tag] == tags[tag] for tag in tags
+    entry = Entry("text", tags=tuple(tags.items()))
+    expected = wanted <= tags.keys() and all(
+        type(present.get(tag)) is str and present[tag] == tags[tag] for tag in tags
     )
-    expected = version == wanted_version and same_tags
-    assert is_current(entry, wanted_version, present) is expected
-
-
-def test_a_tag_without_a_version_is_current_nowhere() -> None:
-    # No such entry is written or read: the rule stands by itself all the same.
-    entry = Entry("text", tags=(("x", None),))  # type: ignore[arg-type]
-    assert not is_current(entry, None, {"x": None})
+    assert has_current_tags(entry, wanted, present) is expected
 
 
 times = st.floats(0, 2_000_000_000)
@@ -96,16 +89,30 @@ def test_a_text_with_a_life_is_left_to_whoever_knows_the_time(
     expires: float,
 ) -> None:
     wanted = want(escaped, version)
-    stored = encode(Entry(text, escaped, version, life=Life(round(expires, 3), 1)))
-    assert servable_text(stored, wanted) is None
-    entry = matching_entry(stored, wanted)
-    assert entry == Entry(text, escaped, version, life=Life(round(expires, 3), 1))
-    assert matching_entry(stored, want(not escaped, version)) is None
-    assert matching_entry(stored, want(escaped, "other")) is None
+    entry = Entry(text, escaped, version, life=Life(round(expires, 3), 1))
+    assert servable_text(encode(entry), wanted) is None
+    assert matches(entry, wanted)
+    assert not matches(entry, want(not escaped, version))
+    assert not matches(entry, want(escaped, "other"))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tags": (("posts", "1"),)},
+        {"templates": (("a.html", "1"),)},
+        {"holes": ((0, 1),)},
+    ],
+)
+def test_so_is_one_with_more_to_look_at(more: dict[str, Any]) -> None:
+    wanted = want(True, None)  # noqa: FBT003 - its form
+    entry = Entry("text", **more)
+    assert servable_text(encode(entry), wanted) is None
+    assert matches(entry, wanted)
 
 
 def test_what_a_function_gave_is_no_fragment() -> None:
     wanted = want(True, None)  # noqa: FBT003 - its form
-    assert matching_entry(encode(Entry("text", form="json")), wanted) is None
-    tagged = Entry("text", tags=(("posts", "1"),))
-    assert matching_entry(encode(tagged), wanted) is None
+    entry = Entry("text", form="json")
+    assert servable_text(encode(entry), wanted) is None
+    assert not matches(entry, wanted)

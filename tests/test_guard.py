@@ -10,6 +10,7 @@ from jinja_fragcache.entry import Life
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.freshness import FRESH, Windows
 from jinja_fragcache.guard import Claim, Guard, Stats
+from jinja_fragcache.known_tags import KnownTags
 from jinja_fragcache.once import Flights
 from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.policy import Policy
@@ -39,6 +40,7 @@ class Subject:
             counts=self.counts,
             breaker=Breaker(timer=self.clock),
             flights=Flights(),
+            known_tags=KnownTags(),
             blocking=not self.is_async,
             policy=Policy(default_timeout=60),
             announcer=self.ears,

@@ -11,8 +11,13 @@ from jinja_fragcache.guard import Stats
 from jinja_fragcache.keys import make_template_fragment_key
 from jinja_fragcache.operations import perform
 from jinja_fragcache.policy import Policy
-from jinja_fragcache.tags import invalidate, present_versions, read_versions
-from tests.support import NAMES, RecordingStore, guard
+from jinja_fragcache.tags import (
+    invalidate,
+    present_versions,
+    read_versions,
+    versions_since,
+)
+from tests.support import NAMES, Clock, RecordingStore, guard
 
 
 class Subject:
@@ -21,10 +26,13 @@ class Subject:
     def __init__(self) -> None:
         self.store = RecordingStore()
         self.counts = Stats()
-        self.guard = guard(self.store, self.counts, policy=Policy(default_timeout=300))
+        self.clock = Clock()
+        policy = Policy(default_timeout=300)
+        self.guard = guard(self.store, self.counts, policy=policy, clock=self.clock)
 
     def read(self, tags: Sequence[str], key: str = "key") -> tuple[Any, dict[str, Any]]:
-        return perform(read_versions(self.guard, key, tags))
+        (stored,), versions = perform(read_versions(self.guard, [key], tags))
+        return stored, versions
 
     def present(self, tags: Sequence[str]) -> dict[str, str] | None:
         _, versions = self.read(tags)
@@ -91,7 +99,8 @@ def test_what_is_invalidated_has_another_version_afterwards() -> None:
     before = subject.present(["a", "b", "c"])
     assert before is not None
     subject.invalidate(["a", "c"])
-    assert subject.read(["a", "b", "c"])[1] == {"a": None, "b": before["b"], "c": None}
+    _, left = subject.read(["a", "b", "c"])
+    assert {tag for tag, version in left.items() if version == before[tag]} == {"b"}
     after = subject.present(["a", "b", "c"])
     assert after is not None
     assert {tag for tag in after if after[tag] == before[tag]} == {"b"}
@@ -99,7 +108,7 @@ def test_what_is_invalidated_has_another_version_afterwards() -> None:
 
 def test_invalidating_fails_loudly() -> None:
     subject = Subject()
-    subject.store.failing = {"delete"}
+    subject.store.failing = {"set", "delete"}
     with pytest.raises(StoreError, match="may still be served"):
         subject.invalidate(["a"])
 
@@ -161,7 +170,7 @@ def test_two_tags_never_share_a_version(tag: str, other: str) -> None:
     assert versions is not None
     assert len(subject.store.values) == len({tag, other})
     subject.invalidate([tag])
-    assert subject.read([tag])[1] == {tag: None}
+    assert subject.read([tag])[1] != {tag: versions[tag]}
     if other != tag:
         assert subject.read([other])[1] == {other: versions[other]}
 
@@ -182,3 +191,50 @@ def test_a_tag_may_be_named_twice(tags: list[str]) -> None:
     assert versions is not None
     assert versions.keys() == set(tags)
     assert subject.read(tags)[1] == versions
+
+
+def since(subject: Subject, tags: Iterable[str], began: float) -> dict[str, str] | None:
+    return perform(versions_since(subject.guard, list(tags), began, 60))
+
+
+def test_a_tag_that_is_first_used_while_a_value_is_made_gets_a_version() -> None:
+    subject = Subject()
+    versions = since(subject, ["a"], subject.clock.now)
+    assert versions is not None
+    assert subject.read(["a"])[1] == versions
+    assert since(subject, [], 0) == {}
+
+
+def test_one_that_was_invalidated_since_then_has_none() -> None:
+    subject = Subject()
+    began = subject.clock.now
+    subject.clock.now += 0.001
+    subject.invalidate(["a"])
+    assert since(subject, ["b", "a"], began) is None
+    assert since(subject, ["b", "a"], subject.clock.now) is not None
+
+
+def test_a_version_of_another_form_tells_no_time() -> None:
+    subject = Subject()
+    subject.invalidate(["a"])
+    ((key, version),) = subject.store.values.items()
+    subject.store.values[key] = version.partition("@")[0] + "@noon"
+    assert since(subject, ["a"], 0) is not None
+
+
+def test_invalidating_takes_one_write_for_all_tags_and_entries() -> None:
+    subject = Subject()
+    subject.invalidate([])
+    assert subject.store.calls == []
+    for number in range(1000):
+        subject.store.values[f"entry {number}"] = "text"
+    subject.invalidate(["a"])
+    assert subject.store.calls == ["set"]
+
+
+def test_a_store_that_writes_nothing_forgets_the_version() -> None:
+    subject = Subject()
+    subject.present(["a"])
+    subject.store.failing = {"set"}
+    subject.invalidate(["a"])
+    assert subject.read(["a"])[1] == {"a": None}

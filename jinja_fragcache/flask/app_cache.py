@@ -1,17 +1,18 @@
 """What belongs to one application: its engine, and values of any type in its store."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jinja_fragcache.entry import Entry
 from jinja_fragcache.errors import SerializationError, StoreError
 from jinja_fragcache.fragments import FragmentCache
-from jinja_fragcache.freshness import is_current
 from jinja_fragcache.guard import Guard, logger
 from jinja_fragcache.operations import Operation, perform
-from jinja_fragcache.tags import invalidate, versions_of
+from jinja_fragcache.request import current_entries
+from jinja_fragcache.tags import invalidate
 from jinja_fragcache.timeouts import normalize_timeout
-from jinja_fragcache.values import MISSING, UnreadableError, ValueCodec, read_entry
+from jinja_fragcache.values import MISSING, UnreadableError, ValueCodec
 
 from .call_keys import check_key
 
@@ -84,32 +85,30 @@ class AppCache:
             check_key(key)
         return self._attempt(self._guard.delete_many(keys)) is not False
 
-    def invalidate(self, tag: str) -> None:
-        """Make all values with a tag misses."""
-        self._attempt(invalidate(self._guard, [tag]))
+    def invalidate(self, tags: Iterable[str]) -> bool:
+        """Make all values with any of the tags misses, and tell whether that was done.
+
+        Raises:
+            StoreError: the store failed. The values may still be served.
+        """
+        return self._attempt(invalidate(self._guard, tags)) is not False
 
     def clear(self) -> bool:
         """Delete all, and tell whether that was done."""
         return self._attempt(self._guard.clear()) is not False
 
     def _read_many(self, keys: tuple[str, ...]) -> Operation[list[Any]]:
-        stored = yield from self._guard.read_many(keys)
+        entries = yield from current_entries(self._guard, keys)
         values = []
-        for key, each in zip(keys, stored, strict=True):
-            value = yield from self._decode(key, each)
+        for key, entry in zip(keys, entries, strict=True):
+            value = self._decode(key, entry)
             (self._guard.count_miss if value is MISSING else self._guard.count_hit)(key)
             values.append(value)
         return values
 
-    def _decode(self, key: str, stored: object) -> Operation[Any]:
-        entry = read_entry(stored)
-        if entry is None or self._guard.is_expired(entry.life):
+    def _decode(self, key: str, entry: Entry | None) -> Any:
+        if entry is None:
             return MISSING
-        if entry.tags:
-            names = [name for name, _ in entry.tags]
-            versions = yield from versions_of(self._guard, names)
-            if not is_current(entry, entry.version, versions):
-                return MISSING
         try:
             return self.codec.decode(key, entry)
         except UnreadableError as error:

@@ -11,7 +11,7 @@ from jinja_fragcache.errors import KeyValueError, SettingError
 from jinja_fragcache.extension import FragmentCacheExtension
 from jinja_fragcache.fragments import FragmentCache
 from jinja_fragcache.guard import Stats
-from jinja_fragcache.keys import make_template_fragment_key
+from jinja_fragcache.keys import make_template_fragment_key, tag_names
 from jinja_fragcache.stores import Store
 
 from .app_cache import AppCache
@@ -245,6 +245,21 @@ class Cache:
         """
         return self._here.delete(make_template_fragment_key(name, vary_on))
 
+    def invalidate_tags(self, *tags: str) -> bool:
+        """Make all fragments and values with any of the tags misses, at once.
+
+        Args:
+            tags: as they were given to the tag, `cached`, `memoize` or `cache_tag`.
+
+        Returns:
+            True. (With CACHE_IGNORE_ERRORS, False if the store failed.)
+
+        Raises:
+            KeyValueError: one is no text.
+            StoreError: the store failed. What has the tags may still be served.
+        """
+        return self._here.invalidate(tag_names(tags))
+
     def clear(self) -> bool:
         """Delete all that this application has stored.
 
@@ -275,6 +290,7 @@ class Cache:
         source_check: bool | None = None,
         stale: Any = None,
         stale_if_error: Any = None,
+        tags: Any = None,
         response_hit_indication: bool = False,
     ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
         """Cache what a view answers, or what a function without arguments gives.
@@ -304,6 +320,8 @@ class Cache:
             stale_if_error: for how many seconds past its timeout a value is served if
                 the function raises; None for CACHE_STALE_IF_ERROR. Errors that are
                 answers, as 404 Not Found, pass through.
+            tags: labels by which `invalidate_tags` makes its values misses: a list of
+                texts, or a function that is given the call's arguments and gives one.
             response_hit_indication: whether an answer from the cache has a header
                 `hit_cache: True`.
 
@@ -311,6 +329,7 @@ class Cache:
             TypeError: an option has a value that is not allowed.
             TimeoutValueError: the timeout is none.
             PolicyError: `stale` or `stale_if_error` is no number of seconds.
+            KeyValueError: `tags` is no list of texts.
         """
         rules = Rules(
             timeout=timeout,
@@ -322,6 +341,7 @@ class Cache:
             source_check=source_check,
             stale=stale,
             stale_if_error=stale_if_error,
+            tags=tags,
             response_hit_indication=response_hit_indication,
         )
 
@@ -382,6 +402,7 @@ class Cache:
         source_check: bool | None = None,
         stale: Any = None,
         stale_if_error: Any = None,
+        tags: Any = None,
     ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
         """Cache what a function or method gives, for each set of arguments.
 
@@ -402,11 +423,13 @@ class Cache:
             source_check: as for `cached`.
             stale: as for `cached`.
             stale_if_error: as for `cached`.
+            tags: as for `cached`.
 
         Raises:
             TypeError: an option has a value that is not allowed.
             TimeoutValueError: the timeout is none.
             PolicyError: `stale` or `stale_if_error` is no number of seconds.
+            KeyValueError: `tags` is no list of texts.
         """
         rules = Rules(
             timeout=timeout,
@@ -418,6 +441,7 @@ class Cache:
             source_check=source_check,
             stale=stale,
             stale_if_error=stale_if_error,
+            tags=tags,
         )
 
         def decorated(function: Callable[P, R]) -> CachedFunction[P, R]:
@@ -459,7 +483,7 @@ class Cache:
                 f" or its name, and got {describe(function)}."
             )
         if not args and not kwargs:
-            self._here.invalidate(keys.tag_of(*instances))
+            self._here.invalidate([keys.tag_of(*instances)])
             return
         # A method of an object may be given the object once more.
         if instances and not (args and args[0] is instances[0]):

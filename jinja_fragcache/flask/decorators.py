@@ -11,14 +11,15 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 from flask import has_request_context
 
 from jinja_fragcache.digests import code_digest
-from jinja_fragcache.entry import Life
+from jinja_fragcache.entry import Entry, Life
 from jinja_fragcache.errors import KeyValueError, SerializationError
 from jinja_fragcache.flow import recall
-from jinja_fragcache.freshness import Windows, is_current
+from jinja_fragcache.freshness import Windows
+from jinja_fragcache.keys import tag_names
 from jinja_fragcache.policy import normalize_window
 from jinja_fragcache.request import NotKept, Stopped
 from jinja_fragcache.timeouts import normalize_timeout
-from jinja_fragcache.values import MISSING, read_entry
+from jinja_fragcache.values import MISSING
 
 from .app_cache import AppCache
 from .call_keys import CallKey, Keys, WrongCallError, full_name
@@ -107,6 +108,8 @@ class Rules:
         stale: for how many seconds past its timeout a value is served while one caller
             makes it anew: a number, a timedelta, None for the cache's default.
         stale_if_error: for how many it is served if the function raises.
+        tags: the labels by which its values can be invalidated: a list of texts, or a
+            function that is given the arguments and gives one.
         response_hit_indication: whether an answer from the store says so in a header.
 
     Raises:
@@ -127,6 +130,7 @@ class Rules:
         source_check: bool | None,
         stale: Any,
         stale_if_error: Any,
+        tags: Any = None,
         response_hit_indication: bool = False,
     ) -> None:
         if callable(timeout):
@@ -138,6 +142,7 @@ class Rules:
         self.timeout = timeout
         self.stale = normalize_window("stale", stale)
         self.stale_if_error = normalize_window("stale_if_error", stale_if_error)
+        self.tags = _tags(tags)
         self.unless = _question("unless", unless, 0)
         self.forced_update = _question("forced_update", forced_update, 0)
         self.is_stale = _question("is_stale", is_stale, 1)
@@ -147,6 +152,19 @@ class Rules:
         self.cache_none = cache_none
         self.source_check = source_check
         self.response_hit_indication = response_hit_indication
+
+
+def _tags(given: Any) -> Callable[..., Any]:
+    """Give a function that gives the tags of a call.
+
+    Raises:
+        KeyValueError: what was given is neither a list of texts nor a function.
+        TypeError: it is a coroutine function.
+    """
+    if callable(given):
+        return _question("tags", given, 0)
+    names = tag_names(given)
+    return lambda *_, **__: names
 
 
 def _question(
@@ -214,21 +232,18 @@ class _Call:
     is_made: bool = False
     is_kept: bool = False
 
-    def load(
-        self, stored: object, tags: Mapping[str, object]
-    ) -> tuple[Any, Life | None] | None:
+    def load(self, stored: object, entry: Entry | None) -> Any:  # noqa: ARG002 - Request's form
         """Do as `request.Request.load`."""
-        entry = read_entry(stored)
-        if entry is None or not is_current(entry, self.version, tags):
-            return None
+        if entry is None or entry.version != self.version:
+            return MISSING
         if self.rules.forced_update(*self.args, **self.kwargs):
-            return None
+            return MISSING
         value = self.home.codec.decode(self.key, entry)
         if value is None and not self.rules.cache_none:
-            return None
+            return MISSING
         if value is MISSING or self.rules.is_stale(value, *self.args, **self.kwargs):
-            return None
-        return value, entry.life
+            return MISSING
+        return value
 
     def timeout_of(self, value: Any) -> int | None:
         """Do as `request.Request.timeout_of`."""
@@ -238,7 +253,13 @@ class _Call:
             return value.timeout
         return self.timeout
 
-    def dump(self, value: Any, tags: Mapping[str, str], life: Life | None) -> str | int:
+    def dump(
+        self,
+        value: Any,
+        tags: Mapping[str, str],
+        life: Life | None,
+        templates: Mapping[str, str],  # noqa: ARG002 - a view's entry is not bound to them
+    ) -> str | int:
         """Do as `request.Request.dump`."""
         try:
             return self.home.codec.encode(self.key, value, self.version, tags, life)
@@ -395,8 +416,11 @@ class _Decorated:
     ) -> CallKey | None:
         try:
             if make_key is self._keys:
-                return self._keys.of_call(args, kwargs)
-            return self._keys.of_custom_key(make_key, args, kwargs)
+                key = self._keys.of_call(args, kwargs)
+            else:
+                key = self._keys.of_custom_key(make_key, args, kwargs)
+            tags = tag_names(self._rules.tags(*args, **kwargs))
+            return key._replace(tags=(*key.tags, *tags))
         except KeyValueError as error:
             _refuse(home, self._function, error)
         except WrongCallError:

@@ -94,6 +94,13 @@ SETTINGS = (
         "how many seconds the store is left alone after it failed",
     ),
     Setting(
+        "CACHE_TEMPLATE_DIGEST",
+        False,  # noqa: FBT003 - a value, no flag
+        "all",
+        "whether a fragment is rendered anew where the source of its template has"
+        " changed, or of one that this includes, imports or extends",
+    ),
+    Setting(
         "CACHE_NO_NULL_WARNING",
         False,  # noqa: FBT003 - a value, no flag
         "`null`",

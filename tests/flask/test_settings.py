@@ -99,10 +99,11 @@ def test_the_default_timeout() -> None:
         ("LOCK_TIMEOUT", 2.5, 2.5),
         ("LOCK_TIMEOUT", 0, 0),
         ("RETRY_AFTER", 30, 30),
+        ("TEMPLATE_DIGEST", True, True),
     ],
 )
 def test_rules_of_freshness_reach_the_cache(
-    name: str, value: Any, expected: float
+    name: str, value: Any, expected: Any
 ) -> None:
     policy = made(**{"CACHE_TYPE": "simple", f"CACHE_{name}": value}).policy
     default = made(CACHE_TYPE="simple").policy

@@ -23,7 +23,7 @@ from werkzeug.exceptions import Conflict, HTTPException, ServiceUnavailable
 from jinja_fragcache import Cache, FragmentCache, MemoryStore, Stats
 from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.flask import CachedResponse, cache_error
-from tests.support import Clock, Counter
+from tests.support import Clock, Counter, in_threads
 
 
 class Site:
@@ -328,7 +328,7 @@ def test_the_header_tells_what_came_from_the_store(site: Site) -> None:
             inside.append(None)
         elif site.error is None:
             # Meanwhile another one is served what is stale.
-            inside.append(mark())
+            in_threads(1, lambda _: inside.append(mark()))
         return site.answer()
 
     site.view(answer, stale=30, stale_if_error=60, response_hit_indication=True)

@@ -1,0 +1,422 @@
+"""What is nested in a fragment, view or function belongs to its entry."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask, render_template_string
+
+from jinja_fragcache import Cache, FragmentCache, MemoryStore, cache_tag
+from jinja_fragcache.errors import FragmentTagError, StoreError
+from jinja_fragcache.keys import make_template_fragment_key
+from tests.support import Clock, CoroutineStore, Counter, RecordingStore, environment
+
+
+class Site:
+    """An environment, with a clock set by hand, and counts of what is rendered."""
+
+    def __init__(
+        self, templates: dict[str, str], store: Any = None, **options: Any
+    ) -> None:
+        self.clock = Clock()
+        made = store or MemoryStore(timer=self.clock)
+        self.cache = FragmentCache(made, clock=self.clock, timer=self.clock, **options)
+        self.env = environment(templates, self.cache, enable_async=self.is_async(made))
+        self.counts: dict[str, Counter] = {}
+        self.env.globals["count"] = self.count
+
+    @staticmethod
+    def is_async(store: Any) -> bool:
+        return asyncio.iscoroutinefunction(store.get)
+
+    def count(self, name: str) -> int:
+        return self.counts.setdefault(name, Counter())()
+
+    def render(self, name: str = "page", **values: Any) -> str:
+        template = self.env.get_template(name)
+        if self.env.is_async:
+            return asyncio.run(template.render_async(values))
+        return template.render(values)
+
+    def invalidate(self, *tags: str) -> None:
+        if self.env.is_async:
+            asyncio.run(self.cache.invalidate_tags_async(*tags))
+        else:
+            self.cache.invalidate_tags(*tags)
+
+
+STORES: dict[str, Callable[[], Any]] = {
+    "memory": lambda: None,
+    "plain": RecordingStore,
+    "coroutines": CoroutineStore,
+}
+
+
+@pytest.fixture(params=STORES)
+def make_store(request: pytest.FixtureRequest) -> Callable[[], Any]:
+    return STORES[request.param]
+
+
+# Tags
+
+
+def test_a_tag_is_invalidated_in_all_its_entries(
+    make_store: Callable[[], Any],
+) -> None:
+    page = (
+        '{% cache 60, "post", post, tags=["post:%s" % post, "posts"] %}'
+        '{{ count("p%s" % post) }}{% endcache %}'
+    )
+    site = Site({"page": page}, make_store())
+    assert [site.render(post=each) for each in (1, 2, 1, 2)] == ["1", "1", "1", "1"]
+    site.invalidate("post:1")
+    assert [site.render(post=each) for each in (1, 2, 1, 2)] == ["2", "1", "2", "1"]
+    site.invalidate("posts", "other")
+    assert [site.render(post=each) for each in (1, 2, 1, 2)] == ["3", "2", "3", "2"]
+
+
+def test_a_tag_may_be_added_while_rendering(make_store: Callable[[], Any]) -> None:
+    page = (
+        '{% cache 60, "post" %}{{ cache_tag("author:%s" % author) }}{{ count("p") }}'
+        "{% endcache %}"
+    )
+    site = Site({"page": page}, make_store())
+    assert [site.render(author=7), site.render(author=8)] == ["1", "1"]
+    site.invalidate("author:8")
+    assert site.render(author=8) == "1"
+    site.invalidate("author:7")
+    assert [site.render(author=8), site.render(author=8)] == ["2", "2"]
+    site.invalidate("author:7")
+    assert site.render(author=8) == "2"
+    site.invalidate("author:8")
+    assert site.render(author=8) == "3"
+
+
+def test_a_tag_that_is_invalidated_while_rendering_is_not_stored() -> None:
+    site = Site({"page": '{% cache 60, "x" %}{{ body() }}{% endcache %}'})
+    data = ["old"]
+
+    def body() -> str:
+        read = data[0]
+        if read == "old":
+            data[0] = "new"
+            # Somebody else writes, a moment later.
+            site.clock.now += 0.01
+            site.cache.invalidate_tags("data")
+        cache_tag("data")
+        return read
+
+    site.env.globals["body"] = body
+    assert [site.render(), site.render()] == ["old", "new"]
+    data[0] = "newer"
+    assert site.render() == "new"
+
+
+def test_tags_are_read_with_the_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RecordingStore()
+    reads: list[list[str]] = []
+
+    def get_many(*keys: str) -> list[Any]:
+        reads.append([key.partition(":")[0] for key in keys])
+        return [store.values.get(key) for key in keys]
+
+    monkeypatch.setattr(store, "get_many", get_many, raising=False)
+    page = '{% cache 60, "x", tags=["a"] %}{{ cache_tag("b") }}{% endcache %}'
+    site = Site({"page": page}, store)
+    site.render()
+    for _ in range(2):
+        reads.clear()
+        store.calls.clear()
+        site.render()
+        assert [sorted(each) for each in reads] == [["fragment", "tag", "tag"]]
+        assert store.calls == []
+
+
+def test_who_does_not_know_the_tags_of_an_entry_asks_once_more() -> None:
+    store = RecordingStore()
+    page = {"page": '{% cache 60, "x" %}{{ cache_tag("b") }}x{% endcache %}'}
+    Site(page, store).render()
+    other = Site(page, store)
+    store.calls.clear()
+    assert other.render() == "x"
+    assert store.calls == ["get", "get"]
+    other.cache.invalidate_tags("b")
+    assert other.cache.get(make_template_fragment_key("x")) is None
+
+
+def test_an_entry_without_a_tag_that_it_must_have_is_a_miss() -> None:
+    page = '{% cache 60, "x", tags=tags %}{{ count("x") }}{% endcache %}'
+    site = Site({"page": page})
+    assert site.render(tags=["a"]) == "1"
+    assert site.render(tags=["a", "b"]) == "2"
+    assert site.render(tags=["a"]) == "2"
+    assert site.render(tags=None) == "2"
+    site.invalidate("b")
+    assert site.render(tags=["a"]) == "3"
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ('"posts"', "tags takes a list of texts and got 'posts'"),
+        ("[7]", "A tag is text and this one is 7"),
+        ("[nothing]", "A tag is text and this one is undefined"),
+        ("nothing", "tags takes a list of texts and got undefined"),
+    ],
+)
+def test_wrong_tags_are_told(
+    tags: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = f'{{% set given = {tags} %}}{{% cache 60, "x", tags=given %}}text{{% endcache %}}'
+    with pytest.raises(FragmentTagError, match=message):
+        Site({"page": page}, strict=True).render()
+    assert Site({"page": page}).render() == "text"
+    assert message in caplog.text
+
+
+def test_invalidating_fails_loudly() -> None:
+    store = RecordingStore()
+    store.failing = {"set", "delete"}
+    with pytest.raises(StoreError, match="may still be served"):
+        FragmentCache(store).invalidate_tags("a")
+
+
+# Nested fragments
+
+NESTED = (
+    '{% cache 300, "outer", tags=["o"] %}{{ count("outer") }}'
+    '{% cache 60, "inner", tags=["i"] %}{{ count("inner") }}{{ cache_tag("late") }}'
+    "{% endcache %}{% endcache %}"
+)
+INNER = NESTED[NESTED.index("{% cache 60") : -len("{% endcache %}")]
+
+
+@pytest.mark.parametrize("tag", ["i", "late"])
+def test_an_inner_tag_is_the_outer_ones(
+    tag: str, make_store: Callable[[], Any]
+) -> None:
+    site = Site({"page": NESTED}, make_store())
+    assert [site.render(), site.render()] == ["11", "11"]
+    site.invalidate(tag)
+    assert [site.render(), site.render()] == ["22", "22"]
+
+
+def test_so_is_the_tag_of_an_inner_hit(make_store: Callable[[], Any]) -> None:
+    site = Site({"page": NESTED, "inner": INNER}, make_store())
+    assert site.render("inner") == "1"
+    assert site.render() == "11"
+    site.invalidate("o")
+    assert site.render() == "21"
+    site.invalidate("late")
+    assert [site.render(), site.render("inner")] == ["32", "2"]
+
+
+def test_an_outer_entry_ends_with_the_inner_one() -> None:
+    site = Site({"page": NESTED})
+    assert site.render() == "11"
+    site.clock.now += 59
+    assert site.render() == "11"
+    site.clock.now += 1
+    assert site.render() == "22"
+
+
+@pytest.mark.parametrize("inner_first", ["inner", "page"])
+def test_so_it_does_where_the_inner_one_is_a_hit(inner_first: str) -> None:
+    site = Site({"page": NESTED, "inner": INNER})
+    site.render(inner_first)
+    site.clock.now += 50
+    site.invalidate("o")
+    outer = site.counts["outer"].calls if "outer" in site.counts else 0
+    assert site.render() == f"{outer + 1}1"
+    site.clock.now += 9
+    assert site.render() == f"{outer + 1}1"
+    site.clock.now += 1
+    assert site.render() == f"{outer + 2}2"
+
+
+def test_where_a_store_can_not_tell_the_end_it_is_the_timeout() -> None:
+    plain = '{% cache 60, "inner" %}{{ count("inner") }}{% endcache %}'
+    outer = f'{{% cache 300, "outer" %}}{plain}{{% endcache %}}'
+    store = RecordingStore()
+    site = Site({"page": outer, "inner": plain}, store)
+    site.render("inner")
+    site.clock.now += 50
+    site.render()
+    key = make_template_fragment_key("outer")
+    assert f'"expires":{site.clock.now + 60}' in store.values[key]
+    assert store.timeouts[key] == 60
+
+
+def test_what_never_expires_ends_nothing() -> None:
+    page = NESTED.replace("cache 60", "cache 0").replace("cache 300", "cache 0")
+    store = RecordingStore()
+    site = Site({"page": page}, store)
+    site.render()
+    fragments = [key for key in store.timeouts if key.startswith("fragment")]
+    assert [store.timeouts[key] for key in fragments] == [0, 0]
+    assert "expires" not in "".join(store.values[key] for key in fragments)
+
+
+def test_an_outer_one_that_never_expires_ends_with_the_inner_one() -> None:
+    site = Site({"page": NESTED.replace("cache 300", "cache 0")})
+    assert site.render() == "11"
+    site.clock.now += 60
+    assert site.render() == "22"
+
+
+def test_an_inner_one_with_windows_ends_the_outer_one_by_its_timeout() -> None:
+    page = NESTED.replace('60, "inner"', '60, "inner", stale=600')
+    site = Site({"page": page})
+    site.render()
+    site.clock.now += 60
+    assert site.render() == "22"
+
+
+def test_a_stale_part_makes_the_outer_one_live_for_a_second() -> None:
+    inner = (
+        '{% cache 60, "inner", stale_if_error=600 %}{{ count("inner") }}{{ fail() }}'
+        "{% endcache %}"
+    )
+    page = f'{{% cache 300, "outer" %}}{{{{ count("outer") }}}}{inner}{{% endcache %}}'
+    site = Site({"page": page})
+    failing: list[bool] = []
+
+    def fail() -> str:
+        if failing:
+            raise ZeroDivisionError
+        return ""
+
+    site.env.globals["fail"] = fail
+    assert site.render() == "11"
+    site.clock.now += 60
+    failing.append(True)
+    assert [site.render(), site.render()] == ["21", "21"]
+    site.clock.now += 1
+    failing.clear()
+    assert site.render() == "33"
+
+
+def test_a_part_that_is_left_alone_has_no_tags() -> None:
+    page = NESTED.replace('tags=["i"]', 'tags=["i"], unless=true')
+    site = Site({"page": page})
+    assert site.render() == "11"
+    site.invalidate("i")
+    assert site.render() == "11"
+    site.invalidate("late")
+    assert site.render() == "22"
+
+
+def test_parts_in_other_templates_count_as_well() -> None:
+    templates = {
+        "page": '{% cache 300, "outer" %}{% include "part" %}{% endcache %}',
+        "part": '{% import "macros" as m %}{{ m.row(1) }}',
+        "macros": (
+            '{% macro row(n) %}{% cache 60, "row", n, tags=["rows"] %}{{ n }}'
+            "{% endcache %}{% endmacro %}"
+        ),
+    }
+    store = RecordingStore()
+    site = Site(templates, store)
+    site.render()
+    outer = store.values[make_template_fragment_key("outer")]
+    assert '"rows"' in outer
+    assert f'"expires":{site.clock.now + 60}' in outer
+
+
+# Views and functions
+
+
+@pytest.fixture
+def app() -> Flask:
+    return Flask(__name__)
+
+
+def test_a_view_has_the_tags_and_the_end_of_its_fragments(app: Flask) -> None:
+    cache = Cache(app, config={"CACHE_TYPE": "simple"})
+    counter = Counter()
+    page = '{% cache 60, "x", tags=["a"] %}{{ cache_tag("b") }}{{ n() }}{% endcache %}'
+
+    @app.route("/")
+    @cache.cached(timeout=300)
+    def view() -> str:
+        return render_template_string(page, n=counter)
+
+    client = app.test_client()
+    for expected, tag in enumerate(["a", "b", "other"], start=1):
+        assert client.get("/").text == str(expected)
+        assert client.get("/").text == str(expected)
+        assert cache.invalidate_tags(tag)
+    assert client.get("/").text == "3"
+
+
+def test_a_fragment_has_the_tags_of_functions(app: Flask) -> None:
+    cache = Cache(app, config={"CACHE_TYPE": "simple"})
+    counter = Counter()
+
+    @cache.memoize(tags=lambda number: [f"post:{number}", "posts"])
+    def title(number: int) -> str:
+        return f"{number}:{counter()}"
+
+    @cache.cached(key_prefix="all", tags=["posts"])
+    def all_titles() -> str:
+        return "all"
+
+    template = app.jinja_env.from_string(
+        '{% cache 60, "x", n %}{{ title(n) }}{{ all_titles() }}{% endcache %}'
+    )
+    with app.app_context():
+
+        def render(number: int) -> str:
+            return template.render(n=number, title=title, all_titles=all_titles)
+
+        assert [render(1), render(2), render(1)] == ["1:1all", "2:2all", "1:1all"]
+        cache.invalidate_tags("post:1")
+        assert [render(1), render(2)] == ["1:3all", "2:2all"]
+        cache.invalidate_tags("posts")
+        assert [render(1), render(2)] == ["1:4all", "2:5all"]
+        cache.delete_memoized(title)
+        assert [render(1), render(2)] == ["1:6all", "2:7all"]
+
+
+def test_a_function_tags_itself(app: Flask) -> None:
+    cache = Cache(app, config={"CACHE_TYPE": "simple"})
+    counter = Counter()
+
+    @cache.memoize()
+    def post(number: int) -> int:
+        cache_tag(f"post:{number}")
+        return counter()
+
+    with app.app_context():
+        assert [post(1), post(2), post(1)] == [1, 2, 1]
+        cache.invalidate_tags("post:1")
+        assert [post(1), post(2), post(1)] == [3, 2, 3]
+        assert cache.get(post.make_cache_key(1)) == 3
+        cache.invalidate_tags("post:1")
+        assert cache.get(post.make_cache_key(1)) is None
+
+
+@pytest.mark.parametrize("tags", ["posts", [1], 7])
+def test_wrong_tags_of_a_decorator_are_told(app: Flask, tags: Any) -> None:
+    cache = Cache(app, config={"CACHE_TYPE": "simple"})
+    with pytest.raises(TypeError, match="Write tags="):
+        cache.memoize(tags=tags)
+    with pytest.raises(TypeError, match="Write tags="):
+        cache.invalidate_tags(7)  # type: ignore[arg-type]
+
+
+def test_so_are_those_that_a_function_gives(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = Cache(app, config={"CACHE_TYPE": "simple"})
+    counter = Counter()
+
+    @cache.cached(key_prefix="x", tags=lambda: "posts")
+    def value() -> int:
+        return counter()
+
+    with app.app_context(), caplog.at_level(logging.WARNING):
+        assert [value(), value()] == [1, 2]
+    assert "the value is not cached. tags takes a list" in caplog.text
