@@ -2,12 +2,15 @@
 
 import os
 import random
+import select
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -158,6 +161,49 @@ def sasl_memcached(folder: Path, user: str, password: str) -> Iterator[Server]:
     )
     with memcached_server("-S", SASL_CONF_PATH=str(folder)) as server:
         yield server
+
+
+class RoundTrips(socketserver.ThreadingTCPServer):
+    """Stands before a server, and counts how often clients wait for an answer of it."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", 0), PassingOn)
+        self.behind = ("127.0.0.1", port)
+        self.port: int = self.server_address[1]
+        self.count = 0
+
+
+class PassingOn(socketserver.BaseRequestHandler):
+    """One connection: what comes from either side goes to the other one."""
+
+    server: RoundTrips
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.behind) as behind:
+            other = {self.request: behind, behind: self.request}
+            is_asking = False
+            while True:
+                for side in select.select(list(other), [], [])[0]:
+                    data = side.recv(1 << 16)
+                    if not data:
+                        return
+                    if side is self.request and not is_asking:
+                        self.server.count += 1
+                    is_asking = side is self.request
+                    other[side].sendall(data)
+
+
+@contextmanager
+def round_trips(port: int) -> Iterator[RoundTrips]:
+    """Count the round trips to a server, for clients that are closed before the end."""
+    with RoundTrips(port) as counting:
+        thread = threading.Thread(target=counting.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield counting
+        finally:
+            counting.shutdown()
+            thread.join()
 
 
 def dynamodb() -> Iterator[dict[str, Any]]:

@@ -15,4 +15,5 @@ from .redis import RedisSentinelStore as RedisSentinelStore
 from .redis import RedisStore as RedisStore
 from .spread import SpreadMemcachedStore as SpreadMemcachedStore
 from .text import TextSerializer as TextSerializer
+from .timed import Timed as Timed
 from .uwsgi import UWSGIStore as UWSGIStore

@@ -22,11 +22,11 @@ from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .base import AsyncStore, Store, SyncStore
 from .memory import MemoryStore
+from .timed import Timed, by_timeout
 
 _METHODS = ("get", "set", "delete")
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
-# What stores of this package have besides, and a user's may.
-_MORE_METHODS = ("add_many", "set_many_if_equal", "delete_many_if_equal", "remaining")
+_OUR_METHODS = ("add_many", "remaining")
 # Their calls touch nothing but this process's memory. A subclass's may.
 _NOT_BLOCKING = (MemoryStore, cachelib.SimpleCache, cachelib.NullCache)
 # Where `add` is no lock. These do nothing (base), take an expired entry for one (file),
@@ -121,10 +121,7 @@ def _takes_keys_one_by_one(method: Any) -> bool:
 
 
 class _Operations:
-    """What to ask of a store, with cachelib's methods and ours where it has them.
-
-    One key is asked for with `get` and set with `set`, so that it costs the same where
-    a store has no more than these.
+    """What to ask of a store, with cachelib's methods, and ours, where it has them.
 
     They are looked up for each call: a store may stand for another one in each thread
     or request, as Django's `cache` does.
@@ -134,7 +131,7 @@ class _Operations:
         self.store = store
         self._methods = {
             name
-            for name in _CACHELIB_METHODS + _MORE_METHODS
+            for name in (*_CACHELIB_METHODS, *_OUR_METHODS)
             if callable(method := getattr(store, name, None))
             and inspect.iscoroutinefunction(method) is has_coroutines
             and (
@@ -191,102 +188,88 @@ class _Operations:
     def add_many(
         self, values: Mapping[str, str | int], timeout: int | None
     ) -> Operation[list[str]]:
-        if len(values) > 1 and "add_many" in self._methods:
-            given = self._timeout(timeout)
-            return list((yield self.store.add_many(dict(values), **given)))
-        added = []
+        if "add_many" in self._methods and len(values) > 1:
+            answer = yield self.store.add_many(dict(values), **self._timeout(timeout))
+            return list(answer)
+        added: list[str] = []
         for key, value in values.items():
             if (yield from self.add(key, value, timeout)):
                 added.append(key)
         return added
 
-    def remaining(self, key: str) -> Operation[float | None]:
-        if "remaining" not in self._methods:
-            return None
-        seconds: float | None = yield self.store.remaining(key)
-        return seconds
-
     def lock(
         self, keys: Sequence[str], token: str, seconds: int
     ) -> Operation[list[str]]:
         locks = {_lock_key(key): key for key in keys}
-        added = yield from self.add_many(dict.fromkeys(locks, token), seconds)
-        return [locks[lock] for lock in added]
+        taken = yield from self.add_many(dict.fromkeys(locks, token), seconds)
+        return [locks[lock] for lock in taken]
 
     def unlock(self, keys: Sequence[str], token: str) -> Operation[None]:
-        if "delete_many_if_equal" in self._methods:
-            locks = list(map(_lock_key, keys))
-            yield self.store.delete_many_if_equal(locks, token)
+        in_one_step = getattr(self.store, "delete_many_if_equal", None)
+        if in_one_step is not None:
+            yield in_one_step(list(map(_lock_key, keys)), token)
             return
-        yield from self._let_go((yield from self._locked(keys, token)))
+        held = yield from self._held(keys, token)
+        yield from self._forget_locks(held)
 
     def set_locked(
-        self, values: Mapping[str, tuple[str | int, int | None]], token: str
+        self, values: Mapping[str, Timed], token: str
     ) -> Operation[list[str]]:
-        if "set_many_if_equal" in self._methods:
-            given = {key: (*values[key], _lock_key(key)) for key in values}
-            return list((yield self.store.set_many_if_equal(given, token)))
-        held = yield from self._locked(list(values), token)
+        in_one_step = getattr(self.store, "set_many_if_equal", None)
+        if in_one_step is not None:
+            locks = {key: _lock_key(key) for key in values}
+            return list((yield in_one_step(dict(values), locks, token)))
+        held = yield from self._held(list(values), token)
         try:
             yield from self._set_each({key: values[key] for key in held})
         except Exception:
-            # Of several, some may have been kept. One that was not needs no look.
             if len(held) > 1:
-                yield from self._take_back_unlocked(held, token)
+                # Some of them may have been written.
+                yield from self._take_back(held, token)
             raise
-        kept = yield from self._take_back_unlocked(held, token)
-        yield from self._let_go(kept)
+        kept = yield from self._take_back(held, token)
+        yield from self._forget_locks(kept)
         return kept
 
-    def _locked(self, keys: Sequence[str], token: str) -> Operation[list[str]]:
-        """Give the keys whose lock a token holds."""
-        if not keys:
-            return []
+    def _held(self, keys: Sequence[str], token: str) -> Operation[list[str]]:
+        """Give those keys whose locks this token holds."""
         locks = list(map(_lock_key, keys))
         if len(locks) == 1:
-            tokens = [(yield self.store.get(locks[0]))]
+            stored = [(yield self.store.get(locks[0]))]
         else:
-            tokens = yield from self.get_many(locks)
-        pairs = zip(keys, tokens, strict=True)
-        return [key for key, found in pairs if found == token]
+            stored = (yield from self.get_many(locks)) if locks else []
+        pairs = zip(keys, stored, strict=True)
+        return [key for key, holder in pairs if holder == token]
 
-    def _let_go(self, keys: Sequence[str]) -> Operation[None]:
+    def _set_each(self, values: Mapping[str, Timed]) -> Operation[None]:
+        for timeout, group in by_timeout(values).items():
+            if len(group) == 1:
+                ((key, value),) = group.items()
+                yield from self.set(key, value, timeout)
+            else:
+                yield from self.set_many(group, timeout)
+
+    def _take_back(self, keys: Sequence[str], token: str) -> Operation[list[str]]:
+        """Delete what was just written without its lock, and give the other keys.
+
+        Whoever deletes takes the lock away first. So what is there now was either
+        written with the lock, or is about to be deleted.
+        """
+        held = yield from self._held(keys, token)
+        lost = [key for key in keys if key not in held]
+        if len(lost) == 1:
+            yield from self.delete(lost[0])
+        elif lost:
+            yield from self.delete_many(lost)
+        return held
+
+    def _forget_locks(self, keys: Sequence[str]) -> Operation[None]:
         locks = list(map(_lock_key, keys))
         if len(locks) > 1 and "delete_many" in self._methods:
             yield from self._delete_all(locks)
             return
         for lock in locks:
             yield self.store.delete(lock)
-
-    def _set_each(
-        self, values: Mapping[str, tuple[str | int, int | None]]
-    ) -> Operation[None]:
-        """Set values that have a timeout each."""
-        groups: dict[int | None, dict[str, str | int]] = {}
-        for key, (value, timeout) in values.items():
-            groups.setdefault(timeout, {})[key] = value
-        for timeout, group in groups.items():
-            if len(group) > 1:
-                yield from self.set_many(group, timeout)
-                continue
-            for key, value in group.items():
-                yield from self.set(key, value, timeout)
-
-    def _take_back_unlocked(
-        self, keys: Sequence[str], token: str
-    ) -> Operation[list[str]]:
-        """Delete what was set and lost its lock meanwhile. Give the other keys.
-
-        Whoever deletes takes the lock away first. So what is there now was either
-        written with the lock, or is about to be deleted.
-        """
-        kept = yield from self._locked(keys, token)
-        lost = [key for key in keys if key not in kept]
-        if len(lost) > 1:
-            yield from self.delete_many(lost)
-        for key in lost if len(lost) == 1 else ():
-            yield from self.delete(key)
-        return kept
 
     def delete(self, key: str) -> Operation[bool]:
         if self.has_locks:
@@ -328,6 +311,12 @@ class _Operations:
         number = ((yield self.store.get(key)) or 0) + delta
         yield from self.set(key, number, None)
         return number
+
+    def remaining(self, key: str) -> Operation[float | None]:
+        if "remaining" not in self._methods:
+            return None
+        seconds: float | None = yield self.store.remaining(key)
+        return seconds
 
     def clear(self) -> Operation[None]:
         clear = getattr(self.store, "clear", None)
@@ -452,10 +441,6 @@ class _SyncFace:
         added: list[str] = perform(self._operations.add_many(values, timeout))
         return added
 
-    def remaining(self, key: str) -> float | None:
-        seconds: float | None = perform(self._operations.remaining(key))
-        return seconds
-
     def lock(self, keys: Sequence[str], token: str, seconds: int) -> list[str]:
         taken: list[str] = perform(self._operations.lock(keys, token, seconds))
         return taken
@@ -463,9 +448,7 @@ class _SyncFace:
     def unlock(self, keys: Sequence[str], token: str) -> None:
         perform(self._operations.unlock(keys, token))
 
-    def set_locked(
-        self, values: Mapping[str, tuple[str | int, int | None]], token: str
-    ) -> list[str]:
+    def set_locked(self, values: Mapping[str, Timed], token: str) -> list[str]:
         kept: list[str] = perform(self._operations.set_locked(values, token))
         return kept
 
@@ -478,6 +461,10 @@ class _SyncFace:
     def increment(self, key: str, delta: int) -> int | None:
         number: int | None = perform(self._operations.increment(key, delta))
         return number
+
+    def remaining(self, key: str) -> float | None:
+        seconds: float | None = perform(self._operations.remaining(key))
+        return seconds
 
     def clear(self) -> None:
         perform(self._operations.clear())
@@ -527,10 +514,6 @@ class _AsyncFace:
         added: list[str] = await self._perform(operation)
         return added
 
-    async def remaining(self, key: str) -> float | None:
-        seconds: float | None = await self._perform(self._operations.remaining(key))
-        return seconds
-
     async def lock(self, keys: Sequence[str], token: str, seconds: int) -> list[str]:
         operation = self._operations.lock(keys, token, seconds)
         taken: list[str] = await self._perform(operation)
@@ -539,9 +522,7 @@ class _AsyncFace:
     async def unlock(self, keys: Sequence[str], token: str) -> None:
         await self._perform(self._operations.unlock(keys, token))
 
-    async def set_locked(
-        self, values: Mapping[str, tuple[str | int, int | None]], token: str
-    ) -> list[str]:
+    async def set_locked(self, values: Mapping[str, Timed], token: str) -> list[str]:
         operation = self._operations.set_locked(values, token)
         kept: list[str] = await self._perform(operation)
         return kept
@@ -555,6 +536,10 @@ class _AsyncFace:
     async def increment(self, key: str, delta: int) -> int | None:
         number: int | None = await self._perform(self._operations.increment(key, delta))
         return number
+
+    async def remaining(self, key: str) -> float | None:
+        seconds: float | None = await self._perform(self._operations.remaining(key))
+        return seconds
 
     async def clear(self) -> None:
         await self._perform(self._operations.clear())
@@ -581,5 +566,5 @@ class _NoSyncFace:
             " that end in _async, or use a store with plain methods."
         )
 
-    get = get_many = set = set_many = add = add_many = remaining = _refuse
-    lock = unlock = set_locked = delete = delete_many = increment = clear = _refuse
+    get = get_many = set = set_many = add = add_many = delete = delete_many = _refuse
+    lock = unlock = set_locked = increment = remaining = clear = _refuse

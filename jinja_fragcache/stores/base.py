@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from .timed import Timed
+
 
 class Store(Protocol):
     """A store as users bring it: a cachelib cache has this form, and many others do.
 
     A store may also have cachelib's `clear()`, `add(key, value, timeout)`,
     `get_many(*keys)`, `set_many(mapping, timeout)`, `delete_many(*keys)`,
-    `inc(key, delta)` and `dec(key, delta)`. What is missing is done with `get`, `set`
-    and `delete`. Its methods may be coroutine functions; then all of them must be.
+    `inc(key, delta)` and `dec(key, delta)`, and `add_many(mapping, timeout)` and
+    `remaining(key)`, which are this package's. What is missing is done with `get`,
+    `set` and `delete`. Its methods may be coroutine functions; then all of them must
+    be.
     """
 
     def get(self, key: str, /) -> Any:
@@ -85,56 +89,41 @@ class SyncStore(Protocol):
     def add_many(
         self, values: Mapping[str, str | int], timeout: int | None
     ) -> list[str]:
-        """Keep those values that have none yet, and give the keys that were added.
+        """Keep those values whose keys have none, and give the keys of these.
 
-        It takes one round trip if the store can do that. Of several callers at once,
-        one is told of each key - if the store itself has `add`.
-        """
-        ...
-
-    def remaining(self, key: str) -> float | None:
-        """Give the seconds that an entry has left.
-
-        Returns:
-            `math.inf` if it never expires; None if there is none, or the store can't
-            tell.
+        Each is added as by `add`; in one round trip if the store can do that.
         """
         ...
 
     def lock(self, keys: Sequence[str], token: str, seconds: int) -> list[str]:
-        """Take the locks of keys that nobody has.
+        """Take the locks of keys that nobody has, and give the keys of these.
 
-        They end after some seconds, or when the key is deleted or the store cleared.
+        A lock ends after some seconds, or when its key is deleted or the store cleared.
 
         Args:
             keys: the keys.
             token: a text of the caller's own.
             seconds: how long they live at most.
-
-        Returns:
-            The keys whose lock was taken.
         """
         ...
 
     def unlock(self, keys: Sequence[str], token: str) -> None:
-        """Let the locks of keys go, those that this token holds."""
+        """Let those locks of keys go that this token holds."""
         ...
 
-    def set_locked(
-        self, values: Mapping[str, tuple[str | int, int | None]], token: str
-    ) -> list[str]:
-        """Keep values whose locks this token holds, and let these locks go.
+    def set_locked(self, values: Mapping[str, Timed], token: str) -> list[str]:
+        """Keep those values whose locks this token holds, and let these locks go.
 
         Args:
-            values: for each key a value and its timeout.
+            values: for each key its value, and the timeout of that.
             token: what the locks were taken with.
 
         Returns:
             The keys of those that were kept.
 
         Raises:
-            StoreError: the store said that it did not keep one of them. Others may be
-                there, with their locks.
+            StoreError: the store said that it did not keep one. Others may have been
+                kept; their locks may still be held.
         """
         ...
 
@@ -162,6 +151,14 @@ class SyncStore(Protocol):
 
         Returns:
             The number; None if the store failed.
+        """
+        ...
+
+    def remaining(self, key: str) -> float | None:
+        """Give the seconds that an entry has left, `math.inf` if it never expires.
+
+        Returns:
+            None if there is no entry, or the store can't tell.
         """
         ...
 
@@ -208,10 +205,6 @@ class AsyncStore(Protocol):
         """Do as `SyncStore.add_many`."""
         ...
 
-    async def remaining(self, key: str) -> float | None:
-        """Do as `SyncStore.remaining`."""
-        ...
-
     async def lock(self, keys: Sequence[str], token: str, seconds: int) -> list[str]:
         """Do as `SyncStore.lock`."""
         ...
@@ -220,9 +213,7 @@ class AsyncStore(Protocol):
         """Do as `SyncStore.unlock`."""
         ...
 
-    async def set_locked(
-        self, values: Mapping[str, tuple[str | int, int | None]], token: str
-    ) -> list[str]:
+    async def set_locked(self, values: Mapping[str, Timed], token: str) -> list[str]:
         """Do as `SyncStore.set_locked`."""
         ...
 
@@ -236,6 +227,10 @@ class AsyncStore(Protocol):
 
     async def increment(self, key: str, delta: int) -> int | None:
         """Do as `SyncStore.increment`."""
+        ...
+
+    async def remaining(self, key: str) -> float | None:
+        """Do as `SyncStore.remaining`."""
         ...
 
     async def clear(self) -> None:

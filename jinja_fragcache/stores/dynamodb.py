@@ -1,5 +1,6 @@
 """A store in a table of DynamoDB."""
 
+import math
 from typing import Any
 
 import cachelib
@@ -55,6 +56,18 @@ class DynamoDbStore(cachelib.DynamoDbCache):
             key_prefix,
             **{"config": patience, **options},
         )
+
+    def remaining(self, key: str) -> float | None:
+        """Give the seconds that an entry has left, `math.inf` if it never expires.
+
+        Returns:
+            None if there is no entry.
+        """
+        item = self._get_item(self.key_prefix + key)
+        if item is None:
+            return None
+        expires_at = item.get(self._expiration_time_field, math.inf)
+        return float(expires_at) - self._utcnow().timestamp()
 
     def clear(self) -> bool:
         """Delete all keys with this store's prefix; without one, all of the table."""

@@ -20,6 +20,7 @@ from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
 from .locks import Count, CountingLock
 from .text import TextSerializer
+from .timed import Timed
 
 logger = logging.getLogger("jinja_fragcache")
 
@@ -136,23 +137,22 @@ class FileStore(cachelib.FileSystemCache):
         return True
 
     def set_many_if_equal(
-        self,
-        values: Mapping[str, tuple[str | int, int | timedelta | None, str]],
-        expected: str,
+        self, values: Mapping[str, Timed], others: Mapping[str, str], expected: str
     ) -> list[str]:
-        """Keep values whose other key has an expected value, and forget these others.
+        """Keep each value whose other key has an expected value, and forget that key.
 
         Args:
-            values: for each key a value and its timeout, as for `set`, and the other
-                key.
+            values: for each key its value, and the timeout of that, as for `set`.
+            others: for each key the other one.
             expected: what has to stand there.
 
         Returns:
-            The keys of the values that were kept.
+            The keys of the values that were kept. Why others could not be written, the
+            log tells.
         """
         sealed = {
             key: self._sealed(key, value, self._normalize_timeout(timeout))
-            for key, (value, timeout, _) in values.items()
+            for key, (value, timeout) in values.items()
         }
         kept: list[str] = []
         try:
@@ -162,18 +162,18 @@ class FileStore(cachelib.FileSystemCache):
                     for key, each in sealed.items()
                 }
                 count = stack.enter_context(self._lock.held())
-                for key, (_, _, other) in values.items():
-                    if self.get(other) == expected:
+                for key, file in files.items():
+                    if self.get(others[key]) == expected:
                         # First, so that there is room, and none is made by removing it.
-                        self._forget(other, count)
-                        self._move(files[key], key, count)
+                        self._forget(others[key], count)
+                        self._move(file, key, count)
                         kept.append(key)
         except OSError as error:
             self._failed("write", error)
         return kept
 
     def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
-        """Forget keys that have an expected value, and give those."""
+        """Forget those keys that have an expected value, and give them."""
         deleted: list[str] = []
         try:
             with self._lock.held() as count:
@@ -184,18 +184,6 @@ class FileStore(cachelib.FileSystemCache):
         except OSError as error:
             self._failed("delete", error)
         return deleted
-
-    def remaining(self, key: str) -> float | None:
-        """Give the seconds that an entry has left. It costs the same as `get`.
-
-        Returns:
-            `math.inf` if it never expires, None if there is none.
-        """
-        found = self._read(key)
-        if found is None:
-            return None
-        _, expires = found
-        return math.inf if expires == NEVER_EXPIRES else expires - self._timer()
 
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Count up, and give the new number.
@@ -226,6 +214,18 @@ class FileStore(cachelib.FileSystemCache):
     def dec(self, key: str, delta: int = 1) -> int | None:
         """Count down, as `inc` counts up."""
         return self.inc(key, -delta)
+
+    def remaining(self, key: str) -> float | None:
+        """Give the seconds that an entry has left, `math.inf` if it never expires.
+
+        Returns:
+            None if there is no entry.
+        """
+        found = self._read(key)
+        if found is None:
+            return None
+        _, expires = found
+        return expires - self._timer() if expires else math.inf
 
     def delete(self, key: str) -> bool:  # type: ignore[override]  # as for set
         """Forget a key, and tell whether it is gone, or was never there."""

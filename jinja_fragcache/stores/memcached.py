@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -13,6 +13,7 @@ from jinja_fragcache.errors import StoreError
 
 from .memcached_clients import make_client
 from .text import NeverEmptySerializer
+from .timed import Timed, by_timeout
 
 _SERVERS = ("127.0.0.1:11211",)
 # Memcached reads what is above as a time of day (its protocol.txt, "Expiration times").
@@ -124,47 +125,59 @@ class MemcachedStore(cachelib.BaseCache):
         return self._keep(self._place(key), data, self._expiry(timeout))
 
     def set_many_if_equal(
-        self, values: Mapping[str, tuple[Any, Any, str]], expected: str
+        self, values: Mapping[str, Timed], others: Mapping[str, str], expected: str
     ) -> list[str]:
-        """Keep values whose other key has an expected value, and forget these others.
+        """Keep each value whose other key has an expected value, and forget that key.
 
         It takes several steps. If the other key is deleted between them, the value is
         there for a moment, and then nothing.
 
         Args:
-            values: for each key a value, its timeout as for `set`, and the other key.
+            values: for each key its value, and the timeout of that, as for `set`.
+            others: for each key the other one.
             expected: what has to stand there.
 
         Returns:
             The keys of the values that were kept.
 
         Raises:
-            StoreError: one is too large for the server. Others may be there, with their
-                other keys.
+            StoreError: one is too large for the server. Others may have been kept.
         """
         # One start for all: what is cleared meanwhile is neither seen nor replaced.
         start = self._start()
-        wanted = self.serializer.dumps(expected)
         places = {self._place(key, start): key for key in values}
-        entries: dict[str, tuple[bytes, int]] = {}
-        others: dict[str, str] = {}
-        for place, key in places.items():
-            value, timeout, other = values[key]
-            entries[place] = self.serializer.dumps(value), self._expiry(timeout)
-            others[place] = self._place(other, start)
-        held = self._having(others, wanted)
+        conditions = {
+            place: self._place(others[key], start) for place, key in places.items()
+        }
+        wanted = self.serializer.dumps(expected)
+        data = {
+            place: self._dumped(*values[places[place]])
+            for place in self._equal(conditions, wanted)
+        }
+        failed: list[str] = []
         try:
-            failed = self._keep_each({place: entries[place] for place in held})
+            for expiry, group in by_timeout(data).items():
+                failed += self._keep_many(group, expiry)
         except Exception:
-            # Some may have been kept.
-            self._take_back(held, wanted)
+            if len(data) > 1:
+                # Some of them may have been written.
+                self._take_back(data, conditions, wanted)
             raise
-        kept = self._take_back(held, wanted)
-        for place in failed:
-            kept.pop(place, None)
-        if kept:
-            self._client.delete_many(list(kept.values()))
+        left = self._take_back(data, conditions, wanted)
+        kept = [place for place in left if place not in failed]
+        self._client.delete_many([conditions[place] for place in kept])
         return [places[place] for place in kept]
+
+    def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
+        """Forget those keys that have an expected value, and give them.
+
+        What another process writes between the look and the deletion goes, too.
+        """
+        start = self._start()
+        places = {key: self._place(key, start) for key in keys}
+        equal = self._equal(places, self.serializer.dumps(expected))
+        self._client.delete_many([places[key] for key in equal])
+        return equal
 
     def set_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
         """Keep values, and tell the keys that were kept.
@@ -177,7 +190,7 @@ class MemcachedStore(cachelib.BaseCache):
         data = {
             place: self.serializer.dumps(mapping[key]) for place, key in places.items()
         }
-        failed = self._keep_all(data, self._expiry(timeout)) if data else []
+        failed = self._keep_many(data, self._expiry(timeout)) if data else []
         return [key for place, key in places.items() if place not in failed]
 
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
@@ -186,8 +199,22 @@ class MemcachedStore(cachelib.BaseCache):
         Raises:
             StoreError: it is too large for the server.
         """
-        data = self.serializer.dumps(value)
-        return self._client.add(self._place(key), data, self._expiry(timeout))
+        return self._add(self._place(key), *self._dumped(value, timeout))
+
+    def add_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
+        """Keep those values whose keys have none, and give the keys of these.
+
+        Memcached's clients add one after the other.
+
+        Raises:
+            StoreError: one is too large for the server. Others may have been added.
+        """
+        start = self._start()
+        return [
+            key
+            for key, value in mapping.items()
+            if self._add(self._place(key, start), *self._dumped(value, timeout))
+        ]
 
     def delete(self, key: str) -> bool:
         """Forget a key, and tell whether there was a value."""
@@ -197,7 +224,7 @@ class MemcachedStore(cachelib.BaseCache):
         """Forget keys. A failure raises, so all of them are gone."""
         if keys:
             start = self._start()
-            self._forget_all([self._place(key, start) for key in keys])
+            self._forget_many([self._place(key, start) for key in keys])
         return list(keys)
 
     def inc(self, key: str, delta: int = 1) -> int | None:
@@ -245,45 +272,40 @@ class MemcachedStore(cachelib.BaseCache):
         """Close the connections. Later calls open new ones."""
         self._client.close()
 
+    def _equal(self, places: Mapping[str, str], wanted: bytes) -> list[str]:
+        """Give those keys of a mapping whose places have what is wanted."""
+        found = self._client.get_many(list(places.values())) if places else {}
+        return [key for key, place in places.items() if found.get(place) == wanted]
+
+    def _take_back(
+        self, written: Iterable[str], conditions: Mapping[str, str], wanted: bytes
+    ) -> list[str]:
+        """Forget what was written and has no longer what is wanted; give the others."""
+        looked_at = {place: conditions[place] for place in written}
+        equal = self._equal(looked_at, wanted)
+        lost = [place for place in looked_at if place not in equal]
+        if lost:
+            self._forget_many(lost)
+        return equal
+
     def _keep(self, place: str, data: bytes, expiry: int) -> bool:
         return self._client.set(place, data, expiry)
 
-    def _keep_all(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
-        """Write what is in at least one place, and give the places that failed."""
+    def _keep_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
+        """Write, and give the places that failed."""
         return self._client.set_many(data, expiry)
+
+    def _add(self, place: str, data: bytes, expiry: int) -> bool:
+        return self._client.add(place, data, expiry)
 
     def _forget(self, place: str) -> bool:
         return self._client.delete(place)
 
-    def _forget_all(self, places: Sequence[str]) -> None:
+    def _forget_many(self, places: Sequence[str]) -> None:
         self._client.delete_many(places)
 
-    def _having(self, others: Mapping[str, str], wanted: bytes) -> dict[str, str]:
-        """Give those places whose other place has what is wanted, with that place."""
-        found = self._client.get_many(list(others.values())) if others else {}
-        return {
-            place: other
-            for place, other in others.items()
-            if found.get(other) == wanted
-        }
-
-    def _keep_each(self, entries: Mapping[str, tuple[bytes, int]]) -> list[str]:
-        """Write what has an expiry each, and give the places that failed."""
-        groups: dict[int, dict[str, bytes]] = {}
-        for place, (data, expiry) in entries.items():
-            groups.setdefault(expiry, {})[place] = data
-        failed: list[str] = []
-        for expiry, group in groups.items():
-            failed += self._keep_all(group, expiry)
-        return failed
-
-    def _take_back(self, others: Mapping[str, str], wanted: bytes) -> dict[str, str]:
-        """Delete places whose other place has changed, and give those of the others."""
-        kept = self._having(others, wanted)
-        lost = [place for place in others if place not in kept]
-        if lost:
-            self._forget_all(lost)
-        return kept
+    def _dumped(self, value: Any, timeout: Any) -> tuple[bytes, int]:
+        return self.serializer.dumps(value), self._expiry(timeout)
 
     def _load(self, place: str, data: bytes | None) -> str | int | None:  # noqa: ARG002 - for subclasses
         """Give the value that stands for what the server has in a place."""

@@ -51,10 +51,10 @@ class Client(Protocol):
         ...
 
     def set_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
-        """Write many, in one round trip to each server if the client can do that.
+        """Write many, and give those that failed.
 
-        Returns:
-            Those that failed.
+        pymemcache does it in one round trip to each server. pylibmc waits for the
+        answer to each, as it does where it deletes.
         """
         ...
 

@@ -152,7 +152,7 @@ class MemoryStore:
     def add_many(
         self, mapping: Mapping[str, Any], timeout: int | None = None
     ) -> list[str]:
-        """Keep those values that have none yet, and give the keys that were added."""
+        """Keep at once the values whose keys have none, and give the keys of these."""
         slots = {key: self._slot(key, value, timeout) for key, value in mapping.items()}
         with self._writing:
             return [
@@ -162,14 +162,15 @@ class MemoryStore:
             ]
 
     def remaining(self, key: str) -> float | None:
-        """Give the seconds that an entry has left, without counting as a read.
+        """Give the seconds that an entry has left, `math.inf` if it never expires.
+
+        It does not count as a read.
 
         Returns:
-            `math.inf` if it never expires, None if there is none.
+            None if there is no entry.
         """
-        slot = self._slots.get(key)
-        seconds = 0.0 if slot is None else slot.expires_at - self._timer()
-        return seconds if seconds > 0 else None
+        slot = self._live(key)
+        return None if slot is None else slot.expires_at - self._timer()
 
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Count up, and give the new number.

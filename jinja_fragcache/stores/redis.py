@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import compress
 from typing import Any
 
 import cachelib
@@ -13,43 +12,45 @@ from jinja_fragcache.errors import StoreError
 
 from .optional import need
 from .text import TextSerializer
+from .timed import Timed
 
 # How long a page waits for a server that does not answer.
 _SECONDS = 0.25
 _KEYS_AT_ONCE = 500
 _GLOB_CHARACTERS = re.compile(r"[*?\[\]\\]")
 # In a script nothing comes between the question and what depends on it.
-# Each key stands with the other one, and each value with its seconds, 0 for ever.
-_SET_IF_EQUAL = """
+# KEYS are a key, its other key, the next key, and so on. ARGV is what is expected, and
+# then for each key its value and its seconds.
+_SET_MANY_IF_EQUAL = """
 local kept = {}
-for i = 1, #KEYS, 2 do
-  if redis.call("GET", KEYS[i + 1]) == ARGV[1] then
-    if ARGV[i + 2] == "0" then
-      redis.call("SET", KEYS[i], ARGV[i + 1])
+for at = 1, #KEYS, 2 do
+  local value, seconds = ARGV[at + 1], ARGV[at + 2]
+  local is_equal = redis.call("GET", KEYS[at + 1]) == ARGV[1]
+  if is_equal then
+    if seconds == "0" then
+      redis.call("SET", KEYS[at], value)
     else
-      redis.call("SET", KEYS[i], ARGV[i + 1], "EX", ARGV[i + 2])
+      redis.call("SET", KEYS[at], value, "EX", seconds)
     end
-    redis.call("DEL", KEYS[i + 1])
-    kept[#kept + 1] = (i + 1) / 2
+    redis.call("DEL", KEYS[at + 1])
   end
+  kept[#kept + 1] = is_equal and 1 or 0
 end
 return kept
 """
-_DELETE_IF_EQUAL = """
+_DELETE_MANY_IF_EQUAL = """
 local deleted = {}
-for i = 1, #KEYS do
-  if redis.call("GET", KEYS[i]) == ARGV[1] then
-    redis.call("DEL", KEYS[i])
-    deleted[#deleted + 1] = i
-  end
+for at, key in ipairs(KEYS) do
+  local is_equal = redis.call("GET", key) == ARGV[1]
+  deleted[at] = is_equal and redis.call("DEL", key) or 0
 end
 return deleted
 """
-# What PTTL says in place of a number (its documentation, "Redis integer reply").
-_FOR_EVER = -1
-_MISSING = -2
 # What a server says of a value that it can't count with.
 _NO_NUMBER = re.compile("not an integer|overflow|WRONGTYPE")
+# What it says in place of the time that an entry has left.
+_NO_EXPIRY = -1
+_NO_ENTRY = -2
 
 
 class RedisStore(cachelib.RedisCache):
@@ -118,21 +119,24 @@ class RedisStore(cachelib.RedisCache):
         )
 
     def add_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
-        """Keep those values that have none yet, and give the keys that were added."""
+        """Keep those values whose keys have none, and give the keys of these.
+
+        Each is added in one command, all of them are sent at once.
+        """
         seconds = self._expiry(timeout)
         pipeline = self._write_client.pipeline(transaction=False)
         for place, value in zip(self._places(mapping), mapping.values(), strict=True):
             pipeline.set(place, self.serializer.dumps(value), ex=seconds, nx=True)
-        return list(compress(mapping, pipeline.execute()))
+        return _chosen(mapping, pipeline.execute())
 
     def set_many_if_equal(
-        self, values: Mapping[str, tuple[Any, Any, str]], expected: str
+        self, values: Mapping[str, Timed], others: Mapping[str, str], expected: str
     ) -> list[str]:
-        """Keep values whose other key has an expected value, and forget these others.
+        """Keep each value whose other key has an expected value, and forget that key.
 
         Args:
-            values: for each key a value, its timeout (seconds, 0 for ever, None for the
-                default timeout) and the other key.
+            values: for each key its value, and the timeout of that.
+            others: for each key the other one.
             expected: what has to stand there.
 
         Returns:
@@ -141,37 +145,20 @@ class RedisStore(cachelib.RedisCache):
         if not values:
             return []
         places: list[str] = []
-        given = [self.serializer.dumps(expected)]
-        prefix = self._get_prefix()
-        for key, (value, timeout, other) in values.items():
-            places += (prefix + key, prefix + other)
-            given += (
-                self.serializer.dumps(value),
-                b"%d" % (self._expiry(timeout) or 0),
-            )
-        numbers = self._write_client.eval(_SET_IF_EQUAL, len(places), *places, *given)
-        keys = list(values)
-        return [keys[number - 1] for number in numbers]
+        given: list[Any] = [self.serializer.dumps(expected)]
+        for key, (value, timeout) in values.items():
+            places += self._places([key, others[key]])
+            given += [self.serializer.dumps(value), self._expiry(timeout) or 0]
+        script = (_SET_MANY_IF_EQUAL, len(places), *places, *given)
+        return _chosen(values, self._write_client.eval(*script))
 
     def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
-        """Forget keys that have an expected value, and give those."""
+        """Forget those keys that have an expected value, and give them."""
         if not keys:
             return []
-        places = self._places(keys)
         text = self.serializer.dumps(expected)
-        numbers = self._write_client.eval(_DELETE_IF_EQUAL, len(places), *places, text)
-        return [keys[number - 1] for number in numbers]
-
-    def remaining(self, key: str) -> float | None:
-        """Give the seconds that an entry has left, `math.inf` for one that is for ever.
-
-        Returns:
-            None if there is none.
-        """
-        milliseconds: int = self._read_client.pttl(self._place(key))
-        if milliseconds == _FOR_EVER:
-            return math.inf
-        return None if milliseconds == _MISSING else milliseconds / 1000
+        script = (_DELETE_MANY_IF_EQUAL, len(keys), *self._places(keys), text)
+        return _chosen(keys, self._write_client.eval(*script))
 
     def get_many(self, *keys: str) -> list[Any]:
         """Give the values of keys, None for those that are not there."""
@@ -182,8 +169,15 @@ class RedisStore(cachelib.RedisCache):
     def delete_many(self, *keys: str) -> list[Any]:
         """Forget keys. A failure raises, so all of them are gone."""
         if keys:
-            self._delete_all(self._places(keys))
+            self._write_client.delete(*self._places(keys))
         return list(keys)
+
+    def remaining(self, key: str) -> float | None:
+        """Give the seconds that an entry has left, `math.inf` if it never expires."""
+        milliseconds: int = self._read_client.pttl(self._place(key))
+        if milliseconds == _NO_ENTRY:
+            return None
+        return math.inf if milliseconds == _NO_EXPIRY else milliseconds / 1000
 
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Add to a number, from 0 if there is none. A new one gets the default timeout.
@@ -258,9 +252,6 @@ class RedisStore(cachelib.RedisCache):
     def _get_all(self, places: Sequence[str]) -> Iterable[bytes | None]:
         found: Iterable[bytes | None] = self._read_client.mget(places)
         return found
-
-    def _delete_all(self, places: Sequence[str]) -> None:
-        self._write_client.delete(*places)
 
 
 class RedisSentinelStore(RedisStore):
@@ -360,25 +351,20 @@ class RedisClusterStore(RedisStore):
     set_many_if_equal = None  # type: ignore[assignment]
 
     def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
-        """Forget keys that have an expected value, and give those."""
-        text = self.serializer.dumps(expected)
-        pipeline = self._write_client.pipeline()
-        for place in self._places(keys):
-            # Its `eval` refuses, since the keys of a script may be on several nodes.
-            pipeline.execute_command("EVAL", _DELETE_IF_EQUAL, 1, place, text)
-        return list(compress(keys, pipeline.execute()))
+        """Forget those keys that have an expected value, and give them."""
+        # Each by a script of its own, which a pipeline does not take.
+        delete = super().delete_many_if_equal
+        return [key for key in keys if delete([key], expected)]
 
     def _get_all(self, places: Sequence[str]) -> Iterable[bytes | None]:
         # MGET takes keys of one slot only.
         found: Iterable[bytes | None] = self._read_client.mget_nonatomic(places)
         return found
 
-    def _delete_all(self, places: Sequence[str]) -> None:
-        # DEL with many keys would be asked of one slot after the other.
-        pipeline = self._write_client.pipeline()
-        for place in places:
-            pipeline.delete(place)
-        pipeline.execute()
+
+def _chosen(keys: Iterable[str], answers: Iterable[Any]) -> list[str]:
+    """Give the keys for which the server has answered that it did something."""
+    return [key for key, answer in zip(keys, answers, strict=True) if answer]
 
 
 class _OnFirstUse:

@@ -72,15 +72,7 @@ class SpreadMemcachedStore(MemcachedStore):
         self._chunk_size = chunksize
         self._most_chunks = maxchunk
 
-    def add(self, key: str, value: Any, timeout: Any = None) -> bool:
-        """Keep a value if there is none. Of several callers at once, one does.
-
-        Raises:
-            StoreError: it is too large for the number of keys.
-        """
-        data = self.serializer.dumps(value)
-        expiry = self._expiry(timeout)
-        place = self._place(key)
+    def _add(self, place: str, data: bytes, expiry: int) -> bool:
         if len(data) <= self._chunk_size:
             return self._client.add(place, data, expiry)
         head = self._spread(place, data, expiry)
@@ -96,13 +88,13 @@ class SpreadMemcachedStore(MemcachedStore):
         self._client.delete(place)
         return self._client.set(place, self._spread(place, data, expiry), expiry)
 
-    def _keep_all(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
+    def _keep_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
         small = {
             place: each for place, each in data.items() if len(each) <= self._chunk_size
         }
         failed = self._client.set_many(small, expiry) if small else []
-        for place in data.keys() - small.keys():
-            if not self._keep(place, data[place], expiry):
+        for place, each in data.items():
+            if place not in small and not self._keep(place, each, expiry):
                 failed.append(place)
         return failed
 
@@ -112,11 +104,11 @@ class SpreadMemcachedStore(MemcachedStore):
         self._delete_chunks(place, head)
         return deleted
 
-    def _forget_all(self, places: Sequence[str]) -> None:
+    def _forget_many(self, places: Sequence[str]) -> None:
         heads = self._client.get_many(places)
         self._client.delete_many(places)
-        for place in places:
-            self._delete_chunks(place, heads.get(place))
+        for place, head in heads.items():
+            self._delete_chunks(place, head)
 
     def _spread(self, place: str, data: bytes, expiry: int) -> bytes:
         """Write the chunks of a value and give its head."""

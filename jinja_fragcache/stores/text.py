@@ -16,6 +16,8 @@ _TEXT_MARK = b"\xff"
 # What a server counts with. A longer number is no number to it. Memcached leaves blanks
 # behind one that it counted down to fewer digits (protocol.txt).
 _NUMBER = re.compile(rb"-?(0|[1-9][0-9]{0,18}) *")
+# What a number begins with, or a text that is marked. Most texts are told by that.
+_FIRST_BYTES = b"-0123456789" + _TEXT_MARK
 
 
 class TextSerializer(BaseSerializer):
@@ -52,11 +54,12 @@ class TextSerializer(BaseSerializer):
         """
         if not isinstance(bvalue, bytes):
             return bvalue if isinstance(bvalue, str) else None
-        if _NUMBER.fullmatch(bvalue):
-            return int(bvalue)
-        marked = bvalue.removeprefix(_TEXT_MARK)
-        if _NUMBER.fullmatch(marked):
-            return marked.decode("ascii")
+        if bvalue[:1] in _FIRST_BYTES:
+            if _NUMBER.fullmatch(bvalue):
+                return int(bvalue)
+            marked = bvalue.removeprefix(_TEXT_MARK)
+            if _NUMBER.fullmatch(marked):
+                return marked.decode("ascii")
         try:
             return bvalue.decode("utf-8", "surrogatepass")
         except ValueError:

@@ -1,7 +1,7 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from jinja_fragcache.stores import (
     MemoryStore,
     RedisStore,
     SyncStore,
+    Timed,
     adapt,
 )
 from tests.support import CoroutineStore, RecordingStore, SharedStore
@@ -334,32 +335,155 @@ def test_what_is_deleted_between_two_looks_at_the_lock_is_taken_back() -> None:
     store = Deleting()
     face = adapt(store)[0]
     assert face.lock(["k"], "mine", 30)
-    assert not face.set_locked({"k": ("old", 30)}, "mine")
+    assert face.set_locked({"k": ("old", 30)}, "mine") == []
     assert store.values == {}
+
+
+class ManySteps(SharedStore):
+    """A store with methods for many keys, and something that happens in a write."""
+
+    meanwhile: Callable[[Mapping[str, Any]], None]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile = lambda _: None
+
+    def get_many(self, *keys: str) -> list[Any]:
+        self._note("get_many")
+        return [self.values.get(key) for key in keys]
+
+    def set_many(self, mapping: dict[str, Any], timeout: int | None = None) -> bool:
+        self._note("set_many")
+        self.values.update(mapping)
+        self.timeouts.update(dict.fromkeys(mapping, timeout))
+        self.meanwhile(mapping)
+        return True
+
+    def delete_many(self, *keys: str) -> bool:
+        self._note("delete_many")
+        for key in keys:
+            self.values.pop(key, None)
+        return True
+
+
+def test_many_are_stored_in_few_steps() -> None:
+    store = ManySteps()
+    sync, _ = adapt(store)
+    assert sync.lock(["d"], "theirs", 30) == ["d"]
+    assert sync.lock(["a", "b", "c", "d"], "mine", 30) == ["a", "b", "c"]
+    store.calls.clear()
+    values: dict[str, Timed]
+    values = {"a": ("1", 5), "b": (2, 0), "c": ("3", 5), "d": ("4", 5)}
+    assert sync.set_locked(values, "mine") == ["a", "b", "c"]
+    two_timeouts = ["set_many", "set"]
+    assert store.calls == ["get_many", *two_timeouts, "get_many", "delete_many"]
+    sync.unlock(["d", "none"], "theirs")
+    assert store.values == {"a": "1", "b": 2, "c": "3"}
+    assert store.timeouts | {"a": 5, "b": 0, "c": 5} == store.timeouts
+
+
+def test_one_takes_the_steps_of_one() -> None:
+    store = ManySteps()
+    sync, _ = adapt(store)
+    assert sync.lock(["k"], "mine", 30) == ["k"]
+    assert sync.set_locked({"k": ("text", 5)}, "mine") == ["k"]
+    steps = ["add", "set", "get", "set", "get", "delete"]
+    assert store.calls == steps
+    sync.lock(["k"], "mine", 30)
+    sync.unlock(["k"], "mine")
+    assert store.calls == [*steps, "add", "set", "get", "delete"]
+
+
+def test_nothing_is_written_where_no_lock_is_held() -> None:
+    store = ManySteps()
+    assert adapt(store)[0].set_locked({"a": ("1", 5), "b": ("2", 5)}, "mine") == []
+    assert store.calls == ["get_many"]
+
+
+@pytest.mark.parametrize("lost", [["b"], ["a", "c"], ["a", "b", "c"]])
+def test_of_many_those_are_taken_back_that_lost_their_locks(lost: list[str]) -> None:
+    store = ManySteps()
+    sync, _ = adapt(store)
+
+    def delete_some(mapping: Mapping[str, Any]) -> None:
+        sync.delete_many(lost)
+        # And then the write goes through.
+        store.values.update(mapping)
+
+    keys = ["a", "b", "c"]
+    sync.lock(keys, "mine", 30)
+    store.meanwhile = delete_some
+    kept = [key for key in keys if key not in lost]
+    assert sync.set_locked(dict.fromkeys(keys, ("text", 5)), "mine") == kept
+    assert store.values == dict.fromkeys(kept, "text")
+
+
+def test_they_are_taken_back_even_if_a_later_write_fails() -> None:
+    store = ManySteps()
+    sync, _ = adapt(store)
+
+    def delete_one(mapping: Mapping[str, Any]) -> None:
+        sync.delete("a")
+        store.values.update(mapping)
+        store.failing.add("set")
+
+    sync.lock(["a", "b", "c"], "mine", 30)
+    locks = {key for key in store.values if key.startswith("lock:")}
+    store.meanwhile = delete_one
+    values = {"a": ("1", 5), "b": ("2", 5), "c": ("3", 6)}
+    with pytest.raises(ConnectionError, match="set failed"):
+        sync.set_locked(values, "mine")
+    assert store.values.keys() - locks == {"b"}
+    sync.unlock(["a", "b", "c"], "mine")
+    assert store.values == {"b": "2"}
+
+
+def test_nobody_is_asked_again_after_the_only_write_has_failed() -> None:
+    store = ManySteps()
+    sync, _ = adapt(store)
+    sync.lock(["k"], "mine", 30)
+    store.failing.add("set")
+    store.calls.clear()
+    with pytest.raises(ConnectionError, match="set failed"):
+        sync.set_locked({"k": ("text", 5)}, "mine")
+    assert store.calls == ["get", "set"]
 
 
 class InOneStep(SharedStore):
     """A store that compares and writes in one step."""
 
     def set_many_if_equal(
-        self, values: Mapping[str, tuple[Any, int | None, str]], expected: str
+        self,
+        values: dict[str, tuple[Any, int | None]],
+        others: dict[str, str],
+        expected: str,
     ) -> list[str]:
         self._note("set_many_if_equal")
-        kept = []
-        for key, (value, timeout, other) in values.items():
-            if self.values.get(other) == expected:
-                del self.values[other]
-                self.values[key] = value
-                self.timeouts[key] = timeout
-                kept.append(key)
-        return kept
+        equal = [key for key in values if self.values.get(others[key]) == expected]
+        for key in equal:
+            del self.values[others[key]]
+            self.values[key], self.timeouts[key] = values[key]
+        return equal
 
-    def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
+    def delete_many_if_equal(self, keys: list[str], expected: str) -> list[str]:
         self._note("delete_many_if_equal")
-        deleted = [key for key in keys if self.values.get(key) == expected]
-        for key in deleted:
+        equal = [key for key in keys if self.values.get(key) == expected]
+        for key in equal:
             del self.values[key]
-        return deleted
+        return equal
+
+    def add_many(
+        self, mapping: dict[str, Any], timeout: int | None = None
+    ) -> list[str]:
+        self._note("add_many")
+        added = [key for key in mapping if key not in self.values]
+        self.values.update({key: mapping[key] for key in added})
+        self.timeouts.update(dict.fromkeys(added, timeout))
+        return added
+
+    def remaining(self, key: str) -> float | None:
+        self._note("remaining")
+        return self.timeouts.get(key)
 
 
 class CoroutinesInOneStep(SharedCoroutineStore):
@@ -373,14 +497,22 @@ class CoroutinesInOneStep(SharedCoroutineStore):
     async def delete_many_if_equal(self, *arguments: Any) -> list[str]:
         return self.inner.delete_many_if_equal(*arguments)
 
+    async def add_many(
+        self, mapping: dict[str, Any], timeout: int | None = None
+    ) -> list[str]:
+        return self.inner.add_many(mapping, timeout)
+
+    async def remaining(self, key: str) -> float | None:
+        return self.inner.remaining(key)
+
 
 def test_a_store_that_compares_and_writes_in_one_step_is_let_do_so() -> None:
     store = InOneStep()
     sync, _ = adapt(store)
     assert sync.lock(["k"], "mine", 30)
     store.calls.clear()
-    assert not sync.set_locked({"k": ("theirs", 5)}, "theirs")
-    assert sync.set_locked({"k": ("text", 5)}, "mine")
+    assert sync.set_locked({"k": ("theirs", 5)}, "theirs") == []
+    assert sync.set_locked({"k": ("text", 5)}, "mine") == ["k"]
     assert store.values == {"k": "text"}
     assert store.timeouts["k"] == 5
     sync.lock(["k"], "mine", 30)
@@ -388,6 +520,53 @@ def test_a_store_that_compares_and_writes_in_one_step_is_let_do_so() -> None:
     assert store.values == {"k": "text"}
     one_each = ["set_many_if_equal"] * 2 + ["add", "set", "delete_many_if_equal"]
     assert store.calls == one_each
+
+
+def test_it_is_let_do_so_with_many() -> None:
+    store = InOneStep()
+    sync, _ = adapt(store)
+    assert sync.lock(["b"], "theirs", 30) == ["b"]
+    store.calls.clear()
+    assert sync.lock(["a", "b", "c"], "mine", 30) == ["a", "c"]
+    values: dict[str, Timed] = {"a": ("1", 5), "b": ("2", 5), "c": (3, 0)}
+    assert sync.set_locked(values, "mine") == ["a", "c"]
+    sync.unlock(["a", "b", "c"], "theirs")
+    assert store.values == {"a": "1", "c": 3}
+    assert (store.timeouts["a"], store.timeouts["c"]) == (5, 0)
+    one_each = ["add_many", "set_many_if_equal", "delete_many_if_equal"]
+    assert store.calls == one_each
+
+
+def test_many_are_added_by_the_store_and_one_as_before() -> None:
+    store = InOneStep()
+    sync, _ = adapt(store)
+    assert sync.add_many({"a": "1", "b": 2}, 5) == ["a", "b"]
+    assert sync.add_many({"b": 3, "c": "4"}, 6) == ["c"]
+    assert sync.add_many({"d": "5"}, 7) == ["d"]
+    assert sync.add_many({}, 7) == []
+    assert store.values == {"a": "1", "b": 2, "c": "4", "d": "5"}
+    assert store.timeouts == {"a": 5, "b": 5, "c": 6, "d": 7}
+    assert store.calls == ["add_many", "add_many", "add", "set"]
+
+
+def test_without_such_a_method_each_is_added() -> None:
+    store = SharedStore()
+    sync, _ = adapt(store)
+    store.values["a"] = "old"
+    assert sync.add_many({"a": "1", "b": 2}, 5) == ["b"]
+    assert store.values == {"a": "old", "b": 2}
+    assert store.calls == ["add", "add", "set"]
+
+
+def test_only_a_store_that_can_tell_what_is_left_is_asked() -> None:
+    store = InOneStep()
+    sync, _ = adapt(store)
+    sync.set("k", "text", 5)
+    assert sync.remaining("k") == 5
+    assert sync.remaining("none") is None
+    plain = RecordingStore()
+    assert adapt(plain)[0].remaining("k") is None
+    assert plain.calls == []
 
 
 def test_one_of_coroutines_is_let_do_so_too() -> None:
@@ -407,6 +586,9 @@ def test_one_of_coroutines_is_let_do_so_too() -> None:
     assert asyncio.run(use()) == [[], ["k"]]
     assert store.inner.values == {"k": "mine"}
     assert "get" not in store.inner.calls
+    assert asyncio.run(awaited.add_many({"k": "1", "l": "2"}, 7)) == ["l"]
+    assert asyncio.run(awaited.remaining("l")) == 7
+    assert store.inner.calls[-2:] == ["add_many", "remaining"]
 
 
 def test_the_locks_of_a_store_that_stands_for_another_one_are_that_ones() -> None:

@@ -1,13 +1,16 @@
 """One contract, run over every kind of store and both faces of its adapter."""
 
 import asyncio
+import math
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import cachelib
 import flask_caching
@@ -21,15 +24,19 @@ from pymemcache.serde import pickle_serde
 from jinja_fragcache.stores import (
     AsyncStore,
     FileStore,
+    MemcachedStore,
     MemoryStore,
+    RedisClusterStore,
     RedisStore,
+    SpreadMemcachedStore,
     Store,
     SyncStore,
+    Timed,
     adapt,
 )
 from jinja_fragcache.stores.adapters import _lock_key
 from tests import servers
-from tests.support import CoroutineStore, configure_django, in_threads
+from tests.support import Clock, CoroutineStore, configure_django, in_threads
 
 FOR_EVER = "for ever"
 KEY = "fragment:row:0123"
@@ -165,31 +172,36 @@ def coroutine() -> Subject:
     return Subject(store, remaining)
 
 
-STORES = (
-    "memory",
-    "cachelib_simple",
-    "cachelib_filesystem",
-    "files",
-    "redis_texts",
-    "cachelib_redis",
-    "cachelib_memcached",
-    "redis_sentinel",
-    "redis_cluster",
-    "memcached_pylibmc",
-    "memcached_pymemcache",
-    "memcached_sasl",
-    "memcached_spread",
-    "uwsgi",
-    "dynamodb",
-    "custom_sqlite",
-    "flask_caching_cache",
-    "django_cache",
-)
+# What holds for a store beyond the rest of the contract. The same stands in
+# docs/stores.md. In how many round trips, TRIPS tells.
+ADDS = "Of several callers at once that add a value, one does."
+COUNTS = "Several may count at once."
+TELLS = "It tells how long an entry has left."
+PROMISES = {
+    "memory": {ADDS, COUNTS, TELLS},
+    "cachelib_simple": set(),
+    "cachelib_filesystem": set(),
+    "files": {ADDS, COUNTS, TELLS},
+    "redis_texts": {ADDS, COUNTS, TELLS},
+    "cachelib_redis": {ADDS, COUNTS},
+    "cachelib_memcached": {ADDS},
+    "redis_sentinel": {ADDS, COUNTS, TELLS},
+    "redis_cluster": {ADDS, COUNTS, TELLS},
+    "memcached_pylibmc": {ADDS, COUNTS},
+    "memcached_pymemcache": {ADDS, COUNTS},
+    "memcached_sasl": {ADDS, COUNTS},
+    "memcached_spread": {ADDS, COUNTS},
+    "uwsgi": {ADDS},
+    "dynamodb": {ADDS, TELLS},
+    "custom_sqlite": {ADDS},
+    "flask_caching_cache": set(),
+    "django_cache": {ADDS, COUNTS},
+}
 
 
 FACES = [
-    *((store, "sync") for store in STORES),
-    *((store, "async") for store in STORES),
+    *((store, "sync") for store in PROMISES),
+    *((store, "async") for store in PROMISES),
     # It has no sync face; what it has instead, test_adapters shows.
     ("coroutine", "async"),
 ]
@@ -315,6 +327,65 @@ def test_only_the_first_is_added(face: SyncStore, subject: Subject) -> None:
     assert subject.remaining(KEY) == FOR_EVER
 
 
+def test_those_without_a_value_are_added(face: SyncStore, subject: Subject) -> None:
+    face.set("b", "old", 0)
+    assert face.add_many({"a": TEXT, "b": "new", "c": 3}, 30) == ["a", "c"]
+    assert face.get_many(["a", "b", "c"]) == [TEXT, "old", 3]
+    for key in ("a", "c"):
+        remaining = subject.remaining(key)
+        assert isinstance(remaining, int | float)
+        assert 10 < remaining <= 31
+    assert face.add_many({"a": TEXT, "d": ""}, 0) == ["d"]
+    assert subject.remaining("d") == FOR_EVER
+    assert face.add_many({}, 30) == []
+
+
+def test_a_store_tells_what_is_left_or_none(
+    face: SyncStore, request: pytest.FixtureRequest
+) -> None:
+    store, _ = request.node.callspec.params["both"]
+    face.set("a", TEXT, 30)
+    face.set("b", TEXT, 0)
+    remaining = face.remaining("a")
+    assert face.remaining("missing") is None
+    if TELLS in PROMISES.get(store, ()):
+        assert remaining is not None
+        assert 10 < remaining <= 30
+        assert face.remaining("b") == math.inf
+        face.delete("a")
+        assert face.remaining("a") is None
+    else:
+        assert (remaining, face.remaining("b")) == (None, None)
+
+
+def promising(promise: str) -> pytest.MarkDecorator:
+    """Run a test with the stores that promise something, on their sync faces."""
+    stores = [store for store, promises in PROMISES.items() if promise in promises]
+    return pytest.mark.parametrize(
+        "both", [(store, "sync") for store in stores], ids="-".join, indirect=True
+    )
+
+
+@promising(ADDS)
+def test_of_many_at_once_each_value_is_added_by_one(face: SyncStore) -> None:
+    added: list[str] = []
+    in_threads(8, lambda number: added.extend(face.add_many(numbers(number), 30)))
+    assert sorted(added) == sorted(numbers(0))
+
+
+@promising(COUNTS)
+def test_of_many_at_once_no_count_is_lost(face: SyncStore) -> None:
+    in_threads(4, lambda _: [face.increment(KEY, 1) for _ in range(25)])
+    assert face.get(KEY) == 100
+
+
+def numbers(number: int) -> dict[str, str | int]:
+    """Give values for the same keys to each caller, who begin with different ones."""
+    keys = ["a", "b", "c", "d"]
+    at = number % len(keys)
+    return dict.fromkeys([*keys[at:], *keys[:at]], number)
+
+
 def test_a_store_tells_whether_it_has_locks(
     subject: Subject, request: pytest.FixtureRequest
 ) -> None:
@@ -324,10 +395,51 @@ def test_a_store_tells_whether_it_has_locks(
 
 
 @with_locks
-def test_of_many_at_once_one_gets_the_lock(face: SyncStore) -> None:
-    got: list[list[str]] = []
-    in_threads(8, lambda number: got.append(face.lock([KEY], str(number), 30)))
-    assert sorted(got) == [[]] * 7 + [[KEY]]
+def test_of_many_at_once_one_gets_each_lock(face: SyncStore) -> None:
+    got: list[str] = []
+
+    def lock(number: int) -> None:
+        got.extend(face.lock(list(numbers(number)), str(number), 30))
+
+    in_threads(8, lock)
+    assert sorted(got) == sorted(numbers(0))
+
+
+@with_locks
+def test_the_locks_that_others_have_are_not_taken(face: SyncStore) -> None:
+    assert face.lock(["b"], "theirs", 30) == ["b"]
+    assert face.lock(["a", "b", "c"], "mine", 30) == ["a", "c"]
+    face.unlock(["a", "b"], "mine")
+    assert face.lock(["a", "b", "c"], "theirs", 30) == ["a"]
+    assert face.lock([], "mine", 30) == []
+    face.unlock([], "mine")
+
+
+@with_locks
+def test_of_many_those_are_stored_whose_locks_are_held(
+    face: SyncStore, subject: Subject
+) -> None:
+    assert face.lock(["a", "b", "c", "d"], "mine", 45) == ["a", "b", "c", "d"]
+    assert face.lock(["e"], "theirs", 45) == ["e"]
+    face.delete("b")
+    values: dict[str, Timed] = {
+        "a": (TEXT, 30),
+        "b": ("deleted", 30),
+        "c": (3, None),
+        "d": ("", 0),
+        "e": ("theirs", 30),
+    }
+    assert face.set_locked(values, "mine") == ["a", "c", "d"]
+    assert face.get_many(["a", "b", "c", "d", "e"]) == [TEXT, None, 3, "", None]
+    for key, seconds in (("a", 30), ("c", 300)):
+        remaining = subject.remaining(key)
+        assert isinstance(remaining, int | float)
+        assert seconds - 20 < remaining <= seconds + 1
+    assert subject.remaining("d") == FOR_EVER
+    # The locks of these went, and no others.
+    assert face.lock(list("abcde"), "new", 45) == ["a", "b", "c", "d"]
+    assert face.set_locked(values, "mine") == []
+    assert face.set_locked({}, "mine") == []
 
 
 @with_locks
@@ -398,8 +510,8 @@ ENDING = ["redis_texts", "redis_cluster", "memcached_pymemcache", "dynamodb"]
 ENDING += ["uwsgi", "files", "custom_sqlite", "django_cache"]
 
 
-def is_locked(face: SyncStore, token: str) -> bool:
-    return bool(face.lock([KEY], token, 30))
+def gets_lock(face: SyncStore) -> bool:
+    return face.lock([KEY], "theirs", 30) == [KEY]
 
 
 def test_a_lock_ends_by_its_time(request: pytest.FixtureRequest) -> None:
@@ -408,7 +520,7 @@ def test_a_lock_ends_by_its_time(request: pytest.FixtureRequest) -> None:
     # All at once, since it takes some seconds.
     assert all(face.lock([KEY], "mine", 1) for face in faces)
     for face in faces:
-        servers.wait_for(partial(is_locked, face, "theirs"))
+        servers.wait_for(partial(gets_lock, face))
         assert not face.set_locked({KEY: ("late", 30)}, "mine")
         face.unlock([KEY], "mine")
         assert face.get(KEY) is None
@@ -425,3 +537,97 @@ def test_a_number_is_counted_up_and_down(face: SyncStore) -> None:
 def test_a_number_that_was_set_is_counted(face: SyncStore) -> None:
     face.set(KEY, 41, 30)
     assert face.increment(KEY, 1) == 42
+
+
+class Trips(NamedTuple):
+    """In how many round trips a store does something with twenty keys."""
+
+    get_many: int
+    set_many: int
+    add_many: int
+    lock: int
+    set_locked: int
+    unlock: int
+    # It deletes the locks, then the entries, and looks whether they are gone.
+    delete_many: int
+
+
+# Each write to Memcached is one more, which reads what keys begin with. pylibmc waits
+# for the answer to each write. A cluster of three nodes takes three times as many, and
+# no scripts that ask for several keys.
+TRIPS = {
+    "redis": Trips(1, 1, 1, 1, 1, 1, 3),
+    "redis_cluster": Trips(3, 3, 3, 3, 12, 20, 9),
+    "memcached_pymemcache": Trips(1, 2, 21, 21, 5, 3, 5),
+    "memcached_pylibmc": Trips(1, 21, 21, 21, 43, 22, 43),
+    "memcached_spread": Trips(1, 2, 21, 21, 5, 3, 7),
+}
+
+
+@pytest.fixture(params=TRIPS)
+def counted(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[SyncStore, Callable[[], int], Trips]]:
+    """Give a store, what counts its round trips, and how many there should be."""
+    name: str = request.param
+    if name == "memcached_pylibmc":
+        pytest.importorskip("pylibmc")
+    else:
+        monkeypatch.setitem(sys.modules, "pylibmc", None)
+    server = name.partition("_")[0]
+    ports = (
+        request.getfixturevalue("cluster_ports")
+        if name == "redis_cluster"
+        else [request.getfixturevalue(f"{server}_port")]
+    )
+    with ExitStack() as stack:
+        trips = [stack.enter_context(servers.round_trips(port)) for port in ports]
+        store = store_behind(name, trips)
+        store.clear()
+        # What has the store's client connect is not counted.
+        face = adapt(store)[0]
+        face.get_many(list(map(str, range(20))))
+        stack.callback(getattr(store, "_write_client", store).close)
+        yield face, lambda: sum(each.count for each in trips), TRIPS[name]
+
+
+def store_behind(name: str, trips: list[servers.RoundTrips]) -> Any:
+    address = f"127.0.0.1:{trips[0].port}"
+    if name == "redis":
+        return RedisStore("127.0.0.1", trips[0].port, key_prefix="shop:")
+    if name == "redis_cluster":
+        before = {each.behind[1]: each.port for each in trips}
+        return RedisClusterStore(
+            address,
+            key_prefix="shop:",
+            address_remap=lambda node: (node[0], before.get(node[1], node[1])),
+        )
+    kind = SpreadMemcachedStore if name == "memcached_spread" else MemcachedStore
+    # By this clock, what keys begin with is read once.
+    return kind([address], key_prefix="shop:", timer=Clock())
+
+
+def test_many_keys_take_no_more_round_trips_than_promised(
+    counted: tuple[SyncStore, Callable[[], int], Trips],
+) -> None:
+    face, count, expected = counted
+    keys = [f"row {number}" for number in range(20)]
+    took: dict[str, int] = {}
+
+    def ask(what: str, *arguments: Any) -> Any:
+        before = count()
+        answer = getattr(face, what)(*arguments)
+        took[what] = count() - before
+        return answer
+
+    ask("set_many", dict.fromkeys(keys, "old"), 30)
+    assert ask("get_many", keys) == ["old"] * 20
+    ask("delete_many", keys)
+    assert ask("add_many", dict.fromkeys(keys, "added"), 30) == keys
+    assert ask("lock", keys, "mine", 30) == keys
+    assert ask("set_locked", dict.fromkeys(keys, ("text", 30)), "mine") == keys
+    face.lock(keys, "mine", 30)
+    ask("unlock", keys, "mine")
+    assert face.lock(keys, "mine", 30) == keys
+    assert face.get_many(keys) == ["text"] * 20
+    assert Trips(**took) == expected

@@ -1,4 +1,5 @@
 import hashlib
+import math
 import multiprocessing
 import os
 import resource
@@ -11,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cachelib
 import pytest
@@ -19,7 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jinja_fragcache.errors import TimeoutValueError
-from jinja_fragcache.stores import FileStore
+from jinja_fragcache.stores import FileStore, Timed
 from jinja_fragcache.stores.files import STALE_SECONDS
 from tests.stores import file_workers
 from tests.support import Clock
@@ -540,8 +541,24 @@ class TestOperations:
         assert store.delete_many("a", "x") == ["a", "x"]
 
 
+class TestWhatIsLeft:
+    def test_it_is_told_as_long_as_there_is_an_entry(
+        self, store: FileStore, clock: Clock
+    ) -> None:
+        store.set("k", "text", timeout=5)
+        store.set("for ever", "text", timeout=0)
+        clock.now += 2
+        assert store.remaining("k") == 3
+        assert store.remaining("for ever") == math.inf
+        clock.now += 4
+        assert store.remaining("k") is None
+        assert store.remaining("none") is None
+
+
 class TestWhatNeedsAnother:
     """Values that are kept if another key has an expected value."""
+
+    LOCK: ClassVar = {"k": "lock"}
 
     @pytest.mark.parametrize("threshold", [1, 2, 500])
     def test_that_goes_and_makes_room_for_it(
@@ -549,7 +566,8 @@ class TestWhatNeedsAnother:
     ) -> None:
         store = FileStore(str(tmp_path), threshold)
         store.set("lock", "mine")
-        assert store.set_many_if_equal({"k": ("text", None, "lock")}, "mine") == ["k"]
+        kept = store.set_many_if_equal({"k": ("text", None)}, self.LOCK, "mine")
+        assert kept == ["k"]
         assert names(tmp_path) == {file_of(store, "k").name}
         assert counted(store) == 1
         assert caplog.records == []
@@ -559,15 +577,37 @@ class TestWhatNeedsAnother:
     ) -> None:
         store.set("lock", "mine", timeout=5)
         clock.now += 6
-        assert store.set_many_if_equal({"k": ("text", 5, "lock")}, "mine") == []
+        assert store.set_many_if_equal({"k": ("text", 5)}, self.LOCK, "mine") == []
         assert store.delete_many_if_equal(["lock"], "mine") == []
         assert names(tmp_path) == {file_of(store, "lock").name}
+
+    def test_many_are_moved_under_one_hold_of_the_lock(
+        self, store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keys = ["a", "b", "c"]
+        locks = {key: f"lock {key}" for key in keys}
+        store.set_many({"lock a": "mine", "lock b": "theirs", "lock c": "mine"})
+        held: list[str] = []
+        hold = store._lock.held
+
+        def noting() -> Any:
+            held.append("held")
+            return hold()
+
+        monkeypatch.setattr(store._lock, "held", noting)
+        values: dict[str, Timed] = {key: (key, 5) for key in keys}
+        assert store.set_many_if_equal(values, locks, "mine") == ["a", "c"]
+        assert store.delete_many_if_equal(list(locks.values()), "theirs") == ["lock b"]
+        assert len(held) == 2
+        assert names(tmp_path) == {file_of(store, key).name for key in "ac"}
+        assert counted(store) == 2
 
     def test_a_disk_that_takes_no_more(self, store: FileStore) -> None:
         store.set("lock", "mine")
         store.set("k", "old")
         with files_limited_to(1000):
-            assert store.set_many_if_equal({"k": ("x" * 2000, 5, "lock")}, "mine") == []
+            values = {"k": ("x" * 2000, 5)}
+            assert store.set_many_if_equal(values, self.LOCK, "mine") == []
         assert store.get("k") == "old"
         assert store.delete_many_if_equal(["lock"], "mine") == ["lock"]
 
@@ -577,7 +617,7 @@ class TestWhatNeedsAnother:
         store.set("lock", "mine")
         (tmp_path / "fragcache.lock").unlink()
         (tmp_path / "fragcache.lock").mkdir()
-        assert store.set_many_if_equal({"k": ("text", 5, "lock")}, "mine") == []
+        assert store.set_many_if_equal({"k": ("text", 5)}, self.LOCK, "mine") == []
         assert store.delete_many_if_equal(["lock"], "mine") == []
         assert kept(store, "k") == ""
 

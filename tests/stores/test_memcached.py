@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pymemcache.serde import pickle_serde
 
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.stores import MemcachedStore, SpreadMemcachedStore
+from jinja_fragcache.stores import MemcachedStore, SpreadMemcachedStore, Timed
 from tests import servers
 from tests.support import Clock, in_threads
 
@@ -24,6 +24,7 @@ USER = "ann@shop.test"
 PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
 MONTH = 60 * 60 * 24 * 30
 LARGE = "x" * (1 << 20)
+LOCK = {"k": "lock"}
 
 
 @pytest.fixture
@@ -239,15 +240,15 @@ def test_of_many_that_add_one_is_told_so(store: MemcachedStore) -> None:
 def test_what_is_deleted_while_it_is_stored_with_a_lock_is_taken_back(
     store: MemcachedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = store._keep_all
+    keep = store._keep_many
 
     def deleted_first(*arguments: Any) -> list[str]:
         store.delete_many("lock", "k")
         return keep(*arguments)
 
-    monkeypatch.setattr(store, "_keep_all", deleted_first)
+    monkeypatch.setattr(store, "_keep_many", deleted_first)
     store.add("lock", "mine", 30)
-    assert store.set_many_if_equal({"k": ("old", 30, "lock")}, "mine") == []
+    assert store.set_many_if_equal({"k": ("old", 30)}, LOCK, "mine") == []
     assert store.get("k") is None
 
 
@@ -257,7 +258,7 @@ def test_what_is_cleared_while_it_is_stored_with_a_lock_is_not_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = make(key_prefix="shop:")
-    keep = store._keep_all
+    keep = store._keep_many
 
     def cleared_first(*arguments: Any) -> list[str]:
         other.clear()
@@ -266,13 +267,66 @@ def test_what_is_cleared_while_it_is_stored_with_a_lock_is_not_found(
 
     store.add("lock", "mine", 30)
     with monkeypatch.context() as patched:
-        patched.setattr(store, "_keep_all", cleared_first)
-        store.set_many_if_equal({"k": ("old", 30, "lock")}, "mine")
+        patched.setattr(store, "_keep_many", cleared_first)
+        store.set_many_if_equal({"k": ("old", 30)}, LOCK, "mine")
     assert other.get("k") == "new"
     store.add("lock", "mine", 30)
     other.clear()
-    assert store.set_many_if_equal({"k": ("old", 30, "lock")}, "mine") == []
+    assert store.set_many_if_equal({"k": ("old", 30)}, LOCK, "mine") == []
     assert other.get("k") is None
+
+
+def test_of_many_those_are_taken_back_that_lost_their_locks(
+    store: MemcachedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = {key: f"lock {key}" for key in "abc"}
+    store.add_many(dict.fromkeys(locks.values(), "mine"), 30)
+    keep = store._keep_many
+
+    def deleted_first(data: dict[str, bytes], expiry: int) -> list[str]:
+        store.delete_many("lock a", "a")
+        failed = keep(data, expiry)
+        # As one does that has no room.
+        store.delete("c")
+        return [*failed, store._place("c")]
+
+    monkeypatch.setattr(store, "_keep_many", deleted_first)
+    values: dict[str, Timed] = dict.fromkeys(locks, ("text", 5))
+    assert store.set_many_if_equal(values, locks, "mine") == ["b"]
+    assert store.get_many(*locks) == [None, "text", None]
+    # Who could not store lets the lock go.
+    assert store.get_many(*locks.values()) == [None, None, "mine"]
+
+
+def test_they_are_taken_back_even_if_a_later_write_fails(
+    store: MemcachedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = {key: f"lock {key}" for key in "abc"}
+    store.add_many(dict.fromkeys(locks.values(), "mine"), 30)
+    keep = store._keep_many
+
+    def deleted_first(data: dict[str, bytes], expiry: int) -> list[str]:
+        if expiry == 5:
+            store.delete_many("lock a", "a")
+        return keep(data, expiry)
+
+    monkeypatch.setattr(store, "_keep_many", deleted_first)
+    values: dict[str, Timed] = {"a": ("1", 5), "b": ("2", 5), "c": (LARGE, 6)}
+    with pytest.raises(StoreError, match="memcached -I"):
+        store.set_many_if_equal(values, locks, "mine")
+    assert store.get_many(*locks) == [None, "2", None]
+
+
+def test_a_lock_of_before_a_clear_is_not_let_go_for_one_of_after(
+    make: Callable[..., MemcachedStore],
+) -> None:
+    here, there = (make(key_prefix="shop:", timer=Clock()) for _ in range(2))
+    here.add("lock", "mine", 30)
+    assert here.get("lock") == "mine"
+    there.clear()
+    there.add("lock", "theirs", 30)
+    assert here.delete_many_if_equal(["lock"], "mine") == []
+    assert there.get("lock") == "theirs"
 
 
 def test_no_count_is_lost(store: MemcachedStore) -> None:

@@ -13,6 +13,7 @@ from jinja_fragcache.stores import (
     RedisClusterStore,
     RedisSentinelStore,
     RedisStore,
+    Timed,
     adapt,
 )
 from tests import servers
@@ -129,8 +130,11 @@ def test_a_failure_to_count_is_raised(store: RedisStore, client: Any) -> None:
 
 
 def test_many_of_none_ask_nothing(store: RedisStore) -> None:
+    store._write_client = store._read_client = None
     assert store.get_many() == []
     assert store.delete_many() == []
+    assert store.set_many_if_equal({}, {}, "mine") == []
+    assert store.delete_many_if_equal([], "mine") == []
 
 
 def test_an_older_server_does_the_same() -> None:
@@ -142,6 +146,10 @@ def test_an_older_server_does_the_same() -> None:
         assert store.add("k", 2) is False
         assert store.inc("k") == 2
         assert store.get_many("k", "other") == [2, None]
+        assert store.add_many({"k": 3, "lock": "mine"}) == ["lock"]
+        assert store.set_many_if_equal({"k": (4, 5)}, {"k": "lock"}, "mine") == ["k"]
+        assert 4 < (store.remaining("k") or 0) <= 5
+        assert store.delete_many_if_equal(["k", "lock"], "mine") == []
         store.clear()
         assert store.get("k") is None
         store._write_client.close()
@@ -289,21 +297,32 @@ def test_what_is_stored_with_a_lock_has_its_timeout(
     # Digits are marked, since numbers are kept as such.
     for timeout, seconds in ((30, 30), (0, -1), (None, 300)):
         assert store.add("lock", "123456", 30)
-        assert store.set_many_if_equal({"k": ("7", timeout, "lock")}, "123456")
+        values: dict[str, Timed] = {"k": ("7", timeout)}
+        assert store.set_many_if_equal(values, {"k": "lock"}, "123456") == ["k"]
         assert store.get("k") == "7"
         assert client.ttl("shop:k") == seconds
         assert client.exists("shop:lock") == 0
 
 
 def test_it_is_stored_in_one_step(store: RedisStore, client: Any) -> None:
-    store.add("lock", "mine", 30)
+    locks = {key: f"lock {key}" for key in "abcd"}
+    store.add_many(dict.fromkeys(locks.values(), "mine"), 30)
+    store.set("lock b", "theirs")
     client.config_resetstat()
-    store.set_many_if_equal({"k": ("text", 30, "lock")}, "mine")
-    store.delete_many_if_equal(["lock"], "mine")
+    values: dict[str, Timed] = {
+        "a": ("text", 30),
+        "b": ("no", 30),
+        "c": (5, 0),
+        "d": ("7", None),
+    }
+    assert store.set_many_if_equal(values, locks, "mine") == ["a", "c", "d"]
+    assert store.delete_many_if_equal(list(locks.values()), "theirs") == ["lock b"]
     calls = client.info("commandstats")
     assert calls["cmdstat_eval"]["calls"] == 2
     # By the script, and not by the client.
-    assert store.get("k") == "text"
+    assert store.get_many("a", "b", "c", "d") == ["text", None, 5, "7"]
+    assert [client.ttl(f"shop:{key}") for key in "acd"] == [30, -1, 300]
+    assert store.get_many(*locks.values()) == [None] * 4
 
 
 def test_clear_deletes_locks_first(

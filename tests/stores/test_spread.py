@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.stores import MemcachedStore, SpreadMemcachedStore
+from jinja_fragcache.stores import MemcachedStore, SpreadMemcachedStore, Timed
 
 SIZE = 10
 MEGABYTE = 1 << 20
@@ -80,6 +80,39 @@ def test_a_chunk_that_memcached_refuses_leaves_nothing(
     assert store.get("k") is None
 
 
+def test_small_and_large_ones_are_kept_with_a_lock(
+    store: SpreadMemcachedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = {key: f"lock {key}" for key in "abc"}
+    assert store.add_many(dict.fromkeys(locks.values(), "mine"), 30) == [
+        *locks.values()
+    ]
+    values: dict[str, Timed] = {"a": ("x" * 25, 5), "b": (7, 5), "c": ("y" * 25, 0)}
+    keep_many = store._keep_many
+
+    def deleted_first(data: dict[str, bytes], expiry: int) -> list[str]:
+        if expiry == 0:
+            store.delete_many("lock a", "a")
+        return keep_many(data, expiry)
+
+    monkeypatch.setattr(store, "_keep_many", deleted_first)
+    assert store.set_many_if_equal(values, locks, "mine") == ["b", "c"]
+    assert store.get_many(*values) == [None, 7, "y" * 25]
+
+
+def test_those_that_memcached_did_not_keep_are_told(
+    store: SpreadMemcachedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_one = store._client.set
+
+    def set_no_head(place: str, data: bytes, expiry: int) -> bool:
+        return not data.startswith(b"\xfe") and set_one(place, data, expiry)
+
+    monkeypatch.setattr(store._client, "set", set_no_head)
+    assert store.set_many({"a": "x" * 25, "b": 7}) == ["b"]
+    assert store.get_many("a", "b") == [None, 7]
+
+
 def test_only_the_first_large_value_is_added(store: SpreadMemcachedStore) -> None:
     assert store.add("k", "first " * 5, timeout=30) is True
     assert store.add("k", "second " * 5, timeout=30) is False
@@ -89,7 +122,8 @@ def test_only_the_first_large_value_is_added(store: SpreadMemcachedStore) -> Non
     assert store.add("k", "third", timeout=30) is True
 
 
-def test_a_delete_takes_the_chunks_along(store: SpreadMemcachedStore) -> None:
+@pytest.mark.parametrize("way", ["delete", "delete_many"])
+def test_a_delete_takes_the_chunks_along(store: SpreadMemcachedStore, way: str) -> None:
     store.set("k", "x" * 25)
     place = store._place("k")
     head = store._client.get(place)
@@ -97,7 +131,7 @@ def test_a_delete_takes_the_chunks_along(store: SpreadMemcachedStore) -> None:
     token = head.split()[0][1:].decode()
     chunks = [f"{place}.{token}.{number}" for number in range(3)]
     assert [len(store._client.get(each) or b"") for each in chunks] == [10, 10, 5]
-    store.delete("k")
+    getattr(store, way)("k")
     assert [store._client.get(each) for each in [place, *chunks]] == [None] * 4
 
 
