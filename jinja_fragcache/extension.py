@@ -17,16 +17,15 @@ Where there are holes in the body, the text goes into a list, too:
     {% endcall %}{% endif %}
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
+from collections.abc import Iterable, Sequence
 
 from jinja2 import Environment, nodes
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.parser import Parser
-from jinja2.utils import internalcode
 
+from .bodies import BodyRendering
 from .body import (
     check_loop_control,
     depends_on_page,
@@ -35,6 +34,7 @@ from .body import (
     names_from_outside,
 )
 from .fragments import FragmentCache
+from .hole_runtime import HOLE_FILTERS
 from .holes import (
     WHICH,
     Hole,
@@ -44,15 +44,16 @@ from .holes import (
     own_call_block,
     take_holes,
 )
+from .list_runtime import LIST_FILTERS, LOOK_UP_ROWS
+from .lists import ROW_NAMES, Each, check_row_key, parse_each
 from .look_up import LookUp, filter_call
-from .pieces import Pieces
 from .recording import cache_tag
-from .runtime import FILTERS, NOTE_PRINTING, Miss
-from .scan import HOLE_TAG, SITE, TAGS, Site, mark_sites
+from .runtime import FILTERS, NOTE_PRINTING
+from .scan import HOLE_TAG, LIST_TAG, SITE, TAGS, Site, mark_sites
 from .tag import parse_arguments
 
 
-class FragmentCacheExtension(Extension):
+class FragmentCacheExtension(BodyRendering, Extension):
     """Adds `{% cache %}` and its kin to an environment.
 
     `Environment(extensions=[FragmentCacheExtension])` is all that it needs: the
@@ -69,7 +70,7 @@ class FragmentCacheExtension(Extension):
         super().__init__(environment)
         if not hasattr(environment, "fragment_cache"):
             environment.extend(fragment_cache=FragmentCache())
-        environment.filters.update(FILTERS)
+        environment.filters.update({**FILTERS, **LIST_FILTERS, **HOLE_FILTERS})
         environment.globals.setdefault("cache_tag", cache_tag)
 
     def filter_stream(self, stream: TokenStream) -> Iterable[Token]:
@@ -83,12 +84,9 @@ class FragmentCacheExtension(Extension):
         site = Site.from_text(parser.stream.expect(SITE).value)
         if token.value == HOLE_TAG:
             return _parse_hole(parser, token.lineno, site)
-        arguments = parse_arguments(parser)
-        look_up = LookUp(parser, token.lineno, site, arguments)
-        body = parser.parse_statements(("name:endcache",), drop_needle=True)
-        check_loop_control(parser, body)
         self._check_environment(parser, token.lineno)
-        fragment = self._fragment(parser, look_up, body)
+        parse = self._parse_list if token.value == LIST_TAG else self._parse_fragment
+        fragment = parse(parser, token.lineno, site)
         if site.may_not_print:
             fragment = _if_printing(parser, fragment)
         return [node.set_lineno(token.lineno) for node in fragment]
@@ -101,24 +99,22 @@ class FragmentCacheExtension(Extension):
                 line,
             )
 
-    def _fragment(
-        self, parser: Parser, look_up: LookUp, body: list[nodes.Node]
+    def _parse_fragment(
+        self, parser: Parser, line: int, site: Site
     ) -> list[nodes.Node]:
+        look_up = LookUp(parser, line, site, parse_arguments(parser))
+        body = parser.parse_statements(("name:endcache",), drop_needle=True)
+        check_loop_control(parser, body)
         missed, filled = parser.free_identifier(), parser.free_identifier()
         holes = take_holes(parser, body, missed)
         more = holes_keywords(filled, holes) if holes else []
         call = look_up.call(missed, by_page=depends_on_page(body), more=more)
-        if holes:
-            seen, rendered = self._call_block(
-                parser, "_render_pieces", [missed, filled], body
-            )
-        else:
-            seen, rendered = self._call_block(parser, "_render", [missed], body)
+        lists: list[nodes.Expr] = [missed, filled] if holes else [missed]
+        seen, rendered = self._call_block(parser, "_render", lists, body)
         return [
             *seen,
             *look_up.preparation,
-            nodes.Assign(missed, nodes.List([])),
-            *([nodes.Assign(filled, nodes.List([]))] if holes else []),
+            *[nodes.Assign(name, nodes.List([])) for name in lists],
             # A filter block writes what its filter gives without escaping or finalizing
             # it again.
             nodes.FilterBlock([], call),
@@ -134,13 +130,55 @@ class FragmentCacheExtension(Extension):
         seen, printed = self._call_block(parser, "_fill", [filled], body, [WHICH])
         return [*seen, nodes.If(filled, printed, [], [])]
 
+    def _parse_list(self, parser: Parser, line: int, site: Site) -> list[nodes.Node]:
+        each = parse_each(parser)
+        arguments = parse_arguments(parser)
+        check_row_key(parser, arguments)
+        look_up = LookUp(parser, line, site, arguments)
+        ends = ("name:endcache_each", "name:else")
+        body = parser.parse_statements(ends)
+        else_: list[nodes.Node] = []
+        if next(parser.stream).value == "else":
+            else_ = parser.parse_statements(ends[:1], drop_needle=True)
+        check_loop_control(parser, body)
+        rows, missed = parser.free_identifier(), parser.free_identifier()
+        filled = parser.free_identifier()
+        holes = take_holes(parser, body, missed)
+        by_page = depends_on_page(body)
+        asking = look_up.row_call(
+            each.item, rows, by_page=by_page, holes=[hole.number for hole in holes]
+        )
+        lists: list[nodes.Expr] = [missed, filled] if holes else [missed]
+        body = [*each.unpacking(), *body]
+        seen, rendered = self._call_block(
+            parser, "_render_rows", lists, body, ROW_NAMES
+        )
+        look_up_rows = filter_call(rows, LOOK_UP_ROWS, lists)
+        return [
+            *seen,
+            *[nodes.Assign(name, nodes.List([])) for name in (rows, *lists)],
+            each.loop([*look_up.preparation, nodes.ExprStmt(asking)]),
+            nodes.If(rows, [nodes.FilterBlock([], look_up_rows)], [], else_),
+            nodes.If(missed, rendered, [], []),
+            *(self._filled_rows(parser, filled, holes, each) if holes else []),
+        ]
+
+    def _filled_rows(
+        self, parser: Parser, filled: nodes.Expr, holes: list[Hole], each: Each
+    ) -> list[nodes.Node]:
+        """Make what prints the texts of rows with holes."""
+        body = [*each.unpacking(), *hole_body(holes)]
+        names = [WHICH, *ROW_NAMES]
+        seen, printed = self._call_block(parser, "_fill_rows", [filled], body, names)
+        return [*seen, nodes.If(filled, printed, [], [])]
+
     def _call_block(
         self,
         parser: Parser,
         method: str,
         arguments: list[nodes.Expr],
         body: list[nodes.Node],
-        parameters: Iterable[str] = (),
+        parameters: Sequence[str] = (),
     ) -> tuple[list[nodes.Node], list[nodes.Node]]:
         """Make what calls a method of this extension with a body.
 
@@ -168,67 +206,6 @@ class FragmentCacheExtension(Extension):
             *kept,
             own_call_block(block),
         ]
-
-    @staticmethod
-    @internalcode
-    def _render(missed: list[Miss], caller: Callable[[], str]) -> str:
-        cache, flow, _ = missed[0]
-        return str(cache.run(flow, caller))
-
-    @staticmethod
-    @internalcode
-    async def _render_async(
-        missed: list[Miss], caller: Callable[[], Awaitable[str]]
-    ) -> str:
-        cache, flow, _ = missed[0]
-        return str(await cache.run_async(flow, caller))
-
-    @staticmethod
-    @internalcode
-    def _render_pieces(
-        missed: list[Miss], filled: list[Pieces], caller: Callable[[], str]
-    ) -> str:
-        cache, flow, token = missed[0]
-        filled.append(cache.run(flow, partial(_cut, caller, token)))
-        return ""
-
-    @staticmethod
-    @internalcode
-    async def _render_pieces_async(
-        missed: list[Miss], filled: list[Pieces], caller: Callable[[], Awaitable[str]]
-    ) -> str:
-        cache, flow, token = missed[0]
-        filled.append(await cache.run_async(flow, partial(_cut_async, caller, token)))
-        return ""
-
-    @staticmethod
-    @internalcode
-    def _fill(filled: list[Pieces], caller: Callable[[int], str]) -> str:
-        return "".join(
-            each if isinstance(each, str) else str(caller(each))
-            for each in filled[0].parts()
-        )
-
-    @staticmethod
-    @internalcode
-    async def _fill_async(
-        filled: list[Pieces], caller: Callable[[int], Awaitable[str]]
-    ) -> str:
-        parts = [
-            each if isinstance(each, str) else str(await caller(each))
-            for each in filled[0].parts()
-        ]
-        return "".join(parts)
-
-
-@internalcode
-def _cut(caller: Callable[[], str], token: str) -> Pieces:
-    return Pieces.cut(caller(), token)
-
-
-@internalcode
-async def _cut_async(caller: Callable[[], Awaitable[str]], token: str) -> Pieces:
-    return Pieces.cut(await caller(), token)
 
 
 def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:

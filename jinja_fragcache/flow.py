@@ -11,6 +11,7 @@ from jinja2.utils import internalcode
 
 from .guard import Guard
 from .leader import Leader, Render
+from .once import Flight
 from .operations import Operation
 from .request import (
     Found,
@@ -91,32 +92,73 @@ def renew(
     has_stale = found.standing.served
     if not has_stale:
         guard.count_miss(request.key)
-    deadline = guard.deadline()
+    return (yield from renew_missed(request, found, guard, render, guard.deadline()))
+
+
+def hit_stale(request: Request, found: Found, guard: Guard) -> Operation[None]:
+    """Note that a value is served while somebody else makes it anew."""
+    guard.count_stale_hit(request.key, found.standing)
+    yield from note_served(request, found, guard)
+
+
+def wait_for(
+    flight: Flight, joined_in: int, request: Request, guard: Guard, deadline: float
+) -> Operation[Found | None]:
+    """Wait for the value that another caller makes, and serve it.
+
+    Args:
+        flight: the other caller's.
+        joined_in: the flight's turn when this caller joined it.
+        request: what is asked for.
+        guard: the store.
+        deadline: up to when to wait.
+
+    Returns:
+        What is served; None if there is nothing for this caller.
+    """
+    with guard.flights.awaited(flight, blocking=guard.blocking) as may_wait:
+        landed = (yield guard.wait(flight, deadline)) if may_wait else None
+    if landed is None:
+        return None
+    # Another process can't tell the flight that it deletes the value, and what it
+    # invalidates may be stored: only who asks the store knows.
+    if landed.has_tags or joined_in == flight.turn:
+        there = yield from look_up(request, guard)
+    else:
+        (there,) = yield from examine([request], guard, [landed.stored], {})
+    standing = there.standing
+    if not (standing.served or (landed.failed and standing.served_on_error)):
+        return None
+    guard.count_waited()
+    yield from note_served(request, there, guard)
+    return there
+
+
+@internalcode
+def renew_missed(
+    request: Request, found: Found, guard: Guard, render: Render, deadline: float
+) -> Operation[Any]:
+    """Do as `renew`, for a miss that was counted.
+
+    Args:
+        request: what is asked for.
+        found: what is there.
+        guard: the store.
+        render: makes the value.
+        deadline: up to when the caller may wait for others.
+    """
+    has_stale = found.standing.served
     for _ in range(_MOST_WAITS):
         flight, is_leader = guard.flights.join(request.key, has_stale=has_stale)
         if is_leader:
             leader = Leader(flight, request, guard, render)
             return (yield from leader.lead(found, deadline))
         if has_stale:
-            guard.count_stale_hit(request.key, found.standing)
-            yield from note_served(request, found, guard)
+            yield from hit_stale(request, found, guard)
             return found.value
-        joined_in = flight.turn
-        with guard.flights.awaited(flight, blocking=guard.blocking) as may_wait:
-            landed = (yield guard.wait(flight, deadline)) if may_wait else None
-        if landed is not None:
-            # Another process can't tell the flight that it deletes the value, and what
-            # it invalidates may be stored: only who asks the store knows.
-            if landed.has_tags or joined_in == flight.turn:
-                there = yield from look_up(request, guard)
-            else:
-                (there,) = yield from examine([request], guard, [landed.stored], {})
-            if there.standing.served or (
-                landed.failed and there.standing.served_on_error
-            ):
-                guard.count_waited()
-                yield from note_served(request, there, guard)
-                return there.value
+        there = yield from wait_for(flight, flight.turn, request, guard, deadline)
+        if there is not None:
+            return there.value
     # What others made is not for this caller, or they failed, or would wait for it.
     # Only who leads may store.
     try:

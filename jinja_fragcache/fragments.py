@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -22,6 +22,7 @@ from .once import Flights
 from .operations import Operation, perform, perform_async
 from .policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .request import Found, Request, current_entries
+from .rows import Row, find_many
 from .stores import AsyncOnlyError, MemoryStore, Store, adapt
 from .tags import invalidate
 from .values import NUMBER
@@ -269,6 +270,34 @@ class FragmentCache:
     async def find_async(self, request: Request, stored: object = UNREAD) -> Found:
         """Do as `find`, awaiting the store."""
         return await perform_async(self._finding(request, stored)(self.async_guard))
+
+    def look_up_rows(self, rows: Sequence[Row]) -> str | Unclear:
+        """Give the text of rows, or what is stored where that is not all of it."""
+        # As look_up: a list of hits is not to cost more than it has to.
+        known = self.known_tags
+        requests = [row.request for row in rows if row.request is not None]
+        has_tags = any(each.tags or each.key in known for each in requests)
+        if has_tags or len(requests) < len(rows):
+            return Unclear(UNREAD)
+        keys = [each.key for each in requests]
+        stored = perform(self.guard.read_many(keys))
+        texts = []
+        for each, request in zip(stored, requests, strict=True):
+            text = servable_text(each, request.wanted)
+            if text is None:
+                return Unclear(stored)
+            texts.append(text)
+        self.guard.count_hits(keys)
+        return "".join(texts)
+
+    def find_rows(self, rows: Sequence[Row], stored: Any = UNREAD) -> list[Row]:
+        """Do as `find` with rows, in one round trip."""
+        read = None if stored is UNREAD else stored
+        return perform(find_many(rows, self.guard, read))
+
+    async def find_rows_async(self, rows: Sequence[Row]) -> list[Row]:
+        """Do as `find_rows`, awaiting the store."""
+        return await perform_async(find_many(rows, self.async_guard))
 
     @staticmethod
     def _finding(

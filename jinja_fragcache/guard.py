@@ -19,7 +19,8 @@ from .known_tags import KnownTags
 from .once import Flight, Flights
 from .operations import Operation
 from .policy import DEFAULT_TIMEOUT, Policy
-from .stores import AsyncOnlyError, AsyncStore, SyncStore
+from .stores import AsyncOnlyError, AsyncStore, SyncStore, Timed
+from .stores.timed import by_timeout
 from .timeouts import LONGEST, NEVER_EXPIRES
 
 # Seconds between two looks at what another process does: enough of them that a page
@@ -255,41 +256,64 @@ class Guard:
 
     def claim(self, key: str) -> Operation[Claim]:
         """Try to become the one who makes and stores a value."""
+        claims = yield from self.claim_many([key])
+        return claims[key]
+
+    def claim_many(self, keys: Sequence[str]) -> Operation[dict[str, Claim]]:
+        """Do as `claim` for several values, all with one token."""
         if not self.has_locks:
-            return Claim(may_store=True)
-        left = self.flights.left(key)
-        if left is not None and not (yield from self._unlock(key, left)):
-            return Claim(may_store=False)
-        token = token_hex(16)
+            return dict.fromkeys(keys, Claim(may_store=True))
+        claims = {}
+        for key in keys:
+            left = self.flights.left(key)
+            if left is not None and not (yield from self._unlock([key], left)):
+                claims[key] = Claim(may_store=False)
+        free = [key for key in keys if key not in claims]
+        if free:
+            claims |= yield from self._lock(free, token_hex(16))
+        return claims
+
+    def _lock(self, keys: Sequence[str], token: str) -> Operation[dict[str, Claim]]:
         # A value that took long the last time may do so again.
-        slow = 2 * self.flights.seconds_lately(key)
+        slow = 2 * max(map(self.flights.seconds_lately, keys))
         # It ends before those who wait for it give up, so that one of them stores.
         seconds = max(math.ceil(max(self.policy.lock_timeout, slow)), 1)
-        call = partial(self._face.lock, [key], token, seconds)
+        call = partial(self._face.lock, keys, token, seconds)
         try:
-            answer = yield from self._try("lock", [key], call, None)
+            answer = yield from self._try("lock", keys, call, None)
         except asyncio.CancelledError:
-            # It may have been taken.
-            yield from self._unlock(key, token)
+            # They may have been taken.
+            yield from self._unlock(keys, token)
             raise
         if answer is None:
             # The same: perhaps only the answer was lost.
-            self.flights.note_left(key, token)
-        if not answer:
-            # Where the store failed, nothing would tell whether the value was deleted.
-            return Claim(may_store=False, is_taken=answer is not None)
-        return Claim(may_store=True, token=token, seconds=seconds)
+            for key in keys:
+                self.flights.note_left(key, token)
+            # Where the store failed, nothing would tell whether a value was deleted.
+            return dict.fromkeys(keys, Claim(may_store=False))
+        mine = Claim(may_store=True, token=token, seconds=seconds)
+        others = Claim(may_store=False, is_taken=True)
+        return {key: mine if key in answer else others for key in keys}
 
     def release(self, key: str, claim: Claim) -> Operation[None]:
         """Let others make the value."""
-        if claim.token is not None:
-            yield from self._unlock(key, claim.token)
+        yield from self.release_many({key: claim})
 
-    def _unlock(self, key: str, token: str) -> Operation[bool]:
-        call = partial(self._face.unlock, [key], token)
-        failed = (yield from self._try("unlock", [key], call, _FAILED)) is _FAILED
+    def release_many(self, claims: Mapping[str, Claim]) -> Operation[None]:
+        """Do as `release` for several values."""
+        by_token: dict[str, list[str]] = {}
+        for key, claim in claims.items():
+            if claim.token is not None:
+                by_token.setdefault(claim.token, []).append(key)
+        for token, keys in by_token.items():
+            yield from self._unlock(keys, token)
+
+    def _unlock(self, keys: Sequence[str], token: str) -> Operation[bool]:
+        call = partial(self._face.unlock, keys, token)
+        failed = (yield from self._try("unlock", keys, call, _FAILED)) is _FAILED
         # Whoever asks for the value next does it then, and does not wait for the lock.
-        self.flights.note_left(key, token if failed else None)
+        for key in keys:
+            self.flights.note_left(key, token if failed else None)
         return not failed
 
     def write_claimed(
@@ -306,12 +330,34 @@ class Guard:
         Returns:
             Whether it was stored.
         """
+        values = {key: (value, timeout)}
+        return key in (yield from self.write_claimed_many(values, claim))
+
+    def write_claimed_many(
+        self, values: Mapping[str, Timed], claim: Claim
+    ) -> Operation[list[str]]:
+        """Do as `write_claimed` with values that were claimed at once.
+
+        Args:
+            values: for each key a value, and its timeout.
+            claim: the claim of one of them.
+
+        Returns:
+            The keys of those that were stored.
+        """
         if claim.token is None:
-            return (yield from self.write(key, value, timeout))
-        call = partial(self._face.set_locked, {key: (value, timeout)}, claim.token)
-        stored: list[str] = yield from self._try("write", [key], call, [])
+            return (yield from self._write_by_timeout(values))
+        call = partial(self._face.set_locked, values, claim.token)
+        stored: list[str] = yield from self._try("write", values, call, [])
         self.count_stored(stored)
-        return bool(stored)
+        return stored
+
+    def _write_by_timeout(self, values: Mapping[str, Timed]) -> Operation[list[str]]:
+        stored: list[str] = []
+        for timeout, some in by_timeout(values).items():
+            if (yield from self.write_many(some, timeout)):
+                stored += some
+        return stored
 
     def _try(
         self, what: str, keys: Iterable[str], call: Callable[[], Any], failed: Any
@@ -401,6 +447,13 @@ class Guard:
         """Note that what is stored under a key is served."""
         self._counts.hits += 1
         self.announce("hit", key)
+
+    def count_hits(self, keys: Sequence[str]) -> None:
+        """Do as `count_hit` for several keys."""
+        self._counts.hits += len(keys)
+        if self._announcer is not None:
+            for key in keys:
+                self.announce("hit", key)
 
     def count_miss(self, key: str) -> None:
         """Note that what is stored under a key, if anything, is not served."""

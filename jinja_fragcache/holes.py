@@ -12,8 +12,8 @@ from typing import NamedTuple
 from jinja2 import nodes
 from jinja2.parser import Parser
 
+from .hole_runtime import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 from .names import bound_names, free_names, stored_names
-from .runtime import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
 #: No template can write a name that begins with a digit.
 WHICH = "0hole"

@@ -22,9 +22,9 @@ from .tags import present_versions, versions_since
 from .values import MISSING
 
 T = TypeVar("T")
-# Gives a fragment's text or a function's value, or an awaitable of it. What it raises
-# passes through.
-Render = Callable[[], Any]
+# Gives a fragment's text or a function's value, or an awaitable of it; for a list, that
+# of the row whose number it is given. What it raises passes through.
+Render = Callable[..., Any]
 
 
 class Landing(NamedTuple):
@@ -41,7 +41,7 @@ class Landing(NamedTuple):
     failed: bool = False
 
 
-class _Made(NamedTuple):
+class Made(NamedTuple):
     """A value that was made.
 
     Attributes:
@@ -68,17 +68,23 @@ class Leader:
         request: what is asked for.
         guard: the store.
         render: makes the value.
+
+    Attributes:
+        flight: the flight.
+        request: what is asked for.
+        key: its key.
+        landing: what the flight lands with is put into it, from when on it is led.
     """
 
     def __init__(
         self, flight: Flight, request: Request, guard: Guard, render: Render
     ) -> None:
-        self._flight = flight
-        self._request = request
-        self._key = request.key
+        self.flight = flight
+        self.request = request
+        self.key = request.key
         self._guard = guard
         self._render = render
-        self._landing: list[Landing] = []
+        self.landing: list[Landing] = []
 
     @internalcode
     def lead(self, found: Found, deadline: float) -> Operation[Any]:
@@ -88,24 +94,15 @@ class Leader:
             found: what was there when the caller looked for it.
             deadline: up to when it may wait for other processes.
         """
-        guard, has_stale = self._guard, found.standing.served
-        with guard.flights.led(self._key, self._flight) as self._landing:
-            waits = not (has_stale or self._flight.alone)
-            pauses = guard.pauses(self._flight, deadline) if waits else iter(())
+        guard = self._guard
+        with guard.flights.led(self.key, self.flight) as self.landing:
+            waits = not (found.standing.served or self.flight.alone)
+            pauses = guard.pauses(self.flight, deadline) if waits else iter(())
             claim, there = yield from self._claim(found, pauses)
-            if _is_newer(there, found):
-                self._landing.append(Landing(there.stored, bool(there.versions)))
-                yield from guard.release(self._key, claim)
-                yield from note_served(self._request, there, guard)
-                (guard.count_hit(self._key) if has_stale else guard.count_waited())
-                return there.value
-            if claim.is_taken and has_stale:
-                guard.count_stale_hit(self._key, found.standing)
-                yield from note_served(self._request, found, guard)
-                return found.value
-            if has_stale:
-                guard.count_miss(self._key)
-            made = yield from self._releasing(self._make(there), claim)
+            served = yield from self.serve(found, there, claim)
+            if served is not None:
+                return served.value
+            made = yield from self._releasing(self.make(there), claim)
             yield from self._releasing(self._store(made, claim), claim)
             return made.value
 
@@ -123,17 +120,45 @@ class Leader:
         """
         guard = self._guard
         while True:
-            claim = yield from guard.claim(self._key)
+            claim = yield from guard.claim(self.key)
             there = found
-            if guard.has_locks or guard.flights.kept_lately(self._key):
+            if guard.has_locks or guard.flights.kept_lately(self.key):
                 # It may have been stored after this caller had looked for it.
-                self._flight.turn += 1
-                look_again = look_up(self._request, guard)
+                self.flight.turn += 1
+                look_again = look_up(self.request, guard)
                 there = yield from self._releasing(look_again, claim)
             pause = next(pauses, None)
             if not claim.is_taken or pause is None or _is_newer(there, found):
                 return claim, there
             yield guard.sleep(pause)
+
+    def serve(
+        self, found: Found, there: Found, claim: Claim
+    ) -> Operation[Found | None]:
+        """Serve what others have made, or what is stale while they make it.
+
+        Args:
+            found: what was there when the caller looked for it.
+            there: what is there by now.
+            claim: what may be done with a value that is made.
+
+        Returns:
+            What is served; None if the value has to be made.
+        """
+        guard, has_stale = self._guard, found.standing.served
+        if _is_newer(there, found):
+            self.landing.append(Landing(there.stored, bool(there.versions)))
+            yield from guard.release(self.key, claim)
+            yield from note_served(self.request, there, guard)
+            (guard.count_hit(self.key) if has_stale else guard.count_waited())
+            return there
+        if claim.is_taken and has_stale:
+            guard.count_stale_hit(self.key, found.standing)
+            yield from note_served(self.request, found, guard)
+            return found
+        if has_stale:
+            guard.count_miss(self.key)
+        return None
 
     @internalcode
     def _releasing(self, work: Operation[T], claim: Claim) -> Operation[T]:
@@ -144,40 +169,45 @@ class Leader:
             # Nothing can be awaited any more. The lock ends by itself.
             raise
         except BaseException:
-            yield from self._guard.release(self._key, claim)
+            yield from self._guard.release(self.key, claim)
             raise
 
     @internalcode
-    def _make(self, found: Found) -> Operation[_Made]:
-        guard, request = self._guard, self._request
+    def make(self, found: Found) -> Operation[Made]:
+        """Make the value, while the flight is led.
+
+        Args:
+            found: what is there of it.
+        """
+        guard, request = self._guard, self.request
         # Before the value is made: what is invalidated meanwhile is not served then.
         asked = {tag: found.versions.get(tag) for tag in request.tags}
-        tags = yield from present_versions(guard, asked, self._longest())
+        tags = yield from present_versions(guard, asked, self.longest())
         before = dict(found.versions) | (tags or {})
         since, started = guard.now(), guard.timer()
         try:
             with recorded() as recording:
                 value = yield self._render()
         except Exception as error:
-            self._flight.turn += 1
+            self.flight.turn += 1
             last = yield from last_good(request, found, guard, error)
             if last is None:
                 if found.value is not MISSING and says_gone(error):
                     # The next failure is not to bring it back.
                     yield from self._take_back()
                 raise
-            self._landing.append(Landing(last.stored, bool(last.versions), failed=True))
+            self.landing.append(Landing(last.stored, bool(last.versions), failed=True))
             yield from note_served(request, last, guard)
-            return _Made(last.value)
+            return Made(last.value)
         cost = guard.timer() - started
         if tags is not None:
             tags = yield from self._tags(recording, before, since)
         return self._made(value, recording, tags, cost)
 
-    def _longest(self) -> int | None:
+    def longest(self) -> int | None:
         """Give for how long an entry is stored at most, as far as the request tells."""
-        seconds = self._guard.seconds(self._request.timeout)
-        return seconds + max(self._request.windows) if seconds else seconds
+        seconds = self._guard.seconds(self.request.timeout)
+        return seconds + max(self.request.windows) if seconds else seconds
 
     def _tags(
         self, recording: Recording, before: Mapping[str, object], since: float
@@ -192,17 +222,17 @@ class Leader:
         Returns:
             None if one was invalidated meanwhile, or the store failed.
         """
-        guard, request = self._guard, self._request
+        guard, request = self._guard, self.request
         named = [*recording.tags, *request.tags]
         guard.known_tags.note(
-            self._key, [tag for tag in recording.tags if tag not in request.tags]
+            self.key, [tag for tag in recording.tags if tag not in request.tags]
         )
         recording.include({tag: _text(before.get(tag)) for tag in named})
         if recording.is_outdated:
             return None
         tags = {tag: each for tag, each in recording.tags.items() if each is not None}
         late = recording.tags.keys() - tags.keys()
-        added = yield from versions_since(guard, late, since, self._longest())
+        added = yield from versions_since(guard, late, since, self.longest())
         return None if added is None else tags | added
 
     def _made(
@@ -211,11 +241,11 @@ class Leader:
         recording: Recording,
         tags: Mapping[str, str] | None,
         cost: float,
-    ) -> _Made:
+    ) -> Made:
         """Decide what is stored, and note it in the body that asked for the value."""
-        guard, request = self._guard, self._request
+        guard, request = self._guard, self.request
         outer = current_recording()
-        made, expires = _Made(value), guard.end(request.timeout)
+        made, expires = Made(value), guard.end(request.timeout)
         if tags is not None and not recording.is_live:
             try:
                 life, seconds = guard.lifetime(
@@ -226,20 +256,20 @@ class Leader:
                     told=outer is not None,
                 )
                 stored = request.dump(value, tags, life, recording.templates)
-                made = _Made(value, stored, bool(tags), seconds, cost)
+                made = Made(value, stored, bool(tags), seconds, cost)
                 expires = life.expires if life else expires
             except NotKept:
                 pass
         if made.stored is None and tags is not None:
-            guard.flights.note_not_kept(self._key)
+            guard.flights.note_not_kept(self.key)
         if outer is not None:
             known: Mapping[str, str | None] = recording.tags if tags is None else tags
             expires = min(expires, recording.expires)
             outer.include(known, expires, recording.templates)
         return made
 
-    def _store(self, made: _Made, claim: Claim) -> Operation[None]:
-        guard, key, flight = self._guard, self._key, self._flight
+    def _store(self, made: Made, claim: Claim) -> Operation[None]:
+        guard, key, flight = self._guard, self.key, self.flight
         if made.stored is None or flight.is_spoiled():
             yield from guard.release(key, claim)
             return
@@ -249,27 +279,42 @@ class Leader:
             stored = yield from guard.write_claimed(
                 key, made.stored, made.timeout, claim
             )
+        yield from self.end(made, claim, stored=stored)
+
+    def end(
+        self, made: Made, claim: Claim, *, stored: bool, released: bool = False
+    ) -> Operation[None]:
+        """Let the flight land, after it was tried to store the value.
+
+        Args:
+            made: the value.
+            claim: what might be done with it.
+            stored: whether it was stored.
+            released: whether others may make the value already.
+        """
+        guard, key = self._guard, self.key
         if stored:
             guard.flights.note_kept(key)
         else:
             # The store may have refused the value, and have the lock still.
-            yield from guard.release(key, claim)
+            if not released:
+                yield from guard.release(key, claim)
             # Some stores count from the second that has begun.
             if claim.token is not None and made.cost >= claim.seconds - 1:
                 guard.lock_ended(key, made.cost)
-        if flight.is_spoiled():
+        if self.flight.is_spoiled():
             yield from self._take_back()
         elif stored or not (claim.is_taken or claim.token):
             # Or the store is down, which is no reason for others to make it once more.
-            self._landing.append(Landing(made.stored, made.has_tags))
+            self.landing.append(Landing(made.stored, made.has_tags))
 
     def _take_back(self) -> Operation[None]:
         """Delete what is stored, and is not true any more."""
         try:
-            yield from self._guard.delete(self._key)
+            yield from self._guard.delete(self.key)
         except StoreError as error:
             # Nobody has asked for it, so nobody could do anything.
-            self._guard.failed("delete", self._key, error)
+            self._guard.failed("delete", self.key, error)
 
 
 def _is_newer(there: Found, found: Found) -> bool:

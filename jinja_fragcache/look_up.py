@@ -11,6 +11,7 @@ from jinja2.parser import Parser
 from .encoding import describe
 from .errors import KeyValueError, PolicyError, TimeoutValueError
 from .keys import default_fragment_name, make_template_fragment_key, tag_names
+from .list_runtime import ASK_FOR_ROW
 from .policy import normalize_window
 from .runtime import DELETE, IS_ESCAPED, LOOK_UP, LOOK_UP_VARIED
 from .scan import Site
@@ -85,6 +86,30 @@ class LookUp:
             [missed, *self.arguments()],
             [*self.keywords(options), *more],
         )
+
+    def row_call(
+        self,
+        item: nodes.Expr,
+        rows: nodes.Expr,
+        *,
+        by_page: bool,
+        holes: list[int],
+    ) -> nodes.Filter:
+        """Make the call that adds a row to those of a list.
+
+        Args:
+            item: what the row is made of.
+            rows: the list.
+            by_page: as for `call`.
+            holes: the numbers of the holes that its text may have.
+        """
+        options = dict(self._options)
+        if by_page:
+            options["by_page"] = nodes.Const(True)  # noqa: FBT003 - its form
+        keywords = self.keywords(options)
+        if holes:
+            keywords.append(nodes.Keyword("holes", nodes.Const(tuple(holes))))
+        return filter_call(item, ASK_FOR_ROW, [rows, *self.arguments()], keywords)
 
     def arguments(self) -> list[nodes.Expr]:
         """Give what is handed over by place, behind the list that a `Miss` goes to."""

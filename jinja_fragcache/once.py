@@ -58,6 +58,10 @@ class Flight:
         await asyncio.wait([asyncio.wrap_future(self._landed)], timeout=seconds)
         return self._landed.result() if self._landed.done() else None
 
+    def has_landed(self) -> bool:
+        """Tell whether it has landed, with something or nothing."""
+        return self._landed.done()
+
     def land(self, result: Any) -> None:
         """Give those who wait what they wait for, or None."""
         self._landed.set_result(result)
@@ -163,8 +167,9 @@ class Flights:
         chain = set() if leading is None else set(leading.chain())
         with self._lock:
             # A thread that stands still can't land what it leads itself.
-            may_wait = not (blocking and flight.is_led_here()) and not (
-                chain and flight.needs(chain)
+            may_wait = flight.has_landed() or (
+                not (blocking and flight.is_led_here())
+                and not (chain and flight.needs(chain))
             )
             if may_wait:
                 for each in chain:

@@ -8,7 +8,7 @@ where a call in a template goes through `context.call`.
 from collections.abc import Awaitable, Callable
 from functools import partial
 from secrets import token_hex
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from jinja2 import (
     Environment,
@@ -23,6 +23,7 @@ from markupsafe import Markup
 from .digests import code_digest, digest
 from .encoding import describe, encode_text, encode_value
 from .errors import (
+    FragmentCacheError,
     FragmentTagError,
     KeyValueError,
     PolicyError,
@@ -33,10 +34,11 @@ from .flow import Flow, bypass, remove, renew
 from .fragments import UNREAD, FragmentCache, Unclear
 from .freshness import Windows, want
 from .keys import key_values, make_template_fragment_key, tag_names
-from .pieces import Pieces, mark
+from .pieces import Pieces
 from .policy import normalize_window
 from .recording import current_recording
 from .request import Found, FragmentRequest
+from .rows import Row
 from .sources import MISSING_TEMPLATE, sources_of
 from .timeouts import normalize_timeout
 
@@ -50,9 +52,6 @@ LOOK_UP_VARIED = "fragment_cache look_up_varied"
 IS_ESCAPED = "fragment_cache is_escaped"
 NOTE_PRINTING = "fragment_cache note_printing"
 INCLUDE = "fragment_cache include_without_context"
-HOLE_MARK = "fragment_cache hole_mark"
-NOTE_HOLE = "fragment_cache note_hole"
-UNAVAILABLE = "fragment_cache unavailable"
 NOTE_TEMPLATE = "fragment_cache note_template"
 _WRAPPED = "_fragment_cache_of_bare_store"
 
@@ -173,6 +172,8 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
     template_digest: Any = None,
     filled: list[Pieces] | None = None,
     holes: tuple[int, ...] = (),
+    rows: list[Row] | None = None,
+    item: Any = None,
 ) -> str | Awaitable[str]:
     """Do as `look_up`, for a tag with values that only rendering tells.
 
@@ -196,6 +197,8 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
             does.
         filled: as for `look_up`.
         holes: as for `look_up`.
+        rows: the rows of a list, to which this one is added in place of looking it up.
+        item: what the row is made of.
 
     Raises:
         FragmentTagError: an option has a wrong value, or the cache is strict and the
@@ -214,28 +217,66 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         windows = _windows(context.environment, stale, stale_if_error)
         bound: tuple[Any, ...] | None = source
         if version is not None or template_digest is not None or by_page or holes:
-            parts = [] if version is None else [_version_text(version)]
-            parts += _versions_of_templates(context, template_digest, source, by_page)
-            # The numbers of holes are those of this source.
-            version = _one_text([*parts, source[1]] if holes else parts)
-            bound = None
-        more = windows, tag_names(tags), filled, holes
+            compared = version, template_digest, by_page, bool(holes)
+            version, bound = _version(context, source, *compared), None
+        labels = tag_names(tags)
+        if rows is not None:
+            asked = key, escaped, seconds, version, bound, windows, labels, holes
+            rows.append(Row(item, request_of(context.environment, *asked)))
+            return ""
+        more = windows, labels, filled, holes
         return look_up(context, key, missed, escaped, seconds, version, bound, *more)
-    except _UnnamedPageError as error:
+    except (KeyValueError, TimeoutValueError, PolicyError) as error:
+        _refuse(context.environment, where, error)
+    return _uncached(context, missed, bypass, filled)
+
+
+def request_of(  # noqa: PLR0913, PLR0917 - as look_up
+    environment: Environment,
+    key: str,
+    escaped: bool,  # noqa: FBT001 - as look_up
+    timeout: int | None,
+    version: str | None,
+    source: tuple[Any, ...] | None,
+    windows: Windows | None,
+    tags: tuple[str, ...],
+    holes: tuple[int, ...],
+) -> FragmentRequest:
+    """Give what `look_up` asks for, from its arguments."""
+    cache = fragment_cache_of(environment)
+    if source is not None and cache.template_digest:
+        version = sources_of(environment).whole_digest(*source)
+    return FragmentRequest(
+        key,
+        want(escaped, version),
+        timeout,
+        cache.windows if windows is None else windows,
+        tags,
+        None if version is None else sources_of(environment).digest_of,
+        holes,
+    )
+
+
+def _refuse(
+    environment: Environment, where: tuple[str | None, int], error: FragmentCacheError
+) -> None:
+    """Raise an error of a tag, or log why its fragment is not cached.
+
+    Raises:
+        FragmentTagError: an option has a wrong value, or the cache is strict and the
+            key is refused.
+    """
+    if not isinstance(error, KeyValueError):
+        more = " 'del' deletes the fragment."
+        more = more if isinstance(error, TimeoutValueError) else ""
+        raise FragmentTagError(f"{name_of(where)}: {error}{more}") from None
+    cache = fragment_cache_of(environment)
+    told = _not_cached(where, error)
+    if isinstance(error, _UnnamedPageError):
         # Not the mistake of whoever wrote the tag, so no error in a strict cache.
-        cache = fragment_cache_of(context.environment)
-        cache.warn_once(where, _not_cached(where, error))
-        return _uncached(context, missed, bypass, filled)
-    except KeyValueError as error:
-        told = FragmentTagError(_not_cached(where, error))
-        fragment_cache_of(context.environment).refuse(where, told)
-        return _uncached(context, missed, bypass, filled)
-    except TimeoutValueError as error:
-        raise FragmentTagError(
-            f"{_name(where)}: {error} 'del' deletes the fragment."
-        ) from None
-    except PolicyError as error:
-        raise FragmentTagError(f"{_name(where)}: {error}") from None
+        cache.warn_once(where, told)
+    else:
+        cache.refuse(where, FragmentTagError(told))
 
 
 def _windows(
@@ -249,26 +290,29 @@ def _windows(
     )
 
 
-def _versions_of_templates(
+def _version(  # noqa: PLR0913, PLR0917 - all that it is made of
     context: Context,
-    template_digest: Any,
     source: tuple[Any, ...],
+    version: Any,
+    template_digest: Any,
     by_page: bool,  # noqa: FBT001 - passed on
-) -> list[str]:
-    """Give the digests of templates that an entry is compared by.
+    has_holes: bool,  # noqa: FBT001 - passed on
+) -> str | None:
+    """Give all that an entry is compared by, as one text.
 
     Raises:
+        KeyValueError: the version does not say what it is.
         PolicyError: `template_digest` is neither true, false nor None.
     """
-    digests = []
+    parts = [] if version is None else [_version_text(version)]
     if _digests_template(context.environment, template_digest):
-        digests.append(sources_of(context.environment).whole_digest(*source))
+        parts.append(sources_of(context.environment).whole_digest(*source))
     if by_page:
-        digests.append(_version_of_blocks(context))
-    return digests
-
-
-def _one_text(parts: list[str]) -> str | None:
+        parts.append(_version_of_blocks(context))
+    if has_holes:
+        # Their numbers are those of this source.
+        _, own, _ = source
+        parts.append(own)
     if len(parts) > 1:
         return digest("".join(map(encode_text, parts)))
     return parts[0] if parts else None
@@ -290,14 +334,15 @@ def _version_text(version: Any) -> str:
     return text if len(text) <= _LONGEST_VERSION else digest(text)
 
 
-def _name(where: tuple[str | None, int]) -> str:
+def name_of(where: tuple[str | None, int]) -> str:
+    """Write a place in a template, for a message."""
     template, line = where
     name = "a template from a string" if template is None else template
     return f"{name}, line {line}"
 
 
 def _not_cached(where: tuple[str | None, int], error: KeyValueError) -> str:
-    return f"{_name(where)}: the fragment is not cached. {error}"
+    return f"{name_of(where)}: the fragment is not cached. {error}"
 
 
 class _UnnamedPageError(KeyValueError):
@@ -332,75 +377,6 @@ def _uncached(
     cache.count_uncached()
     missed.append(_miss(cache, flow, filled))
     return ""
-
-
-def hole_mark(number: int, missed: list[Miss]) -> str:
-    """Give what is printed where a hole is, while its fragment is rendered.
-
-    Args:
-        number: the number of the hole.
-        missed: the list with the fragment's `Miss`.
-    """
-    return mark(missed[0].token, number)
-
-
-@pass_context
-def note_hole(context: Context, where: tuple[str | None, int]) -> str:
-    """Note that what is rendered now is for one request.
-
-    Args:
-        context: of the template that is rendered.
-        where: the template and line of the hole.
-    """
-    recording = current_recording()
-    if recording is not None:
-        recording.make_live()
-        fragment_cache_of(context.environment).warn_once(
-            ("hole", where),
-            f"{_name(where)}: what is cached around this nocache tag is not stored,"
-            " since it stands in another template, or in a macro, a block or a view."
-            " Put the nocache tag into the template of the cache tag, or leave out of"
-            " the fragment what it stands in.",
-        )
-    return ""
-
-
-class _Unavailable:
-    """Stands for a name that a fragment binds, in a template that a hole includes.
-
-    Whatever is done with it is an error that says so.
-    """
-
-    def __init__(self, message: str) -> None:
-        object.__setattr__(self, "_message", message)
-
-    def _fail(self, *_: Any) -> NoReturn:
-        raise FragmentTagError(object.__getattribute__(self, "_message"))
-
-    def __getattribute__(self, name: str) -> Any:
-        # Asked for by whoever looks whether it has to be awaited.
-        return _Unavailable if name == "__class__" else _Unavailable._fail(self)
-
-    __getitem__ = __call__ = __str__ = __repr__ = __html__ = _fail
-    __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = __lt__ = __gt__ = _fail
-    __add__ = __radd__ = __mod__ = __contains__ = __int__ = __float__ = _fail
-
-
-@pass_context
-def unavailable(context: Context, name: str, where: tuple[str | None, int]) -> Any:  # noqa: ARG001 - or it would be called while compiling
-    """Give what stands for a name in a hole that its fragment's body binds.
-
-    Args:
-        context: of the template that is rendered.
-        name: the name.
-        where: the template and line of the hole.
-    """
-    return _Unavailable(
-        f"{_name(where)}: a template that is included in this nocache tag uses"
-        f" {name!r}, which is bound inside of the cached fragment around it. It is"
-        " rendered for each request, and the rest of the fragment is not. Bind it in"
-        " front of the fragment, or include the template without context."
-    )
 
 
 def note_printing(text: str, printing: list[bool]) -> str:
@@ -506,7 +482,4 @@ FILTERS: dict[str, Callable[..., Any]] = {
     NOTE_PRINTING: note_printing,
     INCLUDE: include_without_context,
     NOTE_TEMPLATE: note_template,
-    HOLE_MARK: hole_mark,
-    NOTE_HOLE: note_hole,
-    UNAVAILABLE: unavailable,
 }

@@ -82,6 +82,13 @@ def example(parser: Parser, inner: str) -> str:
     )
 
 
+def example_of_list(parser: Parser) -> str:
+    """Write a tag for a list as the template's own delimiters have it."""
+    start = parser.environment.block_start_string
+    end = parser.environment.block_end_string
+    return f'{start} cache_each item in items, 300, "row", item.id {end}'
+
+
 def _at_end(parser: Parser) -> bool:
     stream = parser.stream
     if stream.current.type != "colon":

@@ -30,6 +30,8 @@ from jinja_fragcache import (
     default_fragment_name,
     make_template_fragment_key,
 )
+from jinja_fragcache.hole_runtime import HOLE_FILTERS
+from jinja_fragcache.list_runtime import LIST_FILTERS
 from jinja_fragcache.runtime import FILTERS
 from tests.support import (
     Clock,
@@ -932,10 +934,11 @@ def test_what_compiled_templates_call_are_filters_of_their_names() -> None:
         "{% cache a %}{% endcache %}{% cache 5, 'a' %}{% endcache %}"
         "{% cache a %}{% for b in c %}{% nocache %}{% include d %}{% endnocache %}"
         "{% endfor %}{% endcache %}"
+        "{% cache_each a in b, 5, 'a', a %}{% endcache_each %}"
     )
     ast = environment().parse(source)
     used = {node.name for node in ast.find_all(nodes.Filter)}
-    assert used == set(FILTERS)
+    assert used == {*FILTERS, *LIST_FILTERS, *HOLE_FILTERS}
 
 
 def test_pieces_of_a_page_are_texts() -> None:
