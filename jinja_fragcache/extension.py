@@ -18,6 +18,7 @@ Where there are holes in the body, the text goes into a list, too:
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from jinja2 import Environment, nodes
 from jinja2.ext import Extension
@@ -44,7 +45,7 @@ from .holes import (
     own_call_block,
     take_holes,
 )
-from .list_runtime import LIST_FILTERS, LOOK_UP_ROWS
+from .list_runtime import LIST_FILTERS
 from .lists import ROW_NAMES, Each, check_row_key, parse_each
 from .look_up import LookUp, filter_call
 from .recording import cache_tag
@@ -144,16 +145,17 @@ class FragmentCacheExtension(BodyRendering, Extension):
         rows, missed = parser.free_identifier(), parser.free_identifier()
         filled = parser.free_identifier()
         holes = take_holes(parser, body, missed)
-        by_page = depends_on_page(body)
-        asking = look_up.row_call(
-            each.item, rows, by_page=by_page, holes=[hole.number for hole in holes]
-        )
+        told: dict[str, Any] = {
+            "by_page": depends_on_page(body),
+            "holes": [hole.number for hole in holes],
+        }
+        asking = look_up.row_call(each.item, rows, **told)
         lists: list[nodes.Expr] = [missed, filled] if holes else [missed]
         body = [*each.unpacking(), *body]
         seen, rendered = self._call_block(
             parser, "_render_rows", lists, body, ROW_NAMES
         )
-        look_up_rows = filter_call(rows, LOOK_UP_ROWS, lists)
+        look_up_rows = look_up.rows_call(rows, lists, **told)
         return [
             *seen,
             *[nodes.Assign(name, nodes.List([])) for name in (rows, *lists)],

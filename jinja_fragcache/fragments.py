@@ -13,7 +13,7 @@ from .breaker import DEFAULT_RETRY_AFTER, Breaker
 from .entry import Entry
 from .errors import FragmentCacheError, StoreError
 from .flow import Flow, find, find_in
-from .freshness import Wanted, servable_text
+from .freshness import Wanted, servable_text, servable_texts
 from .guard import Announcer, Guard, Stats, logger
 from .keys import make_template_fragment_key, tag_names
 from .known_tags import KnownTags
@@ -130,14 +130,15 @@ class FragmentCache:
         #: Whether a call to the store may have to be waited for, so that on an event
         #: loop it has to be awaited.
         self.waits = self._sync.blocking
-        #: The tags that entries had the last time, looked at on every hit.
-        self.known_tags = KnownTags()
+        known_tags = KnownTags()
+        #: Keys of entries that had tags the last time, looked at on every hit.
+        self.tagged_keys = known_tags.by_key
         guarded = partial(
             Guard,
             counts=self._counts,
             breaker=self._breaker,
             flights=Flights(),
-            known_tags=self.known_tags,
+            known_tags=known_tags,
             policy=self.policy,
             announcer=announcer,
             timer=timer,
@@ -271,22 +272,15 @@ class FragmentCache:
         """Do as `find`, awaiting the store."""
         return await perform_async(self._finding(request, stored)(self.async_guard))
 
-    def look_up_rows(self, rows: Sequence[Row]) -> str | Unclear:
-        """Give the text of rows, or what is stored where that is not all of it."""
-        # As look_up: a list of hits is not to cost more than it has to.
-        known = self.known_tags
-        requests = [row.request for row in rows if row.request is not None]
-        has_tags = any(each.tags or each.key in known for each in requests)
-        if has_tags or len(requests) < len(rows):
-            return Unclear(UNREAD)
-        keys = [each.key for each in requests]
+    def look_up_many(self, keys: Sequence[str], wanted: Wanted) -> str | Unclear:
+        """Give the texts of keys as one, or what is stored where that is not it.
+
+        No tags may be known of them.
+        """
         stored = perform(self.guard.read_many(keys))
-        texts = []
-        for each, request in zip(stored, requests, strict=True):
-            text = servable_text(each, request.wanted)
-            if text is None:
-                return Unclear(stored)
-            texts.append(text)
+        texts = servable_texts(stored, wanted)
+        if texts is None:
+            return Unclear(stored)
         self.guard.count_hits(keys)
         return "".join(texts)
 

@@ -1,8 +1,8 @@
 """Whether what a store gave may be served: a pure decision."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .entry import HEADER_MARK, Entry, Life, decode, header_line
 
@@ -106,6 +106,23 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
     if entry is None or entry[1:] != (wanted.escaped, wanted.version, *_NOTHING_MORE):
         return None
     return entry.text
+
+
+def servable_texts(stored: Sequence[Any], wanted: Wanted) -> Sequence[str] | None:
+    """Do as `servable_text` for several; None if there is not a text for each."""
+    if not wanted.header:
+        plain = [each for each in stored if type(each) is str]
+        if len(plain) == len(stored) and HEADER_MARK not in {
+            each[:1] for each in plain
+        }:
+            return plain
+    texts = []
+    for each in stored:
+        text = servable_text(each, wanted)
+        if text is None:
+            return None
+        texts.append(text)
+    return texts
 
 
 def matches(entry: Entry, wanted: Wanted) -> bool:

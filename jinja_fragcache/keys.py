@@ -45,6 +45,14 @@ def make_template_fragment_key(
         KeyValueError: a value can't stand in a key, or `vary_on` is no list of
             values.
     """
+    if type(vary_on) is list and len(vary_on) == 1:
+        # Most have one, and a page with a list has many.
+        part = vary_on[0]
+        kind = type(part)
+        if (kind is int or (kind is str and len(part) <= _REMEMBERED_CHARACTERS)) and (
+            type(fragment_name) is str and len(fragment_name) <= _REMEMBERED_CHARACTERS
+        ):
+            return _remembered_key(fragment_name, part)
     if type(fragment_name) is not str:
         fragment_name = _name_text(fragment_name)
     parts = (fragment_name, *key_values(vary_on))

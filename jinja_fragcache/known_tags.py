@@ -9,28 +9,25 @@ _MOST_KEYS = 10_000
 class KnownTags:
     """The tags of entries that no request knows beforehand, of the last 10,000 keys.
 
-    Looking one up takes no lock: it is on the path of every hit.
+    Attributes:
+        by_key: the tags. Whether a key is in it is asked on every hit, without a lock.
     """
 
     def __init__(self) -> None:
-        self._by_key: dict[str, tuple[str, ...]] = {}
+        self.by_key: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()
-
-    def __contains__(self, key: str) -> bool:
-        """Tell whether an entry had tags that a request for it may not know."""
-        return key in self._by_key
 
     def of(self, key: str) -> tuple[str, ...]:
         """Give these tags."""
-        return self._by_key.get(key, ())
+        return self.by_key.get(key, ())
 
     def note(self, key: str, tags: Sequence[str]) -> None:
         """Note the tags of an entry."""
-        if not tags and key not in self._by_key:
+        if not tags and key not in self.by_key:
             return
         with self._lock:
-            self._by_key.pop(key, None)
+            self.by_key.pop(key, None)
             if tags:
-                self._by_key[key] = tuple(tags)
-            if len(self._by_key) > _MOST_KEYS:
-                del self._by_key[next(iter(self._by_key))]
+                self.by_key[key] = tuple(tags)
+            if len(self.by_key) > _MOST_KEYS:
+                del self.by_key[next(iter(self.by_key))]

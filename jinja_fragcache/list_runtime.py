@@ -7,11 +7,16 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, pass_context, pass_environment
 from jinja2.runtime import Context
 
+from .errors import KeyValueError
+from .flow import bypass
 from .fragments import UNREAD, FragmentCache
+from .keys import make_template_fragment_key
 from .recording import current_recording
 from .rows import Row
-from .runtime import Miss, fragment_cache_of, look_up_varied
+from .runtime import Miss, fragment_cache_of, look_up_varied, refuse, request_of
 
+ADD_ROW = "fragment_cache add_row"
+LOOK_UP_KEYED_ROWS = "fragment_cache look_up_keyed_rows"
 ASK_FOR_ROW = "fragment_cache ask_for_row"
 LOOK_UP_ROWS = "fragment_cache look_up_rows"
 
@@ -51,6 +56,91 @@ def ask_for_row(
     return ""
 
 
+def add_row(vary_on: Any, given: list[tuple[Any, Any]], item: Any) -> str:
+    """Add a row whose key values are all that only rendering tells.
+
+    Args:
+        vary_on: the row's key values.
+        given: the items, each with its key values.
+        item: what the row is made of.
+    """
+    given.append((item, vary_on))
+    return ""
+
+
+@pass_environment
+def look_up_keyed_rows(  # noqa: PLR0913, PLR0917 - called by compiled templates, by position
+    environment: Environment,
+    given: list[tuple[Any, Any]],
+    missed: list[MissedRows],
+    name: str,
+    escaped: bool,  # noqa: FBT001 - as above
+    timeout: int | None,
+    source: tuple[Any, ...],
+    where: tuple[str | None, int],
+) -> str | Awaitable[str]:
+    """Do as `look_up_rows` for rows of which only the keys differ.
+
+    It is the path of a list of hits: what each row costs, a page pays many times.
+
+    Args:
+        environment: the template's.
+        given: the items, each with its key values.
+        missed: an empty list.
+        name: the name of all rows.
+        escaped: whether autoescape is on where the tag stands.
+        timeout: seconds, 0 for ever, None for the cache's default.
+        source: the arguments of `Sources.whole_digest` for the template.
+        where: the template and line of the tag.
+
+    Raises:
+        FragmentTagError: the cache is strict and a key is refused.
+    """
+    cache = fragment_cache_of(environment)
+    asked = escaped, timeout, None, source, None, (), ()
+    stored: object = UNREAD
+    waits = cache.waits and environment.is_async
+    keys = _keys(environment, name, given, where)
+    if not (waits or current_recording() or cache.tagged_keys or None in keys):
+        answer = cache.look_up_many(keys, request_of(environment, "", *asked).wanted)
+        if isinstance(answer, str):
+            return answer
+        stored = answer.stored
+    rows = [
+        Row(item, flow=bypass)
+        if key is None
+        else Row(item, request_of(environment, key, *asked))
+        for (item, _), key in zip(given, keys, strict=True)
+    ]
+    if waits:
+        return _look_up_rows_async(cache, rows, missed, None)
+    return _texts_or_misses(cache, cache.find_rows(rows, stored), missed, None)
+
+
+def _keys(
+    environment: Environment,
+    name: str,
+    given: list[tuple[Any, Any]],
+    where: tuple[str | None, int],
+) -> list[Any]:
+    """Give the key of each row, None for one that is refused."""
+    try:
+        return [make_template_fragment_key(name, vary_on) for _, vary_on in given]
+    except KeyValueError:
+        return [_key_or_none(environment, name, each, where) for _, each in given]
+
+
+def _key_or_none(
+    environment: Environment, name: str, vary_on: Any, where: tuple[str | None, int]
+) -> str | None:
+    try:
+        return make_template_fragment_key(name, vary_on)
+    except KeyValueError as error:
+        refuse(environment, where, error)
+    fragment_cache_of(environment).count_uncached()
+    return None
+
+
 @pass_environment
 def look_up_rows(
     environment: Environment,
@@ -69,13 +159,7 @@ def look_up_rows(
     cache = fragment_cache_of(environment)
     if cache.waits and environment.is_async:
         return _look_up_rows_async(cache, rows, missed, filled)
-    stored: object = UNREAD
-    if filled is None and current_recording() is None:
-        answer = cache.look_up_rows(rows)
-        if isinstance(answer, str):
-            return answer
-        stored = answer.stored
-    return _texts_or_misses(cache, cache.find_rows(rows, stored), missed, filled)
+    return _texts_or_misses(cache, cache.find_rows(rows), missed, filled)
 
 
 async def _look_up_rows_async(
@@ -107,6 +191,8 @@ def _texts_or_misses(
 
 
 LIST_FILTERS: dict[str, Callable[..., Any]] = {
+    ADD_ROW: add_row,
+    LOOK_UP_KEYED_ROWS: look_up_keyed_rows,
     ASK_FOR_ROW: ask_for_row,
     LOOK_UP_ROWS: look_up_rows,
 }

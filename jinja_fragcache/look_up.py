@@ -11,9 +11,9 @@ from jinja2.parser import Parser
 from .encoding import describe
 from .errors import KeyValueError, PolicyError, TimeoutValueError
 from .keys import default_fragment_name, make_template_fragment_key, tag_names
-from .list_runtime import ASK_FOR_ROW
+from .list_runtime import ADD_ROW, ASK_FOR_ROW, LOOK_UP_KEYED_ROWS, LOOK_UP_ROWS
 from .policy import normalize_window
-from .runtime import DELETE, IS_ESCAPED, LOOK_UP, LOOK_UP_VARIED
+from .runtime import DELETE, IS_ESCAPED, LOOK_UP, LOOK_UP_KEYED, LOOK_UP_VARIED
 from .scan import Site
 from .tag import Arguments, example
 from .timeouts import normalize_timeout
@@ -63,29 +63,33 @@ class LookUp:
         """
         key = nodes.Const(None if by_page else self._constant_key())
         options = dict(self._options)
-        if (
-            key.value is not None
-            and self._seconds_are_known()
-            and not (self._unless or more)
-        ):
-            if not options:
-                version, source = None, self._source
-            elif options.keys() == {"template_digest"} and self._is_its_own_source():
-                version, source = self._source[1], None
-            else:
-                version = source = None
-            if version or source:
-                ends = [nodes.Const(version), nodes.Const(source)]
-                arguments = [missed, escaped_here(), self._timeout, *ends]
-                return filter_call(key, LOOK_UP, arguments)
         if by_page:
             options["by_page"] = nodes.Const(True)  # noqa: FBT003 - its form
-        return filter_call(
-            key,
-            LOOK_UP_VARIED,
-            [missed, *self.arguments()],
-            [*self.keywords(options), *more],
-        )
+        elif not (self._unless or more) and self._seconds_are_known():
+            plain = self._plain_call(key, missed, options)
+            if plain is not None:
+                return plain
+        keywords = [*self.keywords(options), *more]
+        return filter_call(key, LOOK_UP_VARIED, [missed, *self.arguments()], keywords)
+
+    def _plain_call(
+        self, key: nodes.Const, missed: nodes.Expr, options: dict[str, nodes.Expr]
+    ) -> nodes.Filter | None:
+        """Make the call where nothing but the key has to be made; None elsewhere."""
+        source = nodes.Const(self._source)
+        arguments = [missed, escaped_here(), self._timeout]
+        if key.value is None:
+            if options:
+                return None
+            where = nodes.Const((self._parser.name, self._line))
+            arguments += [source, where, self._vary_on]
+            return filter_call(self._name, LOOK_UP_KEYED, arguments)
+        if not options:
+            return filter_call(key, LOOK_UP, [*arguments, nodes.Const(None), source])
+        if options.keys() == {"template_digest"} and self._is_its_own_source():
+            own = nodes.Const(self._source[1])
+            return filter_call(key, LOOK_UP, [*arguments, own, nodes.Const(None)])
+        return None
 
     def row_call(
         self,
@@ -103,6 +107,8 @@ class LookUp:
             by_page: as for `call`.
             holes: the numbers of the holes that its text may have.
         """
+        if self._has_plain_rows(by_page=by_page, holes=holes):
+            return filter_call(self._vary_on, ADD_ROW, [rows, item])
         options = dict(self._options)
         if by_page:
             options["by_page"] = nodes.Const(True)  # noqa: FBT003 - its form
@@ -110,6 +116,37 @@ class LookUp:
         if holes:
             keywords.append(nodes.Keyword("holes", nodes.Const(tuple(holes))))
         return filter_call(item, ASK_FOR_ROW, [rows, *self.arguments()], keywords)
+
+    def rows_call(
+        self,
+        rows: nodes.Expr,
+        lists: list[nodes.Expr],
+        *,
+        by_page: bool,
+        holes: list[int],
+    ) -> nodes.Filter:
+        """Make the call that looks up the rows of a list.
+
+        Args:
+            rows: the list.
+            lists: the lists that what was missed is put into, and what was found.
+            by_page: as for `call`.
+            holes: as for `row_call`.
+        """
+        if self._has_plain_rows(by_page=by_page, holes=holes):
+            ends = [self._source, (self._parser.name, self._line)]
+            arguments = [*lists, self._name, escaped_here(), self._timeout]
+            arguments += map(nodes.Const, ends)
+            return filter_call(rows, LOOK_UP_KEYED_ROWS, arguments)
+        return filter_call(rows, LOOK_UP_ROWS, lists)
+
+    def _has_plain_rows(self, *, by_page: bool, holes: list[int]) -> bool:
+        """Tell whether the keys are all in which the rows differ."""
+        return (
+            isinstance(self._name, nodes.Const)
+            and self._seconds_are_known()
+            and not (self._options or self._unless or by_page or holes)
+        )
 
     def arguments(self) -> list[nodes.Expr]:
         """Give what is handed over by place, behind the list that a `Miss` goes to."""

@@ -48,6 +48,7 @@ DELETE = "del"
 # Under these names the functions stand among an environment's filters. No template can
 # write a name with a space, so none can call them, not even in a sandbox.
 LOOK_UP = "fragment_cache look_up"
+LOOK_UP_KEYED = "fragment_cache look_up_keyed"
 LOOK_UP_VARIED = "fragment_cache look_up_varied"
 IS_ESCAPED = "fragment_cache is_escaped"
 NOTE_PRINTING = "fragment_cache note_printing"
@@ -107,7 +108,7 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
     wanted = want(escaped, version)
     waits = cache.waits and environment.is_async
     stored = UNREAD
-    if not (waits or tags or holes or current_recording() or key in cache.known_tags):
+    if not (waits or tags or holes or current_recording() or key in cache.tagged_keys):
         answer: Any = cache.look_up(key, wanted)
         if answer.__class__ is not Unclear:
             text: str = answer
@@ -149,6 +150,40 @@ def _text_or_miss(
 
 def _miss(cache: FragmentCache, flow: Flow, filled: list[Pieces] | None = None) -> Miss:
     return Miss(cache, flow, "" if filled is None else token_hex(16))
+
+
+@pass_context
+def look_up_keyed(  # noqa: PLR0913, PLR0917 - called by compiled templates, by position
+    context: Context,
+    name: Any,
+    missed: list[Miss],
+    escaped: bool,  # noqa: FBT001 - as above
+    timeout: int | None,
+    source: tuple[Any, ...],
+    where: tuple[str | None, int],
+    vary_on: Any,
+) -> str | Awaitable[str]:
+    """Do as `look_up`, for a tag whose key is all that only rendering tells.
+
+    Args:
+        context: of the template that is rendered.
+        name: the fragment's name.
+        missed: an empty list.
+        escaped: whether autoescape is on where the tag stands.
+        timeout: seconds, 0 for ever, None for the cache's default.
+        source: the arguments of `Sources.whole_digest` for the template.
+        where: the template and line of the tag.
+        vary_on: the fragment's key values.
+
+    Raises:
+        FragmentTagError: the cache is strict and the key is refused.
+    """
+    try:
+        key = make_template_fragment_key(name, vary_on)
+        return look_up(context, key, missed, escaped, timeout, None, source)
+    except KeyValueError as error:
+        refuse(context.environment, where, error)
+    return _uncached(context, missed, bypass, None)
 
 
 @pass_context
@@ -227,7 +262,7 @@ def look_up_varied(  # noqa: PLR0913, PLR0917 - all that a tag can be told
         more = windows, labels, filled, holes
         return look_up(context, key, missed, escaped, seconds, version, bound, *more)
     except (KeyValueError, TimeoutValueError, PolicyError) as error:
-        _refuse(context.environment, where, error)
+        refuse(context.environment, where, error)
     return _uncached(context, missed, bypass, filled)
 
 
@@ -257,7 +292,7 @@ def request_of(  # noqa: PLR0913, PLR0917 - as look_up
     )
 
 
-def _refuse(
+def refuse(
     environment: Environment, where: tuple[str | None, int], error: FragmentCacheError
 ) -> None:
     """Raise an error of a tag, or log why its fragment is not cached.
@@ -477,6 +512,7 @@ def fragment_cache_of(environment: Environment) -> FragmentCache:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     LOOK_UP: look_up,
+    LOOK_UP_KEYED: look_up_keyed,
     LOOK_UP_VARIED: look_up_varied,
     IS_ESCAPED: is_escaped,
     NOTE_PRINTING: note_printing,

@@ -932,9 +932,11 @@ def test_what_compiled_templates_call_are_filters_of_their_names() -> None:
     source = (
         "{% extends 'x' %}{% cache %}{% include 'y' without context %}{% endcache %}"
         "{% cache a %}{% endcache %}{% cache 5, 'a' %}{% endcache %}"
+        "{% cache 5, 'a', b %}{% endcache %}"
         "{% cache a %}{% for b in c %}{% nocache %}{% include d %}{% endnocache %}"
         "{% endfor %}{% endcache %}"
         "{% cache_each a in b, 5, 'a', a %}{% endcache_each %}"
+        "{% cache_each a in b, c, 'a', a %}{% endcache_each %}"
     )
     ast = environment().parse(source)
     used = {node.name for node in ast.find_all(nodes.Filter)}

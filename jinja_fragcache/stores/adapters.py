@@ -140,6 +140,8 @@ class _Operations:
             )
         }
 
+        #: Whether it has cachelib's `get_many(*keys)`.
+        self.gets_many = "get_many" in self._methods
         self.has_locks = (
             "add" in self._methods
             and type(store) not in _NOT_BLOCKING
@@ -150,7 +152,7 @@ class _Operations:
         return (yield self.store.get(key))
 
     def get_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
-        if "get_many" in self._methods:
+        if self.gets_many:
             return list((yield self.store.get_many(*keys)))
         values: list[Any] = []
         for key in keys:
@@ -423,8 +425,13 @@ class _SyncFace:
         return self._store.get(key)
 
     def get_many(self, keys: Sequence[str]) -> list[Any]:
-        values: list[Any] = perform(self._operations.get_many(keys))
-        return values
+        values: list[Any]
+        if self._operations.gets_many:
+            # On the path of a list of hits.
+            values = self._store.get_many(*keys)
+        else:
+            values = perform(self._operations.get_many(keys))
+        return list(values)
 
     def set(self, key: str, value: str | int, timeout: int | None) -> None:
         perform(self._operations.set(key, value, timeout))

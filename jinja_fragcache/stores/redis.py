@@ -17,6 +17,8 @@ from .timed import Timed
 # How long a page waits for a server that does not answer.
 _SECONDS = 0.25
 _KEYS_AT_ONCE = 500
+# A list of rows fits into one read. It is 64 KiB if redis-py is not told otherwise.
+_READ_BYTES = 128 * 1024
 _GLOB_CHARACTERS = re.compile(r"[*?\[\]\\]")
 # In a script nothing comes between the question and what depends on it.
 # KEYS are a key, its other key, the next key, and so on. ARGV is what is expected, and
@@ -164,7 +166,8 @@ class RedisStore(cachelib.RedisCache):
         """Give the values of keys, None for those that are not there."""
         if not keys:
             return []
-        return list(map(self.serializer.loads, self._get_all(self._places(keys))))
+        stored = self._get_all(self._places(keys))
+        return list(map(self.serializer.loads, stored))
 
     def delete_many(self, *keys: str) -> list[Any]:
         """Forget keys. A failure raises, so all of them are gone."""
@@ -417,6 +420,7 @@ def _patience(tries: int = 0) -> dict[str, Any]:
         "socket_timeout": _SECONDS,
         "socket_connect_timeout": _SECONDS,
         "retry": need("redis.retry", "redis").Retry(no_pauses, tries),
+        "socket_read_size": _READ_BYTES,
     }
 
 

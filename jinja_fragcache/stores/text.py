@@ -17,7 +17,7 @@ _TEXT_MARK = b"\xff"
 # behind one that it counted down to fewer digits (protocol.txt).
 _NUMBER = re.compile(rb"-?(0|[1-9][0-9]{0,18}) *")
 # What a number begins with, or a text that is marked. Most texts are told by that.
-_FIRST_BYTES = b"-0123456789" + _TEXT_MARK
+_FIRST_BYTES = frozenset(b"-0123456789" + _TEXT_MARK)
 
 
 class TextSerializer(BaseSerializer):
@@ -54,7 +54,7 @@ class TextSerializer(BaseSerializer):
         """
         if not isinstance(bvalue, bytes):
             return bvalue if isinstance(bvalue, str) else None
-        if bvalue[:1] in _FIRST_BYTES:
+        if bvalue and bvalue[0] in _FIRST_BYTES:
             if _NUMBER.fullmatch(bvalue):
                 return int(bvalue)
             marked = bvalue.removeprefix(_TEXT_MARK)

@@ -1,0 +1,124 @@
+"""What a list of cached rows costs on Redis, as ratios in one run.
+
+A page of 50 rows of 2 kB each, all of them cached. The floor is one raw MGET of the
+same values: what redis-py and the server need for it. The peers are the same page with
+a cache tag in a for loop, and with Flask-Caching's tag, which ask once for each row.
+All are timed in turns, and the best round of each is taken.
+
+Run it with `make bench`. It needs a redis-server, and is left out where there is none.
+"""
+
+import shutil
+import sys
+import timeit
+from collections.abc import Callable
+from pathlib import Path
+
+import flask_caching
+import redis
+from flask import Flask
+from jinja2 import Environment
+from rich.console import Console
+from rich.table import Table
+
+from jinja_fragcache import FragmentCache, FragmentCacheExtension
+from jinja_fragcache.stores import RedisStore
+
+ROWS = 50
+CHARACTERS = 2000
+ROUNDS = 15
+RENDERS = 20
+TEXT = "<li>An item and what is to be known of it</li>\n" * 50
+LIST = (
+    '{% cache_each item in items, 300, "row", item %}{{ text }}{{ item }}'
+    "{% endcache_each %}"
+)
+LOOP = (
+    '{% for item in items %}{% cache 300, "row", item %}{{ text }}{{ item }}'
+    "{% endcache %}{% endfor %}"
+)
+PREFIX = "bench:"
+
+
+def ours(port: int, source: str, text: str) -> Callable[[], str]:
+    """Compile a page for this package's tags and render it once."""
+    env = Environment(extensions=[FragmentCacheExtension], autoescape=True)
+    store = RedisStore(port=port, key_prefix=PREFIX)
+    env.fragment_cache = FragmentCache(store)  # type: ignore[attr-defined]
+    return renderer(env, source, text)
+
+
+def flask_caching_page(port: int, text: str) -> Callable[[], str]:
+    """Do the same for Flask-Caching."""
+    app = Flask(__name__)
+    config = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_PORT": port}
+    flask_caching.Cache(app, config=config)
+    app.jinja_env.autoescape = True
+    return renderer(app.jinja_env, LOOP, text)
+
+
+def renderer(env: Environment, source: str, text: str) -> Callable[[], str]:
+    """Compile a page and render it once, which fills its cache."""
+    template = env.from_string(source)
+    # Flask-Caching takes no key values but texts.
+    values = {"items": [str(number) for number in range(ROWS)], "text": text}
+    template.render(values)
+    return lambda: template.render(values)
+
+
+def raw_mget(port: int) -> Callable[[], object]:
+    """Give what asks for the values that the pages have stored, and nothing more."""
+    client = redis.Redis(port=port)
+    keys = sorted(client.scan_iter(f"{PREFIX}fragment:*"))
+    if len(keys) != ROWS:
+        raise SystemExit(f"{len(keys)} rows are stored, and not {ROWS}")
+    return lambda: client.mget(keys)
+
+
+def measure(port: int) -> dict[str, float]:
+    """Time all variants in turns. Gives microseconds a page."""
+    text = TEXT[: CHARACTERS - 2]
+    variants: dict[str, Callable[[], object]] = {
+        "cache_each": ours(port, LIST, text),
+        "for and cache": ours(port, LOOP, text),
+        "Flask-Caching": flask_caching_page(port, text),
+        "raw MGET": raw_mget(port),
+    }
+    pages = {str(variants[name]()) for name in variants if name != "raw MGET"}
+    if len(pages) != 1:
+        raise SystemExit("not all pages are the same")
+    timers = {name: timeit.Timer(each) for name, each in variants.items()}
+    best = dict.fromkeys(timers, float("inf"))
+    for _ in range(ROUNDS):
+        for name, timer in timers.items():
+            best[name] = min(best[name], timer.timeit(RENDERS) / RENDERS * 1e6)
+    return best
+
+
+def main() -> None:
+    """Measure all variants and print the table."""
+    from tests import servers  # noqa: PLC0415 - needs the path that the script sets
+
+    with servers.running(*servers.REDIS) as server:
+        times = measure(server.port)
+    floor, slowest = times["raw MGET"], times["Flask-Caching"]
+    table = Table(title=f"A page of {ROWS} cached rows of 2 kB on Redis")
+    for heading in ("page", "time", "times the MGET", "of Flask-Caching"):
+        table.add_column(heading, justify="left" if heading == "page" else "right")
+    for name, microseconds in sorted(times.items(), key=lambda each: each[1]):
+        table.add_row(
+            name,
+            f"{microseconds:.0f} us",
+            f"{microseconds / floor:.2f}x",
+            f"1/{slowest / microseconds:.0f}",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    # For the server, which the tests start in the same way.
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    if shutil.which("redis-server"):
+        main()
+    else:
+        print("There is no redis-server, so lists are not measured.")
