@@ -365,13 +365,13 @@ def test_who_edits_a_template_sees_it_at_once(app: Flask, name: str) -> None:
     app.jinja_loader = DictLoader(templates)
     app.jinja_env.auto_reload = True
     client = app.test_client()
-    assert "Nobody has written" in show(client, "/modules/cmd")
+    assert "Documentation of cmd" in show(client, "/modules/cmd")
     assert "Largest modules" in show(client, "/modules/cmd")
     edited = templates[name]
-    edited = edited.replace("Nobody has written", "Nobody wrote")
+    edited = edited.replace("Documentation of", "All about")
     templates[name] = edited.replace("Largest modules", "Large modules")
     page = show(client, "/modules/cmd")
-    assert ("Nobody wrote" in page) is (name == "module.html")
+    assert ("All about cmd" in page) is (name == "module.html")
     assert ("Large modules" in page) is (name == "layout.html")
 
 
