@@ -2,9 +2,11 @@
 
 Run it with `flask --app examples/stdlib_docs.py run`. What is costly on its pages is
 read inside of cache tags, so look for those in `templates/`. The one around the sidebar
-in `layout.html` says what happens when its time is over. A search is a function that is
-cached for each set of words (`look_up`), and the list for programs a view that is
-cached as a whole (`list_modules`).
+in `layout.html` says what happens when its time is over. The rows of `index.html` are
+cached as a list. The notes in `module.html` have a hole for the form, and tags that
+`add_note` invalidates. A search is a function that is cached for each set of words
+(`look_up`), and the list for programs a view that is cached as a whole
+(`list_modules`).
 """
 
 import platform
@@ -119,6 +121,9 @@ def create_app() -> Flask:
         "CACHE_THRESHOLD": 5000,
         # What is cached here is texts, numbers and lists of them: no need to pickle.
         "CACHE_SERIALIZER": "json",
+        # Who edits a template sees it at once, with `flask run --debug` also without a
+        # restart.
+        "CACHE_TEMPLATE_DIGEST": True,
     }
     cache.init_app(app, config=settings)
     app.extensions["stdlib_docs"] = Documentation(load_library())
@@ -187,14 +192,13 @@ def show_module(name: str) -> str:
 
 @pages.post("/modules/<name>/note")
 def add_note(name: str) -> Redirect:
-    """Keep a note, and drop the fragments that a new one changes."""
+    """Keep a note, and invalidate what shows it or counts it, on whatever page."""
     module = find_module(name)
     text = request.form.get("text", "").strip()[:LONGEST_NOTE]
     if text:
         author = visitor()
         documentation().notes.add(name, Note(author, text))
-        cache.delete_fragment("notes", [name])
-        cache.delete_fragment("greeting", [author])
+        cache.invalidate_tags(f"notes:{name}", f"author:{author}")
     page = url_for("pages.show_module", name=module.name, _anchor="notes")
     return redirect(page, HTTPStatus.SEE_OTHER)
 

@@ -4,6 +4,7 @@ import queue
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import library
@@ -12,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import DictLoader
 from library import Library, Module
 from stdlib_docs import (
     LONGEST_NAME,
@@ -29,7 +31,7 @@ from stdlib_docs import (
     words_of,
 )
 
-from jinja_fragcache import Stats
+from jinja_fragcache import MemoryStore, Stats, make_template_fragment_key
 from tests.support import Clock
 
 PATHS = [
@@ -275,6 +277,104 @@ def test_a_note_drops_no_other_module_s_notes(client: FlaskClient, app: Flask) -
     assert stats(app).misses == before.misses + 1
 
 
+def test_the_form_for_a_note_greets_who_looks_at_it(
+    app: Flask, reads: Counter[str]
+) -> None:
+    ada, bob, nobody = visitor(app, "Ada"), visitor(app, "Bob"), app.test_client()
+    show(ada, "/modules/cmd")
+    before = stats(app)
+    reads.clear()
+    for client, label in (
+        (bob, "Your note, Bob"),
+        (nobody, "Your note"),
+        (ada, "Your note, Ada"),
+    ):
+        assert f">{label}</label>" in show(client, "/modules/cmd")
+    # It is live, and the notes around it came from the cache: Bob's greeting is all
+    # that was rendered.
+    assert stats(app).misses == before.misses + 1
+    assert reads.total() == 0
+    with app.app_context():
+        stored = cache.fragment_cache.get(make_template_fragment_key("notes", ["cmd"]))
+    assert stored is not None
+    assert "Nobody has written" in stored
+    assert "<form" not in stored
+    assert "Ada" not in stored
+
+
+def test_a_note_counts_on_all_pages_where_its_author_has_written(app: Flask) -> None:
+    ada, bob = visitor(app, "Ada"), visitor(app, "Bob")
+    write(ada, "cmd", "One.")
+    write(bob, "queue", "Two.")
+    assert "Ada, 1 note</footer>" in show(bob, "/modules/cmd")
+    assert "Bob, 1 note</footer>" in show(bob, "/modules/queue")
+    write(ada, "json", "Three.")
+    before = stats(app)
+    assert "Ada, 2 notes</footer>" in show(bob, "/modules/cmd")
+    assert stats(app).misses == before.misses + 1
+    # Ada has written nothing there, so it was left alone.
+    assert "Bob, 1 note</footer>" in show(bob, "/modules/queue")
+    assert stats(app).misses == before.misses + 1
+
+
+def test_a_note_counts_the_notes_of_its_module(app: Flask) -> None:
+    client = app.test_client()
+    for count in (0, 1, 2):
+        heading = f'<h2 id="notes-title">Notes <small>{count}</small></h2>'
+        assert heading in show(client, "/modules/cmd")
+        write(client, "cmd", "Mind the prompt.")
+
+
+def test_the_rows_of_a_letter_take_one_look_into_the_store(
+    client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show(client, "/")
+    asked: list[int] = []
+    get_many = MemoryStore.get_many
+
+    def counting(self: MemoryStore, *keys: str) -> list[Any]:
+        asked.append(len(keys))
+        return get_many(self, *keys)
+
+    monkeypatch.setattr(MemoryStore, "get_many", counting)
+    show(client, "/")
+    modules = app.extensions["stdlib_docs"].library
+    letters = Counter(module.letter for module in modules)
+    # A list of one row is asked for as a single fragment is.
+    rows = [letters[letter] for letter in sorted(letters)]
+    assert asked == [count for count in rows if count > 1]
+
+
+def test_one_row_that_is_gone_is_read_alone(
+    client: FlaskClient, app: Flask, reads: Counter[str]
+) -> None:
+    cold = show(client, "/")
+    with app.app_context():
+        assert cache.delete_fragment("module-row", ["queue"])
+    before = stats(app)
+    reads.clear()
+    assert show(client, "/") == cold
+    assert stats(app).misses == before.misses + 1
+    assert reads["read_public_names"] == 1
+
+
+@pytest.mark.parametrize("name", ["module.html", "layout.html"])
+def test_who_edits_a_template_sees_it_at_once(app: Flask, name: str) -> None:
+    folder = Path(app.root_path) / "templates"
+    templates = {path.name: path.read_text("utf-8") for path in folder.glob("*.html")}
+    app.jinja_loader = DictLoader(templates)
+    app.jinja_env.auto_reload = True
+    client = app.test_client()
+    assert "Documentation of cmd" in show(client, "/modules/cmd")
+    assert "Largest modules" in show(client, "/modules/cmd")
+    edited = templates[name]
+    edited = edited.replace("Documentation of", "All about")
+    templates[name] = edited.replace("Largest modules", "Large modules")
+    page = show(client, "/modules/cmd")
+    assert ("All about cmd" in page) is (name == "module.html")
+    assert ("Large modules" in page) is (name == "layout.html")
+
+
 def test_notes_and_names_are_escaped(app: Flask) -> None:
     client = visitor(app, "<i>")
     write(client, "cmd", "<script>alert(1)</script>")
@@ -289,8 +389,11 @@ def test_notes_and_names_are_escaped(app: Flask) -> None:
 def test_an_empty_note_is_none_and_a_long_one_is_cut(
     client: FlaskClient, app: Flask
 ) -> None:
+    show(client, "/modules/cmd")
+    before = stats(app)
     write(client, "cmd", "  ")
-    assert stats(app).deleted == 0
+    show(client, "/modules/cmd")
+    assert stats(app).misses == before.misses
     write(client, "cmd", "y" * 600)
     page = show(client, "/modules/cmd")
     assert page.count("<blockquote>") == 1
