@@ -34,6 +34,7 @@ __all__ = [
     "Stats",
     "StoreError",
     "TimeoutValueError",
+    "cache_tag",
     "default_fragment_name",
     "make_template_fragment_key",
 ]

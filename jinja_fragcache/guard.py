@@ -105,6 +105,11 @@ class Claim(NamedTuple):
     token: str | None = None
     seconds: int = 0
 
+    def has_ended(self, after: float) -> bool:
+        """Tell whether the lock may have ended, so many seconds after it was taken."""
+        # Some stores count from the second that has begun.
+        return self.token is not None and after >= self.seconds - 1
+
 
 class Guard:
     """A face of a store, used by the rules. All that it does are operations.
@@ -524,15 +529,23 @@ class Guard:
             without_logins(error),
         )
 
-    def lock_ended(self, key: str, seconds: float) -> None:
-        """Log that a value was not stored, and see to it that the next one is."""
-        self.flights.note_slow(key, seconds)
+    def lock_ended(self, keys: Sequence[str], seconds: float) -> None:
+        """Log that values were not stored, and see to it that the next ones are.
+
+        Args:
+            keys: their keys.
+            seconds: how long it took to make all of them.
+        """
+        for key in keys:
+            self.flights.note_slow(key, seconds)
+        others = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
         logger.warning(
-            "%r took %.1f seconds to make. Its lock had ended before, so whether it was"
-            " deleted meanwhile is not known, and it is not stored. Its next lock is"
-            " longer. To store the first one too, set lock_timeout (CACHE_LOCK_TIMEOUT)"
-            " to more than that.",
-            key,
+            "%r%s took %.1f seconds to make. Its lock had ended before, so whether it"
+            " was deleted meanwhile is not known, and it is not stored. Its next lock"
+            " is longer. To store the first one too, set lock_timeout"
+            " (CACHE_LOCK_TIMEOUT) to more than that.",
+            keys[0],
+            others,
             seconds,
         )
 

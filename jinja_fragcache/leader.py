@@ -279,29 +279,23 @@ class Leader:
             stored = yield from guard.write_claimed(
                 key, made.stored, made.timeout, claim
             )
+        if not stored:
+            # The store may have refused the value, and have the lock still.
+            yield from guard.release(key, claim)
+            if claim.has_ended(made.cost):
+                guard.lock_ended([key], made.cost)
         yield from self.end(made, claim, stored=stored)
 
-    def end(
-        self, made: Made, claim: Claim, *, stored: bool, released: bool = False
-    ) -> Operation[None]:
+    def end(self, made: Made, claim: Claim, *, stored: bool) -> Operation[None]:
         """Let the flight land, after it was tried to store the value.
 
         Args:
             made: the value.
-            claim: what might be done with it.
+            claim: what might be done with it, and was given back.
             stored: whether it was stored.
-            released: whether others may make the value already.
         """
-        guard, key = self._guard, self.key
         if stored:
-            guard.flights.note_kept(key)
-        else:
-            # The store may have refused the value, and have the lock still.
-            if not released:
-                yield from guard.release(key, claim)
-            # Some stores count from the second that has begun.
-            if claim.token is not None and made.cost >= claim.seconds - 1:
-                guard.lock_ended(key, made.cost)
+            self._guard.flights.note_kept(self.key)
         if self.flight.is_spoiled():
             yield from self._take_back()
         elif stored or not (claim.is_taken or claim.token):

@@ -3,7 +3,7 @@
 What can be decided while the template is compiled, is.
 """
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jinja2 import nodes
 from jinja2.parser import Parser
@@ -107,6 +107,8 @@ class LookUp:
             by_page: as for `call`.
             holes: the numbers of the holes that its text may have.
         """
+        if isinstance(self._name, nodes.Const):
+            self._check_name(self._name.value)
         if self._has_plain_rows(by_page=by_page, holes=holes):
             return filter_call(self._vary_on, ADD_ROW, [rows, item])
         options = dict(self._options)
@@ -258,6 +260,12 @@ class LookUp:
             return None
         try:
             return make_template_fragment_key(name, vary_on)
+        except KeyValueError as error:
+            self._fail(str(error))
+
+    def _check_name(self, name: Any) -> None:
+        try:
+            make_template_fragment_key(name)
         except KeyValueError as error:
             self._fail(str(error))
 

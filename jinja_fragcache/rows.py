@@ -213,16 +213,15 @@ class _Renewal:
             {key: each for key, each in self._claims.items() if key not in stored}
         )
         # The locks were taken for all of them.
-        cost = guard.timer() - self._claimed_at
+        seconds = guard.timer() - self._claimed_at
+        lost = [key for key in values if key not in stored]
+        if lost and self._claims[lost[0]].has_ended(seconds):
+            guard.lock_ended(lost, seconds)
         for number, made in self._made.items():
             leader = self._leaders[number]
             if made.stored is not None:
-                yield from leader.end(
-                    made._replace(cost=cost),
-                    self._claims[leader.key],
-                    stored=leader.key in stored,
-                    released=True,
-                )
+                claim = self._claims[leader.key]
+                yield from leader.end(made, claim, stored=leader.key in stored)
 
     @internalcode
     def wait_for_others(self) -> Operation[list[Any]]:

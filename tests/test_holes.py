@@ -199,6 +199,18 @@ def test_an_edited_template_never_fills_the_old_holes() -> None:
             )
 
 
+def test_holes_that_changed_places_are_not_filled_with_each_other() -> None:
+    store = RecordingStore()
+    names = [("user", "token"), ("token", "user")]
+    for first, second in names:
+        page = f"{{% cache 60, 'x' %}}{first}: {{% nocache %}}{{{{ {first} }}}}{{% endnocache %}}, {second}: {{% nocache %}}{{{{ {second} }}}}{{% endnocache %}}{{% endcache %}}"
+        env = environment({"page": page}, store)
+        for _ in range(2):
+            text = env.get_template("page").render(user="Ann", token="x")  # noqa: S106 - no password
+            values = {"user": "Ann", "token": "x"}
+            assert text == f"{first}: {values[first]}, {second}: {values[second]}"
+
+
 def test_an_entry_with_other_holes_is_a_miss() -> None:
     site = Site({"page": source("plain")})
     site.render(user="a", n=lambda: "n")

@@ -118,6 +118,21 @@ def test_with_tags_too() -> None:
         assert site.render(items="abc", n=counter) == expected
 
 
+def test_new_tags_get_their_versions_together() -> None:
+    class AddingStore(BatchStore):
+        def add_many(
+            self, mapping: dict[str, Any], timeout: int | None = None
+        ) -> list[str]:
+            self._note("add_many")
+            return [key for key in mapping if self.values.setdefault(key, mapping[key])]
+
+    page = LIST.replace("item %}", 'item, tags=["row:%s" % item, "rows"] %}', 1)
+    store = AddingStore()
+    env = environment({"page": page}, FragmentCache(store))
+    env.get_template("page").render(items="abc", n=Counter())
+    assert store.calls == ["get_many", "add_many", "set_many"]
+
+
 def test_locks_are_taken_and_let_go_together() -> None:
     site = Site({"page": LIST}, "shared")
     site.render(items="abc", n=Counter())
@@ -356,6 +371,8 @@ def test_a_row_that_fails_does_not_lose_those_before_it(mode: str) -> None:
 
     with pytest.raises(ZeroDivisionError):
         site.render(items="abcd", n=n)
+    if mode != "memory":
+        assert not [key for key in site.store.values if key.startswith("lock")]
     assert site.render(items="abcd", n=n) == "a1,b2,c4,d5,"
 
 
@@ -446,6 +463,36 @@ def test_each_row_is_rendered_once_by_many_threads() -> None:
     assert counter.calls == 6
 
 
+def test_who_waits_is_given_what_was_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site({"page": LIST}, "shared")
+    guard = site.cache.guard
+    waiting = threading.Event()
+    waited: list[str] = []
+    wait = guard.wait
+
+    def noting(*arguments: Any) -> Any:
+        waiting.set()
+        return wait(*arguments)
+
+    monkeypatch.setattr(guard, "wait", noting)
+    other = threading.Thread(
+        target=lambda: waited.append(site.render(items="cba", n=pytest.fail))
+    )
+
+    def n() -> str:
+        if not other.ident:
+            other.start()
+            assert waiting.wait(60)
+        return ""
+
+    assert site.render(items="abc", n=n) == "a,b,c,"
+    other.join()
+    assert waited == ["c,b,a,"]
+    # The locks were taken by the one who rendered, and nobody else asked for any.
+    assert site.store.calls.count("add") == 3
+    assert site.cache.stats().waited == 3
+
+
 def test_each_row_is_rendered_once_by_many_tasks() -> None:
     site = Site({"page": LIST}, "coroutines")
     counter = Counter()
@@ -476,6 +523,53 @@ def test_nobody_waits_for_a_row_that_waits_for_it() -> None:
 
     text = site.render(items="ab", inner=True, other=other)
     assert text.startswith("ab,a,")
+
+
+def test_a_list_that_outlives_its_locks_is_stored_the_next_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    site = Site({"page": LIST}, "shared", timer=clock, lock_timeout=10)
+
+    def n() -> str:
+        clock.now += 4
+        if clock.now > 1010:
+            # As a store does by itself.
+            for key in [key for key in site.store.values if key.startswith("lock")]:
+                del site.store.values[key]
+        return ""
+
+    assert site.render(items="abc", n=n) == "a,b,c,"
+    assert site.store.values == {}
+    (record,) = caplog.records
+    assert "and 2 more took 12.0 seconds" in record.getMessage()
+    site.store.timeouts.clear()
+    clock.now = 0
+    assert site.render(items="abc", n=n) == "a,b,c,"
+    locks = {
+        key: site.store.timeouts[key] for key in site.store.timeouts if "lock" in key
+    }
+    assert set(locks.values()) == {24}
+    assert site.cache.stats().stored == 3
+
+
+def test_stale_rows_are_served_while_another_makes_them(mode: str) -> None:
+    clock = Clock()
+    page = LIST.replace("item %}", "item, stale=60 %}", 1)
+    site = Site({"page": page}, mode, clock=clock)
+    counter = Counter()
+    assert site.render(items="ab", n=counter) == "a1,b2,"
+    clock.now += 61
+    inside: list[str] = []
+
+    def n() -> int:
+        if not inside:
+            inside.append("")
+            in_threads(1, lambda _: inside.append(site.render(items="bac", n=counter)))
+        return counter()
+
+    assert site.render(items="ab", n=n) == "a4,b5,"
+    assert inside == ["", "b2,a1,c3,"]
 
 
 def test_hits_and_misses_are_told() -> None:
@@ -524,6 +618,7 @@ def test_a_list_in_a_fragment_gives_it_its_tags_and_end() -> None:
         ("cache_each item in items recursive, 60, 'row', item", "can't be recursive"),
         ("cache_each item in items, 60, 'row', item, x=1", "no option 'x'"),
         ("cache_each item in items, -1, 'row', item", "A timeout can't be -1"),
+        ("cache_each item in x, y, 5, 'row', item", "A fragment's name is text"),
         ("cache_each loop in items, 60, 'row', loop", "loop"),
         ("cache_each 5 in items, 60, 'row', 5", "can't assign|cannot assign"),
     ],

@@ -249,6 +249,18 @@ def test_where_a_store_can_not_tell_the_end_it_is_the_timeout() -> None:
     assert store.timeouts[key] == 60
 
 
+def test_an_entry_that_was_nested_tells_its_end_itself() -> None:
+    store = RecordingStore()
+    site = Site({"page": NESTED}, store)
+    site.render()
+    site.clock.now += 50
+    site.invalidate("o")
+    assert site.render() == "21"
+    key = make_template_fragment_key("outer")
+    assert f'"expires":{site.clock.now + 10}' in store.values[key]
+    assert store.timeouts[key] == 10
+
+
 def test_what_never_expires_ends_nothing() -> None:
     page = NESTED.replace("cache 60", "cache 0").replace("cache 300", "cache 0")
     store = RecordingStore()
