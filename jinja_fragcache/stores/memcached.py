@@ -275,7 +275,11 @@ class MemcachedStore(cachelib.BaseCache):
     def _equal(self, places: Mapping[str, str], wanted: bytes) -> list[str]:
         """Give those keys of a mapping whose places have what is wanted."""
         found = self._client.get_many(list(places.values())) if places else {}
-        return [key for key, place in places.items() if found.get(place) == wanted]
+        return [
+            key
+            for key, place in places.items()
+            if self._gathered(place, found.get(place)) == wanted
+        ]
 
     def _take_back(
         self, written: Iterable[str], conditions: Mapping[str, str], wanted: bytes
@@ -307,9 +311,14 @@ class MemcachedStore(cachelib.BaseCache):
     def _dumped(self, value: Any, timeout: Any) -> tuple[bytes, int]:
         return self.serializer.dumps(value), self._expiry(timeout)
 
-    def _load(self, place: str, data: bytes | None) -> str | int | None:  # noqa: ARG002 - for subclasses
+    def _load(self, place: str, data: bytes | None) -> str | int | None:
         """Give the value that stands for what the server has in a place."""
-        return None if data is None else self.serializer.loads(data)
+        whole = self._gathered(place, data)
+        return None if whole is None else self.serializer.loads(whole)
+
+    def _gathered(self, place: str, stored: bytes | None) -> bytes | None:  # noqa: ARG002 - for subclasses
+        """Give all that belongs to what the server has in a place."""
+        return stored
 
     def _expiry(self, timeout: Any) -> int:
         seconds = self._normalize_timeout(timeout)

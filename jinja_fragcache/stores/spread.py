@@ -126,10 +126,6 @@ class SpreadMemcachedStore(MemcachedStore):
             self._client.set(f"{place}.{token}.{number}", chunk, expiry)
         return b"\xfe%s %d %s" % (token.encode(), count, _digest(data))
 
-    def _load(self, place: str, data: bytes | None) -> str | int | None:
-        """Give a value that is there as a whole."""
-        return super()._load(place, self._gathered(place, data))
-
     def _gathered(self, place: str, stored: bytes | None) -> bytes | None:
         """Give the value that a head stands for; what is no head is the value."""
         head = _HEAD.fullmatch(stored or b"")

@@ -21,6 +21,7 @@ from flask import Flask
 from pymemcache.client.base import PooledClient
 from pymemcache.serde import pickle_serde
 
+from jinja_fragcache import FragmentCache
 from jinja_fragcache.stores import (
     AsyncStore,
     FileStore,
@@ -36,7 +37,13 @@ from jinja_fragcache.stores import (
 )
 from jinja_fragcache.stores.adapters import _lock_key
 from tests import servers
-from tests.support import Clock, CoroutineStore, configure_django, in_threads
+from tests.support import (
+    Clock,
+    CoroutineStore,
+    configure_django,
+    environment,
+    in_threads,
+)
 
 FOR_EVER = "for ever"
 KEY = "fragment:row:0123"
@@ -537,6 +544,43 @@ def test_a_number_is_counted_up_and_down(face: SyncStore) -> None:
 def test_a_number_that_was_set_is_counted(face: SyncStore) -> None:
     face.set(KEY, 41, 30)
     assert face.increment(KEY, 1) == 42
+
+
+PAGE = (
+    '{% cache 60, "page" %}{{ n() }}{{ cache_tag("late") }}'
+    '{% cache_each i in [1, 2], 60, "row", i, tags=["row:%s" % i] %}{{ n() }}'
+    "{% nocache %}({{ user }}){% endnocache %}{% endcache_each %}{% endcache %}"
+)
+
+
+def test_composed_fragments_are_right_wherever_they_are_kept(
+    both: tuple[Subject, SyncStore],
+) -> None:
+    subject, face = both
+    is_async = isinstance(face, Coroutines)
+    caches = [FragmentCache(subject.store), FragmentCache(subject.store)]
+    counter = iter(range(1, 100)).__next__
+
+    def render(cache: FragmentCache, user: str) -> str:
+        # As in two processes: neither knows what the other one has done.
+        env = environment({"page": PAGE}, cache, enable_async=is_async)
+        return env.get_template("page").render(n=counter, user=user)
+
+    def invalidate(cache: FragmentCache, tag: str) -> None:
+        if is_async:
+            asyncio.run(cache.invalidate_tags_async(tag))
+        else:
+            cache.invalidate_tags(tag)
+
+    first, second = caches
+    assert render(first, "a") == "12(a)3(a)"
+    assert render(second, "<b>") == "12(&lt;b&gt;)3(&lt;b&gt;)"
+    invalidate(second, "row:2")
+    assert render(first, "a") == "42(a)5(a)"
+    assert render(second, "b") == "42(b)5(b)"
+    invalidate(first, "late")
+    assert render(second, "a") == "62(a)5(a)"
+    assert render(first, "b") == "62(b)5(b)"
 
 
 class Trips(NamedTuple):
