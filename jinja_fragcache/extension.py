@@ -51,7 +51,7 @@ from .look_up import LookUp, filter_call
 from .recording import cache_tag
 from .runtime import FILTERS, NOTE_PRINTING
 from .scan import HOLE_TAG, LIST_TAG, SITE, TAGS, Site, mark_sites
-from .tag import parse_arguments
+from .tag import parse_arguments, written
 
 
 class FragmentCacheExtension(BodyRendering, Extension):
@@ -212,11 +212,9 @@ class FragmentCacheExtension(BodyRendering, Extension):
 
 def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:
     if parser.stream.current.type != "block_end":
-        start = parser.environment.block_start_string
-        end = parser.environment.block_end_string
         parser.fail(
-            f"{start} nocache {end} takes no arguments: what stands in it is rendered"
-            " for each request.",
+            f"{written(parser, 'nocache')} takes no arguments: what stands in it is"
+            " rendered for each request.",
             line,
         )
     content = parser.parse_statements(("name:endnocache",), drop_needle=True)

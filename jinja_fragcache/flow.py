@@ -4,7 +4,7 @@ A flow is given a guarded store and a function that renders, and is an operation
 `operations`): it is the same with plain functions and with coroutines.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jinja2.utils import internalcode
@@ -16,7 +16,6 @@ from .operations import Operation
 from .request import (
     Found,
     Request,
-    examine,
     last_good,
     look_up,
     note_served,
@@ -55,14 +54,11 @@ def recall(request: Request, guard: Guard, render: Render) -> Operation[Any]:
     return (yield from renew(request, found, guard, render))
 
 
-def find(request: Request, guard: Guard) -> Operation[Found]:
-    """Look for a value. One that is fresh counts as served."""
-    return (yield from hit(request, guard, (yield from look_up(request, guard))))
-
-
-def find_in(request: Request, stored: object, guard: Guard) -> Operation[Found]:
-    """Do as `find`, with what the store gave."""
-    (found,) = yield from examine([request], guard, [stored], {})
+def find(
+    request: Request, guard: Guard, stored: Sequence[object] | None = None
+) -> Operation[Found]:
+    """Look for a value, as `look_up`. One that is fresh counts as served."""
+    found = yield from look_up(request, guard, stored)
     return (yield from hit(request, guard, found))
 
 
@@ -122,10 +118,8 @@ def wait_for(
         return None
     # Another process can't tell the flight that it deletes the value, and what it
     # invalidates may be stored: only who asks the store knows.
-    if landed.has_tags or joined_in == flight.turn:
-        there = yield from look_up(request, guard)
-    else:
-        (there,) = yield from examine([request], guard, [landed.stored], {})
+    asks = landed.has_tags or joined_in == flight.turn
+    there = yield from look_up(request, guard, None if asks else [landed.stored])
     standing = there.standing
     if not (standing.served or (landed.failed and standing.served_on_error)):
         return None

@@ -5,21 +5,21 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from jinja2.utils import internalcode
 
 from .breaker import DEFAULT_RETRY_AFTER, Breaker
 from .entry import Entry
 from .errors import FragmentCacheError, StoreError
-from .flow import Flow, find, find_in
+from .flow import Flow, find
 from .freshness import Wanted, servable_text, servable_texts
 from .guard import Announcer, Guard, Stats, logger
 from .keys import make_template_fragment_key, tag_names
 from .known_tags import KnownTags
 from .leader import Render
 from .once import Flights
-from .operations import Operation, perform, perform_async
+from .operations import perform, perform_async
 from .policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .request import Found, Request, current_entries
 from .rows import Row, find_many
@@ -29,10 +29,6 @@ from .values import NUMBER
 
 # Places that are warned of are tags and functions, and keys, which may be any number.
 _MOST_PLACES = 1000
-
-
-#: Stands for what a store gave, where it was not asked.
-UNREAD: Final = object()
 
 
 class Unclear:
@@ -259,18 +255,18 @@ class FragmentCache:
             self.guard.announce("hit", key)
         return text
 
-    def find(self, request: Request, stored: object = UNREAD) -> Found:
+    def find(self, request: Request, stored: Sequence[object] | None = None) -> Found:
         """Look for a value. One that is fresh counts as served.
 
         Args:
             request: what is asked for.
-            stored: what the store gave, if it was asked already.
+            stored: what the store gave, in a list; None if it was not asked yet.
         """
-        return perform(self._finding(request, stored)(self.guard))
+        return perform(find(request, self.guard, stored))
 
-    async def find_async(self, request: Request, stored: object = UNREAD) -> Found:
+    async def find_async(self, request: Request) -> Found:
         """Do as `find`, awaiting the store."""
-        return await perform_async(self._finding(request, stored)(self.async_guard))
+        return await perform_async(find(request, self.async_guard))
 
     def look_up_many(self, keys: Sequence[str], wanted: Wanted) -> str | Unclear:
         """Give the texts of keys as one, or what is stored where that is not it.
@@ -284,22 +280,15 @@ class FragmentCache:
         self.guard.count_hits(keys)
         return "".join(texts)
 
-    def find_rows(self, rows: Sequence[Row], stored: Any = UNREAD) -> list[Row]:
+    def find_rows(
+        self, rows: Sequence[Row], stored: Sequence[object] | None = None
+    ) -> list[Row]:
         """Do as `find` with rows, in one round trip."""
-        read = None if stored is UNREAD else stored
-        return perform(find_many(rows, self.guard, read))
+        return perform(find_many(rows, self.guard, stored))
 
     async def find_rows_async(self, rows: Sequence[Row]) -> list[Row]:
         """Do as `find_rows`, awaiting the store."""
         return await perform_async(find_many(rows, self.async_guard))
-
-    @staticmethod
-    def _finding(
-        request: Request, stored: object
-    ) -> Callable[[Guard], Operation[Found]]:
-        if stored is UNREAD:
-            return partial(find, request)
-        return partial(find_in, request, stored)
 
     @internalcode
     def run(self, flow: Flow, render: Render) -> Any:

@@ -242,12 +242,12 @@ class Guard:
         Raises:
             StoreError: the store failed. It may still have what it had.
         """
+        what = f"replace {', '.join(map(repr, values))}"
         call = partial(self._face.set_many, values, timeout)
         try:
-            yield from self._insist("replace", call)
+            yield from self._insist(what, call)
         except StoreError:
             # One that is short of memory may refuse to write.
-            what = f"replace {', '.join(map(repr, values))}"
             keys = list(values)
             yield from self._insist(what, partial(self._face.delete_many, keys))
 

@@ -14,6 +14,7 @@ from jinja2.parser import Parser
 
 from .hole_runtime import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 from .names import bound_names, free_names, stored_names
+from .tag import example, written
 
 #: No template can write a name that begins with a digit.
 WHICH = "0hole"
@@ -193,13 +194,13 @@ class _Taking:
         used = sorted(free_names(content) & bound)
         if not used:
             return
-        name, nocache = used[0], self._tag("nocache")
-        example = self._tag('cache 300, "row", item.id')
+        name, nocache = used[0], written(self._parser, "nocache")
+        shown = example(self._parser, '300, "row", item.id')
         self._parser.fail(
             f"{nocache} uses {name!r}, which is bound inside of the cached fragment"
             " around it. It is rendered for each request, and the rest of the fragment"
             f" is not. Bind {name!r} in front of the fragment and pass what identifies"
-            f" it as a key value, as in {example}, or move {nocache} out of the"
+            f" it as a key value, as in {shown}, or move {nocache} out of the"
             " fragment.",
             hole.line,
         )
@@ -221,18 +222,14 @@ class _Taking:
         for each in node.find_all(nodes.Scope):
             hole = getattr(each, _HOLE, None)
             if hole is not None:
+                nocache = written(self._parser, "nocache")
                 self._parser.fail(
-                    f"{self._tag('nocache')} stands in a filter, set, macro or call"
+                    f"{nocache} stands in a filter, set, macro or call"
                     " block of a cached fragment, where what is printed may be changed"
                     f" before it is shown. Move it out of that block, or that block out"
                     " of the fragment.",
                     hole.line,
                 )
-
-    def _tag(self, inner: str) -> str:
-        environment = self._parser.environment
-        start, end = environment.block_start_string, environment.block_end_string
-        return f"{start} {inner} {end}"
 
 
 def _takes_context(content: Iterable[nodes.Node]) -> bool:

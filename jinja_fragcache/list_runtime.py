@@ -9,7 +9,7 @@ from jinja2.runtime import Context
 
 from .errors import KeyValueError
 from .flow import bypass
-from .fragments import UNREAD, FragmentCache
+from .fragments import FragmentCache
 from .keys import make_template_fragment_key
 from .recording import current_recording
 from .rows import Row
@@ -97,19 +97,18 @@ def look_up_keyed_rows(  # noqa: PLR0913, PLR0917 - called by compiled templates
         FragmentTagError: the cache is strict and a key is refused.
     """
     cache = fragment_cache_of(environment)
-    asked = escaped, timeout, None, source, None, (), ()
-    stored: object = UNREAD
+    # Of all rows, but for the key.
+    asked = request_of(environment, "", escaped, timeout, None, source, None, (), ())
+    stored: Any = None
     waits = cache.waits and environment.is_async
     keys = _keys(environment, name, given, where)
     if not (waits or current_recording() or cache.tagged_keys or None in keys):
-        answer = cache.look_up_many(keys, request_of(environment, "", *asked).wanted)
+        answer = cache.look_up_many(keys, asked.wanted)
         if isinstance(answer, str):
             return answer
         stored = answer.stored
     rows = [
-        Row(item, flow=bypass)
-        if key is None
-        else Row(item, request_of(environment, key, *asked))
+        Row(item, flow=bypass) if key is None else Row(item, asked._replace(key=key))
         for (item, _), key in zip(given, keys, strict=True)
     ]
     if waits:

@@ -4,6 +4,7 @@ The loop is gone through first, for the keys of all rows. Rows that have to be r
 are so afterwards, each with its item and with a `loop` that stands at it (`bodies`).
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 from jinja2 import nodes
@@ -36,7 +37,7 @@ class Each:
         """An expression that gives the item, inside of `loop`."""
         if self._is_unpacked:
             return nodes.Name(_ITEM, "load")
-        return _reading(self.target)
+        return _copy(self.target, "load")
 
     @property
     def _is_unpacked(self) -> bool:
@@ -46,7 +47,7 @@ class Each:
     def loop(self, body: list[nodes.Node]) -> nodes.For:
         """Make the loop."""
         if not self._is_unpacked:
-            target = _storing(self.target)
+            target = _copy(self.target, "store")
         else:
             target = nodes.Name(_ITEM, "store")
             body = [*self.unpacking(), *body]
@@ -55,23 +56,14 @@ class Each:
 
     def unpacking(self) -> list[nodes.Node]:
         """Make what assigns an item to the names."""
-        return [nodes.Assign(_storing(self.target), nodes.Name(_ITEM, "load"))]
-
-
-def _storing(target: nodes.Expr) -> nodes.Expr:
-    return _copy(target, "store")
-
-
-def _reading(target: nodes.Expr) -> nodes.Expr:
-    return _copy(target, "load")
+        return [nodes.Assign(_copy(self.target, "store"), nodes.Name(_ITEM, "load"))]
 
 
 def _copy(target: nodes.Expr, ctx: str) -> nodes.Expr:
-    if isinstance(target, nodes.Tuple):
-        return nodes.Tuple([_copy(each, ctx) for each in target.items], ctx)
-    if isinstance(target, nodes.Name):
-        return nodes.Name(target.name, ctx, lineno=target.lineno)
-    raise TypeError(target)
+    """Give a copy of a target, to be read ("load") or assigned to ("store")."""
+    copied = deepcopy(target)
+    copied.set_ctx(ctx)
+    return copied
 
 
 def parse_each(parser: Parser) -> Each:

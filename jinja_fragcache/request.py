@@ -190,14 +190,28 @@ class Found(NamedTuple):
         return self.standing.served and not self.standing.due
 
 
-def look_up(request: Request, guard: Guard) -> Operation[Found]:
-    """Ask a store for a value."""
-    (found,) = yield from look_up_many([request], guard)
+def look_up(
+    request: Request, guard: Guard, stored: Sequence[object] | None = None
+) -> Operation[Found]:
+    """Ask a store for a value; else as `look_up_many`."""
+    (found,) = yield from look_up_many([request], guard, stored)
     return found
 
 
-def look_up_many(requests: Sequence[Request], guard: Guard) -> Operation[list[Found]]:
-    """Ask a store for values, in one round trip if their tags are known."""
+def look_up_many(
+    requests: Sequence[Request],
+    guard: Guard,
+    stored: Sequence[object] | None = None,
+) -> Operation[list[Found]]:
+    """Ask a store for values, in one round trip if their tags are known.
+
+    Args:
+        requests: what is asked for.
+        guard: the store.
+        stored: what it gave for each of them, None if it was not asked yet.
+    """
+    if stored is not None:
+        return (yield from examine(requests, guard, stored, {}))
     known = guard.known_tags
     tags = {tag for each in requests for tag in (*each.tags, *known.of(each.key))}
     keys = [each.key for each in requests]

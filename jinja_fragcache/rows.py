@@ -5,8 +5,9 @@ order, and are stored together. Then it is waited for those that others make, on
 one, as for any other fragment.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, NamedTuple
 
 from jinja2.utils import internalcode
@@ -15,7 +16,7 @@ from .flow import Flow, hit, hit_stale, renew_missed, wait_for
 from .guard import Claim, Guard
 from .leader import Leader, Made, Render
 from .operations import Operation
-from .request import Found, FragmentRequest, examine, look_up_many
+from .request import Found, FragmentRequest, look_up_many
 from .tags import present_versions
 from .timeouts import NEVER_EXPIRES
 from .values import MISSING
@@ -48,10 +49,9 @@ def find_many(
         stored: what it gave for them, if it was asked already.
     """
     requests = [row.request for row in rows if row.request is not None]
-    if stored is not None:
-        looked_up = yield from examine(requests, guard, stored, {})
-    else:
-        looked_up = (yield from look_up_many(requests, guard)) if requests else []
+    looked_up: list[Found] = []
+    if requests:
+        looked_up = yield from look_up_many(requests, guard, stored)
     found = iter(looked_up)
     seen = []
     for row in rows:
@@ -109,13 +109,10 @@ class _Renewal:
             if not is_leader:
                 self._joined[number] = flight, flight.turn
                 continue
-            render = self._render_of(number)
+            render = partial(self._render, number)
             leader = Leader(flight, request, self._guard, render)
             leader.landing = stack.enter_context(flights.led(request.key, flight))
             self._leaders[number] = leader
-
-    def _render_of(self, number: int) -> Callable[[], Any]:
-        return lambda: self._render(number)
 
     @internalcode
     def make_mine(self) -> Operation[None]:
@@ -181,7 +178,7 @@ class _Renewal:
         for number, row in enumerate(self._rows):
             leader = self._leaders.get(number)
             if row.flow is not None:
-                flow = row.flow(guard, self._render_of(number))
+                flow = row.flow(guard, partial(self._render, number))
                 self._values[number] = yield from flow
             if leader is None or row.found is None:
                 continue
@@ -198,12 +195,16 @@ class _Renewal:
         """Store what was made, and let go the locks of the rest."""
         guard = self._guard
         values = {}
+        # What was deleted before it could be written is left alone, as by one leader.
+        made_to_store = []
         for number, made in self._made.items():
             leader = self._leaders[number]
             claim = self._claims[leader.key]
-            may_store = claim.may_store and not leader.flight.is_spoiled()
-            if made.stored is not None and may_store:
-                leader.flight.turn += 1
+            if made.stored is None or leader.flight.is_spoiled():
+                continue
+            made_to_store.append((leader, made))
+            leader.flight.turn += 1
+            if claim.may_store:
                 values[leader.key] = made.stored, made.timeout
         stored: list[str] = []
         if values:
@@ -217,11 +218,9 @@ class _Renewal:
         lost = [key for key in values if key not in stored]
         if lost and self._claims[lost[0]].has_ended(seconds):
             guard.lock_ended(lost, seconds)
-        for number, made in self._made.items():
-            leader = self._leaders[number]
-            if made.stored is not None:
-                claim = self._claims[leader.key]
-                yield from leader.end(made, claim, stored=leader.key in stored)
+        for leader, made in made_to_store:
+            claim = self._claims[leader.key]
+            yield from leader.end(made, claim, stored=leader.key in stored)
 
     @internalcode
     def wait_for_others(self) -> Operation[list[Any]]:
@@ -244,7 +243,8 @@ class _Renewal:
             if there is not None:
                 self._values[number] = there.value
             else:
+                render = partial(self._render, number)
                 self._values[number] = yield from renew_missed(
-                    request, found, guard, self._render_of(number), self._deadline
+                    request, found, guard, render, self._deadline
                 )
         return self._values

@@ -31,7 +31,7 @@ from .errors import (
     TimeoutValueError,
 )
 from .flow import Flow, bypass, remove, renew
-from .fragments import UNREAD, FragmentCache, Unclear
+from .fragments import FragmentCache, Unclear
 from .freshness import Windows, want
 from .keys import key_values, make_template_fragment_key, tag_names
 from .pieces import Pieces
@@ -107,17 +107,15 @@ def look_up(  # noqa: PLR0913, PLR0917 - called by compiled templates, by positi
         version = sources_of(environment).whole_digest(*source)
     wanted = want(escaped, version)
     waits = cache.waits and environment.is_async
-    stored = UNREAD
+    stored = None
     if not (waits or tags or holes or current_recording() or key in cache.tagged_keys):
         answer: Any = cache.look_up(key, wanted)
         if answer.__class__ is not Unclear:
             text: str = answer
             return text
-        stored = answer.stored
-    # Only a version can tell of templates.
-    digest_of = None if version is None else sources_of(environment).digest_of
-    windows = cache.windows if windows is None else windows
-    request = FragmentRequest(key, wanted, timeout, windows, tags, digest_of, holes)
+        stored = [answer.stored]
+    asked = escaped, timeout, version, None, windows, tags, holes
+    request = request_of(environment, key, *asked)
     give = partial(_text_or_miss, cache, request, missed, filled)
     return (
         _find_async(cache, request, give)
@@ -287,6 +285,7 @@ def request_of(  # noqa: PLR0913, PLR0917 - as look_up
         timeout,
         cache.windows if windows is None else windows,
         tags,
+        # Only a version can tell of templates.
         None if version is None else sources_of(environment).digest_of,
         holes,
     )

@@ -76,17 +76,18 @@ def parse_arguments(parser: Parser) -> Arguments:
 
 def example(parser: Parser, inner: str) -> str:
     """Write a cache tag as the template's own delimiters have it."""
-    environment = parser.environment
-    return (
-        f"{environment.block_start_string} cache {inner} {environment.block_end_string}"
-    )
+    return written(parser, f"cache {inner}")
 
 
 def example_of_list(parser: Parser) -> str:
     """Write a tag for a list as the template's own delimiters have it."""
-    start = parser.environment.block_start_string
-    end = parser.environment.block_end_string
-    return f'{start} cache_each item in items, 300, "row", item.id {end}'
+    return written(parser, 'cache_each item in items, 300, "row", item.id')
+
+
+def written(parser: Parser, inner: str) -> str:
+    """Write a tag between the template's own delimiters."""
+    environment = parser.environment
+    return f"{environment.block_start_string} {inner} {environment.block_end_string}"
 
 
 def _at_end(parser: Parser) -> bool:

@@ -193,7 +193,7 @@ def ask(
     if isinstance(text, str):
         return text
     request = FragmentRequest(key, want(True, None), timeout, cache.windows)  # noqa: FBT003 - its form
-    found = cache.find(request, text.stored)
+    found = cache.find(request, [text.stored])
     if found.is_fresh:
         return str(found.value)
     return str(cache.run(partial(renew, request, found), body))

@@ -424,6 +424,23 @@ def test_a_row_that_is_deleted_while_it_is_rendered_is_not_stored() -> None:
     assert not [key for key in site.store.values if key.startswith("lock")]
 
 
+def test_what_others_stored_after_a_delete_is_left_alone(mode: str) -> None:
+    site = Site({"page": LIST}, mode)
+    if mode == "memory":
+        return
+    key = make_template_fragment_key("row", ["b"])
+    rendered = Counter()
+
+    def n() -> str:
+        if rendered() == 2:
+            site.cache.guard.flights.spoil(key)
+            site.store.values[key] = "of others"
+        return ""
+
+    assert site.render(items="abc", n=n) == "a,b,c,"
+    assert site.store.values[key] == "of others"
+
+
 def test_a_row_whose_key_is_refused_is_rendered_uncached(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
