@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .access.safe_store import Stats as Stats
+from .cache import FragmentCache as FragmentCache
+from .engine.dependencies import cache_tag as cache_tag
 from .errors import FragmentCacheError as FragmentCacheError
 from .errors import FragmentTagError as FragmentTagError
 from .errors import KeyValueError as KeyValueError
@@ -9,13 +12,10 @@ from .errors import SerializationError as SerializationError
 from .errors import SettingError as SettingError
 from .errors import StoreError as StoreError
 from .errors import TimeoutValueError as TimeoutValueError
-from .extension import FragmentCacheExtension as FragmentCacheExtension
-from .fragments import FragmentCache as FragmentCache
-from .guard import Stats as Stats
-from .keys import default_fragment_name as default_fragment_name
-from .keys import make_template_fragment_key as make_template_fragment_key
-from .recording import cache_tag as cache_tag
+from .keys.fragment import default_fragment_name as default_fragment_name
+from .keys.fragment import make_template_fragment_key as make_template_fragment_key
 from .stores import MemoryStore as MemoryStore
+from .template.extension import FragmentCacheExtension as FragmentCacheExtension
 
 if TYPE_CHECKING:
     from .flask import Cache as Cache

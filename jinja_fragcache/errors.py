@@ -4,11 +4,7 @@ Every error of this package is a `FragmentCacheError`. A mistake in a template's
 is a `jinja2.TemplateSyntaxError`, as for any other tag.
 """
 
-import re
-
 from jinja2 import TemplateRuntimeError
-
-_LOGIN = re.compile(r"[^\s'\"(\[,/]+@")
 
 _NOT_FOUND = ("django", "Http404")
 _ANSWERS = {
@@ -21,11 +17,6 @@ _ANSWERS = {
 # RFC 9110, 15.6: what is below is no failure of the server.
 _FIRST_OF_FAILURES = 500
 _GONE = {404, 410}
-
-
-def without_logins(text: object) -> str:
-    """Write an error or a value without what stands before an @, such as a password."""
-    return _LOGIN.sub("...@", str(text))
 
 
 class FragmentCacheError(Exception):
@@ -68,6 +59,10 @@ class SerializationError(FragmentCacheError, TypeError):
 
 class StoreError(FragmentCacheError):
     """A store could not do what was asked, or is no store at all."""
+
+
+class AsyncOnlyError(StoreError):
+    """A store whose methods are coroutines was used where nothing can await them."""
 
 
 class FragmentTagError(FragmentCacheError, TemplateRuntimeError):

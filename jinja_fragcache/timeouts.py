@@ -4,8 +4,8 @@ import math
 from datetime import timedelta
 from typing import Any
 
-from .encoding import describe
 from .errors import TimeoutValueError
+from .messages import describe
 
 NEVER_EXPIRES = 0
 #: The longest timeout in seconds, about 68 years: what stores keep in 32 bits.

@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 
 from jinja_fragcache import FragmentCache, FragmentCacheExtension, Stats
-from jinja_fragcache.breaker import Breaker
-from jinja_fragcache.flow import renew
-from jinja_fragcache.freshness import GONE, want
-from jinja_fragcache.guard import Guard
-from jinja_fragcache.known_tags import KnownTags
-from jinja_fragcache.once import Flights
-from jinja_fragcache.request import Found, FragmentRequest
-from jinja_fragcache.stores import Store, adapt
-from jinja_fragcache.values import MISSING
+from jinja_fragcache.access.adapter import adapt
+from jinja_fragcache.access.breaker import Breaker
+from jinja_fragcache.access.safe_store import Guard
+from jinja_fragcache.engine.flow import renew
+from jinja_fragcache.engine.lookup import Found, FragmentRequest
+from jinja_fragcache.engine.singleflight import Flights
+from jinja_fragcache.engine.tag_hints import KnownTags
+from jinja_fragcache.entries.freshness import GONE, want
+from jinja_fragcache.entries.values import MISSING
+from jinja_fragcache.stores import Store
 
 # Key values, for property tests.
 SCALARS = (

@@ -21,7 +21,8 @@ from werkzeug.exceptions import (
 from werkzeug.routing import RequestRedirect
 
 from jinja_fragcache import FragmentCacheError, errors
-from jinja_fragcache.errors import PolicyError, is_no_failure, says_gone, without_logins
+from jinja_fragcache.errors import PolicyError, is_no_failure, says_gone
+from jinja_fragcache.messages import without_logins
 
 
 class OwnStatus(HTTPException):

@@ -10,7 +10,7 @@ from flask import Flask, render_template_string
 
 from jinja_fragcache import Cache, FragmentCache, MemoryStore, cache_tag
 from jinja_fragcache.errors import FragmentTagError, StoreError
-from jinja_fragcache.keys import make_template_fragment_key
+from jinja_fragcache.keys.fragment import make_template_fragment_key
 from tests.support import Clock, CoroutineStore, Counter, RecordingStore, environment
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import NotFound
 
 from jinja_fragcache import FragmentCache, Stats
-from jinja_fragcache.entry import Entry, Life, encode
+from jinja_fragcache.entries.entry import Entry, Life, encode
 from jinja_fragcache.stores import MemoryStore
 from jinja_fragcache.timeouts import LONGEST
 from tests.support import (

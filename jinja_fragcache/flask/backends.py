@@ -1,15 +1,18 @@
 """From settings to the store that they describe."""
 
+import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, TypeVar
 
 from cachelib import NullCache
 from cachelib.serializers import BaseSerializer
 from flask import Flask
+from werkzeug.utils import ImportStringError, import_string
 
-from jinja_fragcache.errors import SettingError, StoreError, without_logins
+from jinja_fragcache.errors import SettingError, StoreError
+from jinja_fragcache.messages import without_logins
 from jinja_fragcache.stores import (
     DynamoDbStore,
     FileStore,
@@ -25,10 +28,9 @@ from jinja_fragcache.stores import (
     UWSGIStore,
 )
 
-from .imports import bound_call, is_import_string, make_imported
-
 Settings = Mapping[str, Any]
-T = TypeVar("T", bound=Store)
+S = TypeVar("S", bound=Store)
+T = TypeVar("T")
 
 _DEFAULT_TIMEOUT = 300
 
@@ -54,9 +56,9 @@ def make_store(app: Flask, settings: Settings) -> Store:
     if cache_type in TYPES:
         return TYPES[cache_type](settings)
     is_url = cache_type is not None and "://" in cache_type
-    if cache_type and not is_url and is_import_string(cache_type):
+    if cache_type and not is_url and _is_import_string(cache_type):
         kwargs = {"default_timeout": _timeout(settings), **_options(settings)}
-        return make_imported(app, settings, _args(settings), kwargs)
+        return _make_imported(app, settings, _args(settings), kwargs)
     # A URL may have a password in it.
     named = "this URL" if is_url else repr(cache_type)
     raise SettingError(
@@ -254,13 +256,13 @@ def _args(settings: Settings) -> list[Any]:
     return list(args)
 
 
-def _made(make: type[T], settings: Settings, **given: Any) -> T:
+def _made(make: type[S], settings: Settings, **given: Any) -> S:
     """Make a store of what its own settings give, `CACHE_ARGS` and `CACHE_OPTIONS`.
 
     These two come before the store's own settings where they give the same argument.
     """
     cache_type = settings["CACHE_TYPE"]
-    call = bound_call(
+    call = _bound_call(
         make,
         f"CACHE_TYPE {cache_type!r}",
         _args(settings),
@@ -277,6 +279,115 @@ def _made(make: type[T], settings: Settings, **given: Any) -> T:
         ) from None
     except (StoreError, ValueError) as error:
         raise SettingError(f"CACHE_TYPE {cache_type!r}: {error}") from None
+
+
+def _is_import_string(cache_type: str) -> bool:
+    """Tell `package.module.name` and `package.module:name` from other types."""
+    return "." in cache_type or ":" in cache_type
+
+
+def _make_imported(
+    app: Flask,
+    settings: Mapping[str, Any],
+    args: list[Any],
+    kwargs: dict[str, Any],
+) -> Store:
+    """Make a store of what `CACHE_TYPE` names.
+
+    A class with a `factory`, and any function, is called with the application, the
+    settings, a list of arguments and a dictionary of keyword arguments; any other class
+    with the arguments themselves. What is neither is the store.
+
+    Args:
+        app: the application.
+        settings: all settings.
+        args: what `CACHE_ARGS` has.
+        kwargs: the default timeout, and what `CACHE_OPTIONS` has.
+
+    Raises:
+        SettingError: it can't be imported, or takes other arguments.
+    """
+    name = settings["CACHE_TYPE"]
+    what = f"CACHE_TYPE {name!r}"
+    found = _imported(name)
+    make = found
+    given: tuple[list[Any], dict[str, Any]] = ([app, dict(settings), args, kwargs], {})
+    if isinstance(found, type):
+        make = getattr(found, "factory", found)
+        if make is found:
+            if not _takes(found, "default_timeout"):
+                kwargs.pop("default_timeout")
+            given = (args, kwargs)
+    elif not inspect.isroutine(found):
+        ready: Store = found
+        return ready
+    made: Store | None = _bound_call(make, what, *given)()
+    if made is None:
+        raise SettingError(f"{what} gave None. It has to return a store.")
+    return made
+
+
+def _bound_call(
+    make: Callable[..., T],
+    what: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    more: Mapping[str, Any] | None = None,
+) -> Callable[[], T]:
+    """Give a call, once it is known that it can be made.
+
+    A TypeError out of the call itself is then one of the code that is called.
+
+    Args:
+        make: what is called.
+        what: how an error names it.
+        args: arguments.
+        kwargs: keyword arguments.
+        more: keyword arguments that are left out where the others have given them.
+
+    Raises:
+        SettingError: it takes other arguments.
+    """
+    try:
+        signature = inspect.signature(make)
+    except (TypeError, ValueError):
+        return lambda: make(*args, **kwargs)  # in C, and tells no parameters
+    by_place = list(signature.parameters)[: len(args)]
+    given = {each: (more or {})[each] for each in more or () if each not in by_place}
+    given.update(kwargs)
+    try:
+        signature.bind(*args, **given)
+    except TypeError as error:
+        raise SettingError(
+            f"{what} takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
+            f" {error}."
+        ) from None
+    return lambda: make(*args, **given)
+
+
+def _imported(name: str) -> Any:
+    try:
+        return import_string(name)
+    except ImportStringError as error:
+        raise SettingError(
+            f"CACHE_TYPE {name!r} can't be imported: {error.exception}. It has the form"
+            " 'package.module.name', of a class or of a function (app, config, args,"
+            " kwargs) that gives a store."
+        ) from error.exception
+    except (ImportError, ValueError) as error:
+        raise SettingError(
+            f"CACHE_TYPE {name!r} can't be imported: {error}."
+        ) from error
+
+
+def _takes(cls: Callable[..., Any], name: str) -> bool:
+    try:
+        parameters = inspect.signature(cls).parameters
+    except (TypeError, ValueError):
+        return True  # It may be written in C and tell no parameters.
+    return name in parameters or any(
+        each.kind is each.VAR_KEYWORD for each in parameters.values()
+    )
 
 
 TYPES: dict[str, Callable[[Settings], Store]] = {

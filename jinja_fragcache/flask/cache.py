@@ -6,20 +6,20 @@ from weakref import WeakSet
 
 from flask import Flask, current_app, has_app_context
 
-from jinja_fragcache.encoding import describe
+from jinja_fragcache.access.safe_store import Stats
+from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.errors import KeyValueError, SettingError
-from jinja_fragcache.extension import FragmentCacheExtension
-from jinja_fragcache.fragments import FragmentCache
-from jinja_fragcache.guard import Stats
-from jinja_fragcache.keys import make_template_fragment_key, tag_names
+from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
+from jinja_fragcache.messages import describe
 from jinja_fragcache.stores import Store
+from jinja_fragcache.template.extension import FragmentCacheExtension
 
-from .app_cache import AppCache
-from .call_keys import ArgumentKeys, Keys, QueryArguments, ViewKeys
-from .decorated import DecoratedFunctions
 from .decorators import CachedFunction, Rules, decorate, decorator_of, keys_of
+from .keys import ArgumentKeys, Keys, QueryArguments, ViewKeys
+from .route_check import DecoratedFunctions
 from .settings import check_names, make_app_cache
 from .signals import SignalAnnouncer
+from .value_cache import AppCache
 
 P = ParamSpec("P")
 R = TypeVar("R")

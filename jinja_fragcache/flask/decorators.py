@@ -10,21 +10,21 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 from flask import has_request_context
 
-from jinja_fragcache.digests import code_digest
-from jinja_fragcache.entry import Entry, Life
+from jinja_fragcache.engine.flow import recall
+from jinja_fragcache.engine.lookup import NotKept, Stopped
+from jinja_fragcache.engine.policy import normalize_window
+from jinja_fragcache.entries.entry import Entry, Life
+from jinja_fragcache.entries.freshness import Windows
+from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError, SerializationError
-from jinja_fragcache.flow import recall
-from jinja_fragcache.freshness import Windows
-from jinja_fragcache.keys import tag_names
-from jinja_fragcache.policy import normalize_window
-from jinja_fragcache.request import NotKept, Stopped
+from jinja_fragcache.keys.digests import code_digest
+from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.timeouts import normalize_timeout
-from jinja_fragcache.values import MISSING
 
-from .app_cache import AppCache
-from .call_keys import CallKey, Keys, WrongCallError, full_name
+from .cacheability import SessionWatch, is_reading, is_view, judge
+from .keys import CallKey, Keys, WrongCallError, full_name
 from .responses import CachedResponse, join_chunks, mark_hit, read_stream
-from .sharing import SessionWatch, is_reading, is_view, judge
+from .value_cache import AppCache
 
 # Where a wrapper has its keys, whatever is written to its make_cache_key.
 _KEYS = "_fragcache_keys"

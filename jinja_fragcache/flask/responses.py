@@ -14,7 +14,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
-from jinja_fragcache.encoding import describe
+from jinja_fragcache.messages import describe
 from jinja_fragcache.timeouts import normalize_timeout
 
 #: Bytes. What is longer is sent as it comes, and not kept.

@@ -14,9 +14,9 @@ from flask.json import tag
 from itsdangerous import BadSignature, Signer
 from werkzeug.wrappers import Response
 
-from jinja_fragcache.encoding import describe
+from jinja_fragcache.entries.values import Serializer
 from jinja_fragcache.errors import SerializationError, SettingError
-from jinja_fragcache.values import Serializer
+from jinja_fragcache.messages import describe
 
 from .responses import response_fields, restore_response
 

@@ -8,21 +8,21 @@ from typing import Any
 
 from flask import Flask
 
+from jinja_fragcache.access.safe_store import Announcer
+from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.engine.policy import Policy
+from jinja_fragcache.entries.values import ValueCodec
 from jinja_fragcache.errors import (
     PolicyError,
     SettingError,
     StoreError,
     TimeoutValueError,
 )
-from jinja_fragcache.fragments import FragmentCache
-from jinja_fragcache.guard import Announcer
-from jinja_fragcache.policy import Policy
 from jinja_fragcache.timeouts import normalize_timeout
-from jinja_fragcache.values import ValueCodec
 
-from .app_cache import AppCache
 from .backends import make_store
 from .serializers import make_serializer
+from .value_cache import AppCache
 
 _PREFIX = "CACHE_"
 

@@ -1,7 +1,6 @@
 """A store in the files of a folder, which several processes may share."""
 
 import hashlib
-import logging
 import math
 import os
 import re
@@ -16,13 +15,12 @@ from typing import Any
 
 import cachelib
 
+from jinja_fragcache.messages import logger
 from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
-from .locks import Count, CountingLock
+from .base import Timed
+from .file_lock import Count, CountingLock
 from .text import TextSerializer
-from .timed import Timed
-
-logger = logging.getLogger("jinja_fragcache")
 
 DEFAULT_THRESHOLD = 500
 DEFAULT_TIMEOUT = 300

@@ -11,9 +11,9 @@ import cachelib
 
 from jinja_fragcache.errors import StoreError
 
+from .base import Timed, by_timeout
 from .memcached_clients import make_client
 from .text import NeverEmptySerializer
-from .timed import Timed, by_timeout
 
 _SERVERS = ("127.0.0.1:11211",)
 # Memcached reads what is above as a time of day (its protocol.txt, "Expiration times").

@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from queue import LifoQueue
 from typing import Any, Protocol
 
-from jinja_fragcache.errors import StoreError, without_logins
+from jinja_fragcache.errors import StoreError
+from jinja_fragcache.messages import without_logins
 
 from .optional import need
 

@@ -10,9 +10,9 @@ import cachelib
 
 from jinja_fragcache.errors import StoreError
 
+from .base import Timed
 from .optional import need
 from .text import TextSerializer
-from .timed import Timed
 
 # How long a page waits for a server that does not answer.
 _SECONDS = 0.25

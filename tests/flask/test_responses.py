@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
+from jinja_fragcache.entries.values import Serializer
 from jinja_fragcache.flask.responses import (
     CachedResponse,
     join_chunks,
@@ -25,7 +26,6 @@ from jinja_fragcache.flask.serializers import (
     PickleSerializer,
     SignedSerializer,
 )
-from jinja_fragcache.values import Serializer
 
 SERIALIZERS: list[Serializer] = [
     PickleSerializer(),

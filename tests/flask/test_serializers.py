@@ -24,7 +24,14 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 from markupsafe import Markup
 
-from jinja_fragcache.entry import Entry, encode
+from jinja_fragcache.entries.entry import Entry, encode
+from jinja_fragcache.entries.values import (
+    MISSING,
+    Serializer,
+    UnreadableError,
+    ValueCodec,
+    read_entry,
+)
 from jinja_fragcache.errors import SerializationError, SettingError
 from jinja_fragcache.flask.serializers import (
     JSONSerializer,
@@ -32,13 +39,6 @@ from jinja_fragcache.flask.serializers import (
     PickleSerializer,
     SignedSerializer,
     make_serializer,
-)
-from jinja_fragcache.values import (
-    MISSING,
-    Serializer,
-    UnreadableError,
-    ValueCodec,
-    read_entry,
 )
 from tests.support import NAMES
 

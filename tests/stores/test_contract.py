@@ -22,6 +22,7 @@ from pymemcache.client.base import PooledClient
 from pymemcache.serde import pickle_serde
 
 from jinja_fragcache import FragmentCache
+from jinja_fragcache.access.adapter import _lock_key, adapt
 from jinja_fragcache.stores import (
     AsyncStore,
     FileStore,
@@ -33,9 +34,7 @@ from jinja_fragcache.stores import (
     Store,
     SyncStore,
     Timed,
-    adapt,
 )
-from jinja_fragcache.stores.adapters import _lock_key
 from tests import servers
 from tests.support import (
     Clock,

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import redis
 
+from jinja_fragcache.access.adapter import adapt
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.stores import (
     RedisClusterStore,
     RedisSentinelStore,
     RedisStore,
     Timed,
-    adapt,
 )
 from tests import servers
 from tests.support import in_threads

@@ -1,0 +1,148 @@
+"""What a miss costs: a page of 50 cold fragments, and a list with cold rows.
+
+The table is of pages in memory whose bodies are empty, so that what is timed is what
+the tag adds. The floor is the same page without tags, and the peer is Flask-Caching.
+Each rendering has keys of its own, and the store is emptied before it.
+
+Behind it stands how many calls a list of 50 rows makes, 10 of them cold, as cProfile
+counts them, on Redis. It needs a redis-server, and is left out where there is none.
+
+Run it with `make bench`.
+"""
+
+import cProfile
+import pstats
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cachelib
+import flask_caching
+from flask import Flask
+from jinja2 import Environment
+from rich.console import Console
+from rich.table import Table
+
+from jinja_fragcache import FragmentCache, FragmentCacheExtension, MemoryStore
+from jinja_fragcache.stores import RedisStore
+
+FRAGMENTS = 50
+ROUNDS = 301
+COLD_ROWS = 10
+PAGE = '{% cache 300, "row", ids[number] %}{% endcache %}'
+TAGGED_PAGE = '{% cache 300, "row", ids[number], tags=["rows"] %}{% endcache %}'
+LIST = '{% cache_each item in items, 300, "row", item %}{{ item }}{% endcache_each %}'
+
+
+class Page:
+    """A page, and how long its renderings took.
+
+    Args:
+        env: what compiles it.
+        fragment: one of its fragments; `number` in it stands for the fragment's number.
+        clear: empties the store.
+    """
+
+    def __init__(
+        self, env: Environment, fragment: str, clear: Callable[[], object]
+    ) -> None:
+        parts = [fragment.replace("number", str(each)) for each in range(FRAGMENTS)]
+        self._template = env.from_string("".join(parts))
+        self._clear = clear
+        self.seconds: list[float] = []
+
+    def render(self, ids: list[str]) -> None:
+        """Render it once with an empty store."""
+        self._clear()
+        begin = time.perf_counter()
+        self._template.render(ids=ids)
+        self.seconds.append(time.perf_counter() - begin)
+
+    def microseconds(self) -> float:
+        """Return the median of what one fragment took."""
+        return median(self.seconds) / FRAGMENTS * 1e6
+
+
+def ours(store: Any, **options: Any) -> Environment:
+    """Return an environment with this package's tag."""
+    env = Environment(extensions=[FragmentCacheExtension], autoescape=True)
+    env.fragment_cache = FragmentCache(store, **options)  # type: ignore[attr-defined]
+    return env
+
+
+def pages() -> dict[str, Page]:
+    """Return a page of each kind."""
+    app = Flask(__name__)
+    peer = flask_caching.Cache(app, config={"CACHE_TYPE": "SimpleCache"})
+    plain, tagged, cachelibs = MemoryStore(), MemoryStore(), cachelib.SimpleCache()
+    return {
+        "floor": Page(Environment(autoescape=True), "{{ ids[number] }}", lambda: None),
+        "Flask-Caching": Page(app.jinja_env, PAGE, lambda: _clear(app, peer)),
+        "jinja-fragcache": Page(ours(plain), PAGE, plain.clear),
+        "with stale=60": Page(ours(tagged, stale=60), PAGE, tagged.clear),
+        "with a tag": Page(ours(tagged), TAGGED_PAGE, tagged.clear),
+        "on cachelib": Page(ours(cachelibs), PAGE, cachelibs.clear),
+    }
+
+
+def _clear(app: Flask, peer: Any) -> None:
+    with app.app_context():
+        peer.clear()
+
+
+def time_pages() -> dict[str, float]:
+    """Time all pages in turns. Return the microseconds of one fragment."""
+    numbers = count()
+    timed = pages()
+    for _ in range(ROUNDS):
+        for page in timed.values():
+            page.render([str(next(numbers)) for _ in range(FRAGMENTS)])
+    return {name: page.microseconds() for name, page in timed.items()}
+
+
+def count_calls(port: int) -> int:
+    """Return how many calls a list makes of which some rows are cold."""
+    store = RedisStore(port=port, key_prefix="bench:")
+    template = ours(store).from_string(LIST)
+    items = [str(number) for number in range(FRAGMENTS)]
+    # So that all that is made once is made.
+    template.render(items=[f"another {item}" for item in items])
+    template.render(items=items[COLD_ROWS:])
+    profile = cProfile.Profile()
+    profile.enable()
+    template.render(items=items)
+    profile.disable()
+    calls: int = pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
+    return calls
+
+
+def main() -> None:
+    """Measure all, and print it."""
+    times = time_pages()
+    added = {name: each - times["floor"] for name, each in times.items()}
+    table = Table(title="What a miss in memory adds to an empty body")
+    for heading in ("page", "adds", "times Flask-Caching"):
+        table.add_column(heading, justify="left" if heading == "page" else "right")
+    for name, microseconds in added.items():
+        ratio = microseconds / added["Flask-Caching"]
+        table.add_row(name, f"{microseconds:.1f} us", f"{ratio:.2f}x")
+    Console().print(table)
+    if not shutil.which("redis-server"):
+        print("There is no redis-server, so lists are not measured.")
+        return
+    from tests import servers  # noqa: PLC0415 - needs the path that the script sets
+
+    with servers.running(*servers.REDIS) as server:
+        calls = count_calls(server.port)
+    print(f"A list of {FRAGMENTS} rows on Redis, {COLD_ROWS} cold: {calls:,} calls.")
+
+
+if __name__ == "__main__":
+    # For the server, which the tests start in the same way.
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    main()

@@ -1,0 +1,1 @@
+"""What happens on a miss, from the look-up to the write."""

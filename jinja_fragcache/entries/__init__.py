@@ -1,0 +1,1 @@
+"""What is stored: the text of an entry, and whether it may be served."""

@@ -1,0 +1,94 @@
+"""What compiled templates call for holes; see `runtime`."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from jinja_fragcache.engine.dependencies import current_recording
+from jinja_fragcache.entries.pieces import mark
+from jinja_fragcache.errors import FragmentTagError
+
+from .each import MissedRows
+from .lookup import Miss, fragment_cache_of, name_of
+
+HOLE_MARK = "fragment_cache hole_mark"
+NOTE_HOLE = "fragment_cache note_hole"
+UNAVAILABLE = "fragment_cache unavailable"
+
+
+def hole_mark(number: int, missed: list[Miss | MissedRows]) -> str:
+    """Give what is printed where a hole is, while its fragment is rendered.
+
+    Args:
+        number: the number of the hole.
+        missed: the list with the fragment's `Miss`.
+    """
+    return mark(missed[0].token, number)
+
+
+@pass_context
+def note_hole(context: Context, where: tuple[str | None, int]) -> str:
+    """Note that what is rendered now is for one request.
+
+    Args:
+        context: of the template that is rendered.
+        where: the template and line of the hole.
+    """
+    recording = current_recording()
+    if recording is not None:
+        recording.make_live()
+        fragment_cache_of(context.environment).warn_once(
+            ("hole", where),
+            f"{name_of(where)}: what is cached around this nocache tag is not stored,"
+            " since it stands in another template, or in a macro, a block or a view."
+            " Put the nocache tag into the template of the cache tag, or leave out of"
+            " the fragment what it stands in.",
+        )
+    return ""
+
+
+class _Unavailable:
+    """Stands for a name that a fragment binds, in a template that a hole includes.
+
+    Whatever is done with it is an error that says so.
+    """
+
+    def __init__(self, message: str) -> None:
+        object.__setattr__(self, "_message", message)
+
+    def _fail(self, *_: Any) -> NoReturn:
+        raise FragmentTagError(object.__getattribute__(self, "_message"))
+
+    def __getattribute__(self, name: str) -> Any:
+        # Asked for by whoever looks whether it has to be awaited.
+        return _Unavailable if name == "__class__" else _Unavailable._fail(self)
+
+    __getitem__ = __call__ = __str__ = __repr__ = __html__ = _fail
+    __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = __lt__ = __gt__ = _fail
+    __add__ = __radd__ = __mod__ = __contains__ = __int__ = __float__ = _fail
+
+
+@pass_context
+def unavailable(context: Context, name: str, where: tuple[str | None, int]) -> Any:  # noqa: ARG001 - or it would be called while compiling
+    """Give what stands for a name in a hole that its fragment's body binds.
+
+    Args:
+        context: of the template that is rendered.
+        name: the name.
+        where: the template and line of the hole.
+    """
+    return _Unavailable(
+        f"{name_of(where)}: a template that is included in this nocache tag uses"
+        f" {name!r}, which is bound inside of the cached fragment around it. It is"
+        " rendered for each request, and the rest of the fragment is not. Bind it in"
+        " front of the fragment, or include the template without context."
+    )
+
+
+HOLE_FILTERS: dict[str, Callable[..., Any]] = {
+    HOLE_MARK: hole_mark,
+    NOTE_HOLE: note_hole,
+    UNAVAILABLE: unavailable,
+}

@@ -1,0 +1,226 @@
+"""What templates are made of: their sources, and those of the templates they name.
+
+A template names others in `include`, `import`, `from` and `extends`. Where it does so
+by texts, what it is made of is known before it is rendered; where it does so by an
+expression, only when the expression was evaluated (see `runtime.note_template`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError
+from jinja2.lexer import Token
+
+from jinja_fragcache.keys.digests import code_digest, digest
+
+_NAMING = {"include", "import", "from", "extends"}
+# What ends the template's name in a tag, and what must follow it to do so.
+_ENDS = {
+    "as": None,
+    "import": None,
+    "ignore": "missing",
+    "with": "context",
+    "without": "context",
+}
+_OPEN = {"lparen", "lbracket", "lbrace"}
+_CLOSE = {"rparen", "rbracket", "rbrace"}
+_BRACKETS = {"lparen", "rparen", "lbracket", "rbracket", "comma"}
+#: What stands for the digest of a template that there is none of.
+MISSING_TEMPLATE = "missing"
+_ATTRIBUTE = "_fragment_cache_sources"
+
+
+class Naming(NamedTuple):
+    """Where a tag names a template.
+
+    Attributes:
+        start: the index of the first token of the name.
+        end: the index behind the last one.
+        names: the texts that it is; None if it is an expression.
+    """
+
+    start: int
+    end: int
+    names: tuple[str, ...] | None
+
+
+def find_namings(tokens: Sequence[Token]) -> list[Naming]:
+    """Find the tags that name templates."""
+    return [
+        _naming(tokens, index + 1)
+        for index, token in enumerate(tokens)
+        if token.type == "name"
+        and token.value in _NAMING
+        and index
+        and tokens[index - 1].type == "block_begin"
+    ]
+
+
+def _naming(tokens: Sequence[Token], start: int) -> Naming:
+    depth, end = 0, start
+    while end < len(tokens) and not (depth == 0 and _ends_name(tokens, end)):
+        depth += (tokens[end].type in _OPEN) - (tokens[end].type in _CLOSE)
+        end += 1
+    words = tokens[start:end]
+    if not words or any(
+        each.type != "string" and each.type not in _BRACKETS for each in words
+    ):
+        return Naming(start, end, None)
+    names = [each.value for each in words if each.type == "string"]
+    return Naming(start, end, tuple(names))
+
+
+def _ends_name(tokens: Sequence[Token], index: int) -> bool:
+    token = tokens[index]
+    if token.type == "block_end":
+        return True
+    if token.type != "name" or token.value not in _ENDS:
+        return False
+    follows = _ENDS[token.value]
+    behind = tokens[index + 1] if index + 1 < len(tokens) else None
+    return follows is None or (behind is not None and behind.value == follows)
+
+
+def references(tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Give the templates that a template names by texts, each once."""
+    names = [name for each in find_namings(tokens) for name in each.names or ()]
+    return tuple(dict.fromkeys(names))
+
+
+def tokens_digest(tokens: Iterable[Token]) -> str:
+    """Sum a template up. Comments and the white space inside tags don't count."""
+    return digest("\n".join(f"{token.type} {token.value!r}" for token in tokens))
+
+
+class _Source(NamedTuple):
+    """What a loader gave for a template.
+
+    Attributes:
+        digest: digest of its source.
+        references: the templates that it names by texts.
+        is_current: tells whether the source is still the same.
+    """
+
+    digest: str
+    references: tuple[str, ...]
+    is_current: Callable[[], bool]
+
+
+class Sources:
+    """The sources of an environment's templates, as its loader gives them.
+
+    They are read again where they have changed, if the environment reloads templates
+    that have (`auto_reload`).
+
+    Args:
+        environment: the environment.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self._by_name: dict[str, _Source] = {}
+        self._whole: dict[tuple[str | None, str], str] = {}
+
+    def digest_of(self, name: str) -> str:
+        """Give the digest of a template, with those that it names by texts."""
+        source = self._source(name)
+        if source is None:
+            return MISSING_TEMPLATE
+        return self.whole_digest(name, source.digest, source.references)
+
+    def whole_digest(
+        self, name: str | None, own: str, references: tuple[str, ...]
+    ) -> str:
+        """Give the digest of a template's source, with those that it names by texts.
+
+        Args:
+            name: the template's name.
+            own: the digest of its own source.
+            references: the templates that it names.
+        """
+        if not references:
+            return own
+        reloads = self.environment.auto_reload
+        known = None if reloads else self._whole.get((name, own))
+        if known is not None:
+            return known
+        found: dict[str, str] = {}
+        self._follow(name, references, found)
+        whole = digest("\n".join([own, *map(repr, sorted(found.items()))]))
+        if not reloads and MISSING_TEMPLATE not in found.values():
+            self._whole[name, own] = whole
+        return whole
+
+    def _follow(
+        self, parent: str | None, references: tuple[str, ...], found: dict[str, str]
+    ) -> None:
+        for reference in references:
+            name = reference
+            if parent is not None:
+                name = self.environment.join_path(reference, parent)
+            if name in found:
+                continue
+            source = self._source(name)
+            found[name] = source.digest if source else MISSING_TEMPLATE
+            if source is not None:
+                self._follow(name, source.references, found)
+
+    def _source(self, name: str) -> _Source | None:
+        known = self._by_name.get(name)
+        reloads = self.environment.auto_reload
+        if known is not None and (not reloads or known.is_current()):
+            return known
+        try:
+            source = self._load(name)
+        except TemplateNotFound:
+            self._by_name.pop(name, None)
+            return None
+        self._by_name[name] = source
+        return source
+
+    def _load(self, name: str) -> _Source:
+        environment = self.environment
+        if environment.loader is None:
+            raise TemplateNotFound(name)
+        try:
+            given: Any = environment.loader.get_source(environment, name)
+        except RuntimeError:
+            # Jinja's loader of compiled templates, which has no sources.
+            template = environment.get_template(name)
+            return _Source(_compiled_digest(template), (), _always)
+        text, filename, is_current = given
+        return _Source(
+            digest(text),
+            references(_tokens(environment, text, name, filename)),
+            is_current or _always,
+        )
+
+
+def _tokens(
+    environment: Environment, text: str, name: str, filename: str | None
+) -> list[Token]:
+    try:
+        text = environment.preprocess(text, name, filename)
+        return list(environment.lexer.tokenize(text, name, filename))
+    except TemplateSyntaxError:
+        # Jinja tells it if the template is used. Until then nobody has to know.
+        return []
+
+
+def _compiled_digest(template: Any) -> str:
+    functions = [template.root_render_func, *template.blocks.values()]
+    return digest("\n".join(code_digest(each.__code__) for each in functions))
+
+
+def _always() -> bool:
+    return True
+
+
+def sources_of(environment: Environment) -> Sources:
+    """Give what is known of an environment's sources."""
+    sources: Sources | None = getattr(environment, _ATTRIBUTE, None)
+    # One that was overlaid has the attributes of the other.
+    if sources is None or sources.environment is not environment:
+        sources = Sources(environment)
+        setattr(environment, _ATTRIBUTE, sources)
+    return sources

@@ -1,0 +1,316 @@
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+
+from jinja_fragcache.access.adapter import adapt
+from jinja_fragcache.access.breaker import Breaker
+from jinja_fragcache.access.runner import perform, perform_async
+from jinja_fragcache.access.safe_store import Guard, Stats
+from jinja_fragcache.engine.flow import Flow, bypass, recall, remove, renew
+from jinja_fragcache.engine.lookup import FragmentRequest, NotKept
+from jinja_fragcache.engine.singleflight import Flights
+from jinja_fragcache.engine.tag_hints import KnownTags
+from jinja_fragcache.engine.tags import invalidate
+from jinja_fragcache.entries.entry import Entry, Life, encode
+from jinja_fragcache.entries.freshness import Windows, want
+from jinja_fragcache.entries.values import MISSING, UnreadableError
+from jinja_fragcache.errors import StoreError
+from tests.support import NOTHING, CoroutineStore, RecordingStore, guard
+
+NO_WINDOWS = Windows()
+PLAIN = want(True, None)  # noqa: FBT003 - its form
+
+
+class Subject:
+    """A flow's surroundings: a store and a body that notes when it is rendered."""
+
+    def __init__(self) -> None:
+        self.store = RecordingStore()
+        self.counts = Stats()
+        self.guard = guard(self.store, self.counts)
+
+    def run(self, flow: Flow, text: Any = "text") -> Any:
+        def render() -> Any:
+            self.store.calls.append("render")
+            return text
+
+        return perform(flow(self.guard, render))
+
+
+def test_a_miss_renders_and_writes() -> None:
+    subject = Subject()
+    assert (
+        subject.run(partial(renew, FragmentRequest("key", PLAIN, 30), NOTHING))
+        == "text"
+    )
+    assert subject.store.calls == ["render", "set"]
+    assert subject.store.values == {"key": "text"}
+    assert subject.store.timeouts == {"key": 30}
+
+
+def test_what_has_to_match_is_written() -> None:
+    subject = Subject()
+    subject.run(partial(renew, FragmentRequest("key", want(False, "v1"), 30), NOTHING))  # noqa: FBT003 - its form
+    entry = Entry("text", escaped=False, version="v1")
+    assert subject.store.values == {"key": encode(entry)}
+
+
+def test_del_deletes_and_renders() -> None:
+    subject = Subject()
+    subject.store.values = {"key": "old"}
+    assert subject.run(partial(remove, "key")) == "text"
+    assert subject.store.calls == ["delete", "render"]
+    assert subject.store.values == {}
+
+
+def test_what_can_not_be_deleted_is_not_rendered() -> None:
+    subject = Subject()
+    subject.store.failing = {"delete"}
+    with pytest.raises(StoreError):
+        subject.run(partial(remove, "key"))
+    assert subject.store.calls == ["delete"]
+
+
+def test_a_bypass_only_renders() -> None:
+    subject = Subject()
+    assert subject.run(bypass) == "text"
+    assert subject.store.calls == ["render"]
+
+
+class BodyError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [BodyError("no"), KeyboardInterrupt()])
+def test_what_the_body_raises_passes_and_nothing_is_written(
+    error: BaseException,
+) -> None:
+    subject = Subject()
+
+    def render() -> str:
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        perform(
+            renew(FragmentRequest("key", PLAIN, 30), NOTHING, subject.guard, render)
+        )
+    assert raised.value is error
+    assert subject.store.calls == []
+
+
+def test_a_text_of_its_own_kind_is_stored_as_text() -> None:
+    class Text(str):
+        __slots__ = ()
+
+    subject = Subject()
+    subject.run(
+        partial(renew, FragmentRequest("key", PLAIN, 30), NOTHING), Text("text")
+    )
+    assert type(subject.store.values["key"]) is str
+
+
+@dataclass
+class Asked:
+    """A value that is asked for: a text."""
+
+    key: str = "key"
+    tags: tuple[str, ...] = ()
+    timeout: int | None = 30
+    windows: Windows = NO_WINDOWS
+    error: Exception | None = None
+    dumped: list[Mapping[str, str]] = field(default_factory=list)
+
+    def load(self, stored: object, entry: Entry | None) -> Any:
+        if self.error is not None:
+            raise self.error
+        return MISSING if entry is None else entry.text
+
+    def timeout_of(self, value: Any) -> int | None:
+        if value is None:
+            raise NotKept
+        return self.timeout
+
+    def dump(
+        self,
+        value: Any,
+        tags: Mapping[str, str],
+        life: Life | None,
+        templates: Mapping[str, str],
+    ) -> str:
+        self.dumped.append(tags)
+        pairs = tuple(sorted(tags.items()))
+        return encode(Entry(value, tags=pairs, life=life))
+
+
+def test_a_value_that_is_stored_is_served() -> None:
+    subject = Subject()
+    subject.store.values["key"] = "stored"
+    assert subject.run(partial(recall, Asked())) == "stored"
+    assert subject.store.calls == ["get"]
+    assert subject.counts == Stats(hits=1)
+
+
+def test_a_value_that_is_not_is_made_and_stored() -> None:
+    subject = Subject()
+    asked = Asked()
+    assert subject.run(partial(recall, asked)) == "text"
+    assert subject.store.calls == ["get", "render", "set"]
+    assert subject.store.values == {"key": "text"}
+    assert subject.store.timeouts == {"key": 30}
+    assert subject.counts == Stats(misses=1, stored=1)
+    assert asked.dumped == [{}]
+
+
+def test_a_value_with_tags_is_served_until_one_is_invalidated() -> None:
+    subject = Subject()
+    recalled = partial(recall, Asked(tags=("a", "b")))
+    assert subject.run(recalled, "first") == "first"
+    assert subject.run(recalled, "second") == "first"
+    perform(invalidate(subject.guard, ["b"]))
+    assert subject.run(recalled, "third") == "third"
+    assert subject.run(recalled, "fourth") == "third"
+
+
+def test_versions_are_there_before_the_value_is_made() -> None:
+    subject = Subject()
+    subject.run(partial(recall, Asked(tags=("a",))))
+    before = subject.store.calls[: subject.store.calls.index("render")]
+    assert "set" in before
+    assert len(subject.store.values) == 2
+
+
+def test_what_is_invalidated_while_a_value_is_made_is_not_fresh() -> None:
+    subject = Subject()
+    recalled = partial(recall, Asked(tags=("a",)))
+
+    def render() -> str:
+        perform(invalidate(subject.guard, ["a"]))
+        return "old"
+
+    assert perform(recalled(subject.guard, render)) == "old"
+    assert subject.run(recalled, "new") == "new"
+    assert subject.run(recalled, "newer") == "new"
+
+
+def test_so_is_what_is_invalidated_before_the_value_of_another_is_made() -> None:
+    subject = Subject()
+    recalled = partial(recall, Asked(tags=("a",)))
+
+    def invalidate_and_make_another() -> str:
+        perform(invalidate(subject.guard, ["a"]))
+        assert subject.run(recalled, "new") == "new"
+        return "old"
+
+    # The older one is written last, and not served.
+    assert perform(recalled(subject.guard, invalidate_and_make_another)) == "old"
+    assert subject.run(recalled, "newest") == "newest"
+
+
+def test_a_value_that_can_not_be_read_is_made_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    subject = Subject()
+    subject.store.values["key"] = "stored"
+    unreadable = UnreadableError(KeyError("gone"))
+    assert subject.run(partial(recall, Asked(error=unreadable))) == "text"
+    assert subject.store.values == {"key": "text"}
+    assert subject.counts == Stats(misses=1, stored=1, failures=1)
+    assert caplog.messages == ["The store could not read 'key': KeyError: 'gone'"]
+
+
+def test_what_the_rules_of_a_value_raise_passes() -> None:
+    with pytest.raises(BodyError):
+        Subject().run(partial(recall, Asked(error=BodyError())))
+
+
+def test_a_value_that_is_not_to_be_kept_is_given_and_not_stored() -> None:
+    subject = Subject()
+    assert subject.run(partial(recall, Asked()), None) is None
+    assert subject.store.calls == ["get", "render"]
+    assert subject.counts == Stats(misses=1)
+
+
+def test_without_versions_a_value_is_given_and_not_stored() -> None:
+    subject = Subject()
+    subject.store.failing = {"set"}
+    asked = Asked(tags=("a",))
+    assert subject.run(partial(recall, asked)) == "text"
+    assert asked.dumped == []
+    assert subject.store.values == {}
+    # After one failure, for the version, nothing else is tried.
+    assert subject.counts == Stats(misses=1, failures=1, skipped=1)
+
+
+def test_a_store_that_is_down_is_as_if_there_were_none() -> None:
+    subject = Subject()
+    subject.store.failing = {"get", "set", "delete"}
+    assert subject.run(partial(recall, Asked(tags=("a",)))) == "text"
+    assert subject.run(partial(recall, Asked())) == "text"
+
+
+@pytest.mark.parametrize("error", [BodyError("no"), KeyboardInterrupt()])
+def test_what_making_a_value_raises_passes_and_nothing_is_written(
+    error: BaseException,
+) -> None:
+    subject = Subject()
+
+    def render() -> str:
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        perform(recall(Asked(), subject.guard, render))
+    assert raised.value is error
+    assert subject.store.calls == ["get"]
+
+
+def test_what_storing_raises_of_its_own_passes() -> None:
+    class Refusing(Asked):
+        def dump(self, *_: Any) -> str:
+            raise BodyError
+
+    with pytest.raises(BodyError):
+        Subject().run(partial(recall, Refusing()))
+
+
+@pytest.mark.parametrize("make", [RecordingStore, CoroutineStore])
+def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
+    store = make()
+    counts = Stats()
+    guard = Guard(
+        adapt(store)[1],
+        counts=counts,
+        breaker=Breaker(),
+        flights=Flights(),
+        known_tags=KnownTags(),
+        blocking=False,
+    )
+
+    async def ask(text: str) -> Any:
+        async def render() -> str:
+            return text
+
+        asked = Asked(tags=("a",))
+        return await perform_async(recall(asked, guard, render))
+
+    assert asyncio.run(ask("first")) == "first"
+    assert asyncio.run(ask("second")) == "first"
+    assert counts == Stats(hits=1, misses=1, stored=1)
+
+
+def test_after_a_value_that_is_not_kept_nobody_waits_for_the_next() -> None:
+    subject = Subject()
+    subject.run(partial(recall, Asked()), None)
+    leads = [subject.guard.flights.join("key")[1] for _ in range(2)]
+    assert leads == [True, True]
+
+
+def test_the_versions_of_tags_outlive_the_windows_of_their_entries() -> None:
+    subject = Subject()
+    windows = Windows(stale=0, stale_if_error=1_000_000)
+    subject.run(partial(recall, Asked(tags=("a",), windows=windows)))
+    (version,) = [key for key in subject.store.values if key != "key"]
+    assert (subject.store.timeouts[version] or 0) > 1_000_000

@@ -1,0 +1,409 @@
+"""Caches of several processes that make the same value, as caches on one store here."""
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jinja_fragcache import FragmentCache, Stats, StoreError
+from jinja_fragcache.access.adapter import adapt
+from jinja_fragcache.access.runner import perform_async
+from jinja_fragcache.engine.flow import renew
+from jinja_fragcache.engine.lookup import FragmentRequest, NotKept
+from jinja_fragcache.entries.freshness import want
+from tests.support import NOTHING, Clock, Counter, SharedStore, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLAIN = want(True, None)  # noqa: FBT003 - its form
+
+
+class Machine:
+    """Two caches on one store, and what happens while one of them waits."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
+        self.store = SharedStore()
+        self.face = adapt(self.store)[0]
+        self.clock = Clock()
+        options = {"timer": self.clock, "clock": self.clock, **options}
+        self.here = FragmentCache(self.store, **options)
+        self.there = FragmentCache(self.store, **options)
+        self.pauses: list[float] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.renders = Counter()
+
+        def sleep(seconds: float) -> None:
+            self.pauses.append(seconds)
+            self.clock.now += seconds
+            self.meanwhile()
+
+        for cache in (self.here, self.there):
+            monkeypatch.setattr(cache.guard, "sleep", sleep)
+
+    def body(self) -> str:
+        return f"text {self.renders()}"
+
+    def locks(self) -> list[str]:
+        return [key for key in self.store.values if key.startswith("lock:")]
+
+    def take_lock(self) -> None:
+        assert self.face.lock(["k"], "somebody", 10)
+
+    def let_lock_go(self) -> None:
+        self.face.unlock(["k"], "somebody")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+def test_who_renders_holds_a_lock_until_the_text_is_stored(machine: Machine) -> None:
+    def body() -> str:
+        (lock,) = machine.locks()
+        assert machine.store.timeouts[lock] == 10
+        return machine.body()
+
+    assert ask(machine.here, "k", body) == "text 1"
+    assert machine.locks() == []
+    assert machine.store.values == {"k": "text 1"}
+    assert machine.here.stats() == Stats(misses=1, stored=1)
+
+
+def test_others_wait_and_are_given_what_was_stored(machine: Machine) -> None:
+    machine.take_lock()
+
+    def finish() -> None:
+        if len(machine.pauses) == 3:
+            assert machine.face.set_locked({"k": ("theirs", 60)}, "somebody")
+
+    machine.meanwhile = finish
+    assert ask(machine.there, "k", machine.body) == "theirs"
+    assert machine.pauses == [0.01, 0.02, 0.04]
+    assert machine.there.stats() == Stats(misses=1, waited=1)
+
+
+def test_the_pauses_grow_and_end_with_the_lock_timeout(machine: Machine) -> None:
+    machine.take_lock()
+    assert ask(machine.here, "k", machine.body) == "text 1"
+    assert machine.pauses[:6] == [0.01, 0.02, 0.04, 0.08, 0.16, 0.25]
+    assert sum(machine.pauses) == pytest.approx(10)
+    # Who has no lock stores nothing.
+    assert "k" not in machine.store.values
+    assert machine.here.stats() == Stats(misses=1)
+
+
+def test_inside_of_another_body_the_wait_is_short(machine: Machine) -> None:
+    machine.take_lock()
+
+    def outer() -> str:
+        return ask(machine.here, "k", machine.body)
+
+    assert ask(machine.here, "outer", outer) == "text 1"
+    assert sum(machine.pauses) == pytest.approx(1)
+
+
+def test_when_the_holder_gives_up_the_next_one_renders(machine: Machine) -> None:
+    machine.take_lock()
+
+    def give_up() -> None:
+        if len(machine.pauses) == 2:
+            machine.let_lock_go()
+
+    machine.meanwhile = give_up
+    assert ask(machine.here, "k", machine.body) == "text 1"
+    assert machine.pauses == [0.01, 0.02]
+    assert machine.store.values == {"k": "text 1"}
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
+def test_a_body_that_fails_lets_the_lock_go(
+    machine: Machine, error: BaseException
+) -> None:
+    def body() -> str:
+        raise error
+
+    with pytest.raises(type(error)):
+        ask(machine.here, "k", body)
+    assert machine.store.values == {}
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit])
+def test_a_task_that_is_cancelled_lets_the_lock_go(
+    machine: Machine, error: type[BaseException]
+) -> None:
+    cache = machine.here
+
+    async def use() -> None:
+        entered = asyncio.Event()
+
+        async def body() -> str:
+            entered.set()
+            await asyncio.Event().wait()
+            return "never"
+
+        request = FragmentRequest("k", PLAIN, 60)
+        flow = renew(request, NOTHING, cache.async_guard, body)
+        work = perform_async(flow)
+        if error is GeneratorExit:
+            # A coroutine that is closed can't await anything. Its lock ends by itself.
+            task = asyncio.ensure_future(_closing(work, entered))
+        else:
+            task = asyncio.ensure_future(work)
+            await entered.wait()
+            task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(use())
+    assert len(machine.locks()) == (error is GeneratorExit)
+
+
+async def _closing(work: Any, entered: asyncio.Event) -> None:
+    steps = work.__await__()
+    while not entered.is_set():
+        next(steps)
+        await asyncio.sleep(0.001)
+    steps.close()
+
+
+def test_what_is_deleted_elsewhere_while_it_renders_is_not_stored(
+    machine: Machine,
+) -> None:
+    def body() -> str:
+        machine.there.delete("k")
+        return machine.body()
+
+    assert ask(machine.here, "k", body) == "text 1"
+    assert machine.store.values == {}
+    assert machine.here.stats() == Stats(misses=1)
+    assert ask(machine.there, "k", machine.body) == "text 2"
+
+
+def test_what_is_deleted_elsewhere_between_two_looks_is_taken_back(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_set = machine.store.set
+
+    def set_and_lose(key: str, value: Any, timeout: int | None = None) -> bool:
+        kept = plain_set(key, value, timeout)
+        if key == "k":
+            for lock in machine.locks():
+                del machine.store.values[lock]
+        return kept
+
+    monkeypatch.setattr(machine.store, "set", set_and_lose)
+    assert ask(machine.here, "k", machine.body) == "text 1"
+    assert machine.store.values == {}
+
+
+def test_a_body_slower_than_its_lock_is_stored_the_next_time(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = []
+
+    def slow() -> str:
+        (lock,) = machine.locks()
+        seen.append(machine.store.timeouts[lock])
+        machine.clock.now += 15
+        if seen[-1] == 10:
+            # It has expired.
+            del machine.store.values[lock]
+        return machine.body()
+
+    ask(machine.here, "k", slow)
+    assert machine.store.values == {}
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "'k' took 15.0 seconds to make" in record.message
+    assert "CACHE_LOCK_TIMEOUT" in record.message
+    ask(machine.here, "k", slow)
+    assert seen == [10, 30]
+    assert machine.store.values == {"k": "text 2"}
+    assert len(caplog.records) == 1
+
+
+def test_a_stale_text_is_served_while_another_process_renders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine(monkeypatch, stale=30)
+    ask(machine.here, "k", machine.body)
+    machine.clock.now += 60
+
+    def body() -> str:
+        assert ask(machine.there, "k", machine.body) == "text 1"
+        return machine.body()
+
+    assert ask(machine.here, "k", body) == "text 2"
+    assert ask(machine.there, "k", machine.body) == "text 2"
+    assert machine.there.stats() == Stats(hits=2, stale=1)
+    assert machine.pauses == []
+
+
+def test_what_another_process_has_renewed_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine(monkeypatch, stale=30)
+    ask(machine.here, "k", machine.body)
+    machine.clock.now += 60
+    plain_add = machine.store.add
+
+    def renew_first(key: str, value: Any, timeout: int | None = None) -> bool:
+        monkeypatch.setattr(machine.store, "add", plain_add)
+        assert ask(machine.there, "k", machine.body) == "text 2"
+        return plain_add(key, value, timeout)
+
+    monkeypatch.setattr(machine.store, "add", renew_first)
+    assert ask(machine.here, "k", machine.body) == "text 2"
+    assert machine.locks() == []
+    assert machine.here.stats() == Stats(hits=1, misses=1, stored=1)
+
+
+def test_where_the_lock_can_not_be_asked_for_it_renders_and_stores_nothing(
+    machine: Machine,
+) -> None:
+    machine.store.errors["add"] = ValueError("add is not allowed")
+    assert ask(machine.here, "k", machine.body) == "text 1"
+    assert machine.pauses == []
+    assert machine.store.values == {}
+
+
+def test_a_value_that_is_not_kept_lets_the_lock_go_and_is_not_waited_for(
+    machine: Machine,
+) -> None:
+    machine.here.guard.flights.note_not_kept("k")
+    machine.take_lock()
+    assert ask(machine.here, "k", machine.body) == "text 1"
+    assert machine.pauses == []
+
+
+def test_a_value_that_is_not_to_be_kept_lets_the_lock_go(machine: Machine) -> None:
+    class NotToKeep(FragmentRequest):
+        def timeout_of(self, value: Any) -> int | None:
+            raise NotKept
+
+    request = NotToKeep("k", PLAIN, 60)
+    machine.here.run(partial(renew, request, NOTHING), machine.body)
+    assert machine.store.values == {}
+
+
+def test_who_waits_in_the_same_process_is_given_what_another_one_stored(
+    machine: Machine,
+) -> None:
+    machine.take_lock()
+    with ThreadPoolExecutor(1) as pool:
+        followers: list[Any] = []
+
+        def finish() -> None:
+            if not followers:
+                followers.append(pool.submit(ask, machine.here, "k", machine.body))
+                while machine.here.stats().misses < 2:
+                    threading.Event().wait(0.001)
+                assert machine.face.set_locked({"k": ("theirs", 60)}, "somebody")
+
+        machine.meanwhile = finish
+        assert ask(machine.here, "k", machine.body) == "theirs"
+        assert followers[0].result() == "theirs"
+    assert machine.renders.calls == 0
+
+
+def test_who_waits_is_not_given_what_was_deleted_in_another_process(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def body() -> str:
+        entered.set()
+        assert go_on.wait(10)
+        return machine.body()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ask, machine.here, "k", body)
+        assert entered.wait(10)
+        machine.there.delete("k")
+        second = pool.submit(ask, machine.here, "k", body)
+        while machine.here.stats().misses < 2:
+            threading.Event().wait(0.001)
+        go_on.set()
+        assert (first.result(), second.result()) == ("text 1", "text 2")
+    assert machine.store.values == {"k": "text 2"}
+    # Only what is slow is told of.
+    assert caplog.records == []
+
+
+def test_the_lock_of_what_the_store_refuses_is_let_go() -> None:
+    class Refusing(SharedStore):
+        """One to which texts are too large."""
+
+        def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+            if value == "too large":
+                raise StoreError("it is too large")
+            return super().set(key, value, timeout)
+
+    store = Refusing()
+    cache = FragmentCache(store)
+    assert ask(cache, "k", lambda: "too large") == "too large"
+    assert store.values == {}
+
+
+@pytest.mark.parametrize("method", ["lock", "get", "set_locked"])
+def test_a_task_that_is_cancelled_while_the_store_works_lets_the_lock_go(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    cache = machine.here
+    face = cache.async_guard._face
+    plain = getattr(face, method)
+
+    async def use() -> None:
+        working = asyncio.Event()
+
+        async def work(*arguments: Any) -> Any:
+            if method == "lock":
+                await plain(*arguments)
+            working.set()
+            await asyncio.Event().wait()
+
+        async def body() -> str:
+            return "text"
+
+        monkeypatch.setattr(face, method, work)
+        request = FragmentRequest("k", PLAIN, 60)
+        flow = renew(request, NOTHING, cache.async_guard, body)
+        task = asyncio.ensure_future(perform_async(flow))
+        await working.wait()
+        assert len(machine.locks()) == 1
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    asyncio.run(use())
+    assert machine.locks() == []
+
+
+@pytest.mark.parametrize("call", ["add", "get"])
+def test_nobody_waits_for_a_lock_of_which_only_the_answer_was_lost(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Where the lock was taken, or where it should have been let go."""
+    plain = getattr(machine.store, call)
+
+    def lose_answer(key: str, *rest: Any, **more: Any) -> Any:
+        answer = plain(key, *rest, **more)
+        if key.startswith("lock:"):
+            raise ConnectionError("cut")
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(machine.store, call, lose_answer)
+        assert ask(machine.here, "k", machine.body) == "text 1"
+        # The store is left alone, so that the lock is, too.
+        assert len(machine.locks()) == 1
+    machine.clock.now += 1
+    assert ask(machine.here, "k", machine.body) == "text 2"
+    assert machine.pauses == []
+    assert machine.locks() == []
+    assert machine.store.values == {"k": "text 2"}

@@ -1,0 +1,492 @@
+"""Values that are made once while others wait."""
+
+import asyncio
+import gc
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+
+from jinja_fragcache import (
+    FragmentCache,
+    MemoryStore,
+    Stats,
+    StoreError,
+    make_template_fragment_key,
+)
+from jinja_fragcache.access.runner import perform
+from jinja_fragcache.engine.flow import renew
+from jinja_fragcache.engine.lookup import FragmentRequest
+from jinja_fragcache.engine.singleflight import Flight, Flights
+from jinja_fragcache.entries.freshness import want
+from tests.support import (
+    NOTHING,
+    Counter,
+    RecordingStore,
+    ask,
+    environment,
+    fragment_cache,
+)
+
+PLAIN = want(True, None)  # noqa: FBT003 - its form
+THREADS = 64
+TASKS = 500
+
+
+class Body:
+    """What renders a fragment: it waits until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.started = threading.Event()
+        self.go_on = threading.Event()
+        self.calls = Counter()
+        self.error: BaseException | None = None
+
+    def __call__(self) -> str:
+        number = self.calls()
+        self.started.set()
+        assert self.go_on.wait(10)
+        if self.error is not None:
+            raise self.error
+        return f"text {number}"
+
+
+def waiting(cache: FragmentCache, number: int) -> None:
+    """Wait until so many look-ups have missed, so that their callers wait."""
+    while cache.stats().misses < number:
+        threading.Event().wait(0.001)
+
+
+def test_threads_wait_for_the_one_that_renders() -> None:
+    env = environment({"page": '{% cache 60, "x" %}{{ body() }}{% endcache %}'})
+    cache = fragment_cache(env)
+    body = Body()
+    template = env.get_template("page")
+    with ThreadPoolExecutor(THREADS) as pool:
+        pages = [pool.submit(template.render, body=body) for _ in range(THREADS)]
+        waiting(cache, THREADS)
+        body.go_on.set()
+        assert {page.result() for page in pages} == {"text 1"}
+    assert body.calls.calls == 1
+    assert cache.stats() == Stats(misses=THREADS, stored=1, waited=THREADS - 1)
+
+
+def test_tasks_wait_for_the_one_that_renders_and_the_loop_goes_on() -> None:
+    source = '{% cache 60, "x" %}{{ body() }}{% endcache %}'
+    env = environment({"page": source}, enable_async=True)
+    calls = Counter()
+    beats: list[int] = []
+
+    async def use() -> set[str]:
+        all_wait = asyncio.Event()
+
+        async def body() -> str:
+            number = calls()
+            await all_wait.wait()
+            return f"text {number}"
+
+        async def heart() -> None:
+            while fragment_cache(env).stats().misses < TASKS:
+                beats.append(1)
+                await asyncio.sleep(0)
+            all_wait.set()
+
+        template = env.get_template("page")
+        pages = [template.render_async(body=body) for _ in range(TASKS)]
+        return set((await asyncio.gather(heart(), *pages))[1:])  # type: ignore[arg-type]
+
+    assert asyncio.run(use()) == {"text 1"}
+    assert calls.calls == 1
+    assert beats
+    stats = fragment_cache(env).stats()
+    assert stats == Stats(misses=TASKS, stored=1, waited=TASKS - 1)
+
+
+def test_a_task_that_waits_may_be_cancelled_and_harms_no_other() -> None:
+    cache = FragmentCache()
+    request = FragmentRequest("k", PLAIN, 60)
+
+    async def use() -> list[Any]:
+        go_on = asyncio.Event()
+
+        async def body() -> str:
+            await go_on.wait()
+            return "text"
+
+        def start() -> asyncio.Task[Any]:
+            return asyncio.ensure_future(
+                cache.run_async(partial(renew, request, NOTHING), body)
+            )
+
+        tasks = [start() for _ in range(3)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        tasks[1].cancel()
+        await asyncio.wait([tasks[1]])
+        go_on.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, cancelled, third = asyncio.run(use())
+    assert (first, third) == ("text", "text")
+    assert isinstance(cancelled, asyncio.CancelledError)
+
+
+def test_where_the_one_that_renders_is_cancelled_another_does() -> None:
+    cache = FragmentCache()
+    request = FragmentRequest("k", PLAIN, 60)
+    calls = Counter()
+
+    async def use() -> list[Any]:
+        go_on = asyncio.Event()
+
+        async def body() -> str:
+            number = calls()
+            await go_on.wait()
+            return f"text {number}"
+
+        tasks = [
+            asyncio.ensure_future(
+                cache.run_async(partial(renew, request, NOTHING), body)
+            )
+            for _ in range(3)
+        ]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.wait([tasks[0]])
+        go_on.set()
+        return await asyncio.gather(*tasks[1:])
+
+    assert asyncio.run(use()) == ["text 2", "text 2"]
+
+
+def test_each_caller_gets_its_own_error_if_the_body_fails() -> None:
+    cache = FragmentCache()
+    body = Body()
+    body.error = ValueError("no")
+    with ThreadPoolExecutor(8) as pool:
+        pages = [pool.submit(ask, cache, "k", body) for _ in range(8)]
+        waiting(cache, 8)
+        body.go_on.set()
+        assert {type(page.exception()) for page in pages} == {ValueError}
+    assert body.calls.calls == 8
+    body.error = None
+    assert ask(cache, "k", body) == "text 9"
+
+
+def test_a_caller_waits_no_longer_than_the_lock_timeout() -> None:
+    cache = FragmentCache(lock_timeout=0.01)
+    body = Body()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask, cache, "k", body)
+        assert body.started.wait(10)
+        assert ask(cache, "k", lambda: "mine") == "mine"
+        body.go_on.set()
+        assert first.result() == "text 1"
+    assert cache.get("k") == "text 1"
+
+
+def test_what_is_stored_between_the_look_up_and_the_turn_is_served() -> None:
+    cache = FragmentCache()
+    assert ask(cache, "k", lambda: "text") == "text"
+    request = FragmentRequest("k", PLAIN, 60)
+    assert (
+        cache.run(partial(renew, request, NOTHING), lambda: pytest.fail("rendered"))
+        == "text"
+    )
+
+
+def test_where_the_store_keeps_nothing_those_who_wait_are_served() -> None:
+    store = RecordingStore()
+    store.failing = {"set", "get"}
+    cache = FragmentCache(store)
+    body = Body()
+    with ThreadPoolExecutor(8) as pool:
+        pages = [pool.submit(ask, cache, "k", body) for _ in range(8)]
+        waiting(cache, 8)
+        body.go_on.set()
+        assert {page.result() for page in pages} == {"text 1"}
+
+
+def test_a_fragment_in_itself_does_not_wait_for_itself() -> None:
+    macro = """{% macro tree(n) %}{% cache 60, "same" %}{{ n }}
+        {%- if n %}{{ tree(n - 1) }}{% endif %}{% endcache %}{% endmacro %}"""
+    env = environment({"page": macro + "{{ tree(3) }}"})
+    assert env.get_template("page").render() == "3210"
+
+
+def test_two_fragments_in_each_other_do_not_wait_for_each_other() -> None:
+    meet = threading.Barrier(2)
+    inner = '{%% cache 60, "%s" %%}%s{%% endcache %%}'
+    pages = {
+        name: inner % (name, "{{ meet() }}" + inner % (other, other))
+        for name, other in ("ab", "ba")
+    }
+    env = environment(pages)
+
+    def both_are_rendering() -> str:
+        meet.wait(10)
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        rendered = [
+            pool.submit(env.get_template(name).render, meet=both_are_rendering)
+            for name in "ab"
+        ]
+        # Which of them is rendered by whom is open, but none of them waits for ever.
+        assert {page.result(timeout=5) for page in rendered} <= {"a", "b"}
+
+
+def test_three_fragments_in_a_ring_do_not_wait_for_each_other() -> None:
+    cache = FragmentCache(lock_timeout=30)
+    meet = threading.Barrier(3)
+
+    def body(inner: str) -> str:
+        meet.wait(10)
+        return ask(cache, inner, lambda: inner)
+
+    with ThreadPoolExecutor(3) as pool:
+        asked = [
+            pool.submit(ask, cache, key, partial(body, inner))
+            for key, inner in ("ab", "bc", "ca")
+        ]
+        assert {each.result(timeout=10) for each in asked} <= {"a", "b", "c"}
+
+
+def test_a_fragment_in_many_others_is_rendered_once() -> None:
+    cache = FragmentCache()
+    sidebar = Body()
+
+    def page(_: int) -> str:
+        return ask(cache, "sidebar", sidebar)
+
+    with ThreadPoolExecutor(8) as pool:
+        pages = [
+            pool.submit(ask, cache, f"page {number}", partial(page, number))
+            for number in range(8)
+        ]
+        waiting(cache, 16)
+        sidebar.go_on.set()
+        assert {each.result() for each in pages} == {"text 1"}
+    assert sidebar.calls.calls == 1
+
+
+def test_a_thread_does_not_stand_still_for_its_own_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Flight, "wait", lambda *_: pytest.fail("stood still"))
+    cache = FragmentCache()
+    request = FragmentRequest("k", PLAIN, 60)
+
+    async def use() -> tuple[Any, str]:
+        go_on = asyncio.Event()
+
+        async def body() -> str:
+            await go_on.wait()
+            return "text"
+
+        task = asyncio.ensure_future(
+            cache.run_async(partial(renew, request, NOTHING), body)
+        )
+        await asyncio.sleep(0)
+        mine = cache.run(partial(renew, request, NOTHING), lambda: "mine")
+        go_on.set()
+        return await task, mine
+
+    assert asyncio.run(use()) == ("text", "mine")
+
+
+def test_what_is_made_of_old_data_is_not_even_written() -> None:
+    store = RecordingStore()
+    cache = FragmentCache(store)
+
+    def body() -> str:
+        cache.delete("k")
+        return "old"
+
+    assert ask(cache, "k", body) == "old"
+    assert "set" not in store.calls
+
+
+@pytest.mark.parametrize("delete", ["delete", "delete_fragment", "clear"])
+def test_what_is_deleted_while_it_is_rendered_is_not_stored(delete: str) -> None:
+    cache = FragmentCache()
+    env = environment({"page": '{% cache 60, "x" %}{{ body() }}{% endcache %}'}, cache)
+    key = make_template_fragment_key("x")
+    arguments = {"delete": [key], "delete_fragment": ["x"], "clear": []}[delete]
+    texts = iter(["old", "new", "newer"])
+
+    def body() -> str:
+        text = next(texts)
+        if text == "old":
+            getattr(cache, delete)(*arguments)
+        return text
+
+    pages = [env.get_template("page").render(body=body) for _ in range(3)]
+    assert pages == ["old", "new", "new"]
+
+
+def test_what_is_deleted_with_others_while_it_is_made_is_not_stored() -> None:
+    cache = FragmentCache()
+
+    def body() -> str:
+        perform(cache.guard.delete_many(["other", "k"]))
+        return "old"
+
+    assert ask(cache, "k", body) == "old"
+    assert cache.get("k") is None
+
+
+def test_those_who_join_after_the_leader_has_looked_look_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody else deletes what the leader has found, but not yet landed with."""
+
+    class Shared(MemoryStore):
+        """One that counts as shared by processes, since its type is not known."""
+
+        def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+            if to_do == ["store", "delete"]:
+                to_do.remove("store")
+                assert ask(elsewhere, "k", lambda: "old") == "old"
+                to_do.append("now")
+            return super().add(key, value, timeout)
+
+        def delete(self, key: str) -> bool:
+            if to_do == ["delete", "now"]:
+                to_do.clear()
+                elsewhere.delete("k")
+                late.start()
+                assert joined.wait(10)
+            return super().delete(key)
+
+    to_do = ["store", "delete"]
+    store = Shared()
+    here, elsewhere = FragmentCache(store), FragmentCache(store)
+    texts: dict[str, str] = {}
+    joined = threading.Event()
+    join = Flights.join
+
+    def note_join(*args: Any, **options: Any) -> Any:
+        answer = join(*args, **options)
+        if threading.current_thread() is late:
+            joined.set()
+        return answer
+
+    monkeypatch.setattr(Flights, "join", note_join)
+
+    def use(name: str) -> None:
+        texts[name] = ask(here, "k", lambda: f"new for {name}")
+
+    leader = threading.Thread(target=use, args=["leader"])
+    late = threading.Thread(target=use, args=["late"])
+    leader.start()
+    leader.join(10)
+    late.join(10)
+    assert texts == {"leader": "old", "late": "new for late"}
+
+
+def test_those_who_wait_for_what_is_deleted_get_what_is_new() -> None:
+    cache = FragmentCache()
+    body = Body()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(ask, cache, "k", body)
+        assert body.started.wait(10)
+        others = [pool.submit(ask, cache, "k", body) for _ in range(3)]
+        waiting(cache, 4)
+        cache.delete("k")
+        body.go_on.set()
+        assert first.result() == "text 1"
+        assert {each.result() for each in others} == {"text 2"}
+    assert cache.get("k") == "text 2"
+
+
+def test_what_is_deleted_while_it_is_written_is_taken_back() -> None:
+    class Deleting(MemoryStore):
+        """A store in which somebody deletes while it writes."""
+
+        def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+            cache.delete(key)
+            return super().set(key, value, timeout)
+
+    cache = FragmentCache(Deleting())
+    assert ask(cache, "k", lambda: "old") == "old"
+    assert cache.get("k") is None
+
+
+def test_that_it_can_not_be_taken_back_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = RecordingStore()
+    cache = FragmentCache(store)
+
+    def body() -> str:
+        return "old"
+
+    class Deleting(RecordingStore):
+        def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+            self.failing = {"delete"}
+            with pytest.raises(StoreError):
+                cache.delete(key)
+            return super().set(key, value, timeout)
+
+    cache = FragmentCache(Deleting())
+    assert ask(cache, "k", body) == "old"
+    assert "could not delete 'k'" in caplog.text
+
+
+def test_flights_are_forgotten_when_they_have_landed() -> None:
+    flights = Flights()
+    flight, is_leader = flights.join("k")
+    assert is_leader
+    with flights.led("k", flight) as landing:
+        assert flights.join("k") == (flight, False)
+        landing.append("what it landed with")
+    assert flight.wait(0) == "what it landed with"
+    reference = weakref.ref(flight)
+    del flight
+    gc.collect()
+    assert reference() is None
+    assert flights.join("k")[1]
+
+
+def test_where_nothing_was_kept_nobody_waits_the_next_time() -> None:
+    flights = Flights()
+    flights.note_not_kept("k")
+    assert [flights.join("k")[1] for _ in range(2)] == [True, True]
+    flights.note_kept("k")
+    assert [flights.join("k")[1] for _ in range(2)] == [True, False]
+
+
+def test_only_so_many_keys_are_remembered() -> None:
+    flights = Flights()
+    for number in range(5000):
+        flights.note_kept(str(number))
+    assert flights.kept_lately("4999")
+    assert not flights.kept_lately("0")
+
+
+def test_a_flight_tells_what_it_needs() -> None:
+    first, second, third = (Flight(None) for _ in range(3))
+    first.awaited.append(second)
+    second.awaited.append(third)
+    assert first.needs({third})
+    assert not third.needs({first})
+    third.awaited.append(second)
+    assert not second.needs({first})
+
+
+def test_who_waits_for_a_text_that_is_not_for_him_renders_his_own() -> None:
+    cache = FragmentCache()
+    body = Body()
+    unescaped = FragmentRequest("k", want(False, None), 60)  # noqa: FBT003 - its form
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ask, cache, "k", body)
+        assert body.started.wait(10)
+        second = pool.submit(cache.run, partial(renew, unescaped, NOTHING), body)
+        waiting(cache, 2)
+        body.go_on.set()
+        assert (first.result(), second.result()) == ("text 1", "text 2")

@@ -1,0 +1,240 @@
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from jinja_fragcache.access.runner import perform
+from jinja_fragcache.access.safe_store import Stats
+from jinja_fragcache.engine.policy import Policy
+from jinja_fragcache.engine.tags import (
+    invalidate,
+    present_versions,
+    read_versions,
+    versions_since,
+)
+from jinja_fragcache.errors import StoreError
+from jinja_fragcache.keys.fragment import make_template_fragment_key
+from tests.support import NAMES, Clock, RecordingStore, guard
+
+
+class Subject:
+    """A store under the functions, and each of them carried out."""
+
+    def __init__(self) -> None:
+        self.store = RecordingStore()
+        self.counts = Stats()
+        self.clock = Clock()
+        policy = Policy(default_timeout=300)
+        self.guard = guard(self.store, self.counts, policy=policy, clock=self.clock)
+
+    def read(self, tags: Sequence[str], key: str = "key") -> tuple[Any, dict[str, Any]]:
+        (stored,), versions = perform(read_versions(self.guard, [key], tags))
+        return stored, versions
+
+    def present(self, tags: Sequence[str]) -> dict[str, str] | None:
+        _, versions = self.read(tags)
+        return perform(present_versions(self.guard, versions, 60))
+
+    def invalidate(self, tags: Iterable[str]) -> None:
+        perform(invalidate(self.guard, tags))
+
+
+def test_without_tags_only_the_entry_is_read() -> None:
+    subject = Subject()
+    subject.store.values["key"] = "text"
+    assert subject.read([]) == ("text", {})
+    assert subject.store.calls == ["get"]
+    assert subject.present([]) == {}
+
+
+def test_an_entry_is_read_with_the_versions_of_its_tags() -> None:
+    subject = Subject()
+    subject.store.values["key"] = "text"
+    assert subject.read(["a", "b"]) == ("text", {"a": None, "b": None})
+    versions = subject.present(["b"])
+    assert versions is not None
+    assert subject.read(["a", "b"]) == ("text", {"a": None, "b": versions["b"]})
+
+
+def test_a_tag_keeps_its_version() -> None:
+    subject = Subject()
+    first = subject.present(["a", "b"])
+    assert first is not None
+    assert first.keys() == {"a", "b"}
+    assert first["a"] != first["b"]
+    assert all(re.fullmatch("[0-9a-f]{16}", each) for each in first.values())
+    assert subject.present(["a", "b"]) == first
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"),
+    [
+        (5, 3600),
+        (3600, 36000),
+        (29 * 24 * 3600, 30 * 24 * 3600),
+        (40 * 24 * 3600, 40 * 24 * 3600),
+        (0, 0),
+        (None, 3600),
+    ],
+)
+def test_a_version_outlives_its_entries_and_does_not_stay_for_ever(
+    timeout: int | None, seconds: int
+) -> None:
+    subject = Subject()
+    perform(present_versions(subject.guard, {"posts": None}, timeout))
+    assert list(subject.store.timeouts.values()) == [seconds]
+
+
+def test_versions_are_nobodys_values() -> None:
+    subject = Subject()
+    subject.present(["a"])
+    assert subject.counts == Stats()
+
+
+def test_what_is_invalidated_has_another_version_afterwards() -> None:
+    subject = Subject()
+    before = subject.present(["a", "b", "c"])
+    assert before is not None
+    subject.invalidate(["a", "c"])
+    _, left = subject.read(["a", "b", "c"])
+    assert {tag for tag, version in left.items() if version == before[tag]} == {"b"}
+    after = subject.present(["a", "b", "c"])
+    assert after is not None
+    assert {tag for tag in after if after[tag] == before[tag]} == {"b"}
+
+
+def test_invalidating_fails_loudly() -> None:
+    subject = Subject()
+    subject.store.failing = {"set", "delete"}
+    with pytest.raises(StoreError, match="may still be served"):
+        subject.invalidate(["a"])
+
+
+@pytest.mark.parametrize("failing", [{"set"}, {"get", "set"}, {"get"}])
+def test_there_are_no_versions_where_the_store_fails(failing: set[str]) -> None:
+    subject = Subject()
+    versions: dict[str, object] = {"a": None}
+    subject.store.failing = failing
+    assert perform(present_versions(subject.guard, versions, 60)) is None
+    assert subject.counts.failures > 0
+
+
+def test_versions_that_are_known_need_no_store() -> None:
+    subject = Subject()
+    subject.store.failing = {"get", "set"}
+    known: dict[str, object] = {"a": "1", "b": "2"}
+    assert perform(present_versions(subject.guard, known, 60)) == known
+    assert subject.store.calls == []
+
+
+def test_one_version_that_can_not_be_had_is_none_at_all() -> None:
+    subject = Subject()
+    subject.store.failing = {"set"}
+    versions: dict[str, object] = {"a": "1", "b": None, "c": "3"}
+    assert perform(present_versions(subject.guard, versions, 60)) is None
+
+
+def test_the_version_is_that_of_the_first_to_add_one() -> None:
+    """Two misses at once: both have found no version, and both write one."""
+    subject = Subject()
+    _, versions = subject.read(["a"])
+    first = perform(present_versions(subject.guard, versions, 60))
+    second = perform(present_versions(subject.guard, versions, 60))
+    assert first is not None
+    assert second == first
+    assert subject.read(["a"])[1] == first
+
+
+def test_a_version_that_is_no_text_is_none() -> None:
+    subject = Subject()
+    subject.present(["a"])
+    (key,) = subject.store.values
+    subject.store.values[key] = 7
+    assert subject.present(["a"]) is None
+    # Nor is one that the store gave before it forgot it.
+    subject.store.values.clear()
+    found: dict[str, object] = {"a": 7}
+    versions = perform(present_versions(subject.guard, found, 60))
+    assert subject.read(["a"])[1] == versions
+
+
+@given(NAMES, NAMES)
+@example("x" * 100 + "a", "x" * 100 + "b")
+@example("\u20ac", "\u00fc")
+def test_two_tags_never_share_a_version(tag: str, other: str) -> None:
+    subject = Subject()
+    versions = subject.present([tag, other])
+    assert versions is not None
+    assert len(subject.store.values) == len({tag, other})
+    subject.invalidate([tag])
+    assert subject.read([tag])[1] != {tag: versions[tag]}
+    if other != tag:
+        assert subject.read([other])[1] == {other: versions[other]}
+
+
+@given(NAMES)
+def test_the_key_of_a_version_is_one_that_every_server_takes(tag: str) -> None:
+    subject = Subject()
+    subject.present([tag])
+    (key,) = subject.store.values
+    assert re.fullmatch("tag:[!-~]{0,80}:[0-9a-f]{64}", key)
+    assert key != make_template_fragment_key(tag)
+
+
+@given(st.lists(st.sampled_from("abc")))
+def test_a_tag_may_be_named_twice(tags: list[str]) -> None:
+    subject = Subject()
+    versions = subject.present(tags)
+    assert versions is not None
+    assert versions.keys() == set(tags)
+    assert subject.read(tags)[1] == versions
+
+
+def since(subject: Subject, tags: Iterable[str], began: float) -> dict[str, str] | None:
+    return perform(versions_since(subject.guard, list(tags), began, 60))
+
+
+def test_a_tag_that_is_first_used_while_a_value_is_made_gets_a_version() -> None:
+    subject = Subject()
+    versions = since(subject, ["a"], subject.clock.now)
+    assert versions is not None
+    assert subject.read(["a"])[1] == versions
+    assert since(subject, [], 0) == {}
+
+
+def test_one_that_was_invalidated_since_then_has_none() -> None:
+    subject = Subject()
+    began = subject.clock.now
+    subject.clock.now += 0.001
+    subject.invalidate(["a"])
+    assert since(subject, ["b", "a"], began) is None
+    assert since(subject, ["b", "a"], subject.clock.now) is not None
+
+
+def test_a_version_of_another_form_tells_no_time() -> None:
+    subject = Subject()
+    subject.invalidate(["a"])
+    ((key, version),) = subject.store.values.items()
+    subject.store.values[key] = version.partition("@")[0] + "@noon"
+    assert since(subject, ["a"], 0) is not None
+
+
+def test_invalidating_takes_one_write_for_all_tags_and_entries() -> None:
+    subject = Subject()
+    subject.invalidate([])
+    assert subject.store.calls == []
+    for number in range(1000):
+        subject.store.values[f"entry {number}"] = "text"
+    subject.invalidate(["a"])
+    assert subject.store.calls == ["set"]
+
+
+def test_a_store_that_writes_nothing_forgets_the_version() -> None:
+    subject = Subject()
+    subject.present(["a"])
+    subject.store.failing = {"set"}
+    subject.invalidate(["a"])
+    assert subject.read(["a"])[1] == {"a": None}

@@ -1,0 +1,102 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jinja_fragcache.entries.entry import (
+    FORMAT,
+    HEADER_MARK,
+    Entry,
+    Life,
+    decode,
+    encode,
+)
+
+bodies = st.text() | st.text().map(lambda text: HEADER_MARK + text)
+hostile = bodies | bodies.map(lambda text: encode(Entry(text, escaped=False)))
+some = st.none() | st.text()
+tags = st.dictionaries(st.text(), st.text(), max_size=3)
+# Milliseconds are kept.
+seconds = st.integers(0, 10**13).map(lambda milliseconds: milliseconds / 1000)
+entries = st.builds(
+    Entry,
+    hostile,
+    st.booleans(),
+    some,
+    some,
+    tags.map(lambda versions: tuple(sorted(versions.items()))),
+    st.none() | st.builds(Life, seconds, seconds),
+    tags.map(lambda digests: tuple(sorted(digests.items()))),
+    # More than the text has is a text that was cut.
+    st.lists(st.tuples(st.just(0), st.integers(0, 99))).map(tuple),
+)
+
+
+@given(entries)
+def test_what_was_written_is_read(entry: Entry) -> None:
+    assert decode(encode(entry)) == entry
+
+
+@given(entries, st.integers(0, 60))
+def test_an_entry_that_is_cut_is_a_miss_or_shorter(entry: Entry, length: int) -> None:
+    read = decode(encode(entry)[:length])
+    assert read is None or entry.text.startswith(read.text)
+    if read is not None and encode(entry) != entry.text:
+        assert read[1:] == entry[1:] or length == 0
+
+
+def test_escaped_text_is_stored_as_it_is() -> None:
+    assert encode(Entry("<p>hello</p>")) == "<p>hello</p>"
+    assert encode(Entry("")) == ""
+
+
+def test_more_than_text_stands_in_a_header_line() -> None:
+    stored = encode(Entry("text\n", escaped=False, version="abc"))
+    assert stored == '\x1e{"escaped":false,"format":1,"version":"abc"}\ntext\n'
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        None,
+        b"bytes",
+        5,
+        ["text"],
+        HEADER_MARK,
+        HEADER_MARK + "{}\ntext",
+        HEADER_MARK + "no json\ntext",
+        HEADER_MARK + "[1]\ntext",
+        HEADER_MARK + '{"format":1}',
+        HEADER_MARK + '{"format":2}\ntext',
+        HEADER_MARK + '{"format":1,"holes":[3]}\ntext',
+        HEADER_MARK + '{"format":1,"holes":{"3":1}}\ntext',
+        HEADER_MARK + '{"format":1,"holes":[[3]]}\ntext',
+        HEADER_MARK + '{"format":1,"holes":[[-1,1]]}\ntext',
+        HEADER_MARK + '{"format":1,"holes":[[true,1]]}\ntext',
+        HEADER_MARK + '{"format":1,"holes":[[3,1],[2,1]]}\ntext',
+        HEADER_MARK + '{"format":1,"templates":{"a.html":1}}\ntext',
+        HEADER_MARK + '{"format":1,"else":1}\ntext',
+        HEADER_MARK + '{"format":1,"escaped":0}\ntext',
+        HEADER_MARK + '{"format":1,"version":7}\ntext',
+        HEADER_MARK + '{"format":1,"form":7}\ntext',
+        HEADER_MARK + '{"format":1,"tags":["posts"]}\ntext',
+        HEADER_MARK + '{"format":1,"tags":{"posts":1}}\ntext',
+        HEADER_MARK + '{"format":1,"tags":{"posts":null}}\ntext',
+        HEADER_MARK + '{"format":1,"expires":1}\ntext',
+        HEADER_MARK + '{"format":1,"cost":1}\ntext',
+        HEADER_MARK + '{"format":1,"cost":1,"expires":"1"}\ntext',
+        HEADER_MARK + '{"format":1,"cost":null,"expires":null}\ntext',
+        HEADER_MARK + '{"format":1,"cost":true,"expires":1}\ntext',
+        HEADER_MARK + '{"format":1,"cost":-1,"expires":1}\ntext',
+        HEADER_MARK + '{"format":1,"cost":1,"expires":NaN}\ntext',
+        HEADER_MARK + '{"format":1,"cost":1,"expires":1' + "0" * 400 + "}\ntext",
+        HEADER_MARK + "[" * 100_000 + "\ntext",
+    ],
+)
+def test_what_can_not_be_read_is_a_miss(stored: Any) -> None:
+    assert decode(stored) is None
+
+
+def test_the_format_is_the_one_that_is_documented() -> None:
+    assert FORMAT == 1

@@ -1,0 +1,118 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from jinja_fragcache.entries.entry import HEADER_MARK, Entry, Life, encode
+from jinja_fragcache.entries.freshness import (
+    FRESH,
+    Windows,
+    has_current_tags,
+    matches,
+    servable_text,
+    standing,
+    want,
+)
+
+texts = st.text() | st.text().map(lambda text: HEADER_MARK + text)
+versions = st.none() | st.sampled_from(["a", "b"])
+
+
+@given(texts, st.booleans(), versions, st.booleans(), versions)
+def test_a_text_is_served_if_all_that_is_wanted_matches(
+    text: str,
+    escaped: bool,  # noqa: FBT001 - drawn by name
+    version: str | None,
+    wanted_escaped: bool,  # noqa: FBT001 - drawn by name
+    wanted_version: str | None,
+) -> None:
+    stored = encode(Entry(text, escaped, version))
+    wanted = want(wanted_escaped, wanted_version)
+    same = (escaped, version) == (wanted_escaped, wanted_version)
+    assert servable_text(stored, wanted) == (text if same else None)
+    assert matches(Entry(text, escaped, version), wanted) == same
+
+
+@pytest.mark.parametrize("stored", [None, b"text", 7, HEADER_MARK + "x", ["text"]])
+@pytest.mark.parametrize("version", [None, "a"])
+def test_what_is_no_entry_is_a_miss(stored: object, version: str | None) -> None:
+    assert servable_text(stored, want(True, version)) is None  # noqa: FBT003 - its form
+
+
+def test_a_store_may_give_a_kind_of_text() -> None:
+    assert servable_text(Markup("<b>"), want(True, None)) == "<b>"  # noqa: FBT003 - its form
+
+
+names = st.sampled_from(["x", "y"])
+of_tags = st.dictionaries(names, st.sampled_from(["1", "2"]))
+of_store = st.dictionaries(names, st.sampled_from([None, "1", "2", 1, b"1"]))
+
+
+@given(of_tags, st.sets(names), of_tags | of_store)
+def test_an_entry_is_current_if_all_its_tags_are(
+    tags: dict[str, str], wanted: set[str], present: dict[str, object]
+) -> None:
+    entry = Entry("text", tags=tuple(tags.items()))
+    expected = wanted <= tags.keys() and all(
+        type(present.get(tag)) is str and present[tag] == tags[tag] for tag in tags
+    )
+    assert has_current_tags(entry, wanted, present) is expected
+
+
+times = st.floats(0, 2_000_000_000)
+seconds = st.integers(0, 10_000)
+
+
+@given(times, times, seconds, seconds, seconds)
+def test_an_entry_is_fresh_then_stale_then_gone(
+    expires: float, now: float, stale: int, stale_if_error: int, head_start: int
+) -> None:
+    life = Life(expires, 1)
+    there = standing(life, now, Windows(stale, stale_if_error), head_start)
+    assert there.expired == (now >= expires)
+    assert there.due == (now + head_start >= expires)
+    assert there.served == (now < expires or now - expires < stale)
+    assert there.served_on_error == (now < expires or now - expires < stale_if_error)
+
+
+def test_an_entry_that_tells_no_life_is_fresh_as_long_as_it_is_stored() -> None:
+    assert standing(None, 1e12, Windows()) == FRESH
+
+
+@given(texts, st.booleans(), versions, times)
+def test_a_text_with_a_life_is_left_to_whoever_knows_the_time(
+    text: str,
+    escaped: bool,  # noqa: FBT001 - drawn by name
+    version: str | None,
+    expires: float,
+) -> None:
+    wanted = want(escaped, version)
+    entry = Entry(text, escaped, version, life=Life(round(expires, 3), 1))
+    assert servable_text(encode(entry), wanted) is None
+    assert matches(entry, wanted)
+    assert not matches(entry, want(not escaped, version))
+    assert not matches(entry, want(escaped, "other"))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tags": (("posts", "1"),)},
+        {"templates": (("a.html", "1"),)},
+        {"holes": ((0, 1),)},
+    ],
+)
+def test_so_is_one_with_more_to_look_at(more: dict[str, Any]) -> None:
+    wanted = want(True, None)  # noqa: FBT003 - its form
+    entry = Entry("text", **more)
+    assert servable_text(encode(entry), wanted) is None
+    assert matches(entry, wanted)
+
+
+def test_what_a_function_gave_is_no_fragment() -> None:
+    wanted = want(True, None)  # noqa: FBT003 - its form
+    entry = Entry("text", form="json")
+    assert servable_text(encode(entry), wanted) is None
+    assert not matches(entry, wanted)

@@ -1,0 +1,63 @@
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from jinja_fragcache.keys.digests import code_digest, digest
+
+
+def of(source: str) -> str:
+    names: dict[str, Any] = {}
+    exec(source, names)  # noqa: S102 - our own source
+    return code_digest(names["f"].__code__)
+
+
+BASE = of("def f(a):\n    return a + 1")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "def f(a):\n    return a - 1",
+        "def f(a):\n    return a + 2",
+        "def f(a):\n    return b + 1",
+        "def f(a):\n    return lambda: a + 1",
+    ],
+)
+def test_what_does_something_else_differs(other: str) -> None:
+    assert of(other) != BASE
+
+
+def test_what_is_nested_counts() -> None:
+    source = "def f(a):\n    def g(): return a + {}\n    return g"
+    assert of(source.format(1)) == of(source.format(1))
+    assert of(source.format(1)) != of(source.format(2))
+
+
+def test_where_it_stands_does_not_count() -> None:
+    assert of("\n\n# a note\ndef f(a):\n\n    return a + 1") == BASE
+
+
+def test_any_text_has_a_digest() -> None:
+    assert len({digest("a"), digest("b"), digest("\udc80"), digest("\udc81")}) == 4
+
+
+def test_a_set_in_the_code_has_one_digest_in_every_process() -> None:
+    source = "def f(x): return x in {'a', 'b', 'c', ('d', 1)}"
+    script = (
+        "from jinja_fragcache.digests import code_digest\n"
+        f"space = {{}}; exec({source!r}, space)\n"
+        "print(code_digest(space['f'].__code__))"
+    )
+    digests = {
+        subprocess.run(  # noqa: S603 - our own interpreter and script
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(digests) == 1

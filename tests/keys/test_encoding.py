@@ -1,0 +1,608 @@
+import ast
+import copy
+import enum
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, NamedTuple, Self
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import StrictUndefined, Undefined
+from markupsafe import Markup
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
+from werkzeug.local import LocalProxy
+
+from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.keys.encoding import encode_argument, encode_text, encode_value
+from jinja_fragcache.messages import describe
+from tests.support import NAMES, VALUES, canonical
+
+
+def read(encoded: str, at: int = 0) -> tuple[Any, int]:
+    """Read back what a key is the digest of: the value at a place, and its end.
+
+    That it can be read back is what makes it injective.
+    """
+    kind, at = encoded[at], at + 1
+    if kind in "ntf":
+        return canonical({"n": None, "t": True, "f": False}[kind]), at
+    digits, at = encoded[at : encoded.index(":", at)], encoded.index(":", at) + 1
+    length = int(digits)
+    if kind == "s":
+        return ("text", encoded[at : at + length]), at + length
+    if kind == "b":
+        return canonical(bytes.fromhex(encoded[at : at + 2 * length])), at + 2 * length
+    items = []
+    for _ in range(2 * length if kind == "d" else length):
+        item, at = read(encoded, at)
+        items.append(item)
+    if kind == "l":
+        return ("list", tuple(items)), at
+    if kind == "d":
+        pairs = zip(items[::2], items[1::2], strict=True)
+        return ("dict", tuple(sorted(pairs, key=repr))), at
+    assert kind == "e"
+    return ("set", tuple(sorted(items, key=repr))), at
+
+
+@given(NAMES, st.lists(VALUES, max_size=4))
+def test_what_a_key_is_made_of_can_be_read_back(name: str, vary_on: list[Any]) -> None:
+    encoded = encode_text(name) + "".join(map(encode_value, vary_on))
+    found, at = [], 0
+    while at < len(encoded):
+        value, at = read(encoded, at)
+        found.append(value)
+    assert found == [canonical(value) for value in [name, *vary_on]]
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    NOTHING = None
+    YES = True
+    PAIR = (1, 2)
+
+
+class Lazy:
+    """A proxy of a text, as lazy translations are."""
+
+    __class__ = property(lambda _: str)
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class LazyTrue:
+    __class__ = property(lambda _: bool)
+
+    def __repr__(self) -> str:
+        return "True"
+
+    def __int__(self) -> int:
+        return 1
+
+
+class Pair(NamedTuple):
+    x: int
+    y: int
+
+
+class OtherPair(NamedTuple):
+    x: int
+    y: int
+
+
+class Loud(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.upper()
+
+
+class Quiet(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.lower()
+
+
+class Html(str):
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return f"<b>{self}</b>"
+
+
+class Labelled(str):  # noqa: SLOT000 - has an attribute
+    label: str
+
+    def __new__(cls, text: str, label: str) -> Self:
+        made = super().__new__(cls, text)
+        made.label = label
+        return made
+
+
+class Badge(Labelled):
+    def __html__(self) -> str:
+        return f"<b class={self.label}>{self}</b>"
+
+
+class OwnText(Labelled):
+    def __cache_key__(self) -> str:
+        return self.label
+
+
+class Of(int):
+    def __new__(cls, number: int, owner: str) -> Self:
+        made = super().__new__(cls, number)
+        made.owner = owner
+        return made
+
+    owner: str
+
+    def __str__(self) -> str:
+        return f"{int(self)} of {self.owner}"
+
+
+@dataclass
+class Card:
+    number: int
+    owner: str = field(repr=False)
+
+
+@dataclass
+class OtherCard:
+    number: int
+    owner: str = field(repr=False)
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "same_as"),
+    [
+        (1, "1"),
+        (Markup("1"), "1"),
+        (Markup("a b"), "a b"),
+        (Decimal("1.50"), "1.50"),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, 3, tzinfo=UTC), "2026-01-02T03:00:00+00:00"),
+        (time(3, 4), "03:04:00"),
+        (Colour.RED, "red"),
+        (Colour.NOTHING, None),
+        (Colour.YES, True),
+        pytest.param(Lazy("x"), "x", id="lazy"),
+        (Colour.PAIR, (1, 2)),
+        (Level.LOW, 1),
+        (1.5, "1.5"),
+        ([1, 2], (1, 2)),
+        ({1, 2}, frozenset({2, 1})),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (LocalProxy(lambda: "x"), "x"),
+        (LocalProxy(lambda: 7), 7),
+        (LocalProxy(lambda: None), None),
+        (LocalProxy(lambda: [1]), [1]),
+        ("x" * 1000, Markup("x") * 1000),
+    ],
+)
+def test_values_that_agree(value: Any, same_as: Any) -> None:
+    assert key_of(value) == key_of(same_as)
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [
+        (True, 1),
+        (True, "True"),
+        (False, 0),
+        ("\udc80", "\udc81"),
+        ("\udc80", "?"),
+        (None, "None"),
+        (None, ""),
+        (1, 1.0),
+        ("a", b"a"),
+        ([], {}),
+        ({}, set()),
+        ([1, 2], [12]),
+        ([1, 2], {1, 2}),
+        ("a", ["a"]),
+        (Markup("<b>"), "<b>"),
+        pytest.param(LazyTrue(), 1, id="lazy true"),
+        (Pair(1, 2), (1, 2)),
+        (Pair(1, 2), OtherPair(1, 2)),
+        (Loud("a"), "a"),
+        (Loud("a"), Quiet("a")),
+        (Of(1, "ann"), Of(1, "bob")),
+        (Of(1, "ann"), 1),
+        (Html("a"), "a"),
+        (Badge("a", "red"), Badge("a", "green")),
+        (Card(1, "ann"), Card(1, "bob")),
+        (Card(1, "ann"), OtherCard(1, "ann")),
+        (OwnText("a", "1"), OwnText("a", "2")),
+        (int, str),
+    ],
+)
+def test_values_that_differ(value: Any, other: Any) -> None:
+    assert key_of(value) != key_of(other)
+
+
+def key_of(value: Any) -> str:
+    return encode_value(value)
+
+
+class User:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __cache_key__(self) -> int:
+        return self.number
+
+
+class Group(User):
+    pass
+
+
+class Account:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __caching_id__(self) -> str:
+        return f"account {self.number}"
+
+
+class Point:
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    def __repr__(self) -> str:
+        return f"Point({self.x})"
+
+
+@pytest.mark.parametrize("make", [User, Account, Point])
+def test_an_object_is_known_by_what_it_says_of_itself(
+    make: Callable[[int], object],
+) -> None:
+    assert key_of(make(5)) == key_of(make(5))
+    assert key_of(make(5)) != key_of(make(6))
+
+
+def test_objects_of_two_classes_never_share_a_key() -> None:
+    assert key_of(User(5)) != key_of(Group(5))
+    assert key_of(User(5)) != key_of(5)
+
+
+def test_the_fields_of_an_object_count_by_what_they_say_of_themselves() -> None:
+    assert key_of(Pair(User(1), 2)) == key_of(Pair(User(1), 2))  # type: ignore[arg-type]
+    assert key_of(Pair(User(1), 2)) != key_of(Pair(User(2), 2))  # type: ignore[arg-type]
+
+
+def test_a_proxy_counts_as_what_it_stands_for() -> None:
+    user = User(5)
+    assert key_of(LocalProxy(lambda: user)) == key_of(user)
+
+
+def test_a_dict_that_keeps_its_content_elsewhere_is_not_taken_for_empty() -> None:
+    def query(value: str) -> CombinedMultiDict[str, str]:
+        return CombinedMultiDict([MultiDict({"q": value})])
+
+    assert key_of(query("a")) == key_of(query("a"))
+    assert key_of(query("a")) != key_of(query("b"))
+    both = MultiDict([("q", "a"), ("q", "b")])
+    assert key_of(both) != key_of(MultiDict([("q", "a")]))
+
+
+class Transient:
+    def __repr__(self) -> str:
+        return f"<Transient (transient {id(self)})>"
+
+
+class Long:
+    def __repr__(self) -> str:
+        return "<QuerySet [1, 2, 3, '...(remaining elements truncated)...']>"
+
+
+class AsyncKey:
+    async def __cache_key__(self) -> int:
+        return 1
+
+
+class DjangoModel:
+    """What a Django model looks like from outside."""
+
+    _meta = SimpleNamespace(label="shop.Model")
+
+    def __init__(self, pk: int | None) -> None:
+        self.pk = pk
+
+    def __repr__(self) -> str:
+        return "<Model: same name>"
+
+
+def test_a_django_model_is_known_by_its_primary_key() -> None:
+    assert key_of(DjangoModel(1)) == key_of(DjangoModel(1))
+    assert key_of(DjangoModel(1)) != key_of(DjangoModel(2))
+
+
+class Holder:
+    def __repr__(self) -> str:
+        return f"Holder({object()!r})"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (Undefined(name="who"), "undefined: 'who'"),
+        (StrictUndefined(name="who"), "undefined: 'who'"),
+        (object(), "only by its address in memory"),
+        (Holder(), "only by its address in memory"),
+        (lambda: 1, "only by its address in memory"),
+        ([object()], "only by its address in memory"),
+        (Card(1, owner=object()), "only by its address in memory"),  # type: ignore[arg-type]
+        (SimpleNamespace(user=object()), "only by its address in memory"),
+        (Mock(), "only by its address in memory"),
+        (Transient(), "only by its address in memory"),
+        (Long(), "only by a shortened text"),
+        (DjangoModel(None), "has no primary key yet"),
+        (AsyncKey(), "is a coroutine function"),
+        ({"k": Undefined(name="who")}, "undefined: 'who'"),
+        pytest.param(10**5000, "bits", id="huge"),
+    ],
+)
+def test_a_value_that_identifies_nothing_is_refused(value: Any, told: str) -> None:
+    with pytest.raises(KeyValueError, match=told):
+        key_of(value)
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(KeyValueError, match="contains itself"):
+        key_of(loop)
+
+
+def test_a_deep_stack_alone_refuses_no_value() -> None:
+    class Deep:
+        def __cache_key__(self) -> str:
+            raise RecursionError
+
+    with pytest.raises(RecursionError):
+        key_of(Deep())
+
+
+def test_an_error_can_describe_what_can_not_describe_itself() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    assert describe(Broken()) == "an object of Broken"
+    assert describe("a") == "'a' (str)"
+    assert describe(None) == "None"
+
+
+def exactly(value: Any) -> Any:
+    """Tell by other means which arguments are to count as the same: by their types."""
+    kind = type(value)
+    if kind in {list, tuple}:
+        return (kind.__name__, *map(exactly, value))
+    if kind is frozenset:
+        return ("frozenset", *sorted(map(exactly, value), key=repr))
+    if kind is dict:
+        pairs = [(exactly(key), exactly(item)) for key, item in value.items()]
+        return ("dict", *sorted(pairs, key=repr))
+    return (kind.__name__, repr(value))
+
+
+def read_datetime(text: str) -> Any:
+    fields, _, fold = text.removesuffix(")").partition(", fold=")
+    numbers = ast.literal_eval(fields.removeprefix("datetime.datetime") + ")")
+    return datetime(*numbers, fold=int(fold or 0))  # noqa: DTZ001 - as it was given
+
+
+# How the texts of arguments are read, apart from lists and their like.
+READERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "UUID": uuid.UUID,
+    "Decimal": Decimal,
+    "date": date.fromisoformat,
+    "datetime": read_datetime,
+}
+
+
+def read_argument(  # noqa: PLR0911 - one for each kind
+    encoded: str, at: int = 0
+) -> tuple[Any, int]:
+    """Read back what the key of a call is the digest of, as `read` does."""
+    kind, at = encoded[at], at + 1
+    if kind in "ntf":
+        return exactly({"n": None, "t": True, "f": False}[kind]), at
+    if kind == "x":
+        _, at = read_argument(encoded, at)
+        (_, name), at = read_argument(encoded, at)
+        (_, text), at = read_argument(encoded, at)
+        return exactly(READERS[eval(name)](eval(text))), at  # noqa: S307 - what exactly wrote
+    digits, at = encoded[at : encoded.index(":", at)], encoded.index(":", at) + 1
+    length = int(digits)
+    if kind == "s":
+        return exactly(encoded[at : at + length]), at + length
+    if kind == "b":
+        return exactly(bytes.fromhex(encoded[at : at + 2 * length])), at + 2 * length
+    items = []
+    for _ in range(2 * length if kind == "d" else length):
+        item, at = read_argument(encoded, at)
+        items.append(item)
+    if kind == "d":
+        pairs = zip(items[::2], items[1::2], strict=True)
+        return ("dict", *sorted(pairs, key=repr)), at
+    if kind == "z":
+        return ("frozenset", *sorted(items, key=repr)), at
+    return ({"l": "list", "u": "tuple"}[kind], *items), at
+
+
+@given(st.lists(VALUES, max_size=4))
+def test_arguments_can_be_read_back_with_their_types(values: list[Any]) -> None:
+    encoded = "".join(map(encode_argument, values))
+    found, at = [], 0
+    while at < len(encoded):
+        value, at = read_argument(encoded, at)
+        found.append(value)
+    assert found == list(map(exactly, values))
+
+
+@given(VALUES)
+def test_arguments_of_the_same_types_agree(value: Any) -> None:
+    assert encode_argument(copy.deepcopy(value)) == encode_argument(value)
+
+
+class Shade(enum.Enum):
+    RED = "red"
+
+
+class Number(int):
+    pass
+
+
+class Named(str):
+    __slots__ = ()
+
+
+class OtherLevel(enum.IntEnum):
+    LOW = 1
+
+
+class Flags(enum.Flag):
+    A = 1
+    B = 2
+
+
+class Size(enum.StrEnum):
+    SMALL = "s"
+
+
+ONES: list[Any] = [
+    1,
+    "1",
+    1.0,
+    True,
+    Decimal(1),
+    Decimal("1.0"),
+    b"1",
+    Number(1),
+    Named("1"),
+    Markup("1"),
+    [1],
+    (1,),
+    {1},
+    frozenset({1}),
+    {1: None},
+    {"1": None},
+    [[1]],
+    ["1"],
+    [True],
+    Level.LOW,
+    OtherLevel.LOW,
+    Flags.A,
+    "n",
+    None,
+    "None",
+    0,
+    False,
+    "",
+    [],
+    (),
+    {},
+    set(),
+    frozenset(),
+    Colour.RED,
+    Shade.RED,
+    "red",
+    Colour.NOTHING,
+    Colour.YES,
+    Colour.PAIR,
+    (1, 2),
+    [1, 2],
+    Pair(1, 2),
+    OtherPair(1, 2),
+    Size.SMALL,
+    "s",
+    date(2026, 1, 2),
+    datetime(2026, 1, 2),  # noqa: DTZ001 - one without a time zone
+    datetime(2026, 1, 2, tzinfo=UTC),
+    "2026-01-02",
+    uuid.UUID(int=1),
+    str(uuid.UUID(int=1)),
+    User(1),
+    Group(1),
+    Card(1, "ann"),
+    OtherCard(1, "ann"),
+    Flags.A | Flags.B,
+    int,
+    Number,
+    Point(1),
+]
+
+
+def test_arguments_of_different_types_differ() -> None:
+    encoded: dict[str, Any] = {}
+    for value in ONES:
+        text = encode_argument(value)
+        assert text not in encoded, f"{value!r} and {encoded[text]!r} are the same"
+        encoded[text] = value
+
+
+@pytest.mark.parametrize("value", ONES, ids=repr)
+def test_equal_arguments_of_one_type_agree(value: Any) -> None:
+    assert encode_argument(copy.deepcopy(value)) == encode_argument(value)
+
+
+@pytest.mark.parametrize("values", [[{"a": 1, "b": 2}, {"b": 2, "a": 1}]])
+def test_the_order_of_a_dict_is_no_difference(values: list[Any]) -> None:
+    assert len(set(map(encode_argument, values))) == 1
+
+
+class Bare:
+    pass
+
+
+def test_an_object_that_tells_nothing_is_itself() -> None:
+    one, other = Bare(), Bare()
+    assert encode_argument(one) == encode_argument(one)
+    assert encode_argument(one) != encode_argument(other)
+    assert encode_argument([one]) != encode_argument([other])
+    with pytest.raises(KeyValueError, match="only by its address"):
+        encode_value(one)
+
+
+def test_so_is_a_function() -> None:
+    def make() -> Callable[[], None]:
+        return lambda: None
+
+    one, other = make(), make()
+    assert encode_argument(one) == encode_argument(one)
+    assert encode_argument(one) != encode_argument(other)
+
+
+def test_an_object_without_a_name_of_its_own_is_refused() -> None:
+    with pytest.raises(KeyValueError, match="only by its address"):
+        encode_argument(object())
+
+
+def test_a_proxy_is_the_argument_that_it_stands_for() -> None:
+    one = Bare()
+    for value in [1, "1", None, [1], one]:
+        proxy = LocalProxy(lambda value=value: value)  # type: ignore[misc]
+        assert encode_argument(proxy) == encode_argument(value)

@@ -1,0 +1,155 @@
+import os
+import pickle
+import string
+import subprocess
+import sys
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from jinja2 import Undefined
+from markupsafe import Markup
+
+from jinja_fragcache import default_fragment_name, make_template_fragment_key
+from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.keys.fragment import _make_key, _remembered_key
+from tests.support import NAMES, SCALARS, VALUES, canonical
+
+
+@given(NAMES, st.lists(VALUES, max_size=4), NAMES, st.lists(VALUES, max_size=4))
+def test_two_inputs_have_one_key_only_if_they_are_the_same(
+    name: str, vary_on: list[Any], other_name: str, other: list[Any]
+) -> None:
+    same = (name, canonical(vary_on)) == (other_name, canonical(other))
+    key = make_template_fragment_key(name, vary_on)
+    assert (key == make_template_fragment_key(other_name, other)) is same
+
+
+parts = st.lists(st.text("as1:", max_size=3), min_size=1, max_size=3)
+glue = st.sampled_from(["", "s", ":", "s0:", "s1:", ",", "_", " ", "\x00", "\n"])
+
+
+@given(parts, glue)
+def test_no_two_texts_run_into_one(texts: list[str], between: str) -> None:
+    joined = [between.join(texts)]
+    same = joined == texts
+    key = make_template_fragment_key("x", texts)
+    assert (key == make_template_fragment_key("x", joined)) is same
+    name, *rest = texts
+    key = make_template_fragment_key(name, rest)
+    assert (key == make_template_fragment_key(joined[0])) is same
+
+
+@given(NAMES, st.lists(VALUES, max_size=4))
+def test_a_remembered_key_is_the_one_that_would_be_made(
+    name: str, vary_on: list[Any]
+) -> None:
+    for _ in range(2):
+        made = _make_key(name, *vary_on)
+        assert make_template_fragment_key(name, vary_on) == made
+
+
+@given(st.lists(SCALARS, min_size=1, max_size=3), st.lists(SCALARS, max_size=3))
+def test_structure_counts(inner: list[Any], outer: list[Any]) -> None:
+    flat = make_template_fragment_key("x", [*inner, *outer])
+    nested = make_template_fragment_key("x", [inner, *outer])
+    assert flat != nested
+
+
+@given(NAMES, st.lists(VALUES, max_size=3))
+@example("long" * 100, ["long" * 100])
+def test_a_key_fits_memcached(name: str, vary_on: list[Any]) -> None:
+    key = make_template_fragment_key(name, vary_on)
+    assert len(key) <= 200
+    assert set(key) <= set(string.ascii_letters + string.digits + string.punctuation)
+
+
+def test_a_key_starts_readable() -> None:
+    key = make_template_fragment_key("blog/side bar", [1])
+    assert key.startswith("fragment:blog/side_bar:")
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "4711"])
+def test_another_process_gives_the_same_keys(seed: str) -> None:
+    inputs: list[tuple[str, list[Any]]] = [
+        ("row", [1, "1", None, True, 2.5, b"x"]),
+        ("row", [{"b": 1, "a": {"y", "x", "z"}}, frozenset("hello"), (1, [2])]),
+        (
+            "r\udc80w",
+            [uuid.UUID(int=5), Decimal("1.0"), datetime(2026, 1, 2, tzinfo=UTC)],
+        ),
+    ]
+    script = (
+        "import pickle, sys\n"
+        "from jinja_fragcache import make_template_fragment_key as make\n"
+        "for name, vary_on in pickle.load(sys.stdin.buffer): print(make(name, vary_on))"
+    )
+    printed = subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-c", script],
+        input=pickle.dumps(inputs),
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        check=True,
+    )
+    expected = [make_template_fragment_key(*each) for each in inputs]
+    assert printed.stdout.decode().split() == expected
+
+
+@pytest.mark.parametrize(
+    "vary_on", ["abc", b"abc", 5, {"a": 1}, {"a"}, Undefined(name="ids"), True]
+)
+def test_what_is_no_list_of_key_values_is_refused(vary_on: Any) -> None:
+    with pytest.raises(KeyValueError, match=r"Write vary_on=\[value\]"):
+        make_template_fragment_key("x", vary_on)
+
+
+@pytest.mark.parametrize("vary_on", [iter([1]), (n for n in [1]), map(str, [1])])
+def test_what_can_be_gone_through_only_once_is_refused(vary_on: Any) -> None:
+    with pytest.raises(KeyValueError, match=r"Write vary_on=values\|list"):
+        make_template_fragment_key("x", vary_on)
+
+
+def test_many_key_values_are_not_remembered() -> None:
+    before = _remembered_key.cache_info()
+    key = make_template_fragment_key("x", list(range(1000)))
+    assert key == _make_key("x", *range(1000))
+    assert _remembered_key.cache_info() == before
+
+
+def test_any_ordered_iterable_of_key_values_will_do() -> None:
+    expected = make_template_fragment_key("x", [1, 2])
+    assert make_template_fragment_key("x", (1, 2)) == expected
+    assert make_template_fragment_key("x", range(1, 3)) == expected
+    assert make_template_fragment_key("x", None) == make_template_fragment_key("x", [])
+
+
+@pytest.mark.parametrize("name", [None, True, 5, ["x"], Undefined(name="n"), object()])
+def test_what_is_no_name_is_refused(name: Any) -> None:
+    with pytest.raises(KeyValueError, match="A fragment's name is text"):
+        make_template_fragment_key(name)
+
+
+def test_a_name_may_be_any_kind_of_text() -> None:
+    assert make_template_fragment_key(Markup("5")) == make_template_fragment_key("5")
+
+
+template_names = st.text("a:1#", min_size=1, max_size=6)
+lines = st.integers(1, 12)
+
+
+@given(template_names, lines, lines, template_names, lines, lines)
+def test_default_names_are_of_one_place_only(  # noqa: PLR0913, PLR0917 - two places
+    template: str,
+    line: int,
+    position: int,
+    other: str,
+    other_line: int,
+    other_position: int,
+) -> None:
+    same = (template, line, position) == (other, other_line, other_position)
+    name = default_fragment_name(template, line, position)
+    assert (name == default_fragment_name(other, other_line, other_position)) is same

@@ -1,0 +1,221 @@
+import gc
+import os
+import re
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from jinja_fragcache.keys import object_ids
+from jinja_fragcache.keys.object_ids import object_id
+
+
+class Thing:
+    pass
+
+
+class Told:
+    def __repr__(self) -> str:
+        return "Told()"
+
+
+class InheritedRepr(Told):
+    pass
+
+
+class BareRepr(Told):
+    __repr__ = object.__repr__
+
+
+class Slotted:
+    __slots__ = ("x",)
+
+
+class WeakSlotted:
+    __slots__ = ("__weakref__", "x")
+
+
+class AlwaysEqual:
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Falsy:
+    def __bool__(self) -> bool:
+        return False
+
+
+def a_function() -> None:
+    pass
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "make", [Thing, BareRepr, WeakSlotted, AlwaysEqual, Falsy, lambda: lambda: None]
+)
+def test_an_object_has_one_name_and_no_other_has_it(make: Callable[[], Any]) -> None:
+    things = [make() for _ in range(50)]
+    names = [object_id(thing) for thing in things]
+    assert [object_id(thing) for thing in things] == names
+    assert len(set(names)) == 50
+    assert all(re.fullmatch("[0-9a-f]{32}", name or "") for name in names)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Told(), InheritedRepr(), Thing, len, [], 5, "text", None, Thing().__init__, ...],  # type: ignore[misc]
+)
+def test_what_tells_what_it_is_has_no_name(value: Any) -> None:
+    assert object_id(value) is None
+
+
+@pytest.mark.parametrize("make", [object, Slotted])
+def test_what_can_not_be_referred_to_weakly_has_no_name(
+    make: Callable[[], Any],
+) -> None:
+    value = make()
+    assert object_id(value) is None
+    assert id(value) not in object_ids._known
+
+
+def test_a_function_has_a_name_though_it_has_a_repr() -> None:
+    assert object_id(a_function) is not None
+    assert object_id(a_function) == object_id(a_function)
+
+
+def test_an_object_at_the_address_of_a_dead_one_has_another_name() -> None:
+    thing = Thing()
+    address, name = id(thing), object_id(thing)
+    del thing
+    others = []
+    for _ in range(100_000):
+        other = Thing()
+        if id(other) == address:
+            break
+        others.append(other)
+    assert id(other) == address
+    assert object_id(other) not in {None, name}
+
+
+def test_so_does_one_that_is_asked_before_the_dead_one_is_forgotten() -> None:
+    """As when the collector is about to tell of one in a cycle."""
+    thing, other = AlwaysEqual(), AlwaysEqual()
+    old, address = object_id(thing), id(other)
+    reference, _ = object_ids._known[id(thing)]
+    # What is known of this address is what another object left there.
+    object_ids._known[address] = (reference, str(old))
+    name = object_id(other)
+    assert name != old
+    object_ids._forget(address, reference)
+    assert object_id(other) == name
+
+
+def test_the_dead_are_forgotten() -> None:
+    thing = Thing()
+    address = id(thing)
+    object_id(thing)
+    assert address in object_ids._known
+    del thing
+    assert address not in object_ids._known
+
+
+def test_an_object_in_a_cycle_is_forgotten_when_it_is_collected() -> None:
+    with without_collections():
+        thing: Any = Thing()
+        thing.itself = thing
+        address, name, alive = id(thing), object_id(thing), weakref.ref(thing)
+        del thing
+        still: Any = alive()
+        assert object_id(still) == name
+        del still
+        gc.collect()
+    assert alive() is None
+    assert address not in object_ids._known
+
+
+def test_threads_that_ask_at_once_get_one_name() -> None:
+    workers = 8
+    barrier = threading.Barrier(workers)
+    things = [Thing() for _ in range(200)]
+    names: list[list[str | None]] = []
+
+    def ask() -> None:
+        mine = []
+        for thing in things:
+            barrier.wait()
+            mine.append(object_id(thing))
+        names.append(mine)
+
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=ask) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switching)
+    assert len(names) == workers
+    assert all(mine == names[0] for mine in names)
+    assert len(set(names[0])) == len(things)
+
+
+def in_another_process(program: str) -> str:
+    return subprocess.run(  # noqa: S603 - this interpreter, and a program from here
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+
+def test_a_finalizer_may_ask_in_the_midst_of_it() -> None:
+    """The collector may run it wherever something is made, with the lock held."""
+    program = """
+import gc
+from jinja_fragcache import object_ids
+
+class Keeper: pass
+keeper = Keeper()
+
+class Dying:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        print(object_ids.object_id(keeper))
+
+with object_ids._lock:
+    Dying()
+    gc.collect()
+print(object_ids.object_id(keeper))
+"""
+    first, second = in_another_process(program).split()
+    assert first == second
+
+
+def test_no_other_process_gives_the_same_name() -> None:
+    program = (
+        "from jinja_fragcache.object_ids import object_id\n"
+        "class Thing: pass\n"
+        "print(object_id(Thing()))"
+    )
+    assert in_another_process(program) != in_another_process(program)

@@ -1,0 +1,233 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask_caching.backends import SimpleCache
+from jinja2 import Environment, StrictUndefined, TemplateNotFound, Undefined
+
+from jinja_fragcache import (
+    FragmentCache,
+    FragmentTagError,
+    MemoryStore,
+    StoreError,
+    make_template_fragment_key,
+)
+from jinja_fragcache.render.lookup import fragment_cache_of
+from tests.support import Clock, Counter, RecordingStore, environment, fragment_cache
+
+
+@pytest.mark.parametrize("timeout", ["300", -1, True, object(), float("nan"), "DEL"])
+def test_a_wrong_timeout_is_an_error_that_names_the_place(timeout: Any) -> None:
+    env = environment({"page": "\n{% cache t, 'x' %}text{% endcache %}"})
+    with pytest.raises(
+        FragmentTagError, match=r"page, line 2: .*number of seconds.*'del' deletes"
+    ):
+        env.get_template("page").render(t=timeout)
+
+
+def test_an_undefined_timeout_is_an_error() -> None:
+    env = environment({"page": "{% cache t, 'x' %}text{% endcache %}"})
+    with pytest.raises(FragmentTagError, match="page, line 1"):
+        env.get_template("page").render()
+
+
+@pytest.mark.parametrize("name", ["stale", "stale_if_error"])
+@pytest.mark.parametrize(
+    "window",
+    ["60", -1, True, object(), [1], float("nan"), Undefined(name="far")],
+)
+def test_a_wrong_window_is_an_error_that_names_the_place(
+    name: str, window: Any
+) -> None:
+    store = RecordingStore()
+    source = "\n{% cache 5, 'x', " + name + "=w %}text{% endcache %}"
+    env = environment({"page": source}, store, undefined=StrictUndefined)
+    told = f"^page, line 2: {name} can't be .*It is a number of seconds from 0"
+    with pytest.raises(FragmentTagError, match=told):
+        env.get_template("page").render(w=window)
+    assert store.calls == []
+
+
+def test_an_undefined_window_is_told_by_its_name() -> None:
+    template = environment().from_string("{% cache 5, stale=far %}a{% endcache %}")
+    with pytest.raises(
+        FragmentTagError, match=r"stale can't be undefined \(.*'far' is undefined"
+    ):
+        template.render()
+
+
+def test_what_is_deleted_needs_no_windows() -> None:
+    store = RecordingStore()
+    source = "{% cache how, 'x', stale=w, stale_if_error=w %}{{ n }}{% endcache %}"
+    template = environment(store=store).from_string(source)
+    template.render(how=5, w=60, n=1)
+    assert template.render(how="del", w="wrong", n=2) == "2"
+    assert store.values == {}
+
+
+@pytest.mark.parametrize(
+    ("timeout", "stored"), [(timedelta(minutes=1), 60), (0.1, 1), (None, None), (0, 0)]
+)
+def test_timeouts_that_only_rendering_tells(timeout: Any, stored: int | None) -> None:
+    store = RecordingStore()
+    template = environment(store=store).from_string("{% cache t, 'x' %}{% endcache %}")
+    template.render(t=timeout)
+    assert list(store.timeouts.values()) == [stored]
+
+
+@pytest.mark.parametrize("unless", [True, 1, "yes"])
+def test_unless_leaves_the_store_alone(unless: Any) -> None:
+    store = RecordingStore()
+    env = environment(store=FragmentCache(store, strict=True))
+    source = "{% cache 5, 'x', nowhere, unless=u %}{{ n }}{% endcache %}"
+    template = env.from_string(source)
+    assert [template.render(u=unless, n=n) for n in "ab"] == ["a", "b"]
+    assert store.calls == []
+    assert fragment_cache(env).stats().uncached == 2
+
+
+@pytest.mark.parametrize("unless", [False, None, 0, ""])
+def test_unless_that_is_not_so_changes_nothing(unless: Any) -> None:
+    env = environment(store=RecordingStore())
+    template = env.from_string("{% cache 5, 'x', unless=u %}{{ n }}{% endcache %}")
+    assert [template.render(u=unless, n=n) for n in "ab"] == ["a", "a"]
+
+
+def test_where_unless_is_true_nothing_else_is_asked() -> None:
+    source = (
+        "{% cache user.timeout, user.name, user.id, unless=not user,"
+        " stale=user.stale, stale_if_error=user.stale.if_error %}a{% endcache %}"
+    )
+    strict = environment(undefined=StrictUndefined)
+    assert strict.from_string(source).render(user=None) == "a"
+
+
+def test_unless_is_asked_once() -> None:
+    calls = Counter()
+    source = "{% cache a, b, c, unless=calls() > 1 %}a{% endcache %}"
+    template = environment().from_string(source)
+    assert template.render(calls=calls, a=1, b="b", c="c") == "a"
+    assert calls.calls == 1
+
+
+REFUSED = [
+    "{% cache 5, 'x', nowhere %}{{ n }}{% endcache %}",
+    "{% cache 5, 'x', user %}{{ n }}{% endcache %}",
+    "{% cache 5, nowhere %}{{ n }}{% endcache %}",
+    "{% cache 5, 'x', vary_on=nowhere %}{{ n }}{% endcache %}",
+    "{% cache 5, 'x', vary_on=n %}{{ n }}{% endcache %}",
+    "{% cache 'del', 'x', nowhere %}{{ n }}{% endcache %}",
+]
+
+
+@pytest.mark.parametrize("source", REFUSED)
+def test_a_refused_key_renders_uncached_with_one_warning(
+    source: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = RecordingStore()
+    env = environment(store=FragmentCache(store))
+    template = env.from_string(source)
+    assert [template.render(n=n, user=object()) for n in "abc"] == ["a", "b", "c"]
+    assert store.calls == []
+    assert len(caplog.records) == 1
+    assert "line 1: the fragment is not cached." in caplog.text
+
+
+@pytest.mark.parametrize("source", REFUSED)
+def test_a_refused_key_is_an_error_where_the_cache_is_strict(source: str) -> None:
+    env = environment(store=FragmentCache(RecordingStore(), strict=True))
+    with pytest.raises(FragmentTagError, match="line 1: the fragment is not cached"):
+        env.from_string(source).render(n="a", user=object())
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_page_without_a_name_is_never_an_error(
+    strict: bool,  # noqa: FBT001 - a parameter of the test
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    layout = "{% cache 5, 'x' %}{% block b %}{% endblock %}{% endcache %}"
+    env = environment({"layout": layout}, FragmentCache(strict=strict))
+    source = "{% extends 'layout' %}{% block b %}{{ n }}{% endblock %}"
+    template = env.from_string(source)
+    assert [template.render(n=n) for n in "ab"] == ["a", "b"]
+    assert len(caplog.records) == 1
+    assert "layout, line 1: the fragment is not cached" in caplog.text
+
+
+def test_an_undefined_key_value_of_a_strict_environment_is_refused_too() -> None:
+    env = environment(store=FragmentCache(strict=True), undefined=StrictUndefined)
+    template = env.from_string("{% cache 5, 'x', nowhere %}a{% endcache %}")
+    with pytest.raises(FragmentTagError, match="undefined: 'nowhere'"):
+        template.render()
+
+
+def test_what_a_key_value_raises_of_its_own_passes() -> None:
+    class Broken:
+        def __cache_key__(self) -> str:
+            raise LookupError("no key today")
+
+    template = environment().from_string("{% cache 5, 'x', b %}a{% endcache %}")
+    with pytest.raises(LookupError, match="no key today"):
+        template.render(b=Broken())
+
+
+@pytest.mark.parametrize(
+    "make", [RecordingStore, SimpleCache], ids=["plain", "flask_caching"]
+)
+def test_a_bare_store_is_taken_as_it_is(make: Any) -> None:
+    store = make()
+    env = environment(store=store)
+    template = env.from_string("{% cache 5, 'x' %}{{ n }}{% endcache %}")
+    assert [template.render(n=n) for n in "ab"] == ["a", "a"]
+    assert store.get(make_template_fragment_key("x")) == "a"
+    assert env.fragment_cache is store  # type: ignore[attr-defined]
+    assert fragment_cache_of(env) is fragment_cache_of(env)
+    other = make()
+    env.fragment_cache = other  # type: ignore[attr-defined]
+    assert template.render(n="c") == "c"
+    assert other.get(make_template_fragment_key("x")) == "c"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [(None, "fragment_cache is None. Set"), (object(), "can't be a store")],
+)
+def test_what_is_no_store_is_told(given: Any, told: str) -> None:
+    env = environment()
+    env.fragment_cache = given  # type: ignore[attr-defined]
+    with pytest.raises(StoreError, match=told):
+        env.from_string("{% cache 5, 'x' %}a{% endcache %}").render()
+
+
+def test_a_subclass_of_fragment_cache_is_one() -> None:
+    class Mine(FragmentCache):
+        pass
+
+    mine = Mine()
+    env = environment(store=mine)
+    env.from_string("{% cache 5, 'x' %}a{% endcache %}").render()
+    assert mine.stats().stored == 1
+
+
+def test_an_included_template_that_is_missing_is_an_error() -> None:
+    env = environment()
+    source = "{% cache %}{% include 'nowhere' without context %}{% endcache %}"
+    with pytest.raises(TemplateNotFound, match="nowhere"):
+        env.from_string(source).render()
+
+
+def test_an_entry_expires_by_the_clock_of_the_store() -> None:
+    clock = Clock()
+    env = environment(store=MemoryStore(timer=clock))
+    template = env.from_string("{% cache 5, 'x' %}{{ n }}{% endcache %}")
+    assert template.render(n="a") == "a"
+    clock.now += 4.9
+    assert template.render(n="b") == "a"
+    clock.now += 0.1
+    assert template.render(n="c") == "c"
+
+
+def test_the_plain_environment_of_jinja_takes_the_extension() -> None:
+    env = Environment(extensions=["jinja_fragcache.FragmentCacheExtension"])  # noqa: S701 - the default is meant
+    assert env.from_string("{% cache %}a{% endcache %}").render() == "a"
+    assert fragment_cache(env).stats().stored == 1

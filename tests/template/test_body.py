@@ -1,0 +1,226 @@
+from typing import Any
+
+import pytest
+from jinja2 import DictLoader, Environment, TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
+
+from jinja_fragcache import FragmentCacheExtension
+from jinja_fragcache.template.body import depends_on_page
+from tests.support import RecordingStore, environment
+
+LOOPS: dict[str, Any] = {"extensions": ["jinja2.ext.loopcontrols"]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{% break %}",
+        "{% if x %}{% continue %}{% endif %}",
+        "{% for b in a %}{% else %}{% break %}{% endfor %}",
+        "{% with %}{% filter upper %}{% break %}{% endfilter %}{% endwith %}",
+        "{% cache %}{% for b in a %}{% endfor %}{% break %}{% endcache %}",
+    ],
+)
+def test_a_loop_can_not_be_left_from_inside_a_fragment(body: str) -> None:
+    source = "{% for a in x %}\n{% cache %}\n" + body + "{% endcache %}{% endfor %}"
+    with pytest.raises(
+        TemplateSyntaxError, match=r"can't leave a cached fragment.*Put the loop inside"
+    ) as raised:
+        environment({"page": source}, **LOOPS).get_template("page")
+    assert raised.value.lineno == 3
+
+
+def test_a_loop_inside_a_fragment_can_be_left() -> None:
+    source = (
+        "{% cache %}{% for a in 'abc' %}{% if a == 'b' %}{% break %}{% endif %}{{ a }}"
+        "{% endfor %}{% endcache %}"
+    )
+    template = environment(**LOOPS).from_string(source)
+    assert [template.render(), template.render()] == ["a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("body", "depends"),
+    [
+        ("text {{ x }}", False),
+        ("{% block a %}{% endblock %}", True),
+        (
+            "{% if x %}{% with %}{% block a %}{% endblock %}{% endwith %}{% endif %}",
+            True,
+        ),
+        ("{{ self.a() }}", True),
+        ("{{ super() }}", True),
+        ("{{ x.self }}", False),
+    ],
+)
+def test_what_depends_on_the_page(
+    body: str,
+    depends: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    assert depends_on_page(environment().parse(body).body) is depends
+
+
+CONTEXT = {"caller": "outer", "title": "outer title"}
+
+
+def renders_the_same(source: str) -> None:
+    """Check a template's output against the same without its cache tags, twice."""
+    plain = source
+    for tag in ("{% cache %}", "{% endcache %}"):
+        plain = plain.replace(tag, "")
+    for enable_async in (False, True):
+        store = RecordingStore()
+        templates = {"t": source, "p": plain, "p2": ""}
+        env = environment(templates, store, enable_async=enable_async)
+        expected = env.get_template("p").render(CONTEXT)
+        template = env.get_template("t")
+        assert [template.render(CONTEXT) for _ in range(2)] == [expected] * 2
+        assert store.calls.count("set") == source.count("{% cache %}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        # the caller of the macro around it
+        (
+            "{% macro m() %}<{% cache %}{{ caller(1) }}{% endcache %}>{% endmacro %}"
+            "{% call(x) m() %}called {{ x }}{% endcall %}"
+        ),
+        # through two fragments
+        (
+            "{% macro m() %}{% cache %}a{% cache %}{{ caller() }}{% endcache %}"
+            "{{ caller() }}{% endcache %}{% endmacro %}{% call m() %}c{% endcall %}"
+        ),
+        # its extra arguments
+        (
+            "{% macro m() %}{% cache %}{{ varargs }}{{ kwargs }}{% endcache %}"
+            "{% endmacro %}{{ m(1, 2, a=3) }}"
+        ),
+        # a call block inside of a fragment has a caller of its own
+        (
+            "{% macro m() %}[{{ caller() }}]{% endmacro %}"
+            "{% cache %}{% call m() %}inner{% endcall %}{% endcache %}"
+        ),
+        # the caller of the macro around, given on to a call block's arguments
+        (
+            "{% macro show(x) %}({{ x }}{{ caller() }}){% endmacro %}"
+            "{% macro m() %}{% cache %}{% call show(caller()) %}in{% endcall %}"
+            "{% endcache %}{% endmacro %}{% call m() %}out{% endcall %}"
+        ),
+        # a macro inside of a fragment, with the outer caller as a default
+        (
+            "{% macro m() %}{% cache %}{% macro i(x=caller()) %}{{ x }}{% endmacro %}"
+            "{{ i() }}{% endcache %}{% endmacro %}{% call m() %}c{% endcall %}"
+        ),
+        # a macro inside of a fragment has a caller of its own
+        (
+            "{% cache %}{% macro m() %}[{{ caller() }}]{% endmacro %}"
+            "{% call m() %}x{% endcall %}{% endcache %}"
+        ),
+        # outside of macros it is a variable like any other
+        "{% cache %}{{ caller }}{% endcache %}",
+        "{% cache %}{% set caller = 'own' %}{{ caller }}{% endcache %}",
+        (
+            "{% cache %}{% if nothing %}{% set caller = 'own' %}{% endif %}"
+            "{{ caller }}{% endcache %}"
+        ),
+        "{% cache %}{% for caller in 'ab' %}{{ caller }}{% endfor %}{% endcache %}",
+        # a call block around a fragment
+        (
+            "{% macro m() %}[{{ caller() }}]{% endmacro %}"
+            "{% call m() %}a{% cache %}b{% endcache %}c{% endcall %}"
+        ),
+    ],
+)
+def test_a_body_sees_the_macro_around_it(source: str) -> None:
+    renders_the_same(source)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ caller() }}{% for caller in 'ab' %}{{ caller }}{% endfor %}",
+        "{{ kwargs.a }}\n{% set kwargs = 1 %}{{ kwargs }}",
+    ],
+)
+def test_a_body_that_reads_and_sets_a_name_of_the_macro_is_refused(body: str) -> None:
+    source = "{% macro m() %}{% cache %}" + body + "{% endcache %}{% endmacro %}"
+    with pytest.raises(TemplateSyntaxError, match="Choose another name"):
+        environment().from_string(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% cache %}{{ title }}{% endcache %}{% set title = 'x' %}",
+        "{% cache %}{{ title }}{% endcache %}{% set title %}x{% endset %}{{ title }}",
+        "{% cache %}{{ title }}{% endcache %}{% import 'p2' as title %}",
+        "{% cache %}{{ title }}{% endcache %}{% macro title() %}{% endmacro %}",
+        "{% cache %}{% if 1 %}{{ title }}{% endif %}{% endcache %}{% set title = 1 %}",
+        (
+            "{% cache %}{% macro m() %}{{ title }}{% endmacro %}{{ m() }}{% endcache %}"
+            "{% set title = 'x' %}"
+        ),
+        (
+            "{% for a in [1] %}{% cache %}{{ title }}{% endcache %}"
+            "{% set title = 'x' %}{% endfor %}"
+        ),
+        (
+            "{% cache %}{% for a in [1] %}{{ title }}{% endfor %}{% endcache %}"
+            "{% set title = 'x' %}"
+        ),
+        (
+            "{% block b %}{% cache %}{{ title }}{% endcache %}"
+            "{% set title = 'x' %}{% endblock %}"
+        ),
+        (
+            "{% cache %}{% cache %}{{ title }}{% endcache %}{% endcache %}"
+            "{% set title = 1 %}"
+        ),
+    ],
+)
+def test_a_body_sees_a_name_that_is_set_behind_it(source: str) -> None:
+    renders_the_same(source)
+
+
+def test_names_of_the_body_are_found_by_jinja_as_without_the_tag() -> None:
+    env = environment()
+    plain = (
+        "{{ a }}{% for b in c %}{{ b }}{{ range(d) }}{% endfor %}{% set e = 1 %}{{ e }}"
+    )
+    cached = "{% cache 300, 'x' %}" + plain + "{% endcache %}"
+    found = [find_undeclared_variables(env.parse(each)) for each in (plain, cached)]
+    assert found[0] == found[1] == {"a", "c", "d"}
+
+
+@pytest.mark.parametrize("name", ["caller", "kwargs", "varargs"])
+def test_a_block_in_a_body_has_names_of_its_own(name: str) -> None:
+    block = "{% block b %}{% if " + name + " %}x{% endif %}ok{% endblock %}"
+    for body in (block, "{{ " + name + " }}" + block):
+        env = environment({"t": "{% cache 300, 'x' %}" + body + "{% endcache %}"})
+        assert [env.get_template("t").render() for _ in range(2)] == ["ok", "ok"]
+
+
+def test_an_include_without_context_is_found_from_its_own_template() -> None:
+    class Relative(Environment):
+        def join_path(self, template: str, parent: str) -> str:
+            return f"{parent.rpartition('/')[0]}/{template}"
+
+    include = "{% include 'part' without context %}"
+    templates = {
+        "a/layout": "{% cache 5, 'x' %}" + include + "{% endcache %}",
+        "a/part": "A",
+        "b/part": "B",
+        "b/page": "{% extends layout %}",
+    }
+    env = Relative(loader=DictLoader(templates), extensions=[FragmentCacheExtension])
+    layout = env.get_template("a/layout")
+    assert env.get_template("b/page").render(layout=layout) == "A"
+
+
+def test_a_macro_without_a_caller_may_ask_for_one() -> None:
+    source = (
+        "{% macro m() %}{% cache %}{{ 'with' if caller else 'without' }}{% endcache %}"
+        "{% endmacro %}{{ m() }}"
+    )
+    renders_the_same(source)

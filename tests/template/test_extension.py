@@ -1,0 +1,951 @@
+"""The decided semantics of the cache tag, one test or more for each."""
+
+import asyncio
+import re
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import (
+    DictLoader,
+    Environment,
+    FileSystemBytecodeCache,
+    TemplateSyntaxError,
+    nodes,
+)
+from jinja2.nativetypes import NativeEnvironment
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
+from markupsafe import Markup
+
+from jinja_fragcache import (
+    FragmentCache,
+    FragmentCacheExtension,
+    Stats,
+    StoreError,
+    default_fragment_name,
+    make_template_fragment_key,
+)
+from jinja_fragcache.render.each import LIST_FILTERS
+from jinja_fragcache.render.holes import HOLE_FILTERS
+from jinja_fragcache.render.lookup import FILTERS
+from tests.support import (
+    Clock,
+    CoroutineStore,
+    Counter,
+    RecordingStore,
+    environment,
+    fragment_cache,
+)
+
+
+class BodyError(Exception):
+    pass
+
+
+def fail() -> None:
+    raise BodyError
+
+
+# The tag alone
+
+
+def test_the_extension_alone_caches_in_memory() -> None:
+    env = Environment(extensions=[FragmentCacheExtension], autoescape=True)
+    calls = Counter()
+    template = env.from_string("{% cache 300, 'x' %}{{ calls() }}{% endcache %}")
+    assert [template.render(calls=calls) for _ in range(3)] == ["1", "1", "1"]
+    assert fragment_cache(env).stats() == Stats(hits=2, misses=1, stored=1)
+
+
+def test_two_environments_share_nothing() -> None:
+    source = "{% cache 300, 'x' %}{{ n }}{% endcache %}"
+    first, second = environment(), environment()
+    assert first.from_string(source).render(n=1) == "1"
+    assert second.from_string(source).render(n=2) == "2"
+
+
+def test_a_fragment_cache_that_was_set_before_stays() -> None:
+    env = Environment(autoescape=True)
+    mine = FragmentCache()
+    env.fragment_cache = mine  # type: ignore[attr-defined]
+    env.add_extension(FragmentCacheExtension)
+    assert fragment_cache(env) is mine
+
+
+def test_a_stored_text_is_the_plain_html() -> None:
+    store = RecordingStore()
+    env = environment(store=store)
+    env.from_string("{% cache 300, 'x' %}<b>{{ n }}</b>{% endcache %}").render(n="<i>")
+    (text,) = store.values.values()
+    assert text == "<b>&lt;i&gt;</b>"
+    assert type(text) is str
+    assert fragment_cache_get(env, make_template_fragment_key("x")) == text
+
+
+def fragment_cache_get(env: Environment, key: str) -> str | None:
+    return FragmentCache(env.fragment_cache).get(key)  # type: ignore[attr-defined]
+
+
+def test_what_is_printed_is_not_escaped_again() -> None:
+    template = environment().from_string("{% cache 300, 'x' %}<b>&amp;{% endcache %}")
+    assert [template.render() for _ in range(2)] == ["<b>&amp;"] * 2
+
+
+def test_what_is_printed_is_not_finalized_again() -> None:
+    template = environment(finalize=lambda value: f"[{value}]").from_string(
+        "{% cache 300, 'x' %}{{ n }} text{% endcache %}"
+    )
+    assert [template.render(n=1) for _ in range(2)] == ["[1] text"] * 2
+
+
+# Exactly one run of the body
+
+
+@pytest.mark.parametrize("failing", [set(), {"get"}, {"set"}, {"get", "set"}])
+def test_the_body_runs_once_a_miss_whatever_the_store_does(failing: set[str]) -> None:
+    store = RecordingStore()
+    store.failing = failing
+    calls = Counter()
+    template = environment(store=store).from_string(
+        "{% cache 300, 'x' %}{{ calls() }}{% endcache %}"
+    )
+    assert template.render(calls=calls) == "1"
+    assert calls.calls == 1
+
+
+@pytest.mark.parametrize("how", ["300", "'del'", "300, unless=true"])
+def test_what_the_body_raises_passes_unchanged_and_nothing_is_stored(how: str) -> None:
+    store = RecordingStore()
+    calls = Counter()
+    tag = "{% cache " + how + ", name='x' %}"
+    template = environment(store=store).from_string(
+        tag + "{{ calls() }}{{ fail() }}{% endcache %}"
+    )
+    for expected in (1, 2):
+        with pytest.raises(BodyError):
+            template.render(calls=calls, fail=fail)
+        assert calls.calls == expected
+    assert "set" not in store.calls
+
+
+def test_an_empty_text_is_a_value() -> None:
+    calls = Counter()
+    template = environment().from_string(
+        "{% cache 300, 'x' %}{{ '' if calls() }}{% endcache %}"
+    )
+    assert [template.render(calls=calls) for _ in range(2)] == ["", ""]
+    assert calls.calls == 1
+
+
+# Reads and writes fail open, deletes do not
+
+
+def test_a_store_that_fails_does_not_take_the_page_down() -> None:
+    store = RecordingStore()
+    store.failing = {"get", "set"}
+    cache = FragmentCache(store)
+    template = environment(store=cache).from_string(
+        "{% cache 300, 'x' %}{{ n }}{% endcache %}"
+    )
+    assert [template.render(n=n) for n in "ab"] == ["a", "b"]
+    assert cache.stats() == Stats(misses=2, failures=1, skipped=3)
+
+
+@pytest.mark.parametrize("garbage", [b"bytes", 5, "\x1e{", ["x"], "\x1e{}\n<old>"])
+def test_an_entry_that_can_not_be_read_is_a_miss(garbage: Any) -> None:
+    store = RecordingStore()
+    key = make_template_fragment_key("x")
+    store.values[key] = garbage
+    template = environment(store=store).from_string(
+        "{% cache 300, 'x' %}new{% endcache %}"
+    )
+    assert template.render() == "new"
+    assert store.values[key] == "new"
+
+
+def test_del_deletes_renders_and_stores_nothing() -> None:
+    store = RecordingStore()
+    env = environment(store=store)
+    cached = env.from_string("{% cache 300, 'x' %}{{ n }}{% endcache %}")
+    deleting = env.from_string("{% cache how, 'x' %}{{ n }}{% endcache %}")
+    assert cached.render(n=1) == "1"
+    assert deleting.render(n=2, how="del") == "2"
+    assert store.values == {}
+    assert cached.render(n=3) == "3"
+
+
+def test_del_fails_loudly() -> None:
+    store = RecordingStore()
+    store.failing = {"delete"}
+    template = environment(store=store).from_string(
+        "{% cache 'del', 'x' %}{{ n }}{% endcache %}"
+    )
+    with pytest.raises(StoreError, match="could not delete"):
+        template.render()
+
+
+# Names
+
+
+def test_a_default_name_is_the_template_and_line() -> None:
+    store = RecordingStore()
+    source = "\n{% cache 300 %}a{% endcache %}{% cache %}b{% endcache %}"
+    env = environment({"blog/page.html": source}, store)
+    env.get_template("blog/page.html").render()
+    first = default_fragment_name("blog/page.html", 2)
+    second = default_fragment_name("blog/page.html", 2, position=2)
+    assert set(store.values) == {
+        make_template_fragment_key(first),
+        make_template_fragment_key(second),
+    }
+    keys = [make_template_fragment_key(name) for name in (first, second)]
+    assert [fragment_cache_get(env, key) for key in keys] == ["a", "b"]
+
+
+def test_key_values_go_with_a_default_name() -> None:
+    store = RecordingStore()
+    env = environment({"p": "{% cache 300, vary_on=[1] %}a{% endcache %}"}, store)
+    env.get_template("p").render()
+    name = default_fragment_name("p", 1)
+    assert set(store.values) == {make_template_fragment_key(name, [1])}
+
+
+def test_two_templates_from_strings_do_not_share_a_default_name() -> None:
+    env = environment()
+    for n in "aba":
+        source = "{% cache %}" + n + "{% endcache %}"
+        assert env.from_string(source).render() == n
+    assert fragment_cache(env).stats() == Stats(hits=1, misses=2, stored=2)
+
+
+def test_an_edited_template_never_serves_the_old_text_at_a_shifted_line() -> None:
+    tag = "{%% cache 300 %%}%s{%% endcache %%}\n"
+    templates = {"page": tag % "one" + tag % "two"}
+    env = environment(auto_reload=True)
+    env.loader = DictLoader(templates)
+    assert env.get_template("page").render() == "one\ntwo"
+    templates["page"] = tag % "new" + tag % "one" + tag % "two"
+    assert env.get_template("page").render() == "new\none\ntwo"
+    templates["page"] = tag % "two"
+    assert env.get_template("page").render() == "two"
+
+
+def test_a_name_of_its_own_is_shared_between_templates() -> None:
+    env = environment()
+    first = env.from_string("{% cache 300, 'x' %}{{ n }}{% endcache %}")
+    second = env.from_string("\n\n{% cache 5, 'x' %}{{ n }}!{% endcache %}")
+    assert first.render(n=1).strip() == "1"
+    assert second.render(n=2).strip() == "1"
+
+
+def test_an_entry_of_a_default_name_is_no_entry_of_the_same_name_written_out() -> None:
+    env = environment({"p": "{% cache %}by default{% endcache %}"})
+    env.get_template("p").render()
+    written = env.from_string("{% cache 300, 'p:1' %}written{% endcache %}")
+    assert written.render() == "written"
+
+
+# Blocks
+
+
+LAYOUT = {
+    "layout": "<{% cache 300, 'main', lang %}{% block main %}-{% endblock %}"
+    "{% endcache %}>",
+    "one": "{% extends 'layout' %}{% block main %}one {{ n }}{% endblock %}",
+    "two": "{% extends 'layout' %}{% block main %}two {{ n }}{% endblock %}",
+    "self": "<{% cache 300, 's' %}{{ self.main() }}{% endcache %}>"
+    "{% block main %}{% endblock %}",
+    "three": "{% extends 'self' %}{% block main %}three{% endblock %}",
+    "four": "{% extends 'self' %}{% block main %}four{% endblock %}",
+}
+
+
+def test_a_fragment_with_a_block_differs_from_page_to_page() -> None:
+    env = environment(LAYOUT)
+    for n, name, text in [
+        (1, "one", "<one 1>"),
+        (2, "two", "<two 2>"),
+        (3, "one", "<one 1>"),
+        (4, "layout", "<->"),
+    ]:
+        assert env.get_template(name).render(n=n, lang="en") == text
+
+
+def test_a_fragment_that_calls_a_block_does_too() -> None:
+    env = environment(LAYOUT)
+    assert env.get_template("three").render() == "<three>three"
+    assert env.get_template("four").render() == "<four>four"
+
+
+def test_a_fragment_with_a_block_is_named_with_its_page_last() -> None:
+    env = environment(LAYOUT)
+    env.get_template("one").render(n=1, lang="en")
+    env.get_template("two").render(n=1, lang="en")
+    fragment_cache(env).delete_fragment("main", ["en", "one"])
+    assert env.get_template("one").render(n=2, lang="en") == "<one 2>"
+    assert env.get_template("two").render(n=2, lang="en") == "<two 1>"
+
+
+def test_a_page_that_changes_its_layout_shows_the_block_of_the_new_one() -> None:
+    block = "{% block nav %}"
+    env = environment(
+        {
+            "root": "{% cache 300, 'nav' %}"
+            + block
+            + "root{% endblock %}{% endcache %}",
+            "wide": "{% extends 'root' %}" + block + "WIDE{% endblock %}",
+            "small": "{% extends 'root' %}" + block + "SMALL{% endblock %}",
+            "page": "{% extends layout %}",
+        }
+    )
+    page = env.get_template("page")
+    texts = [page.render(layout=layout) for layout in ("wide", "small", "wide", "root")]
+    assert texts == ["WIDE", "SMALL", "WIDE", "root"]
+
+
+def test_a_page_that_changes_its_layout_shows_what_super_gives_there() -> None:
+    own = "{% cache 300, 'x' %}{{ super() }}{% endcache %}"
+    env = environment(
+        {
+            "a": "A{% block b %}a{% endblock %}",
+            "b": "B{% block b %}b{% endblock %}",
+            "page": "{% extends layout %}{% block b %}" + own + "{% endblock %}",
+        }
+    )
+    page = env.get_template("page")
+    assert [page.render(layout=layout) for layout in "abab"] == ["Aa", "Bb"] * 2
+
+
+@pytest.mark.parametrize("name", ["", "300, 'main'"])
+def test_an_edited_page_never_serves_its_old_block(name: str) -> None:
+    main = "{% block main %}-{% endblock %}"
+    templates = {"layout": "{% cache " + name + " %}" + main + "{% endcache %}"}
+    store = RecordingStore()
+    for text in ("old", "new", "old"):
+        block = (
+            "{% block main %}{% for a in 'x' %}" + text + "{% endfor %}{% endblock %}"
+        )
+        templates["page"] = "{% extends 'layout' %}" + block
+        env = environment(templates, store)
+        assert [env.get_template("page").render() for _ in range(2)] == [text] * 2
+    assert store.calls.count("set") == 3
+
+
+# Autoescape
+
+
+def test_a_text_is_never_served_under_another_autoescape_state() -> None:
+    store = RecordingStore()
+    env = environment(store=store)
+    source = (
+        "{% autoescape how %}{% cache 5, 'x' %}{{ n }}{% endcache %}{% endautoescape %}"
+    )
+    template = env.from_string(source)
+    assert template.render(how=True, n="<1>") == "&lt;1&gt;"
+    assert template.render(how=False, n="<2>") == "<2>"
+    assert template.render(how=False, n="<3>") == "<2>"
+    assert template.render(how=True, n="<4>") == "&lt;4&gt;"
+
+
+def test_an_environment_without_autoescape_does_not_escape() -> None:
+    store = RecordingStore()
+    env = environment(store=store, autoescape=False)
+    template = env.from_string("{% cache 5, 'x' %}{{ n }}{% endcache %}")
+    assert [template.render(n=n) for n in ("<1>", "<2>")] == ["<1>", "<1>"]
+    (stored,) = store.values.values()
+    assert stored.endswith("\n<1>")
+    assert fragment_cache_get(env, make_template_fragment_key("x")) == "<1>"
+
+
+def test_autoescape_by_template_name() -> None:
+    source = "{% cache 5, 'x' %}{{ n }}{% endcache %}"
+    env = environment(
+        {"a.html": source, "b.txt": source},
+        autoescape=lambda name: bool(name and name.endswith(".html")),
+    )
+    assert env.get_template("a.html").render(n="<") == "&lt;"
+    assert env.get_template("b.txt").render(n="<") == "<"
+
+
+def autoescape_html(name: str | None) -> bool:
+    return bool(name and name.endswith(".html"))
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_the_state_that_counts_is_the_one_that_the_body_is_compiled_by(
+    outside: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    nav = "{% cache 300, 'nav', u %}{{ u }}{% endcache %}"
+    block = "{% block b %}" + nav + "{% endblock %}" if outside else nav
+    templates = {
+        "base.txt": block,
+        "plain.txt": "{% extends 'base.txt' %}",
+        "page.html": nav,
+        "mixed.html": "{% extends 'base.txt' %}",
+    }
+    plain = {name: without_cache(text) for name, text in templates.items()}
+    names = ["plain.txt", "page.html", "mixed.html", "plain.txt", "page.html"]
+    expected = [
+        environment(plain, autoescape=autoescape_html)
+        .get_template(name)
+        .render(u="<i>")
+        for name in names
+    ]
+    env = environment(templates, autoescape=autoescape_html)
+    assert [env.get_template(name).render(u="<i>") for name in names] == expected
+    assert "&lt;i&gt;" in expected
+
+
+@pytest.mark.parametrize("optimized", [True, False])
+def test_a_macro_is_escaped_as_where_it_stands(
+    optimized: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    source = (
+        "{% macro m() %}{% cache 5, 'x' %}{{ u }}{% endcache %}{% endmacro %}"
+        "{% autoescape true %}{{ m() }}{% cache 5, 'x' %}{{ u }}{% endcache %}"
+        "{% endautoescape %}"
+    )
+    options: dict[str, Any] = {"autoescape": False, "optimized": optimized}
+    expected = environment(**options).from_string(without_cache(source)).render(u="<")
+    template = environment(**options).from_string(source)
+    assert [template.render(u="<") for _ in range(2)] == [expected] * 2
+
+
+def test_any_value_may_turn_autoescape_on() -> None:
+    source = (
+        "{% autoescape how %}{% cache 5, 'x' %}{{ n }}{% endcache %}{% endautoescape %}"
+    )
+    template = environment().from_string(source)
+    assert [template.render(how=how, n="<") for how in ([1], [], [1])] == [
+        "&lt;",
+        "<",
+        "&lt;",
+    ]
+
+
+def without_cache(source: str) -> str:
+    return re.sub(r"{% (end)?cache.*?%}", "", source)
+
+
+# Inheritance
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [
+        "{% cache 5, 'o' %}no{{ fail() }}{% endcache %}",
+        "{% cache %}no{% cache %}{{ fail() }}{% endcache %}{% endcache %}",
+        "{% if true %}{% cache %}{{ fail() }}{% endcache %}{% endif %}",
+        "{% for a in 'ab' %}{% cache %}{{ fail() }}{% endcache %}{% endfor %}",
+        "{% cache 'del', 'o' %}{{ fail() }}{% endcache %}",
+        "{% cache wrong, 'o' %}{{ fail() }}{% endcache %}",
+    ],
+)
+@pytest.mark.parametrize(
+    "extends", ["{% extends 'base' %}", "{% if yes %}{% extends 'base' %}{% endif %}"]
+)
+@pytest.mark.parametrize("enable_async", [False, True])
+def test_outside_of_blocks_a_child_template_prints_nothing(
+    outside: str,
+    extends: str,
+    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    store = RecordingStore()
+    child = extends + outside + "{% block b %}{% cache 5, 'b' %}in{% endcache %}"
+    templates = {"base": "[{% block b %}{% endblock %}]", "c": child + "{% endblock %}"}
+    env = environment(templates, store, enable_async=enable_async)
+    assert env.get_template("c").render(yes=True, fail=fail) == "[in]"
+    assert store.calls == ["get", "set"]
+
+
+def test_a_template_that_extends_nothing_this_time_prints() -> None:
+    source = (
+        "{% if yes %}{% extends 'b' %}{% endif %}{% cache 5, 'x' %}own{% endcache %}"
+    )
+    env = environment({"b": "base", "c": source})
+    assert env.get_template("c").render(yes=False) == "own"
+    assert env.get_template("c").render(yes=True) == "base"
+    assert env.get_template("c").render(yes=False) == "own"
+
+
+def test_a_macro_of_a_child_template_caches() -> None:
+    source = (
+        "{% extends 'b' %}{% macro m() %}{% cache 5, 'm' %}{{ n }}{% endcache %}"
+        "{% endmacro %}{% block b %}{{ m() }}{% endblock %}"
+    )
+    env = environment({"b": "[{% block b %}{% endblock %}]", "c": source})
+    assert [env.get_template("c").render(n=n) for n in "xy"] == ["[x]", "[x]"]
+
+
+# Async
+
+
+def async_environment(store: Any) -> Environment:
+    fragment = "{% cache 5, 'x', a %}{{ calls() }}{% endcache %}"
+    source = "{% for a in 'ab' %}" + fragment + "{% endfor %}"
+    return environment({"page": source}, store, enable_async=True)
+
+
+@pytest.mark.parametrize("make", [RecordingStore, CoroutineStore, FragmentCache])
+def test_async_rendering_caches(make: Callable[[], Any]) -> None:
+    template = async_environment(make()).get_template("page")
+    calls = Counter()
+
+    async def use() -> list[str]:
+        pieces = [piece async for piece in template.generate_async(calls=calls)]
+        return [
+            "".join(pieces),
+            await template.render_async(calls=calls),
+            await template.render_async(calls=calls),
+        ]
+
+    assert asyncio.run(use()) == ["12", "12", "12"]
+    assert calls.calls == 2
+    assert template.render(calls=calls) == "12"
+
+
+def test_an_async_template_awaits_what_its_body_calls() -> None:
+    async def slow() -> str:
+        await asyncio.sleep(0)
+        return "<done>"
+
+    env = environment(enable_async=True)
+    template = env.from_string("{% cache 5, 'x', slow() %}{{ slow() }}{% endcache %}")
+    for _ in range(2):
+        assert asyncio.run(template.render_async(slow=slow)) == "&lt;done&gt;"
+    fragment_cache(env).delete_fragment("x", ["<done>"])
+    assert fragment_cache(env).stats() == Stats(hits=1, misses=1, stored=1, deleted=1)
+
+
+def test_a_store_that_may_block_is_not_called_on_the_event_loop() -> None:
+    threads = set()
+
+    class Noting(RecordingStore):
+        def _note(self, call: str) -> None:
+            super()._note(call)
+            threads.add(threading.get_ident())
+
+    template = async_environment(Noting()).get_template("page")
+    asyncio.run(template.render_async(calls=Counter()))
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+def test_other_tasks_go_on_while_a_store_is_waited_for() -> None:
+    async def use() -> str:
+        entered = asyncio.Event()
+        go_on = asyncio.Event()
+
+        class Waiting(CoroutineStore):
+            async def get(self, key: str) -> Any:
+                entered.set()
+                await go_on.wait()
+                return await super().get(key)
+
+        template = async_environment(Waiting()).get_template("page")
+        rendering = asyncio.create_task(template.render_async(calls=Counter()))
+        await entered.wait()
+        go_on.set()
+        return await rendering
+
+    assert asyncio.run(use()) == "12"
+
+
+@pytest.mark.parametrize("make", [RecordingStore, CoroutineStore, FragmentCache])
+def test_async_bodies_fail_as_sync_ones_do(make: Callable[[], Any]) -> None:
+    store = make()
+    env = environment(store=store, enable_async=True)
+    template = env.from_string("{% cache 5, 'x' %}{{ fail() }}{% endcache %}")
+    with pytest.raises(BodyError):
+        asyncio.run(template.render_async(fail=fail))
+
+
+def test_a_cancelled_rendering_stores_nothing() -> None:
+    store = RecordingStore()
+    env = environment(store=store, enable_async=True)
+    template = env.from_string("{% cache 5, 'x' %}{{ wait() }}{% endcache %}")
+
+    async def use() -> None:
+        entered = asyncio.Event()
+
+        async def wait() -> None:
+            entered.set()
+            await asyncio.Event().wait()
+
+        rendering = asyncio.create_task(template.render_async(wait=wait))
+        await entered.wait()
+        rendering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await rendering
+
+    asyncio.run(use())
+    assert store.calls == ["get"]
+
+
+def test_a_store_of_coroutines_needs_an_async_environment() -> None:
+    env = environment(store=CoroutineStore())
+    with pytest.raises(StoreError, match="enable_async=True"):
+        env.from_string("{% cache 5, 'x' %}a{% endcache %}").render()
+
+
+# Past the timeout
+
+
+class Aging:
+    """A cache whose entries, and a page whose texts, are of a time set by hand."""
+
+    def __init__(self, source: str, *, store: Any = None, **options: Any) -> None:
+        self.clock = Clock()
+        self.store = RecordingStore() if store is None else store
+        self.cache = FragmentCache(self.store, clock=self.clock)
+        self.calls = Counter()
+        self.is_failing = False
+        templates = options.pop("templates", {})
+        env = environment({**templates, "page": source}, self.cache, **options)
+        self.template = env.get_template("page")
+
+    def call(self) -> str:
+        number = self.calls()
+        if self.is_failing:
+            raise BodyError
+        return f"<{number}>"
+
+    def render(self, **more: Any) -> str:
+        return self.template.render(call=self.call, **more)
+
+
+@pytest.mark.parametrize("make", [RecordingStore, CoroutineStore])
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize("how", ["60", "window"])
+@pytest.mark.parametrize("name", ["", "'x', a, "])
+def test_a_stale_text_is_served_while_another_thread_renders(
+    make: Callable[[], Any],
+    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+    how: str,
+    name: str,
+) -> None:
+    if make is CoroutineStore and not enable_async:
+        return
+    source = "{% cache 5, " + name + "stale=" + how + " %}{{ call() }}{% endcache %}"
+    aging = Aging(source, store=make(), enable_async=enable_async, autoescape=False)
+    assert aging.render(window=60, a=1) == "<1>"
+    aging.clock.now += 64.9
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        entered.set()
+        assert go_on.wait(10)
+        return aging.call()
+
+    with ThreadPoolExecutor(1) as pool:
+        renewal = pool.submit(aging.template.render, call=slow, window=60, a=1)
+        assert entered.wait(10)
+        assert [aging.render(window=60, a=1) for _ in range(2)] == ["<1>", "<1>"]
+        go_on.set()
+        assert renewal.result() == "<2>"
+    assert aging.render(window=60, a=1) == "<2>"
+    assert aging.cache.stats() == Stats(hits=3, misses=2, stored=2, stale=2)
+
+
+def test_a_stale_text_is_served_while_another_task_renders() -> None:
+    source = "{% cache 5, 'x', stale=60 %}{{ call() }}{% endcache %}"
+    aging = Aging(source, store=CoroutineStore(), enable_async=True)
+
+    async def use() -> list[str]:
+        entered, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> str:
+            entered.set()
+            await go_on.wait()
+            return aging.call()
+
+        render = aging.template.render_async
+        texts = [await render(call=aging.call)]
+        aging.clock.now += 5
+        renewal = asyncio.create_task(render(call=slow))
+        await entered.wait()
+        texts.append(await render(call=aging.call))
+        go_on.set()
+        return [*texts, await renewal, await render(call=aging.call)]
+
+    assert asyncio.run(use()) == ["&lt;1&gt;", "&lt;1&gt;", "&lt;2&gt;", "&lt;2&gt;"]
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize("autoescape", [False, True])
+def test_in_a_loop_the_last_good_text_is_served_where_a_body_fails(
+    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+    autoescape: bool,  # noqa: FBT001 - the same
+) -> None:
+    tag = "{% cache 5, vary_on=[i], stale_if_error=60 if i else 1 %}"
+    source = "{% for i in n %}" + tag + "a{{ call() }}{% endcache %}{% endfor %}"
+    aging = Aging(source, enable_async=enable_async, autoescape=autoescape)
+    first = aging.render(n=range(3))
+    assert first == ("a&lt;1&gt;a&lt;2&gt;a&lt;3&gt;" if autoescape else "a<1>a<2>a<3>")
+    aging.clock.now += 6
+    aging.is_failing = True
+    length = len(first) // 3
+    assert aging.render(n=[1, 2]) == first[length:]
+    with pytest.raises(BodyError):
+        aging.render(n=[0])
+
+
+def test_nothing_of_a_body_that_failed_is_printed() -> None:
+    inner = "{% cache 5, 'i' %}inner{% endcache %}"
+    source = "[{% cache 5, 'o', stale_if_error=60 %}b" + inner + "{{ call() }}"
+    aging = Aging(source + "{% set a = call() %}{% endcache %}]{{ a }}")
+    assert aging.render() == "[binner&lt;1&gt;]"
+    aging.clock.now += 5
+    aging.is_failing = True
+    assert aging.render() == "[binner&lt;1&gt;]"
+    assert "".join(aging.template.generate(call=aging.call)) == "[binner&lt;1&gt;]"
+
+
+def test_what_unless_leaves_alone_is_neither_stale_nor_saved() -> None:
+    tag = "{% cache 5, 'x', stale=60, stale_if_error=60, unless=u %}"
+    aging = Aging(tag + "{{ call() }}{% endcache %}")
+    aging.render(u=False)
+    aging.clock.now += 5
+    assert aging.render(u=True) == "&lt;2&gt;"
+    aging.is_failing = True
+    with pytest.raises(BodyError):
+        aging.render(u=True)
+    assert aging.render(u=False) == "&lt;1&gt;"
+
+
+def test_what_del_deletes_is_neither_stale_nor_saved() -> None:
+    tag = "{% cache t, 'x', stale=60, stale_if_error=60 %}"
+    aging = Aging(tag + "{{ call() }}{% endcache %}")
+    aging.render(t=5)
+    aging.clock.now += 5
+    aging.is_failing = True
+    for timeout in ("del", 5):
+        with pytest.raises(BodyError):
+            aging.render(t=timeout)
+
+
+def test_a_stale_text_is_never_served_under_another_autoescape_state() -> None:
+    tag = "{% cache 5, 'x', stale=60, stale_if_error=60 %}{{ call() }}{% endcache %}"
+    aging = Aging("{% autoescape how %}" + tag + "{% endautoescape %}")
+    assert aging.render(how=False) == "<1>"
+    aging.clock.now += 5
+    aging.is_failing = True
+    with pytest.raises(BodyError):
+        aging.render(how=True)
+    assert aging.render(how=False) == "<1>"
+
+
+@pytest.mark.parametrize("name", ["", "'x', "])
+def test_a_stale_text_is_one_of_the_same_page_and_its_blocks(name: str) -> None:
+    tag = "{% cache 5, " + name + "stale_if_error=60 %}"
+    templates = {
+        "wide": tag + "wide {% block b %}{% endblock %}{% endcache %}",
+        "slim": tag + "slim {% block b %}{% endblock %}{% endcache %}",
+        "other": "{% extends layout %}{% block b %}{{ call() }}{% endblock %}",
+    }
+    aging = Aging(templates["other"], templates=templates, autoescape=False)
+    other = aging.template.environment.get_template("other")
+    assert aging.render(layout="wide") == "wide <1>"
+    aging.clock.now += 5
+    aging.is_failing = True
+    assert aging.render(layout="wide") == "wide <1>"
+    with pytest.raises(BodyError):
+        other.render(layout="wide", call=aging.call)
+    if not name:
+        with pytest.raises(BodyError):
+            aging.render(layout="slim")
+
+
+def test_an_edited_template_never_serves_its_old_text_in_place_of_an_error() -> None:
+    tag = "{% cache 5, stale=60, stale_if_error=60 %}"
+    aging = Aging(tag + "old{% endcache %}")
+    assert aging.render() == "old"
+    aging.clock.now += 5
+    templates = {"page": tag + "new{{ call() }}{% endcache %}"}
+    edited = environment(templates, aging.cache).get_template("page")
+    with pytest.raises(BodyError):
+        edited.render(call=fail)
+
+
+# Environments of other kinds
+
+
+def test_an_overlay_has_the_cache_of_its_environment() -> None:
+    env = environment({"t": "<< cache 5, 'x' >>{{ n }}<< endcache >>"})
+    overlay = env.overlay(block_start_string="<<", block_end_string=">>")
+    assert overlay.get_template("t").render(n=1) == "1"
+    source = "{% cache 5, 'x' %}{{ n }}{% endcache %}"
+    assert env.from_string(source).render(n=2) == "1"
+
+
+def test_an_overlay_may_have_a_cache_of_its_own_and_be_async() -> None:
+    env = environment({"t": "{% cache 5, 'x' %}{{ n }}{% endcache %}"})
+    overlay = env.overlay(enable_async=True)
+    overlay.fragment_cache = FragmentCache(CoroutineStore())  # type: ignore[attr-defined]
+    assert env.get_template("t").render(n=1) == "1"
+    assert overlay.get_template("t").render(n=2) == "2"
+    assert overlay.get_template("t").render(n=3) == "2"
+
+
+def test_an_overlay_may_add_the_extension() -> None:
+    plain = Environment(autoescape=True)
+    overlay = plain.overlay(extensions=[FragmentCacheExtension])
+    assert overlay.from_string("{% cache %}a{% endcache %}").render() == "a"
+    assert not hasattr(plain, "fragment_cache")
+
+
+@pytest.mark.parametrize("kind", [SandboxedEnvironment, ImmutableSandboxedEnvironment])
+@pytest.mark.parametrize("enable_async", [False, True])
+def test_a_sandbox_caches(
+    kind: type[Environment],
+    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    env = kind(
+        extensions=[FragmentCacheExtension], autoescape=True, enable_async=enable_async
+    )
+    fragment = "{% cache 5, 'x', a %}{{ a }}{{ n }}{% endcache %}"
+    source = "{% for a in 'ab' %}" + fragment + "{% endfor %}"
+    template = env.from_string(source)
+    assert [template.render(n=n) for n in (1, 2)] == ["a1b1", "a1b1"]
+
+
+def test_a_sandboxed_template_can_not_call_what_compiled_templates_call() -> None:
+    env = SandboxedEnvironment(extensions=[FragmentCacheExtension], autoescape=True)
+    for name in FILTERS:
+        with pytest.raises(TemplateSyntaxError):
+            env.from_string("{{ 'key'|" + name + "([], 1, 5, none) }}")
+
+
+def test_compiled_templates_may_come_from_a_bytecode_cache(tmp_path: Path) -> None:
+    store = RecordingStore()
+    calls = Counter()
+    source = (
+        "{% cache stale=60 %}{{ calls() }}{% endcache %}"
+        "{% cache 5, 'x', 1, stale_if_error=1.5, unless=0 %}b{% endcache %}"
+    )
+    for _ in range(2):
+        env = environment(
+            {"p": source},
+            store,
+            bytecode_cache=FileSystemBytecodeCache(str(tmp_path)),
+        )
+        assert env.get_template("p").render(calls=calls) == "1b"
+    assert len(list(tmp_path.iterdir())) == 1
+    assert store.calls == ["get", "set", "get", "set", "get", "get"]
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+def test_a_native_environment_is_told_that_it_renders_no_text(
+    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    env = NativeEnvironment(
+        extensions=[FragmentCacheExtension], enable_async=enable_async
+    )
+    with pytest.raises(TemplateSyntaxError, match="renders Python values") as raised:
+        env.from_string("\n{% cache %}\n\n[1]{% endcache %}")
+    assert raised.value.lineno == 2
+
+
+def test_translations_in_a_fragment_are_found() -> None:
+    env = environment(extensions=["jinja2.ext.i18n"])
+    source = "{% cache %}\n{% trans %}Hello{% endtrans %}{{ _('you') }}{% endcache %}"
+    found = env.extract_translations(source)  # type: ignore[attr-defined]
+    assert [text for _, _, text in found] == ["Hello", "you"]
+
+
+def test_an_error_in_a_body_names_the_line_of_the_template() -> None:
+    env = environment({"p": "\n{% cache 5, 'x' %}\n\n{{ fail() }}{% endcache %}"})
+    with pytest.raises(BodyError) as raised:
+        env.get_template("p").render(fail=fail)
+    frames = traceback.extract_tb(raised.value.__traceback__)
+    assert ("<template>", 4) in [(frame.filename, frame.lineno) for frame in frames]
+    assert not [frame for frame in frames if "jinja_fragcache/" in frame.filename]
+
+
+# What a hit costs
+
+
+class CountingContext(Context):
+    calls = 0
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        type(self).calls += 1
+        return super().call(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["300, 'x'", "300", "300, 'x', n", "t, 'x', unless=no", "t, stale=5, unless=no"],
+)
+def test_a_hit_builds_no_macro_and_goes_through_no_context_call(arguments: str) -> None:
+    env = environment(store=RecordingStore())
+    env.context_class = CountingContext
+    source = "{% cache " + arguments + " %}{{ n }}{% endcache %}"
+    template = env.from_string(source)
+    macros = Counter()
+    real = template.root_render_func.__globals__["Macro"]
+
+    def counting(*args: Any) -> Any:
+        macros()
+        return real(*args)
+
+    template.root_render_func.__globals__["Macro"] = counting
+    CountingContext.calls = 0
+    assert template.render(n=1, t=5, no=0) == "1"
+    assert macros.calls > 0
+    assert CountingContext.calls > 0
+    seen = (macros.calls, CountingContext.calls)
+    assert template.render(n=1, t=5, no=0) == "1"
+    assert (macros.calls, CountingContext.calls) == seen
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "300, 'x'",
+        "300, 'x', 1, 'a' ~ 'b'",
+        "t, 'x'",
+        "5, 'x', unless=t",
+        "5, stale=t",
+        "5, 'x', stale=60",
+    ],
+)
+def test_a_constant_key_is_in_the_compiled_template(
+    arguments: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = environment()
+    template = env.from_string("{% cache " + arguments + " %}a{% endcache %}")
+    monkeypatch.setattr(
+        "jinja_fragcache.render.lookup.make_template_fragment_key",
+        lambda *_: pytest.fail("made a key while rendering"),
+    )
+    assert template.render(t=0) == "a"
+
+
+def test_what_compiled_templates_call_are_filters_of_their_names() -> None:
+    source = (
+        "{% extends 'x' %}{% cache %}{% include 'y' without context %}{% endcache %}"
+        "{% cache a %}{% endcache %}{% cache 5, 'a' %}{% endcache %}"
+        "{% cache 5, 'a', b %}{% endcache %}"
+        "{% cache a %}{% for b in c %}{% nocache %}{% include d %}{% endnocache %}"
+        "{% endfor %}{% endcache %}"
+        "{% cache_each a in b, 5, 'a', a %}{% endcache_each %}"
+        "{% cache_each a in b, c, 'a', a %}{% endcache_each %}"
+    )
+    ast = environment().parse(source)
+    used = {node.name for node in ast.find_all(nodes.Filter)}
+    assert used == {*FILTERS, *LIST_FILTERS, *HOLE_FILTERS}
+
+
+def test_pieces_of_a_page_are_texts() -> None:
+    env = environment()
+    template = env.from_string("a{% cache 5, 'x' %}b{{ n }}{% endcache %}c")
+    for _ in range(2):
+        assert "".join(template.generate(n=Markup("<"))) == "ab<c"
+        assert "".join(template.stream(n=Markup("<"))) == "ab<c"

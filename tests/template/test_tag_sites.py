@@ -1,0 +1,44 @@
+from jinja2 import Environment
+
+from jinja_fragcache.template.tag_sites import SITE, Site, mark_sites
+
+
+def sites(source: str) -> list[Site]:
+    env = Environment()  # noqa: S701 - nothing is rendered
+    stream = env._tokenize(source, None)
+    marked = mark_sites(stream)
+    return [Site.from_text(token.value) for token in marked if token.type == SITE]
+
+
+def test_only_names_of_cache_tags_are_marked() -> None:
+    source = "{{ cache }} {% set cache = 1 %} cache {% raw %}{% cache %}{% endraw %}"
+    assert sites(source) == []
+    assert len(sites(source + "{% cache %}{%- cache -%}{% endcache %}")) == 2
+
+
+def test_positions_count_on_each_line() -> None:
+    source = "{% cache %}{% cache %}\n{% cache %}\n\n{% cache %}{% cache %}"
+    assert [site.position for site in sites(source)] == [1, 2, 1, 1, 2]
+
+
+def test_a_tag_prints_nothing_behind_extends_outside_of_blocks() -> None:
+    source = (
+        "{% cache %}{% extends 'x' %}{% cache %}{% block a %}{% cache %}"
+        "{% block b %}{% endblock %}{% cache %}{% endblock %}{% cache %}"
+    )
+    flags = [site.may_not_print for site in sites(source)]
+    assert flags == [False, True, False, False, True]
+
+
+def test_the_digest_is_of_the_source() -> None:
+    first = sites("{% cache %}a{% endcache %}")[0].digest
+    assert first == sites("{%  cache  %}{# note #}a{% endcache %}")[0].digest
+    assert first != sites("{% cache %}b{% endcache %}")[0].digest
+    assert first != sites("{% cache 5 %}a{% endcache %}")[0].digest
+    assert first != sites("{% cache %}a{% endcache %}\n.")[0].digest
+
+
+def test_what_is_marked_already_is_left_alone() -> None:
+    env = Environment()  # noqa: S701 - nothing is rendered
+    marked = list(mark_sites(env._tokenize("{% cache %}{% endcache %}", None)))
+    assert list(mark_sites(marked)) == marked
