@@ -47,7 +47,7 @@ def test_any_text_has_a_digest() -> None:
 def test_a_set_in_the_code_has_one_digest_in_every_process() -> None:
     source = "def f(x): return x in {'a', 'b', 'c', ('d', 1)}"
     script = (
-        "from jinja_fragcache.digests import code_digest\n"
+        "from jinja_fragcache.keys.digests import code_digest\n"
         f"space = {{}}; exec({source!r}, space)\n"
         "print(code_digest(space['f'].__code__))"
     )

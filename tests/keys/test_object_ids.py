@@ -192,7 +192,7 @@ def test_a_finalizer_may_ask_in_the_midst_of_it() -> None:
     """The collector may run it wherever something is made, with the lock held."""
     program = """
 import gc
-from jinja_fragcache import object_ids
+from jinja_fragcache.keys import object_ids
 
 class Keeper: pass
 keeper = Keeper()
@@ -214,7 +214,7 @@ print(object_ids.object_id(keeper))
 
 def test_no_other_process_gives_the_same_name() -> None:
     program = (
-        "from jinja_fragcache.object_ids import object_id\n"
+        "from jinja_fragcache.keys.object_ids import object_id\n"
         "class Thing: pass\n"
         "print(object_id(Thing()))"
     )
