@@ -1,4 +1,4 @@
-"""Renders pages of the documentation site cold and warm, and prints how they compare.
+"""Renders the pages of the documentation site cold and warm, and compares the times.
 
 Run it with `python examples/demo.py`.
 """
@@ -29,7 +29,7 @@ WARM_RENDERS = 15
 
 
 class ChangedPageError(Exception):
-    """A page from the cache is not the page that was put there."""
+    """A page from the cache differs from the page that was rendered first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Render:
     """One render of a page.
 
     Attributes:
-        text: the page.
-        milliseconds: how long it took.
-        hits: fragments and values that came from the cache.
-        misses: those that had to be made.
+        text: The page.
+        milliseconds: How long it took.
+        hits: The number of fragments and values that came from the cache.
+        misses: The number of fragments and values that had to be made.
     """
 
     text: str
@@ -51,13 +51,13 @@ class Render:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A page with an empty cache and with a filled one.
+    """A page rendered with an empty cache and with a filled one.
 
     Attributes:
-        path: where the page is.
-        cold: its first render.
-        warm: a later render.
-        warm_milliseconds: the median of all later renders.
+        path: The path of the page.
+        cold: The first render.
+        warm: A later render.
+        warm_milliseconds: The median of all later renders.
     """
 
     path: str
@@ -67,10 +67,17 @@ class Comparison:
 
 
 def compare(app: Flask, paths: Iterable[str] = PATHS) -> list[Comparison]:
-    """Render each page once, in turn, and then each again a number of times.
+    """Render each page once, one after the other, then each of them again many times.
+
+    Args:
+        app: The application.
+        paths: The paths of the pages.
+
+    Returns:
+        One comparison for each page.
 
     Raises:
-        ChangedPageError: a later render differs from the first.
+        ChangedPageError: If a later render differs from the first.
     """
     prepare(app)
     with app.app_context():
@@ -82,22 +89,28 @@ def compare(app: Flask, paths: Iterable[str] = PATHS) -> list[Comparison]:
 
 
 def prepare(app: Flask) -> None:
-    """Do ahead what is done once in the life of an application.
+    """Do the work that is done once in the life of an application.
 
-    Its modules are imported already, by `create_app`. Templates are compiled here, so
-    that no page is called slow for being the first.
+    `create_app` has already imported the modules. The templates are compiled here, so
+    that the first page is not slower only because it is the first.
     """
     for name in app.jinja_env.list_templates(extensions=["html"]):
         app.jinja_env.get_template(name)
-    # What Flask and Werkzeug do once, they do for a page without the costly parts.
+    # Flask and Werkzeug do some work at the first request. A static file has no parts
+    # to cache, so this request is not measured.
     app.test_client().get("/static/style.css").close()
 
 
 def compare_page(client: FlaskClient, path: str, cold: Render) -> Comparison:
-    """Render a page again and put it beside its first render.
+    """Render a page again and compare it with its first render.
+
+    Args:
+        client: A client of the application.
+        path: The path of the page.
+        cold: The first render.
 
     Raises:
-        ChangedPageError: it differs.
+        ChangedPageError: If the page differs from its first render.
     """
     renders = [render(client, path) for _ in range(WARM_RENDERS)]
     if any(warm.text != cold.text for warm in renders):
@@ -107,7 +120,7 @@ def compare_page(client: FlaskClient, path: str, cold: Render) -> Comparison:
 
 
 def render(client: FlaskClient, path: str) -> Render:
-    """Render a page and measure it."""
+    """Render a page and measure its time, hits and misses."""
     before = cache.stats()
     start = time.perf_counter()
     response = client.get(path)
@@ -122,7 +135,7 @@ def render(client: FlaskClient, path: str) -> Render:
 
 
 def make_table(comparisons: list[Comparison]) -> Table:
-    """Make the table of the comparisons, and of them together."""
+    """Return a table with a row for each comparison and one for their total."""
     table = Table(title="Pages without and with their parts cached")
     table.add_column("Page")
     for heading in ("Parts", "Cold ms", "Warm ms", "Speed-up", "Hits", "Misses"):
@@ -157,24 +170,24 @@ def _numbers(comparisons: list[Comparison]) -> Iterable[str]:
 
 
 def explain(total: Stats) -> str:
-    """Say what was measured, and where to see the pages."""
+    """Return a text that says what was measured, and where to see the pages."""
     return (
         f"Cold is a page's first render, one page after the other on an empty cache;"
-        f" warm is the median of {WARM_RENDERS} more. Hits and misses: cold -> warm."
-        " Importing the modules and compiling the templates was done before. Every warm"
+        f" warm is the median of {WARM_RENDERS} more renders. Hits and misses: cold ->"
+        " warm. The modules were imported and the templates compiled before. Every warm"
         " page was compared with its cold one and is the same, character by character."
-        " Parts are fragments, what a search found, and the list in modules.json."
-        f" All in all the cache served {total.hits} of them and stored"
+        " Parts are fragments, the results of a search, and the list in modules.json."
+        f" In total, the cache served {total.hits} of them and stored"
         f" {total.stored}.\n\n"
         "To open the pages in a browser: make serve, then http://127.0.0.1:8000/"
     )
 
 
 def main(console: Console | None = None) -> None:
-    """Compare, and print the table."""
+    """Compare the pages and print the table."""
     console = console or Console()
     app = create_app()
-    # A page that fails, or a key that is refused, ends the demo with the error.
+    # A page that fails, or a key that is refused, ends the demo with an exception.
     app.testing = True
     comparisons = compare(app)
     with app.app_context():

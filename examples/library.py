@@ -1,7 +1,7 @@
-"""Reads the standard library of the Python that runs this: what its modules hold.
+"""Reads the standard library of the running Python: its modules and their content.
 
-Nothing that is read here is kept. Reading anew each time is what makes a page costly,
-and it is the cache tags in the templates that spare it.
+Nothing that is read here is kept in memory. Each page reads everything again, which
+makes it slow. The cache tags in the templates save this work.
 """
 
 import ast
@@ -23,16 +23,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-#: Modules that are no library, and why.
+#: Modules that are left out because they are not part of the library, and why.
 LEFT_OUT = {
     "antigravity": "opens a web browser",
-    "distutils": "setuptools puts its own in its place",
+    "distutils": "setuptools replaces it with its own",
     "idlelib": "is an application",
-    "lib2to3": "is deprecated, and a package of test data for the most part",
-    "pydoc_data": "holds the texts that pydoc shows",
+    "lib2to3": "is deprecated, and mostly consists of test data",
+    "pydoc_data": "contains the texts that pydoc shows",
     "test": "tests Python itself",
     "this": "prints a poem",
-    "turtledemo": "is a set of programs",
+    "turtledemo": "is a collection of programs",
 }
 _TEST_FOLDERS = {"idle_test", "test", "tests"}
 LONGEST_SUMMARY = 110
@@ -43,7 +43,7 @@ _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 60
 
 
 class Kind(enum.StrEnum):
-    """What a member is, as its heading on a page."""
+    """The kind of a member. The value is the heading on the page."""
 
     CLASS = "Classes"
     EXCEPTION = "Exceptions"
@@ -60,11 +60,11 @@ class Method:
     is_property: bool
 
     def signature(self) -> str:
-        """Give its parameters in parentheses, nothing for a property."""
+        """Return the parameters in parentheses, or an empty text for a property."""
         return "" if self.is_property else read_signature(self.function)
 
     def documentation(self) -> str:
-        """Give its docstring."""
+        """Return the docstring, or an empty text."""
         return read_documentation(self.function)
 
 
@@ -77,30 +77,30 @@ class Member:
 
     @property
     def kind(self) -> Kind:
-        """What it is."""
+        """The kind of the member."""
         if inspect.isclass(self.content):
             is_exception = issubclass(self.content, BaseException)
             return Kind.EXCEPTION if is_exception else Kind.CLASS
         return Kind.FUNCTION if inspect.isroutine(self.content) else Kind.VALUE
 
     def signature(self) -> str:
-        """Give its parameters in parentheses, or the value that it has."""
+        """Return the parameters in parentheses, or the value."""
         if self.kind is Kind.VALUE:
             return f" = {read_value(self.content)}"
         return read_signature(self.content)
 
     def documentation(self) -> str:
-        """Give its docstring."""
+        """Return the docstring, or an empty text."""
         return read_documentation(self.content)
 
     def line_count(self) -> int | None:
-        """Count the lines of its source, None if it has none in Python."""
+        """Return the number of source lines, or None without Python source."""
         if self.kind is Kind.VALUE:
             return None
         return read_line_count(self.content)
 
     def methods(self) -> list[Method]:
-        """Give the public methods and properties, none for all but classes."""
+        """Return the public methods and properties of a class, else an empty list."""
         if not inspect.isclass(self.content):
             return []
         return [
@@ -112,22 +112,22 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Submodule:
-    """A module inside of a package. It is read from its file and not imported."""
+    """A module inside a package. It is read from its file and not imported."""
 
     name: str
     path: Path
 
     def documentation(self) -> str:
-        """Give its docstring."""
+        """Return the docstring, or an empty text if the file can't be parsed."""
         try:
             parsed = ast.parse(self.path.read_bytes())
         except (OSError, SyntaxError):
-            # One bad file may not spoil a search through all of them.
+            # One bad file must not break a search through all files.
             return ""
         return ast.get_docstring(parsed) or ""
 
     def line_count(self) -> int | None:
-        """Count the lines of its file."""
+        """Return the number of lines of the file, or None if it can't be read."""
         return read_file_lines([self.path])
 
 
@@ -140,20 +140,20 @@ class Module:
 
     @property
     def letter(self) -> str:
-        """The letter that it stands under."""
+        """The letter under which the module is listed."""
         return self.name[0].upper()
 
     @property
     def is_package(self) -> bool:
-        """Whether it has modules in it."""
+        """Whether the module is a package, with modules inside."""
         return hasattr(self.content, "__path__")
 
     def documentation(self) -> str:
-        """Give its docstring."""
+        """Return the docstring, or an empty text."""
         return read_documentation(self.content)
 
     def line_count(self) -> int | None:
-        """Count the lines of its files, None if none of them is in Python."""
+        """Return the number of lines of all files, or None without Python source."""
         file = Path(getattr(self.content, "__file__", None) or "")
         if file.suffix != ".py":
             return None
@@ -169,12 +169,12 @@ class Module:
         )
 
     def members(self) -> list[Member]:
-        """Give what the module offers, as its `__all__` or else its names tell."""
+        """Return the public names: those in `__all__`, else its own without `_`."""
         members = read_public_names(self.content)
         return [Member(name, content) for name, content in sorted(members.items())]
 
     def submodules(self) -> list[Submodule]:
-        """Give the public modules in a package that are written in Python."""
+        """Return the public modules in a package that are written in Python."""
         return [
             Submodule(f"{self.name}.{name}", path)
             for name, path in read_submodules(self.content)
@@ -183,13 +183,14 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a search can find, and where it is shown.
+    """Something that a search can find, and where it is shown.
 
     Attributes:
-        name: its full name, as in `json.JSONDecoder.decode`.
-        module_name: the module on whose page it stands.
-        member_name: the member of that module which it is or belongs to, or nothing.
-        content: what it is.
+        name: The full name, such as `json.JSONDecoder.decode`.
+        module_name: The module on whose page it is shown.
+        member_name: The member of that module that it is or belongs to, or an empty
+            text.
+        content: The module, member or method itself.
     """
 
     name: str
@@ -198,13 +199,17 @@ class Place:
     content: "Module | Submodule | Member | Method"
 
     def documentation(self) -> str:
-        """Give its docstring."""
+        """Return the docstring, or an empty text."""
         return self.content.documentation()
 
     def has(self, words: Collection[str]) -> bool:
-        """Tell whether each of the words, in lower case, is in its name or docstring.
+        """Return whether every word is in the name or the docstring.
 
-        The docstring is costly, so it is read only if the name alone does not do.
+        Reading the docstring is slow, so it is read only if the name does not contain
+        all words.
+
+        Args:
+            words: The words, in lower case.
         """
         name = self.name.casefold()
         missing = [word for word in words if word not in name]
@@ -214,7 +219,7 @@ class Place:
         return all(word in text for word in missing)
 
     def remoteness(self, words: Collection[str]) -> tuple[bool, bool, bool, str]:
-        """Give what sorts findings: those first whose names are what was asked for."""
+        """Return a sort key that puts the best matches first: those by their names."""
         name = self.name.casefold()
         return (
             any(word not in name for word in words),
@@ -226,33 +231,33 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """All modules, in the order of their names."""
+    """All modules, sorted by name."""
 
     by_name: dict[str, Module]
 
     def __iter__(self) -> Iterator[Module]:
-        """Give the modules."""
+        """Iterate over the modules."""
         return iter(self.by_name.values())
 
     def __len__(self) -> int:
-        """Count the modules."""
+        """Return the number of modules."""
         return len(self.by_name)
 
     def get(self, name: str) -> Module | None:
-        """Give the module of a name, or None."""
+        """Return the module with a name, or None."""
         return self.by_name.get(name)
 
     def largest(self, count: int) -> list[tuple[int, Module]]:
-        """Give the modules with the most lines, and how many each has."""
+        """Return the modules with the most lines, each after its number of lines."""
         sized = ((module.line_count() or 0, module) for module in self)
         return heapq.nlargest(count, sized, key=lambda pair: pair[0])
 
     def name_count(self) -> int:
-        """Count the public names of all modules together."""
+        """Return the number of public names in all modules together."""
         return sum(len(module.members()) for module in self)
 
     def places(self) -> Iterator[Place]:
-        """Give all modules, and what is in them."""
+        """Iterate over all modules, their submodules, members and methods."""
         for module in self:
             name = module.name
             yield Place(name, name, "", module)
@@ -265,17 +270,17 @@ class Library:
                     yield Place(f"{full_name}.{method.name}", name, member.name, method)
 
     def search(self, words: Collection[str]) -> list[Place]:
-        """Give what has all words in its name or docstring, the nearest first.
+        """Return everything with all words in its name or docstring, best match first.
 
         Args:
-            words: in lower case (`str.casefold`), at least one.
+            words: At least one word, in lower case (`str.casefold`).
         """
         found = [place for place in self.places() if place.has(words)]
         return sorted(found, key=lambda place: place.remoteness(words))
 
 
 def load_library() -> Library:
-    """Import the modules that can be imported here."""
+    """Import all modules that can be imported on this machine."""
     imported = {name: import_quietly(name) for name in module_names()}
     return Library(
         {
@@ -287,10 +292,10 @@ def load_library() -> Library:
 
 
 def module_names() -> list[str]:
-    """Give the names of the modules that Python documents as its library's own.
+    """Return the names of the public modules of the standard library, sorted.
 
-    Those with an underscore are its inside. Some belong to other platforms, which only
-    importing them tells.
+    Names that begin with an underscore are internal. Some modules belong to other
+    platforms, and only importing them shows which.
     """
     return sorted(
         name
@@ -300,7 +305,7 @@ def module_names() -> list[str]:
 
 
 def import_quietly(name: str) -> ModuleType | None:
-    """Import a module whatever it warns of and prints, None if that fails."""
+    """Import a module without its warnings and output; return None if it fails."""
     aside = io.StringIO()
     with (
         warnings.catch_warnings(action="ignore"),
@@ -314,18 +319,18 @@ def import_quietly(name: str) -> ModuleType | None:
 
 
 def summary(documentation: str) -> str:
-    """Give the first paragraph of a docstring in one line, or its start."""
+    """Return the first paragraph of a docstring on one line, shortened if long."""
     paragraph = documentation.strip().partition("\n\n")[0]
-    # What underlines a title is no text.
+    # A line without letters only underlines a title.
     lines = [line for line in paragraph.splitlines() if _WORD.search(line)]
     return textwrap.shorten(" ".join(lines), LONGEST_SUMMARY, placeholder=" ...")
 
 
 def read_public_names(module: ModuleType) -> dict[str, Any]:
-    """Give a module's public names with what they stand for.
+    """Return a module's public names with their objects.
 
-    They are looked up in the module's dictionary, because asking the module itself for
-    a deprecated name would warn.
+    They are read from the module's dictionary, because reading a deprecated name as an
+    attribute of the module would warn.
     """
     names = dict(vars(module))
     listed = names.get("__all__")
@@ -345,7 +350,7 @@ def read_public_names(module: ModuleType) -> dict[str, Any]:
 
 
 def read_submodules(package: ModuleType) -> Iterator[tuple[str, Path]]:
-    """Give names and files of a package's public modules."""
+    """Iterate over the names and files of a package's public modules."""
     for folder in map(Path, getattr(package, "__path__", ())):
         for found in pkgutil.iter_modules([str(folder)]):
             end = "/__init__.py" if found.ispkg else ".py"
@@ -356,7 +361,7 @@ def read_submodules(package: ModuleType) -> Iterator[tuple[str, Path]]:
 
 
 def read_documentation(content: Any) -> str:
-    """Give the docstring of an object, not the one that its class has."""
+    """Return the docstring of an object, but not one inherited from its class."""
     own = getattr(content, "__doc__", None)
     if not isinstance(own, str) or own == type(content).__doc__:
         return ""
@@ -364,7 +369,7 @@ def read_documentation(content: Any) -> str:
 
 
 def read_signature(function: Any) -> str:
-    """Give the parameters of a function or class in parentheses."""
+    """Return the parameters of a function or class in parentheses."""
     try:
         text = str(inspect.signature(function))
     except Exception:  # noqa: BLE001 - a default value's repr may raise anything
@@ -373,7 +378,7 @@ def read_signature(function: Any) -> str:
 
 
 def read_line_count(content: Any) -> int | None:
-    """Count the source lines of a function or class, None if it has none."""
+    """Return the number of source lines of a function or class, or None."""
     try:
         return len(inspect.getsourcelines(content)[0])
     except Exception:  # noqa: BLE001 - inspect raises four kinds of error here
@@ -381,7 +386,7 @@ def read_line_count(content: Any) -> int | None:
 
 
 def read_file_lines(files: list[Path]) -> int | None:
-    """Count the lines of files, None if none of them can be read."""
+    """Return the number of lines of all files, or None if none can be read."""
     counts = []
     for file in files:
         with contextlib.suppress(OSError):
@@ -390,9 +395,9 @@ def read_file_lines(files: list[Path]) -> int | None:
 
 
 def read_value(content: Any) -> str:
-    """Give a plain value as Python writes it, the type of any other.
+    """Return the `repr()` of a plain value, or else the name of its type.
 
-    A collection may hold what is nobody's business, as `os.environ` does.
+    A collection may contain secrets, as `os.environ` does, so it is not shown.
     """
     if isinstance(content, int | float | str | bytes | enum.Enum | None):
         return _ADDRESS.sub("", _SHORT.repr(content))
@@ -400,7 +405,7 @@ def read_value(content: Any) -> str:
 
 
 def _is_own(module_name: str, content: Any) -> bool:
-    """Tell whether an object is of the module, or of what it is written in C in."""
+    """Return whether an object is defined in the module or in its C accelerator."""
     origin = getattr(content, "__module__", None)
     if not isinstance(origin, str):
         return True

@@ -1,12 +1,16 @@
 """A site that documents the standard library of the Python it runs on.
 
-Run it with `flask --app examples/stdlib_docs.py run`. What is costly on its pages is
-read inside of cache tags, so look for those in `templates/`. The one around the sidebar
-in `layout.html` says what happens when its time is over. The rows of `index.html` are
-cached as a list. The notes in `module.html` have a hole for the form, and tags that
-`add_note` invalidates. A search is a function that is cached for each set of words
-(`look_up`), and the list for programs a view that is cached as a whole
-(`list_modules`).
+Run it with `flask --app examples/stdlib_docs.py run`. Everything slow on its pages
+happens inside cache tags, so look for them in `templates/`:
+
+- The sidebar in `layout.html` has grace periods: it says what happens after its
+  timeout.
+- The rows of `index.html` are a cached list.
+- The notes in `module.html` have a hole for the form, and tags that `add_note`
+  invalidates.
+
+In this file, `look_up` is a search that is cached for each set of words, and
+`list_modules` is a view that is cached as a whole.
 """
 
 import platform
@@ -49,44 +53,44 @@ pages = Blueprint("pages", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a visitor wrote on a module."""
+    """A note that a visitor wrote on a module."""
 
     author: str
     text: str
 
 
 class Notes:
-    """The notes of all visitors, kept until the application ends."""
+    """The notes of all visitors, kept in memory until the application ends."""
 
     def __init__(self) -> None:
         self._by_module: dict[str, deque[Note]] = {}
         self._written: Counter[str] = Counter()
 
     def add(self, module_name: str, note: Note) -> None:
-        """Keep a note, and forget the oldest if there are many on the module."""
+        """Add a note, and drop the oldest one if the module has too many."""
         kept = self._by_module.setdefault(module_name, deque(maxlen=NOTES_KEPT))
         kept.appendleft(note)
         self._written[note.author] += 1
 
     def on(self, module_name: str) -> list[Note]:
-        """Give the notes on a module, the newest first."""
+        """Return the notes on a module, newest first."""
         return list(self._by_module.get(module_name, ()))
 
     def written_by(self, author: str) -> int:
-        """Count the notes that a visitor ever wrote."""
+        """Return the number of notes that a visitor has ever written."""
         return self._written[author]
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A page that was shown, and how long making it took."""
+    """A page that was shown, and how long it took."""
 
     path: str
     milliseconds: float
 
 
 class Finding(TypedDict):
-    """What a search found, as it is cached: as texts."""
+    """One result of a search, as texts, which are cheap to cache."""
 
     name: str
     module: str
@@ -95,7 +99,7 @@ class Finding(TypedDict):
 
 
 class Findings(TypedDict):
-    """The nearest of what a search found, and how many there are in all."""
+    """The best matches of a search, and the total number of matches."""
 
     count: int
     nearest: list[Finding]
@@ -103,7 +107,7 @@ class Findings(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Documentation:
-    """What one application keeps besides its cache."""
+    """The data that one application keeps besides its cache."""
 
     library: Library
     notes: Notes = field(default_factory=Notes)
@@ -111,17 +115,17 @@ class Documentation:
 
 
 def create_app() -> Flask:
-    """Make the application, with every module of the library imported."""
+    """Create the application, and import every module of the library."""
     app = Flask(__name__)
-    # Longer than the longest note in every encoding.
+    # More than the longest note takes in any encoding.
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
-    # Enough for the fragments of all pages. Greetings and searches come and go.
+    # Enough for the fragments of all pages. Old greetings and searches are evicted.
     settings = {
         "CACHE_TYPE": "simple",
         "CACHE_THRESHOLD": 5000,
-        # What is cached here is texts, numbers and lists of them: no need to pickle.
+        # Only texts, numbers and lists of them are cached, so pickle is not needed.
         "CACHE_SERIALIZER": "json",
-        # Who edits a template sees it at once, with `flask run --debug` also without a
+        # An edited template shows at once, and with `flask run --debug` even without a
         # restart.
         "CACHE_TEMPLATE_DIGEST": True,
     }
@@ -134,24 +138,24 @@ def create_app() -> Flask:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number of things: "1 line", "2,630 lines"."""
+    """Return a number with its noun: "1 line", "2,630 lines"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def documentation() -> Documentation:
-    """Give what the current application keeps."""
+    """Return the data of the current application."""
     kept: Documentation = current_app.extensions["stdlib_docs"]
     return kept
 
 
 def visitor() -> str:
-    """Give the name that the visitor chose, or nothing."""
+    """Return the name that the visitor chose, or an empty text."""
     return request.cookies.get(NAME_COOKIE, "")[:LONGEST_NAME]
 
 
 @pages.app_context_processor
 def layout_values() -> dict[str, object]:
-    """Give what the layout needs. The library reads when it is asked, not before."""
+    """Return the variables of the layout. The library reads nothing until used."""
     kept = documentation()
     return {
         "library": kept.library,
@@ -163,13 +167,13 @@ def layout_values() -> dict[str, object]:
 
 @pages.before_request
 def start_timer() -> None:
-    """Note when work on a page starts."""
+    """Record when work on a page starts."""
     g.started = time.perf_counter()
 
 
 @pages.after_request
 def note_visit(response: Response) -> Response:
-    """Note how long a page took, for the page on the cache."""
+    """Record how long a page took, for the page about the cache."""
     shown = request.method == "GET" and response.status_code == HTTPStatus.OK
     if shown and request.endpoint != "pages.show_cache":
         milliseconds = (time.perf_counter() - g.started) * 1000
@@ -185,14 +189,14 @@ def index() -> str:
 
 @pages.get("/modules/<name>")
 def show_module(name: str) -> str:
-    """Show a module: what it is for, what is in it, and what visitors wrote."""
+    """Show a module: its documentation, its members, and the notes of visitors."""
     preview = "preview" in request.args
     return render_template("module.html", module=find_module(name), preview=preview)
 
 
 @pages.post("/modules/<name>/note")
 def add_note(name: str) -> Redirect:
-    """Keep a note, and invalidate what shows it or counts it, on whatever page."""
+    """Add a note, and invalidate every fragment that shows or counts it."""
     module = find_module(name)
     text = request.form.get("text", "").strip()[:LONGEST_NOTE]
     if text:
@@ -205,7 +209,7 @@ def add_note(name: str) -> Redirect:
 
 @pages.post("/name")
 def choose_name() -> Redirect:
-    """Remember the visitor's name, or forget it if none was written."""
+    """Remember the visitor's name, or forget it if the field was empty."""
     response = redirect(url_for("pages.index"), HTTPStatus.SEE_OTHER)
     name = request.form.get("name", "").strip()[:LONGEST_NAME]
     if name:
@@ -217,7 +221,7 @@ def choose_name() -> Redirect:
 
 @pages.get("/search")
 def search() -> str:
-    """Show what has all words of a query in its name or documentation."""
+    """Show everything with all words of a query in its name or documentation."""
     query = request.args.get("q", "").strip()[:LONGEST_QUERY]
     words = words_of(query)
     findings = look_up(words) if words else None
@@ -227,7 +231,7 @@ def search() -> str:
 @pages.get("/modules.json")
 @cache.cached(timeout=3600)
 def list_modules() -> tuple[dict[str, Any], dict[str, str]]:
-    """List all modules for programs, with what can be counted in them."""
+    """List all modules as JSON, with their numbers of names and lines."""
     modules = [
         {
             "name": module.name,
@@ -243,14 +247,14 @@ def list_modules() -> tuple[dict[str, Any], dict[str, str]]:
         "count": len(modules),
         "modules": modules,
     }
-    # Where people find the same (RFC 8288).
+    # The same list as a page for people (RFC 8288).
     link = f'<{url_for("pages.index")}>; rel="alternate"; type="text/html"'
     return answer, {"Link": link}
 
 
 @pages.get("/cache")
 def show_cache() -> str:
-    """Show what the cache has done, and how long the latest pages took."""
+    """Show the counters of the cache, and how long the latest pages took."""
     return render_template(
         "cache.html", stats=cache.stats(), visits=documentation().visits
     )
@@ -258,26 +262,26 @@ def show_cache() -> str:
 
 @pages.post("/cache/clear")
 def clear_cache() -> Redirect:
-    """Empty the cache, so that the next pages are slow again."""
+    """Clear the cache, so that the next pages are slow again."""
     cache.clear()
     return redirect(url_for("pages.show_cache"), HTTPStatus.SEE_OTHER)
 
 
 @pages.post("/cache/forget-searches")
 def forget_searches() -> Redirect:
-    """Delete what was found for all queries, and nothing else."""
+    """Delete the cached results of all searches, and nothing else."""
     cache.delete_memoized(look_up)
     return redirect(url_for("pages.show_cache"), HTTPStatus.SEE_OTHER)
 
 
 @pages.app_errorhandler(HTTPStatus.NOT_FOUND)
 def show_missing(_error: Exception) -> tuple[str, int]:
-    """Say that there is no such page."""
+    """Show the page for "404 Not Found"."""
     return render_template("missing.html"), HTTPStatus.NOT_FOUND
 
 
 def find_module(name: str) -> Module:
-    """Give a module, or end the request with the page for what is missing."""
+    """Return a module, or abort the request with "404 Not Found"."""
     module = documentation().library.get(name)
     if module is None:
         abort(HTTPStatus.NOT_FOUND)
@@ -285,19 +289,19 @@ def find_module(name: str) -> Module:
 
 
 def words_of(query: str) -> tuple[str, ...]:
-    """Give the words of a query in an order of their own, each once.
+    """Return the different words of a query, sorted.
 
-    So queries that ask for the same share what was found.
+    So queries with the same words share one cached result.
     """
     words = dict.fromkeys(query.casefold().split())
     return tuple(sorted(islice(words, MOST_WORDS)))
 
 
-# Visitors may ask for anything. So what they ask and what they are given have a largest
-# size, and the store throws out first what nobody asked for again.
+# Visitors may search for anything. So queries and results have a maximum size, and the
+# store first evicts the results that nobody has asked for again.
 @cache.memoize(timeout=3600)
 def look_up(words: tuple[str, ...]) -> Findings:
-    """Search the library, which means to read all of it."""
+    """Search the library. This reads all of it, so it is slow."""
     found = documentation().library.search(words)
     nearest = [
         Finding(

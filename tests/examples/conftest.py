@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = str(Path(__file__).parents[2] / "examples")
-# The examples are scripts: they find each other because they stand side by side.
+# The examples are scripts that import each other from their own folder.
 sys.path.insert(0, EXAMPLES)
 
 

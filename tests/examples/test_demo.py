@@ -24,7 +24,7 @@ def comparison(path: str, cold: float, warm: float) -> Comparison:
     return Comparison(path, first, later, warm)
 
 
-def test_pages_hit_and_miss_as_they_should(app: Flask) -> None:
+def test_cold_pages_miss_and_warm_pages_only_hit(app: Flask) -> None:
     comparisons = demo.compare(app, PATHS)
     assert [each.path for each in comparisons] == PATHS
     for each in comparisons:
@@ -32,9 +32,9 @@ def test_pages_hit_and_miss_as_they_should(app: Flask) -> None:
         assert each.warm.misses == 0
         assert each.warm.hits == each.cold.hits + each.cold.misses
         assert each.warm.text == each.cold.text
-    # The pages behind the first find the layout's three fragments.
+    # The pages after the first find the layout's three fragments in the cache.
     assert [each.cold.hits for each in comparisons] == [0, 3, 3, 3, 0]
-    # A search and a list for programs are one value each.
+    # A search and the list of modules in JSON are one value each.
     assert [each.cold.misses for each in comparisons[3:]] == [1, 1]
 
 
@@ -44,7 +44,7 @@ def test_a_comparison_starts_with_an_empty_cache(app: Flask) -> None:
     assert [each.cold.misses for each in first] == [each.cold.misses for each in second]
 
 
-def test_a_page_that_changed_is_an_error() -> None:
+def test_a_page_that_differs_from_its_first_render_is_an_error() -> None:
     app = Flask("changing")
     cache.init_app(app, config={"CACHE_TYPE": "simple"})
     numbers = count()
@@ -80,7 +80,7 @@ def test_the_table_has_each_page_and_their_total() -> None:
     ]
 
 
-def test_the_demo_prints_all_rows_and_how_to_go_on() -> None:
+def test_the_demo_prints_all_rows_and_where_to_see_the_pages() -> None:
     file = io.StringIO()
     demo.main(Console(file=file, width=80))
     output = file.getvalue()
@@ -94,7 +94,7 @@ def test_the_demo_prints_all_rows_and_how_to_go_on() -> None:
     assert max(map(len, output.splitlines())) <= 80
 
 
-def test_the_demo_prints_where_only_ascii_is_possible() -> None:
+def test_the_table_can_be_printed_as_ascii() -> None:
     buffer = io.BytesIO()
     with io.TextIOWrapper(buffer, encoding="ascii") as file:
         Console(file=file, width=80).print(make_table([comparison("/", 2, 1)]))

@@ -53,7 +53,9 @@ def test_the_modules_are_the_public_ones_of_this_python() -> None:
     assert not library.LEFT_OUT.keys() & set(names)
 
 
-def test_the_library_has_what_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_library_has_the_modules_that_can_be_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     names = frozenset({"abc", "cmd", "_abc", "this", "made_for_test_missing"})
     monkeypatch.setattr(sys, "stdlib_module_names", names)
     loaded = load_library()
@@ -84,7 +86,7 @@ def test_importing_shows_no_warning_and_no_output(
     assert capsys.readouterr() == ("", "")
 
 
-def test_public_names_are_those_of_all(folder: Path) -> None:
+def test_public_names_are_those_in_dunder_all(folder: Path) -> None:
     module = make_module(
         folder,
         "import os\n__all__ = ['_chosen', 'os', 'missing']\n_chosen = 1\nother = 2\n",
@@ -92,7 +94,9 @@ def test_public_names_are_those_of_all(folder: Path) -> None:
     assert read_public_names(module) == {"_chosen": 1}
 
 
-def test_public_names_without_all_are_the_module_s_own(folder: Path) -> None:
+def test_without_dunder_all_only_the_module_s_own_names_are_public(
+    folder: Path,
+) -> None:
     module = make_module(
         folder,
         "import os\n"
@@ -119,11 +123,13 @@ def test_public_names_without_all_are_the_module_s_own(folder: Path) -> None:
         (argparse.REMAINDER, Kind.VALUE),
     ],
 )
-def test_kinds(content: Any, kind: Kind) -> None:
+def test_a_member_is_a_class_an_exception_a_function_or_a_value(
+    content: Any, kind: Kind
+) -> None:
     assert Member("name", content).kind is kind
 
 
-def test_a_member_tells_its_signature_text_and_size() -> None:
+def test_a_function_has_a_signature_a_docstring_and_a_line_count() -> None:
     member = Member("example", make_adder)
     assert member.signature() == "(first: int, second: int = 2) -> int"
     assert member.documentation() == "Add.\n\nTwo numbers."
@@ -139,7 +145,7 @@ def make_adder(first: int, second: int = 2) -> int:
     return first + second
 
 
-def test_a_value_tells_what_it_is() -> None:
+def test_a_value_is_shown_without_docstring_and_line_count() -> None:
     member = Member("VALUE", 3)
     assert member.signature() == " = 3"
     assert member.documentation() == ""
@@ -150,7 +156,7 @@ class Shape:
     """A form."""
 
     def area(self, scale: float) -> float:
-        """Give the area."""
+        """Return the area."""
         return scale
 
     @property
@@ -172,19 +178,19 @@ class Shape:
     corners = 4
 
 
-def test_methods_of_a_class() -> None:
+def test_a_class_lists_its_public_methods_and_properties() -> None:
     methods = Member("Shape", Shape).methods()
     assert [
         (each.name, each.signature(), each.documentation()) for each in methods
     ] == [
-        ("area", "(self, scale: float) -> float", "Give the area."),
+        ("area", "(self, scale: float) -> float", "Return the area."),
         ("make", "(corners: int) -> None", ""),
         ("parse", "(cls, text: str) -> None", ""),
         ("size", "", "How large."),
     ]
 
 
-def test_a_signature_names_no_address() -> None:
+def test_a_signature_contains_no_address() -> None:
     def function(default: object = object()) -> None:
         pass
 
@@ -201,16 +207,16 @@ def unprintable_default(default: Unprintable = Unprintable()) -> None:  # noqa: 
 
 
 @pytest.mark.parametrize("function", [unprintable_default, 3])
-def test_a_signature_that_can_not_be_read(function: object) -> None:
+def test_a_signature_that_can_not_be_read_is_shown_as_dots(function: object) -> None:
     assert read_signature(function) == "(...)"
 
 
 @pytest.mark.parametrize("content", [len, int, 3])
-def test_what_has_no_source_has_no_line_count(content: object) -> None:
+def test_an_object_without_source_has_no_line_count(content: object) -> None:
     assert read_line_count(content) is None
 
 
-def test_documentation_is_the_object_s_own() -> None:
+def test_the_docstring_of_the_class_is_not_that_of_the_object() -> None:
     class Strange:
         __doc__ = 3  # type: ignore[assignment]
 
@@ -230,11 +236,13 @@ def test_documentation_is_the_object_s_own() -> None:
         ({"PASSWORD": "secret"}, "a dict"),
     ],
 )
-def test_values(content: object, text: str) -> None:
+def test_plain_values_are_shown_and_others_by_their_type(
+    content: object, text: str
+) -> None:
     assert read_value(content) == text
 
 
-def test_a_long_value_is_cut() -> None:
+def test_a_long_value_is_shortened() -> None:
     assert len(read_value("x" * 1000)) <= 60
 
 
@@ -247,17 +255,19 @@ def test_a_long_value_is_cut() -> None:
         ("Title\n=====\n\nMore.", "Title"),
     ],
 )
-def test_summaries(documentation: str, line: str) -> None:
+def test_a_summary_is_the_first_paragraph_on_one_line(
+    documentation: str, line: str
+) -> None:
     assert summary(documentation) == line
 
 
-def test_a_long_summary_is_cut() -> None:
+def test_a_long_summary_is_shortened() -> None:
     text = summary("word " * 100)
     assert len(text) <= library.LONGEST_SUMMARY
     assert text.endswith("word ...")
 
 
-def test_a_module_of_one_file(folder: Path) -> None:
+def test_a_module_of_one_file_has_a_docstring_lines_and_members(folder: Path) -> None:
     content = make_module(folder, '"""About."""\n\nvalue = 1\nanother = 2\n')
     module = Module("made_for_test", content)
     assert module.letter == "M"
@@ -294,7 +304,9 @@ def package(folder: Path) -> Module:
     return Module("made_for_test_package", content)
 
 
-def test_a_package_counts_the_lines_of_all_its_files_but_tests(package: Module) -> None:
+def test_a_package_counts_the_lines_of_all_its_files_except_tests(
+    package: Module,
+) -> None:
     assert package.is_package
     assert package.line_count() == 1 + 3 + 1
 
@@ -310,7 +322,7 @@ def test_modules_of_a_package_are_read_and_not_imported(package: Module) -> None
     assert "made_for_test_package.plain" not in sys.modules
 
 
-def test_places_are_modules_and_all_that_is_in_them(
+def test_places_are_modules_submodules_members_and_methods(
     package: Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(package.content, "Shape", Shape, raising=False)
@@ -334,7 +346,7 @@ def test_places_are_modules_and_all_that_is_in_them(
         "",
         "Plain.",
         "A form.",
-        "Give the area.",
+        "Return the area.",
     ]
 
 
@@ -367,20 +379,22 @@ class Toaster:
         (["nowhere"], []),
     ],
 )
-def test_searches(folder: Path, words: list[str], names: list[str]) -> None:
+def test_a_search_finds_names_and_docstrings_with_all_words(
+    folder: Path, words: list[str], names: list[str]
+) -> None:
     module = Module("made_for_test", make_module(folder, SEARCHED))
     found = Library({module.name: module}).search(words)
     assert [place.name.removeprefix(module.name) for place in found] == names
 
 
-def test_the_nearest_is_what_was_asked_for_then_what_is_called_so() -> None:
+def test_exact_names_come_first_then_exact_last_parts_of_names() -> None:
     order = ["string", "b.String", "x.string", "a.string.b", "a.substring", "a.a", "b"]
     places = [Place(name, "", "", Member(name, None)) for name in sorted(order)]
     nearest = sorted(places, key=lambda place: place.remoteness(["string"]))
     assert [place.name for place in nearest] == order
 
 
-def test_a_docstring_is_read_only_where_the_name_does_not_do() -> None:
+def test_a_docstring_is_read_only_if_a_word_is_not_in_the_name() -> None:
     class Unread:
         def documentation(self) -> str:
             raise AssertionError
@@ -392,7 +406,7 @@ def test_a_docstring_is_read_only_where_the_name_does_not_do() -> None:
         place.has(["toast", "butter"])
 
 
-def test_a_file_that_is_gone_has_no_text_and_no_lines(tmp_path: Path) -> None:
+def test_a_missing_file_has_no_docstring_and_no_line_count(tmp_path: Path) -> None:
     submodule = Submodule("gone", tmp_path / "gone.py")
     assert submodule.documentation() == ""
     assert submodule.line_count() is None
@@ -400,14 +414,14 @@ def test_a_file_that_is_gone_has_no_text_and_no_lines(tmp_path: Path) -> None:
     assert read_file_lines([tmp_path / "gone.py", tmp_path / "here.py"]) == 1
 
 
-def test_a_file_that_is_no_python_has_no_text(tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_parsed_has_no_docstring(tmp_path: Path) -> None:
     bad = tmp_path / "bad.py"
     bad.write_text('"""Text."""\nprint "2"\n', encoding="utf-8")
     assert Submodule("bad", bad).documentation() == ""
     assert Submodule("bad", bad).line_count() == 2
 
 
-def test_the_largest_modules_and_all_names(folder: Path) -> None:
+def test_the_largest_modules_come_first_and_all_names_are_counted(folder: Path) -> None:
     sizes = {"made_for_test_s": 2, "made_for_test_l": 9, "made_for_test_m": 5}
     for name, lines in sizes.items():
         (folder / f"{name}.py").write_text("a = b = 1\n" * lines, encoding="utf-8")

@@ -58,9 +58,9 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def searcher(app: Flask) -> FlaskClient:
-    """Give a client of a small library, and a page of it in the cache.
+    """Return a client of a small library, with the layout in the cache.
 
-    So what is read after that, a search has read.
+    So a later read of the library can only come from a search.
     """
     loaded = app.extensions["stdlib_docs"].library.by_name
     small = Library({name: loaded[name] for name in ("cmd", "json", "queue")})
@@ -135,7 +135,7 @@ def test_a_page_of_another_module_shares_the_layout_only(
 
 @pytest.fixture
 def clock(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Give the time by which the application's cache tells what is fresh."""
+    """Return the clock by which the application's cache decides what is fresh."""
     clock = Clock()
     with app.app_context():
         monkeypatch.setattr(cache.fragment_cache.guard, "_clock", clock)
@@ -146,7 +146,7 @@ def sidebar(page: str) -> str:
     return page.partition("<aside")[2].partition("</aside>")[0]
 
 
-def test_no_other_page_waits_while_one_reads_the_sidebar_anew(
+def test_no_other_page_waits_while_one_reads_the_sidebar_again(
     client: FlaskClient, app: Flask, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cold = show(client, "/cache")
@@ -163,7 +163,7 @@ def test_no_other_page_waits_while_one_reads_the_sidebar_anew(
     assert stats(app).stale == 1
 
 
-def test_the_sidebar_stays_for_a_day_where_it_can_not_be_read(
+def test_the_old_sidebar_is_served_for_a_day_if_reading_it_fails(
     client: FlaskClient,
     app: Flask,
     clock: Clock,
@@ -206,16 +206,14 @@ def test_a_package_page_lists_its_modules(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["argparse", "builtins", "os", "socket", "typing"])
-def test_modules_of_all_sorts_have_a_page(client: FlaskClient, name: str) -> None:
+def test_modules_of_all_kinds_have_a_page(client: FlaskClient, name: str) -> None:
     assert f"<h1><code>{name}</code></h1>" in show(client, f"/modules/{name}")
 
 
 @pytest.mark.parametrize(
     "path", ["/modules/this", "/modules/nothing", "/modules/%3Cb%3E", "/nothing"]
 )
-def test_what_is_missing_has_a_page_in_the_layout(
-    client: FlaskClient, path: str
-) -> None:
+def test_a_missing_page_is_shown_in_the_layout(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 404
     assert "Not found" in response.text
@@ -266,7 +264,9 @@ def test_a_note_shows_at_once_and_counts(app: Flask, reads: Counter[str]) -> Non
     assert reads.total() == 0
 
 
-def test_a_note_drops_no_other_module_s_notes(client: FlaskClient, app: Flask) -> None:
+def test_a_note_invalidates_no_other_module_s_notes(
+    client: FlaskClient, app: Flask
+) -> None:
     show(client, "/modules/cmd")
     show(client, "/modules/queue")
     write(client, "cmd", "One.")
@@ -277,7 +277,7 @@ def test_a_note_drops_no_other_module_s_notes(client: FlaskClient, app: Flask) -
     assert stats(app).misses == before.misses + 1
 
 
-def test_the_form_for_a_note_greets_who_looks_at_it(
+def test_the_form_for_a_note_greets_each_visitor_and_is_not_stored(
     app: Flask, reads: Counter[str]
 ) -> None:
     ada, bob, nobody = visitor(app, "Ada"), visitor(app, "Bob"), app.test_client()
@@ -290,8 +290,8 @@ def test_the_form_for_a_note_greets_who_looks_at_it(
         (ada, "Your note, Ada"),
     ):
         assert f">{label}</label>" in show(client, "/modules/cmd")
-    # It is live, and the notes around it came from the cache: Bob's greeting is all
-    # that was rendered.
+    # The form is live, and the notes around it came from the cache: only Bob's greeting
+    # was rendered.
     assert stats(app).misses == before.misses + 1
     assert reads.total() == 0
     with app.app_context():
@@ -302,7 +302,9 @@ def test_the_form_for_a_note_greets_who_looks_at_it(
     assert "Ada" not in stored
 
 
-def test_a_note_counts_on_all_pages_where_its_author_has_written(app: Flask) -> None:
+def test_a_note_updates_the_count_on_all_pages_with_notes_of_its_author(
+    app: Flask,
+) -> None:
     ada, bob = visitor(app, "Ada"), visitor(app, "Bob")
     write(ada, "cmd", "One.")
     write(bob, "queue", "Two.")
@@ -312,12 +314,12 @@ def test_a_note_counts_on_all_pages_where_its_author_has_written(app: Flask) -> 
     before = stats(app)
     assert "Ada, 2 notes</footer>" in show(bob, "/modules/cmd")
     assert stats(app).misses == before.misses + 1
-    # Ada has written nothing there, so it was left alone.
+    # Ada has written nothing there, so it was not invalidated.
     assert "Bob, 1 note</footer>" in show(bob, "/modules/queue")
     assert stats(app).misses == before.misses + 1
 
 
-def test_a_note_counts_the_notes_of_its_module(app: Flask) -> None:
+def test_a_note_updates_the_count_of_its_module(app: Flask) -> None:
     client = app.test_client()
     for count in (0, 1, 2):
         heading = f'<h2 id="notes-title">Notes <small>{count}</small></h2>'
@@ -325,7 +327,7 @@ def test_a_note_counts_the_notes_of_its_module(app: Flask) -> None:
         write(client, "cmd", "Mind the prompt.")
 
 
-def test_the_rows_of_a_letter_take_one_look_into_the_store(
+def test_the_rows_of_a_letter_are_read_in_one_round_trip(
     client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show(client, "/")
@@ -340,12 +342,12 @@ def test_the_rows_of_a_letter_take_one_look_into_the_store(
     show(client, "/")
     modules = app.extensions["stdlib_docs"].library
     letters = Counter(module.letter for module in modules)
-    # A list of one row is asked for as a single fragment is.
+    # A list of one row is read like a single fragment.
     rows = [letters[letter] for letter in sorted(letters)]
     assert asked == [count for count in rows if count > 1]
 
 
-def test_one_row_that_is_gone_is_read_alone(
+def test_a_deleted_row_is_rendered_alone(
     client: FlaskClient, app: Flask, reads: Counter[str]
 ) -> None:
     cold = show(client, "/")
@@ -359,7 +361,7 @@ def test_one_row_that_is_gone_is_read_alone(
 
 
 @pytest.mark.parametrize("name", ["module.html", "layout.html"])
-def test_who_edits_a_template_sees_it_at_once(app: Flask, name: str) -> None:
+def test_an_edited_template_shows_at_once(app: Flask, name: str) -> None:
     folder = Path(app.root_path) / "templates"
     templates = {path.name: path.read_text("utf-8") for path in folder.glob("*.html")}
     app.jinja_loader = DictLoader(templates)
@@ -386,7 +388,7 @@ def test_notes_and_names_are_escaped(app: Flask) -> None:
         assert "<i>" not in page
 
 
-def test_an_empty_note_is_none_and_a_long_one_is_cut(
+def test_an_empty_note_is_ignored_and_a_long_one_is_cut(
     client: FlaskClient, app: Flask
 ) -> None:
     show(client, "/modules/cmd")
@@ -401,7 +403,7 @@ def test_an_empty_note_is_none_and_a_long_one_is_cut(
     assert "y" * (LONGEST_NOTE + 1) not in page
 
 
-def test_a_note_on_no_module_is_not_kept(client: FlaskClient) -> None:
+def test_a_note_on_an_unknown_module_is_not_found(client: FlaskClient) -> None:
     assert client.post("/modules/this/note", data={"text": "x"}).status_code == 404
 
 
@@ -416,7 +418,7 @@ def test_only_the_latest_notes_are_kept() -> None:
     assert notes.on("queue") == []
 
 
-def test_a_preview_reads_anew_and_leaves_the_cache_alone(
+def test_a_preview_reads_again_and_does_not_use_the_cache(
     client: FlaskClient, app: Flask, reads: Counter[str]
 ) -> None:
     cached = show(client, "/modules/cmd")
@@ -439,7 +441,7 @@ def findings(page: str) -> str:
 
 def test_a_search_shows_names_and_where_they_are(searcher: FlaskClient) -> None:
     page = findings(show(searcher, "/search", q="loads JSON"))
-    assert "<strong>2 findings</strong>" in page
+    assert "<strong>2 results</strong>" in page
     assert "<strong>json</strong> and <strong>loads</strong>" in page
     assert '<a href="/modules/json#member-loads"><code>json.loads</code></a>' in page
     assert "Deserialize ``s``" in page
@@ -448,7 +450,7 @@ def test_a_search_shows_names_and_where_they_are(searcher: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("query", ["loads json", " JSON\tLoads  ", "loads json loads"])
-def test_queries_that_mean_the_same_share_what_was_found(
+def test_queries_with_the_same_words_share_a_result(
     searcher: FlaskClient, reads: Counter[str], query: str
 ) -> None:
     first = show(searcher, "/search", q="json loads")
@@ -458,7 +460,7 @@ def test_queries_that_mean_the_same_share_what_was_found(
     assert reads.total() == 0
 
 
-def test_other_words_are_searched_for_anew(
+def test_other_words_start_another_search(
     searcher: FlaskClient, reads: Counter[str]
 ) -> None:
     show(searcher, "/search", q="json loads")
@@ -475,13 +477,13 @@ def test_an_empty_query_asks_for_words_and_searches_nothing(
     assert reads.total() == 0
 
 
-def test_that_nothing_was_found_is_cached_too(
+def test_an_empty_result_is_cached_too(
     searcher: FlaskClient, reads: Counter[str]
 ) -> None:
     for read in (True, False):
         reads.clear()
         page = show(searcher, "/search", q="nowhere-at-all")
-        assert "0 findings" in page
+        assert "0 results" in page
         assert "Try fewer words" in page
         assert (reads.total() > 0) is read
 
@@ -504,23 +506,21 @@ def test_a_long_query_is_cut(searcher: FlaskClient, app: Flask) -> None:
     page = show(searcher, "/search", q="y" * 20_000)
     assert f'value="{"y" * LONGEST_QUERY}" maxlength="{LONGEST_QUERY}"' in page
     assert "y" * (LONGEST_QUERY + 1) not in page
-    # What is cut away belongs to no key.
+    # The part that is cut off is not in the key.
     before = stats(app)
     show(searcher, "/search", q="y" * 30_000)
     assert stats(app).misses == before.misses
 
 
-def test_of_many_findings_the_nearest_are_shown(searcher: FlaskClient) -> None:
+def test_of_many_results_the_best_are_shown(searcher: FlaskClient) -> None:
     page = show(searcher, "/search", q="e")
     assert page.count('<li class="member">') == MOST_FINDINGS
-    assert f"the nearest {MOST_FINDINGS} of them here" in page
-    assert f"<strong>{MOST_FINDINGS} findings</strong>" not in page
+    assert f"the best {MOST_FINDINGS} of them here" in page
+    assert f"<strong>{MOST_FINDINGS} results</strong>" not in page
 
 
 @given(st.lists(st.text(alphabet="aB ß\t", min_size=1)), st.randoms())
-def test_words_are_few_and_in_an_order_of_their_own(
-    words: list[str], random: Any
-) -> None:
+def test_words_are_few_unique_and_sorted(words: list[str], random: Any) -> None:
     found = words_of(" ".join(words))
     assert len(found) <= MOST_WORDS
     assert list(found) == sorted(set(found))
@@ -529,11 +529,11 @@ def test_words_are_few_and_in_an_order_of_their_own(
     assert words_of("  ".join(shuffled).upper()) == found
 
 
-def test_the_first_words_count() -> None:
+def test_only_the_first_words_of_a_query_count() -> None:
     assert words_of("f e d c b a") == ("b", "c", "d", "e", "f")
 
 
-def test_all_searches_can_be_forgotten_and_nothing_else(
+def test_all_searches_can_be_deleted_and_nothing_else(
     searcher: FlaskClient, app: Flask, reads: Counter[str]
 ) -> None:
     show(searcher, "/modules.json")
@@ -551,7 +551,7 @@ def test_all_searches_can_be_forgotten_and_nothing_else(
     assert reads.total() > 0
 
 
-def test_the_list_for_programs(client: FlaskClient, app: Flask) -> None:
+def test_all_modules_are_listed_as_json(client: FlaskClient, app: Flask) -> None:
     loaded = app.extensions["stdlib_docs"].library
     for _ in range(2):
         response = client.get("/modules.json")
@@ -572,7 +572,9 @@ def test_the_list_for_programs(client: FlaskClient, app: Flask) -> None:
         }
 
 
-def test_every_page_leads_to_the_list_and_has_the_search(client: FlaskClient) -> None:
+def test_every_page_links_to_the_list_and_has_the_search_form(
+    client: FlaskClient,
+) -> None:
     for path in ("/cache", "/search", "/nothing"):
         page = client.get(path).text
         assert '<a href="/modules.json" type="application/json">' in page
@@ -581,7 +583,9 @@ def test_every_page_leads_to_the_list_and_has_the_search(client: FlaskClient) ->
         assert page.count('id="q"') == 1
 
 
-def test_the_page_on_the_cache(client: FlaskClient, app: Flask) -> None:
+def test_the_page_on_the_cache_shows_all_counters_and_the_latest_pages(
+    client: FlaskClient, app: Flask
+) -> None:
     assert "None yet" in show(client, "/cache")
     show(client, "/modules/cmd")
     client.get("/modules/nothing")
