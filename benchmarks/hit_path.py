@@ -1,9 +1,10 @@
-"""What a hit costs: a page of 50 cached fragments, as ratios in one run.
+"""What a hit costs: a page of 50 cached fragments, as ratios within one run.
 
-The floor is the same page with `{{ html }}` in place of each fragment: what Jinja needs
-to print 50 texts that lie ready. The peer is Flask-Caching, whose tag is the usual one.
-All variants of a page are timed in turns, round by round, and the best round of each is
-taken, so that a machine that is busy for a while does not bend the ratios.
+The floor is the same page with `{{ html }}` instead of each fragment: the time that
+Jinja needs to print 50 texts that exist already. The peer is Flask-Caching, whose tag
+is the usual implementation. All variants of a page are timed in turn, round by round,
+and the best round of each counts. So a machine that is busy for a while does not
+distort the ratios.
 
 Run it with `make bench`.
 """
@@ -30,7 +31,13 @@ HTML = Markup('<li class="row"><a href="/item/1">An item</a> and its text</li>\n
 
 @dataclass(frozen=True)
 class Page:
-    """One way to write a page of 50 fragments."""
+    """One way to write a page of 50 fragments.
+
+    Attributes:
+        name: The name in the table.
+        fragment: The source of one fragment. `%d` stands for its number.
+        autoescape: Whether autoescape is on.
+    """
 
     name: str
     fragment: str
@@ -40,7 +47,7 @@ class Page:
 FLOOR = "{{ html }}"
 PAGES = (
     Page("constant key", '{%% cache 300, "row-%d" %%}{{ html }}{%% endcache %%}'),
-    # Flask-Caching takes no key values but texts, so these are texts.
+    # Flask-Caching takes only texts as key values, so these are texts.
     Page(
         "one key value",
         '{%% cache 300, "row", ids[%d] %%}{{ html }}{%% endcache %%}',
@@ -59,7 +66,7 @@ PAGES = (
 
 
 def environments() -> dict[str, Callable[[bool], Environment]]:
-    """Give what makes an environment for each of the implementations compared."""
+    """Return a function for each implementation that creates its environment."""
     return {
         "jinja-fragcache": _ours,
         "jinja-fragcache on cachelib": lambda autoescape: _ours(
@@ -86,14 +93,14 @@ def _flask_caching(autoescape: bool) -> Environment:  # noqa: FBT001 - as above
 
 
 def page_source(fragment: str) -> str:
-    """Write a page that has the fragment 50 times."""
+    """Return the source of a page that contains the fragment 50 times."""
     return "".join(
         fragment % i if "%" in fragment else fragment for i in range(FRAGMENTS)
     )
 
 
 def renderer(env: Environment, source: str) -> Callable[[], str]:
-    """Compile a page and render it once, which fills its cache."""
+    """Compile a page, render it once to fill its cache, and return its renderer."""
     template = env.from_string(source)
     ids = [str(i) for i in range(FRAGMENTS)]
     values = {"html": HTML, "ids": ids, "lang": "en"}
@@ -102,7 +109,7 @@ def renderer(env: Environment, source: str) -> Callable[[], str]:
 
 
 def best_times(variants: dict[str, Callable[[], str]]) -> dict[str, float]:
-    """Time all variants in turns. Gives microseconds a render."""
+    """Time all variants in turn and return the microseconds of one render."""
     timers = {name: timeit.Timer(render) for name, render in variants.items()}
     best = dict.fromkeys(timers, float("inf"))
     for _ in range(ROUNDS):
@@ -112,8 +119,12 @@ def best_times(variants: dict[str, Callable[[], str]]) -> dict[str, float]:
 
 
 def measure(page: Page) -> dict[str, float]:
-    """Time a page in every implementation and the floor."""
-    floor = Environment(autoescape=page.autoescape)  # noqa: S701 - the page says
+    """Time a page in every implementation, and the floor.
+
+    Raises:
+        SystemExit: If an implementation renders another page than the floor.
+    """
+    floor = Environment(autoescape=page.autoescape)  # noqa: S701 - as the page says
     variants = {"floor": renderer(floor, page_source(FLOOR))}
     for name, make in environments().items():
         env = make(page.autoescape)

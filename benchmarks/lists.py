@@ -1,12 +1,13 @@
-"""What a list of cached rows costs on Redis, as ratios in one run.
+"""What a list of cached rows costs on Redis, as ratios within one run.
 
-A page of 50 rows of 2 kB each, all of them cached. The floor is one raw MGET of the
-same values: what redis-py and the server need for it. The peers are the same page with
-a cache tag in a for loop, and with Flask-Caching's tag, which ask once for each row.
-All are timed in turns, and the median of all rounds is taken, not the best: how soon
-the server's process is woken differs from round to round by more than a page costs.
+The page has 50 rows of 2 kB each, all of them cached. The floor is one raw MGET of the
+same values: the time that redis-py and the server need for it. The peers are the same
+page with a cache tag in a for loop, and with Flask-Caching's tag. These read the store
+once for each row. All variants are timed in turn, and the median of all rounds counts,
+not the best: how soon the server's process wakes up differs between rounds by more than
+a page costs.
 
-Run it with `make bench`. It needs a redis-server, and is left out where there is none.
+Run it with `make bench`. It needs redis-server, and is skipped without it.
 """
 
 import shutil
@@ -43,7 +44,7 @@ PREFIX = "bench:"
 
 
 def ours(port: int, source: str, text: str) -> Callable[[], str]:
-    """Compile a page for this package's tags and render it once."""
+    """Return the renderer of a page with this package's tags."""
     env = Environment(extensions=[FragmentCacheExtension], autoescape=True)
     store = RedisStore(port=port, key_prefix=PREFIX)
     env.fragment_cache = FragmentCache(store)  # type: ignore[attr-defined]
@@ -51,7 +52,7 @@ def ours(port: int, source: str, text: str) -> Callable[[], str]:
 
 
 def flask_caching_page(port: int, text: str) -> Callable[[], str]:
-    """Do the same for Flask-Caching."""
+    """Return the renderer of the page with Flask-Caching's tag."""
     app = Flask(__name__)
     config = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_PORT": port}
     flask_caching.Cache(app, config=config)
@@ -60,16 +61,20 @@ def flask_caching_page(port: int, text: str) -> Callable[[], str]:
 
 
 def renderer(env: Environment, source: str, text: str) -> Callable[[], str]:
-    """Compile a page and render it once, which fills its cache."""
+    """Compile a page, render it once to fill its cache, and return its renderer."""
     template = env.from_string(source)
-    # Flask-Caching takes no key values but texts.
+    # Flask-Caching takes only texts as key values.
     values = {"items": [str(number) for number in range(ROWS)], "text": text}
     template.render(values)
     return lambda: template.render(values)
 
 
 def raw_mget(port: int) -> Callable[[], object]:
-    """Give what asks for the values that the pages have stored, and nothing more."""
+    """Return a function that only reads the values that the pages have stored.
+
+    Raises:
+        SystemExit: If there are not as many values as rows.
+    """
     client = redis.Redis(port=port)
     keys = sorted(client.scan_iter(f"{PREFIX}fragment:*"))
     if len(keys) != ROWS:
@@ -78,7 +83,11 @@ def raw_mget(port: int) -> Callable[[], object]:
 
 
 def measure(port: int) -> dict[str, float]:
-    """Time all variants in turns. Gives microseconds a page."""
+    """Time all variants in turn and return the microseconds of one page.
+
+    Raises:
+        SystemExit: If the variants do not all render the same page.
+    """
     text = TEXT[: CHARACTERS - 2]
     variants: dict[str, Callable[[], object]] = {
         "cache_each": ours(port, LIST, text),
@@ -118,7 +127,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # For the server, which the tests start in the same way.
+    # The helpers that start the server are in the tests.
     sys.path.insert(0, str(Path(__file__).parent.parent))
     if shutil.which("redis-server"):
         main()

@@ -1,8 +1,8 @@
-"""What a full store in memory costs: writes and reads at 1,000 to 1,000,000 entries.
+"""What a full memory store costs: writes and reads with 1,000 to 1,000,000 entries.
 
-All times are of one run, and the ratios are to `MemoryStore` with 1,000 entries. The
-peer is `cachelib.SimpleCache`, which looks through all its entries to make room for
-one, so that it is measured up to 100,000 entries only.
+All times are from one run. The ratios are to `MemoryStore` with 1,000 entries. The peer
+is `cachelib.SimpleCache`. It looks at all its entries to make room for one, so it is
+measured with up to 100,000 entries only.
 
 Run it with `make bench`.
 """
@@ -26,13 +26,13 @@ Full = MemoryStore | cachelib.SimpleCache
 
 @dataclass(frozen=True)
 class Peer:
-    """A kind of store.
+    """A store to measure.
 
     Attributes:
-        name: as in the table.
-        make: gives a store that holds so many entries.
-        largest: the largest number of entries to measure.
-        writes: how many writes a round has.
+        name: The name in the table.
+        make: Creates a store for a number of entries.
+        largest: The largest number of entries to measure.
+        writes: The number of writes in a round.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Peer:
 PEERS = (
     Peer(
         "MemoryStore",
-        # Limited by bytes, too, so that counting them is in what is measured.
+        # There is a limit in bytes, too, so that the time to count them is included.
         lambda size: MemoryStore(threshold=size, max_bytes=2**40),
         largest=SIZES[-1],
         writes=20_000,
@@ -59,7 +59,7 @@ PEERS = (
 
 
 def fill(store: Full, keys: Iterator[str], size: int) -> list[str]:
-    """Fill a store, one entry over its limit, and give some of the newest keys."""
+    """Fill a store to one entry over its limit, and return the 500 newest keys."""
     written = [next(keys) for _ in range(size + 1)]
     for key in written:
         store.set(key, TEXT, 3600)
@@ -67,7 +67,7 @@ def fill(store: Full, keys: Iterator[str], size: int) -> list[str]:
 
 
 def best_seconds(call: Callable[[str], object], rounds: Iterable[list[str]]) -> float:
-    """Time a call for all keys of each round. Gives those of a call in the best one."""
+    """Time a call for all keys of each round; return its seconds in the best round."""
     best = float("inf")
     for keys in rounds:
         began = time.perf_counter()
@@ -78,7 +78,7 @@ def best_seconds(call: Callable[[str], object], rounds: Iterable[list[str]]) -> 
 
 
 def measure(peer: Peer, size: int) -> tuple[float, float]:
-    """Give the seconds of a write that has to make room, and of a read that hits."""
+    """Return the seconds of a write that has to make room, and of a read that hits."""
     store = peer.make(size)
     keys = (f"fragment:row:{number:032x}" for number in count())
     newest = fill(store, keys, size)
@@ -89,7 +89,7 @@ def measure(peer: Peer, size: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure all and print the table."""
+    """Measure all stores and print the table."""
     table = Table(title="Stores that are full, times MemoryStore with 1,000 entries")
     for column in ("entries", "store", "a write", "a read"):
         table.add_column(column, justify="left" if column == "store" else "right")

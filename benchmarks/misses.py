@@ -1,11 +1,12 @@
 """What a miss costs: a page of 50 cold fragments, and a list with cold rows.
 
-The table is of pages in memory whose bodies are empty, so that what is timed is what
-the tag adds. The floor is the same page without tags, and the peer is Flask-Caching.
-Each rendering has keys of its own, and the store is emptied before it.
+The table shows pages in memory whose bodies are empty, so only the time that the tag
+adds is measured. The floor is the same page without tags. The peer is Flask-Caching.
+Each render has keys of its own, and the store is cleared before it.
 
-Behind it stands how many calls a list of 50 rows makes, 10 of them cold, as cProfile
-counts them, on Redis. It needs a redis-server, and is left out where there is none.
+Below the table is the number of calls, as counted by cProfile, that a list of 50 rows
+makes on Redis if 10 of the rows are cold. This needs redis-server, and is skipped
+without it.
 
 Run it with `make bench`.
 """
@@ -40,12 +41,15 @@ LIST = '{% cache_each item in items, 300, "row", item %}{{ item }}{% endcache_ea
 
 
 class Page:
-    """A page, and how long its renderings took.
+    """A page, and how long its renders took.
 
     Args:
-        env: what compiles it.
-        fragment: one of its fragments; `number` in it stands for the fragment's number.
-        clear: empties the store.
+        env: The environment that compiles it.
+        fragment: The source of one fragment. `number` in it stands for its number.
+        clear: Clears the store.
+
+    Attributes:
+        seconds: How long each render took.
     """
 
     def __init__(
@@ -57,26 +61,30 @@ class Page:
         self.seconds: list[float] = []
 
     def render(self, ids: list[str]) -> None:
-        """Render it once with an empty store."""
+        """Render the page once with an empty store, and record the time.
+
+        Args:
+            ids: The key values of the fragments.
+        """
         self._clear()
         begin = time.perf_counter()
         self._template.render(ids=ids)
         self.seconds.append(time.perf_counter() - begin)
 
     def microseconds(self) -> float:
-        """Return the median of what one fragment took."""
+        """Return the median time of one fragment, in microseconds."""
         return median(self.seconds) / FRAGMENTS * 1e6
 
 
 def ours(store: Any, **options: Any) -> Environment:
-    """Return an environment with this package's tag."""
+    """Return an environment with this package's cache tag."""
     env = Environment(extensions=[FragmentCacheExtension], autoescape=True)
     env.fragment_cache = FragmentCache(store, **options)  # type: ignore[attr-defined]
     return env
 
 
 def pages() -> dict[str, Page]:
-    """Return a page of each kind."""
+    """Return all pages by their names in the table."""
     app = Flask(__name__)
     peer = flask_caching.Cache(app, config={"CACHE_TYPE": "SimpleCache"})
     plain, tagged, cachelibs = MemoryStore(), MemoryStore(), cachelib.SimpleCache()
@@ -96,7 +104,7 @@ def _clear(app: Flask, peer: Any) -> None:
 
 
 def time_pages() -> dict[str, float]:
-    """Time all pages in turns. Return the microseconds of one fragment."""
+    """Time all pages in turn and return the microseconds of one fragment."""
     numbers = count()
     timed = pages()
     for _ in range(ROUNDS):
@@ -106,11 +114,11 @@ def time_pages() -> dict[str, float]:
 
 
 def count_calls(port: int) -> int:
-    """Return how many calls a list makes of which some rows are cold."""
+    """Return how many calls a list makes if some of its rows are cold."""
     store = RedisStore(port=port, key_prefix="bench:")
     template = ours(store).from_string(LIST)
     items = [str(number) for number in range(FRAGMENTS)]
-    # So that all that is made once is made.
+    # So that everything that is done only once is done already.
     template.render(items=[f"another {item}" for item in items])
     template.render(items=items[COLD_ROWS:])
     profile = cProfile.Profile()
@@ -122,7 +130,7 @@ def count_calls(port: int) -> int:
 
 
 def main() -> None:
-    """Measure all, and print it."""
+    """Measure everything and print it."""
     times = time_pages()
     added = {name: each - times["floor"] for name, each in times.items()}
     table = Table(title="What a miss in memory adds to an empty body")
@@ -143,6 +151,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # For the server, which the tests start in the same way.
+    # The helpers that start the server are in the tests.
     sys.path.insert(0, str(Path(__file__).parent.parent))
     main()

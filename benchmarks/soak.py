@@ -1,20 +1,21 @@
 """Threads and processes that render and delete without a pause: is any page wrong?
 
-Each user has a version, which stands for all that a page shows of the user. To change a
-user is to raise the version, and then to delete the user's fragment. Three things have
-to hold for each page:
+Each user has a version, which stands for everything that a page shows about the user.
+A change of a user increases the version and then deletes the user's fragment. Three
+things must be true for each page:
 
-- It is the user's own.
-- It shows the version that was current when a delete was called, or a later one, if the
-  page began after that delete had returned.
-- It is not older than its timeout, and the time for which a stale text may be served.
+- It is the page of the user who asked for it.
+- If it began after a delete had returned, it shows the version that was current when
+  that delete was called, or a later one.
+- It is not older than its timeout plus its grace period.
 
-What the body reads is old by the time it is stored, as it would be with a database: it
-reads the version first, and then takes a while. Some bodies fail. Some users have many
-more visitors than others, so that some pages always wait for each other.
+The data that the body reads is old by the time the text is stored, as it would be with
+a database: the body reads the version first, and then takes a while. Some bodies fail.
+Some users have many more visitors than others, so that some pages always wait for each
+other.
 
-It ends with an error if a page was wrong. What else it prints are figures; one of them
-is how long an event loop stands still while 50 of its tasks wait for another process.
+The script ends with an error if a page was wrong. It also prints figures. One of them
+is how long an event loop is blocked while 500 of its tasks wait for another process.
 
 Run it with `make soak`, or with options:
 
@@ -51,16 +52,17 @@ from jinja_fragcache.stores import FileStore, MemcachedStore, RedisStore, Store
 
 SPAWN = multiprocessing.get_context("spawn")
 STORES = ("redis", "memcached", "file")
-# Of all that is done: users changed, and the cache cleared. Memcached is not cleared.
-# Other processes see that within a second, and what is deleted meanwhile no sooner.
+# The fraction of all actions that change a user, and that clear the cache. Memcached is
+# not cleared, because other processes see a clear only within a second, and see what is
+# deleted meanwhile no sooner.
 _CHANGES = 0.05
 _CLEARS = 0.0002
 _BODIES_THAT_FAIL = 0.005
 _LONGEST_BODY_SECONDS = 0.02
-# Between the end of a body and the moment from which its timeout counts, and what is
-# added by stores that know whole seconds.
+# The time between the end of a body and the start of its timeout, plus what stores add
+# that know only whole seconds.
 _SLACK_SECONDS = 2.0
-# A user's visitors are many where the user's number is low.
+# Users with low numbers have more visitors than others.
 _SKEW = 3
 _SECONDS_TO_START = 60
 _MOST_TOLD = 10
@@ -68,18 +70,18 @@ _MOST_TOLD = 10
 
 @dataclass(frozen=True)
 class Settings:
-    """What is to be done.
+    """The settings of a run.
 
     Attributes:
-        kind: one of `STORES`.
-        place: the server's port, or the store's folder.
-        seconds: for how long.
-        threads: how many in each process.
-        processes: how many.
-        users: how many.
-        timeout: of the fragments, in whole seconds.
-        stale: for how many seconds more they may be served.
-        seed: of what is random.
+        kind: One of `STORES`.
+        place: The server's port, or the store's folder.
+        seconds: How long the run takes.
+        threads: The number of threads in each process.
+        processes: The number of processes.
+        users: The number of users.
+        timeout: The timeout of the fragments, in whole seconds.
+        stale: Their grace period `stale`, in seconds.
+        seed: The seed of the random numbers.
     """
 
     kind: str
@@ -95,7 +97,23 @@ class Settings:
 
 @dataclass
 class Figures:
-    """What was done, by one or by all."""
+    """What was counted in a run, by one thread or by all.
+
+    Attributes:
+        pages: Pages that were rendered.
+        renders: Bodies that ran.
+        hits: Hits of the cache.
+        stale: Pages that were served past their timeout.
+        waited: Pages that waited for another caller.
+        deletes: Users that were changed.
+        clears: How often the cache was cleared.
+        failed_bodies: Bodies that raised.
+        failed_deletes: Deletes that raised.
+        store_failures: Calls in which the store failed.
+        slowest: The longest time that a page took, in seconds.
+        oldest: The age of the oldest page that was served, in seconds.
+        violations: What was wrong with pages.
+    """
 
     pages: int = 0
     renders: int = 0
@@ -112,7 +130,7 @@ class Figures:
     violations: list[str] = field(default_factory=list)
 
     def add(self, other: "Figures") -> None:
-        """Add what another one did."""
+        """Add the figures of another thread or process."""
         for name, value in vars(other).items():
             mine = getattr(self, name)
             longest = name in {"slowest", "oldest"}
@@ -120,11 +138,11 @@ class Figures:
 
 
 class Versions:
-    """The versions of all users, which all processes see.
+    """The versions of all users, shared by all processes.
 
     Attributes:
-        current: the version of each user.
-        promised: the version that a page shows at least if it begins now.
+        current: The version of each user.
+        promised: The oldest version of each user that a page may show if it begins now.
     """
 
     def __init__(self, users: int) -> None:
@@ -132,20 +150,20 @@ class Versions:
         self.promised = SPAWN.Array("q", users)
 
     def raise_of(self, users: list[int]) -> list[int]:
-        """Change users, and give their new versions."""
+        """Increase the versions of users and return the new ones."""
         with self.current.get_lock():
             for user in users:
                 self.current[user] += 1
             return [self.current[user] for user in users]
 
     def promise(self, users: list[int], versions: list[int]) -> None:
-        """Note that no page which begins from now on may show older versions."""
+        """Record that no page that begins from now on may show older versions."""
         with self.promised.get_lock():
             for user, version in zip(users, versions, strict=True):
                 self.promised[user] = max(version, self.promised[user])
 
 
-def check(  # noqa: PLR0913, PLR0917 - all that a page is compared with
+def check(  # noqa: PLR0913, PLR0917 - everything that a page is compared with
     text: str,
     user: int,
     promised: int,
@@ -153,15 +171,18 @@ def check(  # noqa: PLR0913, PLR0917 - all that a page is compared with
     began: float,
     longest_age: float,
 ) -> tuple[str | None, float]:
-    """Tell what is wrong with a page, or None, and give its age in seconds.
+    """Check a page.
 
     Args:
-        text: the page.
-        user: whose page was asked for.
-        promised: the version that it has to show at least.
-        current: the user's version when the page was ready.
-        began: when it was asked for, by the time of day.
-        longest_age: how many seconds old it may be.
+        text: The page.
+        user: The user whose page was requested.
+        promised: The oldest version that the page may show.
+        current: The user's version when the page was ready.
+        began: When the page was requested, in seconds since 1970.
+        longest_age: How old the page may be, in seconds.
+
+    Returns:
+        What is wrong with the page, or None; and its age in seconds.
     """
     shown, version, made = text.split()
     age = max(0.0, began - float(made))
@@ -194,12 +215,12 @@ def make_store(settings: Settings) -> Store:
 
 
 class Site:
-    """One process's cache and page, and what its threads do with them."""
+    """The cache and the page of one process, and what its threads do with them."""
 
     def __init__(self, settings: Settings, versions: Versions) -> None:
         self.settings = settings
         self.cache = FragmentCache(make_store(settings))
-        # Read without their locks: a number is written as a whole.
+        # They are read without their locks, because a number is written as a whole.
         self._current: Any = versions.current.get_obj()
         self._promised: Any = versions.promised.get_obj()
         self._versions = versions
@@ -212,11 +233,11 @@ class Site:
         )
 
     def use(self, seed: int, until: float) -> Figures:
-        """Do what one thread does.
+        """Visit and change users until the time is over, in one thread.
 
         Args:
-            seed: of what is random.
-            until: when to stop, by `time.monotonic`.
+            seed: The seed of the random numbers.
+            until: When to stop, in seconds of `time.monotonic`.
         """
         chosen = random.Random(seed)  # noqa: S311 - nothing secret
         figures = Figures()
@@ -267,7 +288,7 @@ class Site:
                 self.cache.clear()
                 figures.clears += 1
         except StoreError:
-            # Then it is not promised.
+            # A delete that failed promises nothing.
             figures.failed_deletes += 1
             return
         self._versions.promise(users, versions)
@@ -276,7 +297,7 @@ class Site:
 def close(store: Store) -> None:
     """Close a store's connections to its server."""
     if isinstance(store, RedisStore):
-        store._write_client.close()  # noqa: SLF001 - it has no way of its own
+        store._write_client.close()  # noqa: SLF001 - the store has no method for this
     elif isinstance(store, MemcachedStore):
         store.close()
 
@@ -284,12 +305,12 @@ def close(store: Store) -> None:
 def run_here(
     settings: Settings, versions: Versions, together: Barrier | None = None
 ) -> Figures:
-    """Do what one process does.
+    """Run all threads of one process.
 
     Args:
-        settings: what is to be done.
-        versions: of the users.
-        together: where it meets the other processes before it begins.
+        settings: The settings of the run.
+        versions: The versions of the users.
+        together: A barrier at which all processes meet before they begin.
     """
     site = Site(settings, versions)
     if together is not None:
@@ -313,7 +334,7 @@ _shared: tuple[Versions, Barrier]
 
 
 def _share(versions: Versions, together: Barrier) -> None:
-    global _shared  # noqa: PLW0603 - a process has one, and tasks can't be given it
+    global _shared  # noqa: PLW0603 - can't be passed to the tasks of a process
     _shared = (versions, together)
 
 
@@ -322,9 +343,9 @@ def _run_in_process(settings: Settings) -> Figures:
 
 
 def run(settings: Settings) -> Figures:
-    """Do all that is to be done, and give what came of it."""
+    """Run all processes, and return the sum of their figures."""
     versions = Versions(settings.users)
-    # What an earlier run has left is of other versions.
+    # Entries of an earlier run have other versions.
     store = make_store(settings)
     FragmentCache(store).clear()
     close(store)
@@ -345,16 +366,16 @@ def run(settings: Settings) -> Figures:
 
 
 def longest_gap(store: Store | None, tasks: int = 500) -> float:
-    """Give how long an event loop stands still while its tasks wait for a lock.
+    """Measure how long an event loop is blocked while its tasks wait for a lock.
 
-    Another cache of the same store holds the lock meanwhile, as another process would.
+    Another cache with the same store holds the lock, as another process would.
 
     Args:
-        store: the store; None for a loop that does nothing but count the time.
-        tasks: how many wait.
+        store: The store, or None to measure a loop that has nothing else to do.
+        tasks: The number of tasks that wait.
 
     Returns:
-        The longest time in seconds in which the loop did not get to what was due.
+        The longest delay of a timer in the loop, in seconds.
     """
     seconds = 1.0
     source = '{% cache 60, "gap" %}{{ body() }}{% endcache %}'
@@ -407,7 +428,7 @@ def _environment(store: Store, **options: Any) -> Environment:
 
 @contextmanager
 def place_of(kind: str) -> Iterator[int | str]:
-    """Run a server, or make a folder, and give its port or path."""
+    """Start a server or create a folder, and yield its port or path."""
     if kind == "file":
         with tempfile.TemporaryDirectory() as folder:
             yield folder
@@ -425,7 +446,13 @@ def place_of(kind: str) -> Iterator[int | str]:
 def print_table(
     settings: Settings, figures: Figures, gaps: tuple[float, float]
 ) -> None:
-    """Print what came of it."""
+    """Print the figures of a run.
+
+    Args:
+        settings: The settings of the run.
+        figures: Its figures.
+        gaps: The longest gap of an event loop whose tasks wait, and of an idle one.
+    """
     table = Table(
         title=f"{settings.processes} x {settings.threads} threads on {settings.kind},"
         f" {settings.seconds:g} seconds, {settings.users:,} users"
@@ -448,7 +475,7 @@ def print_table(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do it as the command line tells, and give the exit status."""
+    """Run with the options of the command line, and return the exit status."""
     parser = argparse.ArgumentParser(description="Look for wrong pages under load.")
     parser.add_argument("--store", choices=STORES, default="redis")
     for name in (
@@ -475,6 +502,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # For the servers, which the tests start in the same way.
+    # The helpers that start the servers are in the tests.
     sys.path.insert(0, str(Path(__file__).parents[1]))
     sys.exit(main())
