@@ -1,47 +1,83 @@
-"""What can go wrong, and what to write instead.
+"""The exceptions of this package.
 
-Every error of this package is a `FragmentCacheError`. A mistake in a template's source
-is a `jinja2.TemplateSyntaxError`, as for any other tag.
+All of them derive from `FragmentCacheError`. A mistake in a template's source is a
+`jinja2.TemplateSyntaxError`, as for any other tag. Every message names the cause and
+what to write instead.
 """
 
 from jinja2 import TemplateRuntimeError
 
 _NOT_FOUND = ("django", "Http404")
-_ANSWERS = {
+# Exceptions that frameworks turn into an HTTP response, by package and class name.
+_HTTP_ERRORS = {
     ("werkzeug", "HTTPException"),
     ("starlette", "HTTPException"),
     _NOT_FOUND,
     ("django", "PermissionDenied"),
     ("django", "SuspiciousOperation"),
 }
-# RFC 9110, 15.6: what is below is no failure of the server.
-_FIRST_OF_FAILURES = 500
+# RFC 9110, 15.6: the server failed. A lower status is no failure of the server.
+_FIRST_SERVER_ERROR = 500
 _GONE = {404, 410}
 
 
 class FragmentCacheError(Exception):
-    """Base of all errors of this package."""
+    """Base class of all exceptions of this package."""
 
 
 class KeyValueError(FragmentCacheError, TypeError):
-    """A value can't stand in a key, because it does not say what it is.
+    """A value can't be part of a key, because nothing identifies it.
 
-    An undefined variable is such a value, and an object whose only text is the address
-    it happens to have in memory.
+    That holds for an undefined variable, and for an object whose repr is an address in
+    memory: another object may get the same address. A `vary_on` that is not a list of
+    values, and a fragment's name or a tag that is not a string, raise it as well.
+
+    `make_template_fragment_key`, `cache_tag`, and the methods that delete a fragment or
+    invalidate tags raise it. While a template is rendered, a strict cache (Flask's
+    debug and testing modes, `FragmentCache(strict=True)`) raises a `FragmentTagError`
+    instead. A cache that is not strict renders the body uncached, and logs one warning
+    for each tag. Functions cached with `cached` or `memoize` follow the same rule, but
+    raise this exception itself.
+
+    Example:
+        `make_template_fragment_key("row", [object()])` raises it. Write what identifies
+        the object, as in `[user.id]`, or give its class a method `__cache_key__()`.
     """
 
 
 class TimeoutValueError(FragmentCacheError, ValueError):
-    """A value is no timeout."""
+    """A value is not a timeout.
+
+    A timeout is a number of seconds from 0 (never expires) to 2147483647, a
+    `datetime.timedelta`, or None for the cache's default.
+
+    Everything that takes a timeout raises it: `FragmentCache(default_timeout=...)`, the
+    stores, and `set`, `cached` and `memoize` of the Flask extension. In a cache tag, a
+    wrong constant is a `jinja2.TemplateSyntaxError`, and a wrong value at render time
+    is a `FragmentTagError`. In Flask's configuration, it is a `SettingError`.
+    """
 
 
 class PolicyError(FragmentCacheError, ValueError):
-    """A rule of a cache has a value that is not allowed.
+    """An option of a cache has a value that is not allowed.
+
+    `FragmentCache(...)` raises it for `stale`, `stale_if_error`, `early_refresh`,
+    `jitter`, `lock_timeout`, `retry_after` and `template_digest`, and the decorators
+    `cached` and `memoize` for `stale` and `stale_if_error`. In a cache tag, a wrong
+    constant is a `jinja2.TemplateSyntaxError`, and a wrong value at render time is a
+    `FragmentTagError`. In Flask's configuration, it is a `SettingError`.
 
     Args:
-        name: the rule.
-        given: what it was given, as `describe` writes it.
-        allowed: what it takes.
+        name: the name of the option.
+        given: its value, as `describe` in `jinja_fragcache.messages` shows it.
+        allowed: the values that are allowed.
+
+    Attributes:
+        name: the name of the option, such as "jitter".
+
+    Example:
+        `FragmentCache(jitter=2)` raises "jitter can't be 2 (int). It is a number from 0
+        to 1."
     """
 
     def __init__(self, name: str, given: str, allowed: str) -> None:
@@ -50,62 +86,94 @@ class PolicyError(FragmentCacheError, ValueError):
 
 
 class SettingError(FragmentCacheError, ValueError):
-    """A setting has a value that is not allowed."""
+    """A setting or argument of the Flask extension is not allowed.
+
+    `Cache(...)` and `Cache.init_app` raise it, for a setting with a wrong value as well
+    as for a setting that does not exist. So does every use of a `Cache` that can't tell
+    for which application it is used, or that was not set up for the current one.
+    """
 
 
 class SerializationError(FragmentCacheError, TypeError):
-    """A value can't be made a text, and read back as what it was."""
+    """A value can't be serialized so that it is the same when it is read back.
+
+    Which values can be depends on the setting `CACHE_SERIALIZER`. In Flask's debug and
+    testing modes, `set` and functions that are cached with `cached` or `memoize` raise
+    it. Otherwise, the value is not stored, and a warning is logged.
+    """
 
 
 class StoreError(FragmentCacheError):
-    """A store could not do what was asked, or is no store at all."""
+    """A store failed, or an object can't be used as a store.
+
+    Methods that delete, clear or invalidate raise it if the store fails, because what
+    was to be deleted may still be served. With the setting `CACHE_IGNORE_ERRORS`, those
+    of the Flask extension log it and return False instead. Failures of reads and writes
+    are only logged, and the fragment is rendered.
+
+    `FragmentCache(store)` raises it if the object lacks `get`, `set` or `delete`, and
+    a store if the package that it needs is not installed.
+    """
 
 
 class AsyncOnlyError(StoreError):
-    """A store whose methods are coroutines was used where nothing can await them."""
+    """A store with coroutine methods was used where nothing can await them.
+
+    Create the environment with `enable_async=True`, call the methods whose names end in
+    `_async`, or use a store with plain methods.
+    """
 
 
 class FragmentTagError(FragmentCacheError, TemplateRuntimeError):
-    """A cache tag was given a wrong value while its template was rendered."""
+    """A cache tag got a wrong value while its template was rendered.
+
+    The message names the template and the line. Raised for a timeout or another option
+    that is not allowed, in strict caches for a key value that nothing identifies (see
+    `KeyValueError`), and for a template included in `{% nocache %}` that uses a name
+    bound by the fragment around it.
+    """
 
 
 def is_no_failure(error: Exception) -> bool:
-    """Tell whether an error is to be shown, and not to be replaced by what was before.
+    """Return whether an error is meant for the client, so no stale text may replace it.
 
-    Frameworks have errors for "404 Not Found" and the like, which are what the client
-    is to be told. They are known by their names: those of Werkzeug, Starlette and
-    Django. So is a PermissionError, if it is not the system's. An error of this package
-    is a mistake in a template.
+    Frameworks raise exceptions for "404 Not Found" and the like. Those of Werkzeug,
+    Starlette and Django are recognized by their class names, if their status is below
+    500. A PermissionError counts as well, unless the operating system raised it, and so
+    does an error of this package, which is a mistake in a template.
     """
     if isinstance(error, FragmentCacheError):
         return True
     if isinstance(error, PermissionError):
         return error.errno is None
-    if _names(error).isdisjoint(_ANSWERS):
+    if _class_names(error).isdisjoint(_HTTP_ERRORS):
         return False
     status = _status(error)
-    return status is None or status < _FIRST_OF_FAILURES
+    return status is None or status < _FIRST_SERVER_ERROR
 
 
 def says_gone(error: Exception) -> bool:
-    """Tell whether an error says that what was asked for is not there any more."""
-    names = _names(error)
-    if names.isdisjoint(_ANSWERS):
+    """Return whether an error says that the requested thing does not exist (any more).
+
+    That is an HTTP exception of a framework with the status 404 or 410.
+    """
+    names = _class_names(error)
+    if names.isdisjoint(_HTTP_ERRORS):
         return False
     return _NOT_FOUND in names or _status(error) in _GONE
 
 
-def _names(error: Exception) -> set[tuple[str, str]]:
-    """Give the names of an error's classes, each with that of its package."""
+def _class_names(error: Exception) -> set[tuple[str, str]]:
+    """Return the package and name of each class that an error is an instance of."""
     return {
         (cls.__module__.partition(".")[0], cls.__name__) for cls in type(error).__mro__
     }
 
 
 def _status(error: Exception) -> int | None:
-    """Give the status of what a framework makes of an error, None if it has none."""
-    # The first is Starlette's, the last Werkzeug's, where an error may also stand for a
-    # whole response.
+    """Return the status of the response to an error, None if it has none."""
+    # Starlette's comes first. Werkzeug's comes last, because one of its exceptions may
+    # also carry a whole response with a status of its own.
     response = getattr(error, "response", None)
     for owner, name in (
         (error, "status_code"),

@@ -1,4 +1,4 @@
-"""Values, secrets and places, as they are written in messages and logs."""
+"""The package's logger, and values as messages and logs show them."""
 
 import logging
 import re
@@ -12,12 +12,18 @@ _LOGIN = re.compile(r"[^\s'\"(\[,/]+@")
 
 
 def without_logins(text: object) -> str:
-    """Write an error or a value without what stands before an @, such as a password."""
+    """Return the text of an error or a value, with `...` for logins in URLs.
+
+    A login is everything in front of an `@`, such as a user's name and password.
+    """
     return _LOGIN.sub("...@", str(text))
 
 
 def describe(value: Any) -> str:
-    """Write a value and its class in a message, whatever its class does."""
+    """Return a value's repr (at most 100 characters) and class, to show in a message.
+
+    It never fails, even if the value's own methods do.
+    """
     if isinstance(value, Undefined):
         return f"undefined ({why_undefined(value)})"
     if value is None or isinstance(value, bool):
@@ -29,5 +35,5 @@ def describe(value: Any) -> str:
 
 
 def why_undefined(value: Undefined) -> str:
-    """Return what Jinja says of an undefined value."""
-    return value._undefined_message  # noqa: SLF001 - what Jinja's own errors say
+    """Return Jinja's message for an undefined value, such as "'user' is undefined"."""
+    return value._undefined_message  # noqa: SLF001 - the text of Jinja's own errors

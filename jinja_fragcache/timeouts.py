@@ -1,4 +1,4 @@
-"""From what users write as a timeout to whole seconds."""
+"""Converts what users write as a timeout to whole seconds."""
 
 import math
 from datetime import timedelta
@@ -7,28 +7,29 @@ from typing import Any
 from .errors import TimeoutValueError
 from .messages import describe
 
+#: The timeout of an entry that never expires.
 NEVER_EXPIRES = 0
-#: The longest timeout in seconds, about 68 years: what stores keep in 32 bits.
+#: The longest timeout in seconds, about 68 years. Stores keep timeouts in 32 bits.
 LONGEST = 2**31 - 1
 
 
 def normalize_timeout(timeout: Any) -> int | None:
-    """Turn a timeout into whole seconds.
+    """Return a timeout in whole seconds.
 
     Args:
         timeout: seconds as int or float, a `timedelta`, or None.
 
     Returns:
-        Seconds, rounded up so that a short timeout never turns into 0; `0` for an entry
-        that never expires; None for the cache's default.
+        Seconds, rounded up so that a short timeout never becomes 0, which means that
+        the entry never expires. None for None, which means the cache's default.
 
     Raises:
-        TimeoutValueError: anything else.
+        TimeoutValueError: if it is anything else, negative or longer than `LONGEST`.
     """
     if timeout is None:
         return None
     if type(timeout) is int and 0 <= timeout <= LONGEST:
-        # On the path of every hit with key values.
+        # A fast path, because every hit with key values comes here.
         return timeout
     seconds = timeout
     if isinstance(timeout, timedelta):
