@@ -1,1 +1,1 @@
-"""From names and values to keys."""
+"""Turns the names and key values of fragments into keys."""

@@ -1,8 +1,22 @@
-"""From a key value to text that no other value gives.
+"""Encodes a key value as a string that no other value has.
 
-The way is injective: every part carries its length, so that a text can be read back
-from left to right, and no two lists of values give one text. Nothing here depends on
-the process: no `hash()`, no address, no order of a set.
+The encoding is injective: every part carries its length, so a string can be decoded
+from left to right, and no two lists of values are encoded alike. Nothing here depends
+on the process: no `hash()`, no address and no set order.
+
+The first character of an encoding is its kind:
+
+| kind | value |
+|---|---|
+| `n`, `t`, `f` | None, True, False |
+| `s` | a string, or a value that counts as its text |
+| `b` | bytes |
+| `l`, `d`, `e` | a list, a dict, a set; outside of `exact`, a tuple, a frozenset too |
+| `u`, `z` | with `exact`: a tuple, a frozenset |
+| `x` | with `exact`: the class of the plain value that follows |
+| `o` | an object's class, and its own key, primary key or fields |
+| `r` | an object's class and its repr |
+| `i` | with `exact`: an object's class and its random id |
 """
 
 import dataclasses
@@ -28,22 +42,23 @@ _OWN_KEY_METHODS = ("__cache_key__", "__caching_id__")
 
 
 class Encoder:
-    """Turns values into texts.
+    """Encodes values as strings.
 
     Args:
         exact: whether values of different types differ. In a template, `1` and `"1"`
             name the same row, and so do a list and a tuple. To a function, they are
-            other arguments.
+            different arguments.
     """
 
     def __init__(self, *, exact: bool) -> None:
         self._exact = exact
 
     def encode(self, value: Any) -> str:
-        """Turn a value into text.
+        """Return a string that no other value is encoded as.
 
         Raises:
-            KeyValueError: the value does not say what it is.
+            KeyValueError: if nothing identifies the value, such as an undefined
+                variable or an object that is known only by its address.
         """
         if type(value) is str:
             return encode_text(value)
@@ -57,8 +72,8 @@ class Encoder:
                 " template, or give it a default: name|default(none)."
             )
         if hasattr(type(value), "_get_current_object"):
-            # Werkzeug's LocalProxy, such as current_user. It counts as what it stands
-            # for.
+            # Werkzeug's LocalProxy, such as current_user. It counts as the object
+            # behind it.
             return self.encode(value._get_current_object())  # noqa: SLF001 - its documented way
         try:
             return self._own_key(value) or self._plain(value) or self._object(value)
@@ -66,15 +81,18 @@ class Encoder:
             if not isinstance(value, (list, tuple, dict)):
                 raise
             raise KeyValueError(
-                "A key value contains itself, or is nested too deep:"
+                "A key value contains itself, or is nested too deeply:"
                 f" {describe(value)}. Write its identifying values instead, as in"
                 " item.id."
             ) from None
 
     def _own_key(self, value: Any) -> str | None:
-        """Encode an object by `__cache_key__()` or `__caching_id__()`, if it has one.
+        """Encode an object by its `__cache_key__()` or `__caching_id__()`.
 
-        Its class goes with it, or the user 5 and the group 5 would share an entry.
+        The class is part of it, or the user 5 and the group 5 would share an entry.
+
+        Returns:
+            None if the object has neither method.
         """
         if isinstance(value, type):
             return None
@@ -89,25 +107,33 @@ class Encoder:
                     f"{name}() of {describe(value)} is a coroutine function. Make it a"
                     " plain function."
                 )
-            return f"o{_identity(value)}{self.encode(own_key)}"
+            return f"o{_class_of(value)}{self.encode(own_key)}"
         return None
 
     def _plain(self, value: Any) -> str | None:
-        """Encode what is as good as its text, or a plain container, else None."""
-        kind = f"x{_identity(value)}" if self._exact else ""
+        """Encode a value that counts as its text, an enum member or a container.
+
+        Returns:
+            None for any other object.
+        """
+        kind = f"x{_class_of(value)}" if self._exact else ""
         if isinstance(value, Enum):
             return kind + self.encode(value.value)
         if self._exact and isinstance(value, (datetime, time)):
-            # The same moment in two time zones prints otherwise.
+            # isoformat() shows neither `fold` nor the name of the time zone, and a
+            # function may print them.
             return kind + _encode_repr(value)
         text = _text_of(value)
         return self._container(value) if text is None else kind + encode_text(text)
 
     def _container(self, value: Any) -> str | None:
-        """Encode a list, tuple, dict, set or bytes, else None.
+        """Encode a list, tuple, dict, set, frozenset or bytes.
 
-        Only the plain types: a subclass may keep its content elsewhere (Werkzeug's
-        CombinedMultiDict is a dict that is always empty) and is taken by its repr.
+        Only the builtin types: a subclass may keep its content elsewhere (Werkzeug's
+        CombinedMultiDict is a dict that is always empty) and is encoded by its repr.
+
+        Returns:
+            None for any other object.
         """
         kind = type(value)
         if kind is list or kind is tuple:
@@ -129,13 +155,14 @@ class Encoder:
         return f"{len(values)}:" + "".join(map(self.encode, values))
 
     def _object(self, value: Any) -> str:
-        """Encode an object by its fields if they are known, else by its repr."""
-        identity = _identity(value)
+        """Encode an object by its fields or primary key, else by its id or repr."""
+        cls = _class_of(value)
         if isinstance(value, tuple):
-            return f"o{identity}l{self._sequence(value)}"
+            # A named tuple.
+            return f"o{cls}l{self._sequence(value)}"
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
-            return f"o{identity}l{self._sequence(fields)}"
+            return f"o{cls}l{self._sequence(fields)}"
         if hasattr(getattr(type(value), "_meta", None), "label") and hasattr(
             value, "pk"
         ):
@@ -145,34 +172,38 @@ class Encoder:
                     f"A key value has no primary key yet: {describe(value)}. Save it"
                     " first."
                 )
-            return f"o{identity}{self.encode(value.pk)}"
+            return f"o{cls}{self.encode(value.pk)}"
         if self._exact and (known := object_id(value)) is not None:
-            return f"i{identity}{encode_text(known)}"
-        return f"r{identity}{_encode_repr(value)}"
+            return f"i{cls}{encode_text(known)}"
+        return f"r{cls}{_encode_repr(value)}"
 
 
-#: For what templates write as key values.
+#: Encodes key values in templates.
 encode_value = Encoder(exact=False).encode
-#: For what functions are given as arguments.
+#: Encodes arguments of functions.
 encode_argument = Encoder(exact=True).encode
 
 
 def encode_text(text: str) -> str:
-    """Turn a text into one that tells its end."""
+    """Encode a string with its length in front, which marks its end."""
     return f"s{len(text)}:{text}"
 
 
 def _text_of(value: Any) -> str | None:
-    """Give the text of a value that is as good as its text, else None."""
+    """Return the text of a value that counts as its text, else None.
+
+    `isinstance` sees the class that a proxy claims to be, so proxies of such values
+    count as their text as well.
+    """
     text: str | None = None
     match value:
         case bool():
-            # A proxy: True and False themselves never come here.
+            # A proxy, because `encode` has dealt with True and False themselves.
             pass
-        case str() | int() | float() if _prints_otherwise(value):
+        case str() | int() | float() if _prints_differently(value):
             pass
         case str():
-            # A proxy of a text is taken for one, and has no text of its own.
+            # A proxy of a string claims to be a str without being one.
             text = str.__str__(value) if issubclass(type(value), str) else str(value)
         case int():
             text = _int_text(int(value))
@@ -185,11 +216,11 @@ def _text_of(value: Any) -> str | None:
     return text
 
 
-def _prints_otherwise(value: object) -> bool:
-    """Tell whether a kind of text or number prints otherwise than its base does."""
+def _prints_differently(value: object) -> bool:
+    """Return whether a str, int or float prints something else than its base class."""
     kind = type(value)
     if kind is Markup:
-        # Where autoescape is on, the same text would be printed escaped.
+        # Where autoescape is on, the same text as a plain str would be escaped.
         return bool(escape(str(value)) != value)
     base = next((base for base in (str, int, float) if issubclass(kind, base)), None)
     if base is None:
@@ -203,16 +234,21 @@ def _int_text(value: int) -> str:
     except ValueError:
         raise KeyValueError(
             f"A key value is a number of {value.bit_length()} bits, more than Python"
-            " turns into text. Write a shorter value."
+            " converts to text. Write a shorter value."
         ) from None
 
 
 def _encode_repr(value: Any) -> str:
+    """Encode an object by its repr.
+
+    Raises:
+        KeyValueError: if the repr shows an address or is shortened.
+    """
     text = repr(value)
     if _ADDRESS.search(text) or str(id(value)) in text:
         raise KeyValueError(
             f"A key value is known only by its address in memory: {text[:200]}. Another"
-            " object may get this address. Write a value that identifies it, as in"
+            " object may get the same address. Write a value that identifies it, as in"
             " user.id, or give its class a method __cache_key__()."
         )
     if _SHORTENED.search(text):
@@ -222,12 +258,12 @@ def _encode_repr(value: Any) -> str:
         )
     parts = [text]
     if isinstance(value, (str, int, float)):
-        # One that prints something else than its repr tells.
+        # A subclass may print something that its repr does not show.
         parts += [str(value), str(getattr(value, "__html__", str)())]
     return "".join(map(encode_text, parts))
 
 
-def _identity(value: Any) -> str:
-    """Name a class. It is asked of the object, so a proxy tells what it stands for."""
+def _class_of(value: Any) -> str:
+    """Encode the name of the class that a value, such as a proxy, claims to have."""
     cls = value.__class__
     return f"{encode_text(str(cls.__module__))}{encode_text(cls.__qualname__)}"

@@ -1,4 +1,4 @@
-"""From a fragment's name and key values to its key in the store."""
+"""Keys of fragments, made from a name and key values."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,56 +15,65 @@ from jinja_fragcache.messages import describe
 from .encoding import encode_text, encode_value
 
 _READABLE_CHARACTERS = 80
-_REMEMBERED_CHARACTERS = 200
-_REMEMBERED_PARTS = 8
+_MEMOIZED_CHARACTERS = 200
+_MEMOIZED_PARTS = 8
 _NOT_READABLE = re.compile(r"[^!-~]+")
 _TAG_LISTS = (list, tuple, set, frozenset)
-_RIGHT_TAGS = 'Write tags=["posts", "post:%s" % post.id].'
-_NO_VALUES = (Undefined, str, bytes, AbstractSet, Mapping)
+_TAGS_EXAMPLE = 'Write tags=["posts", "post:%s" % post.id].'
+# Iterables that are not lists of values.
+_NOT_LISTS = (Undefined, str, bytes, AbstractSet, Mapping)
 
 
 def make_template_fragment_key(
     fragment_name: str, vary_on: Iterable[Any] | None = None
 ) -> str:
-    """Give the key that the cache tag uses for a fragment.
+    """Return the key under which the cache tag stores a fragment.
 
-    `{% cache 300, "row", item.id, lang %}` stores its text under
-    `make_template_fragment_key("row", [item.id, lang])`.
+    To read what `{% cache 300, "row", item.id, lang %}` has stored:
+
+        cache.get(make_template_fragment_key("row", [42, "en"]))
+
+    Strings, numbers and dates count as their text, so `[1]` and `["1"]` give the same
+    key. True, False and None count as themselves.
 
     Args:
-        fragment_name: the fragment's name. For a fragment without a name of its own,
-            what `default_fragment_name` gives.
-        vary_on: the key values in the tag's order (a list or tuple), or None for a
-            fragment that has none. A fragment with a block inside takes the name of
-            the page's template as one more, the last.
+        fragment_name: the fragment's name. For a fragment without a name in its tag,
+            use `default_fragment_name`.
+        vary_on: the key values in the order of the tag, as a list, a tuple or another
+            ordered iterable that can be iterated more than once. None for a fragment
+            without key values. A fragment that contains a `{% block %}` has one more
+            key value, the last: the name of the template that is rendered.
 
     Returns:
-        At most 200 characters of printable ASCII without spaces, which is what
-        Memcached takes (protocol.txt: up to 250 bytes, no control characters and no
-        white space). The start is readable, the end is a SHA-256 digest.
+        At most 200 characters of printable ASCII without spaces. Memcached accepts such
+        keys (protocol.txt: up to 250 bytes, no control characters and no white space).
+        The start is readable, the end is a SHA-256 digest. Every process makes the same
+        key.
 
     Raises:
-        KeyValueError: a value can't stand in a key, or `vary_on` is no list of
-            values.
+        KeyValueError: if nothing identifies a value (an undefined variable, an object
+            that is known only by its address in memory), if `vary_on` is not a list of
+            values, or if the name is not a string.
     """
     if type(vary_on) is list and len(vary_on) == 1:
-        # Most have one, and a page with a list has many.
+        # A fast path, because most fragments have one key value, and a page with a list
+        # makes many keys.
         part = vary_on[0]
         kind = type(part)
-        if (kind is int or (kind is str and len(part) <= _REMEMBERED_CHARACTERS)) and (
-            type(fragment_name) is str and len(fragment_name) <= _REMEMBERED_CHARACTERS
+        if (kind is int or (kind is str and len(part) <= _MEMOIZED_CHARACTERS)) and (
+            type(fragment_name) is str and len(fragment_name) <= _MEMOIZED_CHARACTERS
         ):
-            return _remembered_key(fragment_name, part)
+            return _memoized_key(fragment_name, part)
     if type(fragment_name) is not str:
         fragment_name = _name_text(fragment_name)
     parts = (fragment_name, *key_values(vary_on))
-    if len(parts) > _REMEMBERED_PARTS:
+    if len(parts) > _MEMOIZED_PARTS:
         return _make_key(*parts)
     for part in parts:
         kind = type(part)
-        if kind is not int and (kind is not str or len(part) > _REMEMBERED_CHARACTERS):
+        if kind is not int and (kind is not str or len(part) > _MEMOIZED_CHARACTERS):
             return _make_key(*parts)
-    return _remembered_key(*parts)
+    return _memoized_key(*parts)
 
 
 def _make_key(name: str, *values: Any) -> str:
@@ -72,34 +81,36 @@ def _make_key(name: str, *values: Any) -> str:
     return digest_key("fragment", name, encoded)
 
 
+# On the path of every hit with key values, which are nearly always short strings and
+# ints. Other values are never looked up here: True and 1.0 equal 1, but have keys of
+# their own.
+_memoized_key = lru_cache(maxsize=4096)(_make_key)
+
+
 def digest_key(kind: str, name: str, encoded: str) -> str:
-    """Give a key that can be read by people and is as long as keys may be.
+    """Return a key that starts readable and ends with a digest.
+
+    It has at most 146 characters more than `kind`.
 
     Args:
-        kind: what is stored under it.
-        name: what people know it by.
-        encoded: all that makes it another key than others of its kind.
+        kind: a word for what is stored under the key, such as "fragment".
+        name: the name by which people know it. At most 80 characters of it are shown.
+        encoded: everything that tells this key from others of its kind.
     """
     readable = _NOT_READABLE.sub("_", name)[:_READABLE_CHARACTERS]
-    # A text may hold lone surrogates, which plain UTF-8 has no bytes for.
+    # A string may hold lone surrogates, which plain UTF-8 can't encode.
     digest = sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{kind}:{readable}:{digest}"
 
 
-# On the path of every hit with key values, which are nearly always short texts and
-# numbers. Other values are never looked up here: True equals 1, and 1.0 does, but
-# their keys differ.
-_remembered_key = lru_cache(maxsize=4096)(_make_key)
-
-
 def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
-    """Give the key values of a `vary_on`, none for None.
+    """Return the key values in a `vary_on`, which are none for None.
 
     Raises:
-        KeyValueError: it is no list of values. A text is none, since its characters are
-            never what was meant; nor is a set or dictionary, which has no order to tell
-            the first value from the second; nor is an iterator, which would be used up
-            when the body asks for its values.
+        KeyValueError: if it is not a list of values. A string is refused, because its
+            characters are never what was meant. So are a set and a dict, which have no
+            order to tell the first value from the second, and an iterator, which would
+            be used up when the body reads its values.
     """
     if vary_on is None:
         return ()
@@ -108,9 +119,9 @@ def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
     if isinstance(vary_on, Iterator):
         raise KeyValueError(
             f"vary_on takes a list or tuple of key values and got {describe(vary_on)},"
-            " which can be gone through only once. Write vary_on=values|list."
+            " which can be iterated only once. Write vary_on=values|list."
         )
-    if not isinstance(vary_on, Iterable) or isinstance(vary_on, _NO_VALUES):
+    if not isinstance(vary_on, Iterable) or isinstance(vary_on, _NOT_LISTS):
         raise KeyValueError(
             f"vary_on takes a list or tuple of key values and got {describe(vary_on)}."
             " Write vary_on=[value]."
@@ -119,42 +130,53 @@ def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
 
 
 def tag_names(tags: Any) -> tuple[str, ...]:
-    """Give the tags of an entry, none for None.
+    """Return the tags of an entry, which are none for None.
+
+    Args:
+        tags: a list, tuple, set or frozenset of strings, or None.
 
     Raises:
-        KeyValueError: it is no list of texts. A text is none, since its characters are
-            never what was meant.
+        KeyValueError: if it is anything else. A single string is refused, because its
+            characters are never what was meant.
     """
     if tags is None:
         return ()
     if not isinstance(tags, _TAG_LISTS):
         raise KeyValueError(
-            f"tags takes a list of texts and got {describe(tags)}. {_RIGHT_TAGS}"
+            f"tags takes a list of texts and got {describe(tags)}. {_TAGS_EXAMPLE}"
         )
     for tag in tags:
         if not isinstance(tag, str):
             raise KeyValueError(
-                f"A tag is text and this one is {describe(tag)}. {_RIGHT_TAGS}"
+                f"A tag is text and this one is {describe(tag)}. {_TAGS_EXAMPLE}"
             )
     return tuple(map(str, tags))
 
 
 def default_fragment_name(template: str, line: int, position: int = 1) -> str:
-    """Give the name of a fragment that has none in its tag.
+    """Return the name of a fragment whose tag gives it none.
+
+    To delete a `{% cache 300 %}` on line 12 of `blog/page.html`:
+
+        cache.delete_fragment(default_fragment_name("blog/page.html", 12))
 
     Args:
         template: the template's name, as its loader knows it.
-        line: the line of `{% cache %}`, from 1.
+        line: the line of the `{% cache %}` tag, from 1.
         position: 1 for the first cache tag that starts on the line, 2 for the next.
+
+    Returns:
+        `"blog/page.html:12"` for the first tag on the line, `"blog/page.html:12#2"` for
+        the second.
     """
     return f"{template}:{line}" if position == 1 else f"{template}:{line}#{position}"
 
 
 def _name_text(name: Any) -> str:
-    # A number is as a rule a key value whose fragment was given no name.
+    # A name that is a number is most likely a key value of a fragment without a name.
     if not isinstance(name, str):
         raise KeyValueError(
             f"A fragment's name is text and this one is {describe(name)}."
-            ' Write a name in quotes, in front of the key values: "sidebar", user.id.'
+            ' Write a name in quotes before the key values: "sidebar", user.id.'
         )
     return str(name)

@@ -1,4 +1,4 @@
-"""Names for objects that have none: random, and never given to another object."""
+"""Random ids for objects that have no other identity, never reused."""
 
 import threading
 import weakref
@@ -6,48 +6,55 @@ from secrets import token_hex
 from types import FunctionType
 from typing import Any
 
-# Reentrant, since a finalizer may run in the midst of object_id and call it again.
+# Reentrant, because a finalizer may run in the middle of object_id and call it again.
 _lock = threading.RLock()
-_known: dict[int, tuple[weakref.ref[Any], str]] = {}
+# By address: a reference to the object, and its id.
+_ids: dict[int, tuple[weakref.ref[Any], str]] = {}
 
 
 def object_id(value: Any) -> str | None:
-    """Name an object that is known only by being itself, as long as it lives.
+    """Return the id of an object that equals nothing but itself.
 
-    Its address would not do, because it is given to another object afterwards.
+    The object's address won't do: Python gives it to another object once this one is
+    gone.
 
     Returns:
-        The object's name, the same for each call and not for any other object, in no
-        other process either. None for an object that tells what it is by a repr of its
-        own, or that can't be referred to weakly.
+        32 random hex digits. Every call for the object returns the same id, and no
+        other object has it, not even one in another process. None if the object has a
+        repr of its own, which identifies it, or if it can't be weakly referenced.
     """
-    if not _is_nameless(value):
+    if not _lacks_identity(value):
         return None
     address = id(value)
     with _lock:
-        reference, name = _known.get(address, (None, ""))
+        reference, known = _ids.get(address, (None, ""))
         if reference is not None and reference() is value:
-            return name
-        name = token_hex(16)
+            return known
+        new = token_hex(16)
         try:
             reference = weakref.ref(value, lambda dead: _forget(address, dead))
         except TypeError:
-            return None  # its class has __slots__ and no __weakref__
-        _known[address] = (reference, name)
-        return name
+            return None  # its class has __slots__ without __weakref__
+        _ids[address] = (reference, new)
+        return new
 
 
-def _is_nameless(value: Any) -> bool:
-    if isinstance(value, (type, FunctionType)):
-        # A name of the module's is one. What a function makes has the same each time.
-        return isinstance(value, FunctionType) or "<locals>" in value.__qualname__
-    shown_by: Any = type(value).__repr__
-    return shown_by is object.__repr__
+def _lacks_identity(value: Any) -> bool:
+    """Return whether nothing identifies an object but being itself."""
+    if isinstance(value, FunctionType):
+        # Its repr shows an address.
+        return True
+    if isinstance(value, type):
+        # A class in a module is identified by its name. The classes that a function
+        # creates all have the same one.
+        return "<locals>" in value.__qualname__
+    repr_method: Any = type(value).__repr__
+    return repr_method is object.__repr__
 
 
 def _forget(address: int, dead: weakref.ref[Any]) -> None:
-    # Another object may have the address by now. No lock: this may be called by the
-    # garbage collector in the midst of object_id, in the same thread.
-    known = _known.get(address)
+    # Another object may have the address by now. No lock: the garbage collector may
+    # call this in the middle of object_id, in the same thread.
+    known = _ids.get(address)
     if known is not None and known[0] is dead:
-        _known.pop(address, None)
+        _ids.pop(address, None)

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from jinja_fragcache import default_fragment_name, make_template_fragment_key
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.keys.fragment import _make_key, _remembered_key
+from jinja_fragcache.keys.fragment import _make_key, _memoized_key
 from tests.support import NAMES, SCALARS, VALUES, canonical
 
 
@@ -45,7 +45,7 @@ def test_no_two_texts_run_into_one(texts: list[str], between: str) -> None:
 
 
 @given(NAMES, st.lists(VALUES, max_size=4))
-def test_a_remembered_key_is_the_one_that_would_be_made(
+def test_a_memoized_key_is_the_one_that_would_be_made(
     name: str, vary_on: list[Any]
 ) -> None:
     for _ in range(2):
@@ -114,10 +114,10 @@ def test_what_can_be_gone_through_only_once_is_refused(vary_on: Any) -> None:
 
 
 def test_many_key_values_are_not_remembered() -> None:
-    before = _remembered_key.cache_info()
+    before = _memoized_key.cache_info()
     key = make_template_fragment_key("x", list(range(1000)))
     assert key == _make_key("x", *range(1000))
-    assert _remembered_key.cache_info() == before
+    assert _memoized_key.cache_info() == before
 
 
 def test_any_ordered_iterable_of_key_values_will_do() -> None:

@@ -91,7 +91,7 @@ def test_what_can_not_be_referred_to_weakly_has_no_name(
 ) -> None:
     value = make()
     assert object_id(value) is None
-    assert id(value) not in object_ids._known
+    assert id(value) not in object_ids._ids
 
 
 def test_a_function_has_a_name_though_it_has_a_repr() -> None:
@@ -117,9 +117,9 @@ def test_so_does_one_that_is_asked_before_the_dead_one_is_forgotten() -> None:
     """As when the collector is about to tell of one in a cycle."""
     thing, other = AlwaysEqual(), AlwaysEqual()
     old, address = object_id(thing), id(other)
-    reference, _ = object_ids._known[id(thing)]
+    reference, _ = object_ids._ids[id(thing)]
     # What is known of this address is what another object left there.
-    object_ids._known[address] = (reference, str(old))
+    object_ids._ids[address] = (reference, str(old))
     name = object_id(other)
     assert name != old
     object_ids._forget(address, reference)
@@ -130,9 +130,9 @@ def test_the_dead_are_forgotten() -> None:
     thing = Thing()
     address = id(thing)
     object_id(thing)
-    assert address in object_ids._known
+    assert address in object_ids._ids
     del thing
-    assert address not in object_ids._known
+    assert address not in object_ids._ids
 
 
 def test_an_object_in_a_cycle_is_forgotten_when_it_is_collected() -> None:
@@ -146,7 +146,7 @@ def test_an_object_in_a_cycle_is_forgotten_when_it_is_collected() -> None:
         del still
         gc.collect()
     assert alive() is None
-    assert address not in object_ids._known
+    assert address not in object_ids._ids
 
 
 def test_threads_that_ask_at_once_get_one_name() -> None:
