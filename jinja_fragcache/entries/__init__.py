@@ -1,1 +1,1 @@
-"""What is stored: the text of an entry, and whether it may be served."""
+"""Entries, which are what a store keeps, and whether they may be served."""

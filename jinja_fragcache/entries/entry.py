@@ -1,16 +1,16 @@
-r"""What is stored for a fragment, or for a value that a view or function gave.
+r"""The format of entries, which hold a fragment's text or a cached value.
 
-An entry with nothing to remember but escaped text is that text, as it is, so whoever
-reads the store finds the HTML. Where more is to be kept, a header line comes first:
+An entry with nothing but escaped text is stored as that text, unchanged, so reading the
+store gives the HTML. An entry with more than that has a header line before the text:
 
     \x1e{"escaped":false,"format":1,"version":"5d41402abc4b"}\n<p>text ...
 
-The first character is the record separator that RFC 7464 puts before a JSON text. HTML
-does not allow it, and a text that begins with it all the same gets a header too, so
-nothing a user writes is read as one.
+Its first character is the record separator, which RFC 7464 puts before a JSON text.
+HTML does not allow it. A text that begins with it nevertheless gets a header too, so
+nothing that a user writes is read as a header.
 
-Values that are no texts are stored in the same way: the header names the form in which
-they were made texts.
+Values that are not strings are stored in the same way: they are serialized, and the
+header names the form in which they were.
 """
 
 import json
@@ -19,16 +19,16 @@ from typing import Any, NamedTuple
 
 HEADER_MARK = "\x1e"
 FORMAT = 1
-# No time of day is later: about the year 143,000,000.
-_LAST = 2**52
+# In seconds since 1970, about the year 143,000,000. No time in a header is later.
+_LATEST = 2**52
 
 
 class Life(NamedTuple):
-    """How long an entry is fresh, where a store keeps it for longer than that.
+    """How long an entry is fresh, if the store keeps it for longer than that.
 
     Attributes:
-        expires: the time of day at which its timeout ends, in seconds since 1970.
-        cost: how many seconds it took to make.
+        expires: when its timeout ends, in seconds since 1970.
+        cost: how many seconds it took to render or compute.
     """
 
     expires: float
@@ -36,20 +36,21 @@ class Life(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A text and what has to be known to serve it.
+    """A text, and everything that decides whether and how it may be served.
 
     Attributes:
-        text: what a template printed, or what a value was made into.
+        text: what a template printed, or a serialized value.
         escaped: whether autoescape was on where it was printed.
-        version: digest of the source that made it, where that has to match, else None.
-        form: how a value was made a text, None for a text.
-        tags: the labels by which it can be invalidated, each with the version that it
-            had before the text was made.
-        life: how long it is fresh; None for as long as it is stored.
+        version: digest of the source that made it, if that has to match, else None.
+        form: how a value was serialized. None for a text.
+        tags: the tags that invalidate it, each with the version that it had before the
+            text was rendered.
+        life: how long it is fresh. None if it is fresh as long as it is stored.
         templates: the templates that were named by expressions, each with the digest
-            that its source had.
-        holes: where something is put in for each request: how many characters of the
-            text stand before it, behind the last hole, and which hole it is.
+            of its source at that time.
+        holes: the holes that are filled for each request, in their order: how many
+            characters of text are between the previous hole and this one, and the
+            number of the hole in its template.
     """
 
     text: str
@@ -62,18 +63,19 @@ class Entry(NamedTuple):
     holes: tuple[tuple[int, int], ...] = ()
 
 
+# All fields but the text, of an entry that needs no header.
 _PLAIN = Entry("")[1:]
 
 
 def encode(entry: Entry) -> str:
-    """Turn an entry into the text that a store keeps."""
+    """Return the string to store for an entry."""
     if entry[1:] == _PLAIN and not entry.text.startswith(HEADER_MARK):
         return entry.text
     return header_line(entry) + entry.text
 
 
 def header_line(entry: Entry) -> str:
-    """Write the header line for an entry, with its end."""
+    """Return the header line for an entry, including the line break."""
     fields: dict[str, Any] = {"format": FORMAT}
     if not entry.escaped:
         fields["escaped"] = False
@@ -94,11 +96,11 @@ def header_line(entry: Entry) -> str:
 
 
 def decode(stored: object) -> Entry | None:
-    """Read what `encode` wrote.
+    """Return the entry that `encode` encoded.
 
     Returns:
-        The entry, or None for anything that can't be read: no entry, a foreign type, a
-        cut header, a header of another format.
+        None for anything that can't be read: nothing, another type, a header that is
+        cut off or has another format.
     """
     if not isinstance(stored, str):
         return None
@@ -109,14 +111,14 @@ def decode(stored: object) -> Entry | None:
     if fields is None:
         return None
     entry = Entry(text, *fields)
-    # The text was cut if it is shorter.
+    # If the text is shorter, it was cut off.
     return entry if sum(length for length, _ in entry.holes) <= len(text) else None
 
 
-# An entry that tells its life is read here on each of its hits.
+# An entry with a life is decoded on every hit.
 @lru_cache(maxsize=4096)
 def _parse_header(line: str) -> tuple[Any, ...] | None:
-    """Give the fields of an entry behind its text, or None."""
+    """Return the fields of an entry that follow its text, None if one is wrong."""
     try:
         fields = json.loads(line.removeprefix(HEADER_MARK))
     except (ValueError, RecursionError):
@@ -131,13 +133,13 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
     templates = fields.pop("templates", {})
     holes = fields.pop("holes", [])
     readable = (
-        # A field that is not known here may change what the text means.
+        # An unknown field may change what the text means.
         not fields
         and isinstance(escaped, bool)
         and all(each is None or isinstance(each, str) for each in (version, form))
-        and all(map(_is_texts, (tags, templates)))
+        and all(map(_maps_to_strings, (tags, templates)))
         and len(life) in {0, len(Life._fields)}
-        and all(type(each) in {int, float} and 0 <= each < _LAST for each in life)
+        and all(type(each) in {int, float} and 0 <= each < _LATEST for each in life)
         and _are_holes(holes)
     )
     if not readable:
@@ -153,13 +155,15 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
     )
 
 
-def _is_texts(value: object) -> bool:
+def _maps_to_strings(value: object) -> bool:
+    """Return whether a JSON value is an object whose values are strings."""
     return isinstance(value, dict) and all(
         isinstance(each, str) for each in value.values()
     )
 
 
 def _are_holes(value: object) -> bool:
+    """Return whether a JSON value is a list of pairs of ints from 0."""
     return isinstance(value, list) and all(
         isinstance(each, list)
         and [type(part) for part in each] == [int, int]

@@ -1,8 +1,9 @@
-"""A text with holes, into which something is put for each request.
+"""A text with holes, which are filled for each request.
 
-While a body is rendered, a mark stands where a hole is. It has a random token in it
-that is made for this one rendering, so no text that a user writes is taken for one.
-What is stored are no marks, but the lengths of the pieces between them.
+While a body is rendered, it prints a mark where a hole is. The mark contains a random
+token that is made for this one rendering, so no text that a user writes can be taken
+for a mark. Marks are not stored: what is stored are the lengths of the pieces of text
+between them.
 """
 
 from collections.abc import Iterator
@@ -15,9 +16,9 @@ class Pieces(NamedTuple):
     """A text with holes.
 
     Attributes:
-        text: the text without what stands in the holes.
-        holes: for each hole, how many characters stand before it, behind the last one,
-            and its number.
+        text: the text without the holes.
+        holes: the holes in their order: how many characters of text are between the
+            previous hole and this one, and the number of the hole in its template.
     """
 
     text: str
@@ -29,30 +30,35 @@ class Pieces(NamedTuple):
 
         Args:
             text: what a body printed.
-            token: what stands in its marks.
+            token: the token in its marks.
         """
-        piece, *rest = str(text).split(_begin(token))
-        pieces, holes = [piece], []
+        first, *rest = str(text).split(_mark_start(token))
+        pieces, holes = [first], []
         for each in rest:
-            number, _, behind = each.partition(_MARK)
+            number, _, piece = each.partition(_MARK)
             holes.append((len(pieces[-1]), int(number)))
-            pieces.append(behind)
+            pieces.append(piece)
         return cls("".join(pieces), tuple(holes))
 
     def parts(self) -> Iterator[str | int]:
-        """Give the pieces of the text and the numbers of the holes, in their order."""
-        begin = 0
+        """Yield the pieces of the text and the numbers of the holes, in their order."""
+        start = 0
         for length, number in self.holes:
-            yield self.text[begin : begin + length]
+            yield self.text[start : start + length]
             yield number
-            begin += length
-        yield self.text[begin:]
+            start += length
+        yield self.text[start:]
 
 
 def mark(token: str, number: int) -> str:
-    """Give what a body prints where a hole is."""
-    return f"{_begin(token)}{number}{_MARK}"
+    """Return the mark that a body prints where a hole is.
+
+    Args:
+        token: the token of this rendering.
+        number: the number of the hole in its template.
+    """
+    return f"{_mark_start(token)}{number}{_MARK}"
 
 
-def _begin(token: str) -> str:
+def _mark_start(token: str) -> str:
     return f"{_MARK}{token}:"

@@ -1,4 +1,4 @@
-"""Values of any type, as what a store keeps of them: texts and whole numbers."""
+"""Encodes values of any type as strings and ints, which every store keeps."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -8,40 +8,40 @@ from markupsafe import Markup
 from .entry import Entry, Life, decode, encode
 
 _MARKUP = "markup"
-#: The form of a number that is stored as one.
+#: The form of an int that is stored as an int.
 NUMBER = "number"
-# What servers count with.
-_LARGEST = 2**63
+# Servers count with 64 bits.
+_INT64_END = 2**63
 
 
 class Serializer(Protocol):
-    """Makes values texts.
+    """Converts values to strings and back.
 
     Attributes:
-        form: names the way. Only what has this form is read.
+        form: the name of the format. Entries with another form are not read.
     """
 
     form: str
 
     def dumps(self, key: str, value: Any) -> str:
-        """Make a value a text, to be stored under a key.
+        """Return a value as a string, to be stored under a key.
 
         Raises:
-            SerializationError: that can't be done.
+            SerializationError: if the value can't be serialized.
         """
         ...
 
     def loads(self, key: str, text: str) -> Any:
-        """Read what `dumps` made.
+        """Return the value that `dumps` was given.
 
         Raises:
-            Exception: it can't be read.
+            Exception: any exception, if the string can't be read.
         """
         ...
 
 
 class UnreadableError(Exception):
-    """What is stored can't be read. It never leaves this package.
+    """A stored value can't be read. It never leaves this package.
 
     Args:
         reason: what the serializer raised.
@@ -52,22 +52,23 @@ class UnreadableError(Exception):
 
 
 class Missing:
-    """The kind of `MISSING`, which no user's value is."""
+    """Type of the `MISSING` sentinel."""
 
 
+#: Stands for the value that is not there. None can't, since it is a value.
 MISSING: Final = Missing()
 
 
 class ValueCodec:
-    """Turns values into what is stored, and back.
+    """Encodes values for a store and decodes them.
 
-    A text is stored as it is, and a whole number as a number, which servers can count
-    up. Other values are made texts by a serializer. What is stored under another form
-    than its own is not read, so where values are signed, or JSON, nothing is unpickled
-    that somebody else has put there.
+    A string is stored as it is, and an int as an int, which servers can increment.
+    Other values are serialized. An entry with another form than the serializer's is not
+    read, so where values are signed or stored as JSON, nothing that somebody else has
+    put into the store is unpickled.
 
     Args:
-        serializer: for values that are neither text nor number.
+        serializer: for values that are neither a string nor an int.
     """
 
     def __init__(self, serializer: Serializer) -> None:
@@ -81,21 +82,21 @@ class ValueCodec:
         tags: Mapping[str, str] | None = None,
         life: Life | None = None,
     ) -> str | int:
-        """Turn a value into what is stored under a key.
+        """Return what to store for a value.
 
         Args:
-            key: its key.
+            key: the key to store it under.
             value: any value.
             version: digest of the source that made it, if that has to match.
             tags: the tags of the entry, each with its version.
-            life: how long it is fresh, if its timeout alone does not tell that.
+            life: how long it is fresh, if its timeout alone does not tell.
 
         Raises:
-            SerializationError: the serializer can't keep it.
+            SerializationError: if the value can't be serialized.
         """
         pairs = tuple(sorted((tags or {}).items()))
         bare = version is None and not pairs and life is None
-        if bare and type(value) is int and -_LARGEST <= value < _LARGEST:
+        if bare and type(value) is int and -_INT64_END <= value < _INT64_END:
             return value
         if type(value) is str:
             text, form = value, None
@@ -106,10 +107,10 @@ class ValueCodec:
         return encode(Entry(text, version=version, form=form, tags=pairs, life=life))
 
     def decode(self, key: str, entry: Entry) -> Any:
-        """Give the value of an entry, or MISSING if it has another form.
+        """Return the value of an entry, MISSING if its form is another serializer's.
 
         Raises:
-            UnreadableError: the serializer can't read it.
+            UnreadableError: if the serializer fails to read it.
         """
         if entry.form is None:
             return entry.text
@@ -126,8 +127,11 @@ class ValueCodec:
 
 
 def read_entry(stored: object) -> Entry | None:
-    """Give the entry that a store gave, a number among them, or None."""
+    """Return the entry for what a store returned, or None if it can't be read.
+
+    An int, which servers can increment, becomes an entry of the form `NUMBER`.
+    """
     if type(stored) is int:
-        # Python writes numbers of any length in this way, and no others.
+        # In hexadecimal, because Python limits the digits of decimal numbers only.
         return Entry(f"{stored:x}", form=NUMBER)
     return decode(stored)
