@@ -1,1 +1,1 @@
-"""From the tags of a template to the nodes that Jinja compiles."""
+"""Compiles the tags of a template to Jinja nodes."""

@@ -1,4 +1,4 @@
-"""The grammar of the cache tag's arguments.
+"""Parses the arguments of the cache tag.
 
 `{% cache [timeout [[,] name [, key ...]]] [, option=expr ...] %}`
 """
@@ -20,7 +20,8 @@ OPTIONS = (
     "version",
     "template_digest",
 )
-_MEANING = {
+# How the error for an argument that is given twice starts.
+_SUBJECTS = {
     "timeout": "The timeout is",
     "name": "The name is",
     "vary_on": "The key values are",
@@ -29,18 +30,15 @@ _MEANING = {
 
 @dataclass(slots=True)
 class Arguments:
-    """What stands in a cache tag, as expressions.
+    """The arguments of a cache tag, as expressions.
+
+    Each is None if the tag does not have it, but for `vary_on`.
 
     Attributes:
-        timeout: None where the tag has none.
-        name: None where the tag has none.
-        vary_on: the key values, as a list or as what the option `vary_on` was given.
-        unless: None where the tag has none.
-        stale: None where the tag has none.
-        stale_if_error: None where the tag has none.
-        tags: None where the tag has none.
-        version: None where the tag has none.
-        template_digest: None where the tag has none.
+        timeout: the first positional argument, or the option of that name.
+        name: the second positional argument, or the option of that name.
+        vary_on: the list of the other positional arguments, or the option of that name.
+        unless: the option of that name, like each of the following.
     """
 
     timeout: nodes.Expr | None = None
@@ -55,10 +53,11 @@ class Arguments:
 
 
 def parse_arguments(parser: Parser) -> Arguments:
-    """Parse from behind the tag's name to the end of the tag.
+    """Parse everything from the tag's name to the end of the tag.
 
     Raises:
-        jinja2.TemplateSyntaxError: with what to write instead.
+        jinja2.TemplateSyntaxError: if an argument is wrong. The message shows what to
+            write instead.
     """
     positional: list[nodes.Expr] = []
     options: dict[str, nodes.Expr] = {}
@@ -75,17 +74,17 @@ def parse_arguments(parser: Parser) -> Arguments:
 
 
 def example(parser: Parser, inner: str) -> str:
-    """Write a cache tag as the template's own delimiters have it."""
+    """Return a cache tag with the arguments `inner`, to show in an error."""
     return written(parser, f"cache {inner}")
 
 
-def example_of_list(parser: Parser) -> str:
-    """Write a tag for a list as the template's own delimiters have it."""
-    return written(parser, 'cache_each item in items, 300, "row", item.id')
-
-
 def written(parser: Parser, inner: str) -> str:
-    """Write a tag between the template's own delimiters."""
+    """Return a tag in the environment's own delimiters, to show in an error.
+
+    Args:
+        parser: the parser of the template.
+        inner: the tag's name and arguments.
+    """
     environment = parser.environment
     return f"{environment.block_start_string} {inner} {environment.block_end_string}"
 
@@ -94,7 +93,7 @@ def _at_end(parser: Parser) -> bool:
     stream = parser.stream
     if stream.current.type != "colon":
         return stream.current.type == "block_end"
-    # Jinja lets any tag end with one.
+    # Jinja allows a colon at the end of every tag.
     if stream.look().type != "block_end":
         _fail(parser, "There is a colon in the tag.")
     return True
@@ -134,28 +133,27 @@ def _parse_value(parser: Parser, *, first: bool) -> nodes.Expr:
     if stream.current.type == "mul":
         _fail(parser, "A list of key values goes into the option: vary_on=values.")
     if stream.current.type == "string" and stream.look().type == "string":
-        # Jinja would join the two to one text: {% cache 'del' "key" %} would mean
-        # 'delkey'. Here the comma between them was left out.
+        # Jinja would join the two strings: {% cache 'del' "key" %} would mean 'delkey'.
+        # Here they are two arguments, with the comma between them left out.
         if not first:
             _fail(parser, "Two texts stand side by side.")
         token = next(stream)
         return nodes.Const(token.value, lineno=token.lineno)
     value = parser.parse_expression()
-    if first and isinstance(value, nodes.Call | nodes.Getitem):
-        _check_comma_was_not_lost(parser, value)
-    return value
-
-
-def _check_comma_was_not_lost(parser: Parser, value: nodes.Expr) -> None:
-    """Refuse `{% cache None ("key") %}`, which would call None."""
-    inner = value.node if isinstance(value, nodes.Call | nodes.Getitem) else value
-    if isinstance(inner, nodes.Const):
+    if (
+        first
+        and isinstance(value, nodes.Call | nodes.Getitem)
+        and isinstance(value.node, nodes.Const)
+    ):
+        # {% cache None ("key") %} would call None.
         _fail(parser, "A comma is missing behind the timeout.")
+    return value
 
 
 def _arrange(
     parser: Parser, positional: list[nodes.Expr], options: dict[str, nodes.Expr]
 ) -> Arguments:
+    """Merge positional arguments and options, which may not overlap."""
     arguments = Arguments(**options)
     given = dict(zip(("timeout", "name"), positional, strict=False))
     if len(positional) > len(given):
@@ -164,13 +162,14 @@ def _arrange(
         if name in options:
             _fail(
                 parser,
-                f"{_MEANING[name]} given twice, by place and as the option {name!r}.",
+                f"{_SUBJECTS[name]} given twice, by position and as the option"
+                f" {name!r}.",
             )
         setattr(arguments, name, value)
     return arguments
 
 
 def _fail(parser: Parser, message: str) -> NoReturn:
-    by_place = example(parser, '300, "sidebar", user.id')
-    by_name = example(parser, 'timeout=300, name="sidebar", vary_on=[user.id]')
-    parser.fail(f"{message} Write {by_place} or {by_name}.")
+    positional = example(parser, '300, "sidebar", user.id')
+    options = example(parser, 'timeout=300, name="sidebar", vary_on=[user.id]')
+    parser.fail(f"{message} Write {positional} or {options}.")

@@ -1,8 +1,8 @@
-"""What a fragment's body needs so that it renders the same as without its tag.
+"""Makes a fragment's body render the same as it would without its tag.
 
-A miss renders the body in a function of its own, which Jinja builds as it builds the
-body of `{% call %}`. Some things do not work in such a function as they do outside of
-it; here they are mended, or refused.
+A miss renders the body in a function of its own, which Jinja compiles like the body of
+`{% call %}`. Some things work differently in such a function. They are fixed here, or
+refused.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,25 +15,27 @@ from jinja2.visitor import NodeTransformer
 
 from jinja_fragcache.render.lookup import INCLUDE
 
-# What Jinja gives every macro anew, and so would hide the surrounding macro's own.
+from .arguments import written
+from .lookup_call import filter_call
+
+# Jinja binds these in every macro, which would hide those of the surrounding macro.
 _MACRO_NAMES = ("caller", "kwargs", "varargs")
 _PAGE_NAMES = ("self", "super")
 
 
 def check_loop_control(parser: Parser, body: Iterable[nodes.Node]) -> None:
-    """Refuse a `{% break %}` or `{% continue %}` for a loop outside of the body.
+    """Refuse a `{% break %}` or `{% continue %}` of a loop around the body.
 
     Raises:
-        jinja2.TemplateSyntaxError: there is one.
+        jinja2.TemplateSyntaxError: if there is one.
     """
     for node in _loop_control(body):
         name = "break" if isinstance(node, nodes.Break) else "continue"
-        start = parser.environment.block_start_string
-        end = parser.environment.block_end_string
+        tag = written(parser, name)
         parser.fail(
-            f"{start} {name} {end} can't leave a cached fragment: what is stored has to"
-            f" be whole. Put the loop inside of {start} cache {end}, or the"
-            f" {start} {name} {end} in front of it.",
+            f"{tag} can't leave a cached fragment, because only a complete text can be"
+            f" stored. Put the loop inside of {written(parser, 'cache')}, or {tag}"
+            " before it.",
             node.lineno,
         )
 
@@ -43,16 +45,16 @@ def _loop_control(body: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
         if isinstance(node, nodes.Break | nodes.Continue):
             yield node
         elif isinstance(node, nodes.For):
-            # What stands in the loop is the loop's own; its else is outside of it.
+            # The loop's body may leave the loop. Its `else` is outside of it.
             yield from _loop_control(node.else_)
         else:
             yield from _loop_control(node.iter_child_nodes())
 
 
 def depends_on_page(body: Iterable[nodes.Node]) -> bool:
-    """Tell whether the body's text depends on which template extends this one.
+    """Return whether the body's text depends on which template extends this one.
 
-    It does if there is a block in it, or if it calls one by `self` or `super`.
+    It does if it contains a block, or calls one by `self` or `super`.
     """
     return any(
         isinstance(node, nodes.Block)
@@ -63,38 +65,39 @@ def depends_on_page(body: Iterable[nodes.Node]) -> bool:
 
 
 def keep_macro_names(parser: Parser, body: list[nodes.Node]) -> list[nodes.Assign]:
-    """Let the body see the `caller`, `kwargs` and `varargs` of the macro around it.
+    """Let the body read `caller`, `kwargs` and `varargs` of the macro around it.
 
     Returns:
-        Assignments to put in front of the body. The body reads what they assign.
+        Assignments to put before the body, to names of their own. In the body, those
+        names replace the three.
 
     Raises:
-        jinja2.TemplateSyntaxError: the body reads one of them and then binds it anew.
+        jinja2.TemplateSyntaxError: if the body both reads and sets one of the three.
     """
     assignments = []
     for name in sorted(find_undeclared(body, _MACRO_NAMES)):
-        finder = _OwnNames(name)
+        use = _NameUse(name)
         for node in body:
-            finder.visit(node)
-        if not finder.is_read:
+            use.visit(node)
+        if not use.is_read:
             continue
-        if finder.is_bound:
+        if use.is_set:
             parser.fail(
                 f"A cached fragment can't both read {name!r} and set it. Choose another"
                 " name for what is set.",
-                finder.lineno,
+                use.lineno,
             )
         kept = parser.free_identifier()
-        renaming = _Renaming(name, kept)
-        body[:] = [renaming.visit(node) for node in body]
+        renamer = _Renamer(name, kept)
+        body[:] = [renamer.visit(node) for node in body]
         assignments.append(nodes.Assign(kept, nodes.Name(name, "load")))
     return assignments
 
 
 def names_from_outside(body: list[nodes.Node]) -> list[nodes.Name]:
-    """Give the names that the body takes from the scope in which its tag stands.
+    """Return the names that the body reads from the scope around its tag.
 
-    Jinja does not look into a call block for them, so a name that is set behind the
+    Jinja does not look for names in a call block, so a name that is set after the
     fragment, in the same scope, would be undefined in it.
     """
     symbols = find_symbols(body)
@@ -105,14 +108,14 @@ def names_from_outside(body: list[nodes.Node]) -> list[nodes.Name]:
 def mend_includes(parser: Parser, body: list[nodes.Node]) -> None:
     """Replace each `{% include ... without context %}` in the body.
 
-    In a function that collects its output, as macros and call blocks do, Jinja 3.1
-    compiles one to a `yield`, and what is then printed is a generator's repr.
+    In a function that collects its output, as those of macros and call blocks do, Jinja
+    3.1 compiles such an include to a `yield`, and the repr of a generator is printed.
     """
-    mending = _IncludeMending(parser.name)
-    body[:] = [mending.visit(node) for node in body]
+    replacer = _IncludeReplacer(parser.name)
+    body[:] = [replacer.visit(node) for node in body]
 
 
-class _IncludeMending(NodeTransformer):
+class _IncludeReplacer(NodeTransformer):
     def __init__(self, template: str | None) -> None:
         self._template = template
 
@@ -123,14 +126,12 @@ class _IncludeMending(NodeTransformer):
             nodes.Const(self._template),
             nodes.Const(node.ignore_missing),
         ]
-        included = nodes.Filter(
-            node.template, INCLUDE, options, [], None, None, lineno=node.lineno
-        )
+        included = filter_call(node.template, INCLUDE, options)
         return nodes.FilterBlock([], included, lineno=node.lineno)
 
 
-class _OwnScope(NodeTransformer):
-    """Visits what belongs to the body, and no body of a macro, call or block in it."""
+class _OwnScopeVisitor(NodeTransformer):
+    """Visits the body, without the bodies of macros, call blocks and blocks in it."""
 
     def visit_Block(self, node: nodes.Block) -> nodes.Node:
         return node
@@ -145,25 +146,39 @@ class _OwnScope(NodeTransformer):
         return node
 
 
-class _OwnNames(_OwnScope):
+class _NameUse(_OwnScopeVisitor):
+    """Finds out whether the body reads a name, and whether it sets it.
+
+    Args:
+        name: the name.
+    """
+
     def __init__(self, name: str) -> None:
         self._name = name
-        self.is_read = self.is_bound = False
+        self.is_read = self.is_set = False
+        #: Where the name is set.
         self.lineno = 0
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:
         if node.name == self._name:
             self.is_read |= node.ctx == "load"
             if node.ctx != "load":
-                self.is_bound = True
+                self.is_set = True
                 self.lineno = node.lineno
         return node
 
 
-class _Renaming(_OwnScope):
-    def __init__(self, name: str, kept: nodes.InternalName) -> None:
+class _Renamer(_OwnScopeVisitor):
+    """Replaces a name in the body.
+
+    Args:
+        name: the name.
+        new: what to write instead.
+    """
+
+    def __init__(self, name: str, new: nodes.InternalName) -> None:
         self._name = name
-        self._kept = kept
+        self._new = new
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:
-        return self._kept if node.name == self._name else node
+        return self._new if node.name == self._name else node

@@ -1,7 +1,9 @@
-"""Lists: what is its own in `{% cache_each item in items, 300, "row", item.id %}`.
+"""Compile time of `{% cache_each %}`: the head of its loop, and its rows' names.
 
-The loop is gone through first, for the keys of all rows. Rows that have to be rendered
-are so afterwards, each with its item and with a `loop` that stands at it (`bodies`).
+For `{% cache_each item in items, 300, "row", item.id %}`, the compiled template runs
+through the loop once to collect the keys of all rows. Rows that are missing in the
+store are rendered after that, each with its item and with a `loop` at its position
+(`render.call_blocks`). The functions that it calls are in `render.each`.
 """
 
 from copy import deepcopy
@@ -10,22 +12,23 @@ from dataclasses import dataclass
 from jinja2 import nodes
 from jinja2.parser import Parser
 
-from .arguments import Arguments, example_of_list
+from .arguments import Arguments, written
 
-# No template can write a name that begins with a digit.
+# Starts with a digit, so that no template can use this name.
 _ITEM = "0item"
-#: The names of what the body of a row is given.
+#: The parameters of a row's body.
 ROW_NAMES = (_ITEM, "loop")
+_EXAMPLE = 'cache_each item in items, 300, "row", item.id'
 
 
 @dataclass(slots=True)
 class Each:
-    """What a tag goes through.
+    """The head of a loop: `target in iterable if test`.
 
     Attributes:
         target: the names that an item is assigned to.
-        iterable: what the items come from.
-        test: which of them are taken, None for all.
+        iterable: the expression for the items.
+        test: the expression that selects items, None if all are taken.
     """
 
     target: nodes.Expr
@@ -34,51 +37,52 @@ class Each:
 
     @property
     def item(self) -> nodes.Expr:
-        """An expression that gives the item, inside of `loop`."""
+        """The expression for the item, inside of `loop`."""
         if self._is_unpacked:
             return nodes.Name(_ITEM, "load")
         return _copy(self.target, "load")
 
     @property
     def _is_unpacked(self) -> bool:
-        # With a test, Jinja unpacks an item and packs it again, as a tuple.
+        # With a test, Jinja itself unpacks an item and packs it again, as a tuple.
         return self.test is None and not isinstance(self.target, nodes.Name)
 
     def loop(self, body: list[nodes.Node]) -> nodes.For:
-        """Make the loop."""
-        if not self._is_unpacked:
-            target = _copy(self.target, "store")
-        else:
-            target = nodes.Name(_ITEM, "store")
+        """Make the loop, with a body in which the item's names are bound."""
+        if self._is_unpacked:
+            target: nodes.Expr = nodes.Name(_ITEM, "store")
             body = [*self.unpacking(), *body]
+        else:
+            target = _copy(self.target, "store")
         recursive = False
         return nodes.For(target, self.iterable, body, [], self.test, recursive)
 
     def unpacking(self) -> list[nodes.Node]:
-        """Make what assigns an item to the names."""
+        """Make the nodes that assign an item to its names."""
         return [nodes.Assign(_copy(self.target, "store"), nodes.Name(_ITEM, "load"))]
 
 
 def _copy(target: nodes.Expr, ctx: str) -> nodes.Expr:
-    """Give a copy of a target, to be read ("load") or assigned to ("store")."""
+    """Copy a target, to read it (`ctx` is "load") or to assign to it ("store")."""
     copied = deepcopy(target)
     copied.set_ctx(ctx)
     return copied
 
 
 def parse_each(parser: Parser) -> Each:
-    """Parse `item in items if test`, and the comma behind it.
+    """Parse `item in items if test` and the comma after it.
 
     Raises:
-        jinja2.TemplateSyntaxError: with what to write instead.
+        jinja2.TemplateSyntaxError: if a part is missing or wrong. The message shows
+            what to write instead.
     """
     stream = parser.stream
-    shown = f"Write {example_of_list(parser)}."
+    shown = f"Write {written(parser, _EXAMPLE)}."
     if stream.current.test("block_end"):
         parser.fail(f"The tag does not say what it goes through. {shown}")
     target = parser.parse_assign_target(extra_end_rules=("name:in",))
     if not stream.skip_if("name:in"):
-        parser.fail(f"'in' is missing behind the names of an item. {shown}")
+        parser.fail(f"'in' is missing after the name of the item. {shown}")
     iterable = parser.parse_expression(with_condexpr=False)
     test = parser.parse_expression() if stream.skip_if("name:if") else None
     if stream.current.test("name:recursive"):
@@ -89,13 +93,14 @@ def parse_each(parser: Parser) -> Each:
 
 
 def check_row_key(parser: Parser, arguments: Arguments) -> None:
-    """Refuse a list whose rows have no key value.
+    """Refuse rows without a key value.
 
     Raises:
-        jinja2.TemplateSyntaxError: all rows would print what the first one does.
+        jinja2.TemplateSyntaxError: if there is none, because all rows would print the
+            text of the first one.
     """
     if isinstance(arguments.vary_on, nodes.List) and not arguments.vary_on.items:
         parser.fail(
             "The rows have no key value, so all would print what the first one does."
-            f" Write {example_of_list(parser)}."
+            f" Write {written(parser, _EXAMPLE)}."
         )

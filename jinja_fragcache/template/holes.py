@@ -1,8 +1,9 @@
-"""Holes: what a `{% nocache %}` in a cached fragment becomes.
+"""Compile time of `{% nocache %}`: holes are taken out of a fragment's body.
 
-A hole is taken out of the fragment's body, which keeps a mark in its place, and is
-rendered in the scope around the fragment whenever that is printed. So it can't use what
-is bound inside of the body.
+The body keeps a mark in the place of a hole. The hole's content is rendered in the
+scope around the fragment, each time that the fragment is printed, so it can't use names
+that are bound inside of the body. The functions that the compiled template calls are in
+`render.holes`.
 """
 
 from collections.abc import Iterable
@@ -15,21 +16,27 @@ from jinja2.parser import Parser
 from jinja_fragcache.render.holes import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
 from .arguments import example, written
+from .lookup_call import filter_call
 from .names import bound_names, free_names, stored_names
 
-#: No template can write a name that begins with a digit.
+#: The parameter that tells a call block which hole to render. It starts with a digit,
+#: so that no template can use this name.
 WHICH = "0hole"
+# Attributes of nodes: the `Hole` that a scope stands for, and whether a call block was
+# made by this extension.
 _HOLE = "fragment_cache_hole"
-_OURS = "fragment_cache_is_ours"
+_IS_OWN = "fragment_cache_is_own"
+_Modifiers = tuple[nodes.ScopedEvalContextModifier, ...]
 
 
 class Hole(NamedTuple):
-    """A hole.
+    """The content of a `{% nocache %}` tag.
 
     Attributes:
-        number: which of the template's tags it is.
-        line: where it stands.
-        content: what is rendered in it.
+        number: the number of the tag among all of this extension's tags in the
+            template, from 0.
+        line: the line of the tag.
+        content: the nodes to render in the hole.
     """
 
     number: int
@@ -40,26 +47,28 @@ class Hole(NamedTuple):
 def make_hole(
     parser: Parser, number: int, line: int, content: list[nodes.Node]
 ) -> nodes.Node:
-    """Make the node of a `{% nocache %}`.
+    """Make the node of a `{% nocache %}` tag.
 
-    As it is, it notes that something is rendered that may not be stored, and renders
-    its content: so it does where no fragment of the same template is around it.
+    It renders the content, and notes that what is being rendered may not be stored.
+    That is what happens if no fragment of the same template is around the tag. If there
+    is one, `take_holes` replaces the node.
     """
     where = nodes.Const((parser.name, line))
-    note = nodes.ExprStmt(nodes.Filter(where, NOTE_HOLE, [], [], None, None))
+    note = nodes.ExprStmt(filter_call(where, NOTE_HOLE, []))
     return _hole_node(Hole(number, line, [note, *content]))
 
 
 def _hole_node(hole: Hole) -> nodes.Scope:
+    # A copy, because the nodes are changed for the fragment around them, and a fragment
+    # around that needs them unchanged.
     node = nodes.Scope(deepcopy(hole.content), lineno=hole.line)
-    # What is made of its nodes for one fragment is wrong for one around that.
     setattr(node, _HOLE, hole)
     return node
 
 
 def own_call_block(block: nodes.CallBlock) -> nodes.CallBlock:
-    """Mark a call block of this extension's, which prints what is printed in it."""
-    setattr(block, _OURS, True)
+    """Mark a call block as one of this extension's, which prints its body unchanged."""
+    setattr(block, _IS_OWN, True)
     return block
 
 
@@ -69,20 +78,20 @@ def take_holes(
     """Take the holes out of a fragment's body, and leave marks in their places.
 
     Args:
-        parser: parses the template.
-        body: the fragment's. It is changed.
-        missed: the list of the fragment's `Miss` at run time.
+        parser: the parser of the template.
+        body: the body of the fragment, which is changed in place.
+        missed: the name of the list that holds the fragment's `Miss` at render time.
 
     Raises:
-        jinja2.TemplateSyntaxError: one of them can't be taken out.
+        jinja2.TemplateSyntaxError: if a hole can't be taken out.
     """
-    taking = _Taking(parser, missed)
-    body[:] = taking.scope(body, frozenset(), ())
-    return taking.holes
+    taker = _HoleTaker(parser, missed)
+    body[:] = taker.scope(body, frozenset(), ())
+    return taker.holes
 
 
 def hole_body(holes: Iterable[Hole]) -> list[nodes.Node]:
-    """Give the body of a call block that renders the hole whose number it is given."""
+    """Make the body of a call block that renders the hole with the number `WHICH`."""
     which = nodes.Name(WHICH, "load")
     return [
         nodes.If(
@@ -96,18 +105,26 @@ def hole_body(holes: Iterable[Hole]) -> list[nodes.Node]:
 
 
 def holes_keywords(filled: nodes.Expr, holes: Iterable[Hole]) -> list[nodes.Keyword]:
-    """Give what tells a look-up of holes.
+    """Make the arguments that tell a look-up about holes.
 
     Args:
-        filled: the list that a text with holes is put into at run time.
-        holes: the holes that it may have.
+        filled: the name of the list for a text with holes, at render time.
+        holes: the holes that the text may have.
     """
     numbers = nodes.Const(tuple(hole.number for hole in holes))
     return [nodes.Keyword("filled", filled), nodes.Keyword("holes", numbers)]
 
 
-class _Taking:
-    """Goes through a body and takes its holes out."""
+class _HoleTaker:
+    """Takes the holes out of a fragment's body.
+
+    Args:
+        parser: the parser of the template.
+        missed: the name of the list that holds the fragment's `Miss` at render time.
+
+    Attributes:
+        holes: the holes that were taken out so far.
+    """
 
     def __init__(self, parser: Parser, missed: nodes.Expr) -> None:
         self._parser = parser
@@ -118,14 +135,15 @@ class _Taking:
         self,
         body: Iterable[nodes.Node],
         bound: frozenset[str],
-        modifiers: tuple[nodes.ScopedEvalContextModifier, ...],
+        modifiers: _Modifiers,
     ) -> list[nodes.Node]:
-        """Go through a scope.
+        """Return the nodes of a scope, with marks in place of its holes.
 
         Args:
-            body: what stands in it.
-            bound: the names that are bound around it, inside of the fragment.
-            modifiers: the `{% autoescape %}` blocks around it, inside of the fragment.
+            body: the nodes.
+            bound: the names that are bound around the scope, inside of the fragment.
+            modifiers: the `{% autoescape %}` blocks around the scope, inside of the
+                fragment.
         """
         body = list(body)
         bound |= bound_names(body)
@@ -135,8 +153,9 @@ class _Taking:
         self,
         node: nodes.Node,
         bound: frozenset[str],
-        modifiers: tuple[nodes.ScopedEvalContextModifier, ...],
+        modifiers: _Modifiers,
     ) -> nodes.Node:
+        """Return a node, changed in place, or the mark that replaces it."""
         hole = getattr(node, _HOLE, None)
         if hole is not None:
             return self._take(hole, bound, modifiers)
@@ -159,7 +178,7 @@ class _Taking:
                 node.body = self.scope(node.body, bound, (*modifiers, node))
             case nodes.Scope():
                 node.body = self.scope(node.body, bound, modifiers)
-            case nodes.CallBlock() if hasattr(node, _OURS):
+            case nodes.CallBlock() if hasattr(node, _IS_OWN):
                 inner = bound | {each.name for each in node.args}
                 node.body = self.scope(node.body, inner, modifiers)
             case (
@@ -175,23 +194,24 @@ class _Taking:
         self,
         hole: Hole,
         bound: frozenset[str],
-        modifiers: tuple[nodes.ScopedEvalContextModifier, ...],
+        modifiers: _Modifiers,
     ) -> nodes.Node:
+        """Take a hole out, and return the mark that replaces it."""
         content = deepcopy(hole.content)
         for modifier in reversed(modifiers):
             options = deepcopy(modifier.options)
             content = [nodes.ScopedEvalContextModifier(options, content)]
         self._check_names(hole, content, bound)
-        if bound and _takes_context(content):
-            content = self._without(bound, hole, content)
+        if bound and _passes_context(content):
+            content = self._hide_names(bound, hole, content)
         self.holes.append(Hole(hole.number, hole.line, content))
-        number = nodes.Const(hole.number)
-        mark = nodes.Filter(number, HOLE_MARK, [self._missed], [], None, None)
+        mark = filter_call(nodes.Const(hole.number), HOLE_MARK, [self._missed])
         return nodes.FilterBlock([], mark, lineno=hole.line)
 
     def _check_names(
         self, hole: Hole, content: list[nodes.Node], bound: frozenset[str]
     ) -> None:
+        """Refuse a hole that reads a name bound inside of the fragment."""
         used = sorted(free_names(content) & bound)
         if not used:
             return
@@ -206,35 +226,38 @@ class _Taking:
             hole.line,
         )
 
-    def _without(
+    def _hide_names(
         self, bound: frozenset[str], hole: Hole, content: list[nodes.Node]
     ) -> list[nodes.Node]:
-        """Let an included template that uses a name of the body's say so."""
+        """Hide names that the body binds from templates that the hole includes.
+
+        Which names these read is not known here. So each name stands for an object
+        that raises an error when an included template uses it.
+        """
         names = sorted(name for name in bound if name.isidentifier())
         where = nodes.Const((self._parser.name, hole.line))
         values: list[nodes.Expr] = [
-            nodes.Filter(nodes.Const(name), UNAVAILABLE, [where], [], None, None)
-            for name in names
+            filter_call(nodes.Const(name), UNAVAILABLE, [where]) for name in names
         ]
         targets: list[nodes.Expr] = [nodes.Name(name, "param") for name in names]
         return [nodes.With(targets, values, content)]
 
     def _refuse_holes(self, node: nodes.Node) -> None:
+        """Refuse holes in a node that may change what it prints."""
         for each in node.find_all(nodes.Scope):
             hole = getattr(each, _HOLE, None)
             if hole is not None:
                 nocache = written(self._parser, "nocache")
                 self._parser.fail(
-                    f"{nocache} stands in a filter, set, macro or call"
-                    " block of a cached fragment, where what is printed may be changed"
-                    f" before it is shown. Move it out of that block, or that block out"
-                    " of the fragment.",
+                    f"{nocache} is in a filter, set, macro or call block of a cached"
+                    " fragment, which may change what is printed before it is shown."
+                    " Move it out of that block, or that block out of the fragment.",
                     hole.line,
                 )
 
 
-def _takes_context(content: Iterable[nodes.Node]) -> bool:
-    """Tell whether a template is rendered in it that sees the names around it."""
+def _passes_context(content: Iterable[nodes.Node]) -> bool:
+    """Return whether the content includes or imports a template with its context."""
     kinds = (nodes.Include, nodes.Import, nodes.FromImport)
     return any(
         node.with_context

@@ -1,19 +1,20 @@
-"""Which names a piece of a template takes from outside, and which it binds."""
+"""Finds the names that a part of a template reads from outside, or binds."""
 
 from collections.abc import Iterable, Iterator
 
 from jinja2 import nodes
 
-_OF_MACROS = {"caller", "kwargs", "varargs"}
+# Bound in the body of every macro.
+_MACRO_NAMES = {"caller", "kwargs", "varargs"}
 
 
 def free_names(body: Iterable[nodes.Node]) -> set[str]:
-    """Give the names that a piece of a template reads, and does not surely bind."""
-    return _Reading().statements(body, set())
+    """Return the names that statements read and do not bind first in every case."""
+    return _FreeNames().statements(body, set())
 
 
 def bound_names(body: Iterable[nodes.Node]) -> set[str]:
-    """Give the names that statements bind in the scope in which they stand."""
+    """Return the names that statements bind in the scope that they are in."""
     names: set[str] = set()
     for node in body:
         match node:
@@ -31,7 +32,7 @@ def bound_names(body: Iterable[nodes.Node]) -> set[str]:
 
 
 def stored_names(target: nodes.Node) -> set[str]:
-    """Give the names that are assigned to in the target of a loop or assignment."""
+    """Return the names that the target of a loop or an assignment assigns to."""
     return {name.name for name in _names(target) if name.ctx != "load"}
 
 
@@ -45,22 +46,25 @@ def _names(node: nodes.Node) -> Iterator[nodes.Name]:
     yield from node.find_all(nodes.Name)
 
 
-class _Reading:
-    """Finds the names that are read and not bound before, scope by scope."""
+class _FreeNames:
+    """Collects the names that are read without being bound before, scope by scope.
+
+    `bound` are always the names that are bound where the node or scope begins.
+    """
 
     def statements(self, body: Iterable[nodes.Node], bound: set[str]) -> set[str]:
-        """Go through a scope. What it binds is not seen behind it."""
+        """Return the free names of a scope. Its own names end with it."""
         bound = set(bound)
         free: set[str] = set()
         for node in body:
             free |= self.node(node, bound)
-            # What only one branch binds may be unbound behind it.
+            # A name that only one branch binds may be unbound after it.
             if not isinstance(node, nodes.If):
                 bound |= bound_names([node])
         return free
 
     def node(self, node: nodes.Node, bound: set[str]) -> set[str]:
-        """Give the names that a node reads."""
+        """Return the free names of a node."""
         match node:
             case nodes.Name() | nodes.NSRef():
                 reads = isinstance(node, nodes.NSRef) or node.ctx == "load"
@@ -71,11 +75,12 @@ class _Reading:
                 inner = bound.union(*map(stored_names, node.targets))
                 return self._all(node.values, bound) | self.statements(node.body, inner)
             case nodes.Macro() | nodes.CallBlock():
-                inner = bound | _OF_MACROS | {each.name for each in node.args}
-                outside = [*node.defaults]
+                inner = bound | {each.name for each in node.args}
+                outside: list[nodes.Node] = [*node.defaults]
                 if isinstance(node, nodes.CallBlock):
                     outside.append(node.call)
-                    inner = bound | {each.name for each in node.args}
+                else:
+                    inner |= _MACRO_NAMES
                 return self._all(outside, bound) | self.statements(node.body, inner)
         return self._others(node, bound)
 

@@ -1,8 +1,8 @@
-"""What has to be known of a whole template before one of its tags is parsed.
+"""Collects what a tag has to know about its whole template before it is parsed.
 
-Jinja's parser hands a tag its own part of the template and nothing else. The token
-stream is the one thing that an extension sees whole, so it is read once, ahead, and
-what was found is put behind the name of each tag, as a token of a type of its own.
+Jinja's parser gives a tag only its own part of the template. The token stream is the
+one thing that an extension sees as a whole. So it is read once before parsing, and what
+a tag has to know is inserted after its name, as a token of a type of its own.
 """
 
 import json
@@ -19,20 +19,22 @@ TAG = "cache"
 LIST_TAG = "cache_each"
 HOLE_TAG = "nocache"
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
+#: The type of the tokens that hold a `Site`.
 SITE = "fragment_cache_site"
 
 
 class Site(NamedTuple):
-    """Where a tag stands.
+    """The place of a tag in its template.
 
     Attributes:
-        digest: digest of the template's source. It does not change with comments or
-            with the white space inside tags.
-        references: the templates that this one names by texts.
-        number: which of all the tags in the template it is, from 0.
+        digest: digest of the template's source. Comments and the white space inside
+            tags don't change it.
+        references: the templates that this one names by constant strings.
+        number: the number of the tag among all of this extension's tags in the
+            template, from 0.
         position: 1 for the first cache tag that starts on its line, 2 for the next.
-        may_not_print: whether a tag stands outside of all blocks behind an
-            `{% extends %}`, where output goes nowhere.
+        may_not_print: whether the tag comes after an `{% extends %}` and is outside of
+            all blocks, where Jinja prints nothing.
     """
 
     digest: str
@@ -42,29 +44,29 @@ class Site(NamedTuple):
     may_not_print: bool
 
     def to_text(self) -> str:
-        """Write it as a token's value, which other extensions expect to be text."""
+        """Return it as the value of a token. Other extensions expect a string there."""
         return json.dumps(self)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Read what `to_text` wrote."""
+        """Return the site that `to_text` was called on."""
         digest, references, *rest = json.loads(text)
         return cls(digest, tuple(references), *rest)
 
 
 def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Token]:
-    """Give a template's tokens, prepared for this extension.
+    """Yield a template's tokens, with those that this extension needs.
 
-    A `SITE` stands behind the name of each of its tags. Where the name of a template is
-    an expression, a filter is put behind it that notes what it came to.
+    A `SITE` follows the name of each of its tags. Where another template is named by an
+    expression, the expression gets a filter that notes its value.
 
     Args:
-        stream: the tokens.
-        name: the template's name.
+        stream: the tokens of the template.
+        name: the name of the template.
     """
     tokens = list(stream)
     if any(token.type == SITE for token in tokens):
-        # Done by another one of this extension, such as a subclass of it.
+        # Another instance, such as that of a subclass, has inserted them.
         yield from tokens
         return
     sites = _sites(tokens)
@@ -73,7 +75,7 @@ def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Tok
     closing = {each.end for each in opening.values()}
     for index, token in enumerate(tokens):
         if index in closing:
-            yield from _noting(token.lineno, name)
+            yield from _note_filter(token.lineno, name)
         if index in opening:
             yield Token(token.lineno, "lparen", "(")
         yield token
@@ -81,8 +83,8 @@ def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Tok
             yield Token(token.lineno, SITE, sites[index].to_text())
 
 
-def _noting(line: int, name: str | None) -> Iterator[Token]:
-    """Give what is put behind an expression: `)|filter(name)`."""
+def _note_filter(line: int, name: str | None) -> Iterator[Token]:
+    """Yield the tokens that follow an expression: `)|filter(name)`."""
     yield Token(line, "rparen", ")")
     yield Token(line, "pipe", "|")
     yield Token(line, "name", NOTE_TEMPLATE)
@@ -93,8 +95,19 @@ def _noting(line: int, name: str | None) -> Iterator[Token]:
 
 
 def _sites(tokens: list[Token]) -> dict[int, Site]:
-    """Give the places of this extension's tags, by the index of their names."""
-    sites: dict[int, Site] = {}
+    """Return the sites of this extension's tags, by the index of the tag's name."""
+    places = list(_places(tokens))
+    if not places:
+        return {}
+    digest, named = tokens_digest(tokens), references(tokens)
+    return {
+        index: Site(digest, named, number, position, may_not_print)
+        for number, (index, position, may_not_print) in enumerate(places)
+    }
+
+
+def _places(tokens: list[Token]) -> Iterator[tuple[int, int, bool]]:
+    """Yield the index of each tag's name, its `position` and its `may_not_print`."""
     extends = False
     depth = position = line = 0
     for index, (before, token) in enumerate(pairwise(tokens), start=1):
@@ -110,13 +123,4 @@ def _sites(tokens: list[Token]) -> dict[int, Site]:
             if token.value != HOLE_TAG:
                 position = position + 1 if token.lineno == line else 1
                 line = token.lineno
-            sites[index] = Site(
-                "", (), len(sites), position, may_not_print=extends and depth == 0
-            )
-    if not sites:
-        return sites
-    digest, named = tokens_digest(tokens), references(tokens)
-    return {
-        index: site._replace(digest=digest, references=named)
-        for index, site in sites.items()
-    }
+            yield index, position, extends and depth == 0
