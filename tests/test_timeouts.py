@@ -27,7 +27,7 @@ from jinja_fragcache.timeouts import normalize_timeout
         (timedelta(0), 0),
     ],
 )
-def test_timeouts(timeout: Any, seconds: int | None) -> None:
+def test_a_timeout_becomes_whole_seconds(timeout: Any, seconds: int | None) -> None:
     assert normalize_timeout(timeout) == seconds
 
 
@@ -52,13 +52,13 @@ def test_timeouts(timeout: Any, seconds: int | None) -> None:
         Undefined(name="t"),
     ],
 )
-def test_anything_else_is_an_error(timeout: Any) -> None:
+def test_a_value_that_is_not_a_timeout_is_an_error(timeout: Any) -> None:
     with pytest.raises(TimeoutValueError, match="Write a number of seconds from 0"):
         normalize_timeout(timeout)
 
 
 @given(st.floats(min_value=0, max_value=1e9, exclude_min=True))
-def test_a_float_is_never_shortened(timeout: float) -> None:
+def test_a_float_is_rounded_up(timeout: float) -> None:
     seconds = normalize_timeout(timeout)
     assert isinstance(seconds, int)
     assert seconds - 1 < timeout <= seconds

@@ -17,7 +17,7 @@ bodies = st.text() | st.text().map(lambda text: HEADER_MARK + text)
 hostile = bodies | bodies.map(lambda text: encode(Entry(text, escaped=False)))
 some = st.none() | st.text()
 tags = st.dictionaries(st.text(), st.text(), max_size=3)
-# Milliseconds are kept.
+# Times are stored in milliseconds.
 seconds = st.integers(0, 10**13).map(lambda milliseconds: milliseconds / 1000)
 entries = st.builds(
     Entry,
@@ -28,30 +28,32 @@ entries = st.builds(
     tags.map(lambda versions: tuple(sorted(versions.items()))),
     st.none() | st.builds(Life, seconds, seconds),
     tags.map(lambda digests: tuple(sorted(digests.items()))),
-    # More than the text has is a text that was cut.
+    # Only empty pieces, because a text shorter than its pieces counts as cut off.
     st.lists(st.tuples(st.just(0), st.integers(0, 99))).map(tuple),
 )
 
 
 @given(entries)
-def test_what_was_written_is_read(entry: Entry) -> None:
+def test_a_decoded_entry_is_the_encoded_one(entry: Entry) -> None:
     assert decode(encode(entry)) == entry
 
 
 @given(entries, st.integers(0, 60))
-def test_an_entry_that_is_cut_is_a_miss_or_shorter(entry: Entry, length: int) -> None:
+def test_an_entry_that_is_cut_off_is_a_miss_or_has_less_text(
+    entry: Entry, length: int
+) -> None:
     read = decode(encode(entry)[:length])
     assert read is None or entry.text.startswith(read.text)
     if read is not None and encode(entry) != entry.text:
         assert read[1:] == entry[1:] or length == 0
 
 
-def test_escaped_text_is_stored_as_it_is() -> None:
+def test_escaped_text_is_stored_unchanged() -> None:
     assert encode(Entry("<p>hello</p>")) == "<p>hello</p>"
     assert encode(Entry("")) == ""
 
 
-def test_more_than_text_stands_in_a_header_line() -> None:
+def test_all_but_the_text_is_stored_in_a_header_line() -> None:
     stored = encode(Entry("text\n", escaped=False, version="abc"))
     assert stored == '\x1e{"escaped":false,"format":1,"version":"abc"}\ntext\n'
 
@@ -94,7 +96,7 @@ def test_more_than_text_stands_in_a_header_line() -> None:
         HEADER_MARK + "[" * 100_000 + "\ntext",
     ],
 )
-def test_what_can_not_be_read_is_a_miss(stored: Any) -> None:
+def test_a_stored_value_that_can_not_be_read_is_a_miss(stored: Any) -> None:
     assert decode(stored) is None
 
 

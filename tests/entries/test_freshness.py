@@ -21,7 +21,7 @@ versions = st.none() | st.sampled_from(["a", "b"])
 
 
 @given(texts, st.booleans(), versions, st.booleans(), versions)
-def test_a_text_is_served_if_all_that_is_wanted_matches(
+def test_a_text_is_served_if_its_version_and_autoescape_state_match(
     text: str,
     escaped: bool,  # noqa: FBT001 - drawn by name
     version: str | None,
@@ -37,11 +37,13 @@ def test_a_text_is_served_if_all_that_is_wanted_matches(
 
 @pytest.mark.parametrize("stored", [None, b"text", 7, HEADER_MARK + "x", ["text"]])
 @pytest.mark.parametrize("version", [None, "a"])
-def test_what_is_no_entry_is_a_miss(stored: object, version: str | None) -> None:
+def test_a_stored_value_that_is_not_an_entry_is_a_miss(
+    stored: object, version: str | None
+) -> None:
     assert servable_text(stored, want(True, version)) is None  # noqa: FBT003 - its form
 
 
-def test_a_store_may_give_a_kind_of_text() -> None:
+def test_a_store_may_return_a_subclass_of_str() -> None:
     assert servable_text(Markup("<b>"), want(True, None)) == "<b>"  # noqa: FBT003 - its form
 
 
@@ -51,7 +53,7 @@ of_store = st.dictionaries(names, st.sampled_from([None, "1", "2", 1, b"1"]))
 
 
 @given(of_tags, st.sets(names), of_tags | of_store)
-def test_an_entry_is_current_if_all_its_tags_are(
+def test_an_entry_is_current_if_all_of_its_tags_are(
     tags: dict[str, str], wanted: set[str], present: dict[str, object]
 ) -> None:
     entry = Entry("text", tags=tuple(tags.items()))
@@ -77,12 +79,12 @@ def test_an_entry_is_fresh_then_stale_then_gone(
     assert there.served_on_error == (now < expires or now - expires < stale_if_error)
 
 
-def test_an_entry_that_tells_no_life_is_fresh_as_long_as_it_is_stored() -> None:
+def test_an_entry_without_a_life_is_fresh_as_long_as_it_is_stored() -> None:
     assert standing(None, 1e12, Windows()) == FRESH
 
 
 @given(texts, st.booleans(), versions, times)
-def test_a_text_with_a_life_is_left_to_whoever_knows_the_time(
+def test_a_text_with_a_life_is_not_served_without_a_look_at_the_time(
     text: str,
     escaped: bool,  # noqa: FBT001 - drawn by name
     version: str | None,
@@ -104,14 +106,16 @@ def test_a_text_with_a_life_is_left_to_whoever_knows_the_time(
         {"holes": ((0, 1),)},
     ],
 )
-def test_so_is_one_with_more_to_look_at(more: dict[str, Any]) -> None:
+def test_a_text_with_tags_templates_or_holes_is_not_served_at_once(
+    more: dict[str, Any],
+) -> None:
     wanted = want(True, None)  # noqa: FBT003 - its form
     entry = Entry("text", **more)
     assert servable_text(encode(entry), wanted) is None
     assert matches(entry, wanted)
 
 
-def test_what_a_function_gave_is_no_fragment() -> None:
+def test_a_value_of_a_function_is_not_served_as_a_fragment() -> None:
     wanted = want(True, None)  # noqa: FBT003 - its form
     entry = Entry("text", form="json")
     assert servable_text(encode(entry), wanted) is None

@@ -5,7 +5,7 @@ from markupsafe import Markup
 from jinja_fragcache.entries.pieces import Pieces, mark
 
 TOKEN = "0123456789abcdef" * 2
-# What others may write who know how marks look, but not the token.
+# Text by somebody who knows the format of marks, but not the token.
 hostile = st.text() | st.sampled_from(
     [mark("0" * 32, 1), "\x1e", f"\x1e{TOKEN[:-1]}:1\x1e", "1\x1e", "\x1e{}\n"]
 )
@@ -13,7 +13,7 @@ parts = st.lists(hostile | st.integers(0, 99))
 
 
 def flat(given: list[str | int]) -> list[str | int]:
-    """Join texts that stand side by side, with one before and behind each number."""
+    """Join adjacent strings, so that there is one before and after each number."""
     texts: list[str | int] = [""]
     for each in given:
         if isinstance(each, str):
@@ -35,6 +35,6 @@ def test_a_text_is_cut_at_its_marks_and_nowhere_else(given: list[str | int]) -> 
     assert TOKEN not in pieces.text
 
 
-def test_pieces_are_plain_texts() -> None:
+def test_pieces_of_markup_are_plain_strings() -> None:
     pieces = Pieces.cut(Markup("<b>") + Markup(mark(TOKEN, 1)), TOKEN)  # noqa: S704 - as a body prints it
     assert [type(each) for each in pieces.parts()] == [str, int, str]

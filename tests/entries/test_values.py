@@ -1,4 +1,4 @@
-"""What every codec keeps by itself: texts, numbers and Markup."""
+"""What a codec stores without its serializer: strings, ints and Markup."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ from tests.support import NAMES
 
 
 class Reprs:
-    """A serializer for what has no text, that notes what it is asked for."""
+    """A serializer that records its calls."""
 
     form = "repr"
 
@@ -50,13 +50,13 @@ versions = st.none() | st.text()
 tags = st.dictionaries(st.text(), st.text(), max_size=2)
 
 
-# The examples are what the codec itself would store for other values.
+# The examples are what the codec stores for values that are not strings.
 @given(texts, versions, tags)
 @example(HEADER_MARK + '{"form":"repr","format":1}\nk=1', None, {})
 @example(HEADER_MARK + '{"form":"number","format":1}\n5', None, {})
 @example(HEADER_MARK + '{"form":"markup","format":1}\n<b>', None, {})
 @example("5", None, {})
-def test_a_text_comes_back_as_it_is(
+def test_a_string_comes_back_unchanged(
     text: str, version: str | None, tags: dict[str, str]
 ) -> None:
     serializer = Reprs()
@@ -76,14 +76,14 @@ def test_markup_comes_back_as_markup(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "text", "5", "-1", "<b>"])
-def test_a_text_alone_is_stored_as_itself(text: str) -> None:
+def test_a_string_without_version_and_tags_is_stored_as_itself(text: str) -> None:
     assert ValueCodec(Reprs()).encode("k", text) == text
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
 @example(2**63 - 1)
 @example(-(2**63))
-def test_a_number_that_servers_can_count_is_stored_as_itself(number: int) -> None:
+def test_an_int_of_64_bits_is_stored_as_itself(number: int) -> None:
     serializer = Reprs()
     stored = ValueCodec(serializer).encode("k", number)
     assert (type(stored), stored) == (int, number)
@@ -95,7 +95,7 @@ def test_a_number_that_servers_can_count_is_stored_as_itself(number: int) -> Non
 @pytest.mark.parametrize(
     "value", [2**63, -(2**63) - 1, True, False, None, 1.0, [1], {"a": 1}]
 )
-def test_other_values_are_the_serializers(value: Any) -> None:
+def test_other_values_are_left_to_the_serializer(value: Any) -> None:
     serializer = Reprs()
     codec = ValueCodec(serializer)
     stored = codec.encode("k", value)
@@ -117,7 +117,9 @@ class Safe(Markup):
 
 
 @pytest.mark.parametrize("value", [Text("a"), Number(1), Safe("a")])
-def test_kinds_of_texts_and_numbers_are_the_serializers(value: Any) -> None:
+def test_subclasses_of_str_int_and_markup_are_left_to_the_serializer(
+    value: Any,
+) -> None:
     serializer = Reprs()
     ValueCodec(serializer).encode("k", value)
     (dumped,) = serializer.dumped
@@ -125,7 +127,7 @@ def test_kinds_of_texts_and_numbers_are_the_serializers(value: Any) -> None:
 
 
 @pytest.mark.parametrize(("version", "tags"), [("v", {}), (None, {"t": "1"})])
-def test_a_number_that_has_to_match_is_no_bare_number(
+def test_an_int_with_a_version_or_tags_is_left_to_the_serializer(
     version: str | None, tags: dict[str, str]
 ) -> None:
     codec = ValueCodec(Reprs())
@@ -134,13 +136,13 @@ def test_a_number_that_has_to_match_is_no_bare_number(
     assert entry == Entry("k=5", True, version, "repr", tuple(tags.items()))  # noqa: FBT003 - Entry's field
 
 
-def test_what_has_to_match_stands_in_the_entry() -> None:
+def test_version_and_tags_are_stored_in_the_entry() -> None:
     stored = ValueCodec(Reprs()).encode("k", "text", "v", {"b": "2", "a": "1"})
     tags = (("a", "1"), ("b", "2"))
     assert read_entry(stored) == Entry("text", version="v", tags=tags)
 
 
-def test_what_the_serializer_refuses_is_refused() -> None:
+def test_an_error_of_the_serializer_is_passed_on() -> None:
     with pytest.raises(SerializationError, match="a set"):
         ValueCodec(Reprs()).encode("k", {1})
 
@@ -148,7 +150,7 @@ def test_what_the_serializer_refuses_is_refused() -> None:
 @given(st.text().filter(lambda form: form not in {"repr", "number", "markup"}), texts)
 @example("signed-repr", "")
 @example("pickle", "")
-def test_another_form_is_not_read(form: str, text: str) -> None:
+def test_an_entry_of_another_form_is_not_read(form: str, text: str) -> None:
     serializer = Reprs()
     stored = encode(Entry(text, form=form))
     assert read_back(stored, ValueCodec(serializer)) is MISSING
@@ -156,7 +158,7 @@ def test_another_form_is_not_read(form: str, text: str) -> None:
 
 
 @given(NAMES)
-def test_a_text_that_is_said_to_be_a_number_is_one_or_an_error(text: str) -> None:
+def test_a_text_with_the_form_of_a_number_is_an_int_or_an_error(text: str) -> None:
     stored = encode(Entry(text, form="number"))
     try:
         read = read_back(stored)
@@ -166,11 +168,11 @@ def test_a_text_that_is_said_to_be_a_number_is_one_or_an_error(text: str) -> Non
 
 
 @pytest.mark.parametrize("number", [2**63, -(10**5000)], ids=["64 bits", "many"])
-def test_a_number_that_was_counted_too_far_is_read_all_the_same(number: int) -> None:
+def test_an_int_that_was_counted_past_64_bits_can_be_read(number: int) -> None:
     assert read_back(number) == number
 
 
-def test_what_a_serializer_raises_is_told_as_its_reason() -> None:
+def test_an_unreadable_error_carries_what_the_serializer_raised() -> None:
     class Raising(Reprs):
         def loads(self, key: str, text: str) -> Any:
             raise KeyError(key)
@@ -185,7 +187,7 @@ def test_what_a_serializer_raises_is_told_as_its_reason() -> None:
 
 
 @pytest.mark.parametrize("stored", [None, True, 1.0, b"text", ["text"], HEADER_MARK])
-def test_what_is_no_entry_is_none(stored: object) -> None:
+def test_a_stored_value_that_is_not_an_entry_is_none(stored: object) -> None:
     assert read_entry(stored) is None
 
 

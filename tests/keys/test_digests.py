@@ -26,25 +26,25 @@ BASE = of("def f(a):\n    return a + 1")
         "def f(a):\n    return lambda: a + 1",
     ],
 )
-def test_what_does_something_else_differs(other: str) -> None:
+def test_code_that_does_something_else_has_another_digest(other: str) -> None:
     assert of(other) != BASE
 
 
-def test_what_is_nested_counts() -> None:
+def test_nested_functions_count() -> None:
     source = "def f(a):\n    def g(): return a + {}\n    return g"
     assert of(source.format(1)) == of(source.format(1))
     assert of(source.format(1)) != of(source.format(2))
 
 
-def test_where_it_stands_does_not_count() -> None:
+def test_lines_and_comments_do_not_count() -> None:
     assert of("\n\n# a note\ndef f(a):\n\n    return a + 1") == BASE
 
 
-def test_any_text_has_a_digest() -> None:
+def test_any_string_has_a_digest_even_with_lone_surrogates() -> None:
     assert len({digest("a"), digest("b"), digest("\udc80"), digest("\udc81")}) == 4
 
 
-def test_a_set_in_the_code_has_one_digest_in_every_process() -> None:
+def test_code_with_a_set_has_one_digest_in_every_process() -> None:
     source = "def f(x): return x in {'a', 'b', 'c', ('d', 1)}"
     script = (
         "from jinja_fragcache.keys.digests import code_digest\n"

@@ -20,14 +20,16 @@ from werkzeug.local import LocalProxy
 
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.encoding import encode_argument, encode_text, encode_value
-from jinja_fragcache.messages import describe
 from tests.support import NAMES, VALUES, canonical
 
 
 def read(encoded: str, at: int = 0) -> tuple[Any, int]:
-    """Read back what a key is the digest of: the value at a place, and its end.
+    """Decode the value at a place in an encoding.
 
-    That it can be read back is what makes it injective.
+    An encoding that can be decoded is injective.
+
+    Returns:
+        The value as `canonical` shows it, and the place after it.
     """
     kind, at = encoded[at], at + 1
     if kind in "ntf":
@@ -52,7 +54,9 @@ def read(encoded: str, at: int = 0) -> tuple[Any, int]:
 
 
 @given(NAMES, st.lists(VALUES, max_size=4))
-def test_what_a_key_is_made_of_can_be_read_back(name: str, vary_on: list[Any]) -> None:
+def test_the_encoding_of_a_name_and_key_values_can_be_decoded(
+    name: str, vary_on: list[Any]
+) -> None:
     encoded = encode_text(name) + "".join(map(encode_value, vary_on))
     found, at = [], 0
     while at < len(encoded):
@@ -69,7 +73,7 @@ class Colour(enum.Enum):
 
 
 class Lazy:
-    """A proxy of a text, as lazy translations are."""
+    """A proxy of a string, like a lazy translation."""
 
     __class__ = property(lambda _: str)
 
@@ -199,7 +203,9 @@ class Level(enum.IntEnum):
         ("x" * 1000, Markup("x") * 1000),
     ],
 )
-def test_values_that_agree(value: Any, same_as: Any) -> None:
+def test_values_that_count_as_the_same_have_one_encoding(
+    value: Any, same_as: Any
+) -> None:
     assert key_of(value) == key_of(same_as)
 
 
@@ -236,7 +242,7 @@ def test_values_that_agree(value: Any, same_as: Any) -> None:
         (int, str),
     ],
 )
-def test_values_that_differ(value: Any, other: Any) -> None:
+def test_values_that_differ_have_different_encodings(value: Any, other: Any) -> None:
     assert key_of(value) != key_of(other)
 
 
@@ -273,29 +279,29 @@ class Point:
 
 
 @pytest.mark.parametrize("make", [User, Account, Point])
-def test_an_object_is_known_by_what_it_says_of_itself(
+def test_an_object_is_identified_by_its_key_method_or_repr(
     make: Callable[[int], object],
 ) -> None:
     assert key_of(make(5)) == key_of(make(5))
     assert key_of(make(5)) != key_of(make(6))
 
 
-def test_objects_of_two_classes_never_share_a_key() -> None:
+def test_objects_of_two_classes_never_share_an_encoding() -> None:
     assert key_of(User(5)) != key_of(Group(5))
     assert key_of(User(5)) != key_of(5)
 
 
-def test_the_fields_of_an_object_count_by_what_they_say_of_themselves() -> None:
+def test_a_field_with_a_key_method_counts_by_its_key() -> None:
     assert key_of(Pair(User(1), 2)) == key_of(Pair(User(1), 2))  # type: ignore[arg-type]
     assert key_of(Pair(User(1), 2)) != key_of(Pair(User(2), 2))  # type: ignore[arg-type]
 
 
-def test_a_proxy_counts_as_what_it_stands_for() -> None:
+def test_a_proxy_counts_as_the_object_behind_it() -> None:
     user = User(5)
     assert key_of(LocalProxy(lambda: user)) == key_of(user)
 
 
-def test_a_dict_that_keeps_its_content_elsewhere_is_not_taken_for_empty() -> None:
+def test_a_dict_that_keeps_its_content_elsewhere_does_not_count_as_empty() -> None:
     def query(value: str) -> CombinedMultiDict[str, str]:
         return CombinedMultiDict([MultiDict({"q": value})])
 
@@ -321,7 +327,7 @@ class AsyncKey:
 
 
 class DjangoModel:
-    """What a Django model looks like from outside."""
+    """An object with the attributes of a Django model."""
 
     _meta = SimpleNamespace(label="shop.Model")
 
@@ -332,7 +338,7 @@ class DjangoModel:
         return "<Model: same name>"
 
 
-def test_a_django_model_is_known_by_its_primary_key() -> None:
+def test_a_django_model_is_identified_by_its_primary_key() -> None:
     assert key_of(DjangoModel(1)) == key_of(DjangoModel(1))
     assert key_of(DjangoModel(1)) != key_of(DjangoModel(2))
 
@@ -343,7 +349,7 @@ class Holder:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         (Undefined(name="who"), "undefined: 'who'"),
         (StrictUndefined(name="who"), "undefined: 'who'"),
@@ -362,8 +368,8 @@ class Holder:
         pytest.param(10**5000, "bits", id="huge"),
     ],
 )
-def test_a_value_that_identifies_nothing_is_refused(value: Any, told: str) -> None:
-    with pytest.raises(KeyValueError, match=told):
+def test_a_value_that_nothing_identifies_is_refused(value: Any, message: str) -> None:
+    with pytest.raises(KeyValueError, match=message):
         key_of(value)
 
 
@@ -374,7 +380,7 @@ def test_a_value_that_contains_itself_is_refused() -> None:
         key_of(loop)
 
 
-def test_a_deep_stack_alone_refuses_no_value() -> None:
+def test_a_recursion_error_in_a_key_method_is_passed_on() -> None:
     class Deep:
         def __cache_key__(self) -> str:
             raise RecursionError
@@ -383,18 +389,11 @@ def test_a_deep_stack_alone_refuses_no_value() -> None:
         key_of(Deep())
 
 
-def test_an_error_can_describe_what_can_not_describe_itself() -> None:
-    class Broken:
-        def __repr__(self) -> str:
-            raise RuntimeError
-
-    assert describe(Broken()) == "an object of Broken"
-    assert describe("a") == "'a' (str)"
-    assert describe(None) == "None"
-
-
 def exactly(value: Any) -> Any:
-    """Tell by other means which arguments are to count as the same: by their types."""
+    """Return a value that is equal only for arguments that count as the same.
+
+    It does so by the types of the arguments, in another way than the encoder.
+    """
     kind = type(value)
     if kind in {list, tuple}:
         return (kind.__name__, *map(exactly, value))
@@ -412,7 +411,7 @@ def read_datetime(text: str) -> Any:
     return datetime(*numbers, fold=int(fold or 0))  # noqa: DTZ001 - as it was given
 
 
-# How the texts of arguments are read, apart from lists and their like.
+# How the texts of arguments are read, by the name of the type.
 READERS: dict[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
@@ -426,7 +425,7 @@ READERS: dict[str, Callable[[str], Any]] = {
 def read_argument(  # noqa: PLR0911 - one for each kind
     encoded: str, at: int = 0
 ) -> tuple[Any, int]:
-    """Read back what the key of a call is the digest of, as `read` does."""
+    """Decode an argument, like `read`."""
     kind, at = encoded[at], at + 1
     if kind in "ntf":
         return exactly({"n": None, "t": True, "f": False}[kind]), at
@@ -454,7 +453,9 @@ def read_argument(  # noqa: PLR0911 - one for each kind
 
 
 @given(st.lists(VALUES, max_size=4))
-def test_arguments_can_be_read_back_with_their_types(values: list[Any]) -> None:
+def test_the_encoding_of_arguments_can_be_decoded_with_their_types(
+    values: list[Any],
+) -> None:
     encoded = "".join(map(encode_argument, values))
     found, at = [], 0
     while at < len(encoded):
@@ -464,7 +465,7 @@ def test_arguments_can_be_read_back_with_their_types(values: list[Any]) -> None:
 
 
 @given(VALUES)
-def test_arguments_of_the_same_types_agree(value: Any) -> None:
+def test_a_copy_of_any_argument_has_the_same_encoding(value: Any) -> None:
     assert encode_argument(copy.deepcopy(value)) == encode_argument(value)
 
 
@@ -556,7 +557,7 @@ ONES: list[Any] = [
 ]
 
 
-def test_arguments_of_different_types_differ() -> None:
+def test_arguments_of_different_types_have_different_encodings() -> None:
     encoded: dict[str, Any] = {}
     for value in ONES:
         text = encode_argument(value)
@@ -565,12 +566,12 @@ def test_arguments_of_different_types_differ() -> None:
 
 
 @pytest.mark.parametrize("value", ONES, ids=repr)
-def test_equal_arguments_of_one_type_agree(value: Any) -> None:
+def test_a_copy_of_each_kind_of_argument_has_the_same_encoding(value: Any) -> None:
     assert encode_argument(copy.deepcopy(value)) == encode_argument(value)
 
 
 @pytest.mark.parametrize("values", [[{"a": 1, "b": 2}, {"b": 2, "a": 1}]])
-def test_the_order_of_a_dict_is_no_difference(values: list[Any]) -> None:
+def test_the_order_of_a_dict_does_not_matter(values: list[Any]) -> None:
     assert len(set(map(encode_argument, values))) == 1
 
 
@@ -578,7 +579,7 @@ class Bare:
     pass
 
 
-def test_an_object_that_tells_nothing_is_itself() -> None:
+def test_an_object_that_nothing_identifies_is_an_argument_of_its_own() -> None:
     one, other = Bare(), Bare()
     assert encode_argument(one) == encode_argument(one)
     assert encode_argument(one) != encode_argument(other)
@@ -587,7 +588,7 @@ def test_an_object_that_tells_nothing_is_itself() -> None:
         encode_value(one)
 
 
-def test_so_is_a_function() -> None:
+def test_functions_made_by_one_function_are_different_arguments() -> None:
     def make() -> Callable[[], None]:
         return lambda: None
 
@@ -596,12 +597,12 @@ def test_so_is_a_function() -> None:
     assert encode_argument(one) != encode_argument(other)
 
 
-def test_an_object_without_a_name_of_its_own_is_refused() -> None:
+def test_an_argument_that_can_not_have_an_id_is_refused() -> None:
     with pytest.raises(KeyValueError, match="only by its address"):
         encode_argument(object())
 
 
-def test_a_proxy_is_the_argument_that_it_stands_for() -> None:
+def test_a_proxy_counts_as_the_argument_behind_it() -> None:
     one = Bare()
     for value in [1, "1", None, [1], one]:
         proxy = LocalProxy(lambda value=value: value)  # type: ignore[misc]

@@ -21,7 +21,7 @@ from tests.support import NAMES, SCALARS, VALUES, canonical
 
 
 @given(NAMES, st.lists(VALUES, max_size=4), NAMES, st.lists(VALUES, max_size=4))
-def test_two_inputs_have_one_key_only_if_they_are_the_same(
+def test_two_inputs_have_the_same_key_only_if_they_count_as_the_same(
     name: str, vary_on: list[Any], other_name: str, other: list[Any]
 ) -> None:
     same = (name, canonical(vary_on)) == (other_name, canonical(other))
@@ -34,7 +34,7 @@ glue = st.sampled_from(["", "s", ":", "s0:", "s1:", ",", "_", " ", "\x00", "\n"]
 
 
 @given(parts, glue)
-def test_no_two_texts_run_into_one(texts: list[str], between: str) -> None:
+def test_adjacent_strings_do_not_run_together(texts: list[str], between: str) -> None:
     joined = [between.join(texts)]
     same = joined == texts
     key = make_template_fragment_key("x", texts)
@@ -54,7 +54,9 @@ def test_a_memoized_key_is_the_one_that_would_be_made(
 
 
 @given(st.lists(SCALARS, min_size=1, max_size=3), st.lists(SCALARS, max_size=3))
-def test_structure_counts(inner: list[Any], outer: list[Any]) -> None:
+def test_a_nested_list_has_another_key_than_a_flat_one(
+    inner: list[Any], outer: list[Any]
+) -> None:
     flat = make_template_fragment_key("x", [*inner, *outer])
     nested = make_template_fragment_key("x", [inner, *outer])
     assert flat != nested
@@ -68,13 +70,13 @@ def test_a_key_fits_memcached(name: str, vary_on: list[Any]) -> None:
     assert set(key) <= set(string.ascii_letters + string.digits + string.punctuation)
 
 
-def test_a_key_starts_readable() -> None:
+def test_the_start_of_a_key_is_readable() -> None:
     key = make_template_fragment_key("blog/side bar", [1])
     assert key.startswith("fragment:blog/side_bar:")
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "4711"])
-def test_another_process_gives_the_same_keys(seed: str) -> None:
+def test_every_process_makes_the_same_keys(seed: str) -> None:
     inputs: list[tuple[str, list[Any]]] = [
         ("row", [1, "1", None, True, 2.5, b"x"]),
         ("row", [{"b": 1, "a": {"y", "x", "z"}}, frozenset("hello"), (1, [2])]),
@@ -102,25 +104,25 @@ def test_another_process_gives_the_same_keys(seed: str) -> None:
 @pytest.mark.parametrize(
     "vary_on", ["abc", b"abc", 5, {"a": 1}, {"a"}, Undefined(name="ids"), True]
 )
-def test_what_is_no_list_of_key_values_is_refused(vary_on: Any) -> None:
+def test_a_vary_on_that_is_not_a_list_is_refused(vary_on: Any) -> None:
     with pytest.raises(KeyValueError, match=r"Write vary_on=\[value\]"):
         make_template_fragment_key("x", vary_on)
 
 
 @pytest.mark.parametrize("vary_on", [iter([1]), (n for n in [1]), map(str, [1])])
-def test_what_can_be_gone_through_only_once_is_refused(vary_on: Any) -> None:
+def test_an_iterator_as_vary_on_is_refused(vary_on: Any) -> None:
     with pytest.raises(KeyValueError, match=r"Write vary_on=values\|list"):
         make_template_fragment_key("x", vary_on)
 
 
-def test_many_key_values_are_not_remembered() -> None:
+def test_the_key_of_many_values_is_not_memoized() -> None:
     before = _memoized_key.cache_info()
     key = make_template_fragment_key("x", list(range(1000)))
     assert key == _make_key("x", *range(1000))
     assert _memoized_key.cache_info() == before
 
 
-def test_any_ordered_iterable_of_key_values_will_do() -> None:
+def test_vary_on_may_be_any_ordered_iterable() -> None:
     expected = make_template_fragment_key("x", [1, 2])
     assert make_template_fragment_key("x", (1, 2)) == expected
     assert make_template_fragment_key("x", range(1, 3)) == expected
@@ -128,12 +130,12 @@ def test_any_ordered_iterable_of_key_values_will_do() -> None:
 
 
 @pytest.mark.parametrize("name", [None, True, 5, ["x"], Undefined(name="n"), object()])
-def test_what_is_no_name_is_refused(name: Any) -> None:
+def test_a_name_that_is_not_a_string_is_refused(name: Any) -> None:
     with pytest.raises(KeyValueError, match="A fragment's name is text"):
         make_template_fragment_key(name)
 
 
-def test_a_name_may_be_any_kind_of_text() -> None:
+def test_a_name_may_be_of_a_subclass_of_str() -> None:
     assert make_template_fragment_key(Markup("5")) == make_template_fragment_key("5")
 
 
@@ -142,7 +144,7 @@ lines = st.integers(1, 12)
 
 
 @given(template_names, lines, lines, template_names, lines, lines)
-def test_default_names_are_of_one_place_only(  # noqa: PLR0913, PLR0917 - two places
+def test_two_places_never_have_the_same_default_name(  # noqa: PLR0913, PLR0917 - two places
     template: str,
     line: int,
     position: int,

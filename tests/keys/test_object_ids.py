@@ -19,16 +19,16 @@ class Thing:
     pass
 
 
-class Told:
+class WithRepr:
     def __repr__(self) -> str:
-        return "Told()"
+        return "WithRepr()"
 
 
-class InheritedRepr(Told):
+class InheritedRepr(WithRepr):
     pass
 
 
-class BareRepr(Told):
+class ObjectRepr(WithRepr):
     __repr__ = object.__repr__
 
 
@@ -57,7 +57,7 @@ def a_function() -> None:
 
 
 @contextmanager
-def without_collections() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     gc.collect()
     gc.disable()
     try:
@@ -67,26 +67,39 @@ def without_collections() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "make", [Thing, BareRepr, WeakSlotted, AlwaysEqual, Falsy, lambda: lambda: None]
+    "make", [Thing, ObjectRepr, WeakSlotted, AlwaysEqual, Falsy, lambda: lambda: None]
 )
-def test_an_object_has_one_name_and_no_other_has_it(make: Callable[[], Any]) -> None:
+def test_an_object_has_one_id_and_no_other_object_has_it(
+    make: Callable[[], Any],
+) -> None:
     things = [make() for _ in range(50)]
-    names = [object_id(thing) for thing in things]
-    assert [object_id(thing) for thing in things] == names
-    assert len(set(names)) == 50
-    assert all(re.fullmatch("[0-9a-f]{32}", name or "") for name in names)
+    ids = [object_id(thing) for thing in things]
+    assert [object_id(thing) for thing in things] == ids
+    assert len(set(ids)) == 50
+    assert all(re.fullmatch("[0-9a-f]{32}", each or "") for each in ids)
 
 
 @pytest.mark.parametrize(
     "value",
-    [Told(), InheritedRepr(), Thing, len, [], 5, "text", None, Thing().__init__, ...],  # type: ignore[misc]
+    [
+        WithRepr(),
+        InheritedRepr(),
+        Thing,
+        len,
+        [],
+        5,
+        "text",
+        None,
+        Thing().__init__,  # type: ignore[misc]  # only its identity matters
+        ...,
+    ],
 )
-def test_what_tells_what_it_is_has_no_name(value: Any) -> None:
+def test_an_object_that_something_identifies_has_no_id(value: Any) -> None:
     assert object_id(value) is None
 
 
 @pytest.mark.parametrize("make", [object, Slotted])
-def test_what_can_not_be_referred_to_weakly_has_no_name(
+def test_an_object_that_can_not_be_weakly_referenced_has_no_id(
     make: Callable[[], Any],
 ) -> None:
     value = make()
@@ -94,14 +107,14 @@ def test_what_can_not_be_referred_to_weakly_has_no_name(
     assert id(value) not in object_ids._ids
 
 
-def test_a_function_has_a_name_though_it_has_a_repr() -> None:
+def test_a_function_has_an_id_though_it_has_a_repr() -> None:
     assert object_id(a_function) is not None
     assert object_id(a_function) == object_id(a_function)
 
 
-def test_an_object_at_the_address_of_a_dead_one_has_another_name() -> None:
+def test_an_object_at_the_address_of_a_dead_one_has_another_id() -> None:
     thing = Thing()
-    address, name = id(thing), object_id(thing)
+    address, old = id(thing), object_id(thing)
     del thing
     others = []
     for _ in range(100_000):
@@ -110,23 +123,23 @@ def test_an_object_at_the_address_of_a_dead_one_has_another_name() -> None:
             break
         others.append(other)
     assert id(other) == address
-    assert object_id(other) not in {None, name}
+    assert object_id(other) not in {None, old}
 
 
-def test_so_does_one_that_is_asked_before_the_dead_one_is_forgotten() -> None:
-    """As when the collector is about to tell of one in a cycle."""
+def test_an_object_has_another_id_even_before_the_dead_one_is_forgotten() -> None:
+    """An object in a cycle is forgotten late, when the garbage collector finds it."""
     thing, other = AlwaysEqual(), AlwaysEqual()
     old, address = object_id(thing), id(other)
     reference, _ = object_ids._ids[id(thing)]
-    # What is known of this address is what another object left there.
+    # The dead object has left its entry at this address.
     object_ids._ids[address] = (reference, str(old))
-    name = object_id(other)
-    assert name != old
+    new = object_id(other)
+    assert new != old
     object_ids._forget(address, reference)
-    assert object_id(other) == name
+    assert object_id(other) == new
 
 
-def test_the_dead_are_forgotten() -> None:
+def test_the_id_of_a_dead_object_is_forgotten() -> None:
     thing = Thing()
     address = id(thing)
     object_id(thing)
@@ -136,31 +149,31 @@ def test_the_dead_are_forgotten() -> None:
 
 
 def test_an_object_in_a_cycle_is_forgotten_when_it_is_collected() -> None:
-    with without_collections():
+    with without_garbage_collection():
         thing: Any = Thing()
         thing.itself = thing
-        address, name, alive = id(thing), object_id(thing), weakref.ref(thing)
+        address, known, alive = id(thing), object_id(thing), weakref.ref(thing)
         del thing
         still: Any = alive()
-        assert object_id(still) == name
+        assert object_id(still) == known
         del still
         gc.collect()
     assert alive() is None
     assert address not in object_ids._ids
 
 
-def test_threads_that_ask_at_once_get_one_name() -> None:
+def test_threads_that_ask_at_once_get_the_same_id() -> None:
     workers = 8
     barrier = threading.Barrier(workers)
     things = [Thing() for _ in range(200)]
-    names: list[list[str | None]] = []
+    ids: list[list[str | None]] = []
 
     def ask() -> None:
         mine = []
         for thing in things:
             barrier.wait()
             mine.append(object_id(thing))
-        names.append(mine)
+        ids.append(mine)
 
     switching = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -172,9 +185,9 @@ def test_threads_that_ask_at_once_get_one_name() -> None:
             thread.join()
     finally:
         sys.setswitchinterval(switching)
-    assert len(names) == workers
-    assert all(mine == names[0] for mine in names)
-    assert len(set(names[0])) == len(things)
+    assert len(ids) == workers
+    assert all(mine == ids[0] for mine in ids)
+    assert len(set(ids[0])) == len(things)
 
 
 def in_another_process(program: str) -> str:
@@ -188,8 +201,8 @@ def in_another_process(program: str) -> str:
     ).stdout
 
 
-def test_a_finalizer_may_ask_in_the_midst_of_it() -> None:
-    """The collector may run it wherever something is made, with the lock held."""
+def test_a_finalizer_may_ask_for_an_id_while_the_lock_is_held() -> None:
+    """The garbage collector may run a finalizer wherever an object is created."""
     program = """
 import gc
 from jinja_fragcache.keys import object_ids
@@ -212,7 +225,7 @@ print(object_ids.object_id(keeper))
     assert first == second
 
 
-def test_no_other_process_gives_the_same_name() -> None:
+def test_no_other_process_gives_the_same_id() -> None:
     program = (
         "from jinja_fragcache.keys.object_ids import object_id\n"
         "class Thing: pass\n"
