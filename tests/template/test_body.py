@@ -53,7 +53,7 @@ def test_a_loop_inside_a_fragment_can_be_left() -> None:
         ("{{ x.self }}", False),
     ],
 )
-def test_what_depends_on_the_page(
+def test_a_body_with_a_block_self_or_super_depends_on_the_page(
     body: str,
     depends: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
@@ -64,7 +64,7 @@ CONTEXT = {"caller": "outer", "title": "outer title"}
 
 
 def renders_the_same(source: str) -> None:
-    """Check a template's output against the same without its cache tags, twice."""
+    """Check that a template prints the same without its cache tags, on miss and hit."""
     plain = source
     for tag in ("{% cache %}", "{% endcache %}"):
         plain = plain.replace(tag, "")
@@ -81,43 +81,43 @@ def renders_the_same(source: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        # the caller of the macro around it
+        # The caller of the macro around it.
         (
             "{% macro m() %}<{% cache %}{{ caller(1) }}{% endcache %}>{% endmacro %}"
             "{% call(x) m() %}called {{ x }}{% endcall %}"
         ),
-        # through two fragments
+        # The caller, through two fragments.
         (
             "{% macro m() %}{% cache %}a{% cache %}{{ caller() }}{% endcache %}"
             "{{ caller() }}{% endcache %}{% endmacro %}{% call m() %}c{% endcall %}"
         ),
-        # its extra arguments
+        # The extra arguments of the macro around it.
         (
             "{% macro m() %}{% cache %}{{ varargs }}{{ kwargs }}{% endcache %}"
             "{% endmacro %}{{ m(1, 2, a=3) }}"
         ),
-        # a call block inside of a fragment has a caller of its own
+        # A call block inside of a fragment has a caller of its own.
         (
             "{% macro m() %}[{{ caller() }}]{% endmacro %}"
             "{% cache %}{% call m() %}inner{% endcall %}{% endcache %}"
         ),
-        # the caller of the macro around, given on to a call block's arguments
+        # The caller of the macro around it, in the arguments of a call block.
         (
             "{% macro show(x) %}({{ x }}{{ caller() }}){% endmacro %}"
             "{% macro m() %}{% cache %}{% call show(caller()) %}in{% endcall %}"
             "{% endcache %}{% endmacro %}{% call m() %}out{% endcall %}"
         ),
-        # a macro inside of a fragment, with the outer caller as a default
+        # The outer caller, as a default of a macro inside of a fragment.
         (
             "{% macro m() %}{% cache %}{% macro i(x=caller()) %}{{ x }}{% endmacro %}"
             "{{ i() }}{% endcache %}{% endmacro %}{% call m() %}c{% endcall %}"
         ),
-        # a macro inside of a fragment has a caller of its own
+        # A macro inside of a fragment has a caller of its own.
         (
             "{% cache %}{% macro m() %}[{{ caller() }}]{% endmacro %}"
             "{% call m() %}x{% endcall %}{% endcache %}"
         ),
-        # outside of macros it is a variable like any other
+        # Outside of macros, `caller` is a variable like any other.
         "{% cache %}{{ caller }}{% endcache %}",
         "{% cache %}{% set caller = 'own' %}{{ caller }}{% endcache %}",
         (
@@ -125,14 +125,14 @@ def renders_the_same(source: str) -> None:
             "{{ caller }}{% endcache %}"
         ),
         "{% cache %}{% for caller in 'ab' %}{{ caller }}{% endfor %}{% endcache %}",
-        # a call block around a fragment
+        # A call block around a fragment.
         (
             "{% macro m() %}[{{ caller() }}]{% endmacro %}"
             "{% call m() %}a{% cache %}b{% endcache %}c{% endcall %}"
         ),
     ],
 )
-def test_a_body_sees_the_macro_around_it(source: str) -> None:
+def test_a_body_reads_caller_and_arguments_of_the_macro_around_it(source: str) -> None:
     renders_the_same(source)
 
 
@@ -143,7 +143,7 @@ def test_a_body_sees_the_macro_around_it(source: str) -> None:
         "{{ kwargs.a }}\n{% set kwargs = 1 %}{{ kwargs }}",
     ],
 )
-def test_a_body_that_reads_and_sets_a_name_of_the_macro_is_refused(body: str) -> None:
+def test_a_body_that_reads_and_sets_caller_or_kwargs_is_refused(body: str) -> None:
     source = "{% macro m() %}{% cache %}" + body + "{% endcache %}{% endmacro %}"
     with pytest.raises(TemplateSyntaxError, match="Choose another name"):
         environment().from_string(source)
@@ -179,11 +179,11 @@ def test_a_body_that_reads_and_sets_a_name_of_the_macro_is_refused(body: str) ->
         ),
     ],
 )
-def test_a_body_sees_a_name_that_is_set_behind_it(source: str) -> None:
+def test_a_body_reads_a_variable_that_is_set_again_after_it(source: str) -> None:
     renders_the_same(source)
 
 
-def test_names_of_the_body_are_found_by_jinja_as_without_the_tag() -> None:
+def test_jinja_finds_the_undeclared_variables_of_a_body() -> None:
     env = environment()
     plain = (
         "{{ a }}{% for b in c %}{{ b }}{{ range(d) }}{% endfor %}{% set e = 1 %}{{ e }}"
@@ -194,14 +194,16 @@ def test_names_of_the_body_are_found_by_jinja_as_without_the_tag() -> None:
 
 
 @pytest.mark.parametrize("name", ["caller", "kwargs", "varargs"])
-def test_a_block_in_a_body_has_names_of_its_own(name: str) -> None:
+def test_a_block_in_a_body_has_its_own_caller_and_arguments(name: str) -> None:
     block = "{% block b %}{% if " + name + " %}x{% endif %}ok{% endblock %}"
     for body in (block, "{{ " + name + " }}" + block):
         env = environment({"t": "{% cache 300, 'x' %}" + body + "{% endcache %}"})
         assert [env.get_template("t").render() for _ in range(2)] == ["ok", "ok"]
 
 
-def test_an_include_without_context_is_found_from_its_own_template() -> None:
+def test_a_template_included_without_context_is_resolved_from_its_own_template() -> (
+    None
+):
     class Relative(Environment):
         def join_path(self, template: str, parent: str) -> str:
             return f"{parent.rpartition('/')[0]}/{template}"
@@ -218,7 +220,7 @@ def test_an_include_without_context_is_found_from_its_own_template() -> None:
     assert env.get_template("b/page").render(layout=layout) == "A"
 
 
-def test_a_macro_without_a_caller_may_ask_for_one() -> None:
+def test_a_body_may_check_whether_its_macro_has_a_caller() -> None:
     source = (
         "{% macro m() %}{% cache %}{{ 'with' if caller else 'without' }}{% endcache %}"
         "{% endmacro %}{{ m() }}"

@@ -27,7 +27,7 @@ from tests.support import (
 
 
 class BatchStore(RecordingStore):
-    """A store with cachelib's methods for many keys."""
+    """A store with the methods of cachelib for many keys."""
 
     def get_many(self, *keys: str) -> list[Any]:
         self._note("get_many")
@@ -49,7 +49,7 @@ class BatchStore(RecordingStore):
 
 
 class SharedBatchStore(BatchStore, SharedStore):
-    """The same with an atomic `add`."""
+    """A `BatchStore` with an atomic `add`."""
 
 
 MODES: dict[str, tuple[bool, Callable[[], Any]]] = {
@@ -68,7 +68,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 class Site:
-    """An environment in one of the ways there are, and its store."""
+    """An environment in one of the `MODES`, and its store."""
 
     def __init__(
         self, templates: dict[str, str], mode: str = "batch", **options: Any
@@ -105,7 +105,7 @@ def test_a_list_takes_one_read_and_one_write() -> None:
     assert site.cache.stats().stored == 5
 
 
-def test_with_tags_too() -> None:
+def test_a_list_with_tags_takes_one_read_and_is_invalidated_by_its_tags() -> None:
     page = LIST.replace("item %}", 'item, tags=["row:%s" % item, "rows"] %}', 1)
     site = Site({"page": page})
     counter = Counter()
@@ -118,7 +118,7 @@ def test_with_tags_too() -> None:
         assert site.render(items="abc", n=counter) == expected
 
 
-def test_new_tags_get_their_versions_together() -> None:
+def test_new_tags_get_their_versions_in_one_call() -> None:
     class AddingStore(BatchStore):
         def add_many(
             self, mapping: dict[str, Any], timeout: int | None = None
@@ -133,12 +133,12 @@ def test_new_tags_get_their_versions_together() -> None:
     assert store.calls == ["get_many", "add_many", "set_many"]
 
 
-def test_locks_are_taken_and_let_go_together() -> None:
+def test_locks_are_released_in_one_call() -> None:
     site = Site({"page": LIST}, "shared")
     site.render(items="abc", n=Counter())
     locks = [key for key in site.store.values if key.startswith("lock")]
     assert locks == []
-    # Looked for, locked, looked for again, stored while the locks are held, let go.
+    # Look up, take the locks, look up again, store while the locks are held, release.
     assert [call for call in site.store.calls if call not in {"add", "set"}] == [
         "get_many",
         "get_many",
@@ -149,7 +149,7 @@ def test_locks_are_taken_and_let_go_together() -> None:
     ]
 
 
-def test_timeouts_of_rows_are_their_own() -> None:
+def test_each_row_has_its_own_timeout() -> None:
     page = LIST.replace("60", "timeouts[item]")
     site = Site({"page": page})
     site.render(items="abc", n=Counter(), timeouts={"a": 5, "b": 60, "c": 5})
@@ -161,20 +161,20 @@ def test_timeouts_of_rows_are_their_own() -> None:
     }
 
 
-def test_an_empty_list_asks_nothing() -> None:
+def test_an_empty_list_does_not_call_the_store() -> None:
     site = Site({"page": LIST})
     assert site.render(items=[], n=Counter()) == "none"
     assert site.store.calls == []
 
 
-# The same as for and cache
+# What for and cache print
 
 
 SHARED = {
     "part": "[{{ item }}{{ loop.index }}]",
     "macros": "{% macro shout(t) %}{{ t }}!{% endmacro %}",
 }
-# The head of the loop, what stands behind it in the tag, and the body.
+# The head of the loop, the arguments after it, and the body.
 CASES = {
     "plain": ("item in items", "60, 'r', item", "{{ item }}"),
     "loop": (
@@ -269,7 +269,7 @@ CONTEXT: dict[str, Any] = {
 
 
 def both(head: str, options: str, body: str) -> tuple[str, str]:
-    """Write a list, and the loop that it stands for."""
+    """Return a list, and a loop with a fragment that has to print the same."""
     tag = f"{{% cache_each {head}, {options} %}}{body}{{% else %}}none{{{{ x }}}}{{% endcache_each %}}"
     loop = f"{{% for {head} %}}{{% cache {options} %}}{body}{{% endcache %}}{{% else %}}none{{{{ x }}}}{{% endfor %}}"
     return tag, loop
@@ -277,7 +277,7 @@ def both(head: str, options: str, body: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("autoescape", [True, False])
 @pytest.mark.parametrize("case", CASES)
-def test_it_is_what_it_stands_for(
+def test_a_list_prints_what_for_and_cache_print(
     case: str,
     mode: str,
     autoescape: bool,  # noqa: FBT001 - a parameter of the test
@@ -306,7 +306,7 @@ rows = st.lists(st.sampled_from(["a", "b", "<c>", 1, 2]), max_size=6)
         ["", "version=v", "stale=60", "unless=item == 1", "template_digest=true"]
     ),
 )
-def test_so_it_is_for_any_items(
+def test_a_list_prints_what_for_and_cache_print_for_any_items(
     lists: list[list[Any]], kinds: set[str], mode: str, option: str
 ) -> None:
     options = "60, 'r', item" + (f", {option}" if option else "")
@@ -336,7 +336,7 @@ def test_so_it_is_for_any_items(
         assert site.render(**values) == plain.render(**values)
 
 
-def test_an_asynchronous_iterable_is_gone_through() -> None:
+def test_the_items_may_be_an_asynchronous_iterable() -> None:
     async def letters() -> AsyncIterator[str]:
         for letter in "abc":
             await asyncio.sleep(0)
@@ -357,10 +357,10 @@ def test_an_asynchronous_iterable_is_gone_through() -> None:
     assert site.render(**values) == "a1False15,c2True26,"
 
 
-# Rows that fail, that others render, and that a cache may not keep
+# Rows that fail, that others render, and that may not be stored
 
 
-def test_a_row_that_fails_does_not_lose_those_before_it(mode: str) -> None:
+def test_the_rows_before_one_that_fails_are_stored(mode: str) -> None:
     site = Site({"page": LIST}, mode)
     calls = Counter()
 
@@ -376,7 +376,7 @@ def test_a_row_that_fails_does_not_lose_those_before_it(mode: str) -> None:
     assert site.render(items="abcd", n=n) == "a1,b2,c4,d5,"
 
 
-def test_a_stale_row_is_served_where_it_fails() -> None:
+def test_a_row_that_fails_is_served_stale() -> None:
     clock = Clock()
     page = LIST.replace('"row"', '"row", stale_if_error=100').replace(
         '"row", stale_if_error=100, item', '"row", item, stale_if_error=100'
@@ -395,7 +395,7 @@ def test_a_stale_row_is_served_where_it_fails() -> None:
     assert site.render(items="ab", n=n) == "a1,b3,"
 
 
-def test_the_store_may_fail(mode: str) -> None:
+def test_a_list_is_rendered_if_the_store_fails(mode: str) -> None:
     site = Site({"page": LIST}, mode)
     if mode == "memory":
         return
@@ -424,7 +424,7 @@ def test_a_row_that_is_deleted_while_it_is_rendered_is_not_stored() -> None:
     assert not [key for key in site.store.values if key.startswith("lock")]
 
 
-def test_what_others_stored_after_a_delete_is_left_alone(mode: str) -> None:
+def test_an_entry_that_others_stored_after_a_delete_is_kept(mode: str) -> None:
     site = Site({"page": LIST}, mode)
     if mode == "memory":
         return
@@ -471,7 +471,7 @@ def test_each_row_is_rendered_once_by_many_threads() -> None:
         return ""
 
     pages: list[str] = []
-    # In other orders, and with other rows between.
+    # In different orders, and with other rows between.
     orders = ["abcdef", "fedcba", "cab", "defabc"]
     in_threads(
         32, lambda which: pages.append(site.render(items=orders[which % 4], n=n))
@@ -480,7 +480,9 @@ def test_each_row_is_rendered_once_by_many_threads() -> None:
     assert counter.calls == 6
 
 
-def test_who_waits_is_given_what_was_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_that_waits_is_served_what_was_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     site = Site({"page": LIST}, "shared")
     guard = site.cache.guard
     waiting = threading.Event()
@@ -505,7 +507,7 @@ def test_who_waits_is_given_what_was_stored(monkeypatch: pytest.MonkeyPatch) -> 
     assert site.render(items="abc", n=n) == "a,b,c,"
     other.join()
     assert waited == ["c,b,a,"]
-    # The locks were taken by the one who rendered, and nobody else asked for any.
+    # Only the caller that rendered took locks.
     assert site.store.calls.count("add") == 3
     assert site.cache.stats().waited == 3
 
@@ -530,12 +532,12 @@ def test_each_row_is_rendered_once_by_many_tasks() -> None:
     assert counter.calls == 6
 
 
-def test_nobody_waits_for_a_row_that_waits_for_it() -> None:
+def test_rows_that_need_each_other_do_not_deadlock() -> None:
     page = LIST.replace("{{ n() }}", "{% if inner %}{{ other(item) }}{% endif %}")
     site = Site({"page": page}, "memory")
 
     def other(item: str) -> str:
-        # The same rows, in the midst of one of them.
+        # The same rows, while one of them is being rendered.
         return site.render(items="ba", inner=False, other=None) if item == "a" else ""
 
     text = site.render(items="ab", inner=True, other=other)
@@ -551,7 +553,7 @@ def test_a_list_that_outlives_its_locks_is_stored_the_next_time(
     def n() -> str:
         clock.now += 4
         if clock.now > 1010:
-            # As a store does by itself.
+            # The store drops expired locks by itself.
             for key in [key for key in site.store.values if key.startswith("lock")]:
                 del site.store.values[key]
         return ""
@@ -570,7 +572,7 @@ def test_a_list_that_outlives_its_locks_is_stored_the_next_time(
     assert site.cache.stats().stored == 3
 
 
-def test_stale_rows_are_served_while_another_makes_them(mode: str) -> None:
+def test_stale_rows_are_served_while_another_caller_renders_them(mode: str) -> None:
     clock = Clock()
     page = LIST.replace("item %}", "item, stale=60 %}", 1)
     site = Site({"page": page}, mode, clock=clock)
@@ -589,7 +591,7 @@ def test_stale_rows_are_served_while_another_makes_them(mode: str) -> None:
     assert inside == ["", "b2,a1,c3,"]
 
 
-def test_hits_and_misses_are_told() -> None:
+def test_hits_misses_and_writes_of_rows_are_announced() -> None:
     ears = Ears("hit", "miss", "set")
     site = Site({"page": LIST}, "batch", announcer=ears)
     keys = [make_template_fragment_key("row", [item]) for item in "ab"]
@@ -600,7 +602,7 @@ def test_hits_and_misses_are_told() -> None:
     assert ears.heard == [("hit", key) for key in keys]
 
 
-def test_a_list_in_a_fragment_gives_it_its_tags_and_end() -> None:
+def test_a_fragment_around_a_list_has_its_tags_and_earliest_expiry() -> None:
     clock = Clock()
     page = (
         '{% cache 300, "o" %}{{ n() }}'
@@ -640,14 +642,16 @@ def test_a_list_in_a_fragment_gives_it_its_tags_and_end() -> None:
         ("cache_each 5 in items, 60, 'row', 5", "can't assign|cannot assign"),
     ],
 )
-def test_wrong_use_is_told(tag: str, message: str) -> None:
+def test_wrong_use_is_a_syntax_error_that_names_the_mistake(
+    tag: str, message: str
+) -> None:
     with pytest.raises(TemplateSyntaxError, match=message) as raised:
         environment().from_string(f"\n{{% {tag} %}}x{{% endcache_each %}}")
     assert raised.value.lineno == 2
 
 
 @pytest.mark.parametrize("control", ["break", "continue"])
-def test_its_loop_can_not_be_left(control: str) -> None:
+def test_break_and_continue_can_not_leave_a_row(control: str) -> None:
     env = environment(extensions=["jinja2.ext.loopcontrols"])
     with pytest.raises(TemplateSyntaxError, match=f"{control} %}} can't leave"):
         env.from_string(
@@ -655,12 +659,12 @@ def test_its_loop_can_not_be_left(control: str) -> None:
         )
 
 
-def test_it_has_an_end() -> None:
+def test_cache_each_needs_its_end() -> None:
     with pytest.raises(TemplateSyntaxError, match="endcache_each"):
         environment().from_string("{% cache_each i in x, 60, 'r', i %}")
 
 
-def test_what_can_not_be_gone_through_is_the_loops_own_error() -> None:
+def test_items_that_are_not_iterable_are_the_error_of_a_for_loop() -> None:
     site = Site({"page": LIST})
     with pytest.raises(TypeError, match="not iterable"):
         site.render(items=5, n=Counter())
@@ -669,7 +673,7 @@ def test_what_can_not_be_gone_through_is_the_loops_own_error() -> None:
         strict.get_template("page").render(n=Counter())
 
 
-def test_in_a_child_template_it_prints_nothing_outside_of_blocks() -> None:
+def test_a_list_outside_of_blocks_in_a_child_template_prints_nothing() -> None:
     templates = {
         "base": "{% block b %}{% endblock %}",
         "page": "{% extends 'base' %}"
@@ -683,7 +687,7 @@ def test_in_a_child_template_it_prints_nothing_outside_of_blocks() -> None:
     assert counter.calls == 2
 
 
-def test_a_row_may_have_a_block() -> None:
+def test_a_row_with_a_block_differs_from_page_to_page() -> None:
     templates = {
         "base": "{% cache_each item in items, 60, 'row', item %}{{ item }}"
         "{% block b scoped %}base{% endblock %}{% endcache_each %}",
@@ -694,7 +698,7 @@ def test_a_row_may_have_a_block() -> None:
         assert site.render(name, items="ab") == text
 
 
-def test_iterators_are_gone_through_once() -> None:
+def test_an_iterator_of_items_is_consumed_only_once() -> None:
     site = Site({"page": LIST})
     items: Iterator[str] = iter("abc")
     assert site.render(items=items, n=lambda: "") == "a,b,c,"

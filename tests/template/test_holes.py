@@ -1,4 +1,4 @@
-"""Holes: what stands in `{% nocache %}` is rendered for each request."""
+"""Holes: the content of `{% nocache %}` is rendered for each request."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ MODES = {
 
 
 class Site:
-    """An environment in one of the ways there are, and its store."""
+    """An environment in one of the `MODES`, and its store."""
 
     def __init__(self, templates: dict[str, str], mode: str = "sync") -> None:
         is_async, make = MODES[mode]
@@ -57,8 +57,7 @@ SHARED = {
     "same.html": "same",
     "macros": "{% macro greet(name) %}Hello {{ name }}{% endmacro %}",
 }
-# Each with what stands around `N` that counts how often the body is rendered, and `U`
-# that is the user of the request.
+# `N` counts how often the body is rendered. `U` is the user of the request.
 CASES = {
     "plain": "{% cache 60, 'x' %}N{% nocache %}U{% endnocache %}!{% endcache %}",
     "several": "{% cache 60, 'x' %}{% nocache %}U{% endnocache %}N"
@@ -143,13 +142,15 @@ def source(case: str, *, tags: bool = True) -> str:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_hole_is_rendered_each_time_and_the_rest_once(case: str, mode: str) -> None:
+def test_a_hole_is_rendered_on_each_request_and_the_rest_once(
+    case: str, mode: str
+) -> None:
     site = Site({**SHARED, "page": source(case)}, mode)
     plain = Site({**SHARED, "page": source(case, tags=False)}, mode)
     counter, single = Counter(), Counter()
     for user in ("ann", "<bob>", Markup("<b>cy</b>"), "ann"):
         site.env.globals["user"] = plain.env.globals["user"] = user
-        # It shows what it shows without tags, to each user.
+        # Each user sees what a page without the tags shows.
         expected = plain.render(user=user, n=lambda: "n" if single() else "")
         assert site.render(user=user, n=lambda: "n" if counter() else "") == expected
     if case not in UNCACHED:
@@ -157,7 +158,7 @@ def test_a_hole_is_rendered_each_time_and_the_rest_once(case: str, mode: str) ->
         assert counter.calls == single.calls / 4
 
 
-def test_a_hole_is_rendered_where_it_stands_and_not_if_it_is_not_printed() -> None:
+def test_a_hole_is_rendered_as_often_as_it_is_printed() -> None:
     page = (
         "{% cache 60, 'x' %}{% for i in [1, 2] %}{% nocache %}{{ f() }}{% endnocache %}"
         "{% endfor %}{% if no %}{% nocache %}{{ f() }}{% endnocache %}{% endif %}"
@@ -168,7 +169,7 @@ def test_a_hole_is_rendered_where_it_stands_and_not_if_it_is_not_printed() -> No
     assert [site.render(f=counter) for _ in range(3)] == ["12", "34", "56"]
 
 
-def test_what_stands_in_a_hole_is_not_stored() -> None:
+def test_the_text_of_a_hole_is_not_stored() -> None:
     site = Site({"page": source("nested")})
     site.render(user="a secret", n=lambda: "n")
     assert len(site.stored) == 3
@@ -177,7 +178,7 @@ def test_what_stands_in_a_hole_is_not_stored() -> None:
     assert cache.get(make_template_fragment_key("y")) == "nn"
 
 
-def test_an_inner_hit_gives_its_holes_to_the_outer_entry(mode: str) -> None:
+def test_the_holes_of_an_inner_hit_are_holes_of_the_outer_entry(mode: str) -> None:
     site = Site({"page": source("nested")}, mode)
     counter = Counter()
     assert site.render(user="a", n=counter) == "12a3a.a"
@@ -186,7 +187,7 @@ def test_an_inner_hit_gives_its_holes_to_the_outer_entry(mode: str) -> None:
     assert site.render(user="c", n=counter) == "42c3c.c"
 
 
-def test_an_edited_template_never_fills_the_old_holes() -> None:
+def test_an_entry_is_a_miss_once_its_template_with_holes_is_edited() -> None:
     first = "{% cache 60, 'x' %}{% nocache %}1{% endnocache %}{% endcache %}"
     store = RecordingStore()
     for page in (first, "{% nocache %}0{% endnocache %}" + first.replace("1", "2")):
@@ -199,7 +200,7 @@ def test_an_edited_template_never_fills_the_old_holes() -> None:
             )
 
 
-def test_holes_that_changed_places_are_not_filled_with_each_other() -> None:
+def test_holes_that_change_places_are_not_mixed_up() -> None:
     store = RecordingStore()
     names = [("user", "token"), ("token", "user")]
     for first, second in names:
@@ -221,7 +222,7 @@ def test_an_entry_with_other_holes_is_a_miss() -> None:
     assert site.render(user="b", n=lambda: "m") == "mb!"
 
 
-# What can't be a hole
+# Holes that are refused
 
 
 @pytest.mark.parametrize(
@@ -253,7 +254,7 @@ def test_an_entry_with_other_holes_is_a_miss() -> None:
         ("{% for x in y %}HOLE{% macro m(a=x) %}{% endmacro %}ELOH{% endfor %}", "x"),
     ],
 )
-def test_a_hole_can_not_use_what_its_body_binds(body: str, name: str) -> None:
+def test_a_hole_can_not_use_a_name_that_the_body_binds(body: str, name: str) -> None:
     body = body.replace("HOLE", "{% nocache %}").replace("ELOH", "{% endnocache %}")
     with pytest.raises(TemplateSyntaxError, match=f"uses '{name}'") as raised:
         Site({}).env.from_string(f"\n{{% cache 60, 'x' %}}\n{body}{{% endcache %}}")
@@ -273,7 +274,7 @@ def test_a_hole_can_not_use_what_its_body_binds(body: str, name: str) -> None:
         "{% with x = 1 %}{% endwith %}HOLE{{ x }}ELOH",
     ],
 )
-def test_names_of_other_scopes_are_no_hindrance(body: str) -> None:
+def test_a_hole_may_use_a_name_that_only_another_scope_binds(body: str) -> None:
     body = body.replace("HOLE", "{% nocache %}").replace("ELOH", "{% endnocache %}")
     site = Site({"page": f"{{% cache 60, 'x' %}}{body}{{% endcache %}}"})
     plain = body.replace("{% nocache %}", "").replace("{% endnocache %}", "")
@@ -291,13 +292,13 @@ def test_names_of_other_scopes_are_no_hindrance(body: str) -> None:
         "{% filter upper %}{% cache 5, 'y' %}HOLE{% endcache %}{% endfilter %}",
     ],
 )
-def test_what_may_be_changed_before_it_is_shown_has_no_holes(body: str) -> None:
+def test_a_block_that_may_change_its_output_can_not_have_holes(body: str) -> None:
     body = body.replace("HOLE", "{% nocache %}.{% endnocache %}")
     with pytest.raises(TemplateSyntaxError, match="Move it out of that block"):
         Site({}).env.from_string(f"{{% cache 60, 'x' %}}{body}{{% endcache %}}")
 
 
-def test_the_tag_takes_no_arguments() -> None:
+def test_nocache_takes_no_arguments_and_needs_its_end() -> None:
     with pytest.raises(TemplateSyntaxError, match="nocache %} takes no arguments"):
         Site({}).env.from_string("{% nocache 5 %}{% endnocache %}")
     with pytest.raises(TemplateSyntaxError, match="endnocache"):
@@ -328,7 +329,7 @@ USES = "{% cache 60, 'x' %}{% for item in [1, 2] %}{% nocache %}{% include 'part
         "{{ item|int }}",
     ],
 )
-def test_a_template_that_uses_what_the_body_binds_is_told_of(
+def test_an_included_template_that_uses_a_name_of_the_body_is_an_error(
     part: str, mode: str
 ) -> None:
     site = Site({"page": USES, "part": part}, mode)
@@ -336,7 +337,9 @@ def test_a_template_that_uses_what_the_body_binds_is_told_of(
         site.render()
 
 
-def test_one_that_does_not_is_included(mode: str) -> None:
+def test_an_included_template_that_uses_no_name_of_the_body_is_rendered(
+    mode: str,
+) -> None:
     page = USES.replace(
         "{% include 'part' %}",
         "{% include 'part' %}{% import 'part' as p with context %}{{ p.m() }}",
@@ -346,7 +349,7 @@ def test_one_that_does_not_is_included(mode: str) -> None:
     assert [site.render(user=user) for user in "ab"] == ["aaaa", "bbbb"]
 
 
-# Holes that stand elsewhere
+# Holes in other templates, macros and blocks
 
 
 ELSEWHERE = {
@@ -376,7 +379,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("case", ELSEWHERE)
-def test_a_hole_in_another_template_is_never_stored(
+def test_a_fragment_around_a_hole_of_another_template_is_not_stored(
     case: str, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     templates = {"part": "{% nocache %}{{ user }}{% endnocache %}", **ELSEWHERE[case]}
@@ -416,7 +419,7 @@ def test_a_view_with_a_hole_is_not_stored(caplog: pytest.LogCaptureFixture) -> N
 
 
 class Reading:
-    """Text of a user that has seen all marks that were ever made, but for the next."""
+    """Text that is printed unescaped. It may contain earlier marks, but not the next."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -434,7 +437,7 @@ class Reading:
         max_size=4,
     )
 )
-def test_no_text_of_a_user_is_taken_for_a_hole(texts: list[str]) -> None:
+def test_no_text_of_a_user_can_forge_a_hole(texts: list[str]) -> None:
     text = "".join(texts)
     page = (
         "{% cache 60, 'x' %}{{ text }}{% nocache %}{{ user }}{% endnocache %}{{ text }}"
@@ -447,7 +450,9 @@ def test_no_text_of_a_user_is_taken_for_a_hole(texts: list[str]) -> None:
         assert rendered == expected
 
 
-def test_marks_are_never_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_rendering_has_a_token_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     tokens: list[str] = []
 
     def noting(missed: list[Any]) -> str:
@@ -470,7 +475,7 @@ def test_marks_are_never_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(len(token) == 32 for token in tokens)
 
 
-def test_a_hole_may_fail(mode: str) -> None:
+def test_a_hole_that_fails_raises_and_the_rest_stays_cached(mode: str) -> None:
     page = "{% cache 60, 'x' %}{{ n() }}{% nocache %}{{ 1 // zero }}{% endnocache %}{% endcache %}"
     site = Site({"page": page}, mode)
     counter = Counter()
@@ -479,7 +484,7 @@ def test_a_hole_may_fail(mode: str) -> None:
     assert site.render(n=counter, zero=1) == "11"
 
 
-def test_streams_have_holes_too() -> None:
+def test_a_streamed_page_has_its_holes_filled() -> None:
     site = Site({"page": source("in_a_loop")}, "async")
 
     async def stream() -> str:

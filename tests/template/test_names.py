@@ -38,7 +38,9 @@ env = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - nothing is rende
         ("{% block x %}{{ a }}{% endblock %}", "a"),
     ],
 )
-def test_what_is_read_and_not_bound_before_is_free(source: str, expected: str) -> None:
+def test_a_name_that_is_read_and_not_bound_before_is_free(
+    source: str, expected: str
+) -> None:
     assert free_names(env.parse(source).body) == set(expected)
 
 
@@ -54,5 +56,5 @@ def test_what_is_read_and_not_bound_before_is_free(source: str, expected: str) -
         ("{% with a = 1 %}{% set b = 1 %}{% endwith %}", ""),
     ],
 )
-def test_a_scope_binds_what_is_set_in_it(source: str, expected: str) -> None:
+def test_a_scope_binds_the_names_that_are_set_in_it(source: str, expected: str) -> None:
     assert bound_names(env.parse(source).body) == set(expected)

@@ -10,18 +10,18 @@ def sites(source: str) -> list[Site]:
     return [Site.from_text(token.value) for token in marked if token.type == SITE]
 
 
-def test_only_names_of_cache_tags_are_marked() -> None:
+def test_only_the_names_of_cache_tags_get_a_site() -> None:
     source = "{{ cache }} {% set cache = 1 %} cache {% raw %}{% cache %}{% endraw %}"
     assert sites(source) == []
     assert len(sites(source + "{% cache %}{%- cache -%}{% endcache %}")) == 2
 
 
-def test_positions_count_on_each_line() -> None:
+def test_positions_are_counted_for_each_line() -> None:
     source = "{% cache %}{% cache %}\n{% cache %}\n\n{% cache %}{% cache %}"
     assert [site.position for site in sites(source)] == [1, 2, 1, 1, 2]
 
 
-def test_a_tag_prints_nothing_behind_extends_outside_of_blocks() -> None:
+def test_a_tag_after_extends_and_outside_of_blocks_may_not_print() -> None:
     source = (
         "{% cache %}{% extends 'x' %}{% cache %}{% block a %}{% cache %}"
         "{% block b %}{% endblock %}{% cache %}{% endblock %}{% cache %}"
@@ -30,7 +30,7 @@ def test_a_tag_prints_nothing_behind_extends_outside_of_blocks() -> None:
     assert flags == [False, True, False, False, True]
 
 
-def test_the_digest_is_of_the_source() -> None:
+def test_the_digest_changes_with_the_source_but_not_with_comments() -> None:
     first = sites("{% cache %}a{% endcache %}")[0].digest
     assert first == sites("{%  cache  %}{# note #}a{% endcache %}")[0].digest
     assert first != sites("{% cache %}b{% endcache %}")[0].digest
@@ -38,7 +38,7 @@ def test_the_digest_is_of_the_source() -> None:
     assert first != sites("{% cache %}a{% endcache %}\n.")[0].digest
 
 
-def test_what_is_marked_already_is_left_alone() -> None:
+def test_tokens_that_have_sites_already_are_left_unchanged() -> None:
     env = Environment()  # noqa: S701 - nothing is rendered
     marked = list(mark_sites(env._tokenize("{% cache %}{% endcache %}", None)))
     assert list(mark_sites(marked)) == marked

@@ -1,0 +1,250 @@
+"""What a tag decides while it is compiled: names, keys, timeouts, autoescape."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from jinja2 import DictLoader, StrictUndefined, TemplateSyntaxError
+
+from jinja_fragcache import (
+    FragmentCache,
+    Stats,
+    default_fragment_name,
+    make_template_fragment_key,
+)
+from tests.support import RecordingStore, environment, fragment_cache
+
+# Names and keys
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "300, 'x'",
+        "300, 'x', 1, 'a' ~ 'b'",
+        "t, 'x'",
+        "5, 'x', unless=t",
+        "5, stale=t",
+        "5, 'x', stale=60",
+    ],
+)
+def test_a_constant_key_is_in_the_compiled_template(
+    arguments: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = environment()
+    template = env.from_string("{% cache " + arguments + " %}a{% endcache %}")
+    monkeypatch.setattr(
+        "jinja_fragcache.render.lookup.make_template_fragment_key",
+        lambda *_: pytest.fail("made a key while rendering"),
+    )
+    assert template.render(t=0) == "a"
+
+
+def test_a_default_name_is_the_template_and_line() -> None:
+    store = RecordingStore()
+    source = "\n{% cache 300 %}a{% endcache %}{% cache %}b{% endcache %}"
+    env = environment({"blog/page.html": source}, store)
+    env.get_template("blog/page.html").render()
+    first = default_fragment_name("blog/page.html", 2)
+    second = default_fragment_name("blog/page.html", 2, position=2)
+    assert set(store.values) == {
+        make_template_fragment_key(first),
+        make_template_fragment_key(second),
+    }
+    keys = [make_template_fragment_key(name) for name in (first, second)]
+    assert [FragmentCache(store).get(key) for key in keys] == ["a", "b"]
+
+
+def test_a_fragment_with_a_default_name_may_have_key_values() -> None:
+    store = RecordingStore()
+    env = environment({"p": "{% cache 300, vary_on=[1] %}a{% endcache %}"}, store)
+    env.get_template("p").render()
+    name = default_fragment_name("p", 1)
+    assert set(store.values) == {make_template_fragment_key(name, [1])}
+
+
+def test_two_templates_from_strings_do_not_share_a_default_name() -> None:
+    env = environment()
+    for n in "aba":
+        source = "{% cache %}" + n + "{% endcache %}"
+        assert env.from_string(source).render() == n
+    assert fragment_cache(env).stats() == Stats(hits=1, misses=2, stored=2)
+
+
+def test_an_edited_template_never_serves_the_old_text_at_a_shifted_line() -> None:
+    tag = "{%% cache 300 %%}%s{%% endcache %%}\n"
+    templates = {"page": tag % "one" + tag % "two"}
+    env = environment(auto_reload=True)
+    env.loader = DictLoader(templates)
+    assert env.get_template("page").render() == "one\ntwo"
+    templates["page"] = tag % "new" + tag % "one" + tag % "two"
+    assert env.get_template("page").render() == "new\none\ntwo"
+    templates["page"] = tag % "two"
+    assert env.get_template("page").render() == "two"
+
+
+def test_templates_share_a_fragment_of_the_same_name() -> None:
+    env = environment()
+    first = env.from_string("{% cache 300, 'x' %}{{ n }}{% endcache %}")
+    second = env.from_string("\n\n{% cache 5, 'x' %}{{ n }}!{% endcache %}")
+    assert first.render(n=1).strip() == "1"
+    assert second.render(n=2).strip() == "1"
+
+
+def test_a_name_written_out_like_a_default_name_is_another_entry() -> None:
+    env = environment({"p": "{% cache %}by default{% endcache %}"})
+    env.get_template("p").render()
+    written = env.from_string("{% cache 300, 'p:1' %}written{% endcache %}")
+    assert written.render() == "written"
+
+
+# Timeouts and grace periods
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["'del', \"key\"", "'del' \"key\"", "'d' ~ 'el', \"key\"", 'how, "key"'],
+)
+def test_del_deletes_the_entry_and_stores_nothing(arguments: str) -> None:
+    store = RecordingStore()
+    key = make_template_fragment_key("key")
+    store.values[key] = "old"
+    source = "{% cache " + arguments + " %}new{% endcache %}"
+    assert environment(store=store).from_string(source).render(how="del") == "new"
+    assert store.values == {}
+    assert store.calls == ["delete"]
+
+
+def test_an_undefined_constant_is_refused_as_a_timeout() -> None:
+    env = environment(undefined=StrictUndefined)
+    with pytest.raises(TemplateSyntaxError, match="can't be undefined"):
+        env.from_string("{% cache 'a'.b, 'x' %}{% endcache %}")
+
+
+@pytest.mark.parametrize(
+    ("options", "kept_for"),
+    [
+        ("", 300 + 7),
+        ("stale=60", 300 + 60),
+        ("stale=60, stale_if_error=90", 300 + 90),
+        ("stale_if_error=60 * 5", 300 + 300),
+        ("stale=0.5", 300 + 7),
+        ("stale_if_error=7.5", 300 + 8),
+        ("stale=0, stale_if_error=0", 300),
+        ("stale=none, stale_if_error=None", 300 + 7),
+        ("stale=sixty", 300 + 60),
+        ("stale=nothing, stale_if_error=sixty + 1", 300 + 61),
+        ("stale_if_error=minute, stale=0", 300 + 60),
+        ("stale=0, stale_if_error=nothing", 300 + 7),
+        ("stale=sixty, unless=nothing", 300 + 60),
+        ("stale=60, vary_on=[sixty]", 300 + 60),
+    ],
+)
+def test_an_entry_is_kept_for_the_longer_grace_period(
+    options: str, kept_for: int
+) -> None:
+    store = RecordingStore()
+    cache = FragmentCache(store, stale=5, stale_if_error=7)
+    source = "{% cache 300, name='x', " + options + " %}text{% endcache %}"
+    template = environment(store=cache).from_string(source.replace(",  %}", " %}"))
+    minute = timedelta(minutes=1)
+    assert template.render(sixty=60, nothing=None, minute=minute) == "text"
+    assert list(store.timeouts.values()) == [kept_for]
+
+
+# Autoescape
+
+
+def test_a_text_is_never_served_under_another_autoescape_state() -> None:
+    store = RecordingStore()
+    env = environment(store=store)
+    source = (
+        "{% autoescape how %}{% cache 5, 'x' %}{{ n }}{% endcache %}{% endautoescape %}"
+    )
+    template = env.from_string(source)
+    assert template.render(how=True, n="<1>") == "&lt;1&gt;"
+    assert template.render(how=False, n="<2>") == "<2>"
+    assert template.render(how=False, n="<3>") == "<2>"
+    assert template.render(how=True, n="<4>") == "&lt;4&gt;"
+
+
+def test_an_environment_without_autoescape_does_not_escape() -> None:
+    store = RecordingStore()
+    env = environment(store=store, autoescape=False)
+    template = env.from_string("{% cache 5, 'x' %}{{ n }}{% endcache %}")
+    assert [template.render(n=n) for n in ("<1>", "<2>")] == ["<1>", "<1>"]
+    (stored,) = store.values.values()
+    assert stored.endswith("\n<1>")
+    assert FragmentCache(store).get(make_template_fragment_key("x")) == "<1>"
+
+
+def autoescape_html(name: str | None) -> bool:
+    return bool(name and name.endswith(".html"))
+
+
+def test_autoescape_may_depend_on_the_name_of_the_template() -> None:
+    source = "{% cache 5, 'x' %}{{ n }}{% endcache %}"
+    env = environment(
+        {"a.html": source, "b.txt": source},
+        autoescape=autoescape_html,
+    )
+    assert env.get_template("a.html").render(n="<") == "&lt;"
+    assert env.get_template("b.txt").render(n="<") == "<"
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_the_autoescape_state_of_the_template_with_the_tag_counts(
+    outside: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    nav = "{% cache 300, 'nav', u %}{{ u }}{% endcache %}"
+    block = "{% block b %}" + nav + "{% endblock %}" if outside else nav
+    templates = {
+        "base.txt": block,
+        "plain.txt": "{% extends 'base.txt' %}",
+        "page.html": nav,
+        "mixed.html": "{% extends 'base.txt' %}",
+    }
+    plain = {name: without_cache(text) for name, text in templates.items()}
+    names = ["plain.txt", "page.html", "mixed.html", "plain.txt", "page.html"]
+    expected = [
+        environment(plain, autoescape=autoescape_html)
+        .get_template(name)
+        .render(u="<i>")
+        for name in names
+    ]
+    env = environment(templates, autoescape=autoescape_html)
+    assert [env.get_template(name).render(u="<i>") for name in names] == expected
+    assert "&lt;i&gt;" in expected
+
+
+@pytest.mark.parametrize("optimized", [True, False])
+def test_a_fragment_in_a_macro_is_escaped_as_where_the_macro_is_defined(
+    optimized: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    source = (
+        "{% macro m() %}{% cache 5, 'x' %}{{ u }}{% endcache %}{% endmacro %}"
+        "{% autoescape true %}{{ m() }}{% cache 5, 'x' %}{{ u }}{% endcache %}"
+        "{% endautoescape %}"
+    )
+    options: dict[str, Any] = {"autoescape": False, "optimized": optimized}
+    expected = environment(**options).from_string(without_cache(source)).render(u="<")
+    template = environment(**options).from_string(source)
+    assert [template.render(u="<") for _ in range(2)] == [expected] * 2
+
+
+def test_any_true_value_turns_autoescape_on() -> None:
+    source = (
+        "{% autoescape how %}{% cache 5, 'x' %}{{ n }}{% endcache %}{% endautoescape %}"
+    )
+    template = environment().from_string(source)
+    assert [template.render(how=how, n="<") for how in ([1], [], [1])] == [
+        "&lt;",
+        "<",
+        "&lt;",
+    ]
+
+
+def without_cache(source: str) -> str:
+    return re.sub(r"{% (end)?cache.*?%}", "", source)
