@@ -3,23 +3,12 @@
 `{% cache [timeout [[,] name [, key ...]]] [, option=expr ...] %}`
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NoReturn
 
 from jinja2 import nodes
 from jinja2.parser import Parser
 
-OPTIONS = (
-    "timeout",
-    "name",
-    "vary_on",
-    "unless",
-    "stale",
-    "stale_if_error",
-    "tags",
-    "version",
-    "template_digest",
-)
 # How the error for an argument that is given twice starts.
 _SUBJECTS = {
     "timeout": "The timeout is",
@@ -32,13 +21,14 @@ _SUBJECTS = {
 class Arguments:
     """The arguments of a cache tag, as expressions.
 
-    Each is None if the tag does not have it, but for `vary_on`.
+    Each may also be given as an option of its name. It is None if the tag does not have
+    it, but for `vary_on`.
 
     Attributes:
-        timeout: the first positional argument, or the option of that name.
-        name: the second positional argument, or the option of that name.
-        vary_on: the list of the other positional arguments, or the option of that name.
-        unless: the option of that name, like each of the following.
+        timeout: the first positional argument.
+        name: the second positional argument.
+        vary_on: a list of the other positional arguments.
+        unless: only an option, like all of the following.
     """
 
     timeout: nodes.Expr | None = None
@@ -50,6 +40,9 @@ class Arguments:
     tags: nodes.Expr | None = None
     version: nodes.Expr | None = None
     template_digest: nodes.Expr | None = None
+
+
+_OPTIONS = [each.name for each in fields(Arguments)]
 
 
 def parse_arguments(parser: Parser) -> Arguments:
@@ -116,10 +109,10 @@ def _parse_option(parser: Parser, options: dict[str, nodes.Expr]) -> None:
     token = next(parser.stream)
     name = token.value
     next(parser.stream)
-    if name not in OPTIONS:
+    if name not in _OPTIONS:
         _fail(
             parser,
-            f"The cache tag has no option {name!r}, it has {', '.join(OPTIONS)}.",
+            f"The cache tag has no option {name!r}, it has {', '.join(_OPTIONS)}.",
         )
     if name in options:
         _fail(parser, f"The option {name!r} is given twice.")

@@ -17,9 +17,8 @@ from jinja_fragcache.render.lookup import INCLUDE
 
 from .arguments import written
 from .lookup_call import filter_call
+from .names import MACRO_NAMES
 
-# Jinja binds these in every macro, which would hide those of the surrounding macro.
-_MACRO_NAMES = ("caller", "kwargs", "varargs")
 _PAGE_NAMES = ("self", "super")
 
 
@@ -59,13 +58,14 @@ def depends_on_page(body: Iterable[nodes.Node]) -> bool:
     return any(
         isinstance(node, nodes.Block)
         or (isinstance(node, nodes.Name) and node.name in _PAGE_NAMES)
-        for top in body
-        for node in (top, *top.find_all((nodes.Block, nodes.Name)))
+        for node in nodes.Scope(list(body)).find_all((nodes.Block, nodes.Name))
     )
 
 
 def keep_macro_names(parser: Parser, body: list[nodes.Node]) -> list[nodes.Assign]:
     """Let the body read `caller`, `kwargs` and `varargs` of the macro around it.
+
+    Jinja binds them in every macro, so the body's own would hide them.
 
     Returns:
         Assignments to put before the body, to names of their own. In the body, those
@@ -75,7 +75,7 @@ def keep_macro_names(parser: Parser, body: list[nodes.Node]) -> list[nodes.Assig
         jinja2.TemplateSyntaxError: if the body both reads and sets one of the three.
     """
     assignments = []
-    for name in sorted(find_undeclared(body, _MACRO_NAMES)):
+    for name in sorted(find_undeclared(body, MACRO_NAMES)):
         use = _NameUse(name)
         for node in body:
             use.visit(node)

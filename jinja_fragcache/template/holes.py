@@ -261,7 +261,6 @@ def _passes_context(content: Iterable[nodes.Node]) -> bool:
     kinds = (nodes.Include, nodes.Import, nodes.FromImport)
     return any(
         node.with_context
-        for top in content
-        for node in (top, *top.find_all(kinds))
+        for node in nodes.Scope(list(content)).find_all(kinds)
         if isinstance(node, kinds)
     )

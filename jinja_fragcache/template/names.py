@@ -1,11 +1,11 @@
 """Finds the names that a part of a template reads from outside, or binds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from jinja2 import nodes
 
-# Bound in the body of every macro.
-_MACRO_NAMES = {"caller", "kwargs", "varargs"}
+#: Jinja binds these in the body of every macro.
+MACRO_NAMES = frozenset({"caller", "kwargs", "varargs"})
 
 
 def free_names(body: Iterable[nodes.Node]) -> set[str]:
@@ -33,17 +33,13 @@ def bound_names(body: Iterable[nodes.Node]) -> set[str]:
 
 def stored_names(target: nodes.Node) -> set[str]:
     """Return the names that the target of a loop or an assignment assigns to."""
-    return {name.name for name in _names(target) if name.ctx != "load"}
+    # Scope.find_all finds the target itself as well, unlike target.find_all.
+    names = nodes.Scope([target]).find_all(nodes.Name)
+    return {name.name for name in names if name.ctx != "load"}
 
 
 def _imported_as(name: str | tuple[str, str]) -> str:
     return name if isinstance(name, str) else name[1]
-
-
-def _names(node: nodes.Node) -> Iterator[nodes.Name]:
-    if isinstance(node, nodes.Name):
-        yield node
-    yield from node.find_all(nodes.Name)
 
 
 class _FreeNames:
@@ -80,7 +76,7 @@ class _FreeNames:
                 if isinstance(node, nodes.CallBlock):
                     outside.append(node.call)
                 else:
-                    inner |= _MACRO_NAMES
+                    inner |= MACRO_NAMES
                 return self._all(outside, bound) | self.statements(node.body, inner)
         return self._others(node, bound)
 
