@@ -14,12 +14,14 @@ from jinja_fragcache.messages import describe
 from jinja_fragcache.stores import Store
 from jinja_fragcache.template.extension import FragmentCacheExtension
 
+from .argument_keys import ArgumentKeys
 from .decorators import CachedFunction, Rules, decorate, decorator_of, keys_of
-from .keys import ArgumentKeys, Keys, QueryArguments, ViewKeys
+from .keys import Keys
 from .route_check import DecoratedFunctions
 from .settings import check_names, make_app_cache
 from .signals import SignalAnnouncer
 from .value_cache import AppCache
+from .view_keys import QueryArguments, ViewKeys
 
 P = ParamSpec("P")
 R = TypeVar("R")

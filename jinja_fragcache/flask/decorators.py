@@ -364,7 +364,7 @@ class _Decorated:
     ) -> _Call | None:
         timeout = normalize_timeout(wrapper.cache_timeout)
         make_key = wrapper.make_cache_key
-        own_key = make_key is not self._keys or self._keys.are_own
+        own_key = make_key is not self._keys or self._keys.are_custom
         of_view = is_view(self._function)
         if self._keys.by_path and not own_key and not of_view:
             of_view = self._warn_of_path(home)

@@ -1,0 +1,216 @@
+"""The keys of the calls of functions that `memoize` decorates."""
+
+import dis
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from types import CellType
+from typing import Any
+from uuid import UUID
+
+from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.keys.digests import code_digest, digest
+from jinja_fragcache.keys.encoding import encode_argument, encode_text
+from jinja_fragcache.keys.fragment import digest_key
+
+from .keys import CUSTOM_KEY, CallKey, WrongCallError, check_key, full_name
+
+_PLAIN = (str, int, float, bool, bytes, type(None), Decimal, date, datetime, UUID)
+# Stands for a cell that is not encoded. Without it, cells could swap places unnoticed.
+_OTHER_CELL = "-"
+
+
+class ArgumentKeys:
+    """Makes the keys for the calls of a function that `memoize` decorates.
+
+    Calls that give each parameter the same value have the same key, whether arguments
+    are written by position, by name or left to their default.
+
+    Args:
+        function: the function.
+        make_name: takes the function's name and returns the name to use in the key.
+        args_to_ignore: the names of parameters that the value does not depend on.
+
+    Attributes:
+        name: the function's module and qualified name.
+
+    Raises:
+        TypeError: If `make_name` is not a function.
+        KeyValueError: If `make_name` does not return a string.
+        ValueError: If `args_to_ignore` has a name that is not a parameter.
+    """
+
+    by_path = False
+    are_custom = False
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        make_name: Callable[[str], str] | None,
+        args_to_ignore: Iterable[str],
+    ) -> None:
+        self._function = function
+        self.name = full_name(function)
+        if make_name is not None and not callable(make_name):
+            raise TypeError(
+                f"make_name takes a function and got {make_name!r}. Write"
+                " make_name=lambda name: ..."
+            )
+        self._key_name = (
+            self.name
+            if make_name is None
+            else check_key(make_name(self.name), "What make_name gives")
+        )
+        self._signature = inspect.signature(function)
+        # Functions defined inside another function may have the same name. They differ
+        # in their code and in the variables that they read from around them.
+        self._code = _local_code(inspect.unwrap(function))
+        self._cells = tuple(_cells_read(inspect.unwrap(function)))
+        self._ignored = frozenset(args_to_ignore)
+        names = list(self._signature.parameters)
+        if unknown := self._ignored.difference(names):
+            raise ValueError(
+                f"args_to_ignore names {', '.join(sorted(unknown))}, and"
+                f" {self.name}() has the parameters {', '.join(names) or '(none)'}."
+            )
+        # Flask-Cache recognises methods in the same way.
+        takes_instance = names[:1] in (["self"], ["cls"])
+        self._by_instance = takes_instance and names[0] not in self._ignored
+
+    def __call__(self, *args: Any, **kwargs: Any) -> str:
+        """Return the key of a call.
+
+        Args:
+            args: the call's arguments; the function itself may come first, as in
+                Flask-Caching's `f.make_cache_key(f.uncached, 1, 2)`.
+            kwargs: the call's arguments.
+
+        Raises:
+            KeyValueError: If an argument has nothing that identifies it.
+            WrongCallError: If the function does not accept these arguments.
+        """
+        if args and args[0] is self._function:
+            args = args[1:]
+        return self.of_call(args, kwargs).key
+
+    def of_custom_key(self, make: Any, args: Any, kwargs: Any) -> CallKey:
+        """Return the key that the user's `make` returns, and the call's tags.
+
+        Args:
+            make: takes the function and the call's arguments, and returns the key.
+            args: the call's arguments.
+            kwargs: the call's arguments.
+
+        Raises:
+            KeyValueError: If the key is not a string.
+            WrongCallError: If the function does not accept these arguments.
+        """
+        key = check_key(make(self._function, *args, **kwargs), CUSTOM_KEY)
+        arguments = self._bind(args, kwargs)
+        if not self._by_instance:
+            return CallKey(key, self._tags(None))
+        return CallKey(key, self._tags(encode_argument(next(iter(arguments.values())))))
+
+    def of_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallKey:
+        """Return the key and the tags of a call.
+
+        Raises:
+            KeyValueError: If an argument has nothing that identifies it.
+            WrongCallError: If the function does not accept these arguments.
+        """
+        arguments = self._bind(args, kwargs)
+        function = [encode_text(self._key_name), encode_text(self._code)]
+        function += map(_encode_cell, self._cells)
+        values = [
+            self._encode(name, value)
+            for name, value in arguments.items()
+            if name not in self._ignored
+        ]
+        key = digest_key("memoize", self._key_name, "".join(function + values))
+        return CallKey(key, self._tags(values[0] if self._by_instance else None))
+
+    def tag_of(self, *instances: Any) -> str:
+        """Return the tag of all calls, or of a method's calls on one object.
+
+        Args:
+            instances: the object, if the function is a method. None for all calls.
+        """
+        if not instances or not self._by_instance:
+            return self._tags(None)[-1]
+        return self._tags("".join(map(encode_argument, instances)))[-1]
+
+    def _encode(self, name: str, value: Any) -> str:
+        try:
+            return encode_argument(value)
+        except KeyValueError:
+            # For example a sentinel such as `missing = object()`.
+            if value is self._signature.parameters[name].default:
+                return "default"
+            raise
+        except RecursionError:
+            # The recursion of a memoized function that calls itself may end here.
+            raise
+        except Exception as error:
+            raise KeyValueError(
+                f"The argument {name} does not say what it is. It raised"
+                f" {type(error).__name__}: {error}."
+            ) from error
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise WrongCallError(f"{self.name}(): {error}") from None
+        bound.apply_defaults()
+        return bound.arguments
+
+    def _tags(self, instance: str | None) -> tuple[str, ...]:
+        """Return the tag of all calls, followed by the tag of an object's calls.
+
+        Args:
+            instance: the object, encoded; None leaves its tag out.
+        """
+        tag = f"memoize:{self._key_name}"
+        if instance is None:
+            return (tag,)
+        # As a digest, because a repr may contain something secret.
+        return tag, f"{tag}:{digest(instance)}"
+
+
+def _local_code(function: Callable[..., Any]) -> str:
+    """Return the code digest of a function defined inside another one, else ""."""
+    code = getattr(function, "__code__", None)
+    if code is None or "<" not in function.__qualname__:
+        return ""
+    return code_digest(code)
+
+
+def _cells_read(function: Callable[..., Any]) -> Iterator[CellType]:
+    """Yield the variables of surrounding functions that a function only reads.
+
+    A variable that it writes, such as a counter of its calls, is not an input.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return
+    written = {
+        each.argval
+        for each in dis.get_instructions(code)
+        if each.opname in {"STORE_DEREF", "DELETE_DEREF"}
+    }
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        if name not in written:
+            yield cell
+
+
+def _encode_cell(cell: CellType) -> str:
+    """Encode a variable of a surrounding function, if its value is a plain one.
+
+    Other objects, such as an application, are assumed to be the same everywhere.
+    """
+    try:
+        value = cell.cell_contents
+    except ValueError:
+        return _OTHER_CELL  # not assigned yet
+    return encode_argument(value) if type(value) in _PLAIN else _OTHER_CELL

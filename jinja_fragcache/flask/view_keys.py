@@ -1,0 +1,164 @@
+"""The keys of views, and of other functions that `cached` decorates."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flask import current_app, has_app_context, has_request_context, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.routing import BuildError
+from werkzeug.wrappers import Request
+
+from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.keys.encoding import encode_argument, encode_text
+from jinja_fragcache.keys.fragment import digest_key
+
+from .keys import CUSTOM_KEY, CallKey, check_key, full_name
+
+_PATH = "%s"
+QueryArguments = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
+
+
+class ViewKeys:
+    """Makes the keys of a function that `cached` decorates.
+
+    Args:
+        function: the function.
+        key_prefix: the key; `%s` in it stands for the path of the request. A function
+            without arguments returns the key of each call.
+        query_string: whether the arguments in the query string are part of the key.
+
+    Attributes:
+        by_path: whether the key contains the path of the request.
+        are_custom: whether `key_prefix` is a function.
+
+    Raises:
+        KeyValueError: If the key is not a string.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        key_prefix: str | Callable[[], str],
+        *,
+        query_string: bool,
+    ) -> None:
+        if not callable(key_prefix):
+            check_key(key_prefix, "key_prefix")
+        self._function = function
+        self._key_prefix = key_prefix
+        self._query_string = query_string
+        self.by_path = isinstance(key_prefix, str) and _PATH in key_prefix
+        self.are_custom = callable(key_prefix)
+
+    def __call__(
+        self,
+        *args: Any,
+        path: str | None = None,
+        query_args: QueryArguments | None = None,
+        **kwargs: Any,
+    ) -> str:
+        """Return the key that a request has, without that request.
+
+        Args:
+            args: the view's arguments.
+            path: the path of the request. None builds it from the view's arguments.
+            query_args: the query string, or the arguments in it. They count only with
+                `query_string=True`.
+            kwargs: the view's arguments.
+
+        Raises:
+            KeyValueError: If the path can't be built from the view's arguments.
+        """
+        if self.by_path and path is None:
+            path = self._path_of(args, kwargs)
+        return self._key(path, _pairs(query_args))
+
+    def of_call(self, args: Any, kwargs: Any) -> CallKey:  # noqa: ARG002 - as ArgumentKeys
+        """Return the key of a call, which is the key of the current request.
+
+        Raises:
+            KeyValueError: If the key needs a request and there is none.
+        """
+        return CallKey(self._of_request())
+
+    def of_custom_key(self, make: Any, args: Any, kwargs: Any) -> CallKey:
+        """Return the key that the user's `make` returns for the arguments.
+
+        Raises:
+            KeyValueError: If it is not a string.
+        """
+        return CallKey(check_key(make(*args, **kwargs), CUSTOM_KEY))
+
+    def _of_request(self) -> str:
+        if not has_request_context():
+            if self.by_path or self._query_string:
+                raise KeyValueError(
+                    f"The key of {full_name(self._function)}() is made of the request,"
+                    " and there is none. To cache a function that is no view, write"
+                    f' @cache.cached(key_prefix="{self._function.__name__}").'
+                )
+            return self._key(None, [])
+        return self._key(request.path, list(request.args.items(multi=True)))
+
+    def _key(self, path: str | None, pairs: list[tuple[str, str]]) -> str:
+        prefix = self._key_prefix
+        if callable(prefix):
+            key = check_key(prefix(), "What key_prefix gives")
+        else:
+            key = prefix if path is None else prefix.replace(_PATH, path)
+        if not self._query_string:
+            return key
+        # The same arguments in another order are the same page. The values of one
+        # argument keep their order, since views take the first.
+        pairs = sorted(pairs, key=itemgetter(0))
+        encoded = "".join(map(encode_argument, pairs))
+        # No path can have such a key, whatever characters it contains.
+        return digest_key("query", key, encode_text(key) + encoded)
+
+    def _path_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        names = inspect.signature(self._function).parameters
+        values = {**dict(zip(names, args, strict=False)), **kwargs}
+        view = full_name(self._function)
+        example = f'make_cache_key(path="/...") or delete_cached({view}, "/...")'
+        endpoints = self._endpoints()
+        if len(endpoints) != 1:
+            known = ", ".join(endpoints) or "none"
+            raise KeyValueError(
+                f"The path of {view}() is not known: as a view it has to have one"
+                f" endpoint and has {known}. Give the path: {example}."
+            )
+        try:
+            url = current_app.url_map.bind("localhost").build(endpoints[0], values)
+        except (BuildError, TypeError, ValueError):
+            # Converters raise the last two for a value that is not a number.
+            raise KeyValueError(
+                f"The path of {view}() can't be made of {values}. Give all arguments"
+                f" that are in its route, or the path: {example}."
+            ) from None
+        # For a view of another host, `url` is a whole URL. The path of a request is
+        # unquoted.
+        return unquote(urlsplit(url).path)
+
+    def _endpoints(self) -> list[str]:
+        if not has_app_context():
+            return []
+        return [
+            endpoint
+            for endpoint, view in current_app.view_functions.items()
+            if inspect.unwrap(view) is inspect.unwrap(self._function)
+        ]
+
+
+def _pairs(query_args: QueryArguments | None) -> list[tuple[str, str]]:
+    """Return the arguments of a query as names and values."""
+    if query_args is None:
+        return []
+    if isinstance(query_args, str):
+        # Parsed by the class that parses requests, so that the results agree.
+        query = query_args.removeprefix("?").encode().decode("latin-1")
+        return list(Request({"QUERY_STRING": query}).args.items(multi=True))
+    pairs = MultiDict(query_args).items(multi=True)
+    return [(name, str(value)) for name, value in pairs]
