@@ -1,15 +1,13 @@
-"""From settings to the store that they describe."""
+"""Makes the store that the settings describe."""
 
-import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any, TypeVar
 
 from cachelib import NullCache
 from cachelib.serializers import BaseSerializer
 from flask import Flask
-from werkzeug.utils import ImportStringError, import_string
 
 from jinja_fragcache.errors import SettingError, StoreError
 from jinja_fragcache.messages import without_logins
@@ -28,41 +26,43 @@ from jinja_fragcache.stores import (
     UWSGIStore,
 )
 
+from .custom_backends import bind_call, is_import_string, make_imported_store
+
 Settings = Mapping[str, Any]
 S = TypeVar("S", bound=Store)
-T = TypeVar("T")
 
 _DEFAULT_TIMEOUT = 300
 
 
 def make_store(app: Flask, settings: Settings) -> Store:
-    """Make the store that `CACHE_TYPE` names, or take the one that it is.
+    """Return the store that `CACHE_TYPE` names, or `CACHE_TYPE` itself if it is one.
 
     Args:
-        app: the application, for a factory that `CACHE_TYPE` may name.
-        settings: with a value for all settings that there are. The timeout is in whole
-            seconds, or None.
+        app: the application, which is passed to the factory that `CACHE_TYPE` may name.
+        settings: a value for each setting. The default timeout is in whole seconds, or
+            None.
 
     Raises:
-        SettingError: a setting has a value that is not allowed.
+        SettingError: If a setting has a value that is not allowed.
     """
     cache_type: Any = settings["CACHE_TYPE"]
     if cache_type is not None and not isinstance(cache_type, str):
         store: Store = cache_type
         if isinstance(getattr(store, "serializer", None), BaseSerializer):
-            # As it comes it unpickles what it finds. All that it is given is text.
+            # Its own serializer would unpickle what it reads. This package stores text
+            # only.
             store.serializer = TextSerializer()  # type: ignore[attr-defined]
         return store
     if cache_type in TYPES:
         return TYPES[cache_type](settings)
     is_url = cache_type is not None and "://" in cache_type
-    if cache_type and not is_url and _is_import_string(cache_type):
+    if cache_type and not is_url and is_import_string(cache_type):
         kwargs = {"default_timeout": _timeout(settings), **_options(settings)}
-        return _make_imported(app, settings, _args(settings), kwargs)
-    # A URL may have a password in it.
-    named = "this URL" if is_url else repr(cache_type)
+        return make_imported_store(app, settings, _args(settings), kwargs)
+    # A URL may contain a password.
+    shown = "this URL" if is_url else repr(cache_type)
     raise SettingError(
-        f"CACHE_TYPE can't be {named}. It is one of"
+        f"CACHE_TYPE can't be {shown}. It is one of"
         f" {', '.join(map(repr, TYPES))}, or 'package.module.name' of a class or of a"
         " function (app, config, args, kwargs), or a store, as in"
         " CACHE_TYPE=cachelib.FileSystemCache(folder)."
@@ -89,8 +89,9 @@ def _filesystem(settings: Settings) -> Store:
         raise SettingError(f"CACHE_DIR can't be {folder!r}. It is a folder's path.")
     if not folder:
         raise SettingError(
-            "CACHE_DIR is missing. The type 'filesystem' keeps its entries in that"
-            " folder, and nothing else may lie there: CACHE_DIR='/var/cache/shop'."
+            "CACHE_DIR is missing. It is the folder in which the type 'filesystem'"
+            " keeps its entries, and nothing else may be in it:"
+            " CACHE_DIR='/var/cache/shop'."
         )
     threshold = _threshold(settings)
     try:
@@ -108,8 +109,8 @@ def _redis(settings: Settings) -> Store:
         )
     if isinstance(host, str) and "://" in host:
         raise SettingError(
-            "CACHE_REDIS_HOST can't be a URL. It is a server's name, or a client. A URL"
-            " is a CACHE_REDIS_URL."
+            "CACHE_REDIS_HOST can't be a URL. It is a server's name, or a client. Set"
+            " CACHE_REDIS_URL to the URL."
         )
     given: dict[str, Any] = {"url": url} if url is not None else {"host": host}
     if url is None and isinstance(host, str):
@@ -131,10 +132,10 @@ def _redis_sentinel(settings: Settings) -> Store:
 
 def _check_sentinels(sentinels: Any) -> None:
     try:
-        right = [(str(host), int(port)) for host, port in sentinels]
+        pairs = [(str(host), int(port)) for host, port in sentinels]
     except (TypeError, ValueError):
-        right = []
-    if not right:
+        pairs = []
+    if not pairs:
         raise SettingError(
             f"CACHE_REDIS_SENTINELS can't be {without_logins(repr(sentinels))}. It is a"
             " list of pairs of host and port: [('127.0.0.1', 26379)]."
@@ -152,7 +153,7 @@ def _redis_cluster(settings: Settings) -> Store:
     url, cluster = settings["CACHE_REDIS_URL"], settings["CACHE_REDIS_CLUSTER"]
     if url is None and not cluster:
         raise SettingError(
-            "CACHE_REDIS_CLUSTER is missing. It has some of the cluster's nodes:"
+            "CACHE_REDIS_CLUSTER is missing. It names some of the cluster's nodes:"
             " '127.0.0.1:7000,127.0.0.1:7001'."
         )
     given = {"cluster": cluster, "password": settings["CACHE_REDIS_PASSWORD"]}
@@ -169,7 +170,8 @@ def _sasl_memcached(settings: Settings) -> Store:
     for name in ("CACHE_MEMCACHED_USERNAME", "CACHE_MEMCACHED_PASSWORD"):
         if not settings[name]:
             raise SettingError(
-                f"{name} is missing. Without SASL the type is 'memcached'."
+                f"{name} is missing. For a server without SASL, set CACHE_TYPE to"
+                " 'memcached'."
             )
     return _made(MemcachedStore, settings, **_with_account(settings))
 
@@ -220,7 +222,7 @@ def _threshold(settings: Settings) -> int:
     threshold = settings["CACHE_THRESHOLD"]
     if type(threshold) is not int or threshold < 1:
         raise SettingError(
-            f"CACHE_THRESHOLD can't be {threshold!r}. It is the largest number of"
+            f"CACHE_THRESHOLD can't be {threshold!r}. It is the maximum number of"
             " entries, 1 or more."
         )
     return threshold
@@ -257,12 +259,19 @@ def _args(settings: Settings) -> list[Any]:
 
 
 def _made(make: type[S], settings: Settings, **given: Any) -> S:
-    """Make a store of what its own settings give, `CACHE_ARGS` and `CACHE_OPTIONS`.
+    """Make a store.
 
-    These two come before the store's own settings where they give the same argument.
+    Args:
+        make: the class of the store.
+        settings: all settings. `CACHE_ARGS` and `CACHE_OPTIONS` override the arguments
+            in `given`.
+        given: the arguments from the settings of this type.
+
+    Raises:
+        SettingError: If the store does not accept the arguments.
     """
     cache_type = settings["CACHE_TYPE"]
-    call = _bound_call(
+    call = bind_call(
         make,
         f"CACHE_TYPE {cache_type!r}",
         _args(settings),
@@ -272,122 +281,14 @@ def _made(make: type[S], settings: Settings, **given: Any) -> S:
     try:
         return call()
     except TypeError as error:
-        # Of the client that a store makes, with the options that are not its own.
+        # Raised by the client that the store makes, for an option that the store passed
+        # on to it.
         raise SettingError(
             f"CACHE_TYPE {cache_type!r} takes other arguments than CACHE_ARGS and"
             f" CACHE_OPTIONS give it: {without_logins(error)}."
         ) from None
     except (StoreError, ValueError) as error:
         raise SettingError(f"CACHE_TYPE {cache_type!r}: {error}") from None
-
-
-def _is_import_string(cache_type: str) -> bool:
-    """Tell `package.module.name` and `package.module:name` from other types."""
-    return "." in cache_type or ":" in cache_type
-
-
-def _make_imported(
-    app: Flask,
-    settings: Mapping[str, Any],
-    args: list[Any],
-    kwargs: dict[str, Any],
-) -> Store:
-    """Make a store of what `CACHE_TYPE` names.
-
-    A class with a `factory`, and any function, is called with the application, the
-    settings, a list of arguments and a dictionary of keyword arguments; any other class
-    with the arguments themselves. What is neither is the store.
-
-    Args:
-        app: the application.
-        settings: all settings.
-        args: what `CACHE_ARGS` has.
-        kwargs: the default timeout, and what `CACHE_OPTIONS` has.
-
-    Raises:
-        SettingError: it can't be imported, or takes other arguments.
-    """
-    name = settings["CACHE_TYPE"]
-    what = f"CACHE_TYPE {name!r}"
-    found = _imported(name)
-    make = found
-    given: tuple[list[Any], dict[str, Any]] = ([app, dict(settings), args, kwargs], {})
-    if isinstance(found, type):
-        make = getattr(found, "factory", found)
-        if make is found:
-            if not _takes(found, "default_timeout"):
-                kwargs.pop("default_timeout")
-            given = (args, kwargs)
-    elif not inspect.isroutine(found):
-        ready: Store = found
-        return ready
-    made: Store | None = _bound_call(make, what, *given)()
-    if made is None:
-        raise SettingError(f"{what} gave None. It has to return a store.")
-    return made
-
-
-def _bound_call(
-    make: Callable[..., T],
-    what: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    more: Mapping[str, Any] | None = None,
-) -> Callable[[], T]:
-    """Give a call, once it is known that it can be made.
-
-    A TypeError out of the call itself is then one of the code that is called.
-
-    Args:
-        make: what is called.
-        what: how an error names it.
-        args: arguments.
-        kwargs: keyword arguments.
-        more: keyword arguments that are left out where the others have given them.
-
-    Raises:
-        SettingError: it takes other arguments.
-    """
-    try:
-        signature = inspect.signature(make)
-    except (TypeError, ValueError):
-        return lambda: make(*args, **kwargs)  # in C, and tells no parameters
-    by_place = list(signature.parameters)[: len(args)]
-    given = {each: (more or {})[each] for each in more or () if each not in by_place}
-    given.update(kwargs)
-    try:
-        signature.bind(*args, **given)
-    except TypeError as error:
-        raise SettingError(
-            f"{what} takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
-            f" {error}."
-        ) from None
-    return lambda: make(*args, **given)
-
-
-def _imported(name: str) -> Any:
-    try:
-        return import_string(name)
-    except ImportStringError as error:
-        raise SettingError(
-            f"CACHE_TYPE {name!r} can't be imported: {error.exception}. It has the form"
-            " 'package.module.name', of a class or of a function (app, config, args,"
-            " kwargs) that gives a store."
-        ) from error.exception
-    except (ImportError, ValueError) as error:
-        raise SettingError(
-            f"CACHE_TYPE {name!r} can't be imported: {error}."
-        ) from error
-
-
-def _takes(cls: Callable[..., Any], name: str) -> bool:
-    try:
-        parameters = inspect.signature(cls).parameters
-    except (TypeError, ValueError):
-        return True  # It may be written in C and tell no parameters.
-    return name in parameters or any(
-        each.kind is each.VAR_KEYWORD for each in parameters.values()
-    )
 
 
 TYPES: dict[str, Callable[[Settings], Store]] = {

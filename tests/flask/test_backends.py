@@ -1,9 +1,8 @@
-"""Every type that `CACHE_TYPE` can be, made by the settings that are its own."""
+"""Every type that `CACHE_TYPE` can name, made from its own settings."""
 
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import redis
 from flask import Flask, render_template_string
 
 from jinja_fragcache import Cache, MemoryStore, SettingError, StoreError
-from jinja_fragcache.flask.settings import make_app_cache
 from jinja_fragcache.stores import (
     FileStore,
     MemcachedStore,
@@ -24,34 +22,11 @@ from jinja_fragcache.stores import (
     SpreadMemcachedStore,
 )
 from tests import servers
-from tests.flask import custom_caches
+from tests.flask.support import check_works, made
 
-CUSTOM = "tests.flask.custom_caches"
 USER = "ann@shop.test"
 PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
 PAGE = "{% cache 60, 'x' %}{{ n }}{% endcache %}"
-
-
-def made(app: Flask | None = None, **settings: Any) -> Any:
-    app = app or Flask(__name__)
-    home = make_app_cache(app, settings, strict=lambda: False)
-    return home.fragment_cache.store
-
-
-@pytest.fixture
-def opened() -> Iterator[list[Any]]:
-    """Give a list of stores whose connections are closed after the test."""
-    stores: list[Any] = []
-    yield stores
-    for store in stores:
-        (store if hasattr(store, "close") else store._write_client).close()
-
-
-def check_works(store: Any) -> None:
-    store.set("k", "text", timeout=30)
-    assert store.get("k") == "text"
-    store.delete("k")
-    assert store.get("k") is None
 
 
 @pytest.mark.parametrize("name", ["null", "NullCache"])
@@ -66,7 +41,9 @@ def test_null_takes_any_arguments(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["memcached", "MemcachedCache"])
-def test_memcached(name: str, memcached_port: int, opened: list[Any]) -> None:
+def test_memcached_takes_its_settings(
+    name: str, memcached_port: int, opened: list[Any]
+) -> None:
     servers = (f"127.0.0.1:{memcached_port}",)
     store = made(
         CACHE_TYPE=name,
@@ -115,7 +92,7 @@ def test_cache_memcached_servers_may_be_a_client(
         "SpreadSASLMemcachedCache",
     ],
 )
-def test_sasl_memcached(name: str, sasl_port: int, opened: list[Any]) -> None:
+def test_sasl_memcached_logs_in(name: str, sasl_port: int, opened: list[Any]) -> None:
     store = made(
         CACHE_TYPE=name,
         CACHE_MEMCACHED_SERVERS=[f"127.0.0.1:{sasl_port}"],
@@ -141,7 +118,9 @@ def test_spreadsaslmemcached_takes_its_options(
 
 
 @pytest.mark.parametrize("name", ["redis", "RedisCache"])
-def test_redis_by_arguments(name: str, redis_port: int, opened: list[Any]) -> None:
+def test_redis_takes_arguments_and_options(
+    name: str, redis_port: int, opened: list[Any]
+) -> None:
     store = made(
         CACHE_TYPE=name,
         CACHE_ARGS=["127.0.0.1", redis_port],
@@ -159,7 +138,9 @@ def test_redis_by_arguments(name: str, redis_port: int, opened: list[Any]) -> No
 
 
 @pytest.mark.parametrize("name", ["redissentinel", "RedisSentinelCache"])
-def test_redissentinel(name: str, watched: servers.Watched, opened: list[Any]) -> None:
+def test_redissentinel_writes_to_the_master(
+    name: str, watched: servers.Watched, opened: list[Any]
+) -> None:
     store = made(
         CACHE_TYPE=name,
         CACHE_REDIS_SENTINELS=[("127.0.0.1", watched.sentinel)],
@@ -183,7 +164,7 @@ def test_cache_redis_sentinel_password_is_for_the_sentinels() -> None:
 
 @pytest.mark.parametrize("name", ["rediscluster", "RedisClusterCache"])
 @pytest.mark.parametrize("how", ["CACHE_REDIS_CLUSTER", "CACHE_REDIS_URL"])
-def test_rediscluster(
+def test_rediscluster_is_found_by_nodes_or_url(
     name: str, how: str, cluster_ports: list[int], opened: list[Any]
 ) -> None:
     addresses = [f"127.0.0.1:{port}" for port in cluster_ports]
@@ -196,7 +177,7 @@ def test_rediscluster(
     check_works(store)
 
 
-def test_uwsgi_outside_of_uwsgi_is_told() -> None:
+def test_uwsgi_outside_of_uwsgi_is_an_error() -> None:
     for name in ("uwsgi", "UWSGICache"):
         with pytest.raises(SettingError, match="are you running under uWSGI"):
             made(CACHE_TYPE=name)
@@ -231,7 +212,7 @@ def test_mongodb_that_is_down_is_told_soon(name: str) -> None:
         ("dynamodb", "boto3", "dynamodb"),
     ],
 )
-def test_a_package_that_is_missing_is_told(
+def test_a_missing_package_is_an_error_that_names_the_extra(
     name: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for each in (package, "pylibmc"):
@@ -247,109 +228,15 @@ def test_a_package_that_is_missing_is_told(
         )
 
 
-@pytest.mark.parametrize(
-    "name", [f"{CUSTOM}.sqlite", f"{CUSTOM}:sqlite"], ids=["dots", "colon"]
-)
-def test_the_manual_s_custom_cache(
-    name: str, tmp_path: Path, opened: list[Any]
-) -> None:
-    app = Flask(__name__)
-    app.config["SQLITE_FILE"] = str(tmp_path / "cache.db")
-    config = {
-        "CACHE_TYPE": name,
-        "CACHE_KEY_PREFIX": "shop",
-        "CACHE_DEFAULT_TIMEOUT": 9,
-    }
-    cache = Cache(app, config=config)
-    with app.test_request_context():
-        store: Any = cache.cache
-        opened.append(store)
-        assert [render_template_string(PAGE, n=n) for n in "ab"] == ["a", "a"]
-        cache.delete_fragment("x")
-        assert render_template_string(PAGE, n="c") == "c"
-        cache.clear()
-        assert render_template_string(PAGE, n="d") == "d"
-    assert isinstance(store, custom_caches.SqliteCache)
-    assert (store.table, store.default_timeout) == ("shop", 9)
-    assert (tmp_path / "cache.db").exists()
-
-
-def test_a_class_is_made_with_the_arguments(tmp_path: Path, opened: list[Any]) -> None:
-    args = [str(tmp_path / "cache.db")]
-    store = made(
-        CACHE_TYPE=f"{CUSTOM}.SqliteCache",
-        CACHE_ARGS=args,
-        CACHE_OPTIONS={"table": "shop"},
-    )
-    opened.append(store)
-    assert (store.table, store.default_timeout) == ("shop", 300)
-    check_works(store)
-
-
-def test_a_class_with_a_factory_is_made_by_it() -> None:
-    app = Flask(__name__)
-    options = {"threshold": 5}
-    store = made(
-        app,
-        CACHE_TYPE=f"{CUSTOM}.FactoryCache",
-        CACHE_OPTIONS=options,
-        CACHE_DEFAULT_TIMEOUT=8,
-        MY_OWN="setting",
-    )
-    given_app, config, args, kwargs = store.made_with
-    assert given_app is app
-    assert (config["MY_OWN"], config["CACHE_THRESHOLD"]) == ("setting", 500)
-    assert (args, kwargs) == ([], {"threshold": 5, "default_timeout": 8})
-    assert options == {"threshold": 5}
-
-
-def test_a_class_need_not_take_a_default_timeout() -> None:
-    store = made(CACHE_TYPE=f"{CUSTOM}.PlainCache", CACHE_ARGS=["mine"])
-    assert store.name == "mine"
-
-
-def test_an_import_string_may_name_a_store() -> None:
-    assert made(CACHE_TYPE=f"{CUSTOM}.ready") is custom_caches.ready
-
-
-def test_cachelib_s_classes_can_be_named(tmp_path: Path) -> None:
-    store = made(CACHE_TYPE="cachelib.FileSystemCache", CACHE_ARGS=[str(tmp_path)])
-    assert type(store) is cachelib.FileSystemCache
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("nowhere.cache", "No module named 'nowhere'"),
-        ("nowhere:cache", "No module named 'nowhere'"),
-        (f"{CUSTOM}.missing", "has no attribute 'missing'"),
-        ("tests.flask.broken_caches.cache", "named 'a_package_that_nobody_has'"),
-        ("tests.flask.missing.cache", "No module named 'tests.flask.missing'"),
-        (".", "can't be imported"),
-        (f"{CUSTOM}.PlainCache", "takes other arguments .*'colour'"),
-        (f"{CUSTOM}.no_store", "list can't be a store"),
-    ],
-)
-def test_an_import_string_that_is_wrong_is_told(name: str, told: str) -> None:
-    with pytest.raises(SettingError, match=told) as raised:
-        made(CACHE_TYPE=name, CACHE_OPTIONS={"colour": "red"})
-    assert "CACHE_TYPE" in str(raised.value)
-
-
-def test_a_mistake_of_a_factory_is_its_own() -> None:
-    with pytest.raises(TypeError, match="the factory's own mistake"):
-        made(CACHE_TYPE=f"{CUSTOM}.failing")
-
-
 @pytest.mark.parametrize("name", ["simple", "SimpleCache"])
-def test_arguments_come_before_the_settings_of_simple(name: str) -> None:
+def test_arguments_override_the_settings_of_simple(name: str) -> None:
     store = made(CACHE_TYPE=name, CACHE_ARGS=[2, 60], CACHE_THRESHOLD=9)
     assert isinstance(store, MemoryStore)
     assert (store._threshold, store.default_timeout) == (2, 60)
 
 
 @pytest.mark.parametrize("name", ["filesystem", "FileSystemCache"])
-def test_arguments_come_before_the_settings_of_filesystem(
+def test_arguments_override_the_settings_of_filesystem(
     name: str, tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine"
@@ -360,7 +247,7 @@ def test_arguments_come_before_the_settings_of_filesystem(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"CACHE_ARGS": "x"}, "CACHE_ARGS can't be of the type str"),
         ({"CACHE_ARGS": [1] * 20}, "CACHE_ARGS .*too many positional"),
@@ -410,8 +297,10 @@ def test_arguments_come_before_the_settings_of_filesystem(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else None,
 )
-def test_a_wrong_setting_is_named(settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(SettingError, match=told):
+def test_an_error_names_the_wrong_setting(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingError, match=message):
         made(**{"CACHE_TYPE": "simple", **settings})
 
 
@@ -437,7 +326,7 @@ def test_a_wrong_setting_is_named(settings: dict[str, Any], told: str) -> None:
     ],
     ids=" ".join,
 )
-def test_no_error_tells_a_password(settings: dict[str, Any]) -> None:
+def test_no_error_shows_a_password(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingError) as raised:
         made(**{"CACHE_TYPE": "simple", **settings})
     assert "hunter2" not in "".join(traceback.format_exception(raised.value))

@@ -1,0 +1,134 @@
+"""Makes the store that `CACHE_TYPE` names by an import string."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from flask import Flask
+from werkzeug.utils import ImportStringError, import_string
+
+from jinja_fragcache.errors import SettingError
+from jinja_fragcache.stores import Store
+
+T = TypeVar("T")
+
+
+def is_import_string(cache_type: str) -> bool:
+    """Return whether a type has the form `package.module.name` or `package:name`."""
+    return "." in cache_type or ":" in cache_type
+
+
+def make_imported_store(
+    app: Flask,
+    settings: Mapping[str, Any],
+    args: list[Any],
+    kwargs: dict[str, Any],
+) -> Store:
+    """Import what `CACHE_TYPE` names, and make a store of it.
+
+    A function, or the `factory` of a class that has one, is called with the
+    application, the settings, a list of arguments and a dictionary of keyword
+    arguments. Any other class is called with the arguments themselves. Anything else is
+    the store.
+
+    Args:
+        app: the application.
+        settings: all settings.
+        args: the arguments in `CACHE_ARGS`.
+        kwargs: the default timeout, and the keyword arguments in `CACHE_OPTIONS`.
+
+    Raises:
+        SettingError: If it can't be imported, does not accept the arguments, or returns
+            None.
+    """
+    name = settings["CACHE_TYPE"]
+    what = f"CACHE_TYPE {name!r}"
+    imported = _import(name)
+    make = imported
+    given: tuple[list[Any], dict[str, Any]] = ([app, dict(settings), args, kwargs], {})
+    if isinstance(imported, type):
+        make = getattr(imported, "factory", imported)
+        if make is imported:
+            if not _takes(imported, "default_timeout"):
+                kwargs.pop("default_timeout")
+            given = (args, kwargs)
+    elif not inspect.isroutine(imported):
+        ready: Store = imported
+        return ready
+    made: Store | None = bind_call(make, what, *given)()
+    if made is None:
+        raise SettingError(f"{what} gave None. It has to return a store.")
+    return made
+
+
+def bind_call(
+    make: Callable[..., T],
+    what: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    defaults: Mapping[str, Any] | None = None,
+) -> Callable[[], T]:
+    """Return a function that makes a call whose arguments have been checked.
+
+    A TypeError in the call is then an error of the called code itself.
+
+    Args:
+        make: the class or function to call.
+        what: what the error message calls it.
+        args: positional arguments.
+        kwargs: keyword arguments.
+        defaults: keyword arguments that `args` and `kwargs` override.
+
+    Raises:
+        SettingError: If `make` does not accept the arguments.
+    """
+    try:
+        signature = inspect.signature(make)
+    except (TypeError, ValueError):
+        return lambda: make(*args, **kwargs)  # Written in C, without a signature.
+    by_position = list(signature.parameters)[: len(args)]
+    given = {
+        name: value
+        for name, value in (defaults or {}).items()
+        if name not in by_position
+    }
+    given.update(kwargs)
+    try:
+        signature.bind(*args, **given)
+    except TypeError as error:
+        raise SettingError(
+            f"{what} takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
+            f" {error}."
+        ) from None
+    return lambda: make(*args, **given)
+
+
+def _import(name: str) -> Any:
+    """Return what an import string names.
+
+    Raises:
+        SettingError: If it can't be imported.
+    """
+    try:
+        return import_string(name)
+    except ImportStringError as error:
+        raise SettingError(
+            f"CACHE_TYPE {name!r} can't be imported: {error.exception}. It is"
+            " 'package.module.name' of a class, or of a function (app, config, args,"
+            " kwargs) that returns a store."
+        ) from error.exception
+    except (ImportError, ValueError) as error:
+        raise SettingError(
+            f"CACHE_TYPE {name!r} can't be imported: {error}."
+        ) from error
+
+
+def _takes(cls: Callable[..., Any], name: str) -> bool:
+    """Return whether a class takes an argument of a name, or may take it."""
+    try:
+        parameters = inspect.signature(cls).parameters
+    except (TypeError, ValueError):
+        return True  # It may be written in C, without a signature.
+    return name in parameters or any(
+        each.kind is each.VAR_KEYWORD for each in parameters.values()
+    )
