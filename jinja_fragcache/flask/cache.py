@@ -1,7 +1,7 @@
 """`Cache`, the Flask extension."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 from flask import Flask, current_app, has_app_context
@@ -15,16 +15,15 @@ from jinja_fragcache.stores import Store
 from jinja_fragcache.template.extension import FragmentCacheExtension
 
 from .argument_keys import ArgumentKeys
-from .decorators import CachedFunction, Rules, decorate, decorator_of, keys_of
+from .decorators import decorate, keys_of, make_decorator
 from .keys import Keys
+from .options import Options
 from .route_check import DecoratedFunctions
 from .settings import check_names, make_app_cache
 from .signals import SignalAnnouncer
+from .typing import CachedFunction, P, R
 from .value_cache import AppCache
 from .view_keys import QueryArguments, ViewKeys
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _EXTENSION = "jinja_fragcache"
 _EXAMPLE = 'Cache(app, config={"CACHE_TYPE": "simple"})'
@@ -333,7 +332,7 @@ class Cache:
             PolicyError: `stale` or `stale_if_error` is no number of seconds.
             KeyValueError: `tags` is no list of texts.
         """
-        rules = Rules(
+        options = Options(
             timeout=timeout,
             unless=unless,
             forced_update=forced_update,
@@ -355,9 +354,9 @@ class Cache:
 
         def decorated(function: Callable[P, R]) -> CachedFunction[P, R]:
             keys = ViewKeys(function, key_prefix, query_string=query_string)
-            return self._decorate(function, rules, keys, make_cache_key)
+            return self._decorate(function, options, keys, make_cache_key)
 
-        return decorator_of(decorated)
+        return make_decorator(decorated)
 
     def delete_cached(
         self,
@@ -433,7 +432,7 @@ class Cache:
             PolicyError: `stale` or `stale_if_error` is no number of seconds.
             KeyValueError: `tags` is no list of texts.
         """
-        rules = Rules(
+        options = Options(
             timeout=timeout,
             unless=unless,
             forced_update=forced_update,
@@ -449,9 +448,9 @@ class Cache:
         def decorated(function: Callable[P, R]) -> CachedFunction[P, R]:
             keys = ArgumentKeys(function, make_name, args_to_ignore or ())
             self._memoized[keys.name] = keys
-            return self._decorate(function, rules, keys, None)
+            return self._decorate(function, options, keys, None)
 
-        return decorator_of(decorated)
+        return make_decorator(decorated)
 
     def delete_memoized(
         self, function: Callable[..., Any] | str, *args: Any, **kwargs: Any
@@ -509,12 +508,12 @@ class Cache:
     def _decorate(
         self,
         function: Callable[P, R],
-        rules: Rules,
+        options: Options,
         keys: Keys,
         make_cache_key: Callable[..., str] | None,
     ) -> CachedFunction[P, R]:
         self._decorated.add(function)
-        return decorate(function, lambda: self._here, rules, keys, make_cache_key)
+        return decorate(function, lambda: self._here, options, keys, make_cache_key)
 
 
 def _checked(config: Mapping[str, Any] | None) -> Mapping[str, Any]:

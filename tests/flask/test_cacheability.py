@@ -1,18 +1,37 @@
-"""What is done with a session inside of a block, however sessions are made."""
+"""Which answers may be served to others."""
 
+import logging
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
-from flask import Flask, session
+from flask import (
+    Flask,
+    Response,
+    flash,
+    g,
+    get_flashed_messages,
+    make_response,
+    redirect,
+    request,
+    session,
+    stream_with_context,
+)
 from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
+from flask.testing import FlaskClient
+from flask.views import MethodView
 from werkzeug.exceptions import NotFound
 
-from jinja_fragcache import Cache
-from jinja_fragcache.flask.cacheability import SessionWatch, is_view
+from jinja_fragcache import Cache, Stats
+from jinja_fragcache.flask.cacheability import SessionWatch, is_current_view
+from tests.flask.support import Site
+
+# How a session is watched, whatever its class is.
 
 
 class Frozen(dict[str, Any], SessionMixin):
-    """A session that tells of itself, and does not let others say it."""
+    """A session whose flags are read-only."""
 
     @property
     def accessed(self) -> bool:  # type: ignore[override]
@@ -24,7 +43,7 @@ class Frozen(dict[str, Any], SessionMixin):
 
 
 class Silent(dict[str, Any]):
-    """A session that tells nothing."""
+    """A session without flags."""
 
 
 class Interface(SessionInterface):
@@ -53,7 +72,7 @@ def watching(opened: Any) -> tuple[Flask, SessionWatch]:
     ],
 )
 @pytest.mark.parametrize("before", [False, True])
-def test_only_what_is_done_inside_counts(
+def test_a_watch_records_only_what_happens_inside_its_block(
     use: Any,
     read: bool,  # noqa: FBT001 - a parameter of the test
     changed: bool,  # noqa: FBT001 - the same
@@ -68,7 +87,7 @@ def test_only_what_is_done_inside_counts(
         with SessionWatch() as watch:
             use()
     assert (watch.read, watch.changed) == (read, changed)
-    # Flask is told of both, or the session would not be saved.
+    # Flask needs both flags to save the session.
     assert opened.modified is (changed or before)
     assert opened.accessed is (read or before)
     assert watch.is_empty() is not (changed or before)
@@ -76,7 +95,7 @@ def test_only_what_is_done_inside_counts(
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0]])
 @pytest.mark.parametrize("before", [False, True])
-def test_what_is_done_in_any_of_several_blocks_counts(
+def test_a_watch_adds_up_several_blocks(
     order: list[int],
     before: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
@@ -94,35 +113,38 @@ def test_what_is_done_in_any_of_several_blocks_counts(
     assert watch.was_read_before() is before
 
 
-def test_a_session_that_can_not_be_told_is_taken_as_it_is() -> None:
+def test_a_session_with_read_only_flags_counts_as_its_flags_say() -> None:
     _, watch = watching(Frozen(user="ann"))
     with watch:
         pass
     assert (watch.read, watch.changed) == (True, True)
 
 
-def test_a_session_that_tells_nothing_was_not_used() -> None:
+def test_a_session_without_flags_counts_as_unused() -> None:
     _, watch = watching(Silent())
     with watch:
         pass
     assert (watch.read, watch.changed) == (False, False)
 
 
-def test_without_a_route_there_is_no_view() -> None:
+# What counts as the view of a request, and as an answer.
+
+
+def test_a_request_without_a_route_has_no_view() -> None:
     app = Flask(__name__)
 
     def view() -> str:
         return "text"
 
-    assert not is_view(view)
+    assert not is_current_view(view)
     with app.test_request_context("/nowhere"):
-        assert not is_view(view)
+        assert not is_current_view(view)
     app.add_url_rule("/", endpoint="later")
     with app.test_request_context("/"):
-        assert not is_view(view)
+        assert not is_current_view(view)
 
 
-def test_an_error_that_is_returned_is_an_answer() -> None:
+def test_a_returned_http_exception_is_judged_by_its_response() -> None:
     app = Flask(__name__)
     cache = Cache(app, config={"CACHE_TYPE": "simple"})
 
@@ -137,7 +159,7 @@ def test_an_error_that_is_returned_is_an_answer() -> None:
     assert cache.stats().stored == 0
 
 
-def test_what_is_no_answer_is_flasks_matter() -> None:
+def test_a_value_that_flask_refuses_is_an_error_of_flask() -> None:
     app = Flask(__name__)
     cache = Cache(app, config={"CACHE_TYPE": "simple"})
 
@@ -149,3 +171,378 @@ def test_what_is_no_answer_is_flasks_matter() -> None:
     app.config["PROPAGATE_EXCEPTIONS"] = True
     with pytest.raises(TypeError, match="valid response tuple"):
         app.test_client().get("/")
+
+
+# Answers for one client.
+
+
+def not_modified() -> Any:
+    return "", 304
+
+
+def partial_content() -> Any:
+    return "ar", 206, {"Content-Range": "bytes 1-2/4"}
+
+
+def private() -> Any:
+    response = make_response("mine")
+    response.cache_control.private = True
+    return response
+
+
+def not_to_be_stored() -> Any:
+    return "mine", {"Cache-Control": "no-store"}
+
+
+def with_cookie() -> Any:
+    response = make_response("mine")
+    response.set_cookie("user", "ann")
+    return response
+
+
+def with_cookie_in_a_tuple() -> Any:
+    return "mine", 200, {"Set-Cookie": "user=ann"}
+
+
+def changing_the_session() -> Any:
+    session["user"] = "ann"
+    return "mine"
+
+
+def flashing() -> Any:
+    flash("for you alone")
+    return "mine"
+
+
+FOR_ONE = [
+    not_modified,
+    partial_content,
+    private,
+    not_to_be_stored,
+    with_cookie,
+    with_cookie_in_a_tuple,
+    changing_the_session,
+    flashing,
+]
+
+
+@pytest.mark.parametrize("serializer", ["pickle", "json"])
+@pytest.mark.parametrize("view", FOR_ONE, ids=lambda view: view.__name__)
+def test_an_answer_for_one_client_is_not_stored(
+    view: Callable[[], Any], serializer: str
+) -> None:
+    site = Site(CACHE_SERIALIZER=serializer)
+    site.app.route("/")(site.cache.cached()(view))
+    site.get("/", "/")
+    assert site.cache.stats() == Stats(misses=2)
+
+
+def test_an_answer_of_a_method_view_for_one_client_is_not_stored(
+    site: Site,
+) -> None:
+    class Part(MethodView):
+        @site.cache.cached()
+        def get(self) -> Any:
+            return with_cookie()
+
+    site.app.add_url_rule("/", view_func=Part.as_view("part"))
+    site.get("/", "/")
+    assert site.cache.stats() == Stats(misses=2)
+
+
+def test_a_method_view_with_a_key_prefix_is_judged_too(site: Site) -> None:
+    class Part(MethodView):
+        @site.cache.cached(key_prefix="home")
+        def get(self) -> Any:
+            return "text", {"Set-Cookie": "user=ann"}
+
+        @site.cache.memoize()
+        def post(self) -> str:
+            return str(site.calls())
+
+    site.app.add_url_rule("/", view_func=Part.as_view("part"))
+    site.get("/", "/")
+    client = site.app.test_client()
+    assert [client.post("/").text for _ in range(2)] == ["1", "2"]
+    assert site.cache.stats().stored == 0
+
+
+def test_a_cookie_or_a_changed_session_is_warned_of_once(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path, view in [("/a", with_cookie), ("/b", changing_the_session)]:
+        site.app.route(path)(site.cache.cached()(view))
+    site.get("/a", "/b", "/a", "/b")
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    cookie, changed = (record.getMessage() for record in caplog.records)
+    assert "with_cookie(): the answer is not cached. It sets a cookie" in cookie
+    assert "make_cache_key=..." in cookie
+    assert "It changes the session" in changed
+
+
+def test_a_stream_of_events_is_sent_while_it_is_made_and_not_stored(site: Site) -> None:
+    made: list[int] = []
+
+    @site.app.route("/")
+    @site.cache.cached()
+    def events() -> Response:
+        def endless() -> Iterator[str]:
+            while True:
+                made.append(1)
+                yield "data: x\n\n"
+
+        return Response(endless(), mimetype="text/event-stream")
+
+    response = site.app.test_client().get("/", buffered=False)
+    assert next(iter(response.response)) == b"data: x\n\n"
+    response.close()
+    assert len(made) < 5
+    assert site.cache.stats() == Stats(misses=1)
+
+
+# Views that read the session.
+
+
+def greeting() -> str:
+    return f"Hello {session.get('user')}"
+
+
+def messages() -> str:
+    return str(get_flashed_messages())
+
+
+def signed_in(site: Site, name: str) -> FlaskClient:
+    client = site.app.test_client()
+    with client.session_transaction() as opened:
+        opened["user"] = name
+    return client
+
+
+def test_an_answer_is_not_stored_if_the_view_reads_the_session(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.app.route("/")(site.cache.cached()(greeting))
+    assert signed_in(site, "Ann").get("/").text == "Hello Ann"
+    assert signed_in(site, "Bob").get("/").text == "Hello Bob"
+    message = "greeting(): the answer is not cached. It reads the session, and others"
+    assert [record.getMessage()[: len(message)] for record in caplog.records] == [
+        f"{__name__}.{message}"[: len(message)]
+    ]
+    assert message in caplog.text
+
+
+def test_an_answer_is_not_stored_if_its_stream_reads_the_session(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    @site.app.route("/")
+    @site.cache.cached()
+    def index() -> Response:
+        return Response(stream_with_context(greeting() for _ in range(1)))
+
+    assert signed_in(site, "Ann").get("/").text == "Hello Ann"
+    assert signed_in(site, "Bob").get("/").text == "Hello Bob"
+    assert "the answer is not cached. It reads the session" in caplog.text
+
+
+def test_an_answer_is_not_stored_if_its_stream_changes_the_session(site: Site) -> None:
+    @site.app.route("/")
+    @site.cache.cached(make_cache_key=lambda: session["user"])
+    def index() -> Any:
+        def chunks() -> Iterator[str]:
+            session["seen"] = True
+            yield str(site.calls())
+
+        return Response(stream_with_context(chunks())), session.get("status", 201)
+
+    client = signed_in(site, "Ann")
+    assert [client.get("/").text for _ in range(2)] == ["1", "2"]
+    with client.session_transaction() as opened:
+        assert opened["seen"]
+
+
+def test_an_answer_is_not_stored_if_a_decorator_has_read_the_session_first(
+    site: Site,
+) -> None:
+    def login_required(view: Callable[[], str]) -> Callable[[], Any]:
+        return lambda: view() if "user" in session else "who are you?"
+
+    view = site.cache.cached()(greeting)
+    site.app.route("/", endpoint="index")(login_required(view))
+    assert signed_in(site, "Ann").get("/").text == "Hello Ann"
+    assert signed_in(site, "Bob").get("/").text == "Hello Bob"
+    assert site.get("/") == ["who are you?"]
+
+
+def test_an_answer_is_not_stored_if_before_request_has_read_the_session(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    @site.app.before_request
+    def load_user() -> None:
+        g.user = session.get("user")
+
+    @site.app.route("/")
+    @site.cache.cached()
+    def index() -> str:
+        return f"Account of {g.user}"
+
+    assert signed_in(site, "Ann").get("/").text == "Account of Ann"
+    assert signed_in(site, "Bob").get("/").text == "Account of Bob"
+    assert site.get("/") == ["Account of None"]
+    assert "The session was read before it was called, and may be" in caplog.text
+    assert site.cache.stats().stored == 1
+
+
+@pytest.mark.skipif(
+    tuple(map(int, version("flask").split("."))) < (3, 1, 3),
+    reason="Flask before 3.1.3 does not note `in` as reading the session",
+)
+def test_an_answer_is_stored_with_a_warning_if_the_session_is_empty(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.app.route("/")(site.cache.cached()(messages))
+    assert site.get("/", "/") == ["[]", "[]"]
+    assert site.cache.stats().stored == 1
+    assert "messages(): the answer is cached. It reads the session" in caplog.text
+
+
+def test_a_flashed_message_is_shown_to_one_client_only(site: Site) -> None:
+    site.app.route("/")(site.cache.cached()(messages))
+    site.app.before_request(lambda: session.update(seen=1))
+    ann = site.app.test_client()
+    with ann.session_transaction() as opened:
+        opened["_flashes"] = [("message", "for Ann alone")]
+    assert ann.get("/").text == "['for Ann alone']"
+    assert site.get("/") == ["[]"]
+
+
+def test_a_view_with_a_custom_key_may_read_the_session(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    decorate = site.cache.cached(make_cache_key=lambda: f"user/{session['user']}")
+    site.app.route("/")(decorate(greeting))
+    for name in ("Ann", "Bob", "Ann"):
+        assert signed_in(site, name).get("/").text == f"Hello {name}"
+    assert site.cache.stats() == Stats(hits=1, misses=2, stored=2)
+    assert not caplog.records
+
+
+def test_a_redirect_or_401_that_asks_for_a_login_is_not_stored(site: Site) -> None:
+    @site.app.route("/session")
+    @site.cache.cached()
+    def by_session() -> Any:
+        return "yours" if session.get("user") else redirect("/login")
+
+    @site.app.route("/password")
+    @site.cache.cached()
+    def by_password() -> Any:
+        return "yours" if request.authorization else ("who are you?", 401)
+
+    site.get("/session", "/password")
+    assert signed_in(site, "Ann").get("/session").text == "yours"
+    assert site.get("/password", auth=("ann", "secret")) == ["yours"]
+
+
+def test_a_cached_answer_does_not_vary_by_cookie(site: Site) -> None:
+    @site.app.route("/")
+    @site.cache.cached()
+    def index() -> str:
+        return "text"
+
+    client = site.app.test_client()
+    for _ in range(2):
+        assert "Vary" not in client.get("/").headers
+
+
+# Headers and methods.
+
+
+def varying() -> Any:
+    return "text", {"Vary": "Accept-Language, Accept-Encoding"}
+
+
+def varying_in_coding() -> Any:
+    return "text", {"Vary": "Accept-Encoding"}
+
+
+def test_an_answer_with_vary_is_stored_only_under_a_custom_key(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.app.route("/a")(site.cache.cached()(varying))
+    site.app.route("/b")(site.cache.cached()(varying_in_coding))
+    site.app.route("/c", endpoint="c")(
+        site.cache.cached(key_prefix=lambda: "c")(varying)
+    )
+    site.get("/a", "/b", "/c")
+    assert [site.cache.has(key) for key in ("view//a", "view//b", "c")] == [
+        False,
+        True,
+        True,
+    ]
+    assert "It varies by accept-language, which is not in its key" in caplog.text
+
+
+def text() -> str:
+    return "text"
+
+
+def public() -> Any:
+    return "text", {"Cache-Control": "public"}
+
+
+def test_an_answer_to_a_request_with_authorization_is_stored_only_if_public(
+    site: Site,
+) -> None:
+    site.app.route("/a")(site.cache.cached()(text))
+    site.app.route("/b")(site.cache.cached()(public))
+    site.get("/a", "/b", auth=("ann", "secret"))
+    assert [site.cache.has(f"view//{name}") for name in "ab"] == [False, True]
+    site.get("/a")
+    assert site.cache.has("view//a")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_only_get_and_head_are_cached_under_a_path_key(site: Site, method: str) -> None:
+    @site.app.route("/", methods=["GET", method])
+    @site.cache.cached()
+    def index() -> str:
+        return f"{request.method} {site.calls()}"
+
+    client = site.app.test_client()
+    answers = [client.open("/", method=each).text for each in [method, "GET"] * 2]
+    assert answers == [f"{method} 1", "GET 2", f"{method} 3", "GET 2"]
+
+
+def test_head_is_answered_from_the_cache_and_does_not_fill_it(site: Site) -> None:
+    @site.app.route("/")
+    @site.cache.cached()
+    def index() -> str:
+        number = site.calls()
+        return "" if request.method == "HEAD" else str(number)
+
+    client = site.app.test_client()
+    assert client.head("/").content_length == 0
+    assert site.get("/") == ["2"]
+    assert client.head("/").content_length == 1
+    assert site.calls.calls == 2
+
+
+def test_a_post_is_not_cached_under_a_key_prefix(site: Site) -> None:
+    @site.app.route("/", methods=["GET", "POST"])
+    @site.cache.cached(key_prefix="form")
+    def form() -> str:
+        return f"{request.method} {site.calls()}"
+
+    client = site.app.test_client()
+    answers = [client.open("/", method=each).text for each in ["GET", "POST"] * 2]
+    assert answers == ["GET 1", "POST 2", "GET 1", "POST 3"]
+
+
+def test_a_post_may_be_cached_under_a_custom_key(site: Site) -> None:
+    @site.app.route("/", methods=["POST"])
+    @site.cache.cached(make_cache_key=lambda: f"query/{request.get_data(as_text=True)}")
+    def query() -> str:
+        return str(site.calls())
+
+    client = site.app.test_client()
+    answers = [client.post("/", data=each).text for each in "aba"]
+    assert answers == ["1", "2", "1"]

@@ -26,6 +26,7 @@ from jinja_fragcache.flask.serializers import (
     PickleSerializer,
     SignedSerializer,
 )
+from tests.flask.support import Site
 
 SERIALIZERS: list[Serializer] = [
     PickleSerializer(),
@@ -40,7 +41,7 @@ class OwnResponse(FlaskResponse):
 
 
 class Stream:
-    """A body that notes how often it is read and closed."""
+    """A body that counts how often it is read and closed."""
 
     def __init__(self, *chunks: str | bytes) -> None:
         self.chunks = chunks
@@ -56,7 +57,7 @@ class Stream:
 
 
 def sent(response: Response) -> tuple[str, list[tuple[str, str]], bytes]:
-    """Send a response as a server does, and give what the client gets."""
+    """Send a response as a server does, and return what the client gets."""
     chunks, status, headers = run_wsgi_app(
         response, {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http"}, buffered=True
     )
@@ -86,7 +87,7 @@ bodies = st.binary() | st.text().map(str.encode)
     st.lists(st.tuples(token, header_values)),
     bodies,
 )
-def test_a_response_comes_back_as_it_was(
+def test_a_response_is_read_back_unchanged(
     serializer: Serializer,
     status: Any,
     headers: list[tuple[str, str]],
@@ -100,7 +101,7 @@ def test_a_response_comes_back_as_it_was(
     assert sent(read) == sent(response)
 
 
-def test_headers_that_come_twice_come_back_twice(serializer: Serializer) -> None:
+def test_repeated_headers_are_kept(serializer: Serializer) -> None:
     response = FlaskResponse("text")
     response.set_cookie("a", "1")
     response.set_cookie("b", "2")
@@ -112,13 +113,13 @@ def test_headers_that_come_twice_come_back_twice(serializer: Serializer) -> None
     assert read.headers.getlist("Link") == ["</a.css>", "</b.css>"]
 
 
-def test_headers_that_were_taken_away_do_not_come_back(serializer: Serializer) -> None:
+def test_removed_headers_are_not_added_again(serializer: Serializer) -> None:
     response = FlaskResponse("text", status=204)
     response.headers.clear()
     assert list(kept(serializer, response).headers) == []
 
 
-def test_a_stream_is_read_once_and_sent_all_the_same(serializer: Serializer) -> None:
+def test_a_stream_is_read_once_and_can_still_be_sent(serializer: Serializer) -> None:
     stream = Stream("one ", b"two ", "three \u20ac")
     response = FlaskResponse(stream)
     read = kept(serializer, response)
@@ -129,7 +130,7 @@ def test_a_stream_is_read_once_and_sent_all_the_same(serializer: Serializer) -> 
     assert stream.read == 1
 
 
-def test_a_stream_is_closed_when_it_is_sent() -> None:
+def test_a_stream_is_closed_with_its_response() -> None:
     stream = Stream("text")
     response = FlaskResponse(stream)
     response_fields(response)
@@ -137,10 +138,10 @@ def test_a_stream_is_closed_when_it_is_sent() -> None:
     assert stream.closed == 1
 
 
-def test_a_stream_is_read_where_its_request_is() -> None:
+def test_a_stream_is_read_during_its_request() -> None:
     app = Flask(__name__)
     with app.test_request_context("/here"):
-        from flask import request  # noqa: PLC0415 - as its name in the generator
+        from flask import request  # noqa: PLC0415 - the name of a fixture here
 
         def generate() -> Iterator[str]:
             yield request.path
@@ -150,7 +151,7 @@ def test_a_stream_is_read_where_its_request_is() -> None:
     assert fields.body == b"/here"
 
 
-def test_a_file_comes_back(serializer: Serializer, tmp_path: Path) -> None:
+def test_a_file_is_read_back(serializer: Serializer, tmp_path: Path) -> None:
     path = tmp_path / "page.txt"
     path.write_bytes(b"in a file")
     app = Flask(__name__)
@@ -165,7 +166,7 @@ def test_a_file_comes_back(serializer: Serializer, tmp_path: Path) -> None:
         response.close()
 
 
-def test_an_open_file_comes_back(serializer: Serializer) -> None:
+def test_an_open_file_is_read_back(serializer: Serializer) -> None:
     app = Flask(__name__)
     with app.test_request_context():
         response = send_file(io.BytesIO(b"bytes"), mimetype="image/png")
@@ -180,7 +181,7 @@ def test_a_response_may_be_empty(serializer: Serializer, body: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [Response, FlaskResponse, OwnResponse, CachedResponse])
-def test_what_comes_back_is_of_the_class_of_the_application(
+def test_a_response_is_read_back_as_the_applications_class(
     serializer: Serializer, kind: Any
 ) -> None:
     response = FlaskResponse("text", mimetype="text/css")
@@ -199,7 +200,7 @@ def test_what_comes_back_is_of_the_class_of_the_application(
     assert list(read.headers) == list(response.headers)
 
 
-def test_responses_inside_of_other_values_come_back(serializer: Serializer) -> None:
+def test_responses_inside_other_values_are_read_back(serializer: Serializer) -> None:
     stream = Stream("text")
     value = [FlaskResponse("a", status=404), {"b": (FlaskResponse(stream), 5)}]
     first, rest = serializer.loads("k", serializer.dumps("k", value))
@@ -208,7 +209,7 @@ def test_responses_inside_of_other_values_come_back(serializer: Serializer) -> N
     assert stream.read == 1
 
 
-def test_the_fields_of_a_response() -> None:
+def test_response_fields_are_status_headers_and_body() -> None:
     response = FlaskResponse("text", status=201, headers={"X-A": "1"})
     status, headers, body = response_fields(response)
     assert (status, body) == ("201 CREATED", b"text")
@@ -219,11 +220,11 @@ def test_the_fields_of_a_response() -> None:
     }
 
 
-def test_nothing_is_added_to_the_headers_that_were_kept() -> None:
+def test_restore_response_adds_no_headers() -> None:
     assert list(restore_response("200 OK", [], b"text").headers) == []
 
 
-def test_a_cached_response_is_the_response_that_it_was_made_of() -> None:
+def test_a_cached_response_shares_the_state_of_its_response() -> None:
     response = FlaskResponse("text", status=201)
     response.set_cookie("a", "1")
     cached = CachedResponse(response, timeout=10)
@@ -239,7 +240,7 @@ def test_a_cached_response_is_the_response_that_it_was_made_of() -> None:
 @pytest.mark.parametrize(
     ("timeout", "seconds"), [(0, 0), (1.5, 2), (timedelta(minutes=1), 60), (None, None)]
 )
-def test_a_cached_response_has_any_timeout(timeout: Any, seconds: int | None) -> None:
+def test_a_cached_response_takes_any_timeout(timeout: Any, seconds: int | None) -> None:
     app = Flask(__name__)
     with app.test_request_context():
         first = CachedResponse(make_response("text"), timeout=5)
@@ -255,7 +256,7 @@ def test_a_cached_response_may_be_a_stream() -> None:
 
 
 @pytest.mark.parametrize("around", [lambda x: x, lambda x: (x, 201), lambda x: (x,)])
-def test_the_stream_of_a_views_value_is_read(around: Any) -> None:
+def test_read_stream_reads_the_response_in_a_views_value(around: Any) -> None:
     stream = Stream("text")
     response = FlaskResponse(stream)
     read_stream(around(response))
@@ -264,7 +265,7 @@ def test_the_stream_of_a_views_value_is_read(around: Any) -> None:
     assert stream.read == 1
 
 
-def test_what_a_stream_raises_is_raised() -> None:
+def test_read_stream_raises_the_error_of_the_stream() -> None:
     def generate() -> Iterator[str]:
         yield "text"
         raise LookupError
@@ -274,7 +275,7 @@ def test_what_a_stream_raises_is_raised() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "text", (), ("text", 200), [], 5])
-def test_other_values_have_no_stream(value: Any) -> None:
+def test_read_stream_ignores_other_values(value: Any) -> None:
     read_stream(value)
 
 
@@ -291,12 +292,12 @@ def test_other_values_have_no_stream(value: Any) -> None:
         ([bytearray(b"a")], [bytearray(b"a")]),
     ],
 )
-def test_chunks_are_joined(chunks: list[Any], joined: Any) -> None:
+def test_join_chunks_joins_by_type(chunks: list[Any], joined: Any) -> None:
     made = join_chunks(chunk for chunk in chunks)
     assert (type(made), made) == (type(joined), joined)
 
 
-def test_a_hit_is_marked_in_the_answer_to_the_request() -> None:
+def test_mark_hit_adds_a_header_to_the_answer() -> None:
     app = Flask(__name__)
 
     @app.route("/<what>")
@@ -310,7 +311,38 @@ def test_a_hit_is_marked_in_the_answer_to_the_request() -> None:
     assert "hit_cache" not in client.get("/miss").headers
 
 
-def test_outside_of_a_request_nothing_is_marked() -> None:
+def test_mark_hit_does_nothing_outside_of_a_request() -> None:
     mark_hit()
     with Flask(__name__).app_context():
         mark_hit()
+
+
+def test_a_long_stream_is_sent_and_not_stored(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jinja_fragcache.flask.responses.LONGEST_STREAM", 10)
+
+    @site.app.route("/<int:length>")
+    @site.cache.cached()
+    def numbers(length: int) -> Response:
+        return Response(str(number) for number in range(length))
+
+    assert site.get("/10", "/12") == ["0123456789", "01234567891011"]
+    assert [site.cache.has(f"view//{each}") for each in (10, 12)] == [True, False]
+
+
+def test_a_generator_in_a_tuple_is_stored(site: Site) -> None:
+    @site.app.route("/")
+    @site.cache.cached()
+    def index() -> Any:
+        return (str(site.calls()) for _ in range(3)), 201
+
+    client = site.app.test_client()
+    answers = [client.get("/") for _ in range(2)]
+    assert [(each.text, each.status_code) for each in answers] == [("123", 201)] * 2
+
+
+def test_a_cached_response_needs_a_response() -> None:
+    wrong: Any = "text"
+    with pytest.raises(TypeError, match=r"CachedResponse takes a response"):
+        CachedResponse(wrong, timeout=5)

@@ -1,0 +1,130 @@
+"""The options that `cached` and `memoize` share, checked when they decorate."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from jinja_fragcache.engine.policy import normalize_window
+from jinja_fragcache.keys.fragment import tag_names
+from jinja_fragcache.timeouts import normalize_timeout
+
+
+class Options:
+    """The options of one decorator.
+
+    Every option that may be a function is turned into one that accepts all arguments
+    of a call, so that the caller need not know how many the user's function takes.
+
+    Args:
+        timeout: seconds (int or float), a timedelta, 0 for never expiring, None for the
+            cache's default.
+        unless: returns whether to bypass the cache. If it takes arguments, it gets the
+            function and the arguments of the call.
+        forced_update: returns whether to call the function even if there is a value. If
+            it takes arguments, it gets those of the call.
+        is_stale: takes a stored value and returns whether to make a new one. If it
+            takes more arguments, it gets those of the call.
+        response_filter: takes a new value and returns whether to store it.
+        cache_none: whether None is stored as a value.
+        source_check: whether a stored value is served only if the function's code is
+            still the same; None for CACHE_SOURCE_CHECK.
+        stale: seconds (a number or a timedelta) past its timeout during which a value
+            is served while one caller makes a new one; None for the cache's default.
+        stale_if_error: seconds past its timeout during which a value is served if the
+            function raises; None for the cache's default.
+        tags: the tags of the values: a list of strings, or a function that takes the
+            arguments of the call and returns one.
+        response_hit_indication: whether an answer from the cache has the header
+            `hit_cache: True`.
+
+    Raises:
+        TypeError: If an option that takes a function has something else, or a coroutine
+            function.
+        TimeoutValueError: If `timeout` is not a timeout.
+        PolicyError: If `stale` or `stale_if_error` is not a number of seconds.
+        KeyValueError: If `tags` is neither a list of strings nor a function.
+    """
+
+    def __init__(  # noqa: PLR0913 - one for each of the decorators' options
+        self,
+        *,
+        timeout: Any,
+        unless: Callable[..., Any] | None,
+        forced_update: Callable[..., Any] | None,
+        is_stale: Callable[..., Any] | None,
+        response_filter: Callable[..., Any] | None,
+        cache_none: bool,
+        source_check: bool | None,
+        stale: Any,
+        stale_if_error: Any,
+        tags: Any = None,
+        response_hit_indication: bool = False,
+    ) -> None:
+        if callable(timeout):
+            raise TypeError(
+                "The decorator has to be called. Write it with (), as in"
+                " @cache.cached() or @cache.memoize(300)."
+            )
+        normalize_timeout(timeout)
+        self.timeout = timeout
+        self.stale = normalize_window("stale", stale)
+        self.stale_if_error = normalize_window("stale_if_error", stale_if_error)
+        self.tags = _tags_function(tags)
+        self.unless = _call_function("unless", unless, 0)
+        self.forced_update = _call_function("forced_update", forced_update, 0)
+        self.is_stale = _call_function("is_stale", is_stale, 1)
+        self.response_filter = _call_function(
+            "response_filter", response_filter, 1, default=True
+        )
+        self.cache_none = cache_none
+        self.source_check = source_check
+        self.response_hit_indication = response_hit_indication
+
+
+def _tags_function(tags: Any) -> Callable[..., Any]:
+    """Return a function that takes the arguments of a call and returns its tags.
+
+    Raises:
+        KeyValueError: If `tags` is neither a list of strings nor a function.
+        TypeError: If it is a coroutine function.
+    """
+    if callable(tags):
+        return _call_function("tags", tags, 0)
+    names = tag_names(tags)
+    return lambda *_, **__: names
+
+
+def _call_function(
+    name: str,
+    given: Any,
+    required: int,
+    *,
+    default: bool = False,
+) -> Callable[..., Any]:
+    """Return a function that may be called with all arguments of a call.
+
+    Args:
+        name: the name of the option, for the error message.
+        given: the user's function, or None.
+        required: how many arguments the user's function takes at least. It gets all of
+            them if it takes more, else only these.
+        default: what the returned function returns if `given` is None.
+
+    Raises:
+        TypeError: If `given` is not a function, or is a coroutine function.
+    """
+    if given is None:
+        return lambda *_, **__: default
+    if not callable(given) or inspect.iscoroutinefunction(given):
+        raise TypeError(
+            f"{name} takes a plain function, to be asked for each call, and got"
+            f" {given!r}. Write {name}=lambda{' value' * required}: ..."
+        )
+    try:
+        kinds = [each.kind for each in inspect.signature(given).parameters.values()]
+    except ValueError:
+        kinds = []  # Some functions written in C have no signature.
+    if len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY) > required:
+        takes_all: Callable[..., Any] = given
+        return takes_all
+    return lambda *args, **_: given(*args[:required])

@@ -1,0 +1,184 @@
+"""The options that `cached` and `memoize` share."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jinja_fragcache import Cache, Stats
+from tests.flask.support import Site
+from tests.support import Counter
+
+
+@pytest.mark.parametrize(
+    "unless",
+    [lambda: True, lambda *_, **__: "yes", lambda *args, **kwargs: args and kwargs],
+)
+def test_unless_bypasses_the_cache(site: Site, unless: Callable[..., Any]) -> None:
+    @site.app.route("/<name>")
+    @site.cache.cached(unless=unless)
+    def index(name: str) -> str:
+        return f"{name} {site.calls()}"
+
+    assert site.get("/a", "/a") == ["a 1", "a 2"]
+    assert site.cache.stats() == Stats(uncached=2)
+
+
+def test_unless_bypasses_the_cache_of_a_coroutine_function(site: Site) -> None:
+    @site.cache.cached(key_prefix="x", unless=lambda: True)
+    async def function() -> int:
+        return site.calls()
+
+    async def use() -> list[int]:
+        return [await function(), await function()]
+
+    assert asyncio.run(use()) == [1, 2]
+
+
+def test_unless_gets_the_function_and_the_arguments(site: Site) -> None:
+    seen = []
+
+    def unless(function: Any, name: str) -> bool:
+        seen.append((function.__name__, name))
+        return False
+
+    @site.app.route("/<name>")
+    @site.cache.cached(unless=unless)
+    def index(name: str) -> str:
+        return f"{name} {site.calls()}"
+
+    assert site.get("/a", "/a") == ["a 1", "a 1"]
+    assert seen == [("index", "a")] * 2
+
+
+def test_forced_update_calls_the_function_again(site: Site) -> None:
+    forced = False
+
+    @site.app.route("/")
+    @site.cache.cached(forced_update=lambda: forced)
+    def index() -> str:
+        return str(site.calls())
+
+    assert site.get("/", "/") == ["1", "1"]
+    forced = True
+    assert site.get("/", "/") == ["2", "3"]
+    forced = False
+    assert site.get("/") == ["3"]
+
+
+def test_is_stale_gets_the_stored_value(site: Site) -> None:
+    @site.cache.cached(key_prefix="n", is_stale=lambda value: value < 3)
+    def number() -> int:
+        return site.calls()
+
+    assert [number() for _ in range(5)] == [1, 2, 3, 3, 3]
+
+
+def test_response_filter_decides_what_is_stored(site: Site) -> None:
+    def succeeded(answer: tuple[str, int]) -> bool:
+        return answer[1] == 200
+
+    @site.app.route("/")
+    @site.cache.cached(response_filter=succeeded)
+    def index() -> tuple[str, int]:
+        number = site.calls()
+        return str(number), 500 if number == 1 else 200
+
+    assert site.get("/", "/", "/") == ["1", "2", "2"]
+
+
+def test_options_of_memoize_get_the_arguments(cache: Cache, calls: Counter) -> None:
+    @cache.memoize(
+        unless=lambda function, a: function.__name__ == "function" and a == 1,
+        forced_update=lambda a: a == 2,
+        is_stale=lambda value, a: value[0] == a == 3,
+        response_filter=lambda value: value[0] != 4,
+    )
+    def function(a: int) -> tuple[int, int]:
+        return a, calls()
+
+    for a in (1, 2, 3, 4):
+        first, second = function(a), function(a)
+        assert first != second
+    assert function(5) == function(5)
+
+
+@pytest.mark.parametrize("option", ["unless", "forced_update", "is_stale"])
+def test_an_error_of_an_option_is_raised(site: Site, option: str) -> None:
+    class OptionError(Exception):
+        pass
+
+    def fail(*_: Any) -> bool:
+        raise OptionError
+
+    options: dict[str, Any] = {option: fail}
+
+    @site.cache.cached(key_prefix="x", **options)
+    def function() -> str:
+        return "text"
+
+    site.cache.set("x", "stored")
+    with pytest.raises(OptionError):
+        function()
+
+
+def test_an_option_may_be_a_function_without_a_signature(site: Site) -> None:
+    @site.cache.cached(key_prefix="x", response_filter=bool)
+    def function() -> int:
+        return site.calls() - 1
+
+    assert [function(), function(), function()] == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("cache_none", "calls"), [(False, 2), (True, 1)])
+def test_none_is_stored_only_with_cache_none(
+    site: Site,
+    cache_none: bool,  # noqa: FBT001 - a parameter of the test
+    calls: int,
+) -> None:
+    @site.cache.cached(key_prefix="none", cache_none=cache_none)
+    def function() -> None:
+        site.calls()
+
+    function()
+    function()
+    assert site.calls.calls == calls
+    assert site.cache.has("none") is cache_none
+
+
+def test_a_stored_none_is_a_miss_without_cache_none(site: Site) -> None:
+    @site.cache.cached(key_prefix="x")
+    def function() -> int:
+        return site.calls()
+
+    site.cache.set("x", None)
+    assert function() == 1
+
+
+def test_source_check_ignores_values_of_other_code() -> None:
+    site = Site(CACHE_SOURCE_CHECK=True)
+
+    def old() -> str:
+        return "old"
+
+    def new() -> str:
+        return "new"
+
+    cached = site.cache.cached(key_prefix="x")
+    assert [cached(old)(), cached(new)(), cached(old)()] == ["old", "new", "old"]
+    unchecked = site.cache.cached(key_prefix="y", source_check=False)
+    assert [unchecked(old)(), unchecked(new)()] == ["old", "old"]
+
+
+async def coroutine() -> None: ...
+
+
+@pytest.mark.parametrize("name", ["unless", "forced_update", "response_filter"])
+@pytest.mark.parametrize("bad", [True, "yes", coroutine])
+def test_an_option_that_is_no_function_is_refused(
+    site: Site, name: str, bad: Any
+) -> None:
+    for decorator in (site.cache.cached, site.cache.memoize):
+        with pytest.raises(TypeError, match=f"{name} takes a plain function"):
+            decorator(**{name: bad})
