@@ -214,3 +214,28 @@ def _encode_cell(cell: CellType) -> str:
     except ValueError:
         return _OTHER_CELL  # not assigned yet
     return encode_argument(value) if type(value) in _PLAIN else _OTHER_CELL
+
+
+def find_by_name(memoized: Iterable[ArgumentKeys], name: str) -> ArgumentKeys:
+    """Return the keys of the function that has a name.
+
+    Args:
+        memoized: the keys of all memoized functions.
+        name: the name, with or without the module.
+
+    Raises:
+        KeyValueError: If no function or more than one has the name.
+    """
+    everything = list(memoized)
+    found = [
+        keys
+        for keys in everything
+        if keys.name == name or keys.name.endswith((f".{name}", f".<locals>.{name}"))
+    ]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(keys.name for keys in found or everything)
+    raise KeyValueError(
+        f"{'Several' if found else 'No'} memoized functions have the name {name!r}."
+        f" Write one of {known or 'them: there are none'}."
+    )

@@ -50,7 +50,7 @@ def test_the_tag_works_in_an_application(make: Callable[[Flask], Cache]) -> None
         assert isinstance(cache.cache, MemoryStore)
 
 
-def test_a_view_drops_a_fragment() -> None:
+def test_a_view_can_delete_a_fragment() -> None:
     app = Flask(__name__)
     cache = Cache(app, config=SIMPLE)
 
@@ -64,7 +64,7 @@ def test_a_view_drops_a_fragment() -> None:
     assert [page(app, "b", key) for key in (1, 2)] == ["b", "a"]
 
 
-def test_delete_and_clear() -> None:
+def test_delete_deletes_one_fragment_and_clear_all() -> None:
     app = Flask(__name__)
     cache = Cache(app, config=SIMPLE)
     page(app, "a", 1)
@@ -75,7 +75,7 @@ def test_delete_and_clear() -> None:
     assert [page(app, "c", key) for key in (1, 2)] == ["c", "c"]
 
 
-def test_settings_come_from_the_nearest_place() -> None:
+def test_settings_of_init_app_override_the_instances_and_the_applications() -> None:
     app = Flask(__name__)
     app.config.update(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=1, CACHE_THRESHOLD=7)
     cache = Cache(config={"CACHE_DEFAULT_TIMEOUT": 2, "CACHE_THRESHOLD": 8})
@@ -97,7 +97,7 @@ def test_one_instance_serves_several_applications() -> None:
     assert not any(app in vars(cache).values() for app in apps)
 
 
-def test_one_application_has_several_instances() -> None:
+def test_one_application_may_have_several_instances() -> None:
     app = Flask(__name__)
     first = Cache(app, config=SIMPLE)
     second = Cache(app, with_jinja2_ext=False, config=SIMPLE)
@@ -109,24 +109,24 @@ def test_one_application_has_several_instances() -> None:
     assert len({id(each.cache) for each in (first, second, third)}) == 3
 
 
-def test_without_the_tag_an_application_has_none() -> None:
+def test_with_jinja2_ext_false_leaves_the_environment_alone() -> None:
     app = Flask(__name__)
     Cache(app, with_jinja2_ext=False, config=SIMPLE)
     assert not hasattr(app.jinja_env, "fragment_cache")
 
 
-def test_it_works_outside_of_a_context_if_it_was_made_with_the_application() -> None:
+def test_a_cache_made_with_an_application_works_outside_of_its_context() -> None:
     cache = Cache(Flask(__name__), config=SIMPLE)
     cache.delete_fragment("x")
     assert cache.stats().deleted == 1
 
 
-def test_without_an_application_it_says_what_to_do() -> None:
+def test_without_a_current_application_the_error_says_what_to_do() -> None:
     with pytest.raises(SettingError, match=r"with app\.app_context\(\)"):
         Cache(config=SIMPLE).clear()
 
 
-def test_with_another_application_it_says_what_to_do() -> None:
+def test_an_application_that_was_not_set_up_is_an_error() -> None:
     cache = Cache(Flask("mine"), config=SIMPLE)
     with (
         Flask("other").app_context(),
@@ -136,7 +136,7 @@ def test_with_another_application_it_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("config", ["simple", 5, ["CACHE_TYPE"]])
-def test_a_config_that_is_none_is_refused(config: Any) -> None:
+def test_a_config_must_be_a_dictionary(config: Any) -> None:
     with pytest.raises(SettingError, match="config takes a dictionary"):
         Cache(config=config)
     with pytest.raises(SettingError, match="config takes a dictionary"):
@@ -144,21 +144,21 @@ def test_a_config_that_is_none_is_refused(config: Any) -> None:
 
 
 @pytest.mark.parametrize("app", [{"CACHE_TYPE": "simple"}, "app"])
-def test_what_is_no_application_is_refused(app: Any) -> None:
+def test_an_application_must_be_a_flask_application(app: Any) -> None:
     with pytest.raises(SettingError, match="A Flask application comes first"):
         Cache(app)
     with pytest.raises(SettingError, match="A Flask application comes first"):
         Cache().init_app(app)
 
 
-def test_a_config_in_the_place_of_a_flag_is_refused() -> None:
+def test_a_config_passed_as_with_jinja2_ext_is_refused() -> None:
     config: Any = SIMPLE
     with pytest.raises(SettingError, match="with_jinja2_ext is True or False"):
         Cache(Flask(__name__), config)
 
 
 @pytest.mark.parametrize("ours_first", [True, False])
-def test_beside_flask_caching_the_tag_is_this_one(
+def test_the_tag_is_this_packages_even_beside_flask_caching(
     ours_first: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     app = Flask(__name__)
@@ -172,7 +172,7 @@ def test_beside_flask_caching_the_tag_is_this_one(
     assert cache.stats() == Stats(hits=1, misses=1, stored=1)
 
 
-def test_a_store_given_as_the_type_is_the_one_of_the_tag() -> None:
+def test_the_tag_uses_a_store_given_as_cache_type() -> None:
     app = Flask(__name__)
     cache = Cache(app, config={"CACHE_TYPE": cachelib.SimpleCache()})
     page(app, "a")
@@ -188,13 +188,13 @@ def test_a_refused_key_is_an_error_in_debug_and_testing(
     Cache(app, config=SIMPLE)
     assert page(app, "a", key=object()) == "a"
     assert "the fragment is not cached" in caplog.text
-    # Set after the cache, as tests do.
+    # Set after the cache was made, as tests often do.
     app.config[setting] = True
     with pytest.raises(FragmentTagError, match="the fragment is not cached"):
         page(app, "a", key=object())
 
 
-def test_setting_an_application_up_again_starts_anew() -> None:
+def test_setting_up_an_application_again_empties_its_cache() -> None:
     app = Flask(__name__)
     cache = Cache(app, config=SIMPLE)
     page(app, "a")
