@@ -1,4 +1,4 @@
-"""The Flask extension. Needs Flask, which is an extra of this package."""
+"""The Flask extension. It needs Flask: pip install 'jinja-fragcache[flask]'."""
 
 from .cache import Cache as Cache
 from .responses import CachedResponse as CachedResponse

@@ -1,4 +1,4 @@
-"""Responses, as what is kept of them."""
+"""Responses: what is stored of them, and how their streams are read."""
 
 import inspect
 from datetime import timedelta
@@ -17,16 +17,16 @@ from werkzeug.wrappers import Response
 from jinja_fragcache.messages import describe
 from jinja_fragcache.timeouts import normalize_timeout
 
-#: Bytes. What is longer is sent as it comes, and not kept.
+#: Bytes. A longer stream is sent to the client without being stored.
 LONGEST_STREAM = 16 * 1024 * 1024
 
 
 class ResponseFields(NamedTuple):
-    """What is kept of a response.
+    """The parts of a response that are stored.
 
     Attributes:
-        status: as in `200 OK`.
-        headers: names and values, in their order.
+        status: the status line, such as `200 OK`.
+        headers: names and values, in order.
         body: the whole body.
     """
 
@@ -36,18 +36,22 @@ class ResponseFields(NamedTuple):
 
 
 class CachedResponse(FlaskResponse):
-    """A response that says itself how long it is to be cached.
+    """A response with a timeout of its own.
 
-    A view may return `CachedResponse(make_response(page), timeout=10)`, and `cached`
-    goes by its timeout rather than its own.
+    If a view returns `CachedResponse(make_response(page), timeout=10)`, its timeout is
+    used in place of the one given to `cached`.
 
     Args:
         response: the response.
-        timeout: seconds (int or float), a timedelta, 0 for ever.
+        timeout: seconds (int or float), a timedelta, 0 for never expiring, None for the
+            timeout of `cached`.
+
+    Attributes:
+        timeout: whole seconds, or None.
 
     Raises:
-        TypeError: it is no response.
-        TimeoutValueError: the timeout is none.
+        TypeError: If `response` is not a response.
+        TimeoutValueError: If `timeout` is not a timeout.
     """
 
     def __init__(self, response: Response, timeout: float | timedelta | None) -> None:
@@ -56,25 +60,25 @@ class CachedResponse(FlaskResponse):
                 f"CachedResponse takes a response and got {describe(response)}. Write"
                 " CachedResponse(make_response(page), timeout=10)."
             )
-        # The same response, by another class.
+        # Both objects share their state, so each is the same response.
         self.__dict__ = response.__dict__
         self.timeout = normalize_timeout(timeout)
 
 
 def response_fields(response: Response) -> ResponseFields:
-    """Read a response to its end, and give what is kept of it.
+    """Return the parts of a response that are stored.
 
-    A stream is read here and replaced by what was read, so that the response can still
-    be sent.
+    A stream is read to its end and replaced by what was read, so that the response can
+    still be sent.
     """
-    # Set by send_file, whose body is a file that is to be sent by the server.
+    # send_file sets this to let the server send the file.
     response.direct_passthrough = False
     body = response.get_data()
     return ResponseFields(response.status, tuple(response.headers), body)
 
 
 def restore_response(status: str, headers: Any, body: bytes) -> Response:
-    """Make a response of what was kept, of the application's class."""
+    """Return a response of the application's class with the stored parts."""
     kind = current_app.response_class if has_app_context() else FlaskResponse
     response = kind(body, status=status)
     response.headers.clear()
@@ -83,13 +87,17 @@ def restore_response(status: str, headers: Any, body: bytes) -> Response:
 
 
 def read_stream(value: Any) -> bool:
-    """Read the response that a value is, or begins with, to its end.
+    """Read the stream of a response to its end, so that the response can be stored.
 
-    So what its stream raises is raised here, as the view's own error.
+    An error in the stream is raised here, as if the view had raised it.
+
+    Args:
+        value: what a view returned: a response, a tuple that begins with one, or
+            anything else, which has no stream.
 
     Returns:
-        Whether there is an end: a stream that is longer than `LONGEST_STREAM` is left
-        as it is, to be sent and not to be kept.
+        False if the stream is longer than `LONGEST_STREAM`, else True. The response can
+        be sent in both cases.
     """
     if isinstance(value, tuple) and value:
         value = value[0]
@@ -102,26 +110,30 @@ def read_stream(value: Any) -> bool:
         chunks.append(chunk)
         length += len(chunk)
         if length > LONGEST_STREAM:
-            # What closes the stream, such as a file, has to be told of its end still.
-            value.call_on_close(getattr(value.response, "close", _nothing))
+            # The stream, for example a file, still has to be closed in the end.
+            value.call_on_close(getattr(value.response, "close", _do_nothing))
             value.response = chain(chunks, stream)
             return False
-    value.call_on_close(getattr(value.response, "close", _nothing))
+    value.call_on_close(getattr(value.response, "close", _do_nothing))
     value.response = chunks
-    # Set by send_file, whose body is a file that the server sends.
+    # send_file sets this to let the server send the file.
     value.direct_passthrough = False
     return True
 
 
-def _nothing() -> None: ...
+def _do_nothing() -> None: ...
 
 
 def join_chunks(value: Any) -> Any:
-    """Read what a generator yields to its end: as one text, or bytes, or a list.
+    """Join what a generator yields into one string, one bytes object or a list.
 
     Args:
-        value: what a function gave. What is no generator, and no tuple that begins
-            with one, is given back.
+        value: what a function returned.
+
+    Returns:
+        For a generator: a string if it yields only strings, bytes if it yields strings
+        and bytes, else a list. For a tuple that begins with a generator: the tuple with
+        that one joined. Anything else is returned unchanged.
     """
     if isinstance(value, tuple) and value and inspect.isgenerator(value[0]):
         return (join_chunks(value[0]), *value[1:])
@@ -138,7 +150,7 @@ def join_chunks(value: Any) -> Any:
 
 
 def mark_hit() -> None:
-    """Let the answer to the current request, if there is one, say that it is a hit."""
+    """Add the header `hit_cache: True` to the answer to the current request, if any."""
     if not has_request_context():
         return
 

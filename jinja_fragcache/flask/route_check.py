@@ -1,4 +1,4 @@
-"""Which functions were decorated, to find those whose routes pass the cache by."""
+"""Finds decorated functions whose routes bypass the cache."""
 
 import inspect
 import warnings
@@ -16,34 +16,34 @@ _WATCHERS = "jinja_fragcache_watchers"
 class DecoratedFunctions:
     """The functions that a `Cache` has decorated.
 
-    A route that stands below the decorator holds the function as it was before, and
-    nothing is cached. That is looked for at an application's first request, when all
-    routes are known.
+    If `@app.route` is written below the cache's decorator, the route leads to the
+    undecorated function, and nothing is cached. This is checked at the first request of
+    an application, when all its routes are known.
     """
 
     def __init__(self) -> None:
         self._functions: WeakSet[Callable[..., Any]] = WeakSet()
 
     def add(self, function: Callable[..., Any]) -> None:
-        """Note a function that is decorated now."""
+        """Remember a function that was decorated."""
         self._functions.add(inspect.unwrap(function))
 
     def watch(self, app: Flask) -> None:
-        """Look through an application's routes when its first request comes."""
+        """Check an application's routes when its first request starts."""
 
-        def look_through(app: Flask, **_: Any) -> None:
-            request_started.disconnect(look_through)
-            for function in self._passed_by(app):
+        def check(app: Flask, **_: Any) -> None:
+            request_started.disconnect(check)
+            for function in self._bypassed(app):
                 _warn(function)
 
-        request_started.connect(look_through, app)
-        # A signal holds its receivers weakly, so this lives as long as the application.
-        app.extensions.setdefault(_WATCHERS, []).append(look_through)
+        request_started.connect(check, app)
+        # Signals hold their receivers weakly. The application keeps this one alive.
+        app.extensions.setdefault(_WATCHERS, []).append(check)
 
-    def _passed_by(self, app: Flask) -> list[Callable[..., Any]]:
-        """Give those that have a route, and no other one that leads to the cache."""
+    def _bypassed(self, app: Flask) -> list[Callable[..., Any]]:
+        """Return the functions that have a route, but no route to their wrapper."""
         views = app.view_functions.values()
-        # By id(), because a view may be any object that can be called.
+        # By id(), because a view may be any callable, even an unhashable one.
         routed = {id(inspect.unwrap(view)) for view in views}
         cached = {
             id(inspect.unwrap(view)) for view in views if hasattr(view, "uncached")
@@ -52,6 +52,7 @@ class DecoratedFunctions:
 
 
 def _warn(function: Callable[..., Any]) -> None:
+    """Warn of a bypassed cache, at the line of the function."""
     code = function.__code__
     warnings.warn_explicit(
         f"The route of {full_name(function)}() leads to the function without its cache,"

@@ -1,4 +1,4 @@
-"""How values that are no texts are made texts, and read back."""
+"""Serializers, which turn values that are not strings into strings and back."""
 
 import io
 import json
@@ -22,37 +22,55 @@ from .responses import response_fields, restore_response
 
 
 class _Pickler(pickle.Pickler):
+    """Pickles responses by their status, headers and body."""
+
     def reducer_override(self, value: Any) -> Any:
-        """Keep what a response says, not how Werkzeug keeps it."""
+        """Leave Werkzeug's internals of a response out."""
         if isinstance(value, Response):
             return restore_response, tuple(response_fields(value))
         return NotImplemented
 
 
 class PickleSerializer:
-    """Keeps nearly any object. Whoever can write to the store can run code."""
+    """Pickles values: nearly any object. Who can write to the store can run code.
+
+    Attributes:
+        form: the name under which entries are stored.
+    """
 
     form = "pickle"
 
-    def dumps(self, key: str, value: Any) -> str:  # noqa: ARG002 - Serializer's form
-        """Do as `Serializer.dumps`."""
+    def dumps(self, key: str, value: Any) -> str:  # noqa: ARG002 - the protocol's signature
+        """Return the pickled value in Base64.
+
+        Raises:
+            SerializationError: If the value can't be pickled.
+        """
         pickled = io.BytesIO()
         try:
             _Pickler(pickled, pickle.HIGHEST_PROTOCOL).dump(value)
-        except Exception as error:  # noqa: BLE001 - objects raise what they like
+        except Exception as error:  # noqa: BLE001 - objects may raise anything
             raise SerializationError(
                 f"{describe(value)} can't be kept, since it can't be pickled: {error}."
                 " Cache what it is made of instead."
             ) from None
         return b64encode(pickled.getbuffer()).decode("ascii")
 
-    def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - Serializer's form
-        """Do as `Serializer.loads`."""
-        return pickle.loads(b64decode(text, validate=True))  # noqa: S301 - what users chose
+    def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - the protocol's signature
+        """Return the unpickled value.
+
+        Raises:
+            Exception: If it can't be unpickled.
+        """
+        return pickle.loads(b64decode(text, validate=True))  # noqa: S301 - users chose it
 
 
 class _TagText(tag.JSONTag):
-    """A value that is kept by its text."""
+    """Writes the values of a type as strings.
+
+    Attributes:
+        kind: the type.
+    """
 
     kind: type
 
@@ -114,7 +132,7 @@ class _TaggedJSON(tag.TaggedJSONSerializer):
         _TagResponse,
     ]
 
-    # Not by Flask's functions, which an application may change, and which sort keys.
+    # Flask's own functions can be changed by the application, and they sort keys.
     def dumps(self, value: Any) -> str:
         return json.dumps(self.tag(value), separators=(",", ":"))
 
@@ -123,60 +141,80 @@ class _TaggedJSON(tag.TaggedJSONSerializer):
 
 
 class JSONSerializer:
-    """Keeps what JSON has, and some more, and refuses what would come back changed.
+    """Writes values as JSON, and refuses those that would come back changed.
 
-    Besides texts, numbers, booleans, None, lists, and dictionaries with texts as keys:
-    tuples, bytes, Markup, UUID, Decimal, date, datetime and responses.
+    Besides strings, numbers, booleans, None, lists, and dictionaries with string keys,
+    it takes tuples, bytes, Markup, UUID, Decimal, date, datetime and responses.
+
+    Attributes:
+        form: the name under which entries are stored.
     """
 
     form = "json"
     _json = _TaggedJSON()
 
-    def dumps(self, key: str, value: Any) -> str:  # noqa: ARG002 - Serializer's form
-        """Do as `Serializer.dumps`."""
+    def dumps(self, key: str, value: Any) -> str:  # noqa: ARG002 - the protocol's signature
+        """Return the value as JSON.
+
+        Raises:
+            SerializationError: If the value would come back changed.
+        """
         try:
             text = self._json.dumps(value)
-            same = _same(value, self._json.loads(text))
-        except Exception:  # noqa: BLE001 - objects raise what they like
-            same = False
-        if not same:
+            unchanged = _is_same(value, self._json.loads(text))
+        except Exception:  # noqa: BLE001 - objects may raise anything
+            unchanged = False
+        if not unchanged:
             raise SerializationError(
-                f"{describe(value)} can't be kept as JSON: something in it is of a type"
-                " that JSON has not, or a key that is no text. Cache a simpler value,"
-                " or set CACHE_SERIALIZER to 'pickle'."
+                f"{describe(value)} can't be kept as JSON: something in it has a type"
+                " that JSON lacks, or a key is not a string. Cache a simpler value, or"
+                " set CACHE_SERIALIZER to 'pickle'."
             )
         return text
 
-    def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - Serializer's form
-        """Do as `Serializer.loads`."""
+    def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - the protocol's signature
+        """Return the value of a JSON string.
+
+        Raises:
+            Exception: If it can't be read.
+        """
         return self._json.loads(text)
 
 
-def _same(value: Any, read: Any) -> bool:
-    """Tell whether a value was read back as what it was."""
+def _is_same(value: Any, read: Any) -> bool:
+    """Return whether a value came back unchanged.
+
+    Args:
+        value: the value.
+        read: what was read back.
+    """
     if isinstance(value, Response):
         return isinstance(read, Response)
     if type(value) is not type(read):
         return False
     if isinstance(value, dict):
-        # In their order, in which a template goes through them.
-        return _same(list(value.items()), list(read.items()))
+        # The order counts, since templates loop over dictionaries.
+        return _is_same(list(value.items()), list(read.items()))
     if isinstance(value, (list, tuple)):
-        return len(value) == len(read) and all(map(_same, value, read))
+        return len(value) == len(read) and all(map(_is_same, value, read))
     if isinstance(value, (str, bytes)):
         return bool(value == read)
-    # Equal times may differ in their time zone or fold, and NaN does not equal itself.
+    # Equal times may differ in their time zone or fold, and NaN doesn't equal itself.
     return repr(value) == repr(read)
 
 
 class SignedSerializer:
-    """Signs what another serializer makes, and reads nothing that it did not sign.
+    """Signs the strings of another serializer, and reads only strings that are signed.
 
-    The signature holds for one key: what was signed for one is not read under another.
+    A signature is valid for one key in the store. An entry that is copied to another
+    key is not read.
 
     Args:
         inner: the other serializer.
-        keys: the secret keys, the oldest first. The last one signs.
+        keys: the secret keys, oldest first. The last one signs; all of them verify.
+
+    Attributes:
+        form: the name under which entries are stored.
     """
 
     def __init__(self, inner: Serializer, keys: list[str | bytes]) -> None:
@@ -185,18 +223,27 @@ class SignedSerializer:
         self._keys = [key.encode() if isinstance(key, str) else key for key in keys]
 
     def dumps(self, key: str, value: Any) -> str:
-        """Do as `Serializer.dumps`."""
+        """Return the other serializer's string with a signature.
+
+        Raises:
+            SerializationError: If the other serializer can't keep the value.
+        """
         text = self._inner.dumps(key, value).encode("utf-8", "surrogatepass")
         return self._signer(key).sign(text).decode("utf-8", "surrogatepass")
 
     def loads(self, key: str, text: str) -> Any:
-        """Do as `Serializer.loads`."""
+        """Verify the signature and return the value.
+
+        Raises:
+            ValueError: If the string is not signed with one of the keys.
+            Exception: If the other serializer can't read it.
+        """
         signed = None
         with suppress(BadSignature):
             signed = self._signer(key).unsign(text.encode("utf-8", "surrogatepass"))
         if signed is None:
-            # Raised out here, since itsdangerous tells the signature, which is
-            # nobody's business, not even in an error's context.
+            # Raised outside of the `with` block: the error of itsdangerous contains the
+            # right signature, which must not show up even as an error's context.
             raise ValueError("it is not signed with CACHE_SIGNING_KEY")
         return self._inner.loads(key, signed.decode("utf-8", "surrogatepass"))
 
@@ -205,23 +252,31 @@ class SignedSerializer:
         return Signer(self._keys, salt=salt)
 
 
-class OwnSerializer:
-    """A serializer that users bring: anything with `dumps(value)` and `loads(made)`.
+class CustomSerializer:
+    """Adapts a serializer of the user.
 
     Args:
-        theirs: what they bring. What its `dumps` gives is text or bytes.
+        inner: an object with `dumps(value)`, which returns a string or bytes, and
+            `loads(made)`.
+
+    Attributes:
+        form: the name under which entries are stored.
     """
 
     form = "own"
 
-    def __init__(self, theirs: Any) -> None:
-        self._theirs = theirs
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
 
-    def dumps(self, key: str, value: Any) -> str:  # noqa: ARG002 - Serializer's form
-        """Do as `Serializer.dumps`."""
+    def dumps(self, key: str, value: Any) -> str:  # noqa: ARG002 - the protocol's signature
+        """Return what the user's serializer made, marked as text or bytes.
+
+        Raises:
+            SerializationError: If the serializer raised, or made something else.
+        """
         try:
-            made = self._theirs.dumps(value)
-        except Exception as error:  # noqa: BLE001 - serializers raise what they like
+            made = self._inner.dumps(value)
+        except Exception as error:  # noqa: BLE001 - serializers may raise anything
             raise SerializationError(
                 f"{describe(value)} can't be kept: CACHE_SERIALIZER said"
                 f" {type(error).__name__}: {error}."
@@ -230,59 +285,69 @@ class OwnSerializer:
             return f"text:{made}"
         if isinstance(made, bytes):
             return "bytes:" + b64encode(made).decode("ascii")
-        # cachelib's serializers give None for what they can't keep.
+        # cachelib's serializers return None for values that they can't keep.
         raise SerializationError(
             f"{describe(value)} can't be kept: CACHE_SERIALIZER made it"
             f" {describe(made)}, and not text or bytes."
         )
 
-    def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - Serializer's form
-        """Do as `Serializer.loads`."""
+    def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - the protocol's signature
+        """Return what the user's serializer reads.
+
+        Raises:
+            ValueError: If the string is marked neither as text nor as bytes.
+            Exception: If the user's serializer can't read it.
+        """
         kind, colon, made = text.partition(":")
         if kind + colon == "text:":
-            return self._theirs.loads(made)
+            return self._inner.loads(made)
         if kind + colon == "bytes:":
-            return self._theirs.loads(b64decode(made, validate=True))
+            return self._inner.loads(b64decode(made, validate=True))
         raise ValueError("it is neither text nor bytes of CACHE_SERIALIZER")
 
 
 def make_serializer(settings: Mapping[str, Any]) -> Serializer:
-    """Make what `CACHE_SERIALIZER` and `CACHE_SIGNING_KEY` describe.
+    """Return the serializer that `CACHE_SERIALIZER` and `CACHE_SIGNING_KEY` describe.
 
     Raises:
-        SettingError: one of them has a value that is not allowed.
+        SettingError: If one of them has a value that is not allowed.
     """
-    serializer = _chosen(settings["CACHE_SERIALIZER"])
+    serializer = _find_serializer(settings["CACHE_SERIALIZER"])
     keys = settings["CACHE_SIGNING_KEY"]
     if keys is None:
         return serializer
     keys = list(keys) if isinstance(keys, (list, tuple)) else [keys]
     if not keys or not all(isinstance(key, (str, bytes)) and key for key in keys):
-        # Not the value, which is a secret.
+        # The message leaves the value out, because it is a secret.
         raise SettingError(
-            "CACHE_SIGNING_KEY is a secret text, or a list of them with the newest one"
+            "CACHE_SIGNING_KEY is a secret text, or a list of them with the newest"
             " last. Make one with python -c 'import secrets;"
             " print(secrets.token_hex())'."
         )
     return SignedSerializer(serializer, keys)
 
 
-def _chosen(named: Any) -> Serializer:
+def _find_serializer(setting: Any) -> Serializer:
+    """Return the serializer that `CACHE_SERIALIZER` names or is.
+
+    Raises:
+        SettingError: If it is neither a name nor a serializer.
+    """
     known: dict[str, type[Serializer]] = {
         "pickle": PickleSerializer,
         "json": JSONSerializer,
     }
-    if isinstance(named, str) and named in known:
-        return known[named]()
-    if named is pickle or named is json:
-        return known[named.__name__]()
-    if isinstance(named, type):
-        named = named()
-    if callable(getattr(named, "dumps", None)) and callable(
-        getattr(named, "loads", None)
+    if isinstance(setting, str) and setting in known:
+        return known[setting]()
+    if setting is pickle or setting is json:
+        return known[setting.__name__]()
+    if isinstance(setting, type):
+        setting = setting()
+    if callable(getattr(setting, "dumps", None)) and callable(
+        getattr(setting, "loads", None)
     ):
-        return OwnSerializer(named)
+        return CustomSerializer(setting)
     raise SettingError(
-        f"CACHE_SERIALIZER can't be {describe(named)}. It is 'pickle', 'json', or an"
+        f"CACHE_SERIALIZER can't be {describe(setting)}. It is 'pickle', 'json', or an"
         " object with dumps(value) and loads(made)."
     )

@@ -1,7 +1,7 @@
-"""Signals: who wants to know of hits, misses, writes and deletes connects to them.
+"""Signals that are sent at hits, misses, writes, deletes and errors.
 
-As Flask's own signals do, they come from the application, with keywords: `cache` is the
-`Cache`, and `key` the key in its store.
+The sender is the application, as for Flask's own signals. Receivers get two keyword
+arguments: `cache` is the `Cache`, and `key` is the key in its store.
 """
 
 from typing import Any
@@ -11,25 +11,29 @@ from flask import Flask
 
 _signals = Namespace()
 
-#: A fragment or value was served from the store.
+#: Sent when a fragment or value was served from the store.
 cache_hit = _signals.signal("fragcache-hit")
-#: It was asked for and has to be made.
+#: Sent when a fragment or value was asked for and has to be made.
 cache_miss = _signals.signal("fragcache-miss")
-#: It was stored.
+#: Sent when a fragment or value was stored.
 cache_set = _signals.signal("fragcache-set")
-#: It was deleted.
+#: Sent when a fragment or value was deleted.
 cache_delete = _signals.signal("fragcache-delete")
-#: A body or function raised, and what was stored before is served in its place. There
-#: is one keyword more, `error`: the exception.
+#: Sent when a body or function raised and the stored value is served in its place. The
+#: keyword argument `error` is the exception.
 cache_error = _signals.signal("fragcache-error")
 
 
 class SignalAnnouncer:
-    """Tells of what happens in one application's cache by signals.
+    """Sends signals for the events in one application's cache.
 
     Args:
         app: the application.
         cache: the `Cache`.
+
+    Attributes:
+        receivers: for each event, the receivers of its signal. An event without any
+            need not be announced.
     """
 
     def __init__(self, app: Flask, cache: Any) -> None:
@@ -47,5 +51,11 @@ class SignalAnnouncer:
         }
 
     def announce(self, event: str, key: str, **more: Any) -> None:
-        """Send the signal of an event."""
+        """Send the signal of an event.
+
+        Args:
+            event: `hit`, `miss`, `set`, `delete` or `error`.
+            key: the key in the store.
+            more: further keyword arguments for the receivers.
+        """
         self._signals[event].send(self._app, cache=self._cache, key=key, **more)

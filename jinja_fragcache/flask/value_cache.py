@@ -1,4 +1,4 @@
-"""What belongs to one application: its engine, and values of any type in its store."""
+"""The cache of one application: its engine, and values of any type in its store."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from .keys import check_key
 
 @dataclass(frozen=True, slots=True)
 class AppCache:
-    """Keeps values in one application's store, by the rules of its engine.
+    """Reads and writes values in one application's store.
 
     Attributes:
         fragment_cache: the engine.
-        codec: how values are stored.
-        source_check: whether decorated functions are asked for anew where their code
-            has changed (`CACHE_SOURCE_CHECK`).
-        ignore_errors: whether a delete that fails is logged in place of raised
+        codec: turns values into what is stored, and back.
+        source_check: whether decorated functions are called again if their code has
+            changed (`CACHE_SOURCE_CHECK`).
+        ignore_errors: whether a failed delete is logged instead of raised
             (`CACHE_IGNORE_ERRORS`).
     """
 
@@ -41,7 +41,11 @@ class AppCache:
         return self.fragment_cache.guard
 
     def get_many(self, keys: tuple[str, ...]) -> list[Any]:
-        """Give the values of keys, None for those that have none."""
+        """Return the values of keys, None for a key without a value.
+
+        Raises:
+            KeyValueError: If a key is not a string.
+        """
         for key in keys:
             check_key(key)
         return [
@@ -50,19 +54,37 @@ class AppCache:
         ]
 
     def has(self, key: str) -> bool:
-        """Tell whether there is a value."""
+        """Return whether a key has a value. None is one, too.
+
+        Raises:
+            KeyValueError: If the key is not a string.
+        """
         (value,) = perform(self._read_many((check_key(key),)))
         return value is not MISSING
 
     def set_many(self, values: Mapping[str, Any], timeout: Any) -> bool:
-        """Store values, and tell whether all of them were stored."""
+        """Store values and return whether all of them were stored.
+
+        Args:
+            values: the values by their keys.
+            timeout: seconds (int or float), a timedelta, 0 for never expiring, None for
+                the cache's default.
+
+        Raises:
+            KeyValueError: If a key is not a string.
+            TimeoutValueError: If `timeout` is not a timeout.
+            SerializationError: If a value can't be stored and the cache is strict.
+        """
         seconds = normalize_timeout(timeout)
         encoded = self._encode(values)
         stored = perform(self._guard.write_many(encoded, seconds)) if encoded else True
         return stored and len(encoded) == len(values)
 
     def add(self, key: str, value: Any, timeout: Any) -> bool:
-        """Store a value if there is none, and tell whether it was stored."""
+        """Store a value if the key has none, and return whether it was stored.
+
+        Args and errors are those of `set_many`.
+        """
         seconds = normalize_timeout(timeout)
         encoded = self._encode({key: value})
         if not encoded or not perform(self._guard.add(key, encoded[key], seconds)):
@@ -71,31 +93,66 @@ class AppCache:
         return True
 
     def increment(self, key: str, delta: int) -> int | None:
-        """Add to a number and give what it came to, None if the store failed."""
+        """Add to a number and return the sum.
+
+        Returns:
+            None if the store failed, or if the key has another value than a number.
+
+        Raises:
+            KeyValueError: If the key is not a string.
+            TypeError: If `delta` is not an int.
+        """
         if type(delta) is not int:
             raise TypeError(f"delta is a whole number and got {delta!r}.")
         return perform(self._guard.increment(check_key(key), delta))
 
     def delete(self, key: str) -> bool:
-        """Delete a value, and tell whether there was one."""
+        """Delete a value and return whether there was one.
+
+        Returns:
+            False also if the store failed and `ignore_errors` is set.
+
+        Raises:
+            KeyValueError: If the key is not a string.
+            StoreError: If the store failed. The value may still be served.
+        """
         return bool(self._attempt(self._guard.delete(check_key(key))))
 
     def delete_many(self, keys: tuple[str, ...]) -> bool:
-        """Delete values, and tell whether that was done."""
+        """Delete values.
+
+        Returns:
+            False if the store failed and `ignore_errors` is set, else True.
+
+        Raises:
+            KeyValueError: If a key is not a string.
+            StoreError: If the store failed. The values may still be served.
+        """
         for key in keys:
             check_key(key)
         return self._attempt(self._guard.delete_many(keys)) is not False
 
     def invalidate(self, tags: Iterable[str]) -> bool:
-        """Make all values with any of the tags misses, and tell whether that was done.
+        """Invalidate all values that have any of the tags.
+
+        Returns:
+            False if the store failed and `ignore_errors` is set, else True.
 
         Raises:
-            StoreError: the store failed. The values may still be served.
+            StoreError: If the store failed. The values may still be served.
         """
         return self._attempt(invalidate(self._guard, tags)) is not False
 
     def clear(self) -> bool:
-        """Delete all, and tell whether that was done."""
+        """Delete everything that this application has stored.
+
+        Returns:
+            False if the store failed and `ignore_errors` is set, else True.
+
+        Raises:
+            StoreError: If the store failed, or does not know which entries are this
+                application's.
+        """
         return self._attempt(self._guard.clear()) is not False
 
     def _read_many(self, keys: tuple[str, ...]) -> Operation[list[Any]]:
@@ -117,10 +174,10 @@ class AppCache:
             return MISSING
 
     def _encode(self, values: Mapping[str, Any]) -> dict[str, str | int]:
-        """Make values what is stored, without those that can't be kept.
+        """Return what to store for values, without those that can't be stored.
 
         Raises:
-            SerializationError: the cache is strict, and one can't be kept.
+            SerializationError: If one can't be stored and the cache is strict.
         """
         encoded = {}
         for key, value in values.items():
@@ -133,10 +190,13 @@ class AppCache:
         return encoded
 
     def _attempt(self, operation: Operation[Any]) -> Any:
-        """Carry a delete out. Give False if it failed and that is to be ignored.
+        """Carry out a delete and return its result.
+
+        Returns:
+            False if it failed and `ignore_errors` is set.
 
         Raises:
-            StoreError: it failed.
+            StoreError: If it failed.
         """
         try:
             return perform(operation)

@@ -1,4 +1,4 @@
-"""Custom caches, in the form that the manual of Flask-Cache shows."""
+"""Custom caches, in the form that Flask-Cache's manual shows."""
 
 import sqlite3
 import threading
@@ -11,7 +11,7 @@ from pymongo import MongoClient
 
 
 class SqliteCache(BaseCache):
-    """Keeps values in a database of SQLite."""
+    """Stores values in an SQLite database."""
 
     def __init__(
         self, path: str = ":memory:", table: str = "cache", default_timeout: int = 500
@@ -64,7 +64,7 @@ class SqliteCache(BaseCache):
 def sqlite(
     app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
 ) -> SqliteCache:
-    """Make one in the file that the application names."""
+    """Return a cache that uses the file named by the application."""
     args.append(app.config["SQLITE_FILE"])
     kwargs["table"] = config["CACHE_KEY_PREFIX"]
     return SqliteCache(*args, **kwargs)
@@ -116,11 +116,11 @@ def mongo(
 def forgetful(
     app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
 ) -> None:
-    """Forget to return a store."""
+    """Return no store, by mistake."""
 
 
 class FactoryCache(SimpleCache):
-    """Has a factory, as the back ends of Flask-Caching have."""
+    """A class with a factory, like the back ends of Flask-Caching."""
 
     made_with: tuple[Any, ...] = ()
 
@@ -138,7 +138,7 @@ class FactoryCache(SimpleCache):
 
 
 class PlainCache:
-    """Takes no timeout of its own."""
+    """A class that takes no default timeout."""
 
     def __init__(self, name: str = "plain") -> None:
         self.name = name

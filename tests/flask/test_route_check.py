@@ -1,4 +1,4 @@
-"""What is told of routes that pass the cache by."""
+"""Warnings about routes that bypass the cache."""
 
 import functools
 import warnings
@@ -62,7 +62,7 @@ WRONG = [with_route, with_a_blueprint, with_another_decorator, with_memoize]
 
 @pytest.mark.parametrize("order", ["cache first", "cache last"])
 @pytest.mark.parametrize("write", WRONG)
-def test_a_route_below_the_cache_is_told_of_at_the_first_request(
+def test_a_route_below_the_cache_is_warned_of_at_the_first_request(
     write: Callable[[Flask, Cache], None], order: str
 ) -> None:
     app = Flask(__name__)
@@ -73,9 +73,9 @@ def test_a_route_below_the_cache_is_told_of_at_the_first_request(
     if order == "cache last":
         cache.init_app(app)
     client = app.test_client()
-    with pytest.warns(UserWarning, match=rf"{write.__name__}\..*\n.*") as told:
+    with pytest.warns(UserWarning, match=rf"{write.__name__}\..*\n.*") as warned:
         client.get("/")
-    (warning,) = told
+    (warning,) = warned
     assert warning.filename == __file__
     assert ORDERED.replace("\\", "") in str(warning.message)
     with warnings.catch_warnings():
@@ -83,7 +83,7 @@ def test_a_route_below_the_cache_is_told_of_at_the_first_request(
         assert client.get("/").text == "Hello World"
 
 
-def test_a_route_above_the_cache_is_right() -> None:
+def test_a_route_above_the_cache_is_cached_without_a_warning() -> None:
     app = Flask(__name__)
     cache = Cache(app, config=SIMPLE)
 

@@ -34,8 +34,8 @@ from jinja_fragcache.entries.values import (
 )
 from jinja_fragcache.errors import SerializationError, SettingError
 from jinja_fragcache.flask.serializers import (
+    CustomSerializer,
     JSONSerializer,
-    OwnSerializer,
     PickleSerializer,
     SignedSerializer,
     make_serializer,
@@ -55,7 +55,7 @@ ALL = PICKLES + JSONS
 
 
 def shown(value: Any) -> Any:
-    """Give what shows every difference between two values, types and order too."""
+    """Return what shows every difference between two values, even in type and order."""
     kind = type(value)
     if kind in {list, tuple}:
         return (kind, *map(shown, value))
@@ -65,16 +65,16 @@ def shown(value: Any) -> Any:
 
 
 def through(serializer: Serializer, value: Any, key: str = "k") -> Any:
-    """Store a value and read it, as the cache does."""
+    """Encode a value and decode it, as the cache does."""
     codec = ValueCodec(serializer)
     entry = read_entry(codec.encode(key, value))
     assert entry is not None
     return codec.decode(key, entry)
 
 
-# Two surrogates that make a character, which JSON makes of them.
+# Two surrogates that JSON joins into one character.
 PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-# In minutes, as they are: Python reads one of a microsecond as none at all.
+# In whole minutes: Python reads an offset of a microsecond as no offset.
 zones = st.none() | st.integers(-1439, 1439).map(
     lambda minutes: timezone(timedelta(minutes=minutes))
 )
@@ -93,7 +93,7 @@ scalars = (
         lambda moment: moment.replace(fold=0)
     )
 )
-# Keys that mean something to Flask's tags, and the suffix that it escapes them with.
+# Keys that are tags of Flask's JSON, and the suffix with which Flask escapes them.
 tag_keys = st.sampled_from([" t", " b", " di", " m", " u", " d", " t__", " dec"])
 keys = st.text() | tag_keys | tag_keys.map(lambda key: key + "__")
 values = st.recursive(
@@ -120,7 +120,7 @@ values = st.recursive(
 @example(JSONS[0], Decimal("sNaN"))
 @example(PICKLES[1], "lone surrogate \udc80")
 @example(JSONS[1], ["lone surrogate \udc80"])
-def test_what_goes_in_comes_out(serializer: Serializer, value: Any) -> None:
+def test_a_value_is_read_back_unchanged(serializer: Serializer, value: Any) -> None:
     assert shown(through(serializer, value)) == shown(value)
 
 
@@ -200,7 +200,7 @@ REFUSED: list[Any] = [
 
 @pytest.mark.parametrize("serializer", JSONS, ids=lambda each: each.form)
 @pytest.mark.parametrize("value", REFUSED, ids=lambda value: ascii(value)[:30])
-def test_json_refuses_what_would_come_back_changed(
+def test_json_refuses_values_that_would_change(
     serializer: Serializer, value: Any
 ) -> None:
     for each in [value, [value], {"a": value}, (value,)]:
@@ -209,7 +209,7 @@ def test_json_refuses_what_would_come_back_changed(
 
 
 @pytest.mark.parametrize("serializer", JSONS, ids=lambda each: each.form)
-def test_json_refuses_what_is_nested_too_deep(serializer: Serializer) -> None:
+def test_json_refuses_values_nested_too_deep(serializer: Serializer) -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
@@ -238,7 +238,9 @@ class Unwilling:
 
 @pytest.mark.parametrize("serializer", PICKLES, ids=lambda each: each.form)
 @pytest.mark.parametrize("value", [lambda: 1, [Unwilling()], (each for each in "a")])
-def test_what_can_not_be_pickled_is_refused(serializer: Serializer, value: Any) -> None:
+def test_values_that_can_not_be_pickled_are_refused(
+    serializer: Serializer, value: Any
+) -> None:
     with pytest.raises(SerializationError, match="Cache what it is made of instead"):
         serializer.dumps("k", value)
 
@@ -252,7 +254,7 @@ class Changed(DefaultJSONProvider):
 
 
 @pytest.mark.parametrize("serializer", JSONS, ids=lambda each: each.form)
-def test_json_is_the_same_whatever_the_application_makes_of_it(
+def test_json_does_not_depend_on_the_applications_json_provider(
     serializer: Serializer,
 ) -> None:
     value = {"z": "a", "b": ["a"], "a": Decimal(1)}
@@ -265,7 +267,7 @@ def test_json_is_the_same_whatever_the_application_makes_of_it(
         assert shown(serializer.loads("k", outside)) == shown(value)
 
 
-# What is stored under another form is never read.
+# Entries of another form are never read.
 
 
 FORMS = ["pickle", "json", "own", "number", "markup", None]
@@ -291,7 +293,7 @@ def trapped(trap: Path) -> str:
     return b64encode(pickle.dumps(Trap(trap))).decode()
 
 
-def test_the_trap_works(trap: Path) -> None:
+def test_the_trap_touches_its_file_when_unpickled(trap: Path) -> None:
     entry = Entry(trapped(trap), form="pickle")
     ValueCodec(PickleSerializer()).decode("k", entry)
     assert trap.exists()
@@ -303,14 +305,14 @@ def test_the_trap_works(trap: Path) -> None:
         JSONSerializer(),
         signed(JSONSerializer()),
         signed(PickleSerializer()),
-        OwnSerializer(json),
-        signed(OwnSerializer(pickle)),
+        CustomSerializer(json),
+        signed(CustomSerializer(pickle)),
     ],
     ids=lambda each: each.form,
 )
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("before", ["", "bytes:", "text:"])
-def test_nothing_is_unpickled_that_others_have_put_there(
+def test_foreign_pickles_are_never_loaded(
     serializer: Serializer, form: str | None, before: str, trap: Path
 ) -> None:
     text = before + trapped(trap)
@@ -328,7 +330,9 @@ def test_nothing_is_unpickled_that_others_have_put_there(
 
 @pytest.mark.parametrize("reader", ALL, ids=lambda each: each.form)
 @pytest.mark.parametrize("writer", ALL, ids=lambda each: each.form)
-def test_one_form_does_not_read_another(writer: Serializer, reader: Serializer) -> None:
+def test_a_serializer_does_not_read_another_form(
+    writer: Serializer, reader: Serializer
+) -> None:
     entry = read_entry(ValueCodec(writer).encode("k", [1]))
     assert entry is not None
     read = ValueCodec(reader).decode("k", entry)
@@ -338,13 +342,15 @@ def test_one_form_does_not_read_another(writer: Serializer, reader: Serializer) 
 # Signatures.
 
 
-@pytest.fixture(params=[PickleSerializer, JSONSerializer, lambda: OwnSerializer(json)])
+@pytest.fixture(
+    params=[PickleSerializer, JSONSerializer, lambda: CustomSerializer(json)]
+)
 def inner(request: pytest.FixtureRequest) -> Serializer:
     made: Serializer = request.param()
     return made
 
 
-def test_what_is_signed_for_one_key_is_not_read_under_another(
+def test_a_signature_is_valid_for_one_key_only(
     inner: Serializer,
 ) -> None:
     serializer = signed(inner)
@@ -362,7 +368,7 @@ def test_any_key_can_be_signed_for(key: str, value: Any) -> None:
     assert shown(read) == shown(value)
 
 
-def test_what_is_signed_is_not_read_when_a_character_is_another(
+def test_a_changed_character_breaks_the_signature(
     inner: Serializer,
 ) -> None:
     serializer = signed(inner)
@@ -379,9 +385,9 @@ def test_what_is_signed_is_not_read_when_a_character_is_another(
 
 
 def _ends_alike(character: str, other: str) -> bool:
-    """Tell whether two last characters of a signature stand for the same bytes.
+    """Return whether two last characters of a signature stand for the same bytes.
 
-    20 bytes are 27 characters of Base64, and the last 2 bits of these mean nothing.
+    20 bytes are 27 characters of Base64, and the last 2 bits of these are unused.
     """
     try:
         ends = [b64decode(f"AA{each}=", altchars=b"-_") for each in (character, other)]
@@ -390,11 +396,11 @@ def _ends_alike(character: str, other: str) -> bool:
     return ends[0] == ends[1]
 
 
-def test_a_signature_of_another_secret_or_serializer_is_none() -> None:
+def test_a_signature_of_another_secret_or_serializer_is_not_valid() -> None:
     text = signed(JSONSerializer(), "other").dumps("k", [1])
     with pytest.raises(ValueError, match="not signed"):
         signed(JSONSerializer()).loads("k", text)
-    text = signed(OwnSerializer(json)).dumps("k", [1])
+    text = signed(CustomSerializer(json)).dumps("k", [1])
     with pytest.raises(ValueError, match="not signed"):
         signed(JSONSerializer()).loads("k", text)
     text = URLSafeSerializer(SECRET).dumps([1])
@@ -419,7 +425,7 @@ def _chain(error: BaseException | None) -> Iterable[BaseException]:
 
 
 @pytest.mark.parametrize("change", ["xx{}", "{}xx", "{}.", "no dot"])
-def test_no_error_tells_the_secret_or_the_signature(
+def test_no_error_shows_the_secret_or_the_signature(
     inner: Serializer, change: str
 ) -> None:
     serializer = signed(inner)
@@ -428,16 +434,16 @@ def test_no_error_tells_the_secret_or_the_signature(
     with pytest.raises(ValueError, match="not signed") as raised:
         serializer.loads("k", change.format(text))
     for error in _chain(raised.value):
-        told = "".join(traceback.format_exception(error)) + repr(vars(error))
-        assert SECRET not in told
-        assert signature not in told
+        shown_text = "".join(traceback.format_exception(error)) + repr(vars(error))
+        assert SECRET not in shown_text
+        assert signature not in shown_text
 
 
-# Serializers that users bring.
+# Serializers of users.
 
 
 class Bytes(BaseSerializer):
-    """As cachelib's serializers are: a class, with more methods than are asked for."""
+    """A serializer like those of cachelib: a class with more methods than needed."""
 
     def dumps(self, value: Any) -> bytes:  # type: ignore[override]
         return b"\x00\xff" + json.dumps(value).encode()
@@ -448,7 +454,7 @@ class Bytes(BaseSerializer):
 
 
 class Gives:
-    """Gives what it is told to."""
+    """A serializer whose `dumps` always returns the same."""
 
     def __init__(self, made: Any) -> None:
         self.made = made
@@ -477,11 +483,13 @@ class Gives:
 )
 @pytest.mark.parametrize("secret", [None, SECRET, SECRET.encode(), ["old", b"new"]])
 @pytest.mark.parametrize("value", [[1, "a", None], {"a": [True, 1.5]}, False])
-def test_serializers_that_can_be_chosen(named: Any, secret: Any, value: Any) -> None:
+def test_cache_serializer_takes_names_modules_classes_and_objects(
+    named: Any, secret: Any, value: Any
+) -> None:
     settings = {"CACHE_SERIALIZER": named, "CACHE_SIGNING_KEY": secret}
     serializer = make_serializer(settings)
     assert shown(through(serializer, value)) == shown(value)
-    # Another process makes another serializer of the same settings.
+    # Another process makes its own serializer from the same settings.
     stored = serializer.dumps("k", value)
     assert shown(make_serializer(settings).loads("k", stored)) == shown(value)
 
@@ -499,12 +507,12 @@ def test_serializers_that_can_be_chosen(named: Any, secret: Any, value: Any) -> 
         (Bytes, ["s"], "signed-own"),
     ],
 )
-def test_the_form_tells_the_serializer(named: Any, secret: Any, form: str) -> None:
+def test_each_serializer_has_its_own_form(named: Any, secret: Any, form: str) -> None:
     settings = {"CACHE_SERIALIZER": named, "CACHE_SIGNING_KEY": secret}
     assert make_serializer(settings).form == form
 
 
-def test_one_secret_is_a_list_of_one() -> None:
+def test_one_secret_is_the_same_as_a_list_of_one() -> None:
     settings: dict[str, Any] = {"CACHE_SERIALIZER": "json"}
     one = make_serializer(settings | {"CACHE_SIGNING_KEY": "secret"})
     listed = make_serializer(settings | {"CACHE_SIGNING_KEY": [b"secret"]})
@@ -512,45 +520,45 @@ def test_one_secret_is_a_list_of_one() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "text", "text:", ":", "bytes:AAAA", "\udc80"])
-def test_texts_and_bytes_are_given_back_as_they_were_made(text: str) -> None:
-    serializer = OwnSerializer(Gives(text))
+def test_a_custom_serializer_gets_back_the_string_or_bytes_it_made(text: str) -> None:
+    serializer = CustomSerializer(Gives(text))
     assert serializer.loads("k", serializer.dumps("k", 1)) == ("read", text)
     made = text.encode("utf-8", "surrogatepass")
-    serializer = OwnSerializer(Gives(made))
+    serializer = CustomSerializer(Gives(made))
     assert serializer.loads("k", serializer.dumps("k", 1)) == ("read", made)
 
 
 @pytest.mark.parametrize("made", [None, 5, ["text"], bytearray(b"a")])
-def test_a_serializer_that_makes_no_text_is_told_of(made: Any) -> None:
+def test_a_custom_serializer_must_return_a_string_or_bytes(made: Any) -> None:
     with pytest.raises(SerializationError, match=r"made it .* and not"):
-        OwnSerializer(Gives(made)).dumps("k", [1])
+        CustomSerializer(Gives(made)).dumps("k", [1])
 
 
-def test_what_a_serializer_raises_is_told() -> None:
-    told = r"\{1\} \(set\) can't be kept: CACHE_SERIALIZER said TypeError: .* JSON"
-    with pytest.raises(SerializationError, match=told):
-        OwnSerializer(json).dumps("k", {1})
+def test_the_error_of_a_custom_serializer_is_shown() -> None:
+    message = r"\{1\} \(set\) can't be kept: CACHE_SERIALIZER said TypeError: .* JSON"
+    with pytest.raises(SerializationError, match=message):
+        CustomSerializer(json).dumps("k", {1})
 
 
 @pytest.mark.parametrize("named", ["Pickle", "", None, 5, object, object(), json.dumps])
-def test_another_serializer_is_an_error(named: Any) -> None:
+def test_a_wrong_serializer_is_an_error(named: Any) -> None:
     with pytest.raises(SettingError, match=r"CACHE_SERIALIZER can't be .* 'pickle', "):
         make_serializer({"CACHE_SERIALIZER": named, "CACHE_SIGNING_KEY": None})
 
 
 @pytest.mark.parametrize("secret", ["", b"", [], [""], ["hush", None], 5, {"hush"}])
-def test_a_secret_that_is_none_is_an_error_that_does_not_tell_it(secret: Any) -> None:
+def test_the_error_of_a_wrong_secret_hides_it(secret: Any) -> None:
     with pytest.raises(SettingError, match="CACHE_SIGNING_KEY is a") as raised:
         make_serializer({"CACHE_SERIALIZER": "json", "CACHE_SIGNING_KEY": secret})
     assert "hush" not in str(raised.value)
 
 
-# What is stored may be anything.
+# A store may contain anything.
 
 UNSIGNED: list[Serializer] = [
     PickleSerializer(),
     JSONSerializer(),
-    OwnSerializer(Bytes()),
+    CustomSerializer(Bytes()),
 ]
 
 
@@ -563,20 +571,20 @@ def test_garbage_is_never_read_as_a_signed_value(
 
 
 @pytest.mark.parametrize("text", ["", "text", "AAAA", "byte:AAAA", "bytes:A$A$AA="])
-def test_what_no_own_serializer_made_is_not_handed_to_it(text: str) -> None:
+def test_a_custom_serializer_gets_only_what_one_has_made(text: str) -> None:
     with pytest.raises(ValueError, match=r"neither text nor|base64"):
-        OwnSerializer(Gives(None)).loads("k", text)
+        CustomSerializer(Gives(None)).loads("k", text)
 
 
 @pytest.mark.parametrize("text", ["", "$", "AAA", "gASV", " gAROLg==", "gAROLg==\n"])
-def test_what_is_no_pickle_is_an_error(text: str) -> None:
+def test_text_that_is_no_pickle_is_an_error(text: str) -> None:
     assert PickleSerializer().loads("k", "gAROLg==") is None
     with pytest.raises((ValueError, EOFError, pickle.UnpicklingError)):
         PickleSerializer().loads("k", text)
 
 
 @given(values, st.integers(0, 100))
-def test_a_value_that_is_cut_is_not_read_as_another(value: Any, length: int) -> None:
+def test_a_truncated_value_is_not_read(value: Any, length: int) -> None:
     for serializer in (PickleSerializer(), JSONSerializer()):
         try:
             text = serializer.dumps("k", value)
@@ -584,14 +592,14 @@ def test_a_value_that_is_cut_is_not_read_as_another(value: Any, length: int) -> 
             continue
         if length >= len(text):
             continue
-        # A number has no end of its own.
+        # A truncated number is still a number.
         if type(value) in {int, float} and serializer.form == "json":
             continue
         with pytest.raises(Exception):  # noqa: B017, PT011 - unpickling raises anything
             serializer.loads("k", text[:length])
 
 
-def test_uuids_and_dates_in_json_are_read_by_people() -> None:
+def test_json_is_readable() -> None:
     value = [date(2026, 1, 2), Decimal("1.50"), UUID(int=1)]
     assert JSONSerializer().dumps("k", value) == (
         '[{" date":"2026-01-02"},{" dec":"1.50"},'

@@ -32,7 +32,9 @@ def heard() -> Iterator[list[Event]]:
         signal.disconnect(receive)
 
 
-def test_fragments_views_functions_and_values_are_told_of(heard: list[Event]) -> None:
+def test_signals_are_sent_for_fragments_functions_and_values(
+    heard: list[Event],
+) -> None:
     app = Flask(__name__)
     cache = Cache(app, config={"CACHE_TYPE": "simple"})
 
@@ -58,8 +60,8 @@ def test_fragments_views_functions_and_values_are_told_of(heard: list[Event]) ->
     cache.get("none")
     cache.delete("k")
     assert all(event[1:3] == (app, cache) for event in heard)
-    told = [(event[0], event[3].split(":")[0]) for event in heard]
-    assert told == [
+    sent = [(event[0], event[3].split(":")[0]) for event in heard]
+    assert sent == [
         ("miss", "function"),
         ("set", "function"),
         ("miss", key.split(":", maxsplit=1)[0]),
@@ -78,7 +80,7 @@ def test_fragments_views_functions_and_values_are_told_of(heard: list[Event]) ->
     ]
 
 
-def test_signals_can_be_listened_to_for_one_application() -> None:
+def test_a_receiver_may_connect_to_one_application() -> None:
     one, two = Flask("one"), Flask("two")
     cache = Cache(config={"CACHE_TYPE": "simple"})
     heard = []

@@ -27,7 +27,7 @@ from tests.support import Clock, Counter, in_threads
 
 
 class Site:
-    """An application whose one view answers with a number, and fails when told."""
+    """An application with a view that returns a number, or raises `error` if set."""
 
     def __init__(self, **settings: Any) -> None:
         self.clock = Clock()
@@ -64,7 +64,7 @@ class Site:
 
 @pytest.fixture(autouse=True)
 def own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the caches of this file go by the clocks of their stores."""
+    """Make the caches of this file use the clocks of their stores."""
 
     def make(store: MemoryStore, **options: Any) -> FragmentCache:
         return FragmentCache(store, clock=store._timer, **options)
@@ -77,7 +77,7 @@ def site() -> Site:
     return Site()
 
 
-# Who is served what
+# What is served past the timeout
 
 
 def as_view(site: Site, **options: Any) -> Callable[[], str]:
@@ -116,11 +116,11 @@ KINDS = [as_view, as_async_view, as_memoized, as_async_memoized]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("window", [30, 29.5, timedelta(seconds=30)])
-def test_what_is_stale_is_served_while_another_makes_it_anew(
-    site: Site, kind: Callable[..., Callable[[], str]], window: Any
+@pytest.mark.parametrize("grace", [30, 29.5, timedelta(seconds=30)])
+def test_a_stale_value_is_served_while_another_caller_makes_a_new_one(
+    site: Site, kind: Callable[..., Callable[[], str]], grace: Any
 ) -> None:
-    ask = kind(site, stale=window)
+    ask = kind(site, stale=grace)
     assert ask() == "1"
     site.clock.now += 89.9
     entered, go_on = threading.Event(), threading.Event()
@@ -143,7 +143,7 @@ def test_what_is_stale_is_served_while_another_makes_it_anew(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_last_good_is_served_where_it_fails(
+def test_the_last_good_value_is_served_if_the_function_raises(
     site: Site, kind: Callable[..., Callable[[], str]]
 ) -> None:
     ask = kind(site, stale_if_error=30)
@@ -159,7 +159,7 @@ def test_the_last_good_is_served_where_it_fails(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_past_the_timeout_all_is_over_without_windows(
+def test_without_grace_periods_nothing_is_served_past_the_timeout(
     kind: Callable[..., Callable[[], str]],
 ) -> None:
     site = Site(CACHE_STALE=30, CACHE_STALE_IF_ERROR=30)
@@ -173,7 +173,7 @@ def test_past_the_timeout_all_is_over_without_windows(
 
 @pytest.mark.parametrize("options", [{}, {"stale_if_error": None}])
 @pytest.mark.parametrize("decorator", ["cached", "memoize", "tag"])
-def test_the_settings_are_for_all_that_says_nothing(
+def test_the_settings_apply_where_no_option_is_given(
     decorator: str, options: dict[str, Any]
 ) -> None:
     site = Site(CACHE_STALE_IF_ERROR=timedelta(seconds=30))
@@ -194,7 +194,7 @@ def test_the_settings_are_for_all_that_says_nothing(
 @pytest.mark.parametrize("decorator", ["cached", "memoize"])
 @pytest.mark.parametrize("name", ["stale", "stale_if_error"])
 @pytest.mark.parametrize("value", ["60", -1, True, float("nan"), [60]])
-def test_what_is_no_window_is_refused_where_it_stands(
+def test_a_wrong_grace_period_is_refused_by_the_decorator(
     site: Site, decorator: str, name: str, value: Any
 ) -> None:
     options = {name: value}
@@ -210,13 +210,13 @@ def test_what_is_no_window_is_refused_where_it_stands(
     [ValueError("no"), StopIteration("no"), ServiceUnavailable()],
     ids=lambda error: type(error).__name__,
 )
-def test_an_error_is_logged_and_told_once(
+def test_an_error_is_logged_and_signalled_once(
     site: Site, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[Any] = []
+    sent: list[Any] = []
 
     def hear(sender: Flask, **more: Any) -> None:
-        told.append((sender, more))
+        sent.append((sender, more))
 
     site.view(stale=10, stale_if_error=60)
     site.get()
@@ -225,7 +225,7 @@ def test_an_error_is_logged_and_told_once(
     with cache_error.connected_to(hear, site.app):
         assert site.get() == "1"
     key = "view//"
-    assert told == [(site.app, {"cache": site.cache, "key": key, "error": error})]
+    assert sent == [(site.app, {"cache": site.cache, "key": key, "error": error})]
     assert caplog.messages == [
         f"{key!r} could not be made anew. What was stored before is served."
     ]
@@ -239,7 +239,9 @@ def test_an_error_is_logged_and_told_once(
 
 @pytest.mark.parametrize("code", [302, 404, 499, 500, 503])
 @pytest.mark.parametrize("how", ["code", "response"])
-def test_abort_is_an_answer_below_500(site: Site, code: int, how: str) -> None:
+def test_an_http_exception_below_500_is_an_answer(
+    site: Site, code: int, how: str
+) -> None:
     class OwnError(HTTPException):
         pass
 
@@ -255,7 +257,8 @@ def test_abort_is_an_answer_below_500(site: Site, code: int, how: str) -> None:
         site.get(code=code)
     else:
         assert site.get() == "1"
-    # An answer is not stored, and takes away what is only if it says that it is gone.
+    # An error that is an answer is not stored. It deletes the entry only if it says
+    # that the resource is gone.
     site.error = ValueError("no")
     if code == 404:
         with pytest.raises(ValueError, match="no"):
@@ -264,7 +267,7 @@ def test_abort_is_an_answer_below_500(site: Site, code: int, how: str) -> None:
         assert site.get() == "1"
 
 
-def test_an_error_that_has_a_handler_passes_only_if_it_is_an_answer(
+def test_an_error_with_a_handler_is_raised_only_if_it_is_an_answer(
     site: Site,
 ) -> None:
     site.view(stale_if_error=60)
@@ -279,7 +282,9 @@ def test_an_error_that_has_a_handler_passes_only_if_it_is_an_answer(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
-def test_who_ends_the_process_is_not_held_up(site: Site, error: BaseException) -> None:
+def test_an_exception_that_ends_the_process_is_raised(
+    site: Site, error: BaseException
+) -> None:
     site.view(stale=60, stale_if_error=60)
     site.get()
     site.clock.now += 60
@@ -289,7 +294,7 @@ def test_who_ends_the_process_is_not_held_up(site: Site, error: BaseException) -
     assert raised.value is error
 
 
-def test_what_a_stream_raises_is_the_views_error(site: Site) -> None:
+def test_an_error_in_a_stream_counts_as_the_views_error(site: Site) -> None:
     def stream() -> Response:
         def chunks() -> Iterator[str]:
             yield "begun "
@@ -305,7 +310,7 @@ def test_what_a_stream_raises_is_the_views_error(site: Site) -> None:
     assert (answer.text, answer.headers.get("hit_cache")) == ("begun 1", "True")
 
 
-def test_a_failure_that_is_answered_is_a_value(site: Site) -> None:
+def test_a_returned_error_status_is_a_value(site: Site) -> None:
     status = 200
     site.view(lambda: (site.answer(), status), stale_if_error=60)
     site.get()
@@ -317,7 +322,7 @@ def test_a_failure_that_is_answered_is_a_value(site: Site) -> None:
 # The other options
 
 
-def test_the_header_tells_what_came_from_the_store(site: Site) -> None:
+def test_the_hit_header_marks_answers_from_the_store(site: Site) -> None:
     inside: list[str | None] = []
 
     def mark() -> str | None:
@@ -327,7 +332,7 @@ def test_the_header_tells_what_came_from_the_store(site: Site) -> None:
         if not inside:
             inside.append(None)
         elif site.error is None:
-            # Meanwhile another one is served what is stale.
+            # Meanwhile another request gets the stale answer.
             in_threads(1, lambda _: inside.append(mark()))
         return site.answer()
 
@@ -344,7 +349,7 @@ def test_the_header_tells_what_came_from_the_store(site: Site) -> None:
     assert mark() is None
 
 
-def test_a_timeout_of_the_response_has_the_windows_of_its_view(site: Site) -> None:
+def test_a_cached_response_has_the_grace_periods_of_its_view(site: Site) -> None:
     def answer() -> Response:
         return CachedResponse(make_response(site.answer()), timeout=5)
 
@@ -361,7 +366,7 @@ def test_a_timeout_of_the_response_has_the_windows_of_its_view(site: Site) -> No
 
 
 @pytest.mark.parametrize("option", ["forced_update", "is_stale"])
-def test_what_may_not_be_served_is_not_served_in_place_of_an_error(
+def test_a_refused_value_is_not_served_in_place_of_an_error(
     site: Site, option: str
 ) -> None:
     refused = False
@@ -379,7 +384,7 @@ def test_what_may_not_be_served_is_not_served_in_place_of_an_error(
     assert site.get() == "2"
 
 
-def test_unless_passes_what_is_stale_by(site: Site) -> None:
+def test_unless_bypasses_a_stale_value(site: Site) -> None:
     site.view(stale=60, stale_if_error=60, unless=lambda: site.clock.now > 1000)
     site.get()
     site.clock.now += 60
@@ -389,7 +394,7 @@ def test_unless_passes_what_is_stale_by(site: Site) -> None:
         site.get()
 
 
-def test_what_the_filter_refuses_leaves_what_is_stale(site: Site) -> None:
+def test_a_value_that_response_filter_refuses_leaves_the_stale_one(site: Site) -> None:
     site.view(stale_if_error=60, response_filter=lambda answer: answer != "2")
     site.get()
     site.clock.now += 60
@@ -398,7 +403,7 @@ def test_what_the_filter_refuses_leaves_what_is_stale(site: Site) -> None:
     assert site.get() == "1"
 
 
-def test_none_is_the_last_good_if_it_is_a_value(site: Site) -> None:
+def test_a_stored_none_may_be_served_in_place_of_an_error(site: Site) -> None:
     @site.cache.memoize(60, stale_if_error=60, cache_none=True)
     def function() -> None:
         site.answer()
@@ -410,10 +415,10 @@ def test_none_is_the_last_good_if_it_is_a_value(site: Site) -> None:
     assert site.cache.stats().stale == 1
 
 
-# What is gone, and what is not everybody's
+# Deleted values, and answers for one client
 
 
-def test_what_is_deleted_is_not_served(site: Site) -> None:
+def test_a_deleted_value_is_not_served(site: Site) -> None:
     @site.cache.cached(60, key_prefix="plain", stale=60, stale_if_error=60)
     def cached() -> str:
         return site.answer()
@@ -439,7 +444,7 @@ def test_what_is_deleted_is_not_served(site: Site) -> None:
             ask()
 
 
-def test_nor_is_what_is_invalidated_while_it_is_made(site: Site) -> None:
+def test_a_value_invalidated_while_the_function_fails_is_not_served(site: Site) -> None:
     @site.cache.memoize(60, stale_if_error=60)
     def memoized(_: int) -> str:
         if site.error is not None:
@@ -453,7 +458,7 @@ def test_nor_is_what_is_invalidated_while_it_is_made(site: Site) -> None:
         memoized(1)
 
 
-def test_nor_is_what_other_code_made(site: Site) -> None:
+def test_a_value_of_other_code_is_not_served(site: Site) -> None:
     def of_code(code: Callable[[], str]) -> Callable[[], str]:
         return site.cache.cached(
             60, key_prefix="x", stale=60, stale_if_error=60, source_check=True
@@ -468,7 +473,7 @@ def test_nor_is_what_other_code_made(site: Site) -> None:
         of_code(fail)()
 
 
-def test_a_key_past_its_timeout_has_no_value(site: Site) -> None:
+def test_get_and_has_ignore_stale_values(site: Site) -> None:
     site.view(stale=60, stale_if_error=60)
     site.get()
     key = "view//"
@@ -481,7 +486,9 @@ def test_a_key_past_its_timeout_has_no_value(site: Site) -> None:
     assert site.get() == "1"
 
 
-def test_an_answer_for_one_is_never_the_last_good(site: Site) -> None:
+def test_an_answer_for_one_client_is_never_served_in_place_of_an_error(
+    site: Site,
+) -> None:
     def greeting() -> str:
         number = site.answer()
         if site.calls.calls == 1:
@@ -500,7 +507,7 @@ def test_an_answer_for_one_is_never_the_last_good(site: Site) -> None:
     assert ann.get("/").text == "Hello 1"
 
 
-def test_what_a_failed_view_did_to_the_session_is_done(site: Site) -> None:
+def test_a_failed_view_may_change_the_session(site: Site) -> None:
     def counting() -> str:
         if site.error is not None:
             session["seen"] = True
@@ -517,7 +524,7 @@ def test_what_a_failed_view_did_to_the_session_is_done(site: Site) -> None:
         assert opened["seen"]
 
 
-def test_head_is_answered_with_what_is_stale_and_does_not_make_it_fresh(
+def test_head_gets_a_stale_answer_and_does_not_refresh_it(
     site: Site,
 ) -> None:
     site.view(stale_if_error=60)
@@ -529,7 +536,7 @@ def test_head_is_answered_with_what_is_stale_and_does_not_make_it_fresh(
     assert site.get() == "1"
 
 
-def test_each_request_is_given_a_response_of_its_own(site: Site) -> None:
+def test_each_request_gets_its_own_response(site: Site) -> None:
     def answer() -> Response:
         if site.error is not None:
             raise site.error
@@ -545,6 +552,6 @@ def test_each_request_is_given_a_response_of_its_own(site: Site) -> None:
         assert answered.headers.getlist("X") == ["1"]
 
 
-def test_abort_without_anything_stored_passes(site: Site) -> None:
+def test_an_error_is_raised_if_nothing_is_stored(site: Site) -> None:
     site.view(lambda: abort(503), stale_if_error=60)
     site.get(code=503)

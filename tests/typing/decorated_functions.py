@@ -1,4 +1,4 @@
-"""What type checkers know of decorated functions. Checked, not run."""
+"""The types of decorated functions. Read by type checkers only, never run."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -43,12 +43,12 @@ class Owner:
 
 
 def call(function: Callable[[int], list[str]]) -> list[str]:
-    """Take a function with a certain signature."""
+    """Take a function with one signature."""
     return function(1)
 
 
 async def check() -> None:
-    """Use them."""
+    """Use decorated functions rightly, and at the end wrongly."""
     assert_type(add(1, "x", c=0.5), list[str])
     assert_type(await awaited(1), str)
     assert_type(news(), list[str])
