@@ -1,4 +1,4 @@
-"""Flask settings: which there are, and the `AppCache` that they describe."""
+"""The settings, and the `AppCache` that is made from them."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -29,13 +29,13 @@ _PREFIX = "CACHE_"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting that is read.
+    """A setting.
 
     Attributes:
-        name: as in `app.config`.
-        default: the value it has where an application has none.
-        used_by: the cache types that use it, in the words of the documentation.
-        meaning: what it sets, in the words of the documentation.
+        name: its name in `app.config`.
+        default: its value if the application has none.
+        used_by: the cache types that use it, as the documentation says it.
+        meaning: what it does, as the documentation says it.
     """
 
     name: str
@@ -44,113 +44,113 @@ class Setting:
     meaning: str
 
 
-#: All settings that are read. Names and values are those of Flask-Cache and
-#: Flask-Caching. The table in docs/flask.md is made of it.
+#: All settings. Names and values are those of Flask-Cache and Flask-Caching. The table
+#: in docs/settings.md is `settings_table()`.
 SETTINGS = (
-    Setting("CACHE_TYPE", "null", "all", "where to cache: see the types above"),
+    Setting("CACHE_TYPE", "null", "all", "the back end, see [Back ends](backends.md)"),
     Setting(
         "CACHE_DEFAULT_TIMEOUT",
         300,
         "all",
-        "seconds for tags with no timeout or None; 0 for ever",
+        "timeout in seconds where none is given; `0` for never expiring",
     ),
     Setting(
         "CACHE_STALE",
         0,
         "all",
-        "for how many seconds past its timeout an entry is served while one caller"
-        " makes it anew",
+        "seconds past its timeout during which an entry is served while one caller"
+        " makes a new one",
     ),
     Setting(
         "CACHE_STALE_IF_ERROR",
         0,
         "all",
-        "for how many seconds past its timeout an entry is served if making it anew"
+        "seconds past its timeout during which an entry is served if making a new one"
         " fails",
     ),
     Setting(
         "CACHE_EARLY_REFRESH",
         0,
         "all",
-        "how early an entry is made anew by one caller, by chance: 0 for never, 1 for"
-        " as early as is best",
+        "how early before its timeout one caller may, by chance, replace an entry: `0`"
+        " for never, `1` for the optimal time",
     ),
     Setting(
         "CACHE_JITTER",
         0,
         "all",
-        "by which part of it, from 0 to 1, a timeout may be shortened by chance",
+        "the largest fraction, from 0 to 1, by which a timeout is shortened at random",
     ),
     Setting(
         "CACHE_LOCK_TIMEOUT",
         10,
         "all",
-        "how many seconds to wait for another caller that makes the same value",
+        "seconds to wait for another caller that is making the same entry",
     ),
     Setting(
         "CACHE_RETRY_AFTER",
         1,
         "all",
-        "how many seconds the store is left alone after it failed",
+        "seconds during which the store is not used after it failed",
     ),
     Setting(
         "CACHE_TEMPLATE_DIGEST",
         False,  # noqa: FBT003 - a value, no flag
         "all",
-        "whether a fragment is rendered anew where the source of its template has"
-        " changed, or of one that this includes, imports or extends",
+        "whether a fragment is rendered again if its template has changed, or one that"
+        " this template includes, imports or extends",
     ),
     Setting(
         "CACHE_NO_NULL_WARNING",
         False,  # noqa: FBT003 - a value, no flag
         "`null`",
-        "whether to be silent about caching nothing",
+        "whether to omit the warning that nothing is cached",
     ),
     Setting(
         "CACHE_THRESHOLD",
         500,
         "`simple`, `filesystem`",
-        "the largest number of entries. A page with a list of cached rows needs as"
-        " many.",
+        "the maximum number of entries; a page with a list of cached rows needs one for"
+        " each row",
     ),
-    Setting("CACHE_DIR", None, "`filesystem`", "the folder, made if it is missing"),
+    Setting("CACHE_DIR", None, "`filesystem`", "the folder, created if it is missing"),
     Setting(
         "CACHE_KEY_PREFIX",
         "flask_cache_",
-        "servers, but `uwsgi`",
-        "what all keys begin with, so that applications can share a server; `clear()`"
-        " needs one",
+        "servers except `uwsgi`",
+        "prefix of all keys, so that applications can share a server; `clear()` needs"
+        " one",
     ),
     Setting(
         "CACHE_MEMCACHED_SERVERS",
         None,
-        "`memcached` and its kin",
-        "a list of `'host:port'`, or a ready client; None for `['127.0.0.1:11211']`",
+        "all `memcached` types",
+        "a list of `'host:port'`, or a client; `None` for `['127.0.0.1:11211']`",
     ),
     Setting(
         "CACHE_MEMCACHED_USERNAME",
         None,
         "`saslmemcached`, `spreadsaslmemcached`",
-        "the user, for SASL",
+        "the user name for SASL",
     ),
     Setting(
         "CACHE_MEMCACHED_PASSWORD",
         None,
         "`saslmemcached`, `spreadsaslmemcached`",
-        "the password, for SASL",
+        "the password for SASL",
     ),
     Setting(
         "CACHE_REDIS_HOST",
         "localhost",
         "`redis`",
-        "the server's name, or a ready client",
+        "the server's host name, or a client",
     ),
     Setting("CACHE_REDIS_PORT", 6379, "`redis`", "the server's port"),
     Setting(
         "CACHE_REDIS_PASSWORD",
         None,
         "`redis`, `redissentinel`, `rediscluster`",
-        "the password, if there is one",
+        "the password, if the server has one",
     ),
     Setting(
         "CACHE_REDIS_DB",
@@ -162,37 +162,38 @@ SETTINGS = (
         "CACHE_REDIS_URL",
         None,
         "`redis`, `rediscluster`",
-        "`redis://user:password@host:port/db`, in place of the settings above",
+        "`redis://user:password@host:port/db`, used instead of the settings above",
     ),
     Setting(
         "CACHE_REDIS_SENTINELS",
         [("127.0.0.1", 26379)],
         "`redissentinel`",
-        "pairs of host and port",
+        "a list of `(host, port)`",
     ),
     Setting(
         "CACHE_REDIS_SENTINEL_MASTER",
         "mymaster",
         "`redissentinel`",
-        "the name that the sentinels have for the master",
+        "the master's name in the configuration of the sentinels",
     ),
     Setting(
         "CACHE_REDIS_SENTINEL_PASSWORD",
         None,
         "`redissentinel`",
-        "the password of the sentinels, if there is one",
+        "the password of the sentinels, if they have one",
     ),
     Setting(
         "CACHE_REDIS_CLUSTER",
         None,
         "`rediscluster`",
-        "some of the nodes, as `'host:port,host:port'` or a list; or a ready client",
+        "some of the nodes, as `'host:port,host:port'` or a list; or a client",
     ),
     Setting(
         "CACHE_ARGS",
         [],
         "all but `null`",
-        "arguments for the store, in place of the settings that give the same ones",
+        "positional arguments for the store; they override settings for the same"
+        " arguments",
     ),
     Setting(
         "CACHE_OPTIONS",
@@ -204,46 +205,44 @@ SETTINGS = (
         "CACHE_SERIALIZER",
         "pickle",
         "all",
-        "how values that are no texts are kept: `'pickle'`, `'json'`, or an object with"
-        " `dumps(value)` and `loads(made)`",
+        "how values other than strings and numbers are stored: `'pickle'`, `'json'`, or"
+        " an object with `dumps(value)` and `loads(made)`",
     ),
     Setting(
         "CACHE_SIGNING_KEY",
         None,
         "all",
-        "a secret, or a list of them with the newest one last; what is not signed with"
-        " one of them is not unpickled",
+        "a secret, or a list of secrets with the newest last; a value without a valid"
+        " signature is not unpickled",
     ),
     Setting(
         "CACHE_IGNORE_ERRORS",
         False,  # noqa: FBT003 - a value, no flag
         "all",
-        "whether a delete that fails is logged in place of raised",
+        "whether a failed delete is logged instead of raised",
     ),
     Setting(
         "CACHE_SOURCE_CHECK",
         False,  # noqa: FBT003 - a value, no flag
         "all",
-        "whether `cached` and `memoize` make a value anew where the function's code has"
-        " changed",
+        "whether `cached` and `memoize` call a function again if its code has changed",
     ),
     Setting(
         "CACHE_IN_TESTING",
         False,  # noqa: FBT003 - a value, no flag
         "all",
-        "whether to cache where `TESTING` is true, too; else the type is `null` there",
+        "whether to cache if `TESTING` is true; by default the type is then `null`",
     ),
 )
 
-#: Settings of Flask-Caching that are not needed here, and why.
-NEEDLESS = {
+#: Settings of Flask-Caching that have no effect here, and why.
+UNNEEDED = {
     "CACHE_HASH_METHOD": "keys are always SHA-256",
     "CACHE_FILE_HASH_METHOD": "keys are always SHA-256",
-    "CACHE_ENABLE_SIGNALS": "signals are always sent to those who connected to them",
+    "CACHE_ENABLE_SIGNALS": "signals are always sent to connected receivers",
 }
 
-
-# The default timeout may stand in CACHE_OPTIONS, too.
+# The default timeout may also be given in CACHE_OPTIONS.
 _RULES = [each.name for each in fields(Policy) if each.name != "default_timeout"]
 _FLAGS = [each.name for each in SETTINGS if isinstance(each.default, bool)]
 
@@ -254,22 +253,22 @@ def make_app_cache(
     strict: Callable[[], bool],
     announcer: Announcer | None = None,
 ) -> AppCache:
-    """Make what the settings describe.
+    """Make the cache that the settings describe.
 
     Args:
-        app: the application, for a factory that `CACHE_TYPE` may name.
-        settings: its settings. Those that are missing have their default.
+        app: the application, which is passed to the factory that `CACHE_TYPE` may name.
+        settings: the application's settings. Missing ones have their default.
         strict: as for `FragmentCache`.
         announcer: as for `FragmentCache`.
 
     Raises:
-        SettingError: a setting has a value that is not allowed.
+        SettingError: If a setting has a value that is not allowed.
     """
     settings = {**{each.name: each.default for each in SETTINGS}, **settings}
     for name in _FLAGS:
         if not isinstance(settings[name], bool):
             raise SettingError(
-                f"{name} can't be {settings[name]!r}. It is True or False, and no text."
+                f"{name} can't be {settings[name]!r}. It is True or False, not text."
             )
     if settings.get("TESTING") and not settings["CACHE_IN_TESTING"]:
         settings |= {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
@@ -281,7 +280,7 @@ def make_app_cache(
             default_timeout=timeout,
             strict=strict,
             announcer=announcer,
-            **{rule: settings[f"CACHE_{rule.upper()}"] for rule in _RULES},
+            **{name: settings[f"CACHE_{name.upper()}"] for name in _RULES},
         )
     except StoreError as error:
         raise SettingError(f"CACHE_TYPE: {error}") from None
@@ -296,7 +295,13 @@ def make_app_cache(
 
 
 def _default_timeout(settings: Mapping[str, Any]) -> int | None:
-    """Give it as an option of the store, or as the setting."""
+    """Return the default timeout in seconds.
+
+    `CACHE_OPTIONS` takes precedence over `CACHE_DEFAULT_TIMEOUT`.
+
+    Raises:
+        SettingError: If it is not a timeout.
+    """
     name, timeout = "CACHE_DEFAULT_TIMEOUT", settings["CACHE_DEFAULT_TIMEOUT"]
     options = settings["CACHE_OPTIONS"]
     if isinstance(options, Mapping) and "default_timeout" in options:
@@ -308,28 +313,29 @@ def _default_timeout(settings: Mapping[str, Any]) -> int | None:
 
 
 def check_names(config: Mapping[str, Any], given: Iterable[str]) -> None:
-    """Check that there are settings of the names that were given.
+    """Check that all names of settings are known.
 
     Args:
-        config: the application's settings. Names in it that are not known are warned
-            of, because they may be for something else.
-        given: the names in what the cache itself was given.
+        config: the application's settings. An unknown name in it causes a warning only,
+            because it may belong to something else.
+        given: the names of the settings that were passed to the cache itself.
 
     Raises:
-        SettingError: one of these is not known.
+        SettingError: If a name in `given` is unknown.
     """
     known = {each.name for each in SETTINGS}
     for name in given:
-        if name.startswith(_PREFIX) and name not in known | NEEDLESS.keys():
-            raise SettingError(_not_known(name))
+        if name.startswith(_PREFIX) and name not in known | UNNEEDED.keys():
+            raise SettingError(_unknown(name))
     for name in {*given, *config}:
-        if name in NEEDLESS:
-            warnings.warn(f"{name} is not needed: {NEEDLESS[name]}.", stacklevel=4)
+        if name in UNNEEDED:
+            warnings.warn(f"{name} is not needed: {UNNEEDED[name]}.", stacklevel=4)
         elif name.startswith(_PREFIX) and name not in known:
-            warnings.warn(_not_known(name), stacklevel=4)
+            warnings.warn(_unknown(name), stacklevel=4)
 
 
-def _not_known(name: str) -> str:
+def _unknown(name: str) -> str:
+    """Return the message for an unknown setting, with the most similar name."""
     known = [each.name for each in SETTINGS]
     nearest = get_close_matches(name, known, n=1)
     hint = f"Did you mean {nearest[0]}? " if nearest else ""
@@ -337,7 +343,7 @@ def _not_known(name: str) -> str:
 
 
 def settings_table() -> str:
-    """Write the settings as the table that stands in the documentation."""
+    """Return the table of settings for the documentation, in Markdown."""
     rows = [
         f"| `{each.name}` | `{each.default!r}` | {each.used_by} | {each.meaning} |"
         for each in SETTINGS

@@ -15,8 +15,8 @@ from flask import Flask
 
 from jinja_fragcache import Cache, FragmentCache, MemoryStore, SettingError, StoreError
 from jinja_fragcache.flask.settings import (
-    NEEDLESS,
     SETTINGS,
+    UNNEEDED,
     make_app_cache,
     settings_table,
 )
@@ -24,7 +24,7 @@ from jinja_fragcache.stores import FileStore, RedisStore
 
 
 class Touch:
-    """What it is pickled as makes a file when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -49,14 +49,14 @@ def made(**settings: Any) -> FragmentCache:
 
 
 @pytest.mark.parametrize("name", ["simple", "SimpleCache"])
-def test_simple_is_in_memory(name: str) -> None:
+def test_simple_is_a_memory_store(name: str) -> None:
     cache = made(CACHE_TYPE=name)
     assert isinstance(cache.store, MemoryStore)
     assert cache.policy.default_timeout == 300
 
 
 @pytest.mark.parametrize("name", ["null", "NullCache"])
-def test_null_keeps_nothing_and_says_so(name: str) -> None:
+def test_null_stores_nothing_and_warns(name: str) -> None:
     with pytest.warns(UserWarning, match="CACHE_TYPE is 'null': nothing is cached"):
         cache = made(CACHE_TYPE=name)
     assert isinstance(cache.store, cachelib.NullCache)
@@ -67,18 +67,18 @@ def test_null_is_the_default() -> None:
         assert isinstance(made().store, cachelib.NullCache)
 
 
-def test_the_warning_can_be_turned_off() -> None:
+def test_the_warning_of_null_can_be_turned_off() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made(CACHE_TYPE="null", CACHE_NO_NULL_WARNING=True)
 
 
-def test_a_type_may_be_a_store() -> None:
+def test_cache_type_may_be_a_store() -> None:
     store = cachelib.SimpleCache()
     assert made(CACHE_TYPE=store).store is store
 
 
-def test_the_default_timeout() -> None:
+def test_the_default_timeout_is_rounded_up() -> None:
     assert (
         made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT=0).policy.default_timeout == 0
     )
@@ -102,22 +102,20 @@ def test_the_default_timeout() -> None:
         ("TEMPLATE_DIGEST", True, True),
     ],
 )
-def test_rules_of_freshness_reach_the_cache(
-    name: str, value: Any, expected: Any
-) -> None:
+def test_settings_reach_the_policy(name: str, value: Any, expected: Any) -> None:
     policy = made(**{"CACHE_TYPE": "simple", f"CACHE_{name}": value}).policy
     default = made(CACHE_TYPE="simple").policy
     assert policy == replace(default, **{name.lower(): expected})
     assert policy != default or not expected
 
 
-def test_without_settings_the_rules_are_those_of_a_fragment_cache() -> None:
+def test_without_settings_the_policy_is_that_of_a_fragment_cache() -> None:
     policy = made(CACHE_TYPE="simple").policy
     assert policy == replace(FragmentCache().policy, default_timeout=300)
 
 
 @pytest.mark.parametrize("name", ["filesystem", "FileSystemCache"])
-def test_filesystem_keeps_texts_in_a_folder(name: str, tmp_path: Path) -> None:
+def test_filesystem_writes_files_to_a_folder(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "cache"
     settings = {"CACHE_TYPE": name, "CACHE_DIR": folder, "CACHE_THRESHOLD": 7}
     store = made(**settings, CACHE_OPTIONS={"mode": 0o640}).store
@@ -132,7 +130,7 @@ def test_filesystem_keeps_texts_in_a_folder(name: str, tmp_path: Path) -> None:
 @pytest.mark.own_patience
 @pytest.mark.parametrize("name", ["redis", "RedisCache"])
 @pytest.mark.parametrize("how", ["parts", "url", "client"])
-def test_redis_keeps_texts_on_a_server(name: str, how: str, redis_port: int) -> None:
+def test_redis_writes_to_a_server(name: str, how: str, redis_port: int) -> None:
     client = redis.Redis(port=redis_port, db=3)
     client.flushdb()
     settings: dict[str, dict[str, Any]] = {
@@ -166,7 +164,7 @@ def test_redis_keeps_texts_on_a_server(name: str, how: str, redis_port: int) -> 
 @pytest.mark.parametrize(
     "settings", [{}, {"CACHE_REDIS_URL": "redis://127.0.0.1"}], ids=["parts", "url"]
 )
-def test_redis_that_is_not_installed_is_told(
+def test_redis_that_is_not_installed_is_an_error(
     settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
@@ -175,14 +173,14 @@ def test_redis_that_is_not_installed_is_told(
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:hunter2", "http://u:hunter2@h"])
-def test_a_wrong_url_is_told_without_its_password(url: Any) -> None:
+def test_the_error_of_a_wrong_url_hides_the_password(url: Any) -> None:
     with pytest.raises(SettingError, match="It has the form redis://") as raised:
         made(CACHE_TYPE="redis", CACHE_REDIS_URL=url)
     shown = "".join(traceback.format_exception(raised.value))
     assert "hunter2" not in shown.replace(repr(url), "")
 
 
-def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SettingError, match="CACHE_DIR can't be used"):
         made(CACHE_TYPE="filesystem", CACHE_DIR=tmp_path / "file" / "folder")
@@ -193,20 +191,20 @@ def test_the_documentation_has_the_table_of_all_settings() -> None:
     assert settings_table() in page.read_text("utf-8")
 
 
-def test_the_threshold() -> None:
+def test_cache_threshold_limits_the_number_of_entries() -> None:
     store = made(CACHE_TYPE="simple", CACHE_THRESHOLD=2).store
     for key in "abc":
         store.set(key, key)
     assert [store.get(key) for key in "abc"] == [None, "b", "c"]
 
 
-def test_the_bytes() -> None:
+def test_cache_options_may_limit_the_bytes() -> None:
     store = made(CACHE_TYPE="simple", CACHE_OPTIONS={"max_bytes": 1000}).store
     assert store.set("k", "x" * 1000) is False
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"CACHE_TYPE": "redsi"}, "CACHE_TYPE can't be 'redsi'. It is one of 'null'"),
         ({"CACHE_TYPE": None}, "CACHE_TYPE can't be None"),
@@ -234,40 +232,42 @@ def test_the_bytes() -> None:
         ({"CACHE_THRESHOLD": True}, "CACHE_THRESHOLD can't be True"),
     ],
 )
-def test_a_wrong_setting_is_named(settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(SettingError, match=told):
+def test_an_error_names_the_wrong_setting(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingError, match=message):
         made(**{"CACHE_TYPE": "simple", **settings})
 
 
-def test_a_url_as_the_type_is_not_told() -> None:
-    with pytest.raises(SettingError, match="CACHE_TYPE can't be this") as told:
+def test_a_url_as_cache_type_is_not_shown() -> None:
+    with pytest.raises(SettingError, match="CACHE_TYPE can't be this") as raised:
         made(CACHE_TYPE="redis://user:hidden@host/0")
-    assert "hidden" not in str(told.value)
+    assert "hidden" not in str(raised.value)
 
 
-def test_a_wrong_name_is_told_with_the_nearest() -> None:
+def test_an_unknown_setting_is_reported_with_the_most_similar_one() -> None:
     typo = {"CACHE_TYPE": "simple", "CACHE_DEFAULT_TIMOUT": 5}
-    told = (
+    message = (
         "There is no setting CACHE_DEFAULT_TIMOUT. Did you mean CACHE_DEFAULT_TIMEOUT"
     )
-    with pytest.raises(SettingError, match=told) as raised:
+    with pytest.raises(SettingError, match=message) as raised:
         Cache(Flask(__name__), config=typo)
     assert all(each.name in str(raised.value) for each in SETTINGS)
     app = Flask(__name__)
     app.config.update(typo)
-    with pytest.warns(UserWarning, match=told) as warned:
+    with pytest.warns(UserWarning, match=message) as warned:
         Cache(app)
     assert warned[0].filename == __file__
 
 
-def test_other_settings_of_an_application_are_not_looked_at() -> None:
+def test_other_settings_of_an_application_are_ignored() -> None:
     app = Flask(__name__)
     app.config.update(CACHE_TYPE="simple", CACHES={}, cache_x=1, MONGO_SERVERS="x")
     Cache(app, config={"MONGO_SERVERS": "x"})
 
 
-@pytest.mark.parametrize("name", sorted(NEEDLESS))
-def test_a_setting_that_is_not_needed_is_told_of(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(UNNEEDED))
+def test_an_unneeded_setting_is_warned_of(name: str) -> None:
     with pytest.warns(UserWarning, match=f"{name} is not needed: "):
         Cache(Flask(__name__), config={"CACHE_TYPE": "simple", name: 1})
 
@@ -299,7 +299,9 @@ def test_nothing_is_cached_in_testing() -> None:
 @pytest.mark.parametrize(
     "serializer", ["pickle", pickle, "json", json, OneByte, OneByte()]
 )
-def test_cache_serializer(serializer: Any) -> None:
+def test_cache_serializer_takes_names_modules_classes_and_objects(
+    serializer: Any,
+) -> None:
     config = {"CACHE_TYPE": "simple", "CACHE_SERIALIZER": serializer}
     cache = Cache(Flask(__name__), config=config)
     cache.set("k", [1])
@@ -310,13 +312,13 @@ def test_cache_serializer(serializer: Any) -> None:
     "name", [each.name for each in SETTINGS if isinstance(each.default, bool)]
 )
 @pytest.mark.parametrize("bad", ["False", "", 0, None])
-def test_a_flag_is_true_or_false(name: str, bad: Any) -> None:
+def test_a_flag_must_be_true_or_false(name: str, bad: Any) -> None:
     settings = {"CACHE_TYPE": "simple", "TESTING": True, name: bad}
     with pytest.raises(SettingError, match=f"{name} can't be {bad!r}"):
         made(**settings)
 
 
-def test_a_default_timeout_may_stand_in_cache_options() -> None:
+def test_the_default_timeout_may_be_given_in_cache_options() -> None:
     options = {"default_timeout": 7}
     assert made(CACHE_TYPE="simple", CACHE_OPTIONS=options).policy.default_timeout == 7
     with pytest.raises(SettingError, match="CACHE_OPTIONS: A timeout can't be 'x'"):
@@ -324,7 +326,7 @@ def test_a_default_timeout_may_stand_in_cache_options() -> None:
 
 
 @pytest.mark.parametrize("make", [cachelib.SimpleCache, cachelib.FileSystemCache])
-def test_a_store_of_cachelibs_unpickles_nothing(make: Any, tmp_path: Path) -> None:
+def test_a_cachelib_store_unpickles_nothing(make: Any, tmp_path: Path) -> None:
     arguments = [str(tmp_path)] if make is cachelib.FileSystemCache else []
     store = make(*arguments)
     store.set("k", Touch(tmp_path / "touched"))
@@ -336,25 +338,25 @@ def test_a_store_of_cachelibs_unpickles_nothing(make: Any, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("bad", ["yaml", None, 5, object(), int])
-def test_a_wrong_cache_serializer_is_told(bad: Any) -> None:
+def test_a_wrong_cache_serializer_is_an_error(bad: Any) -> None:
     with pytest.raises(SettingError, match="It is 'pickle', 'json', or an object with"):
         made(CACHE_TYPE="simple", CACHE_SERIALIZER=bad)
 
 
 @pytest.mark.parametrize("bad", ["", [], ["key", ""], 5, ["hidden", None]])
-def test_a_wrong_cache_signing_key_is_told_without_it(bad: Any) -> None:
+def test_the_error_of_a_wrong_signing_key_hides_it(bad: Any) -> None:
     with pytest.raises(
         SettingError, match="CACHE_SIGNING_KEY is a secret text"
-    ) as told:
+    ) as raised:
         made(CACHE_TYPE="simple", CACHE_SIGNING_KEY=bad)
-    assert "hidden" not in str(told.value)
+    assert "hidden" not in str(raised.value)
 
 
 URL = "redis://ann:hidden@host/0"
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_HOST": URL}, "CACHE_REDIS_HOST can't be"),
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_PORT": URL}, "CACHE_REDIS_PORT can't be"),
@@ -369,14 +371,14 @@ URL = "redis://ann:hidden@host/0"
         ),
     ],
 )
-def test_a_url_in_another_place_is_not_told(settings: Any, told: str) -> None:
-    with pytest.raises((SettingError, StoreError), match=told) as raised:
+def test_a_url_in_a_wrong_setting_is_not_shown(settings: Any, message: str) -> None:
+    with pytest.raises((SettingError, StoreError), match=message) as raised:
         made(**settings)
     assert "hidden" not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"CACHE_TYPE": "redis", "CACHE_KEY_PREFIX": 5}, "CACHE_KEY_PREFIX can't be 5"),
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_HOST": 5}, "CACHE_REDIS_HOST can't be 5"),
@@ -396,6 +398,6 @@ def test_a_url_in_another_place_is_not_told(settings: Any, told: str) -> None:
         ),
     ],
 )
-def test_a_wrong_value_is_told_at_once(settings: Any, told: str) -> None:
-    with pytest.raises((SettingError, StoreError), match=told):
+def test_a_wrong_value_is_an_error_at_once(settings: Any, message: str) -> None:
+    with pytest.raises((SettingError, StoreError), match=message):
         made(**settings)
