@@ -2,7 +2,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -58,12 +57,6 @@ def sasl_port() -> Iterator[int]:
         servers.sasl_memcached(Path(folder), "ann", PASSWORD) as server,
     ):
         yield server.port
-
-
-@pytest.fixture(scope="session")
-def dynamodb_options() -> Iterator[dict[str, Any]]:
-    """Give what boto3 needs for a server that speaks as DynamoDB does."""
-    yield from servers.dynamodb()
 
 
 @pytest.fixture(autouse=True)

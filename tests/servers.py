@@ -206,19 +206,6 @@ def round_trips(port: int) -> Iterator[RoundTrips]:
             thread.join()
 
 
-def dynamodb() -> Iterator[dict[str, Any]]:
-    """Run Moto's server, which speaks as DynamoDB does, and give boto3's options."""
-    # Beside the Python that runs the tests, where they were not activated.
-    program = str(Path(sys.executable).parent / "moto_server")
-    with running(program, "-H", "127.0.0.1", "-p", "{port}") as server:
-        yield {
-            "endpoint_url": f"http://127.0.0.1:{server.port}",
-            "region_name": "eu-central-1",
-            "aws_access_key_id": "none",
-            "aws_secret_access_key": "none",
-        }
-
-
 def uwsgi(file: Path) -> Iterator[int]:
     """Run a uWSGI server that has a cache and serves the application in a file."""
     if find_spec("pyuwsgi") is None:

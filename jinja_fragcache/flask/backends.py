@@ -12,11 +12,9 @@ from flask import Flask
 from jinja_fragcache.errors import SettingError, StoreError
 from jinja_fragcache.messages import without_logins
 from jinja_fragcache.stores import (
-    DynamoDbStore,
     FileStore,
     MemcachedStore,
     MemoryStore,
-    MongoDbStore,
     RedisClusterStore,
     RedisSentinelStore,
     RedisStore,
@@ -55,6 +53,12 @@ def make_store(app: Flask, settings: Settings) -> Store:
         return store
     if cache_type in TYPES:
         return TYPES[cache_type](settings)
+    if cache_type in _READY_CACHES:
+        name = _READY_CACHES[cache_type]
+        raise SettingError(
+            f"CACHE_TYPE can't be {cache_type!r}: this package has no store of that"
+            f" type. Give the ready cache of cachelib, CACHE_TYPE=cachelib.{name}(...)."
+        )
     is_url = cache_type is not None and "://" in cache_type
     if cache_type and not is_url and is_import_string(cache_type):
         kwargs = {"default_timeout": _timeout(settings), **_options(settings)}
@@ -196,14 +200,6 @@ def _uwsgi(settings: Settings) -> Store:
         raise SettingError(f"CACHE_TYPE {settings['CACHE_TYPE']!r}: {error}") from None
 
 
-def _mongodb(settings: Settings) -> Store:
-    return _made(MongoDbStore, settings, **_prefix(settings))
-
-
-def _dynamodb(settings: Settings) -> Store:
-    return _made(DynamoDbStore, settings, **_prefix(settings))
-
-
 def _prefix(settings: Settings) -> dict[str, Any]:
     prefix = settings["CACHE_KEY_PREFIX"]
     if prefix is not None and not isinstance(prefix, str):
@@ -315,8 +311,12 @@ TYPES: dict[str, Callable[[Settings], Store]] = {
     "SpreadSASLMemcachedCache": _spread_memcached,
     "uwsgi": _uwsgi,
     "UWSGICache": _uwsgi,
-    "mongodb": _mongodb,
-    "MongoDbCache": _mongodb,
-    "dynamodb": _dynamodb,
-    "DynamoDbCache": _dynamodb,
+}
+
+#: Types without a store in this package, and the cachelib class to use in their place.
+_READY_CACHES = {
+    "mongodb": "MongoDbCache",
+    "MongoDbCache": "MongoDbCache",
+    "dynamodb": "DynamoDbCache",
+    "DynamoDbCache": "DynamoDbCache",
 }

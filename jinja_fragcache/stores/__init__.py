@@ -4,12 +4,10 @@ from .base import AsyncStore as AsyncStore
 from .base import Store as Store
 from .base import SyncStore as SyncStore
 from .base import Timed as Timed
-from .dynamodb import DynamoDbStore as DynamoDbStore
 from .files import FileStore as FileStore
 from .memcached import MemcachedStore as MemcachedStore
 from .memcached_spread import SpreadMemcachedStore as SpreadMemcachedStore
 from .memory import MemoryStore as MemoryStore
-from .mongodb import MongoDbStore as MongoDbStore
 from .redis import RedisClusterStore as RedisClusterStore
 from .redis import RedisSentinelStore as RedisSentinelStore
 from .redis import RedisStore as RedisStore

@@ -5,9 +5,10 @@ import threading
 import time
 from typing import Any
 
-from cachelib import BaseCache, SimpleCache
+from cachelib import BaseCache, RedisCache, SimpleCache
 from flask import Flask
-from pymongo import MongoClient
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 class SqliteCache(BaseCache):
@@ -27,7 +28,7 @@ class SqliteCache(BaseCache):
             return self._database.execute(command, values).fetchall()
 
     def _until(self, timeout: Any) -> float:
-        seconds = self._normalize_timeout(timeout)
+        seconds = self.default_timeout if timeout is None else timeout
         return time.time() + seconds if seconds else float("inf")
 
     def get(self, key: str) -> Any:
@@ -70,47 +71,17 @@ def sqlite(
     return SqliteCache(*args, **kwargs)
 
 
-class MongoCache(BaseCache):
-    """What the manual shows: keeps values in MongoDB, or with a ready client."""
-
-    def __init__(self, host: Any = "localhost", default_timeout: int = 500) -> None:
-        super().__init__(default_timeout)
-        if isinstance(host, str):
-            host = MongoClient(host, serverSelectionTimeoutMS=100)
-        self.client: Any = host
-        self._entries = host["cache"]["entries"]
-
-    def _until(self, timeout: Any) -> float:
-        seconds = self._normalize_timeout(timeout)
-        return time.time() + seconds if seconds else float("inf")
-
-    def get(self, key: str) -> Any:
-        query = {"_id": key, "until": {"$gt": time.time()}}
-        found = self._entries.find_one(query)
-        return found["value"] if found else None
-
-    def set(self, key: str, value: Any, timeout: Any = None) -> bool:
-        entry = {"_id": key, "value": value, "until": self._until(timeout)}
-        self._entries.replace_one({"_id": key}, entry, upsert=True)
-        return True
-
-    def delete(self, key: str) -> bool:
-        return bool(self._entries.delete_one({"_id": key}).deleted_count)
-
-    def clear(self) -> bool:
-        self._entries.delete_many({})
-        return True
-
-
-def mongo(
+def redis_cache(
     app: Flask,
     config: dict[str, Any],  # noqa: ARG001 - what a factory is given
     args: list[Any],
     kwargs: dict[str, Any],
-) -> MongoCache:
+) -> RedisCache:
     """Make one for the server that the application names, as the manual does."""
-    args.append(app.config["MONGO_SERVERS"])
-    return MongoCache(*args, **kwargs)
+    host, port = app.config["REDIS_SERVER"]
+    # Without this it waits and tries again where nobody listens.
+    once = Retry(NoBackoff(), 0)
+    return RedisCache(host, port, *args, retry=once, **kwargs)
 
 
 def forgetful(

@@ -183,21 +183,47 @@ def test_uwsgi_outside_of_uwsgi_is_an_error() -> None:
             made(CACHE_TYPE=name)
 
 
-@pytest.mark.parametrize("name", ["dynamodb", "DynamoDbCache"])
-def test_dynamodb(name: str, dynamodb_options: dict[str, Any]) -> None:
-    store = made(
-        CACHE_TYPE=name, CACHE_ARGS=["shop-cache"], CACHE_OPTIONS=dynamodb_options
-    )
-    assert store._table_name == "shop-cache"
-    check_works(store)
-    store._dynamo.meta.client.close()
-
-
-@pytest.mark.parametrize("name", ["mongodb", "MongoDbCache"])
-def test_mongodb_that_is_down_is_told_soon(name: str) -> None:
-    pymongo = pytest.importorskip("pymongo")
-    with pytest.raises(pymongo.errors.ServerSelectionTimeoutError):
+@pytest.mark.parametrize(
+    ("name", "ready"),
+    [
+        ("mongodb", "MongoDbCache"),
+        ("MongoDbCache", "MongoDbCache"),
+        ("dynamodb", "DynamoDbCache"),
+        ("DynamoDbCache", "DynamoDbCache"),
+    ],
+)
+def test_a_type_without_a_store_names_the_cachelib_cache(name: str, ready: str) -> None:
+    told = rf"CACHE_TYPE can't be '{name}'.* CACHE_TYPE=cachelib\.{ready}\(\.\.\.\)"
+    with pytest.raises(SettingError, match=told):
         made(CACHE_TYPE=name, CACHE_ARGS=["mongodb://127.0.0.1:1"])
+
+
+@pytest.fixture(params=["SimpleCache", "FileSystemCache", "RedisCache"])
+def ready_cachelib_cache(
+    request: pytest.FixtureRequest, tmp_path: Path, redis_port: int
+) -> Iterator[Any]:
+    if request.param == "SimpleCache":
+        yield cachelib.SimpleCache()
+    elif request.param == "FileSystemCache":
+        yield cachelib.FileSystemCache(str(tmp_path))
+    else:
+        with redis.Redis(port=redis_port) as client:
+            client.flushall()
+            yield cachelib.RedisCache(client, key_prefix="shop:")
+
+
+def test_a_ready_cachelib_cache_is_the_store(ready_cachelib_cache: Any) -> None:
+    app = Flask(__name__)
+    cache = Cache(app, config={"CACHE_TYPE": ready_cachelib_cache})
+    with app.test_request_context():
+        assert cache.cache is ready_cachelib_cache
+        assert [render_template_string(PAGE, n=n) for n in "ab"] == ["a", "a"]
+        cache.delete_fragment("x")
+        assert render_template_string(PAGE, n="c") == "c"
+        assert cache.set_many({"text": "<p>", "list": [1], "number": 2})
+        assert cache.get_many("text", "list", "number") == ["<p>", [1], 2]
+        cache.clear()
+        assert cache.get("text") is None
 
 
 @pytest.mark.parametrize(
@@ -208,8 +234,6 @@ def test_mongodb_that_is_down_is_told_soon(name: str) -> None:
         ("rediscluster", "redis", "redis"),
         ("memcached", "pymemcache", "memcached"),
         ("saslmemcached", "pylibmc", "memcached"),
-        ("mongodb", "pymongo", "mongodb"),
-        ("dynamodb", "boto3", "dynamodb"),
     ],
 )
 def test_a_missing_package_is_an_error_that_names_the_extra(

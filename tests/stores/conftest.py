@@ -14,7 +14,6 @@ import pytest
 import redis
 
 from jinja_fragcache.stores import (
-    DynamoDbStore,
     MemcachedStore,
     RedisClusterStore,
     RedisSentinelStore,
@@ -214,20 +213,6 @@ def uwsgi(uwsgi_store: RemoteStore) -> ServerSubject:
         return seconds or FOR_EVER
 
     return ServerSubject(uwsgi_store, remaining)
-
-
-@pytest.fixture
-def dynamodb(dynamodb_options: dict[str, Any]) -> Iterator[ServerSubject]:
-    store = DynamoDbStore("contract", key_prefix="shop:", **dynamodb_options)
-    store.clear()
-
-    def remaining(key: str) -> float | str:
-        item = store._get_item(f"shop:{key}")
-        expires_at = item.get("expiration_time")
-        return FOR_EVER if expires_at is None else float(expires_at) - time.time()
-
-    yield ServerSubject(store, remaining)
-    store._dynamo.meta.client.close()
 
 
 @pytest.fixture

@@ -198,7 +198,6 @@ PROMISES = {
     "memcached_sasl": {ADDS, COUNTS},
     "memcached_spread": {ADDS, COUNTS},
     "uwsgi": {ADDS},
-    "dynamodb": {ADDS, TELLS},
     "custom_sqlite": {ADDS},
     "flask_caching_cache": set(),
     "django_cache": {ADDS, COUNTS},
@@ -512,7 +511,7 @@ def test_a_lock_is_let_go_by_who_has_it(face: SyncStore) -> None:
 
 
 # One for each way to expire: memory of a server, of a process, a database, files.
-ENDING = ["redis_texts", "redis_cluster", "memcached_pymemcache", "dynamodb"]
+ENDING = ["redis_texts", "redis_cluster", "memcached_pymemcache"]
 ENDING += ["uwsgi", "files", "custom_sqlite", "django_cache"]
 
 
