@@ -20,7 +20,8 @@ from rich.table import Table
 from jinja_fragcache.stores import FileStore
 
 TEXT = "<li>An item and its text</li>\n" * 70
-PEERS: tuple[tuple[type[cachelib.FileSystemCache], tuple[int, ...]], ...] = (
+Kind = type[FileStore] | type[cachelib.FileSystemCache]
+PEERS: tuple[tuple[Kind, tuple[int, ...]], ...] = (
     (FileStore, (100, 500, 10_000)),
     (cachelib.FileSystemCache, (100, 500)),
 )
@@ -36,8 +37,8 @@ def seconds_each(call: Callable[[str], object], keys: Iterable[str]) -> list[flo
     return seconds
 
 
-def measure(make: type[cachelib.FileSystemCache], size: int) -> dict[str, float]:
-    """Return the mean seconds of writes and reads, and those of the slowest write."""
+def measure(make: Kind, size: int) -> dict[str, float]:
+    """Give the mean seconds of calls, and those of the slowest write."""
     with tempfile.TemporaryDirectory() as folder:
         store = make(folder, threshold=size)
 

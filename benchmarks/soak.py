@@ -297,7 +297,7 @@ class Site:
 def close(store: Store) -> None:
     """Close a store's connections to its server."""
     if isinstance(store, RedisStore):
-        store._write_client.close()  # noqa: SLF001 - the store has no method for this
+        store._client.close()  # noqa: SLF001 - it has no way of its own
     elif isinstance(store, MemcachedStore):
         store.close()
 

@@ -69,5 +69,5 @@ def patient_clients(
     thousand calls. Tests of how long they wait are marked with `own_patience`.
     """
     if request.node.get_closest_marker("own_patience") is None:
-        for module in ("memcached_clients", "redis"):
+        for module in ("memcached_clients", "redis_clients"):
             monkeypatch.setattr(f"jinja_fragcache.stores.{module}._SECONDS", 10.0)

@@ -26,7 +26,7 @@ from jinja2 import DictLoader, Environment
 from jinja_fragcache import Cache, FragmentCache, FragmentCacheExtension
 from jinja_fragcache.stores import FileStore, MemcachedStore, RedisStore, Store
 from jinja_fragcache.stores import memcached_clients as memcached_clients_module
-from jinja_fragcache.stores import redis as redis_module
+from jinja_fragcache.stores import redis_clients as redis_clients_module
 
 WORK_SECONDS = 0.2
 # Of a task that looks how long the event loop does not get to it.
@@ -301,7 +301,7 @@ def answer(worker: Worker, do: str, arguments: dict[str, Any]) -> None:
 def main() -> None:
     """Do what is told until there is nobody to tell it."""
     # The same as the tests' own clients have, see `patient_clients`.
-    memcached_clients_module._SECONDS = redis_module._SECONDS = 10.0
+    memcached_clients_module._SECONDS = redis_clients_module._SECONDS = 10.0
     worker = Worker()
     say(**{"is": "started"})
     for line in sys.stdin:

@@ -50,7 +50,7 @@ def test_a_page_waits_once_for_a_server_that_hangs() -> None:
             return calls.calls == 0
 
         servers.wait_for(hits_resume)
-        store._write_client.close()
+        store._client.close()
 
 
 @pytest.mark.own_patience
@@ -84,7 +84,7 @@ def test_no_page_fails_while_the_server_is_killed_and_comes_back() -> None:
                 assert [each.result() for each in loads] == [{ROWS}] * clients
                 again.kill()
         assert pages.calls > clients
-        store._write_client.close()
+        store._client.close()
 
 
 class CuttingProxy:
@@ -145,4 +145,4 @@ def test_no_page_is_wrong_where_connections_are_cut(most: int, redis_port: int) 
         assert render(template) == ROWS
     assert cache.stats().failures
     proxy.close()
-    store._write_client.close()
+    store._client.close()

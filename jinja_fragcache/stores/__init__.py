@@ -8,8 +8,8 @@ from .files import FileStore as FileStore
 from .memcached import MemcachedStore as MemcachedStore
 from .memcached_spread import SpreadMemcachedStore as SpreadMemcachedStore
 from .memory import MemoryStore as MemoryStore
-from .redis import RedisClusterStore as RedisClusterStore
-from .redis import RedisSentinelStore as RedisSentinelStore
 from .redis import RedisStore as RedisStore
+from .redis_cluster import RedisClusterStore as RedisClusterStore
+from .redis_sentinel import RedisSentinelStore as RedisSentinelStore
 from .text import TextSerializer as TextSerializer
 from .uwsgi import UWSGIStore as UWSGIStore

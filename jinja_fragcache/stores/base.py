@@ -1,4 +1,4 @@
-"""What a store is, and the one shape that the layers above work with."""
+"""What a store is, and the uniform interface that the layers above use."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -6,12 +6,20 @@ from typing import Any, Protocol, TypeVar
 V = TypeVar("V")
 T = TypeVar("T")
 
-#: A value; seconds, 0 for ever, None for the store's default.
+#: A value and its timeout: seconds; 0 if it never expires, None for the store's
+#: default.
 Timed = tuple[str | int, int | None]
 
 
 def by_timeout(values: Mapping[str, tuple[V, T]]) -> dict[T, dict[str, V]]:
-    """Give for each timeout the values that have it, by their keys."""
+    """Group values by their timeouts.
+
+    Args:
+        values: for each key, its value and its timeout.
+
+    Returns:
+        For each timeout, the values that have it, by their keys.
+    """
     groups: dict[T, dict[str, V]] = {}
     for key, (value, timeout) in values.items():
         groups.setdefault(timeout, {})[key] = value
@@ -19,48 +27,50 @@ def by_timeout(values: Mapping[str, tuple[V, T]]) -> dict[T, dict[str, V]]:
 
 
 class Store(Protocol):
-    """A store as users bring it: a cachelib cache has this form, and many others do.
+    """A store as users provide it. cachelib's caches have this form, like many others.
 
-    A store may also have cachelib's `clear()`, `add(key, value, timeout)`,
+    A store may also have cachelib's methods `clear()`, `add(key, value, timeout)`,
     `get_many(*keys)`, `set_many(mapping, timeout)`, `delete_many(*keys)`,
-    `inc(key, delta)` and `dec(key, delta)`, and `add_many(mapping, timeout)` and
-    `remaining(key)`, which are this package's. What is missing is done with `get`,
-    `set` and `delete`. Its methods may be coroutine functions; then all of them must
-    be.
+    `inc(key, delta)` and `dec(key, delta)`, and two methods of this package,
+    `add_many(mapping, timeout)` and `remaining(key)`. Where one is missing, `get`,
+    `set` and `delete` do its work. The methods may be coroutine functions; then all of
+    them must be.
     """
 
     def get(self, key: str, /) -> Any:
-        """Give the value of a key, or None where there is none."""
+        """Return the value of a key, or None if it has none."""
         ...
 
     def set(self, key: str, value: Any, /, timeout: int | None = None) -> Any:
-        """Keep a value.
+        """Store a value.
 
         Args:
             key: at most 200 characters of printable ASCII.
-            value: what to keep.
-            timeout: seconds, 0 for ever, None for the store's own default.
+            value: the value to store.
+            timeout: seconds; 0 if the entry never expires, None for the store's own
+                default.
 
         Returns:
-            False where the value was not kept; anything else means that it was.
+            False if the value was not stored. Anything else means that it was.
         """
         ...
 
     def delete(self, key: str, /) -> Any:
-        """Forget a key. That there is no such key is no error."""
+        """Delete the entry of a key. A key without an entry is no error."""
         ...
 
 
 class SyncStore(Protocol):
-    """A store behind its adapter, for callers that can wait.
+    """A store behind its adapter, for callers that may block.
 
     Any method raises what the store raised.
 
     Attributes:
-        blocking: whether a call may have to be waited for.
-        has_locks: whether `lock` is more than this process's: others see it, too.
-        default_timeout: seconds that the timeout None stands for, 0 for ever, -1 for
-            not at all; None if the store does not tell.
+        blocking: whether a call may block, for example on a network.
+        has_locks: whether other processes see the locks that `lock` takes.
+        default_timeout: the seconds that the timeout None stands for; 0 if such an
+            entry never expires, -1 if it is not stored at all, None if that is not
+            known.
     """
 
     blocking: bool
@@ -68,183 +78,191 @@ class SyncStore(Protocol):
     default_timeout: int | None
 
     def get(self, key: str) -> Any:
-        """Give the value of a key, or None."""
+        """Return the value of a key, or None if it has none."""
         ...
 
     def get_many(self, keys: Sequence[str]) -> list[Any]:
-        """Give the values of keys, in one round trip if the store can do that."""
+        """Return the values of keys, in one round trip if the store can do that."""
         ...
 
     def set(self, key: str, value: str | int, timeout: int | None) -> None:
-        """Keep a value for `timeout` seconds (0 for ever, None: the store's default).
+        """Store a value.
+
+        Args:
+            key: the key.
+            value: the value.
+            timeout: seconds; 0 if it never expires, None for the store's default.
 
         Raises:
-            StoreError: the store said that it did not keep it.
+            StoreError: If the store reports that it did not store the value.
         """
         ...
 
     def set_many(self, values: Mapping[str, str | int], timeout: int | None) -> None:
-        """Keep values, in one round trip if the store can do that.
+        """Store values, in one round trip if the store can do that.
 
         Raises:
-            StoreError: the store said that it did not keep all of them.
+            StoreError: If the store reports that it did not store all of them.
         """
         ...
 
     def add(self, key: str, value: str | int, timeout: int | None) -> bool:
-        """Keep a value if there is none, and tell whether it was kept.
+        """Store a value if the key has none, and return whether it was stored.
 
-        Of several callers at once, one is told so - if the store itself has `add`.
+        Of several concurrent callers only one gets True, provided that the store
+        itself has `add`.
         """
         ...
 
     def add_many(
         self, values: Mapping[str, str | int], timeout: int | None
     ) -> list[str]:
-        """Keep those values whose keys have none, and give the keys of these.
+        """Store the values whose keys have none, and return these keys.
 
-        Each is added as by `add`; in one round trip if the store can do that.
+        Each value is added as by `add`; all in one round trip if the store can do that.
         """
         ...
 
     def lock(self, keys: Sequence[str], token: str, seconds: int) -> list[str]:
-        """Take the locks of keys that nobody has, and give the keys of these.
+        """Take the locks of those keys that are not locked, and return these keys.
 
-        A lock ends after some seconds, or when its key is deleted or the store cleared.
+        A lock ends after `seconds`, or when its key is deleted or the store cleared.
 
         Args:
-            keys: the keys.
-            token: a text of the caller's own.
-            seconds: how long they live at most.
+            keys: the keys to lock.
+            token: a text that identifies the caller.
+            seconds: the longest time for which the locks last.
         """
         ...
 
     def unlock(self, keys: Sequence[str], token: str) -> None:
-        """Let those locks of keys go that this token holds."""
+        """Release those locks of the keys that were taken with this token."""
         ...
 
     def set_locked(self, values: Mapping[str, Timed], token: str) -> list[str]:
-        """Keep those values whose locks this token holds, and let these locks go.
+        """Store the values whose locks this token holds, and release these locks.
 
         Args:
-            values: for each key its value, and the timeout of that.
-            token: what the locks were taken with.
+            values: for each key, its value and its timeout.
+            token: the token that the locks were taken with.
 
         Returns:
-            The keys of those that were kept.
+            The keys of the values that were stored.
 
         Raises:
-            StoreError: the store said that it did not keep one. Others may have been
-                kept; their locks may still be held.
+            StoreError: If the store reports that it did not store a value. Other values
+                may have been stored, and their locks may still be held.
         """
         ...
 
     def delete(self, key: str) -> bool:
-        """Forget a key and its lock. False: the store says that there was no entry.
+        """Delete the entry of a key and its lock.
+
+        Returns:
+            False if the store reports that there was no entry.
 
         Raises:
-            StoreError: it is still there.
+            StoreError: If the entry is still there.
         """
         ...
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        """Forget keys and their locks, many at a time if the store can do that.
+        """Delete the entries of keys and their locks, in bulk if the store can do that.
 
         Raises:
-            StoreError: some are still there.
+            StoreError: If some entries are still there.
         """
         ...
 
     def increment(self, key: str, delta: int) -> int | None:
-        """Add to a number, from 0 if there is none, and give what it came to.
+        """Add to a number, starting from 0 if there is none.
 
-        Nothing is lost if several callers do so at once - if the store itself has `inc`
-        and `dec`.
+        No concurrent call is lost, provided that the store itself has `inc` and `dec`.
 
         Returns:
-            The number; None if the store failed.
+            The new number; None if the store failed.
         """
         ...
 
     def remaining(self, key: str) -> float | None:
-        """Give the seconds that an entry has left, `math.inf` if it never expires.
+        """Return the seconds until an entry expires, `math.inf` if it never does.
 
         Returns:
-            None if there is no entry, or the store can't tell.
+            None if there is no entry, or if the store does not know.
         """
         ...
 
     def clear(self) -> None:
-        """Forget everything.
+        """Delete all entries.
 
         Raises:
-            StoreError: the store can't, or said that it did not.
+            StoreError: If the store has no `clear`, or reports that it did not clear.
         """
         ...
 
 
 class AsyncStore(Protocol):
-    """The same for callers on an event loop."""
+    """Like `SyncStore`, for callers on an event loop."""
 
     has_locks: bool
     default_timeout: int | None
 
     async def get(self, key: str) -> Any:
-        """Do as `SyncStore.get`."""
+        """Like `SyncStore.get`."""
         ...
 
     async def get_many(self, keys: Sequence[str]) -> list[Any]:
-        """Do as `SyncStore.get_many`."""
+        """Like `SyncStore.get_many`."""
         ...
 
     async def set(self, key: str, value: str | int, timeout: int | None) -> None:
-        """Do as `SyncStore.set`."""
+        """Like `SyncStore.set`."""
         ...
 
     async def set_many(
         self, values: Mapping[str, str | int], timeout: int | None
     ) -> None:
-        """Do as `SyncStore.set_many`."""
+        """Like `SyncStore.set_many`."""
         ...
 
     async def add(self, key: str, value: str | int, timeout: int | None) -> bool:
-        """Do as `SyncStore.add`."""
+        """Like `SyncStore.add`."""
         ...
 
     async def add_many(
         self, values: Mapping[str, str | int], timeout: int | None
     ) -> list[str]:
-        """Do as `SyncStore.add_many`."""
+        """Like `SyncStore.add_many`."""
         ...
 
     async def lock(self, keys: Sequence[str], token: str, seconds: int) -> list[str]:
-        """Do as `SyncStore.lock`."""
+        """Like `SyncStore.lock`."""
         ...
 
     async def unlock(self, keys: Sequence[str], token: str) -> None:
-        """Do as `SyncStore.unlock`."""
+        """Like `SyncStore.unlock`."""
         ...
 
     async def set_locked(self, values: Mapping[str, Timed], token: str) -> list[str]:
-        """Do as `SyncStore.set_locked`."""
+        """Like `SyncStore.set_locked`."""
         ...
 
     async def delete(self, key: str) -> bool:
-        """Do as `SyncStore.delete`."""
+        """Like `SyncStore.delete`."""
         ...
 
     async def delete_many(self, keys: Sequence[str]) -> None:
-        """Do as `SyncStore.delete_many`."""
+        """Like `SyncStore.delete_many`."""
         ...
 
     async def increment(self, key: str, delta: int) -> int | None:
-        """Do as `SyncStore.increment`."""
+        """Like `SyncStore.increment`."""
         ...
 
     async def remaining(self, key: str) -> float | None:
-        """Do as `SyncStore.remaining`."""
+        """Like `SyncStore.remaining`."""
         ...
 
     async def clear(self) -> None:
-        """Do as `SyncStore.clear`."""
+        """Like `SyncStore.clear`."""
         ...

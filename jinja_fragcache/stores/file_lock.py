@@ -1,7 +1,7 @@
-"""A lock that threads and processes share, and the number that it guards.
+"""A lock that threads and processes share, and a number that it guards.
 
-flock() belongs to Unix. On Windows the lock is one of this process's threads only, so
-what is said to be atomic over processes is not there.
+flock() exists on Unix only. On Windows the lock excludes the threads of one process
+only, so what is said to be atomic across processes is not atomic there.
 """
 
 import os
@@ -14,18 +14,18 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-# All in the file: a number in as many digits as the largest has.
+# The file holds nothing else: a number, with as many digits as the largest one has.
 _DIGITS = 20
 
 
 class Count:
-    """The number in a lock's file. Whoever holds the lock may use it."""
+    """The number in the file of a lock. Use it only while you hold the lock."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def read(self) -> int | None:
-        """Give the number, or None if none was written."""
+        """Return the number, or None if none has been written."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         try:
             return int(os.read(self._descriptor, _DIGITS))
@@ -33,34 +33,34 @@ class Count:
             return None
 
     def write(self, number: int) -> None:
-        """Write a number from 0."""
+        """Write a number, which must not be negative."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.write(self._descriptor, b"%0*d" % (_DIGITS, number))
 
 
 class CountingLock:
-    """A lock in a file, with a number.
+    """A lock on a file, with a number in that file.
 
-    The system lets it go when the process that holds it ends, however it ends. Who has
-    it must not ask for it again.
+    The system releases the lock when the process that holds it ends, however it ends.
+    The lock is not reentrant.
 
     Args:
-        path: the file. It is made when it is missing, in a folder that is there.
-        mode: the file mode of the entries. Who may read those may take the lock.
+        path: the file. It is created if it is missing; its folder must exist.
+        mode: the file mode of the entries. Users who may read them may take the lock.
     """
 
     def __init__(self, path: Path, mode: int) -> None:
         self._path = path
-        # Taking it writes, so who may read has to be let write.
+        # Taking the lock writes to the file, so users who may read need to write it.
         self._mode = mode | (mode & 0o444) >> 1
         self._threads = threading.Lock()
 
     @contextmanager
     def held(self) -> Iterator[Count]:
-        """Wait for the lock, and hold it for the block.
+        """Wait for the lock and hold it in the `with` block.
 
         Raises:
-            OSError: the file can't be opened.
+            OSError: If the file can't be opened.
         """
         if sys.platform == "win32":
             with self._threads, self._opened() as descriptor:
@@ -70,12 +70,14 @@ class CountingLock:
             with self._opened() as descriptor:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 if not os.fstat(descriptor).st_nlink:
-                    # Removed while it was waited for: others lock another file by now.
+                    # The file was removed during the wait, so by now other processes
+                    # lock a new one.
                     continue
                 try:
                     yield Count(descriptor)
                 finally:
-                    # Closing is not enough if another thread forked meanwhile.
+                    # Closing the file does not release the lock if another thread has
+                    # forked meanwhile: the child process has a copy of the descriptor.
                     fcntl.flock(descriptor, fcntl.LOCK_UN)
                 return
 
@@ -84,7 +86,7 @@ class CountingLock:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, self._mode)
         try:
             if not os.fstat(descriptor).st_size:
-                # It may be new, and the mode it was made with is cut by the umask.
+                # The file may be new, and the umask has reduced its mode.
                 with suppress(PermissionError):
                     self._path.chmod(self._mode)
             yield descriptor

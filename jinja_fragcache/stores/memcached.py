@@ -1,4 +1,4 @@
-"""Stores on Memcached servers."""
+"""A store on Memcached servers."""
 
 import re
 import secrets
@@ -7,68 +7,69 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-import cachelib
-
 from jinja_fragcache.errors import StoreError
 
 from .base import Timed, by_timeout
 from .memcached_clients import make_client
 from .text import NeverEmptySerializer
+from .text_store import TextStore
 
 _SERVERS = ("127.0.0.1:11211",)
-# Memcached reads what is above as a time of day (its protocol.txt, "Expiration times").
+# Memcached takes a larger expiry for a time of day (protocol.txt, "Expiration times").
 _LONGEST_RELATIVE = 60 * 60 * 24 * 30
-# The last time of day that it reads: it keeps them in 32 bits.
+# The last time of day that Memcached knows, because it stores times in 32 bits.
 _LAST_TIME = 2**31 - 1
 _LONGEST_PREFIX = 100
 _PREFIX = re.compile(r"[!-~]*")
-# A key with this sign in front stands for a digest.
+# Keys that are sent as they are. One that begins with ~ is a digest.
 _PLAIN_KEY = re.compile(r"(?!~)[!-~]+")
-# For how long reads may not see that another process has cleared.
+# The time in which reads may miss that another process has cleared.
 _GENERATION_SECONDS = 1.0
 _TRIES = 100
 
 
-class MemcachedStore(cachelib.BaseCache):
-    """Keeps texts and numbers on Memcached servers; with pylibmc, or with pymemcache.
+class MemcachedStore(TextStore):
+    """Stores text and integers on Memcached servers, with pylibmc or pymemcache.
 
     `add` and counting are atomic. Counts end at 0 and at 19 digits. The client waits
-    0.25 seconds at most for a server. A server that is down fails, its keys go nowhere
-    else.
+    for a server for 0.25 seconds at most. While a server is down, calls for its keys
+    fail; the keys do not move to other servers.
 
-    Memcached can't tell whose keys are whose. So with a key prefix, all keys hold a
-    number, too, that is kept on the server and that `clear()` changes: what was there
-    is not found any more, and goes as Memcached needs the room. Other processes read
-    that number once a second, and each time that they write. Without a prefix `clear()`
-    is refused, unless the servers may be flushed; then keys hold no number.
+    Memcached can't tell which keys belong to whom. So with a key prefix, the keys on
+    the server also contain a generation, which is stored on the server too. `clear()`
+    changes it. Entries of earlier generations are not found any more, and Memcached
+    evicts them when it needs the room. Other processes read the generation once a
+    second, and before each write. Without a prefix `clear()` is refused, unless the
+    servers may be flushed; then keys contain no generation.
 
     Args:
-        servers: a list of `"host:port"`; or a ready client of pylibmc, or a pooled one
-            of pymemcache.
-        default_timeout: seconds that an entry lives if it was written without a
-            timeout; 0 for ever.
-        key_prefix: what all keys begin with, up to 100 printable characters of ASCII.
-        username: for servers with SASL. This needs pylibmc.
-        password: for servers with SASL.
-        pool_size: the most connections of pylibmc to each server.
-        may_flush: whether the servers are this store's alone, so that `clear()` may
-            flush them.
-        clock: gives the time of day in seconds.
-        timer: a clock in seconds that never goes back.
+        servers: a list of `"host:port"`; or a ready client of pylibmc, or a
+            `PooledClient` of pymemcache.
+        default_timeout: the timeout in seconds of entries that are stored without one;
+            0 if they never expire.
+        key_prefix: the start of all keys: up to 100 printable ASCII characters.
+        username: the user, for servers with SASL. This needs pylibmc.
+        password: the password, for servers with SASL.
+        pool_size: the largest number of pylibmc's connections to each server.
+        may_flush: whether no one else uses the servers, so that `clear()` may flush
+            them.
+        clock: returns the time of day in seconds since 1970.
+        timer: a monotonic clock in seconds.
         options: more keyword arguments for the client: `behaviors` and `binary` for
             pylibmc, those of `PooledClient` for pymemcache.
 
     Raises:
-        StoreError: no client is installed, or the ready client is of no use.
-        ValueError: the prefix can't be part of a key.
+        StoreError: If no client is installed, or the ready client can't be used.
+        TimeoutValueError: If the default timeout is not valid.
+        ValueError: If the prefix can't be part of a key.
     """
 
-    # pylibmc reads an empty value as none.
+    # pylibmc returns None for an empty value.
     serializer = NeverEmptySerializer()
-    # Longer keys are digested. Memcached takes 250 bytes.
-    _longest_place = 250
+    # Longer keys are replaced by a digest. Memcached takes 250 bytes.
+    _longest_key = 250
 
-    def __init__(  # noqa: PLR0913, PLR0917 - Flask-Caching's signature, and ours
+    def __init__(  # noqa: PLR0913, PLR0917 - Flask-Caching's arguments, and more
         self,
         servers: Any = None,
         default_timeout: int = 300,
@@ -86,8 +87,8 @@ class MemcachedStore(cachelib.BaseCache):
         prefix = key_prefix or ""
         if len(prefix) > _LONGEST_PREFIX or not _PREFIX.fullmatch(prefix):
             raise ValueError(
-                "The key prefix can't stand in keys of Memcached. It is up to"
-                f" {_LONGEST_PREFIX} characters of ASCII without spaces."
+                "The key prefix can't be part of a Memcached key. Write up to"
+                f" {_LONGEST_PREFIX} printable ASCII characters without spaces."
             )
         account = (username, password) if username and password else None
         given = _SERVERS if servers is None else servers
@@ -97,171 +98,183 @@ class MemcachedStore(cachelib.BaseCache):
         self._clock = clock
         self._timer = timer
         self._generation = ""
-        self._known_until = float("-inf")
+        self._generation_known_until = float("-inf")
 
     def get(self, key: str) -> str | int | None:
-        """Give the value of a key, or None."""
-        place = self._place(key, self._start(reading=True))
-        return self._load(place, self._client.get(place))
+        """Return the value of a key, or None if it has none."""
+        full_key = self._full_key(key, self._start(reading=True))
+        return self._load(full_key, self._client.get(full_key))
 
     def get_many(self, *keys: str) -> list[Any]:
-        """Give the values of keys, None for those that are not there."""
+        """Return the values of keys, None for keys without an entry."""
         start = self._start(reading=True)
-        places = [self._place(key, start) for key in keys]
-        found = self._client.get_many(places) if places else {}
-        return [self._load(place, found.get(place)) for place in places]
+        full_keys = [self._full_key(key, start) for key in keys]
+        found = self._client.get_many(full_keys) if full_keys else {}
+        return [self._load(each, found.get(each)) for each in full_keys]
 
     def has(self, key: str) -> bool:
-        """Tell whether there is a value."""
+        """Return whether the key has a value."""
         return self.get(key) is not None
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:
-        """Keep a value.
+        """Store a value, and return whether it was stored.
+
+        Args:
+            key: any text.
+            value: a text, or an integer of up to 19 digits.
+            timeout: seconds or a `timedelta`; 0 if it never expires, None for the
+                default timeout.
 
         Raises:
-            StoreError: it is too large for the server.
+            StoreError: If the value is too large for the server.
+            TypeError: If the value is neither a text nor an integer.
+            TimeoutValueError: If the timeout is not valid.
         """
         data = self.serializer.dumps(value)
-        return self._keep(self._place(key), data, self._expiry(timeout))
+        return self._write(self._full_key(key), data, self._expiry(timeout))
 
     def set_many_if_equal(
         self, values: Mapping[str, Timed], others: Mapping[str, str], expected: str
     ) -> list[str]:
-        """Keep each value whose other key has an expected value, and forget that key.
+        """Store each value whose other key has an expected value, and delete that key.
 
         It takes several steps. If the other key is deleted between them, the value is
-        there for a moment, and then nothing.
+        there for a moment, and is then deleted.
 
         Args:
-            values: for each key its value, and the timeout of that, as for `set`.
-            others: for each key the other one.
-            expected: what has to stand there.
+            values: for each key, its value and its timeout, as for `set`.
+            others: for each key, its other key.
+            expected: the value that the other keys need to have.
 
         Returns:
-            The keys of the values that were kept.
+            The keys of the values that were stored.
 
         Raises:
-            StoreError: one is too large for the server. Others may have been kept.
+            StoreError: If a value is too large for the server. Others may have been
+                stored.
         """
-        # One start for all: what is cleared meanwhile is neither seen nor replaced.
+        # One generation for all steps: entries of a later one are neither read nor
+        # overwritten.
         start = self._start()
-        places = {self._place(key, start): key for key in values}
+        keys = {self._full_key(key, start): key for key in values}
         conditions = {
-            place: self._place(others[key], start) for place, key in places.items()
+            full_key: self._full_key(others[key], start)
+            for full_key, key in keys.items()
         }
         wanted = self.serializer.dumps(expected)
         data = {
-            place: self._dumped(*values[places[place]])
-            for place in self._equal(conditions, wanted)
+            full_key: self._dump(*values[keys[full_key]])
+            for full_key in self._keys_equal(conditions, wanted)
         }
         failed: list[str] = []
         try:
             for expiry, group in by_timeout(data).items():
-                failed += self._keep_many(group, expiry)
+                failed += self._write_many(group, expiry)
         except Exception:
             if len(data) > 1:
                 # Some of them may have been written.
-                self._take_back(data, conditions, wanted)
+                self._delete_unless_equal(data, conditions, wanted)
             raise
-        left = self._take_back(data, conditions, wanted)
-        kept = [place for place in left if place not in failed]
-        self._client.delete_many([conditions[place] for place in kept])
-        return [places[place] for place in kept]
+        left = self._delete_unless_equal(data, conditions, wanted)
+        stored = [full_key for full_key in left if full_key not in failed]
+        self._client.delete_many([conditions[full_key] for full_key in stored])
+        return [keys[full_key] for full_key in stored]
 
     def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
-        """Forget those keys that have an expected value, and give them.
+        """Delete those keys that have an expected value, and return them.
 
-        What another process writes between the look and the deletion goes, too.
+        A value that another process writes between the read and the delete is deleted
+        as well.
         """
         start = self._start()
-        places = {key: self._place(key, start) for key in keys}
-        equal = self._equal(places, self.serializer.dumps(expected))
-        self._client.delete_many([places[key] for key in equal])
+        full_keys = {key: self._full_key(key, start) for key in keys}
+        equal = self._keys_equal(full_keys, self.serializer.dumps(expected))
+        self._client.delete_many([full_keys[key] for key in equal])
         return equal
 
     def set_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
-        """Keep values, and tell the keys that were kept.
+        """Store values, and return the keys of those that were stored.
 
         Raises:
-            StoreError: one is too large for the server. Others may have been kept.
+            StoreError: If a value is too large for the server. Others may have been
+                stored.
         """
         start = self._start()
-        places = {self._place(key, start): key for key in mapping}
+        keys = {self._full_key(key, start): key for key in mapping}
         data = {
-            place: self.serializer.dumps(mapping[key]) for place, key in places.items()
+            full_key: self.serializer.dumps(mapping[key])
+            for full_key, key in keys.items()
         }
-        failed = self._keep_many(data, self._expiry(timeout)) if data else []
-        return [key for place, key in places.items() if place not in failed]
+        failed = self._write_many(data, self._expiry(timeout)) if data else []
+        return [key for full_key, key in keys.items() if full_key not in failed]
 
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
-        """Keep a value if there is none. Of several callers at once, one does.
+        """Store a value if the key has none, and return whether it was stored.
 
         Raises:
-            StoreError: it is too large for the server.
+            StoreError: If the value is too large for the server.
         """
-        return self._add(self._place(key), *self._dumped(value, timeout))
+        return self._add(self._full_key(key), *self._dump(value, timeout))
 
     def add_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
-        """Keep those values whose keys have none, and give the keys of these.
+        """Store the values whose keys have none, and return these keys.
 
-        Memcached's clients add one after the other.
+        The clients of Memcached add one value after the other.
 
         Raises:
-            StoreError: one is too large for the server. Others may have been added.
+            StoreError: If a value is too large for the server. Others may have been
+                stored.
         """
         start = self._start()
         return [
             key
             for key, value in mapping.items()
-            if self._add(self._place(key, start), *self._dumped(value, timeout))
+            if self._add(self._full_key(key, start), *self._dump(value, timeout))
         ]
 
     def delete(self, key: str) -> bool:
-        """Forget a key, and tell whether there was a value."""
-        return self._forget(self._place(key))
+        """Delete an entry, and return whether there was one."""
+        return self._delete(self._full_key(key))
 
     def delete_many(self, *keys: str) -> list[str]:
-        """Forget keys. A failure raises, so all of them are gone."""
+        """Delete the entries of keys. A failure raises, so all keys are returned."""
         if keys:
             start = self._start()
-            self._forget_many([self._place(key, start) for key in keys])
+            self._delete_many([self._full_key(key, start) for key in keys])
         return list(keys)
 
     def inc(self, key: str, delta: int = 1) -> int | None:
-        """Add to a number, from 0 if there is none. A new one gets the default timeout.
+        """Add to a number, and return the new one.
 
-        Memcached counts no further down than to 0 (protocol.txt).
+        If the key has no value, the number starts as `delta`, or as 0 if that is less,
+        and gets the default timeout. Memcached does not count below 0 (protocol.txt).
 
         Returns:
-            What it came to; None if there is something else than a number from 0.
+            None if the value is no number of 0 or more.
         """
-        place = self._place(key)
+        full_key = self._full_key(key)
         first = max(delta, 0)
-        number = self._client.count(place, delta)
+        number = self._client.count(full_key, delta)
         if number is None and self.add(key, first):
             return first
-        # Somebody else may have been faster to add it.
-        return self._client.count(place, delta) if number is None else number
-
-    def dec(self, key: str, delta: int = 1) -> int | None:
-        """Do as `inc`, downwards."""
-        return self.inc(key, -delta)
+        # Another caller may have added it meanwhile.
+        return self._client.count(full_key, delta) if number is None else number
 
     def clear(self) -> bool:
-        """Forget all keys with this store's prefix, or flush the servers if it may.
+        """Delete all keys with this store's prefix, or flush the servers if it may.
 
         Raises:
-            StoreError: it has no prefix, and may not flush.
+            StoreError: If there is no prefix and the servers may not be flushed.
         """
         if self._may_flush:
             self._client.flush()
         elif self._prefix:
             generation = secrets.token_hex(8)
-            self._client.set(self._generation_place(), generation.encode(), 0)
+            self._client.set(self._generation_key(), generation.encode(), 0)
             self._remember(generation)
         else:
             raise StoreError(
-                "Without a key prefix, clearing would delete all that others keep in"
+                "Without a key prefix, clearing would delete what others keep in"
                 " Memcached. Set CACHE_KEY_PREFIX (or key_prefix=...), or"
                 ' CACHE_OPTIONS={"may_flush": True} if the servers are this cache\'s'
                 " alone."
@@ -272,94 +285,105 @@ class MemcachedStore(cachelib.BaseCache):
         """Close the connections. Later calls open new ones."""
         self._client.close()
 
-    def _equal(self, places: Mapping[str, str], wanted: bytes) -> list[str]:
-        """Give those keys of a mapping whose places have what is wanted."""
-        found = self._client.get_many(list(places.values())) if places else {}
+    def _keys_equal(self, full_keys: Mapping[str, str], wanted: bytes) -> list[str]:
+        """Return the keys of a mapping whose full keys have the wanted value."""
+        found = self._client.get_many(list(full_keys.values())) if full_keys else {}
         return [
             key
-            for key, place in places.items()
-            if self._gathered(place, found.get(place)) == wanted
+            for key, full_key in full_keys.items()
+            if self._whole(full_key, found.get(full_key)) == wanted
         ]
 
-    def _take_back(
+    def _delete_unless_equal(
         self, written: Iterable[str], conditions: Mapping[str, str], wanted: bytes
     ) -> list[str]:
-        """Forget what was written and has no longer what is wanted; give the others."""
-        looked_at = {place: conditions[place] for place in written}
-        equal = self._equal(looked_at, wanted)
-        lost = [place for place in looked_at if place not in equal]
+        """Delete written entries whose condition has changed; return the other keys."""
+        checked = {full_key: conditions[full_key] for full_key in written}
+        equal = self._keys_equal(checked, wanted)
+        lost = [full_key for full_key in checked if full_key not in equal]
         if lost:
-            self._forget_many(lost)
+            self._delete_many(lost)
         return equal
 
-    def _keep(self, place: str, data: bytes, expiry: int) -> bool:
-        return self._client.set(place, data, expiry)
+    # A subclass spreads values over several keys by these methods.
 
-    def _keep_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
-        """Write, and give the places that failed."""
+    def _write(self, full_key: str, data: bytes, expiry: int) -> bool:
+        return self._client.set(full_key, data, expiry)
+
+    def _write_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
+        """Write values, and return the full keys that failed."""
         return self._client.set_many(data, expiry)
 
-    def _add(self, place: str, data: bytes, expiry: int) -> bool:
-        return self._client.add(place, data, expiry)
+    def _add(self, full_key: str, data: bytes, expiry: int) -> bool:
+        return self._client.add(full_key, data, expiry)
 
-    def _forget(self, place: str) -> bool:
-        return self._client.delete(place)
+    def _delete(self, full_key: str) -> bool:
+        return self._client.delete(full_key)
 
-    def _forget_many(self, places: Sequence[str]) -> None:
-        self._client.delete_many(places)
+    def _delete_many(self, full_keys: Sequence[str]) -> None:
+        self._client.delete_many(full_keys)
 
-    def _dumped(self, value: Any, timeout: Any) -> tuple[bytes, int]:
-        return self.serializer.dumps(value), self._expiry(timeout)
-
-    def _load(self, place: str, data: bytes | None) -> str | int | None:
-        """Give the value that stands for what the server has in a place."""
-        whole = self._gathered(place, data)
-        return None if whole is None else self.serializer.loads(whole)
-
-    def _gathered(self, place: str, stored: bytes | None) -> bytes | None:  # noqa: ARG002 - for subclasses
-        """Give all that belongs to what the server has in a place."""
+    def _whole(self, full_key: str, stored: bytes | None) -> bytes | None:  # noqa: ARG002 - the subclass needs it
+        """Return the whole value of which the server has this under a full key."""
         return stored
 
+    def _load(self, full_key: str, stored: bytes | None) -> str | int | None:
+        data = self._whole(full_key, stored)
+        return None if data is None else self.serializer.loads(data)
+
+    def _dump(self, value: Any, timeout: Any) -> tuple[bytes, int]:
+        return self.serializer.dumps(value), self._expiry(timeout)
+
     def _expiry(self, timeout: Any) -> int:
-        seconds = self._normalize_timeout(timeout)
+        """Return a timeout as Memcached's protocol has it."""
+        seconds = self._seconds(timeout)
         if seconds <= _LONGEST_RELATIVE:
             return seconds
         return min(int(self._clock()) + seconds, _LAST_TIME)
 
-    def _place(self, key: str, start: str | None = None) -> str:
-        """Give the key under which the server has an entry.
+    def _full_key(self, key: str, start: str | None = None) -> str:
+        """Return the key that the server has for a key of this store.
 
         A key that Memcached does not take is replaced by its digest.
+
+        Args:
+            key: the key.
+            start: what `_start` returned, to use it for several keys.
         """
         start = self._start() if start is None else start
-        place = start + key
-        if len(place) <= self._longest_place and _PLAIN_KEY.fullmatch(key):
-            return place
+        full_key = start + key
+        if len(full_key) <= self._longest_key and _PLAIN_KEY.fullmatch(key):
+            return full_key
         return f"{start}~{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
     def _start(self, *, reading: bool = False) -> str:
-        """Give what all keys begin with at present."""
+        """Return the start of all full keys: the prefix and the current generation.
+
+        Args:
+            reading: whether a generation that was read in the last second will do.
+        """
         if self._may_flush or not self._prefix:
             return self._prefix
-        if not reading or self._timer() >= self._known_until:
+        if not reading or self._timer() >= self._generation_known_until:
             self._remember(self._read_generation())
         return f"{self._prefix}{self._generation}:"
 
     def _read_generation(self) -> str:
-        place = self._generation_place()
+        key = self._generation_key()
         for _ in range(_TRIES):
-            stored = self._client.get(place)
+            stored = self._client.get(key)
             if stored is not None:
                 return stored.decode("ascii", "replace")
-            # Never one that was before: Memcached may have dropped it for want of room.
-            self._client.add(place, secrets.token_hex(8).encode(), 0)
+            # Never an earlier one, under which cleared entries would be found again:
+            # Memcached may have evicted it for lack of room.
+            self._client.add(key, secrets.token_hex(8).encode(), 0)
         raise StoreError(
-            "Memcached does not keep what the keys of this cache begin with"
+            "Memcached does not keep the generation that this cache's keys contain."
         )
 
     def _remember(self, generation: str) -> None:
         self._generation = generation
-        self._known_until = self._timer() + _GENERATION_SECONDS
+        self._generation_known_until = self._timer() + _GENERATION_SECONDS
 
-    def _generation_place(self) -> str:
+    def _generation_key(self) -> str:
         return f"{self._prefix}generation"

@@ -1,4 +1,4 @@
-"""A store on Memcached servers for values that are larger than what these take."""
+"""A store on Memcached servers for values that are larger than these take."""
 
 import re
 import secrets
@@ -10,7 +10,7 @@ from jinja_fragcache.errors import StoreError
 
 from .memcached import MemcachedStore
 
-# No text begins with this byte.
+# No text begins with this byte in UTF-8.
 _HEAD = re.compile(rb"\xfe([0-9a-f]{32}) ([0-9]{1,9}) ([0-9a-f]{64})")
 _CHUNK_SIZE = 1_000_000
 _MOST_CHUNKS = 32
@@ -19,11 +19,11 @@ _MOST_CHUNKS = 32
 class SpreadMemcachedStore(MemcachedStore):
     """A `MemcachedStore` that spreads large values over several keys.
 
-    Under the key itself there is a head then: a random token, the number of chunks and
-    a digest of the value. The chunks have the token in their keys, so those of two
-    writes are never mixed. They are written before the head and deleted after it. If
-    one of them is gone, the value is. Chunks of a value that was overwritten go with
-    their timeout, or as Memcached needs the room.
+    The key of a large value holds a head: a random token, the number of chunks and a
+    digest of the value. The keys of the chunks contain the token, so the chunks of two
+    writes are never mixed. They are written before the head and deleted after it. If a
+    chunk is missing, the value is missing. The chunks of an overwritten value stay
+    until their timeout ends, or until Memcached needs the room.
 
     Args:
         servers: as for `MemcachedStore`.
@@ -32,19 +32,19 @@ class SpreadMemcachedStore(MemcachedStore):
         username: as for `MemcachedStore`.
         password: as for `MemcachedStore`.
         pool_size: as for `MemcachedStore`.
-        chunksize: bytes in one key. Memcached takes 1 MiB, with the key and about 60
-            bytes of its own, if it is not told otherwise.
-        maxchunk: the most keys that one value takes.
+        chunksize: the bytes in one key. By default Memcached takes 1 MiB, with the key
+            and about 60 bytes of its own.
+        maxchunk: the largest number of keys for one value.
         options: as for `MemcachedStore`.
 
     Raises:
-        ValueError: a number is not a whole one from 1.
+        ValueError: If `chunksize` or `maxchunk` is not an integer of 1 or more.
     """
 
-    # With what stands behind a chunk's key, it is 250 at most.
-    _longest_place = 200
+    # With the token and the number of a chunk, its key has up to 250 bytes.
+    _longest_key = 200
 
-    def __init__(  # noqa: PLR0913, PLR0917 - as that of its base, and two more
+    def __init__(  # noqa: PLR0913, PLR0917 - those of its base, and two more
         self,
         servers: Any = None,
         default_timeout: int = 300,
@@ -72,46 +72,68 @@ class SpreadMemcachedStore(MemcachedStore):
         self._chunk_size = chunksize
         self._most_chunks = maxchunk
 
-    def _add(self, place: str, data: bytes, expiry: int) -> bool:
+    def _write(self, full_key: str, data: bytes, expiry: int) -> bool:
         if len(data) <= self._chunk_size:
-            return self._client.add(place, data, expiry)
-        head = self._spread(place, data, expiry)
-        added = self._client.add(place, head, expiry)
-        if not added:
-            self._delete_chunks(place, head)
-        return added
+            return self._client.set(full_key, data, expiry)
+        # Deleted first: if a chunk can't be written, the old value must not stay.
+        self._client.delete(full_key)
+        head = self._write_chunks(full_key, data, expiry)
+        return self._client.set(full_key, head, expiry)
 
-    def _keep(self, place: str, data: bytes, expiry: int) -> bool:
-        if len(data) <= self._chunk_size:
-            return self._client.set(place, data, expiry)
-        # If a chunk can't be written, there shall be nothing in place of the old value.
-        self._client.delete(place)
-        return self._client.set(place, self._spread(place, data, expiry), expiry)
-
-    def _keep_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
+    def _write_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
         small = {
-            place: each for place, each in data.items() if len(each) <= self._chunk_size
+            full_key: each
+            for full_key, each in data.items()
+            if len(each) <= self._chunk_size
         }
         failed = self._client.set_many(small, expiry) if small else []
-        for place, each in data.items():
-            if place not in small and not self._keep(place, each, expiry):
-                failed.append(place)
+        for full_key, each in data.items():
+            if full_key not in small and not self._write(full_key, each, expiry):
+                failed.append(full_key)
         return failed
 
-    def _forget(self, place: str) -> bool:
-        head = self._client.get(place)
-        deleted = self._client.delete(place)
-        self._delete_chunks(place, head)
+    def _add(self, full_key: str, data: bytes, expiry: int) -> bool:
+        if len(data) <= self._chunk_size:
+            return self._client.add(full_key, data, expiry)
+        head = self._write_chunks(full_key, data, expiry)
+        added = self._client.add(full_key, head, expiry)
+        if not added:
+            self._delete_chunks(full_key, head)
+        return added
+
+    def _delete(self, full_key: str) -> bool:
+        head = self._client.get(full_key)
+        deleted = self._client.delete(full_key)
+        self._delete_chunks(full_key, head)
         return deleted
 
-    def _forget_many(self, places: Sequence[str]) -> None:
-        heads = self._client.get_many(places)
-        self._client.delete_many(places)
-        for place, head in heads.items():
-            self._delete_chunks(place, head)
+    def _delete_many(self, full_keys: Sequence[str]) -> None:
+        heads = self._client.get_many(full_keys)
+        self._client.delete_many(full_keys)
+        for full_key, head in heads.items():
+            self._delete_chunks(full_key, head)
 
-    def _spread(self, place: str, data: bytes, expiry: int) -> bytes:
-        """Write the chunks of a value and give its head."""
+    def _whole(self, full_key: str, stored: bytes | None) -> bytes | None:
+        """Return the value that a head stands for, or what is stored if it is no head.
+
+        Returns:
+            None if there is nothing, or if a chunk is missing or damaged.
+        """
+        head = _HEAD.fullmatch(stored or b"")
+        if head is None:
+            return stored
+        keys = self._chunk_keys(full_key, head)
+        chunks = self._client.get_many(keys) if keys else {}
+        data = b"".join(chunks.get(key) or b"" for key in keys)
+        return data if _digest(data) == head[3] else None
+
+    def _write_chunks(self, full_key: str, data: bytes, expiry: int) -> bytes:
+        """Write the chunks of a value, and return its head.
+
+        Raises:
+            StoreError: If it needs more chunks than are allowed, or one of them is too
+                large for the server.
+        """
         count = -(-len(data) // self._chunk_size)
         if count > self._most_chunks:
             raise StoreError(
@@ -123,29 +145,19 @@ class SpreadMemcachedStore(MemcachedStore):
         for number in range(count):
             begin = number * self._chunk_size
             chunk = data[begin : begin + self._chunk_size]
-            self._client.set(f"{place}.{token}.{number}", chunk, expiry)
+            self._client.set(f"{full_key}.{token}.{number}", chunk, expiry)
         return b"\xfe%s %d %s" % (token.encode(), count, _digest(data))
 
-    def _gathered(self, place: str, stored: bytes | None) -> bytes | None:
-        """Give the value that a head stands for; what is no head is the value."""
+    def _delete_chunks(self, full_key: str, stored: bytes | None) -> None:
         head = _HEAD.fullmatch(stored or b"")
-        if head is None:
-            return stored
-        places = self._chunk_places(place, head)
-        chunks = self._client.get_many(places) if places else {}
-        data = b"".join(chunks.get(each) or b"" for each in places)
-        return data if _digest(data) == head[3] else None
+        if head is not None and (keys := self._chunk_keys(full_key, head)):
+            self._client.delete_many(keys)
 
-    def _delete_chunks(self, place: str, stored: bytes | None) -> None:
-        head = _HEAD.fullmatch(stored or b"")
-        if head is not None and (places := self._chunk_places(place, head)):
-            self._client.delete_many(places)
-
-    def _chunk_places(self, place: str, head: re.Match[bytes]) -> list[str]:
-        """Give the keys of the chunks, none if others have written the head."""
+    def _chunk_keys(self, full_key: str, head: re.Match[bytes]) -> list[str]:
+        """Return the keys of the chunks; none if the head is not one of this store."""
         token, count = head[1].decode(), int(head[2])
         numbers = range(count if count <= self._most_chunks else 0)
-        return [f"{place}.{token}.{number}" for number in numbers]
+        return [f"{full_key}.{token}.{number}" for number in numbers]
 
 
 def _digest(data: bytes) -> bytes:

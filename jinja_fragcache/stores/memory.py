@@ -12,50 +12,55 @@ from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
 DEFAULT_TIMEOUT = 300
 DEFAULT_THRESHOLD = 10_000
-#: 64 MiB: room for 10,000 texts of 6 KiB, and little enough for each of the several
+#: 64 MiB: enough for 10,000 texts of 6 KiB, and little enough for each of the several
 #: processes that a server runs.
 DEFAULT_MAX_BYTES = 64 * 2**20
-#: What an entry takes besides its key and value, in bytes: the places in a dictionary
-#: and its order, and the entry's own fields. tracemalloc counts 186 to 211 on CPython
-#: 3.11, with 1,000 to 1,000,000 entries.
+#: What an entry takes besides its key and value, in bytes: its places in a dictionary
+#: and in the order of that, and its own fields. tracemalloc counts 186 to 211 on
+#: CPython 3.11, with 1,000 to 1,000,000 entries.
 ENTRY_BYTES = 200
-# However many entries were read of late, making room for one looks at no more.
-_MOST_LOOKED_AT = 16
+# Making room for an entry looks at no more than this many, however many have been read
+# lately.
+_MOST_EXAMINED = 16
 
 
-class _Slot:
+class _Entry:
     __slots__ = ("expires_at", "read", "size", "value")
 
     def __init__(self, key: str, value: Any, expires_at: float) -> None:
         self.value = value
         self.expires_at = expires_at
         self.read = False
-        # Asked once: the size of a text grows when it is first encoded.
+        # Computed once, because a text grows when it is first encoded.
         self.size = sys.getsizeof(key) + sys.getsizeof(value, 0) + ENTRY_BYTES
 
 
 class MemoryStore:
-    """Keep values in this process, for all its threads, within limits.
+    """Stores values in this process, for all its threads, within limits.
 
-    When it is full, an entry makes room that expired, or else one that was not read
-    since it was written or last passed over (the CLOCK algorithm: Corbato, "A Paging
-    Experiment with the Multics System", 1968). `get` takes no lock and moves nothing,
-    and a write looks at as many entries at any size. All that writes is atomic.
+    When it is full, it evicts an entry that has expired, or else one that has not been
+    read since it was written or last passed over (the CLOCK algorithm: Corbato, "A
+    Paging Experiment with the Multics System", 1968). `get` takes no lock and moves
+    nothing, and a write examines as many entries at any size. All writes are atomic.
 
-    The bytes of an entry are those of its key and its value, as `sys.getsizeof` tells
-    them, and `ENTRY_BYTES`. What an object refers to (the items of a list) is not
-    counted.
+    An entry counts with the bytes of its key and its value, as `sys.getsizeof` returns
+    them, and `ENTRY_BYTES`. What an object refers to, such as the items of a list, is
+    not counted.
 
     Args:
         threshold: the largest number of entries.
-        default_timeout: seconds that an entry lives if it was written without a
-            timeout; 0 or None for ever.
-        max_bytes: the largest number of bytes; None for no such limit.
-        timer: a clock in seconds that never goes back.
+        default_timeout: the timeout in seconds of entries that are stored without one;
+            0 or None if they never expire.
+        max_bytes: the largest number of bytes; None for no limit.
+        timer: a monotonic clock in seconds.
+
+    Attributes:
+        default_timeout: the default timeout in seconds; 0 if entries never expire.
 
     Raises:
-        ValueError: a limit is no whole number from 1.
-        TimeoutValueError: the default timeout is none. (It is a ValueError, too.)
+        ValueError: If a limit is not an integer of 1 or more.
+        TimeoutValueError: If the default timeout is not valid. It is a
+            `ValueError` too.
     """
 
     def __init__(
@@ -80,16 +85,16 @@ class MemoryStore:
         self._max_bytes = sys.maxsize if max_bytes is None else max_bytes
         self.default_timeout = normalize_timeout(default_timeout) or NEVER_EXPIRES
         self._timer = timer
-        # Looked up without the lock. That reads the dictionary, not the order beside
-        # it, and an entry is replaced by one assignment: no reader sees half a change,
-        # with the interpreter's lock or without it.
-        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        # Read without the lock. That uses the dictionary and not the order beside it,
+        # and an entry is replaced by one assignment, so no reader sees half a change,
+        # with or without the interpreter's lock.
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._used_bytes = 0
-        self._writing = threading.Lock()
+        self._write_lock = threading.Lock()
 
     def __len__(self) -> int:
-        """Count the entries, those among them that expired and were not asked for."""
-        return len(self._slots)
+        """Return the number of entries, with those that have expired unnoticed."""
+        return len(self._entries)
 
     @property
     def used_bytes(self) -> int:
@@ -97,181 +102,192 @@ class MemoryStore:
         return self._used_bytes
 
     def get(self, key: str) -> Any:
-        """Give the value of a key, or None."""
-        slot = self._slots.get(key)
-        if slot is None:
+        """Return the value of a key, or None if it has none."""
+        entry = self._entries.get(key)
+        if entry is None:
             return None
-        if slot.expires_at <= self._timer():
-            self._forget_expired(key, slot)
+        if entry.expires_at <= self._timer():
+            self._remove_expired(key, entry)
             return None
-        slot.read = True
-        return slot.value
+        entry.read = True
+        return entry.value
 
     def get_many(self, *keys: str) -> list[Any]:
-        """Give the values of keys, as they were at one moment; None where is none."""
-        with self._writing:
-            slots = [self._live(key) for key in keys]
-        for slot in slots:
-            if slot is not None:
-                slot.read = True
-        return [None if slot is None else slot.value for slot in slots]
+        """Return the values of keys at one moment, None for keys without an entry."""
+        with self._write_lock:
+            entries = [self._live_entry(key) for key in keys]
+        for entry in entries:
+            if entry is not None:
+                entry.read = True
+        return [None if entry is None else entry.value for entry in entries]
 
     def has(self, key: str) -> bool:
-        """Tell whether there is an entry, without counting as a read."""
-        return self._live(key) is not None
+        """Return whether the key has a value. This does not count as a read."""
+        return self._live_entry(key) is not None
 
     def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
-        """Keep a value.
+        """Store a value.
 
         Args:
             key: any text.
-            value: any object. It is kept as it is, not copied.
-            timeout: seconds, 0 for ever, None for the default timeout.
+            value: any object. It is stored as it is, and not copied.
+            timeout: seconds; 0 if it never expires, None for the default timeout.
 
         Returns:
-            False if it is larger than all that may be kept. The key has no entry then.
+            False if the value is larger than `max_bytes`. Then the key has no value.
         """
-        slot = self._slot(key, value, timeout)
-        with self._writing:
-            return self._put(key, slot)
+        entry = self._make_entry(key, value, timeout)
+        with self._write_lock:
+            return self._put(key, entry)
 
     def set_many(
         self, mapping: Mapping[str, Any], timeout: int | None = None
     ) -> list[str]:
-        """Keep several values at once, and give the keys of those that were kept."""
-        slots = {key: self._slot(key, value, timeout) for key, value in mapping.items()}
-        with self._writing:
-            return [key for key, slot in slots.items() if self._put(key, slot)]
+        """Store values at one moment, and return the keys of those that were stored."""
+        entries = self._make_entries(mapping, timeout)
+        with self._write_lock:
+            return [key for key, entry in entries.items() if self._put(key, entry)]
 
     def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
-        """Keep a value if the key has none, and tell whether that was so."""
-        slot = self._slot(key, value, timeout)
-        with self._writing:
-            return self._live(key) is None and self._put(key, slot)
+        """Store a value if the key has none, and return whether it was stored."""
+        entry = self._make_entry(key, value, timeout)
+        with self._write_lock:
+            return self._live_entry(key) is None and self._put(key, entry)
 
     def add_many(
         self, mapping: Mapping[str, Any], timeout: int | None = None
     ) -> list[str]:
-        """Keep at once the values whose keys have none, and give the keys of these."""
-        slots = {key: self._slot(key, value, timeout) for key, value in mapping.items()}
-        with self._writing:
+        """Store the values whose keys have none, and return these keys.
+
+        All are stored at one moment.
+        """
+        entries = self._make_entries(mapping, timeout)
+        with self._write_lock:
             return [
                 key
-                for key, slot in slots.items()
-                if self._live(key) is None and self._put(key, slot)
+                for key, entry in entries.items()
+                if self._live_entry(key) is None and self._put(key, entry)
             ]
 
     def remaining(self, key: str) -> float | None:
-        """Give the seconds that an entry has left, `math.inf` if it never expires.
+        """Return the seconds until an entry expires, `math.inf` if it never does.
 
-        It does not count as a read.
+        This does not count as a read.
 
         Returns:
             None if there is no entry.
         """
-        slot = self._live(key)
-        return None if slot is None else slot.expires_at - self._timer()
+        entry = self._live_entry(key)
+        return None if entry is None else entry.expires_at - self._timer()
 
     def inc(self, key: str, delta: int = 1) -> int | None:
-        """Count up, and give the new number.
+        """Add to a number, and return the new one.
 
-        A number keeps the time that it has left. Where there is none, it begins with
-        `delta` and lives for the default timeout.
+        A number keeps its remaining time. If the key has no value, the number starts
+        as `delta` and gets the default timeout.
 
         Returns:
-            None if the value is no whole number. It stays as it is.
+            None if the value is not an integer. It is kept as it is.
         """
-        with self._writing:
-            slot = self._live(key)
-            if slot is None:
-                counted = self._slot(key, delta, None)
-            elif type(slot.value) is int:
-                counted = _Slot(key, slot.value + delta, slot.expires_at)
+        with self._write_lock:
+            entry = self._live_entry(key)
+            if entry is None:
+                counted = self._make_entry(key, delta, None)
+            elif type(entry.value) is int:
+                counted = _Entry(key, entry.value + delta, entry.expires_at)
             else:
                 return None
             return counted.value if self._put(key, counted) else None
 
     def dec(self, key: str, delta: int = 1) -> int | None:
-        """Count down, as `inc` counts up."""
+        """Like `inc`, but subtract."""
         return self.inc(key, -delta)
 
     def delete(self, key: str) -> bool:
-        """Forget a key and tell whether it had a value."""
-        with self._writing:
-            found = self._live(key) is not None
+        """Delete an entry, and return whether there was one."""
+        with self._write_lock:
+            found = self._live_entry(key) is not None
             self._remove(key)
         return found
 
     def delete_many(self, *keys: str) -> list[str]:
-        """Forget several keys at once.
+        """Delete the entries of keys at one moment.
 
         Returns:
-            All keys: what has no entry counts as deleted, as cachelib has it.
+            All keys, because keys without an entry count as deleted, as in cachelib.
         """
-        with self._writing:
+        with self._write_lock:
             for key in keys:
                 self._remove(key)
         return list(keys)
 
     def clear(self) -> bool:
-        """Forget everything."""
-        with self._writing:
-            self._slots.clear()
+        """Delete all entries."""
+        with self._write_lock:
+            self._entries.clear()
             self._used_bytes = 0
         return True
 
-    def _slot(self, key: str, value: Any, timeout: int | None) -> _Slot:
+    def _make_entry(self, key: str, value: Any, timeout: int | None) -> _Entry:
         if timeout is None:
             timeout = self.default_timeout
         never = timeout == NEVER_EXPIRES
         expires_at = float("inf") if never else self._timer() + timeout
-        return _Slot(key, value, expires_at)
+        return _Entry(key, value, expires_at)
 
-    def _live(self, key: str) -> _Slot | None:
-        slot = self._slots.get(key)
-        return None if slot is None or slot.expires_at <= self._timer() else slot
+    def _make_entries(
+        self, mapping: Mapping[str, Any], timeout: int | None
+    ) -> dict[str, _Entry]:
+        return {
+            key: self._make_entry(key, value, timeout) for key, value in mapping.items()
+        }
 
-    # What follows is called with the lock held, but for _forget_expired.
+    def _live_entry(self, key: str) -> _Entry | None:
+        entry = self._entries.get(key)
+        return None if entry is None or entry.expires_at <= self._timer() else entry
 
-    def _put(self, key: str, slot: _Slot) -> bool:
-        if slot.size > self._max_bytes:
+    def _remove_expired(self, key: str, entry: _Entry) -> None:
+        with self._write_lock:
+            # Another thread may have written the key meanwhile.
+            if self._entries.get(key) is entry:
+                self._remove(key)
+
+    # The following methods are called while the lock is held.
+
+    def _put(self, key: str, entry: _Entry) -> bool:
+        if entry.size > self._max_bytes:
             self._remove(key)
             return False
-        while not self._has_room(key, slot):
-            self._remove(self._victim())
-        old = self._slots.get(key)
-        self._used_bytes += slot.size - (0 if old is None else old.size)
-        # Not taken out and put in: a reader, who takes no lock, would find nothing.
-        self._slots[key] = slot
-        self._slots.move_to_end(key)
+        while not self._has_room(key, entry):
+            self._remove(self._key_to_evict())
+        old = self._entries.get(key)
+        self._used_bytes += entry.size - (0 if old is None else old.size)
+        # Not removed and added again: a reader, who takes no lock, would find nothing
+        # in between.
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
         return True
 
-    def _has_room(self, key: str, slot: _Slot) -> bool:
-        old = self._slots.get(key)
-        entries = len(self._slots) + (old is None)
-        used_bytes = self._used_bytes + slot.size - (0 if old is None else old.size)
+    def _has_room(self, key: str, entry: _Entry) -> bool:
+        old = self._entries.get(key)
+        entries = len(self._entries) + (old is None)
+        used_bytes = self._used_bytes + entry.size - (0 if old is None else old.size)
         return entries <= self._threshold and used_bytes <= self._max_bytes
 
-    def _victim(self) -> str:
+    def _key_to_evict(self) -> str:
         now = self._timer()
-        front = list(islice(self._slots.items(), _MOST_LOOKED_AT))
-        for key, slot in front:
-            if slot.expires_at <= now:
+        oldest = list(islice(self._entries.items(), _MOST_EXAMINED))
+        for key, entry in oldest:
+            if entry.expires_at <= now:
                 return key
-        for key, slot in front:
-            if not slot.read:
+        for key, entry in oldest:
+            if not entry.read:
                 return key
-            slot.read = False
-            self._slots.move_to_end(key)
-        return front[0][0]
+            entry.read = False
+            self._entries.move_to_end(key)
+        return oldest[0][0]
 
     def _remove(self, key: str) -> None:
-        slot = self._slots.pop(key, None)
-        if slot is not None:
-            self._used_bytes -= slot.size
-
-    def _forget_expired(self, key: str, slot: _Slot) -> None:
-        with self._writing:
-            # Another thread may have written the key anew meanwhile.
-            if self._slots.get(key) is slot:
-                self._remove(key)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._used_bytes -= entry.size

@@ -6,15 +6,15 @@ from typing import Any
 from jinja_fragcache.errors import StoreError
 
 
-def need(module: str, extra: str) -> Any:
-    """Give a module of a package that is an extra of this one.
+def import_optional(module: str, extra: str) -> Any:
+    """Import a module of a package that is an optional dependency.
 
     Args:
-        module: the module's full name.
-        extra: which extra of this package brings it.
+        module: the full name of the module.
+        extra: the extra of this package that installs it.
 
     Raises:
-        StoreError: it is not installed. What installs it is told.
+        StoreError: If it is not installed. The message says how to install it.
     """
     package = module.partition(".")[0]
     try:

@@ -1,9 +1,9 @@
-"""How stores of bytes keep what this package gives them: texts and whole numbers.
+"""How stores that hold bytes store what this package gives them: text and integers.
 
-As they come, cachelib's stores pickle what they are given and unpickle what they find,
-so whoever can write to the server or the folder can run code here. Nothing that reaches
-a store of this package needs that: values that are neither text nor number are made
-texts before (`values`).
+By default cachelib's caches pickle what they are given and unpickle what they find, so
+anyone who can write to the server or the folder can run code in this process. Nothing
+that reaches a store of this package needs pickle: values that are neither text nor an
+integer have been turned into text before (see `entries.values`).
 """
 
 import re
@@ -11,30 +11,32 @@ from typing import IO, Any
 
 from cachelib.serializers import BaseSerializer
 
-# No UTF-8 begins with this byte.
+# No text begins with this byte in UTF-8.
 _TEXT_MARK = b"\xff"
-# What a server counts with. A longer number is no number to it. Memcached leaves blanks
-# behind one that it counted down to fewer digits (protocol.txt).
+# The numbers that a server can count with. It does not take a longer one for a number.
+# Memcached leaves blanks behind a number that it counted down to fewer digits
+# (protocol.txt).
 _NUMBER = re.compile(rb"-?(0|[1-9][0-9]{0,18}) *")
-# What a number begins with, or a text that is marked. Most texts are told by that.
+# The first bytes of numbers and of marked texts. Most texts begin with another byte,
+# and need no further check.
 _FIRST_BYTES = frozenset(b"-0123456789" + _TEXT_MARK)
 
 
 class TextSerializer(BaseSerializer):
-    """Keeps texts as UTF-8 and whole numbers as digits, and refuses all else.
+    """Stores text as UTF-8 and integers as digits, and refuses everything else.
 
-    A server can count up a number that is kept so. A text of nothing but digits begins
-    with a byte that says that it is one.
+    A server can count with a number that is stored in this way. A text that looks like
+    a number is stored with a byte in front that marks it as text.
 
-    For any cachelib cache: `cache.serializer = TextSerializer()`. What such a cache has
-    kept before is a miss then.
+    It works for any cachelib cache: `cache.serializer = TextSerializer()`. Then all
+    that the cache has stored before is a miss.
     """
 
     def dumps(self, value: Any, protocol: int = 0) -> bytes:  # noqa: ARG002 - cachelib's signature
-        """Give the bytes of a text or a number.
+        """Return the bytes for a text or an integer.
 
         Raises:
-            TypeError: the value is neither, or a number of more than 19 digits.
+            TypeError: If the value is neither, or is an integer of more than 19 digits.
         """
         if isinstance(value, str):
             text = value.encode("utf-8", "surrogatepass")
@@ -47,10 +49,10 @@ class TextSerializer(BaseSerializer):
         )
 
     def loads(self, bvalue: Any) -> str | int | None:
-        """Read what `dumps` gave; None for anything else.
+        """Return the value that `dumps` turned into these bytes, or None if it did not.
 
         Args:
-            bvalue: bytes; or a text, from a client that decodes what it reads.
+            bvalue: bytes; or text, from a client that decodes what it reads.
         """
         if not isinstance(bvalue, bytes):
             return bvalue if isinstance(bvalue, str) else None
@@ -66,21 +68,21 @@ class TextSerializer(BaseSerializer):
             return None
 
     def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:  # noqa: ARG002 - cachelib's signature
-        """Write a text or a number to a file."""
+        """Write a text or an integer to a file."""
         f.write(self.dumps(value))
 
     def load(self, f: IO[bytes]) -> str | int | None:
-        """Read what `dump` wrote; None for anything else."""
+        """Return the value that `dump` wrote to a file, or None if it did not."""
         return self.loads(f.read())
 
 
 class NeverEmptySerializer(TextSerializer):
-    """The same for servers and clients that take an empty value for none."""
+    """Like `TextSerializer`, for clients to which an empty value means no value."""
 
     def dumps(self, value: Any, protocol: int = 0) -> bytes:
-        """Give at least one byte."""
+        """Like `TextSerializer.dumps`, but return at least one byte."""
         return super().dumps(value, protocol) or _TEXT_MARK
 
     def loads(self, bvalue: Any) -> str | int | None:
-        """Read what `dumps` gave; None for anything else."""
+        """Like `TextSerializer.loads`."""
         return "" if bvalue == _TEXT_MARK else super().loads(bvalue)

@@ -8,22 +8,27 @@ from .text import NeverEmptySerializer
 
 
 class UWSGIStore(cachelib.UWSGICache):
-    """A `cachelib.UWSGICache` of texts and numbers.
+    """A `cachelib.UWSGICache` that holds text and integers, and never unpickles.
 
-    It works in processes of a uWSGI server that has a cache (`--cache2 name=shop,...`),
-    and is shared by its workers. `add` is atomic, counting is not.
+    It works in the processes of a uWSGI server that has a cache
+    (`--cache2 name=shop,...`), and its workers share it. `add` is atomic, counting is
+    not.
 
     Args:
-        default_timeout: seconds that an entry lives if it was written without a
-            timeout; 0 for ever.
-        cache: the cache's name; `name@host:port` for that of another server.
+        default_timeout: the timeout in seconds of entries that are stored without one;
+            0 if they never expire.
+        cache: the name of the cache; `name@host:port` for that of another server.
 
     Raises:
-        RuntimeError: the process is not one of a uWSGI server.
+        RuntimeError: If the process is not one of a uWSGI server.
     """
 
-    serializer = NeverEmptySerializer()  # type: ignore[assignment]  # cachelib means its form
+    serializer = NeverEmptySerializer()  # type: ignore[assignment]  # of another class than cachelib's own
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:  # type: ignore[override]  # False in place of None
-        """Keep a value. False: the cache is full, or its blocks are too small."""
+        """Store a value.
+
+        Returns:
+            False if the cache is full, or its blocks are too small for the value.
+        """
         return bool(super().set(key, value, timeout))

@@ -36,4 +36,4 @@ def opened() -> Iterator[list[Any]]:
     stores: list[Any] = []
     yield stores
     for store in stores:
-        (store if hasattr(store, "close") else store._write_client).close()
+        (store if hasattr(store, "close") else store._client).close()

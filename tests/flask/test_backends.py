@@ -131,7 +131,7 @@ def test_redis_takes_arguments_and_options(
     opened.append(store)
     assert type(store) is RedisStore
     assert store.default_timeout == 300
-    given = store._write_client.connection_pool.connection_kwargs
+    given = store._client.connection_pool.connection_kwargs
     assert (given["db"], given["socket_timeout"]) == (2, 5)
     store.clear()
     check_works(store)
@@ -158,7 +158,7 @@ def test_redissentinel_writes_to_the_master(
 
 def test_cache_redis_sentinel_password_is_for_the_sentinels() -> None:
     store = made(CACHE_TYPE="redissentinel", CACHE_REDIS_SENTINEL_PASSWORD=PASSWORD)
-    (sentinel,) = store._write_client.connection_pool.sentinel_manager.sentinels
+    (sentinel,) = store._client.connection_pool.sentinel_manager.sentinels
     assert sentinel.connection_pool.connection_kwargs["password"] == PASSWORD
 
 

@@ -121,9 +121,9 @@ def test_filesystem_writes_files_to_a_folder(name: str, tmp_path: Path) -> None:
     store = made(**settings, CACHE_OPTIONS={"mode": 0o640}).store
     assert isinstance(store, FileStore)
     store.set("k", "text")
-    (file,) = store._list_dir()
-    assert Path(file).stat().st_mode & 0o777 == 0o640
-    assert store._threshold == 7
+    (file,) = store._folder.entries()
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert store._folder._threshold == 7
     assert made(**settings).get("k") == "text"
 
 
@@ -154,10 +154,10 @@ def test_redis_writes_to_a_server(name: str, how: str, redis_port: int) -> None:
     cache.clear()
     assert client.dbsize() == 0
     if how != "client":
-        given = cache.store._read_client.connection_pool.connection_kwargs
+        given = cache.store._client.connection_pool.connection_kwargs
         assert (given["socket_timeout"], given["socket_connect_timeout"]) == (5, 0.25)
         assert given["retry"]._retries == 0
-        cache.store._read_client.close()
+        cache.store._client.close()
     client.close()
 
 

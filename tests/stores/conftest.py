@@ -38,7 +38,7 @@ class ServerSubject:
 
 def redis_subject(store: RedisStore, client: Any) -> ServerSubject:
     def remaining(key: str) -> float | str:
-        seconds: int = client.ttl(store._place(key))
+        seconds: int = client.ttl(store._full_key(key))
         return FOR_EVER if seconds == -1 else seconds
 
     return ServerSubject(store, remaining)
@@ -55,7 +55,7 @@ def redis_sentinel(watched: servers.Watched) -> Iterator[ServerSubject]:
     with redis.Redis(port=watched.master.port, password=PASSWORD) as client:
         client.flushall()
         yield redis_subject(store, client)
-    store._write_client.close()
+    store._client.close()
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def redis_cluster(cluster_ports: list[int]) -> Iterator[ServerSubject]:
     with redis.RedisCluster(port=cluster_ports[0], host="127.0.0.1") as client:
         client.flushall()
         yield redis_subject(store, client)
-    store._write_client.close()
+    store._client.close()
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def memcached_subject(
     store.clear()
 
     def remaining(key: str) -> float | str:
-        seconds = memcached_life(port, store._place(key))
+        seconds = memcached_life(port, store._full_key(key))
         return FOR_EVER if seconds == -1 else seconds
 
     yield ServerSubject(store, remaining)
@@ -135,7 +135,7 @@ def memcached_sasl(
 
     for name in ("set", "set_many", "add"):
         note(name)
-    yield ServerSubject(store, lambda key: written[store._place(key)] or FOR_EVER)
+    yield ServerSubject(store, lambda key: written[store._full_key(key)] or FOR_EVER)
     store.close()
 
 

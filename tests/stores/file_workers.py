@@ -51,8 +51,8 @@ def do_everything(folder: str, threshold: int, seed: int) -> list[str]:
         found = store.get(key)
         if found is not None and not is_whole(key, found):
             wrong.append(f"{key} gave {found!r}")
-        with store._lock.held():
-            entries = len(list(store._entries()))
+        with store._folder.lock.held():
+            entries = len(list(store._folder.entries()))
         if entries > threshold:
             wrong.append(f"{entries} entries")
     return wrong
@@ -85,7 +85,7 @@ def count_up(folder: str, key: str, times: int) -> set[int]:
 def hold_the_lock(folder: str) -> None:
     """Write half an entry, take the lock, and never come back."""
     store = FileStore(folder)
-    with store._written(b"half"), store._lock.held():
+    with store._folder.written(b"half"), store._folder.lock.held():
         print("held", flush=True)  # noqa: T201 - what the test waits for
         Path("/dev/stdin").read_bytes()
 

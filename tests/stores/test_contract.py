@@ -1,6 +1,7 @@
 """One contract, run over every kind of store and both faces of its adapter."""
 
 import asyncio
+import hashlib
 import math
 import socket
 import sys
@@ -77,7 +78,7 @@ def memory() -> Subject:
     store = MemoryStore()
 
     def remaining(key: str) -> float | str:
-        expires_at = store._slots[key].expires_at
+        expires_at = store._entries[key].expires_at
         return FOR_EVER if expires_at == float("inf") else expires_at - time.monotonic()
 
     return Subject(store, remaining)
@@ -91,17 +92,19 @@ def cachelib_simple() -> Subject:
 
 @pytest.fixture
 def cachelib_filesystem(tmp_path: Path) -> Subject:
-    return file_subject(cachelib.FileSystemCache(str(tmp_path)))
+    store = cachelib.FileSystemCache(str(tmp_path), hash_method=hashlib.sha256)
+    return file_subject(store, tmp_path)
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Subject:
-    return file_subject(FileStore(str(tmp_path)))
+    return file_subject(FileStore(str(tmp_path)), tmp_path)
 
 
-def file_subject(store: cachelib.FileSystemCache) -> Subject:
+def file_subject(store: Store, folder: Path) -> Subject:
     def remaining(key: str) -> float | str:
-        head = Path(store._get_filename(key)).read_bytes()[:4]
+        name = hashlib.sha256(key.encode()).hexdigest()
+        head = (folder / name).read_bytes()[:4]
         return left(int.from_bytes(head, "little"), time.time())
 
     return Subject(store, remaining)
@@ -629,7 +632,7 @@ def counted(
         # What has the store's client connect is not counted.
         face = adapt(store)[0]
         face.get_many(list(map(str, range(20))))
-        stack.callback(getattr(store, "_write_client", store).close)
+        stack.callback(getattr(store, "close", store._client.close))
         yield face, lambda: sum(each.count for each in trips), TRIPS[name]
 
 

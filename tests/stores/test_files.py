@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jinja_fragcache.errors import TimeoutValueError
-from jinja_fragcache.stores import FileStore, Timed
-from jinja_fragcache.stores.files import STALE_SECONDS
+from jinja_fragcache.stores import FileStore, Timed, file_format
+from jinja_fragcache.stores.file_folder import STALE_SECONDS
 from tests.stores import file_workers
 from tests.support import Clock
 
@@ -41,7 +41,7 @@ def store(tmp_path: Path, clock: Clock) -> FileStore:
 
 
 def file_of(store: FileStore, key: str) -> Path:
-    return Path(store._get_filename(key))
+    return store._path(key)
 
 
 def names(folder: Path) -> set[str]:
@@ -55,7 +55,7 @@ def kept(store: FileStore, keys: str) -> str:
 
 def counted(store: FileStore) -> int | None:
     """Tell how many entries there are without looking, as the store knows it."""
-    with store._lock.held() as count:
+    with store._folder.lock.held() as count:
         return count.read()
 
 
@@ -157,7 +157,7 @@ class TestDamage:
         assert store.get("other") is None
 
     def test_an_entry_whose_bytes_are_no_text_is_a_miss(self, store: FileStore) -> None:
-        digest = store._digest("k", 0, b"\xc3")
+        digest = file_format.digest("k", 0, b"\xc3")
         file_of(store, "k").write_bytes(bytes(8) + digest + b"\xc3")
         assert store.get("k") is None
 
@@ -167,8 +167,12 @@ class TestDamage:
             assert write("k", "text") is True
             assert store.get("k") == "text"
 
-    def test_what_cachelib_kept_is_a_miss(self, store: FileStore) -> None:
-        cachelib.FileSystemCache(store._path, hash_method=hashlib.sha256).set("k", "x")
+    def test_what_cachelib_kept_is_a_miss(
+        self, store: FileStore, tmp_path: Path
+    ) -> None:
+        cachelib.FileSystemCache(str(tmp_path), hash_method=hashlib.sha256).set(
+            "k", "x"
+        )
         assert file_of(store, "k").exists()
         assert store.get("k") is None
 
@@ -431,7 +435,7 @@ class TestTheLimit:
             for key in "ab":
                 store.set(key, key)
             with unremovable(Path(folder)):
-                assert store._make_room() == 2
+                assert store._folder.make_room() == 2
                 assert store.clear() is False
             assert kept(store, "ab") == "ab"
             assert counted(store) == 2
@@ -475,18 +479,18 @@ class TestOperations:
         assert store.get("k") == "third"
 
     def test_add_looks_again_when_it_has_the_lock(
-        self, store: FileStore, tmp_path: Path
+        self, store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        clock = store._timer
+        late = FileStore(str(tmp_path), timer=store._timer)
+        write = late._folder.written
 
-        class Interrupted(FileStore):
-            @contextmanager
-            def _written(self, sealed: bytes) -> Iterator[Path]:
-                store.set("k", "of another")
-                with super()._written(sealed) as file:
-                    yield file
+        @contextmanager
+        def written_while_another_adds(content: bytes) -> Iterator[Path]:
+            store.set("k", "of another")
+            with write(content) as file:
+                yield file
 
-        late = Interrupted(str(tmp_path), timer=clock)
+        monkeypatch.setattr(late._folder, "written", written_while_another_adds)
         assert late.add("k", "late") is False
         assert store.get("k") == "of another"
         assert names(tmp_path) == {file_of(store, "k").name}
@@ -588,13 +592,13 @@ class TestWhatNeedsAnother:
         locks = {key: f"lock {key}" for key in keys}
         store.set_many({"lock a": "mine", "lock b": "theirs", "lock c": "mine"})
         held: list[str] = []
-        hold = store._lock.held
+        hold = store._folder.lock.held
 
         def noting() -> Any:
             held.append("held")
             return hold()
 
-        monkeypatch.setattr(store._lock, "held", noting)
+        monkeypatch.setattr(store._folder.lock, "held", noting)
         values: dict[str, Timed] = {key: (key, 5) for key in keys}
         assert store.set_many_if_equal(values, locks, "mine") == ["a", "c"]
         assert store.delete_many_if_equal(list(locks.values()), "theirs") == ["lock b"]

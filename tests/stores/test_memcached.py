@@ -64,7 +64,7 @@ def test_memcached_holds_texts_and_digits(store: MemcachedStore, others: Any) ->
     store.set("text", "<p>Grüße</p>")
     store.set("number", 12)
     store.set("digits", "12")
-    stored = [others.get(store._place(key)) for key in ("text", "number", "digits")]
+    stored = [others.get(store._full_key(key)) for key in ("text", "number", "digits")]
     assert stored == ["<p>Grüße</p>".encode(), b"12", b"\xff12"]
 
 
@@ -82,13 +82,13 @@ def test_what_others_pickled_is_not_there(
     store: MemcachedStore, others: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "made"
-    others.set(store._place("bomb"), Bomb(folder))
-    others.set(store._place("text"), "a text with a flag")
+    others.set(store._full_key("bomb"), Bomb(folder))
+    others.set(store._full_key("text"), "a text with a flag")
     assert store.get("bomb") is None
     assert store.get_many("bomb", "text") == [None, None]
     assert store.inc("bomb") is None
     assert not folder.exists()
-    others.get(store._place("bomb"))
+    others.get(store._full_key("bomb"))
     assert folder.exists()
 
 
@@ -116,7 +116,9 @@ def test_keys_are_told_apart(store: MemcachedStore, keys: list[str]) -> None:
 
 @pytest.mark.parametrize("prefix", ["with space", "é", "x" * 101, "line\n"])
 def test_a_prefix_that_memcached_does_not_take_is_refused(prefix: str) -> None:
-    with pytest.raises(ValueError, match="The key prefix can't stand in keys"):
+    with pytest.raises(
+        ValueError, match="The key prefix can't be part of a Memcached key"
+    ):
         MemcachedStore(key_prefix=prefix)
 
 
@@ -127,7 +129,7 @@ def test_long_timeouts(
     store.set("k", "text", timeout=timeout)
     store.add("added", "text", timeout=timeout)
     for key in ("k", "added"):
-        left = memcached_life(memcached_port, store._place(key))
+        left = memcached_life(memcached_port, store._full_key(key))
         assert timeout - 20 < left <= timeout + 1
 
 
@@ -240,13 +242,13 @@ def test_of_many_that_add_one_is_told_so(store: MemcachedStore) -> None:
 def test_what_is_deleted_while_it_is_stored_with_a_lock_is_taken_back(
     store: MemcachedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = store._keep_many
+    keep = store._write_many
 
     def deleted_first(*arguments: Any) -> list[str]:
         store.delete_many("lock", "k")
         return keep(*arguments)
 
-    monkeypatch.setattr(store, "_keep_many", deleted_first)
+    monkeypatch.setattr(store, "_write_many", deleted_first)
     store.add("lock", "mine", 30)
     assert store.set_many_if_equal({"k": ("old", 30)}, LOCK, "mine") == []
     assert store.get("k") is None
@@ -258,7 +260,7 @@ def test_what_is_cleared_while_it_is_stored_with_a_lock_is_not_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = make(key_prefix="shop:")
-    keep = store._keep_many
+    keep = store._write_many
 
     def cleared_first(*arguments: Any) -> list[str]:
         other.clear()
@@ -267,7 +269,7 @@ def test_what_is_cleared_while_it_is_stored_with_a_lock_is_not_found(
 
     store.add("lock", "mine", 30)
     with monkeypatch.context() as patched:
-        patched.setattr(store, "_keep_many", cleared_first)
+        patched.setattr(store, "_write_many", cleared_first)
         store.set_many_if_equal({"k": ("old", 30)}, LOCK, "mine")
     assert other.get("k") == "new"
     store.add("lock", "mine", 30)
@@ -281,16 +283,16 @@ def test_of_many_those_are_taken_back_that_lost_their_locks(
 ) -> None:
     locks = {key: f"lock {key}" for key in "abc"}
     store.add_many(dict.fromkeys(locks.values(), "mine"), 30)
-    keep = store._keep_many
+    keep = store._write_many
 
     def deleted_first(data: dict[str, bytes], expiry: int) -> list[str]:
         store.delete_many("lock a", "a")
         failed = keep(data, expiry)
         # As one does that has no room.
         store.delete("c")
-        return [*failed, store._place("c")]
+        return [*failed, store._full_key("c")]
 
-    monkeypatch.setattr(store, "_keep_many", deleted_first)
+    monkeypatch.setattr(store, "_write_many", deleted_first)
     values: dict[str, Timed] = dict.fromkeys(locks, ("text", 5))
     assert store.set_many_if_equal(values, locks, "mine") == ["b"]
     assert store.get_many(*locks) == [None, "text", None]
@@ -303,14 +305,14 @@ def test_they_are_taken_back_even_if_a_later_write_fails(
 ) -> None:
     locks = {key: f"lock {key}" for key in "abc"}
     store.add_many(dict.fromkeys(locks.values(), "mine"), 30)
-    keep = store._keep_many
+    keep = store._write_many
 
     def deleted_first(data: dict[str, bytes], expiry: int) -> list[str]:
         if expiry == 5:
             store.delete_many("lock a", "a")
         return keep(data, expiry)
 
-    monkeypatch.setattr(store, "_keep_many", deleted_first)
+    monkeypatch.setattr(store, "_write_many", deleted_first)
     values: dict[str, Timed] = {"a": ("1", 5), "b": ("2", 5), "c": (LARGE, 6)}
     with pytest.raises(StoreError, match="memcached -I"):
         store.set_many_if_equal(values, locks, "mine")
@@ -360,7 +362,7 @@ def test_a_new_count_has_the_default_timeout(
     store: MemcachedStore, memcached_port: int
 ) -> None:
     store.inc("k")
-    assert 280 < memcached_life(memcached_port, store._place("k")) <= 301
+    assert 280 < memcached_life(memcached_port, store._full_key("k")) <= 301
 
 
 def test_a_text_is_not_counted(store: MemcachedStore) -> None:

@@ -88,14 +88,14 @@ def test_small_and_large_ones_are_kept_with_a_lock(
         *locks.values()
     ]
     values: dict[str, Timed] = {"a": ("x" * 25, 5), "b": (7, 5), "c": ("y" * 25, 0)}
-    keep_many = store._keep_many
+    keep_many = store._write_many
 
     def deleted_first(data: dict[str, bytes], expiry: int) -> list[str]:
         if expiry == 0:
             store.delete_many("lock a", "a")
         return keep_many(data, expiry)
 
-    monkeypatch.setattr(store, "_keep_many", deleted_first)
+    monkeypatch.setattr(store, "_write_many", deleted_first)
     assert store.set_many_if_equal(values, locks, "mine") == ["b", "c"]
     assert store.get_many(*values) == [None, 7, "y" * 25]
 
@@ -125,7 +125,7 @@ def test_only_the_first_large_value_is_added(store: SpreadMemcachedStore) -> Non
 @pytest.mark.parametrize("way", ["delete", "delete_many"])
 def test_a_delete_takes_the_chunks_along(store: SpreadMemcachedStore, way: str) -> None:
     store.set("k", "x" * 25)
-    place = store._place("k")
+    place = store._full_key("k")
     head = store._client.get(place)
     assert head is not None
     token = head.split()[0][1:].decode()
@@ -155,7 +155,7 @@ def test_a_head_that_others_wrote_is_a_miss(
     store: SpreadMemcachedStore, count: bytes
 ) -> None:
     head = b"\xfe" + b"0" * 32 + b" " + count + b" " + b"0" * 64
-    store._client.set(store._place("k"), head, 0)
+    store._client.set(store._full_key("k"), head, 0)
     assert store.get("k") is None
     assert store.delete("k") is True
 

@@ -99,7 +99,7 @@ def test_a_write_passes_over_a_limited_number() -> None:
         store.set(str(number), number)
         store.get(str(number))
     store.set("new", 1)
-    still_marked = sum(slot.read for slot in store._slots.values())
+    still_marked = sum(slot.read for slot in store._entries.values())
     assert still_marked >= 1000 - 20
     assert len(store) == 1000
 
@@ -279,9 +279,9 @@ def test_an_expired_entry_that_was_written_anew_meanwhile_stays(
     clock: Clock,
 ) -> None:
     class Interrupted(MemoryStore):
-        def _forget_expired(self, key: str, slot: object) -> None:
+        def _remove_expired(self, key: str, slot: object) -> None:
             self.set("k", "new", timeout=10)
-            super()._forget_expired(key, slot)  # type: ignore[arg-type]
+            super()._remove_expired(key, slot)  # type: ignore[arg-type]
 
     store = Interrupted(timer=clock)
     store.set("k", "old", timeout=1)
@@ -337,7 +337,7 @@ def test_threads_do_not_break_it() -> None:
     in_threads(8, work)
     assert errors == []
     assert len(store) <= 20
-    assert store.used_bytes == sum(slot.size for slot in store._slots.values())
+    assert store.used_bytes == sum(slot.size for slot in store._entries.values())
 
 
 @pytest.mark.usefixtures("switching_often")
@@ -437,7 +437,7 @@ class AgainstAModel(RuleBasedStateMachine):
         assert kept == (bytes_of(key, value) <= self.MAX_BYTES)
         if kept:
             self.written[key] = (value, ends)
-            assert self.store._live(key) is not None
+            assert self.store._live_entry(key) is not None
         else:
             self.written.pop(key, None)
 
@@ -516,7 +516,7 @@ class AgainstAModel(RuleBasedStateMachine):
 
     @invariant()
     def bytes_are_those_of_what_is_kept(self) -> None:
-        kept = self.store._slots
+        kept = self.store._entries
         sizes = [bytes_of(key, slot.value) for key, slot in kept.items()]
         assert self.store.used_bytes == sum(sizes)
 
@@ -524,7 +524,7 @@ class AgainstAModel(RuleBasedStateMachine):
     def nothing_else_is_kept(self) -> None:
         for key in "abcdefgh":
             if self.store.has(key):
-                assert self.store._slots[key].value == self.expected(key)
+                assert self.store._entries[key].value == self.expected(key)
 
 
 TestAgainstAModel = AgainstAModel.TestCase

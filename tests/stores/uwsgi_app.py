@@ -1,12 +1,14 @@
 """Runs in a uWSGI server: calls a store's methods, as its callers over HTTP ask."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import uwsgi
+
 from jinja_fragcache.stores import UWSGIStore
 
-store = UWSGIStore(cache="shop")
 # uWSGI does not tell how long an entry lives, so it is noted.
 written: dict[str, int] = {}
 
@@ -29,7 +31,9 @@ class Noting:
         return noting
 
 
-store._uwsgi = Noting(store._uwsgi)
+# The store imports it when it is made.
+sys.modules["uwsgi"] = Noting(uwsgi)  # type: ignore[assignment]  # stands for the module
+store = UWSGIStore(cache="shop")
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
@@ -40,7 +44,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if method == "remaining":
         answer = written[args[0]]
     elif method == "stored":
-        answer = list(store._uwsgi.cache_get(args[0], "shop") or b"")
+        answer = list(uwsgi.cache_get(args[0], "shop") or b"")
     else:
         answer = getattr(store, method)(*args, **kwargs)
     start_response("200 OK", [("Content-Type", "application/json")])

@@ -1,0 +1,181 @@
+"""The folder of a `FileStore`: its files, and a limit to their number."""
+
+import os
+import re
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from jinja_fragcache.messages import logger
+
+from .file_format import HEAD_SIZE, unpack_head
+from .file_lock import Count, CountingLock
+
+#: Seconds after which a file that is still being written belongs to a process that was
+#: killed.
+STALE_SECONDS = 3600
+# Making room removes a 16th of all entries, so that the folder is seldom listed.
+_ROOM = 16
+# cachelib's name for files that are being written.
+_UNFINISHED = ".__wz_cache"
+_LOCK_NAME = "fragcache.lock"
+_DEFAULT_MODE = stat.S_IWRITE if sys.platform == "win32" else 0o600
+
+
+class Folder:
+    """A folder with one file for each entry.
+
+    Methods that take a `Count` are called while `lock` is held.
+
+    Args:
+        path: the folder. It is created if it is missing.
+        threshold: the largest number of entries; 0 for no limit.
+        mode: the file mode of entries; 0600 if it is None or 0.
+        name_length: the number of hexadecimal digits in the name of an entry's file.
+        timer: a clock in seconds since 1970.
+
+    Attributes:
+        lock: the lock of all threads and processes that use the folder. Its number is
+            that of the entries, or larger if a process was killed.
+
+    Raises:
+        OSError: If the folder can't be created or read.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        threshold: int,
+        mode: int | None,
+        name_length: int,
+        timer: Callable[[], float],
+    ) -> None:
+        self._path = path
+        self._threshold = threshold
+        self._mode = mode or _DEFAULT_MODE
+        self._entry_name = re.compile(f"[0-9a-f]{{{name_length}}}")
+        self._timer = timer
+        with suppress(FileExistsError):
+            Path(path).mkdir(parents=True)
+        self.lock = CountingLock(Path(path, _LOCK_NAME), self._mode)
+        self.remove_stale()
+
+    @contextmanager
+    def written(self, content: bytes) -> Iterator[Path]:
+        """Write a file that is no entry yet. At the end it is removed unless moved.
+
+        Raises:
+            OSError: If it could not be written.
+        """
+        descriptor, name = tempfile.mkstemp(_UNFINISHED, dir=self._path)
+        file = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+            file.chmod(self._mode)
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
+    def move(self, file: Path, entry: Path, count: Count) -> None:
+        """Make a written file the file of an entry."""
+        if self._threshold and not entry.exists():
+            known = count.read()
+            if known is None or known >= self._threshold:
+                known = self.make_room()
+            # Counted before the move: a process that is killed between the two leaves a
+            # number that is too large, and never too many entries.
+            count.write(known + 1)
+        file.replace(entry)
+
+    def remove_entry(self, entry: Path, count: Count) -> None:
+        """Remove the file of an entry, even one that can't be read.
+
+        Other users may be able to read it.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            OSError: If it can't be removed.
+        """
+        entry.unlink()
+        known = count.read()
+        if known:
+            count.write(known - 1)
+
+    def make_room(self) -> int:
+        """Remove entries until there is room, and return how many are left.
+
+        Damaged and expired entries are removed first, then those that were written
+        first.
+        """
+        self.remove_stale()
+        entries = list(self.entries())
+        most = self._threshold - max(1, self._threshold // _ROOM)
+        if len(entries) <= most:
+            return len(entries)
+        ages = {file: self._age(file) for file in entries}
+        left = len(entries)
+        for file in sorted(entries, key=ages.__getitem__):
+            is_alive, _ = ages[file]
+            if is_alive and left <= most:
+                break
+            left -= self._remove(file)
+        return left
+
+    def remove_all(self, count: Count) -> bool:
+        """Remove all entries, and return whether none is left."""
+        left = [file for file in self.entries() if not self._remove(file)]
+        count.write(len(left))
+        return not left
+
+    def entries(self) -> Iterator[Path]:
+        """Yield the files of entries. Other files in the folder are left out."""
+        with os.scandir(self._path) as found:
+            for each in found:
+                if self._entry_name.fullmatch(each.name) and each.is_file(
+                    follow_symlinks=False
+                ):
+                    yield Path(each.path)
+
+    def remove_stale(self) -> None:
+        """Remove unfinished files of processes that were killed while they wrote."""
+        # The file system dates files by the system's clock, so `timer` is not used
+        # here.
+        before = time.time() - STALE_SECONDS
+        with os.scandir(self._path) as found:
+            for each in found:
+                if each.name.endswith(_UNFINISHED):
+                    with suppress(OSError):
+                        if each.stat().st_mtime < before:
+                            Path(each.path).unlink()
+
+    def log_failure(self, what: str, error: OSError) -> None:
+        """Log that something failed, without a traceback."""
+        logger.warning("The store in %s could not %s: %s", self._path, what, error)
+
+    def _age(self, file: Path) -> tuple[bool, float]:
+        """Return whether an entry is alive, and when it was written.
+
+        Only the head is read, so a damaged value is not noticed.
+        """
+        try:
+            with file.open("rb", buffering=0) as stream:
+                expires = unpack_head(stream.read(HEAD_SIZE))
+                written = os.fstat(stream.fileno()).st_mtime
+        except OSError:
+            return False, 0
+        if expires is None:
+            return False, 0
+        return not expires or expires >= self._timer(), written
+
+    def _remove(self, file: Path) -> bool:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            self.log_failure("delete", error)
+            return False
+        return True

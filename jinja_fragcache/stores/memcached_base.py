@@ -1,0 +1,81 @@
+"""The interface of the clients that the Memcached stores use.
+
+Clients of Memcached write into an entry's flags how they encoded its value, and some
+unpickle what has the right flag. Anyone who can write to the server could then run code
+in this process. These clients write bytes with no flag, and an entry that has one is
+missing to them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from jinja_fragcache.errors import StoreError
+
+#: The flags of a value that is nothing but bytes.
+PLAIN_FLAGS = 0
+
+
+class MemcachedClient(Protocol):
+    """A client of one or more Memcached servers.
+
+    Keys are those that the servers have, and expiries are as in Memcached's protocol.
+    Any method raises what the client raises when a server fails, and StoreError when a
+    server refuses a value because of its size.
+    """
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of a key, or None if it has none."""
+        ...
+
+    def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
+        """Return the values of keys, in one round trip to each server."""
+        ...
+
+    def set(self, key: str, data: bytes, expiry: int) -> bool:
+        """Store a value, and return whether it was stored."""
+        ...
+
+    def set_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
+        """Store values, and return the keys that failed.
+
+        pymemcache takes one round trip to each server. pylibmc waits for the answer to
+        each write, as it does for each delete.
+        """
+        ...
+
+    def add(self, key: str, data: bytes, expiry: int) -> bool:
+        """Store a value if the key has none, and return whether it was stored."""
+        ...
+
+    def delete(self, key: str) -> bool:
+        """Delete an entry, and return whether there was one."""
+        ...
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete the entries of keys."""
+        ...
+
+    def count(self, key: str, delta: int) -> int | None:
+        """Add to a number, and return the new one. Counting down ends at 0.
+
+        Returns:
+            None if there is no entry, or if it is not digits.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Delete all entries of the servers."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections. Later calls open new ones."""
+        ...
+
+
+def value_too_large(key: str, size: int) -> StoreError:
+    """Return the error for a value of `size` bytes that a server refused."""
+    return StoreError(
+        f"Memcached refused a value of {size} bytes for {key!r}: by default it takes up"
+        " to 1 MB (memcached -I). Cache smaller parts, or set CACHE_TYPE"
+        " to 'spreadsaslmemcached'."
+    )

@@ -1,0 +1,224 @@
+"""pylibmc as a client of the Memcached stores."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from queue import LifoQueue
+from typing import Any
+
+from jinja_fragcache.errors import StoreError
+
+from .memcached_base import PLAIN_FLAGS, value_too_large
+from .optional import import_optional
+
+_LOGIN_TRIES = 3
+# Bytes.
+_UNUSED_STACK = 64 * 2**20
+_stack_size = threading.Lock()
+# pylibmc's messages, with libmemcached's numbers of errors (memcached_return_t): 40 is
+# MEMCACHED_AUTH_PROBLEM, where the SASL library failed and not the server; 41 is
+# MEMCACHED_AUTH_FAILURE.
+_LOGIN_NOT_SENT = "error 40 "
+_LOGIN_REFUSED = "error 41 "
+
+
+class PylibmcClient:
+    """A pool of pylibmc's clients, which serve one thread at a time.
+
+    Args:
+        servers: the servers, as `"host:port"`.
+        account: user and password, for servers with SASL.
+        pool_size: the largest number of connections to each server.
+        seconds: how long a call waits for a server that does not answer.
+        options: more keyword arguments for `pylibmc.Client`.
+
+    Raises:
+        StoreError: If pylibmc is not installed.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[str],
+        account: tuple[str, str] | None,
+        pool_size: int,
+        seconds: float,
+        options: Mapping[str, Any],
+    ) -> None:
+        self._pylibmc = import_optional("pylibmc", "memcached")
+        milliseconds = int(seconds * 1000)
+        behaviors = {
+            "tcp_nodelay": True,
+            "connect_timeout": milliseconds,
+            "send_timeout": milliseconds * 1000,
+            "receive_timeout": milliseconds * 1000,
+            "_poll_timeout": milliseconds,
+            "retry_timeout": 1,
+            **options.get("behaviors", {}),
+        }
+        given = {**options, "behaviors": behaviors}
+        if account:
+            user, password = account
+            given.update(binary=True, username=user, password=password)
+        self._make = partial(_bytes_only(self._pylibmc.Client), list(servers), **given)
+        # The client that was used last is taken first: it is connected, and knows which
+        # servers are down.
+        self._pool: LifoQueue[Any] = LifoQueue()
+        self._size = pool_size
+        self._has_account = account is not None
+        self._logged_in: set[int] = set()
+        for _ in range(pool_size):
+            self._pool.put(self._make())
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of a key, or None if it has none."""
+        with self._reserved() as client:
+            stored: bytes | None = client.get(key)
+            return stored
+
+    def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
+        """Return the values of keys, in one round trip to each server."""
+        with self._reserved() as client:
+            found: Mapping[str, bytes | None] = client.get_multi(keys)
+            return found
+
+    def set(self, key: str, data: bytes, expiry: int) -> bool:
+        """Store a value, and return whether it was stored."""
+        with self._reserved(key, len(data)) as client:
+            return bool(client.set(key, data, time=expiry))
+
+    def set_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
+        """Store values one by one, and return the keys that failed."""
+        largest = max(data, key=lambda key: len(data[key]))
+        with self._reserved(largest, len(data[largest])) as client:
+            return list(client.set_multi(data, time=expiry))
+
+    def add(self, key: str, data: bytes, expiry: int) -> bool:
+        """Store a value if the key has none, and return whether it was stored."""
+        with self._reserved(key, len(data)) as client:
+            return bool(client.add(key, data, time=expiry))
+
+    def delete(self, key: str) -> bool:
+        """Delete an entry, and return whether there was one."""
+        with self._reserved() as client:
+            return bool(client.delete(key))
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete the entries of keys one by one."""
+        with self._reserved() as client:
+            client.delete_multi(keys)
+
+    def count(self, key: str, delta: int) -> int | None:
+        """Add to a number, and return the new one; None if there are no digits."""
+        with self._reserved() as client:
+            count = client.incr if delta >= 0 else client.decr
+            try:
+                return int(count(key, abs(delta)))
+            except (self._pylibmc.NotFound, self._pylibmc.ClientError):
+                return None
+
+    def flush(self) -> None:
+        """Delete all entries of the servers."""
+        with self._reserved() as client:
+            client.flush_all()
+
+    def close(self) -> None:
+        """Close the connections. Later calls open new ones."""
+        clients = [self._pool.get() for _ in range(self._size)]
+        for client in clients:
+            client.disconnect_all()
+            self._pool.put(client)
+        self._logged_in.clear()
+
+    def _log_in(self, client: Any) -> Any:
+        """Make the first call of a client, which logs it in.
+
+        libmemcached reads the server's list of mechanisms into memory on the stack, and
+        takes what was left there for a part of the list. So a login may fail without a
+        reason, unless it is made on a stack that has not been used before. A client
+        whose login failed does not try again for a while, so another client does.
+
+        Returns:
+            A client that is logged in: this one, or the one that took its place.
+        """
+        for tries_left in reversed(range(_LOGIN_TRIES)):
+            try:
+                _call_on_unused_stack(partial(client.get_multi, ["login"]))
+                break
+            except self._pylibmc.Error as error:
+                if not tries_left or not str(error).startswith(_LOGIN_NOT_SENT):
+                    raise
+                client = self._make()
+        self._logged_in.add(id(client))
+        return client
+
+    @contextmanager
+    def _reserved(self, key: str = "", size: int = 0) -> Iterator[Any]:
+        """Take a client from the pool for the `with` block.
+
+        Args:
+            key: the key that is written, for the error of a value that is too large.
+            size: the bytes that are written to it.
+        """
+        client = self._pool.get()
+        try:
+            if self._has_account and id(client) not in self._logged_in:
+                client = self._log_in(client)
+            yield client
+        except self._pylibmc.TooBig:
+            raise value_too_large(key, size) from None
+        except self._pylibmc.Error as error:
+            _raise_for_login(str(error))
+            raise
+        finally:
+            self._pool.put(client)
+
+
+def _call_on_unused_stack(call: Callable[[], Any]) -> None:
+    """Make a call in a thread whose stack has never been used before.
+
+    The C library keeps the stacks of threads that have ended for new threads, up to
+    40 MB (glibc, nptl/nptl-stack.c). A larger stack is newly allocated, so it is all
+    zeros.
+    """
+    with _stack_size, ThreadPoolExecutor(1) as executor:
+        # Other threads that start meanwhile get a large stack as well. Only the part of
+        # it that they use takes memory.
+        before = threading.stack_size(_UNUSED_STACK)
+        try:
+            answer = executor.submit(call)
+        finally:
+            threading.stack_size(before)
+        answer.result()
+
+
+def _bytes_only(client_class: Any) -> Any:
+    """Return a subclass of pylibmc's client that reads and writes bytes only."""
+
+    class BytesOnlyClient(client_class):  # type: ignore[misc]  # known when installed
+        def serialize(self, value: bytes) -> tuple[bytes, int]:
+            return value, PLAIN_FLAGS
+
+        def deserialize(self, data: bytes, flags: int) -> bytes | None:
+            return data if flags == PLAIN_FLAGS else None
+
+    return BytesOnlyClient
+
+
+def _raise_for_login(message: str) -> None:
+    """Raise a clear error for a login that failed, which pylibmc reports by number.
+
+    Raises:
+        StoreError: If the message is about a login.
+    """
+    if message.startswith(_LOGIN_REFUSED):
+        raise StoreError(
+            "Memcached refused CACHE_MEMCACHED_USERNAME and CACHE_MEMCACHED_PASSWORD."
+        ) from None
+    if message.startswith(_LOGIN_NOT_SENT):
+        raise StoreError(
+            "The SASL library could not log in to Memcached. If it does not find its"
+            " plugins, set the environment variable SASL_PATH to their folder, such as"
+            " /usr/lib/x86_64-linux-gnu/sasl2."
+        ) from None

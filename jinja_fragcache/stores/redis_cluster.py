@@ -1,0 +1,65 @@
+"""A store in a Redis cluster."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .redis import RedisStore
+from .redis_clients import make_cluster_client
+
+
+class RedisClusterStore(RedisStore):
+    """A `RedisStore` in a Redis cluster.
+
+    The client that it makes connects when the store is first used, so an application
+    starts while the nodes are down.
+
+    Args:
+        cluster: some of the nodes, as `"host:port,host:port"` or a list of
+            `"host:port"`; or a ready client.
+        password: the password of the nodes, if they have one.
+        default_timeout: as for `RedisStore`.
+        key_prefix: as for `RedisStore`.
+        url: `redis://user:password@host:port` of one node, in place of the first two.
+        may_flush: as for `RedisStore`.
+        options: more keyword arguments for `redis.RedisCluster`.
+
+    Raises:
+        StoreError: If the package redis is not installed, or an address is not valid.
+        TimeoutValueError: If the default timeout is not valid.
+    """
+
+    def __init__(  # noqa: PLR0913 - Flask-Caching's arguments
+        self,
+        cluster: Any = "127.0.0.1:6379",
+        password: str | None = None,
+        default_timeout: int = 300,
+        key_prefix: str | Callable[[], str] | None = None,
+        *,
+        url: str | None = None,
+        may_flush: bool = False,
+        **options: Any,
+    ) -> None:
+        if url is not None or isinstance(cluster, str | list | tuple):
+            client: Any = make_cluster_client(cluster, password, url, options)
+        else:
+            client = cluster
+        super().__init__(
+            client,
+            default_timeout=default_timeout,
+            key_prefix=key_prefix,
+            may_flush=may_flush,
+        )
+
+    # The two keys may be on two nodes, and a script can't read both.
+    set_many_if_equal = None  # type: ignore[assignment]
+
+    def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
+        """Delete those keys that have an expected value, and return them."""
+        # Each by a script of its own. A cluster's pipeline does not take scripts.
+        delete = super().delete_many_if_equal
+        return [key for key in keys if delete([key], expected)]
+
+    def _read_many(self, full_keys: Sequence[str]) -> Iterable[bytes | None]:
+        # MGET takes keys of one slot only.
+        found: Iterable[bytes | None] = self._client.mget_nonatomic(full_keys)
+        return found

@@ -1,0 +1,48 @@
+"""A store on the master of a group of Redis servers that sentinels watch."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .redis import RedisStore
+from .redis_clients import make_sentinel_client
+
+
+class RedisSentinelStore(RedisStore):
+    """A `RedisStore` on the master that Redis sentinels name.
+
+    Replicas are not read, because they may still have what was deleted.
+
+    Args:
+        sentinels: pairs of host and port.
+        master: the name of the master in the sentinels' configuration.
+        password: the password of the master, if it has one.
+        db: as for `RedisStore`.
+        default_timeout: as for `RedisStore`.
+        key_prefix: as for `RedisStore`.
+        may_flush: as for `RedisStore`.
+        options: more keyword arguments for `redis.Redis`. Those that begin with
+            `sentinel_` are, without that, for the clients of the sentinels.
+
+    Raises:
+        StoreError: If the package redis is not installed.
+        TimeoutValueError: If the default timeout is not valid.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - Flask-Caching's arguments
+        self,
+        sentinels: Sequence[tuple[str, int]] = (("127.0.0.1", 26379),),
+        master: str = "mymaster",
+        password: str | None = None,
+        db: int = 0,
+        default_timeout: int = 300,
+        key_prefix: str | Callable[[], str] | None = None,
+        *,
+        may_flush: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            make_sentinel_client(sentinels, master, password, db, options),
+            default_timeout=default_timeout,
+            key_prefix=key_prefix,
+            may_flush=may_flush,
+        )
