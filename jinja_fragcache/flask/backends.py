@@ -36,8 +36,8 @@ def make_store(app: Flask, settings: Settings) -> Store:
     """Return the store that `CACHE_TYPE` names, or `CACHE_TYPE` itself if it is one.
 
     Args:
-        app: the application, which is passed to the factory that `CACHE_TYPE` may name.
-        settings: a value for each setting. The default timeout is in whole seconds, or
+        app: The application, which is passed to the factory that `CACHE_TYPE` may name.
+        settings: A value for each setting. The default timeout is in whole seconds, or
             None.
 
     Raises:
@@ -46,9 +46,11 @@ def make_store(app: Flask, settings: Settings) -> Store:
     cache_type: Any = settings["CACHE_TYPE"]
     if cache_type is not None and not isinstance(cache_type, str):
         store: Store = cache_type
-        if isinstance(getattr(store, "serializer", None), BaseSerializer):
-            # Its own serializer would unpickle what it reads. This package stores text
-            # only.
+        serializer = getattr(store, "serializer", None)
+        if isinstance(serializer, BaseSerializer) and not isinstance(
+            serializer, TextSerializer
+        ):
+            # cachelib's own unpickles what it reads. This package stores text only.
             store.serializer = TextSerializer()  # type: ignore[attr-defined]
         return store
     if cache_type in TYPES:
@@ -258,10 +260,10 @@ def _made(make: type[S], settings: Settings, **given: Any) -> S:
     """Make a store.
 
     Args:
-        make: the class of the store.
-        settings: all settings. `CACHE_ARGS` and `CACHE_OPTIONS` override the arguments
+        make: The class of the store.
+        settings: All settings. `CACHE_ARGS` and `CACHE_OPTIONS` override the arguments
             in `given`.
-        given: the arguments from the settings of this type.
+        given: The arguments from the settings of this type.
 
     Raises:
         SettingError: If the store does not accept the arguments.

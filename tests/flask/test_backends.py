@@ -3,6 +3,7 @@
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,19 @@ def test_a_missing_package_is_an_error_that_names_the_extra(
             CACHE_MEMCACHED_USERNAME="ann",
             CACHE_MEMCACHED_PASSWORD="secret",  # noqa: S106 - of nobody
         )
+
+
+def test_a_ready_store_of_this_package_keeps_its_serializer(
+    memcached_port: int, opened: list[Any]
+) -> None:
+    ready = MemcachedStore([f"127.0.0.1:{memcached_port}"], key_prefix="shop:")
+    opened.append(ready)
+    serializer = ready.serializer
+    store = made(CACHE_TYPE=ready)
+    assert store.serializer is serializer
+    # Another one would make an empty text a miss: pylibmc returns None for it.
+    store.set("empty", "")
+    assert store.get("empty") == ""
 
 
 @pytest.mark.parametrize("name", ["simple", "SimpleCache"])
