@@ -1,51 +1,193 @@
-"""Stores on servers, for the contract and for the tests of their modules."""
+"""The stores that the contract's tests run with, and what they run on."""
 
 import http.client
 import json
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import cachelib
+import flask_caching
+import pymemcache
 import pytest
 import redis
+from django.core.cache import cache
+from flask import Flask
+from pymemcache.client.base import PooledClient
+from pymemcache.serde import pickle_serde
 
+from jinja_fragcache.access.adapter import adapt
 from jinja_fragcache.stores import (
+    FileStore,
     MemcachedStore,
+    MemoryStore,
     RedisClusterStore,
     RedisSentinelStore,
     RedisStore,
     SpreadMemcachedStore,
-    Store,
+    SyncStore,
 )
 from tests import servers
 from tests.flask.custom_caches import SqliteCache
+from tests.stores.contract import (
+    FACES,
+    FOR_EVER,
+    Coroutines,
+    Subject,
+    left,
+    memcached_remaining,
+)
+from tests.support import Clock, CoroutineStore, configure_django
 
-FOR_EVER = "for ever"
+USER = "ann@shop.test"
 PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
 
 
-@dataclass
-class ServerSubject:
-    """A store, and how to see how long an entry in it has left, by other means."""
-
-    store: Store
-    remaining: Callable[[str], float | str]
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
-def redis_subject(store: RedisStore, client: Any) -> ServerSubject:
-    def remaining(key: str) -> float | str:
-        seconds: int = client.ttl(store._full_key(key))
-        return FOR_EVER if seconds == -1 else seconds
-
-    return ServerSubject(store, remaining)
+@pytest.fixture(params=FACES, ids="-".join)
+def both(request: pytest.FixtureRequest) -> tuple[Subject, SyncStore]:
+    """Provide a store and one of the faces of its adapter."""
+    name, face = request.param
+    subject: Subject = request.getfixturevalue(name)
+    sync, awaited = adapt(subject.store)
+    return subject, sync if face == "sync" else cast("SyncStore", Coroutines(awaited))
 
 
 @pytest.fixture
-def redis_sentinel(watched: servers.Watched) -> Iterator[ServerSubject]:
+def subject(both: tuple[Subject, SyncStore]) -> Subject:
+    return both[0]
+
+
+@pytest.fixture
+def face(both: tuple[Subject, SyncStore]) -> SyncStore:
+    return both[1]
+
+
+# In this process.
+
+
+@pytest.fixture
+def memory() -> Subject:
+    store = MemoryStore()
+
+    def remaining(key: str) -> float | str:
+        expires_at = store._entries[key].expires_at
+        return FOR_EVER if expires_at == float("inf") else expires_at - time.monotonic()
+
+    return Subject(store, remaining)
+
+
+@pytest.fixture
+def cachelib_simple() -> Subject:
+    store = cachelib.SimpleCache()
+    return Subject(store, lambda key: left(store._cache[key][0], time.time()))
+
+
+@pytest.fixture
+def flask_caching_cache() -> Iterator[Subject]:
+    app = Flask(__name__)
+    store = flask_caching.Cache(app, config={"CACHE_TYPE": "SimpleCache"})
+    with app.app_context():
+        kept = store.cache._cache
+        yield Subject(store, lambda key: left(kept[key][0], time.time()))
+
+
+@pytest.fixture
+def django_cache() -> Subject:
+    configure_django()
+    cache.clear()
+
+    def remaining(key: str) -> float | str:
+        return left(cache._expire_info[cache.make_key(key)], time.time())
+
+    return Subject(cache, remaining)
+
+
+@pytest.fixture
+def coroutine() -> Subject:
+    store = CoroutineStore()
+
+    def remaining(key: str) -> float | str:
+        timeout = store.inner.timeouts[key]
+        return 300 if timeout is None else timeout or FOR_EVER
+
+    return Subject(store, remaining)
+
+
+@pytest.fixture
+def custom_sqlite() -> Iterator[Subject]:
+    """Provide the cache that docs/custom-caches.md shows."""
+    store = SqliteCache(default_timeout=300)
+
+    def remaining(key: str) -> float | str:
+        select = "SELECT until FROM cache WHERE key = ?"
+        ((until,),) = store._run(select, key)
+        return FOR_EVER if until == float("inf") else until - time.time()
+
+    yield Subject(store, remaining)
+    store.close()
+
+
+# In files.
+
+
+@pytest.fixture
+def cachelib_filesystem(tmp_path: Path) -> Subject:
+    store = cachelib.FileSystemCache(str(tmp_path))
+
+    def remaining(key: str) -> float | str:
+        head = Path(store._get_filename(key)).read_bytes()[:4]
+        return left(int.from_bytes(head, "little"), time.time())
+
+    return Subject(store, remaining)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Subject:
+    store = FileStore(str(tmp_path))
+
+    def remaining(key: str) -> float | str:
+        head = store._path(key).read_bytes()[:8]
+        return left(int.from_bytes(head, "little"), time.time())
+
+    return Subject(store, remaining)
+
+
+# On Redis.
+
+
+def redis_subject(client: Any, store: Any) -> Subject:
+    """Return the subject for a store whose keys begin with `store.key_prefix`."""
+
+    def remaining(key: str) -> float | str:
+        seconds: int = client.ttl(store.key_prefix + key)
+        return FOR_EVER if seconds == -1 else seconds
+
+    return Subject(store, remaining)
+
+
+@pytest.fixture
+def cachelib_redis(redis_port: int) -> Iterator[Subject]:
+    with redis.Redis(port=redis_port) as client:
+        client.flushall()
+        yield redis_subject(client, cachelib.RedisCache(client))
+
+
+@pytest.fixture
+def redis_texts(redis_port: int) -> Iterator[Subject]:
+    with redis.Redis(port=redis_port) as client:
+        client.flushall()
+        yield redis_subject(client, RedisStore(client, key_prefix="shop:"))
+
+
+@pytest.fixture
+def redis_sentinel(watched: servers.Watched) -> Iterator[Subject]:
     store = RedisSentinelStore(
         [("127.0.0.1", watched.sentinel)],
         master="shop",
@@ -54,22 +196,35 @@ def redis_sentinel(watched: servers.Watched) -> Iterator[ServerSubject]:
     )
     with redis.Redis(port=watched.master.port, password=PASSWORD) as client:
         client.flushall()
-        yield redis_subject(store, client)
+        yield redis_subject(client, store)
     store._client.close()
 
 
 @pytest.fixture
-def redis_cluster(cluster_ports: list[int]) -> Iterator[ServerSubject]:
+def redis_cluster(cluster_ports: list[int]) -> Iterator[Subject]:
     nodes = ",".join(f"127.0.0.1:{port}" for port in cluster_ports)
     store = RedisClusterStore(nodes, key_prefix="shop:")
     with redis.RedisCluster(port=cluster_ports[0], host="127.0.0.1") as client:
         client.flushall()
-        yield redis_subject(store, client)
+        yield redis_subject(client, store)
     store._client.close()
 
 
+# On Memcached.
+
+
 @pytest.fixture
-def memcached_pylibmc(memcached_port: int) -> Iterator[ServerSubject]:
+def cachelib_memcached(memcached_port: int) -> Iterator[Subject]:
+    address = ("127.0.0.1", memcached_port)
+    client = PooledClient(address, serde=pickle_serde, default_noreply=False)
+    store = cachelib.MemcachedCache(client)
+    store.clear()
+    yield Subject(store, lambda key: memcached_remaining(memcached_port, key))
+    client.close()
+
+
+@pytest.fixture
+def memcached_pylibmc(memcached_port: int) -> Iterator[Subject]:
     pytest.importorskip("pylibmc")
     yield from memcached_subject(memcached_port)
 
@@ -77,9 +232,17 @@ def memcached_pylibmc(memcached_port: int) -> Iterator[ServerSubject]:
 @pytest.fixture
 def memcached_pymemcache(
     monkeypatch: pytest.MonkeyPatch, memcached_port: int
-) -> Iterator[ServerSubject]:
+) -> Iterator[Subject]:
     monkeypatch.setitem(sys.modules, "pylibmc", None)
     yield from memcached_subject(memcached_port)
+
+
+@pytest.fixture
+def memcached_spread(memcached_port: int) -> Iterator[Subject]:
+    store = SpreadMemcachedStore(
+        [f"127.0.0.1:{memcached_port}"], key_prefix="shop:", chunksize=10, maxchunk=99
+    )
+    yield from memcached_subject(memcached_port, store)
 
 
 @pytest.fixture(params=["memcached_pylibmc", "memcached_pymemcache"])
@@ -91,65 +254,55 @@ def memcached_store(request: pytest.FixtureRequest) -> MemcachedStore:
 
 def memcached_subject(
     port: int, store: MemcachedStore | None = None
-) -> Iterator[ServerSubject]:
+) -> Iterator[Subject]:
     store = store or MemcachedStore([f"127.0.0.1:{port}"], key_prefix="shop:")
     store.clear()
-
-    def remaining(key: str) -> float | str:
-        seconds = memcached_life(port, store._full_key(key))
-        return FOR_EVER if seconds == -1 else seconds
-
-    yield ServerSubject(store, remaining)
+    yield Subject(store, lambda key: memcached_remaining(port, store._full_key(key)))
     store.close()
-
-
-def memcached_life(port: int, place: str) -> int:
-    """Ask a server for the seconds that an entry has left; -1 for ever."""
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(b"mg %s t\r\n" % place.encode())
-        return int(connection.recv(100).split(b"t")[1])
-
-
-USER = "ann@shop.test"
 
 
 @pytest.fixture
 def memcached_sasl(
     sasl_port: int, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[ServerSubject]:
+) -> Iterator[Subject]:
     store = MemcachedStore([f"127.0.0.1:{sasl_port}"], 300, "shop:", USER, PASSWORD)
     store.clear()
-    # The binary protocol does not tell how long an entry lives, so it is noted.
+    # The binary protocol can't tell how long an entry lives, so writes are recorded.
     written: dict[str, int] = {}
     client = store._client
 
-    def note(name: str) -> None:
+    def record(name: str) -> None:
         write = getattr(client, name)
 
-        def noting(what: Any, *arguments: Any) -> Any:
-            for place in [what] if isinstance(what, str) else what:
-                written[place] = arguments[-1]
+        def recording(what: Any, *arguments: Any) -> Any:
+            for full_key in [what] if isinstance(what, str) else what:
+                written[full_key] = arguments[-1]
             return write(what, *arguments)
 
-        monkeypatch.setattr(client, name, noting)
+        monkeypatch.setattr(client, name, recording)
 
     for name in ("set", "set_many", "add"):
-        note(name)
-    yield ServerSubject(store, lambda key: written[store._full_key(key)] or FOR_EVER)
+        record(name)
+    yield Subject(store, lambda key: written[store._full_key(key)] or FOR_EVER)
     store.close()
 
 
 @pytest.fixture
-def memcached_spread(memcached_port: int) -> Iterator[ServerSubject]:
-    store = SpreadMemcachedStore(
-        [f"127.0.0.1:{memcached_port}"], key_prefix="shop:", chunksize=10, maxchunk=99
+def pickler(memcached_port: int) -> Iterator[Any]:
+    """Provide another client of the Memcached server, one that pickles."""
+    client = pymemcache.Client(
+        ("127.0.0.1", memcached_port), serde=pickle_serde, default_noreply=False
     )
-    yield from memcached_subject(memcached_port, store)
+    yield client
+    client.close()
+
+
+# In a uWSGI server.
 
 
 @pytest.fixture(scope="session")
 def uwsgi_port() -> Iterator[int]:
-    """Give the port of a uWSGI server that calls a store for the tests."""
+    """Provide the port of a uWSGI server that calls a store for the tests."""
     yield from servers.uwsgi(Path(__file__).with_name("uwsgi_app.py"))
 
 
@@ -207,23 +360,9 @@ def uwsgi_store(uwsgi_port: int) -> RemoteStore:
 
 
 @pytest.fixture
-def uwsgi(uwsgi_store: RemoteStore) -> ServerSubject:
+def uwsgi(uwsgi_store: RemoteStore) -> Subject:
     def remaining(key: str) -> float | str:
         seconds: int = uwsgi_store.call("remaining", key)
         return seconds or FOR_EVER
 
-    return ServerSubject(uwsgi_store, remaining)
-
-
-@pytest.fixture
-def custom_sqlite() -> Iterator[ServerSubject]:
-    """Give the cache that shows how to write one."""
-    store = SqliteCache(default_timeout=300)
-
-    def remaining(key: str) -> float | str:
-        select = "SELECT until FROM cache WHERE key = ?"
-        ((until,),) = store._run(select, key)
-        return FOR_EVER if until == float("inf") else until - time.time()
-
-    yield ServerSubject(store, remaining)
-    store.close()
+    return Subject(uwsgi_store, remaining)

@@ -1,4 +1,4 @@
-"""What several processes do to one folder, each of them one of these calls."""
+"""What several processes do to one folder. Each of them makes one of these calls."""
 
 import os
 import random
@@ -13,17 +13,18 @@ _together: Barrier
 
 
 def begin(together: Barrier) -> None:
-    """Keep what the processes meet at."""
+    """Store the barrier at which the processes meet."""
     global _together  # noqa: PLW0603 - a process has one, and tasks can't be given it
     _together = together
 
 
 def text(key: str, number: int) -> str:
-    """Give one of the texts that are written under a key: a part, many times."""
+    """Return one of the texts that are written to a key: one line, many times."""
     return f"<p>{key} of {os.getpid()} no {number}</p>\n" * (number % 300 + 1)
 
 
 def is_whole(key: str, found: object) -> bool:
+    """Return whether a value is one that `text` returns for this key."""
     if not isinstance(found, str):
         return False
     part = found[: found.find("\n") + 1]
@@ -32,7 +33,7 @@ def is_whole(key: str, found: object) -> bool:
 
 
 def do_everything(folder: str, threshold: int, seed: int) -> list[str]:
-    """Read, write and delete, and tell what was seen that must not be."""
+    """Read, write and delete, and return what went wrong."""
     store = FileStore(folder, threshold)
     chosen = random.Random(seed)  # noqa: S311 - any order does
     wrong: list[str] = []
@@ -59,7 +60,7 @@ def do_everything(folder: str, threshold: int, seed: int) -> list[str]:
 
 
 def add_each(folder: str, keys: list[str]) -> list[str]:
-    """Add keys at the same moment as the others, and give those that were added."""
+    """Add each key at the same moment as the others; return those that were added."""
     store = FileStore(folder, threshold=1000)
     added = []
     for key in keys:
@@ -70,7 +71,7 @@ def add_each(folder: str, keys: list[str]) -> list[str]:
 
 
 def count_up(folder: str, key: str, times: int) -> set[int]:
-    """Count up and down, and give the numbers that counting up gave."""
+    """Count up and down, and return the numbers that counting up returned."""
     store = FileStore(folder, threshold=1000)
     _together.wait(_SECONDS)
     numbers = set()
@@ -83,7 +84,7 @@ def count_up(folder: str, key: str, times: int) -> set[int]:
 
 
 def hold_the_lock(folder: str) -> None:
-    """Write half an entry, take the lock, and never come back."""
+    """Write a file, take the lock, and wait to be killed."""
     store = FileStore(folder)
     with store._folder.written(b"half"), store._folder.lock.held():
         print("held", flush=True)  # noqa: T201 - what the test waits for

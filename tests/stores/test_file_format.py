@@ -16,7 +16,7 @@ EXPIRIES = st.integers(0, 2**64 - 1)
 
 
 def test_the_form_of_a_file_is_the_one_that_folders_hold() -> None:
-    """Else the entries of an earlier version would all be misses."""
+    """Otherwise all entries of earlier versions would be misses."""
     body = b"<p>text</p>"
     hashed = hashlib.blake2b(b"1700000300 k <p>text</p>", digest_size=16)
     expected = (1_700_000_300).to_bytes(8, "little") + hashed.digest() + body

@@ -22,7 +22,7 @@ def is_free(path: Path) -> bool:
         return True
 
 
-def test_it_is_held_for_the_block(path: Path) -> None:
+def test_the_lock_is_held_for_the_block(path: Path) -> None:
     lock = CountingLock(path, 0o600)
     with lock.held():
         assert not is_free(path)
@@ -62,15 +62,15 @@ def test_the_number_is_none_until_one_is_written(path: Path) -> None:
         assert count.read() == 0
 
 
-def test_a_copy_of_the_descriptor_does_not_keep_it(path: Path) -> None:
-    # A process that is forked while the lock is held has such a copy.
+def test_a_copied_descriptor_does_not_keep_the_lock(path: Path) -> None:
+    # A process that is forked while the lock is held gets such a copy.
     with CountingLock(path, 0o600).held() as count:
         copy = os.dup(count._descriptor)
     assert is_free(path)
     os.close(copy)
 
 
-def test_a_file_that_is_removed_meanwhile_is_no_lock(
+def test_a_file_that_is_removed_during_the_wait_is_not_the_lock(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits = 0
@@ -94,13 +94,13 @@ def test_a_file_that_is_removed_meanwhile_is_no_lock(
 @pytest.mark.parametrize(
     ("mode", "of_lock"), [(0o600, 0o600), (0o640, 0o660), (0o664, 0o666)]
 )
-def test_who_may_read_may_lock(path: Path, mode: int, of_lock: int) -> None:
+def test_users_who_may_read_may_lock(path: Path, mode: int, of_lock: int) -> None:
     with CountingLock(path, mode).held() as count:
         count.write(1)
     assert path.stat().st_mode & 0o777 == of_lock
 
 
-def test_where_there_is_no_folder_it_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with (
         pytest.raises(FileNotFoundError),
         CountingLock(tmp_path / "none" / "lock", 0o600).held(),

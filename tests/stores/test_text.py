@@ -40,24 +40,24 @@ def test_other_values_are_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("stored", [None, 5, b"\xffx", b"\xff", b"\xc3"])
-def test_what_is_no_text_is_none(stored: Any) -> None:
+def test_bytes_that_are_no_text_are_none(stored: Any) -> None:
     assert serializer.loads(stored) is None
 
 
-def test_a_number_is_kept_as_a_server_counts() -> None:
+def test_a_number_is_stored_as_digits_and_a_text_of_digits_is_marked() -> None:
     assert serializer.dumps(-12) == b"-12"
     assert serializer.dumps("-12") == b"\xff-12"
     assert serializer.dumps("12 pages") == b"12 pages"
     assert serializer.loads(b"9  ") == 9
 
 
-def test_a_client_that_decodes_gives_texts() -> None:
+def test_text_from_a_client_that_decodes_is_returned() -> None:
     assert serializer.loads("text") == "text"
 
 
 @given(NAMES | NUMBERS | NUMBERS.map(str))
 @example("")
-def test_never_empty(value: str | int) -> None:
+def test_the_never_empty_serializer_returns_at_least_one_byte(value: str | int) -> None:
     never_empty = NeverEmptySerializer()
     made = never_empty.dumps(value)
     assert made

@@ -12,7 +12,7 @@ from jinja_fragcache.stores.text_store import TextStore
 
 
 class DictStore(TextStore):
-    """The smallest store: only what a subclass has to define."""
+    """A store that defines only what a subclass has to."""
 
     def __init__(self, default_timeout: Any = 300) -> None:
         super().__init__(default_timeout)

@@ -1,4 +1,4 @@
-"""Runs in a uWSGI server: calls a store's methods, as its callers over HTTP ask."""
+"""Runs in a uWSGI server, and calls the methods of a store for clients over HTTP."""
 
 import json
 import sys
@@ -9,12 +9,12 @@ import uwsgi
 
 from jinja_fragcache.stores import UWSGIStore
 
-# uWSGI does not tell how long an entry lives, so it is noted.
+# uWSGI can't tell how long an entry lives, so the writes are recorded.
 written: dict[str, int] = {}
 
 
-class Noting:
-    """The module `uwsgi`, as far as the store uses it."""
+class RecordingModule:
+    """The module `uwsgi`, recording the seconds of each write."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -24,20 +24,20 @@ class Noting:
         if name not in {"cache_set", "cache_update"}:
             return function
 
-        def noting(key: str, value: bytes, seconds: int, cache: str) -> Any:
+        def recording(key: str, value: bytes, seconds: int, cache: str) -> Any:
             written[key] = seconds
             return function(key, value, seconds, cache)
 
-        return noting
+        return recording
 
 
-# The store imports it when it is made.
-sys.modules["uwsgi"] = Noting(uwsgi)  # type: ignore[assignment]  # stands for the module
+# cachelib imports the module when the store is made.
+sys.modules["uwsgi"] = RecordingModule(uwsgi)  # type: ignore[assignment]  # stands for the module
 store = UWSGIStore(cache="shop")
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-    """Answer with what a method gives, as JSON."""
+    """Answer with what a method returns, as JSON."""
     length = int(environ["CONTENT_LENGTH"])
     method, args, kwargs = json.loads(environ["wsgi.input"].read(length))
     answer: Any

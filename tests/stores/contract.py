@@ -1,0 +1,112 @@
+"""What the contract's tests know of the stores: how to inspect them, their promises."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from jinja_fragcache.stores import AsyncStore, Store
+
+#: What `Subject.remaining` returns for an entry that never expires.
+FOR_EVER = "for ever"
+KEY = "fragment:row:0123"
+TEXT = "<p>Grüße &amp; \U0001f98a</p>\n" * 3
+
+
+@dataclass
+class Subject:
+    """A store, and a way to see the seconds left of an entry without its help."""
+
+    store: Store
+    remaining: Callable[[str], float | str]
+
+
+class Coroutines:
+    """The async face of an adapter, called from where no event loop runs."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        return lambda *arguments: asyncio.run(method(*arguments))
+
+
+def left(expires_at: float | None, now: float) -> float | str:
+    """Return the seconds left of an entry. None and 0 stand for no expiry."""
+    return FOR_EVER if not expires_at else expires_at - now
+
+
+def memcached_remaining(port: int, full_key: str) -> float | str:
+    """Ask a Memcached server for the seconds left of an entry."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"mg %s t\r\n" % full_key.encode())
+        seconds = int(connection.recv(100).split(b"t")[1])
+    return FOR_EVER if seconds == -1 else seconds
+
+
+# What a store does beyond the rest of the contract. docs/stores.md says the same.
+# TRIPS (test_round_trips.py) tells in how many round trips.
+ADDS = "Of concurrent callers that add a value, one succeeds."
+COUNTS = "No concurrent count is lost."
+TELLS = "It tells how long an entry has left."
+#: The fixtures that make subjects, and what their stores promise.
+PROMISES = {
+    "memory": {ADDS, COUNTS, TELLS},
+    "cachelib_simple": set(),
+    "cachelib_filesystem": set(),
+    "files": {ADDS, COUNTS, TELLS},
+    "redis_texts": {ADDS, COUNTS, TELLS},
+    "cachelib_redis": {ADDS, COUNTS},
+    "cachelib_memcached": {ADDS},
+    "redis_sentinel": {ADDS, COUNTS, TELLS},
+    "redis_cluster": {ADDS, COUNTS, TELLS},
+    "memcached_pylibmc": {ADDS, COUNTS},
+    "memcached_pymemcache": {ADDS, COUNTS},
+    "memcached_sasl": {ADDS, COUNTS},
+    "memcached_spread": {ADDS, COUNTS},
+    "uwsgi": {ADDS},
+    "custom_sqlite": {ADDS},
+    "flask_caching_cache": set(),
+    "django_cache": {ADDS, COUNTS},
+}
+FACES = [
+    *((store, "sync") for store in PROMISES),
+    *((store, "async") for store in PROMISES),
+    # It has no sync face. tests/access/test_adapter.py shows what it has instead.
+    ("coroutine", "async"),
+]
+#: These belong to one process, or have an `add` that is no lock.
+WITHOUT_LOCKS = {
+    "memory",
+    "cachelib_simple",
+    "cachelib_filesystem",
+    "cachelib_redis",
+    "flask_caching_cache",
+    "coroutine",
+}
+#: Runs a test with all stores that have locks.
+with_locks = pytest.mark.parametrize(
+    "both",
+    [(store, face) for store, face in FACES if store not in WITHOUT_LOCKS],
+    ids="-".join,
+    indirect=True,
+)
+
+
+def promising(promise: str) -> pytest.MarkDecorator:
+    """Run a test with the stores that promise something, on their sync faces."""
+    stores = [store for store, promises in PROMISES.items() if promise in promises]
+    return pytest.mark.parametrize(
+        "both", [(store, "sync") for store in stores], ids="-".join, indirect=True
+    )
+
+
+def numbers(caller: int) -> dict[str, str | int]:
+    """Return values for the same keys to each caller, in an order of its own."""
+    keys = ["a", "b", "c", "d"]
+    at = caller % len(keys)
+    return dict.fromkeys([*keys[at:], *keys[:at]], caller)
