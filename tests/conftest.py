@@ -8,27 +8,27 @@ from hypothesis import settings
 
 from tests import servers
 
-# Where Debian has the plugins of the SASL library. pylibmc's wheels do not know, and
-# look when they are imported.
+# The folder of the SASL library's plugins on Debian. pylibmc's wheels do not know it,
+# and look for them when they are imported.
 for _folder in Path("/usr/lib").glob("*/sasl2"):
     os.environ.setdefault("SASL_PATH", str(_folder))
 
 PASSWORD = "correct-horse"  # noqa: S105 - of servers that the tests start
 
-# How long an example takes says nothing about whether it is right.
+# How long an example takes does not matter here.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
 def redis_port() -> Iterator[int]:
-    """Give the port of a Redis server that all tests share."""
+    """Provide the port of a Redis server that all tests share."""
     yield from servers.redis_server()
 
 
 @pytest.fixture(scope="session")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Watched]:
-    """Give a Redis master with a replica and a sentinel that all tests share."""
+    """Provide a Redis master, its replica and a sentinel that all tests share."""
     folder = tmp_path_factory.mktemp("sentinel")
     with servers.redis_with_sentinel(folder, PASSWORD) as watched:
         yield watched
@@ -36,22 +36,22 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Watche
 
 @pytest.fixture(scope="session")
 def cluster_ports() -> Iterator[list[int]]:
-    """Give the ports of a Redis cluster that all tests share."""
+    """Provide the ports of a Redis cluster that all tests share."""
     with servers.redis_cluster() as ports:
         yield ports
 
 
 @pytest.fixture(scope="session")
 def memcached_port() -> Iterator[int]:
-    """Give the port of a Memcached server that all tests share."""
+    """Provide the port of a Memcached server that all tests share."""
     yield from servers.memcached()
 
 
 @pytest.fixture(scope="session")
 def sasl_port() -> Iterator[int]:
-    """Give the port of a Memcached server with SASL that all tests share."""
+    """Provide the port of a Memcached server with SASL that all tests share."""
     pytest.importorskip("pylibmc")
-    # Not pytest's, since Memcached must be able to read it.
+    # Not pytest's folder, which Memcached could not read.
     with (
         tempfile.TemporaryDirectory() as folder,
         servers.sasl_memcached(Path(folder), "ann", PASSWORD) as server,
@@ -63,10 +63,10 @@ def sasl_port() -> Iterator[int]:
 def patient_clients(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Let clients wait longer for servers than they do for users' pages.
+    """Make clients wait longer for servers than they do in production.
 
-    On a machine with much to do, a quarter of a second is not enough for each of some
-    thousand calls. Tests of how long they wait are marked with `own_patience`.
+    On a busy machine, a quarter of a second is not enough for each of some thousand
+    calls. Tests of how long clients wait are marked with `own_patience`.
     """
     if request.node.get_closest_marker("own_patience") is None:
         for module in ("memcached_clients", "redis_clients"):

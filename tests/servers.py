@@ -1,4 +1,4 @@
-"""Real servers for the tests: each on a free loopback port, ended by its process id."""
+"""Real servers for the tests, each on a free port of the loopback interface."""
 
 import os
 import random
@@ -24,14 +24,14 @@ import redis
 
 _START_SECONDS = 20
 REDIS = ("redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", "")
-# A replica waits five seconds for others to join it, if it is not told otherwise.
+# By default a replica waits five seconds for others to join it.
 _NO_DELAY = ("--repl-diskless-sync-delay", "0")
 _SLOTS = 16384
 
 
 @dataclass
 class Server:
-    """A server that runs."""
+    """A running server."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -39,16 +39,21 @@ class Server:
 
 @contextmanager
 def running(program: str, *options: str, **env: str) -> Iterator[Server]:
-    """Run a server. `{port}` in an option stands for its port.
+    """Run a server in the `with` block.
 
-    Where the program is missing the test is skipped; in CI that is a failure.
+    If the program is missing, the test is skipped. In CI it fails.
+
+    Args:
+        program: the program of the server.
+        options: its arguments; `{port}` is replaced by the port.
+        env: more environment variables.
     """
     path = shutil.which(program)
     if path is None:
         missing(f"{program} is not installed")
     port = _free_port()
     command = [path, *(option.format(port=port) for option in options)]
-    # What a server leaves on the disk goes with it.
+    # Removed at the end, with all that the server has written to the disk.
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(  # noqa: S603 - a server the tests name
             command,
@@ -61,19 +66,20 @@ def running(program: str, *options: str, **env: str) -> Iterator[Server]:
             _wait_until_listening(process, port)
             yield Server(port, process)
         finally:
-            # Killed, since one that a test has stopped would not end otherwise.
+            # Killed, because a server that a test has paused would not terminate.
             process.kill()
             process.wait(_START_SECONDS)
 
 
 def missing(message: str) -> NoReturn:
-    """Skip the test, for want of what the message tells; in CI, fail."""
+    """Skip the test because something is missing. In CI, fail it."""
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
 
 
 def redis_server(program: str = "redis-server") -> Iterator[int]:
+    """Run a Redis server, and yield its port."""
     with running(program, *REDIS[1:]) as server:
         yield server.port
 
@@ -89,7 +95,7 @@ class Watched:
 
 @contextmanager
 def redis_with_sentinel(folder: Path, password: str) -> Iterator[Watched]:
-    """Run a master named `shop`, a replica and a sentinel that fails over soon."""
+    """Run a master named `shop`, its replica, and a sentinel that soon fails over."""
     auth = ("--requirepass", password, "--masterauth", password, *_NO_DELAY)
     with ExitStack() as stack:
         master = stack.enter_context(running(*REDIS, *auth))
@@ -113,7 +119,7 @@ def redis_with_sentinel(folder: Path, password: str) -> Iterator[Watched]:
 
 @contextmanager
 def redis_cluster() -> Iterator[list[int]]:
-    """Run a cluster of three nodes that share the slots."""
+    """Run a Redis cluster of three nodes, and yield their ports."""
     with ExitStack() as stack:
         command = (*REDIS, "--cluster-enabled", "yes")
         ports = [stack.enter_context(running(*command)).port for _ in range(3)]
@@ -133,13 +139,15 @@ def _knows_all(node: Any) -> bool:
 
 
 def memcached() -> Iterator[int]:
+    """Run a Memcached server, and yield its port."""
     with memcached_server() as server:
         yield server.port
 
 
 @contextmanager
 def memcached_server(*options: str, **env: str) -> Iterator[Server]:
-    # Memcached will not run as root without being told a user.
+    """Run a Memcached server with more options and environment variables."""
+    # As root Memcached refuses to run without the name of a user.
     always = ("-p", "{port}", "-l", "127.0.0.1", "-u", "nobody")
     with running("memcached", *always, *options, **env) as server:
         yield server
@@ -147,12 +155,12 @@ def memcached_server(*options: str, **env: str) -> Iterator[Server]:
 
 @contextmanager
 def sasl_memcached(folder: Path, user: str, password: str) -> Iterator[Server]:
-    """Run Memcached with SASL. The user is known as `user@shop.test`."""
+    """Run Memcached with SASL. The name of the user is `user@shop.test`."""
     program = shutil.which("saslpasswd2") or missing("saslpasswd2 is not installed")
     accounts = folder / "accounts"
     command = [program, "-p", "-c", "-u", "shop.test", "-f", str(accounts), user]
     subprocess.run(command, input=password.encode(), check=True)  # noqa: S603 - found above
-    # Memcached reads them as another user than the one that runs the tests.
+    # Memcached runs as another user than the tests do.
     for each in (folder, accounts):
         each.chmod(0o755)
     (folder / "memcached.conf").write_text(
@@ -164,7 +172,7 @@ def sasl_memcached(folder: Path, user: str, password: str) -> Iterator[Server]:
 
 
 class RoundTrips(socketserver.ThreadingTCPServer):
-    """Stands before a server, and counts how often clients wait for an answer of it."""
+    """A proxy of a server that counts how often clients wait for its answers."""
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", 0), PassingOn)
@@ -174,7 +182,7 @@ class RoundTrips(socketserver.ThreadingTCPServer):
 
 
 class PassingOn(socketserver.BaseRequestHandler):
-    """One connection: what comes from either side goes to the other one."""
+    """One connection. What either side sends goes to the other side."""
 
     server: RoundTrips
 
@@ -195,7 +203,7 @@ class PassingOn(socketserver.BaseRequestHandler):
 
 @contextmanager
 def round_trips(port: int) -> Iterator[RoundTrips]:
-    """Count the round trips to a server, for clients that are closed before the end."""
+    """Count the round trips to a server. Clients have to be closed before the end."""
     with RoundTrips(port) as counting:
         thread = threading.Thread(target=counting.serve_forever, args=[0.01])
         thread.start()
@@ -207,7 +215,7 @@ def round_trips(port: int) -> Iterator[RoundTrips]:
 
 
 def uwsgi(file: Path) -> Iterator[int]:
-    """Run a uWSGI server that has a cache and serves the application in a file."""
+    """Run a uWSGI server with a cache, which serves the application in a file."""
     if find_spec("pyuwsgi") is None:
         missing("pyuwsgi is not installed")
     start = "import pyuwsgi, sys; pyuwsgi.run(sys.argv[1:])"
@@ -216,7 +224,7 @@ def uwsgi(file: Path) -> Iterator[int]:
         "-c",
         start,
         "--http-socket=127.0.0.1:{port}",
-        # Without a master, only what is lazy expires.
+        # Without a master process, entries expire only in a lazy cache.
         "--cache2=name=shop,items=100,blocksize=65536,lazy=1",
         f"--wsgi-file={file}",
         f"--pythonpath={Path.cwd()}",
@@ -226,10 +234,11 @@ def uwsgi(file: Path) -> Iterator[int]:
 
 
 def _free_port() -> int:
-    """Give a port that is free as well as the one 10,000 above it.
+    """Return a port that is free, and so is the one 10,000 above it.
 
-    There the nodes of a Redis cluster talk to each other. Both are below those that
-    Linux gives to clients, so none gets in the way before the server listens.
+    The nodes of a Redis cluster use that one to talk to each other. Both are below the
+    range from which Linux gives ports to clients, so no client takes one of them before
+    the server listens.
     """
     while True:
         port = random.randint(11_000, 22_000)  # noqa: S311 - nothing secret
@@ -256,7 +265,7 @@ def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def wait_for(ready: Callable[[], bool]) -> None:
-    """Wait until servers are as they should be."""
+    """Wait until servers are in an expected state, for 20 seconds at most."""
     deadline = time.monotonic() + _START_SECONDS
     while not ready():
         if time.monotonic() > deadline:
@@ -266,7 +275,7 @@ def wait_for(ready: Callable[[], bool]) -> None:
 
 @contextmanager
 def paused(process_id: int) -> Iterator[None]:
-    """Let a server stand still inside of the block, as one does that hangs."""
+    """Pause a server in the `with` block, as if it hung."""
     os.kill(process_id, signal.SIGSTOP)
     try:
         wait_for(lambda: _is_stopped(process_id))
@@ -276,7 +285,7 @@ def paused(process_id: int) -> Iterator[None]:
 
 
 def _is_stopped(process_id: int) -> bool:
-    # proc(5): the state stands behind the name, which is in parentheses.
+    # proc(5): the state follows the name, which is in parentheses.
     states = [
         stat.read_text().rpartition(")")[2].split()[0]
         for stat in Path(f"/proc/{process_id}/task").glob("*/stat")

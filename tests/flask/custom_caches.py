@@ -1,4 +1,4 @@
-"""Custom caches, in the form that Flask-Cache's manual shows."""
+"""Custom caches, in the form that the manual of Flask-Cache shows."""
 
 import sqlite3
 import threading
@@ -65,7 +65,7 @@ class SqliteCache(BaseCache):
 def sqlite(
     app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
 ) -> SqliteCache:
-    """Return a cache that uses the file named by the application."""
+    """Make a cache in the file that the application names."""
     args.append(app.config["SQLITE_FILE"])
     kwargs["table"] = config["CACHE_KEY_PREFIX"]
     return SqliteCache(*args, **kwargs)
@@ -77,9 +77,9 @@ def redis_cache(
     args: list[Any],
     kwargs: dict[str, Any],
 ) -> RedisCache:
-    """Make one for the server that the application names, as the manual does."""
+    """Make a cache on the server that the application names, as the manual does."""
     host, port = app.config["REDIS_SERVER"]
-    # Without this it waits and tries again where nobody listens.
+    # By default redis-py waits and tries again if no server listens.
     once = Retry(NoBackoff(), 0)
     return RedisCache(host, port, *args, retry=once, **kwargs)
 
@@ -87,11 +87,11 @@ def redis_cache(
 def forgetful(
     app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
 ) -> None:
-    """Return no store, by mistake."""
+    """Return nothing, by mistake."""
 
 
 class FactoryCache(SimpleCache):
-    """A class with a factory, like the back ends of Flask-Caching."""
+    """Has a factory, as the back ends of Flask-Caching have."""
 
     made_with: tuple[Any, ...] = ()
 
@@ -109,7 +109,7 @@ class FactoryCache(SimpleCache):
 
 
 class PlainCache:
-    """A class that takes no default timeout."""
+    """Takes no timeout of its own."""
 
     def __init__(self, name: str = "plain") -> None:
         self.name = name
