@@ -154,8 +154,8 @@ def check_unpickles_nothing(client: Any) -> None:
     probe = ("unpickled",)
     if client.serde.deserialize("probe", pickle.dumps(probe), _PICKLE_FLAGS) == probe:
         raise StoreError(
-            "This client of pymemcache unpickles what it finds, so whoever can write to"
-            " the server could run code here. Make it without a serde."
+            "This client of pymemcache unpickles what it finds, so anyone who can write"
+            " to the server could run code here. Make it without a serde."
         )
 
 

@@ -30,6 +30,25 @@ def test_redis_holds_the_text_unchanged(store: RedisStore, client: Any) -> None:
     assert client.get("shop:k") == b"<p>text</p>"
 
 
+def test_has_is_true_for_an_empty_value(store: RedisStore) -> None:
+    assert store.has("k") is False
+    store.set("k", "")
+    assert store.has("k") is True
+
+
+def test_a_prefix_may_be_a_function(client: Any) -> None:
+    prefixes = iter(["ann:", "bob:", "ann:"])
+    store = RedisStore(client, key_prefix=lambda: next(prefixes))
+    store.set("k", "text")
+    assert client.get("ann:k") == b"text"
+    assert [store.get("k"), store.get("k")] == [None, "text"]
+
+
+def test_a_host_of_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="host can't be None"):
+        RedisStore(None)
+
+
 @pytest.mark.parametrize("prefix", ["shop:", "sh*p:", "s[a]h?:", "back\\slash:"])
 def test_clear_deletes_only_keys_with_the_prefix(client: Any, prefix: str) -> None:
     client.set("ship:other", "kept")
