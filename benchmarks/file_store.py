@@ -1,9 +1,8 @@
-"""What a full file store costs: writes and reads, and the longest wait for a write.
+"""What a full store in files costs: writes and reads, and the longest wait for a write.
 
-All times are from one run. The ratios are to a write of `FileStore` while it still has
-room. The peer is `cachelib.FileSystemCache`. It reads all its files to make room for
-one, so it is measured with up to 500 entries only. The stores use temporary files, and
-disks differ.
+All times are of one run, and the ratios are to `FileStore` while it still has room. The
+peer is `cachelib.FileSystemCache`, which reads all its files to make room for one, so
+that it is measured up to 500 entries only. Disks differ, so these are temporary files.
 
 Run it with `make bench`.
 """
@@ -28,7 +27,7 @@ PEERS: tuple[tuple[Kind, tuple[int, ...]], ...] = (
 
 
 def seconds_each(call: Callable[[str], object], keys: Iterable[str]) -> list[float]:
-    """Return how many seconds a call took, for each key."""
+    """Time a call for each key."""
     seconds = []
     for key in keys:
         began = time.perf_counter()
@@ -46,8 +45,7 @@ def measure(make: Kind, size: int) -> dict[str, float]:
             return store.set(key, TEXT, 3600)
 
         room = seconds_each(write, (f"row:{number}" for number in range(size)))
-        # FileStore removes a 16th of its entries at once, so one of size / 16 writes
-        # makes room.
+        # One in 16 of FileStore's writes makes room, at the most.
         count = max(64, size // 4)
         full = seconds_each(write, (f"new:{number}" for number in range(count)))
         reads = seconds_each(store.get, [f"new:{count - 1}"] * 1000)
@@ -60,7 +58,7 @@ def measure(make: Kind, size: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure all stores and print the table."""
+    """Measure all and print the table."""
     table = Table(title="Stores in files, times a write of FileStore with room")
     unit = None
     for make, sizes in PEERS:

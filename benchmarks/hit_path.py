@@ -77,7 +77,7 @@ def environments() -> dict[str, Callable[[bool], Environment]]:
 
 
 def _ours(
-    autoescape: bool,  # noqa: FBT001 - one shape for all implementations
+    autoescape: bool,
     store: cachelib.BaseCache | None = None,
 ) -> Environment:
     env = Environment(extensions=[FragmentCacheExtension], autoescape=autoescape)  # noqa: S701 - the floor has the same
@@ -85,7 +85,7 @@ def _ours(
     return env
 
 
-def _flask_caching(autoescape: bool) -> Environment:  # noqa: FBT001 - as above
+def _flask_caching(autoescape: bool) -> Environment:
     app = Flask(__name__)
     flask_caching.Cache(app, config={"CACHE_TYPE": "SimpleCache"})
     app.jinja_env.autoescape = autoescape

@@ -163,7 +163,7 @@ class Versions:
                 self.promised[user] = max(version, self.promised[user])
 
 
-def check(  # noqa: PLR0913, PLR0917 - everything that a page is compared with
+def check(
     text: str,
     user: int,
     promised: int,
@@ -297,7 +297,7 @@ class Site:
 def close(store: Store) -> None:
     """Close a store's connections to its server."""
     if isinstance(store, RedisStore):
-        store._client.close()  # noqa: SLF001 - it has no way of its own
+        store._client.close()  # noqa: SLF001 - the store has no method for this
     elif isinstance(store, MemcachedStore):
         store.close()
 

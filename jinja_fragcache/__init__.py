@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .access.safe_store import Stats as Stats
+from .access.stats import Stats as Stats
 from .cache import FragmentCache as FragmentCache
 from .engine.dependencies import cache_tag as cache_tag
 from .errors import FragmentCacheError as FragmentCacheError
 from .errors import FragmentTagError as FragmentTagError
 from .errors import KeyValueError as KeyValueError
+from .errors import PolicyError as PolicyError
 from .errors import SerializationError as SerializationError
 from .errors import SettingError as SettingError
 from .errors import StoreError as StoreError
@@ -29,6 +30,7 @@ __all__ = [
     "FragmentTagError",
     "KeyValueError",
     "MemoryStore",
+    "PolicyError",
     "SerializationError",
     "SettingError",
     "Stats",

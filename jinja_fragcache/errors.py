@@ -7,19 +7,6 @@ what to write instead.
 
 from jinja2 import TemplateRuntimeError
 
-_NOT_FOUND = ("django", "Http404")
-# Exceptions that frameworks turn into an HTTP response, by package and class name.
-_HTTP_ERRORS = {
-    ("werkzeug", "HTTPException"),
-    ("starlette", "HTTPException"),
-    _NOT_FOUND,
-    ("django", "PermissionDenied"),
-    ("django", "SuspiciousOperation"),
-}
-# RFC 9110, 15.6: the server failed. A lower status is no failure of the server.
-_FIRST_SERVER_ERROR = 500
-_GONE = {404, 410}
-
 
 class FragmentCacheError(Exception):
     """Base class of all exceptions of this package."""
@@ -68,12 +55,12 @@ class PolicyError(FragmentCacheError, ValueError):
     `FragmentTagError`. In Flask's configuration, it is a `SettingError`.
 
     Args:
-        name: the name of the option.
-        given: its value, as `describe` in `jinja_fragcache.messages` shows it.
-        allowed: the values that are allowed.
+        name: The name of the option.
+        given: Its value, as `describe` in `jinja_fragcache.messages` shows it.
+        allowed: The values that are allowed.
 
     Attributes:
-        name: the name of the option, such as "jitter".
+        name: The name of the option, such as "jitter".
 
     Example:
         `FragmentCache(jitter=2)` raises "jitter can't be 2 (int). It is a number from 0
@@ -132,55 +119,3 @@ class FragmentTagError(FragmentCacheError, TemplateRuntimeError):
     `KeyValueError`), and for a template included in `{% nocache %}` that uses a name
     bound by the fragment around it.
     """
-
-
-def is_no_failure(error: Exception) -> bool:
-    """Return whether an error is meant for the client, so no stale text may replace it.
-
-    Frameworks raise exceptions for "404 Not Found" and the like. Those of Werkzeug,
-    Starlette and Django are recognized by their class names, if their status is below
-    500. A PermissionError counts as well, unless the operating system raised it, and so
-    does an error of this package, which is a mistake in a template.
-    """
-    if isinstance(error, FragmentCacheError):
-        return True
-    if isinstance(error, PermissionError):
-        return error.errno is None
-    if _class_names(error).isdisjoint(_HTTP_ERRORS):
-        return False
-    status = _status(error)
-    return status is None or status < _FIRST_SERVER_ERROR
-
-
-def says_gone(error: Exception) -> bool:
-    """Return whether an error says that the requested thing does not exist (any more).
-
-    That is an HTTP exception of a framework with the status 404 or 410.
-    """
-    names = _class_names(error)
-    if names.isdisjoint(_HTTP_ERRORS):
-        return False
-    return _NOT_FOUND in names or _status(error) in _GONE
-
-
-def _class_names(error: Exception) -> set[tuple[str, str]]:
-    """Return the package and name of each class that an error is an instance of."""
-    return {
-        (cls.__module__.partition(".")[0], cls.__name__) for cls in type(error).__mro__
-    }
-
-
-def _status(error: Exception) -> int | None:
-    """Return the status of the response to an error, None if it has none."""
-    # Starlette's comes first. Werkzeug's comes last, because one of its exceptions may
-    # also carry a whole response with a status of its own.
-    response = getattr(error, "response", None)
-    for owner, name in (
-        (error, "status_code"),
-        (response, "status_code"),
-        (error, "code"),
-    ):
-        status = getattr(owner, name, None)
-        if isinstance(status, int):
-            return status
-    return None

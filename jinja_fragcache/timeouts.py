@@ -17,14 +17,14 @@ def normalize_timeout(timeout: Any) -> int | None:
     """Return a timeout in whole seconds.
 
     Args:
-        timeout: seconds as int or float, a `timedelta`, or None.
+        timeout: Seconds as int or float, a `timedelta`, or None.
 
     Returns:
         Seconds, rounded up so that a short timeout never becomes 0, which means that
         the entry never expires. None for None, which means the cache's default.
 
     Raises:
-        TimeoutValueError: if it is anything else, negative or longer than `LONGEST`.
+        TimeoutValueError: If it is anything else, negative or longer than `LONGEST`.
     """
     if timeout is None:
         return None

@@ -1,6 +1,7 @@
 """What the tests share: a clock set by hand, stores that record, environments."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
@@ -11,15 +12,19 @@ from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 
 from jinja_fragcache import FragmentCache, FragmentCacheExtension, Stats
-from jinja_fragcache.access.adapter import adapt
+from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.access.adapter import Adapter
 from jinja_fragcache.access.breaker import Breaker
-from jinja_fragcache.access.safe_store import Guard
+from jinja_fragcache.access.runner import Runner
+from jinja_fragcache.access.safe_store import SafeStore
+from jinja_fragcache.access.stats import Recorder
+from jinja_fragcache.engine.context import Context
 from jinja_fragcache.engine.flow import renew
-from jinja_fragcache.engine.lookup import Found, FragmentRequest
+from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.engine.singleflight import Flights
-from jinja_fragcache.engine.tag_hints import KnownTags
-from jinja_fragcache.entries.freshness import GONE, want
-from jinja_fragcache.entries.values import MISSING
+from jinja_fragcache.engine.spec import FragmentSpec
+from jinja_fragcache.engine.tag_hints import TagHints
+from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.stores import Store
 
 # Key values, for property tests.
@@ -169,35 +174,61 @@ class CoroutineStore:
         return self.inner.clear()
 
 
-def guard(store: Store, counts: Stats, **more: Any) -> Guard:
-    """Make a guard for a store with plain methods."""
-    return Guard(
-        adapt(store)[0],
-        counts=counts,
-        breaker=Breaker(),
+def context(
+    store: Store, stats: Stats, *, blocking: bool = True, **more: Any
+) -> Context:
+    """Make a context for a store."""
+    adapter = adapt(store)
+    recorder = Recorder(stats, more.pop("announcer", None))
+    policy: Policy = more.get("policy", Policy())
+    safe_store = SafeStore(
+        adapter,
+        adapter.run if blocking else adapter.run_async,
+        recorder=recorder,
+        breaker=Breaker(timer=more.get("timer", time.monotonic)),
+        default_timeout=policy.default_timeout,
+    )
+    return Context(
+        safe_store,
+        recorder,
+        blocking=blocking,
         flights=Flights(),
-        known_tags=KnownTags(),
-        blocking=True,
+        tag_hints=TagHints(),
         **more,
     )
 
 
-#: What a look-up finds where there is nothing.
-NOTHING = Found(MISSING, GONE, None, {})
+class Calls:
+    """An adapter's operations, as methods that run them."""
+
+    def __init__(self, adapter: Adapter, run: Runner) -> None:
+        self.adapter = adapter
+        self.run = run
+
+    def __getattr__(self, name: str) -> Any:
+        operation = getattr(self.adapter, name)
+        return lambda *arguments: self.run(operation(*arguments))
+
+
+def adapted(store: Store) -> tuple[Calls, Calls]:
+    """Adapt a store, for callers that block and for callers on an event loop."""
+    adapter = adapt(store)
+    return Calls(adapter, adapter.run), Calls(adapter, adapter.run_async)
 
 
 def ask(
     cache: FragmentCache, key: str, body: Callable[[], str], timeout: int | None = 60
 ) -> str:
     """Ask for a fragment as a tag without options does."""
-    text = cache.look_up(key, want(True, None))  # noqa: FBT003 - its form
+    engine = cache.engine
+    text = engine.text(key, want(True, None))
     if isinstance(text, str):
         return text
-    request = FragmentRequest(key, want(True, None), timeout, cache.windows)  # noqa: FBT003 - its form
-    found = cache.find(request, [text.stored])
+    spec = FragmentSpec(key, want(True, None), timeout, engine.grace)
+    (found,) = engine.find([spec], [text.stored])
     if found.is_fresh:
         return str(found.value)
-    return str(cache.run(partial(renew, request, found), body))
+    return str(engine.run(partial(renew, spec, found), body))
 
 
 def in_threads(number: int, work: Callable[[int], object]) -> None:

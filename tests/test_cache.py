@@ -1,6 +1,4 @@
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -15,22 +13,19 @@ from jinja_fragcache import (
     TimeoutValueError,
     make_template_fragment_key,
 )
-from jinja_fragcache.engine.flow import Flow, remove, renew
-from jinja_fragcache.engine.lookup import Found, FragmentRequest
+from jinja_fragcache.engine.flow import Flow, renew
+from jinja_fragcache.engine.lookup import NOTHING
+from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.entry import Entry, encode
-from jinja_fragcache.entries.freshness import GONE, want
-from jinja_fragcache.entries.values import MISSING
+from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.errors import AsyncOnlyError
-from tests.support import NOTHING, CoroutineStore, Ears, RecordingStore, ask
+from tests.support import CoroutineStore, Ears, RecordingStore, ask
 
-PLAIN = want(True, None)  # noqa: FBT003 - its form
+PLAIN = want(True, None)
 
 
 def renewal(timeout: int | None) -> Flow:
-    return partial(renew, FragmentRequest("k", PLAIN, timeout), NOTHING)
-
-
-ASKED = FragmentRequest("k", PLAIN, 5)
+    return partial(renew, FragmentSpec("k", PLAIN, timeout), NOTHING)
 
 
 class Subject:
@@ -46,16 +41,6 @@ class Subject:
         if not self.is_async:
             return getattr(self.cache, method)(*arguments)
         return asyncio.run(getattr(self.cache, f"{method}_async")(*arguments))
-
-    def run(self, flow: Any, render: Callable[[], str]) -> Any:
-        if not self.is_async:
-            return self.cache.run(flow, render)
-
-        async def awaited() -> str:
-            return render()
-
-        body: Callable[[], Awaitable[str]] = awaited
-        return asyncio.run(self.cache.run_async(flow, body))
 
 
 @pytest.fixture(params=["plain", "threads", "coroutines"])
@@ -110,24 +95,6 @@ def test_deletes_fail_loudly(subject: Subject, method: str, failing: str) -> Non
     assert subject.cache.stats().deleted == 0
 
 
-def test_reads_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
-    subject.store.failing = {"get"}
-    assert subject.call("get", "k") is None
-    assert subject.call("find", ASKED) == NOTHING
-    assert subject.cache.stats() == Stats(failures=1, skipped=1)
-    assert "could not read 'k': ConnectionError: get failed" in caplog.text
-
-
-@pytest.mark.parametrize("foreign", [b"bytes", 5, ["text"]])
-def test_a_store_that_gives_no_text_is_told_of(
-    subject: Subject, foreign: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    subject.store.values["k"] = foreign
-    assert subject.call("find", ASKED) == Found(MISSING, GONE, foreign, {})
-    assert subject.cache.stats() == Stats(failures=1)
-    assert f"it gave {foreign!r}, no text" in caplog.text
-
-
 def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
     inner = CoroutineStore()
 
@@ -153,27 +120,6 @@ def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
         cache.clear()
 
 
-def test_writes_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
-    subject.store.failing = {"set"}
-    assert subject.run(renewal(5), lambda: "text") == "text"
-    assert subject.cache.stats() == Stats(misses=1, failures=1)
-    assert "could not write 'k': ConnectionError: set failed" in caplog.text
-
-
-def test_a_flow_that_deletes_fails_loudly_and_does_not_render(subject: Subject) -> None:
-    subject.store.failing = {"delete"}
-    with pytest.raises(StoreError):
-        subject.run(partial(remove, "k"), lambda: pytest.fail("rendered"))
-
-
-def test_what_was_written_is_looked_up(subject: Subject) -> None:
-    assert subject.call("find", ASKED) == NOTHING
-    subject.run(renewal(5), lambda: "text")
-    assert subject.call("find", ASKED).value == "text"
-    assert subject.store.timeouts == {"k": 5}
-    assert subject.cache.stats() == Stats(hits=1, misses=1, stored=1)
-
-
 @pytest.mark.parametrize(
     ("default", "timeout", "stored"),
     [(None, None, None), (60, None, 60), (0, None, 0), (60, 0, 0), (60, 5, 5)],
@@ -183,7 +129,7 @@ def test_the_default_timeout(
 ) -> None:
     store = RecordingStore()
     cache = FragmentCache(store, default_timeout=default)
-    cache.run(renewal(timeout), lambda: "text")
+    cache.engine.run(renewal(timeout), lambda: "text")
     assert store.timeouts == {"k": stored}
 
 
@@ -215,40 +161,8 @@ def test_a_store_of_coroutines_can_not_be_used_without_an_event_loop() -> None:
     assert cache.stats() == Stats()
 
 
-def test_what_is_refused_is_logged_once_a_place(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    cache = FragmentCache()
-    for place in ("here", "here", ("there", 3), ("there", 3)):
-        cache.refuse(place, KeyValueError(f"{place}: no key."))
-    cache.warn_once("here", "here: not again.")
-    assert [record.getMessage() for record in caplog.records] == [
-        "here: no key.",
-        "('there', 3): no key.",
-    ]
-    assert {record.levelno for record in caplog.records} == {logging.WARNING}
-
-
-def test_not_every_place_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
-    cache = FragmentCache()
-    for number in range(2500):
-        cache.warn_once(number, "told")
-    cache.warn_once(2499, "told again")
-    assert len(caplog.records) == 2500
-    assert len(cache._places_warned_of) <= 1000
-
-
-def test_a_strict_cache_raises_instead() -> None:
-    strict = False
-    cache = FragmentCache(strict=lambda: strict)
-    cache.refuse("here", KeyValueError("No key."))
-    strict = True
-    with pytest.raises(KeyValueError, match="No key"):
-        cache.refuse("here", KeyValueError("No key."))
-
-
 @pytest.mark.parametrize("listens", [True, False])
-def test_fragments_are_told_of(listens: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_fragments_are_told_of(listens: bool) -> None:
     ears = Ears("hit", "miss", "set") if listens else Ears()
     cache = FragmentCache(announcer=ears)
     for _ in range(2):

@@ -187,7 +187,7 @@ def test_where_the_body_fails_the_last_good_text_is_served(
     assert subject.ears.told[-1] == {"error": subject.error}
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
-    assert "'k' could not be made anew" in record.message
+    assert "'k' could not be refreshed" in record.message
     assert record.exc_info is not None
     assert record.exc_info[1] is subject.error
     # The next one tries anew.
@@ -250,7 +250,7 @@ def test_where_it_was_deleted_meanwhile_the_error_passes() -> None:
 
 @pytest.mark.parametrize("early", [False, True])
 def test_an_answer_such_as_not_found_ends_what_was_there(
-    early: bool,  # noqa: FBT001 - a parameter of the test
+    early: bool,
 ) -> None:
     subject = Subject(stale=30, stale_if_error=60, early_refresh=1)
 
@@ -365,10 +365,10 @@ def test_a_renewal_that_is_not_kept_leaves_others_what_is_stale() -> None:
     subject = Subject(stale=30)
     subject.ask()
     subject.clock.now += 60
-    subject.cache.guard.flights.note_not_kept("k")
-    flight, leads = subject.cache.guard.flights.join("k", has_stale=True)
+    subject.cache.engine.context.flights.note_not_to_store("k")
+    flight, leads = subject.cache.engine.context.flights.join("k", has_stale=True)
     assert leads
-    with subject.cache.guard.flights.led("k", flight):
+    with flight:
         assert subject.ask() == "text 1"
 
 

@@ -276,8 +276,8 @@ SHARED = {
 @pytest.mark.parametrize("case", CASES)
 def test_named_cases(
     case: str,
-    enable_async: bool,  # noqa: FBT001 - a parameter of the test
-    autoescape: bool,  # noqa: FBT001 - a parameter of the test
+    enable_async: bool,
+    autoescape: bool,
     store: str,
 ) -> None:
     if store.endswith("coroutines") and not enable_async:
@@ -505,7 +505,7 @@ def test_generated_templates(
     page: list[Any],
     outside: list[Any],
     child: list[Any],
-    autoescape: bool,  # noqa: FBT001 - drawn by name
+    autoescape: bool,
     kind: str,
 ) -> None:
     options = {"autoescape": autoescape, "enable_async": kind.startswith("async")}

@@ -1,4 +1,7 @@
-"""A store that fails is left alone for a while, so that a page waits for it once."""
+"""The circuit breaker: a store that fails is skipped for a while.
+
+So a page waits for a store that is down once, and not once for each of its fragments.
+"""
 
 import threading
 import time
@@ -6,22 +9,22 @@ from collections.abc import Callable
 
 from jinja_fragcache.messages import logger
 
-#: Seconds that a store is left alone after it failed.
+#: Seconds for which a store is skipped after it failed.
 DEFAULT_RETRY_AFTER = 1.0
 
 
 class Breaker:
-    """Tells whether a store may be called (a circuit breaker).
+    """Decides whether a store may be called.
 
-    It opens when the store fails, and then lets one call through in each `retry_after`
-    seconds, as a probe. The first call that succeeds closes it.
+    It opens when the store fails. While it is open, one call is allowed as a probe
+    every `retry_after` seconds. The first call that succeeds closes it.
 
     Args:
-        retry_after: seconds.
-        timer: a clock in seconds that never goes back.
+        retry_after: Seconds between two probes.
+        timer: A monotonic clock, in seconds.
 
     Attributes:
-        is_closed: whether all calls are let through, which is asked on every hit.
+        is_closed: Whether all calls are allowed. Read on every hit.
     """
 
     def __init__(
@@ -36,19 +39,19 @@ class Breaker:
         self._lock = threading.Lock()
 
     def allows(self) -> bool:
-        """Tell whether a call may be made now."""
+        """Return whether a call may be made now."""
         if self.is_closed:
             return True
         with self._lock:
             now = self._timer()
             if now < self._next_probe:
                 return False
-            # Nobody else tries while this one waits for the answer.
+            # Nobody else probes while this call waits for its answer.
             self._next_probe = now + self._retry_after
             return True
 
     def failed(self) -> None:
-        """Note that the store failed."""
+        """Open the breaker, because a call failed."""
         with self._lock:
             self._next_probe = self._timer() + self._retry_after
             if self.is_closed:
@@ -60,7 +63,7 @@ class Breaker:
                 )
 
     def succeeded(self) -> None:
-        """Note that the store answered."""
+        """Close the breaker, because a call succeeded."""
         if self.is_closed:
             return
         with self._lock:

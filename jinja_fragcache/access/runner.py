@@ -1,30 +1,35 @@
-"""Work that is written once, for callers that wait and for callers on an event loop.
+"""Operations: code written once for callers that block and callers on an event loop.
 
-An operation is a generator. It yields the answer of each call whose answer may have to
-be awaited, and is sent what the answer came to. Where calls give their answers at once,
-it is sent back what it yielded; on an event loop, what it yielded is awaited. So an
-operation has neither `await` nor threads in it, and `try` around a `yield` works in
-both places.
+An operation is a generator. It yields the answer of each call that may have to be
+awaited, and is sent the awaited answer. `perform` sends back what was yielded, and
+`perform_async` awaits it. So an operation contains neither `await` nor threads, and a
+`try` around a `yield` works in both.
 
-What is marked as internal code, Jinja leaves out of a template's traceback, so an error
-in a fragment is shown between lines of templates only.
+Functions marked as internal code are left out of a template's traceback by Jinja, so an
+error in a fragment is shown between lines of templates only.
 """
 
-from collections.abc import Generator
+import asyncio
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from jinja2.utils import internalcode
 
 T = TypeVar("T")
 Operation = Generator[Any, Any, T]
+#: Runs an operation and returns its result, or an awaitable of it.
+Runner = Callable[[Operation[Any]], Any]
 
 
 @internalcode
 def perform(operation: Operation[T]) -> T:
-    """Carry an operation out whose calls give their answers at once.
+    """Run an operation whose calls return their answers at once.
+
+    Returns:
+        The operation's result.
 
     Raises:
-        BaseException: what a call raised and the operation let pass.
+        BaseException: What a call raised and the operation did not catch.
     """
     try:
         answer = next(operation)
@@ -37,7 +42,7 @@ def perform(operation: Operation[T]) -> T:
 
 @internalcode
 async def perform_async(operation: Operation[T]) -> T:
-    """Carry an operation out whose calls give awaitables; else as `perform`."""
+    """Like `perform`, for an operation whose calls return awaitables."""
     try:
         awaitable = next(operation)
         while True:
@@ -50,3 +55,13 @@ async def perform_async(operation: Operation[T]) -> T:
     except StopIteration as end:
         result: T = end.value
         return result
+
+
+async def perform_at_once(operation: Operation[T]) -> T:
+    """Like `perform`, for a caller on an event loop, where nothing can block."""
+    return perform(operation)
+
+
+async def perform_in_thread(operation: Operation[T]) -> T:
+    """Like `perform`, in a thread, so that the event loop is not blocked."""
+    return await asyncio.to_thread(perform, operation)

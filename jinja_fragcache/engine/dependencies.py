@@ -1,49 +1,62 @@
-"""What a body depends on, noted while it is rendered.
+"""What a body depends on, collected while it renders.
 
-What is nested in a body belongs to its entry: the tags of the parts, the end of the one
-that ends first, and the templates that were really used. (The model is Drupal's render
-cache, where such metadata "bubbles up".)
+What is nested in a body becomes part of its entry: the tags of the parts, the time at
+which the first of them expires, and the templates that were used. (The model is
+Drupal's render cache, where such metadata "bubbles up".)
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import Self
 
 from jinja_fragcache.keys.fragment import tag_names
 
-# The innermost body that is being rendered. Threads and tasks that it starts by asyncio
-# are taken to belong to it, too.
-_current: ContextVar["Recording | None"] = ContextVar("recording", default=None)
-#: Gives the recording of the body that is being rendered here, or None.
-current_recording = _current.get
+# The dependencies of the innermost body that is rendering. Threads and tasks that it
+# starts with asyncio inherit them, and count as part of that body.
+_current: ContextVar["Dependencies | None"] = ContextVar("dependencies", default=None)
+#: Returns the dependencies of the body that is rendering here, or None.
+current_dependencies = _current.get
 
 
-class Recording:
-    """What one rendering of a body depends on.
-
-    Args:
-        parent: the rendering that this one is a part of.
+class Dependencies:
+    """What one rendering of a body depends on. Collected inside of a `with` block.
 
     Attributes:
-        tags: each with the version that it had before what has it was made; None where
+        parent: The dependencies of the body around it, or None.
+        tags: Each tag with the version it had before what has it was made; None where
             that is not known.
-        expires: the time of day at which the first of its parts ends, in seconds since
-            1970; infinity if none does.
-        templates: the templates that are named by expressions, each with the digest of
-            its source.
-        is_outdated: whether a tag was invalidated between two of its parts.
-        is_live: whether something in it has to be rendered for each request, so that it
-            may not be stored.
+        expires: The time at which the first part expires, in seconds since 1970;
+            infinity if none does.
+        templates: The templates that expressions named, each with the digest of its
+            source.
+        is_outdated: Whether a tag was invalidated, or a template edited, between two
+            parts.
+        is_live: Whether some part must be rendered on each request, so that the body's
+            text must not be stored.
     """
 
-    def __init__(self, parent: "Recording | None" = None) -> None:
-        self.parent = parent
+    __slots__ = ("expires", "is_live", "is_outdated", "parent", "tags", "templates")
+
+    def __init__(self) -> None:
+        self.parent: Dependencies | None = None
         self.tags: dict[str, str | None] = {}
         self.expires = math.inf
         self.templates: dict[str, str] = {}
         self.is_outdated = False
         self.is_live = False
+
+    def __enter__(self) -> Self:
+        """Begin to collect."""
+        self.parent = _current.get()
+        _current.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop collecting."""
+        # Not by a token, which would be refused in another context: an asynchronous
+        # generator may be closed in one.
+        _current.set(self.parent)
 
     def include(
         self,
@@ -51,12 +64,12 @@ class Recording:
         expires: float = math.inf,
         templates: Mapping[str, str] | None = None,
     ) -> None:
-        """Note what one of its parts depends on.
+        """Add what a part depends on.
 
         Args:
-            tags: the part's tags, each with its version, None where that is not known.
-            expires: the time of day at which it ends.
-            templates: the templates that it was made of, each with its digest.
+            tags: The part's tags, each with its version, None where that is not known.
+            expires: The time at which the part expires, in seconds since 1970.
+            templates: The templates the part was made of, each with its digest.
         """
         for tag, version in tags.items():
             known = self.tags.setdefault(tag, version)
@@ -70,44 +83,30 @@ class Recording:
                 self.is_outdated = True
 
     def make_live(self) -> None:
-        """Note that it may not be stored, nor anything that it is a part of."""
-        recording: Recording | None = self
-        while recording is not None:
-            recording.is_live = True
-            recording = recording.parent
-
-
-@contextmanager
-def recorded() -> Iterator[Recording]:
-    """Note what is rendered inside of the block."""
-    before = _current.get()
-    recording = Recording(before)
-    _current.set(recording)
-    try:
-        yield recording
-    finally:
-        # Not by a token: it would be refused in another context, where an asynchronous
-        # generator may be ended.
-        _current.set(before)
+        """Note that neither this body's text nor any around it may be stored."""
+        dependencies: Dependencies | None = self
+        while dependencies is not None:
+            dependencies.is_live = True
+            dependencies = dependencies.parent
 
 
 def cache_tag(*tags: str) -> str:
-    """Give tags to the fragment, view or function whose body is running.
+    """Add tags to the fragment, view or function whose body is running.
 
     In templates it is a global function: `{{ cache_tag("author:7") }}`. Where nothing
     is about to be stored, it does nothing.
 
     Args:
-        tags: labels for `invalidate_tags`.
+        tags: Labels for `invalidate_tags`.
 
     Returns:
-        An empty text, so that nothing is printed.
+        An empty text, so that a template prints nothing.
 
     Raises:
-        KeyValueError: one is no text.
+        KeyValueError: If a tag is not text.
     """
     names = tag_names(tags)
-    recording = _current.get()
-    if recording is not None:
-        recording.include(dict.fromkeys(names))
+    dependencies = _current.get()
+    if dependencies is not None:
+        dependencies.include(dict.fromkeys(names))
     return ""

@@ -1,161 +1,158 @@
 """What happens to a fragment or value that is asked for: the algorithm.
 
-A flow is given a guarded store and a function that renders, and is an operation (see
-`operations`): it is the same with plain functions and with coroutines.
+A flow is called with a context and a function that renders, and is an operation (see
+`access.runner`): it is the same for plain functions and for coroutine functions.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from typing import Any
 
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.runner import Operation
-from jinja_fragcache.access.safe_store import Guard
 
-from .leader import Leader, Render
-from .lookup import Found, Request, last_good, look_up, note_served, note_unstored
+from . import claims
+from .context import Context
+from .lead import Lead, Render
+from .leader import lead
+from .lookup import Found, find, look_up, note_served, note_unstored
 from .singleflight import Flight
+from .spec import EntrySpec
+from .stale_if_error import last_good
+from .stale_while_revalidate import serve_stale
 
 # How often a caller waits for others before it makes the value itself.
 _MOST_WAITS = 2
 
-Flow = Callable[[Guard, Render], Operation[Any]]
+Flow = Callable[[Context, Render], Operation[Any]]
 
 
 @internalcode
-def remove(key: str, guard: Guard, render: Render) -> Operation[Any]:
-    """Delete the entry and render: what the timeout `'del'` asks for.
+def remove(key: str, context: Context, render: Render) -> Operation[Any]:
+    """Delete the entry and render. The timeout `'del'` asks for this.
 
     Raises:
-        StoreError: the store failed.
+        StoreError: If the store failed.
     """
-    yield from guard.delete(key)
+    yield from claims.delete(context, [key])
     return (yield render())
 
 
 @internalcode
-def bypass(guard: Guard, render: Render) -> Operation[Any]:  # noqa: ARG001 - a flow's form
-    """Render and leave the store alone."""
+def bypass(context: Context, render: Render) -> Operation[Any]:
+    """Render without the store."""
     return (yield render())
 
 
 @internalcode
-def recall(request: Request, guard: Guard, render: Render) -> Operation[Any]:
-    """Serve the value that is stored, or make and store one."""
-    found = yield from find(request, guard)
+def recall(spec: EntrySpec, context: Context, render: Render) -> Operation[Any]:
+    """Serve the stored value, or make and store one."""
+    (found,) = yield from find([spec], context)
     if found.is_fresh:
         return found.value
-    return (yield from renew(request, found, guard, render))
-
-
-def find(
-    request: Request, guard: Guard, stored: Sequence[object] | None = None
-) -> Operation[Found]:
-    """Look for a value, as `look_up`. One that is fresh counts as served."""
-    found = yield from look_up(request, guard, stored)
-    return (yield from hit(request, guard, found))
-
-
-def hit(request: Request, guard: Guard, found: Found) -> Operation[Found]:
-    """Note that a value is served, if it is fresh."""
-    if found.is_fresh:
-        guard.count_hit(request.key)
-        yield from note_served(request, found, guard)
-    return found
+    return (yield from renew(spec, found, context, render))
 
 
 @internalcode
 def renew(
-    request: Request, found: Found, guard: Guard, render: Render
+    spec: EntrySpec, found: Found, context: Context, render: Render
 ) -> Operation[Any]:
-    """Make and store a value that is not there, or not fresh: what a miss needs.
+    """Make and store a value that is missing or not fresh. A miss needs this.
 
-    Of several callers one does so. The others are served what is there, if they may be.
-    Else they wait, and are given what was stored.
-
-    Args:
-        request: what is asked for.
-        found: what is there.
-        guard: the store.
-        render: makes the value.
-    """
-    has_stale = found.standing.served
-    if not has_stale:
-        guard.count_miss(request.key)
-    return (yield from renew_missed(request, found, guard, render, guard.deadline()))
-
-
-def hit_stale(request: Request, found: Found, guard: Guard) -> Operation[None]:
-    """Note that a value is served while somebody else makes it anew."""
-    guard.count_stale_hit(request.key, found.standing)
-    yield from note_served(request, found, guard)
-
-
-def wait_for(
-    flight: Flight, joined_in: int, request: Request, guard: Guard, deadline: float
-) -> Operation[Found | None]:
-    """Wait for the value that another caller makes, and serve it.
+    Of several callers one makes it. The others are served the old value, if they may
+    be. Else they wait, and are served what was stored.
 
     Args:
-        flight: the other caller's.
-        joined_in: the flight's turn when this caller joined it.
-        request: what is asked for.
-        guard: the store.
-        deadline: up to when to wait.
-
-    Returns:
-        What is served; None if there is nothing for this caller.
+        spec: What is asked for.
+        found: What was found.
+        context: The cache.
+        render: Makes the value.
     """
-    with guard.flights.awaited(flight, blocking=guard.blocking) as may_wait:
-        landed = (yield guard.wait(flight, deadline)) if may_wait else None
-    if landed is None:
-        return None
-    # Another process can't tell the flight that it deletes the value, and what it
-    # invalidates may be stored: only who asks the store knows.
-    asks = landed.has_tags or joined_in == flight.turn
-    there = yield from look_up(request, guard, None if asks else [landed.stored])
-    standing = there.standing
-    if not (standing.served or (landed.failed and standing.served_on_error)):
-        return None
-    guard.count_waited()
-    yield from note_served(request, there, guard)
-    return there
+    if not found.standing.served:
+        context.recorder.miss(spec.key)
+    return renew_missed(spec, found, context, render, claims.deadline(context))
 
 
 @internalcode
 def renew_missed(
-    request: Request, found: Found, guard: Guard, render: Render, deadline: float
+    spec: EntrySpec, found: Found, context: Context, render: Render, deadline: float
 ) -> Operation[Any]:
-    """Do as `renew`, for a miss that was counted.
+    """Like `renew`, for a miss that was counted.
 
     Args:
-        request: what is asked for.
-        found: what is there.
-        guard: the store.
-        render: makes the value.
-        deadline: up to when the caller may wait for others.
+        spec: What is asked for.
+        found: What was found.
+        context: The cache.
+        render: Makes the value.
+        deadline: Until when the caller may wait for others, by the timer.
     """
     has_stale = found.standing.served
     for _ in range(_MOST_WAITS):
-        flight, is_leader = guard.flights.join(request.key, has_stale=has_stale)
+        flight, is_leader = context.flights.join(spec.key, has_stale=has_stale)
         if is_leader:
-            leader = Leader(flight, request, guard, render)
-            return (yield from leader.lead(found, deadline))
-        if has_stale:
-            yield from hit_stale(request, found, guard)
-            return found.value
-        there = yield from wait_for(flight, flight.turn, request, guard, deadline)
+            with flight:
+                mine = Lead(flight, spec, found, render)
+                waits = not (has_stale or flight.alone)
+                until = deadline if waits else -math.inf
+                yield from lead([mine], context, deadline=until)
+            return mine.value
+        there = yield from join(flight, flight.turn, spec, found, context, deadline)
         if there is not None:
             return there.value
     # What others made is not for this caller, or they failed, or would wait for it.
-    # Only who leads may store.
+    # Only a leader may store.
     try:
         value = yield render()
     except Exception as error:
-        last = yield from last_good(request, found, guard, error)
+        last = yield from last_good(spec, found, context, error)
         if last is None:
             raise
-        yield from note_served(request, last, guard)
+        yield from note_served(spec, last, context)
         return last.value
-    note_unstored(request, guard)
+    note_unstored(spec, context)
     return value
+
+
+def join(
+    flight: Flight,
+    turn: int,
+    spec: EntrySpec,
+    found: Found,
+    context: Context,
+    deadline: float,
+) -> Operation[Found | None]:
+    """Serve the old value, or wait for the one that another caller makes and serve it.
+
+    Args:
+        flight: The other caller's.
+        turn: The flight's turn when this caller joined it.
+        spec: What is asked for.
+        found: What was found.
+        context: The cache.
+        deadline: Until when to wait, by the timer.
+
+    Returns:
+        What is served; None if there is nothing for this caller.
+    """
+    if found.standing.served:
+        yield from serve_stale(spec, found, context)
+        return found
+    with context.flights.waiting(flight, blocking=context.blocking) as may_wait:
+        if not may_wait:
+            return None
+        wait = flight.wait if context.blocking else flight.wait_async
+        landed = yield wait(max(deadline - context.timer(), 0))
+    if landed is None:
+        return None
+    # Another process can't tell the flight that it deletes the value, and what it
+    # invalidates may be stored. Only who asks the store knows.
+    asks = landed.has_tags or turn == flight.turn
+    stored = None if asks else [landed.stored]
+    (there,) = yield from look_up([spec], context, stored)
+    standing = there.standing
+    if not (standing.served or (landed.failed and standing.served_on_error)):
+        return None
+    context.recorder.stats.waited += 1
+    yield from note_served(spec, there, context)
+    return there

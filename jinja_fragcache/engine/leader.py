@@ -1,315 +1,180 @@
-"""What the one caller does who makes a value, while others wait or are served."""
+"""What the one caller does who makes values while others wait or are served.
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+It makes one value or several (the rows of a list) in the same steps: claim them, look
+again, make those that no other process makes, and store them together.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.runner import Operation
-from jinja_fragcache.access.safe_store import Claim, Guard
-from jinja_fragcache.entries.values import MISSING
-from jinja_fragcache.errors import StoreError, says_gone
+from jinja_fragcache.stores.base import Timed
+from jinja_fragcache.timeouts import NEVER_EXPIRES
 
-from .dependencies import Recording, current_recording, recorded
-from .lookup import Found, NotKept, Request, last_good, look_up, note_served
-from .singleflight import Flight
-from .tags import present_versions, versions_since
-
-T = TypeVar("T")
-# Gives a fragment's text or a function's value, or an awaitable of it; for a list, that
-# of the row whose number it is given. What it raises passes through.
-Render = Callable[..., Any]
+from . import claims
+from .context import Context
+from .lead import Lead
+from .lookup import look_up
+from .tags import present_versions
 
 
-class Landing(NamedTuple):
-    """What a flight landed with.
+class Step(Protocol):
+    """Something that is done while values are made."""
 
-    Attributes:
-        stored: what is stored.
-        has_tags: whether it has tags, which may be invalidated by others.
-        failed: whether it was stored before, and the body raised.
-    """
-
-    stored: object
-    has_tags: bool
-    failed: bool = False
+    def take(self, context: Context, *, leaves_taken: bool) -> Operation[None]:
+        """Do it. See `Lead.take`."""
+        ...
 
 
-class Made(NamedTuple):
-    """A value that was made.
+@internalcode
+def lead(
+    leads: Sequence[Lead],
+    context: Context,
+    *,
+    deadline: float | None = None,
+    steps: Iterable[Step] | None = None,
+) -> Operation[None]:
+    """Make the values that no other process makes, in order, and store them together.
 
-    Attributes:
-        value: the value.
-        stored: what is to be stored, None for nothing.
-        has_tags: whether it has tags.
-        timeout: for how many seconds to store it, 0 for ever, None for the store's
-            default.
-        cost: how many seconds it took.
-    """
-
-    value: Any
-    stored: str | int | None = None
-    has_tags: bool = False
-    timeout: int | None = None
-    cost: float = 0.0
-
-
-class Leader:
-    """Leads a flight. All that it does are operations.
+    If one fails, those before it are stored.
 
     Args:
-        flight: the flight.
-        request: what is asked for.
-        guard: the store.
-        render: makes the value.
-
-    Attributes:
-        flight: the flight.
-        request: what is asked for.
-        key: its key.
-        landing: what the flight lands with is put into it, from when on it is led.
+        leads: The values. Their flights are led.
+        context: The cache.
+        deadline: Until when to wait for a value that another process makes, by the
+            timer. After that, the caller makes it, too, without storing it. None leaves
+            it alone.
+        steps: What is done in order, the leads among it; None for the leads.
     """
+    leaves_taken = deadline is None
+    try:
+        if context.store.has_locks or _may_be_stored(leads, context):
+            yield from _claim(leads, context, deadline)
+        if any(each.spec.tags for each in leads):
+            yield from _give_versions(leads, context, leaves_taken=leaves_taken)
+        for step in leads if steps is None else steps:
+            yield from step.take(context, leaves_taken=leaves_taken)
+    except GeneratorExit:
+        # Nothing can be awaited any more. The locks end by themselves.
+        raise
+    except BaseException:
+        yield from _store(leads, context)
+        raise
+    yield from _store(leads, context)
 
-    def __init__(
-        self, flight: Flight, request: Request, guard: Guard, render: Render
-    ) -> None:
-        self.flight = flight
-        self.request = request
-        self.key = request.key
-        self._guard = guard
-        self._render = render
-        self.landing: list[Landing] = []
 
-    @internalcode
-    def lead(self, found: Found, deadline: float) -> Operation[Any]:
-        """Give the value, made by this caller if no other process makes it.
+def _may_be_stored(leads: Sequence[Lead], context: Context) -> bool:
+    """Return whether a value may have been stored since the caller looked for it."""
+    stored_lately = context.flights.stored_lately
+    return any(map(stored_lately, [each.key for each in leads]))
 
-        Args:
-            found: what was there when the caller looked for it.
-            deadline: up to when it may wait for other processes.
-        """
-        guard = self._guard
-        with guard.flights.led(self.key, self.flight) as self.landing:
-            waits = not (found.standing.served or self.flight.alone)
-            pauses = guard.pauses(self.flight, deadline) if waits else iter(())
-            claim, there = yield from self._claim(found, pauses)
-            served = yield from self.serve(found, there, claim)
-            if served is not None:
-                return served.value
-            made = yield from self._releasing(self.make(there), claim)
-            yield from self._releasing(self._store(made, claim), claim)
-            return made.value
 
-    def _claim(
-        self, found: Found, pauses: Iterator[float]
-    ) -> Operation[tuple[Claim, Found]]:
-        """Wait until no other process makes the value, or has made it.
-
-        Args:
-            found: what was there before.
-            pauses: the seconds to wait each time.
-
-        Returns:
-            What may be done with the value, and what is there by now.
-        """
-        guard = self._guard
-        while True:
-            claim = yield from guard.claim(self.key)
-            there = found
-            if guard.has_locks or guard.flights.kept_lately(self.key):
-                # It may have been stored after this caller had looked for it.
-                self.flight.turn += 1
-                look_again = look_up(self.request, guard)
-                there = yield from self._releasing(look_again, claim)
-            pause = next(pauses, None)
-            if not claim.is_taken or pause is None or _is_newer(there, found):
-                return claim, there
-            yield guard.sleep(pause)
-
-    def serve(
-        self, found: Found, there: Found, claim: Claim
-    ) -> Operation[Found | None]:
-        """Serve what others have made, or what is stale while they make it.
-
-        Args:
-            found: what was there when the caller looked for it.
-            there: what is there by now.
-            claim: what may be done with a value that is made.
-
-        Returns:
-            What is served; None if the value has to be made.
-        """
-        guard, has_stale = self._guard, found.standing.served
-        if _is_newer(there, found):
-            self.landing.append(Landing(there.stored, bool(there.versions)))
-            yield from guard.release(self.key, claim)
-            yield from note_served(self.request, there, guard)
-            (guard.count_hit(self.key) if has_stale else guard.count_waited())
-            return there
-        if claim.is_taken and has_stale:
-            guard.count_stale_hit(self.key, found.standing)
-            yield from note_served(self.request, found, guard)
-            return found
-        if has_stale:
-            guard.count_miss(self.key)
-        return None
-
-    @internalcode
-    def _releasing(self, work: Operation[T], claim: Claim) -> Operation[T]:
-        """Carry work out. Where it fails, let others make the value."""
-        try:
-            return (yield from work)
-        except GeneratorExit:
-            # Nothing can be awaited any more. The lock ends by itself.
-            raise
-        except BaseException:
-            yield from self._guard.release(self.key, claim)
-            raise
-
-    @internalcode
-    def make(self, found: Found) -> Operation[Made]:
-        """Make the value, while the flight is led.
-
-        Args:
-            found: what is there of it.
-        """
-        guard, request = self._guard, self.request
-        # Before the value is made: what is invalidated meanwhile is not served then.
-        asked = {tag: found.versions.get(tag) for tag in request.tags}
-        tags = yield from present_versions(guard, asked, self.longest())
-        before = dict(found.versions) | (tags or {})
-        since, started = guard.now(), guard.timer()
-        try:
-            with recorded() as recording:
-                value = yield self._render()
-        except Exception as error:
-            self.flight.turn += 1
-            last = yield from last_good(request, found, guard, error)
-            if last is None:
-                if found.value is not MISSING and says_gone(error):
-                    # The next failure is not to bring it back.
-                    yield from self._take_back()
-                raise
-            self.landing.append(Landing(last.stored, bool(last.versions), failed=True))
-            yield from note_served(request, last, guard)
-            return Made(last.value)
-        cost = guard.timer() - started
-        if tags is not None:
-            tags = yield from self._tags(recording, before, since)
-        return self._made(value, recording, tags, cost)
-
-    def longest(self) -> int | None:
-        """Give for how long an entry is stored at most, as far as the request tells."""
-        seconds = self._guard.seconds(self.request.timeout)
-        return seconds + max(self.request.windows) if seconds else seconds
-
-    def _tags(
-        self, recording: Recording, before: Mapping[str, object], since: float
-    ) -> Operation[dict[str, str] | None]:
-        """Give all tags of a value that was made, each with its version.
-
-        Args:
-            recording: what it depends on.
-            before: the versions that tags had before it was made, as far as known.
-            since: the time of day at which it was begun.
-
-        Returns:
-            None if one was invalidated meanwhile, or the store failed.
-        """
-        guard, request = self._guard, self.request
-        named = [*recording.tags, *request.tags]
-        guard.known_tags.note(
-            self.key, [tag for tag in recording.tags if tag not in request.tags]
-        )
-        recording.include({tag: _text(before.get(tag)) for tag in named})
-        if recording.is_outdated:
-            return None
-        tags = {tag: each for tag, each in recording.tags.items() if each is not None}
-        late = recording.tags.keys() - tags.keys()
-        added = yield from versions_since(guard, late, since, self.longest())
-        return None if added is None else tags | added
-
-    def _made(
-        self,
-        value: Any,
-        recording: Recording,
-        tags: Mapping[str, str] | None,
-        cost: float,
-    ) -> Made:
-        """Decide what is stored, and note it in the body that asked for the value."""
-        guard, request = self._guard, self.request
-        outer = current_recording()
-        made, expires = Made(value), guard.end(request.timeout)
-        if tags is not None and not recording.is_live:
-            try:
-                life, seconds = guard.lifetime(
-                    request.timeout_of(value),
-                    request.windows,
-                    cost,
-                    until=recording.expires,
-                    told=outer is not None,
-                )
-                stored = request.dump(value, tags, life, recording.templates)
-                made = Made(value, stored, bool(tags), seconds, cost)
-                expires = life.expires if life else expires
-            except NotKept:
-                pass
-        if made.stored is None and tags is not None:
-            guard.flights.note_not_kept(self.key)
-        if outer is not None:
-            known: Mapping[str, str | None] = recording.tags if tags is None else tags
-            expires = min(expires, recording.expires)
-            outer.include(known, expires, recording.templates)
-        return made
-
-    def _store(self, made: Made, claim: Claim) -> Operation[None]:
-        guard, key, flight = self._guard, self.key, self.flight
-        if made.stored is None or flight.is_spoiled():
-            yield from guard.release(key, claim)
+def _claim(
+    leads: Sequence[Lead], context: Context, deadline: float | None
+) -> Operation[None]:
+    """Claim values, and look again for what others have made since."""
+    pauses: Iterator[float] | None = None
+    while leads:
+        if context.store.has_locks:
+            keys = list(dict.fromkeys(each.key for each in leads))
+            claimed_at = context.timer()
+            claimed = yield from claims.claim(context, keys)
+            for each in leads:
+                each.claim, each.claimed_at = claimed[each.key], claimed_at
+        for each in leads:
+            each.flight.turn += 1
+        there = yield from look_up([each.spec for each in leads], context)
+        for each, found in zip(leads, there, strict=True):
+            each.there = found
+        first = leads[0]
+        is_decided = not first.claim.is_taken or first.is_stored_by_others
+        if is_decided or deadline is None:
             return
-        stored = False
-        flight.turn += 1
-        if claim.may_store:
-            stored = yield from guard.write_claimed(
-                key, made.stored, made.timeout, claim
-            )
-        if not stored:
-            # The store may have refused the value, and have the lock still.
-            yield from guard.release(key, claim)
-            if claim.has_ended(made.cost):
-                guard.lock_ended([key], made.cost)
-        yield from self.end(made, claim, stored=stored)
-
-    def end(self, made: Made, claim: Claim, *, stored: bool) -> Operation[None]:
-        """Let the flight land, after it was tried to store the value.
-
-        Args:
-            made: the value.
-            claim: what might be done with it, and was given back.
-            stored: whether it was stored.
-        """
-        if stored:
-            self._guard.flights.note_kept(self.key)
-        if self.flight.is_spoiled():
-            yield from self._take_back()
-        elif stored or not (claim.is_taken or claim.token):
-            # Or the store is down, which is no reason for others to make it once more.
-            self.landing.append(Landing(made.stored, made.has_tags))
-
-    def _take_back(self) -> Operation[None]:
-        """Delete what is stored, and is not true any more."""
-        try:
-            yield from self._guard.delete(self.key)
-        except StoreError as error:
-            # Nobody has asked for it, so nobody could do anything.
-            self._guard.failed("delete", self.key, error)
+        pauses = pauses or claims.pauses(context, first.flight, deadline)
+        pause = next(pauses, None)
+        if pause is None:
+            return
+        yield context.sleep(pause)
 
 
-def _is_newer(there: Found, found: Found) -> bool:
-    """Tell whether somebody has made the value meanwhile."""
-    is_fresh = there.standing.served and not there.standing.expired
-    return is_fresh and there.stored != found.stored
+def _give_versions(
+    leads: Sequence[Lead], context: Context, *, leaves_taken: bool
+) -> Operation[None]:
+    """Give a version to all tags of what is about to be made.
+
+    They are given before, so that what is invalidated meanwhile is not served.
+    """
+    tagged = [
+        each
+        for each in leads
+        if each.spec.tags and each.is_to_make(leaves_taken=leaves_taken)
+    ]
+    if not tagged:
+        return
+    asked = {
+        tag: each.there.versions.get(tag) for each in tagged for tag in each.spec.tags
+    }
+    longest = _longest([each.longest(context) for each in tagged])
+    versions = yield from present_versions(context, asked, longest)
+    for each in tagged:
+        each.versions = versions and {tag: versions[tag] for tag in each.spec.tags}
 
 
-def _text(version: object) -> str | None:
-    return version if isinstance(version, str) else None
+def _longest(seconds: Sequence[int | None]) -> int | None:
+    """Return the longest of timeouts: 0 never expires, None is the store's default."""
+    if NEVER_EXPIRES in seconds:
+        return NEVER_EXPIRES
+    known = [each for each in seconds if each is not None]
+    return max(known) if len(known) == len(seconds) else None
+
+
+def _store(leads: Sequence[Lead], context: Context) -> Operation[None]:
+    """Store what was made, release the other claims, and land the flights."""
+    made = []
+    for each in leads:
+        # What was deleted meanwhile is made of old data.
+        if each.to_store is not None and not each.flight.is_spoiled:
+            each.flight.turn += 1
+            made.append(each)
+    try:
+        stored = yield from _write(made, context)
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield from _release(leads, context)
+        raise
+    if context.store.has_locks:
+        yield from _release([each for each in leads if each.key not in stored], context)
+    for each in made:
+        if each.key in stored:
+            each.note_stored(context)
+        else:
+            each.note_unstored()
+        if each.flight.is_spoiled:
+            each.flight.landing = None
+            yield from each.take_back(context)
+
+
+def _write(made: Sequence[Lead], context: Context) -> Operation[list[str]]:
+    """Store values, and return the keys of those that were stored."""
+    values: dict[str, Timed] = {}
+    first: Lead | None = None
+    for each in made:
+        if each.claim.may_store and each.to_store is not None:
+            values[each.key] = each.to_store
+            first = first or each
+    if first is None:
+        return []
+    stored = yield from claims.write(context, values, first.claim)
+    if len(stored) < len(values):
+        seconds = context.timer() - first.claimed_at
+        if first.claim.has_ended(seconds):
+            lost = [key for key in values if key not in stored]
+            claims.note_ended(context, lost, seconds)
+    return stored
+
+
+def _release(leads: Sequence[Lead], context: Context) -> Operation[None]:
+    yield from claims.release(context, {each.key: each.claim for each in leads})

@@ -1,182 +1,30 @@
-"""What is asked for, and what is there of it."""
+"""Looking entries up: what the store has, and what may be done with it."""
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from jinja_fragcache.access.runner import Operation
-from jinja_fragcache.access.safe_store import Guard
-from jinja_fragcache.entries.entry import Entry, Life, encode
-from jinja_fragcache.entries.freshness import (
-    GONE,
-    Standing,
-    Wanted,
-    Windows,
-    has_current_tags,
-    matches,
-)
-from jinja_fragcache.entries.pieces import Pieces
+from jinja_fragcache.entries.entry import Entry
+from jinja_fragcache.entries.freshness import GONE, Standing, has_current_tags
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
-from jinja_fragcache.errors import is_no_failure
 
-from .dependencies import current_recording
+from .context import Context
+from .dependencies import current_dependencies
+from .expiry import end, is_expired, standing
+from .spec import EntrySpec
 from .tags import read_versions
-
-
-class Request(Protocol):
-    """A value that is asked for, and the rules of whoever caches it."""
-
-    @property
-    def key(self) -> str:
-        """The key of its entry."""
-        ...
-
-    @property
-    def tags(self) -> Sequence[str]:
-        """The tags of its entry."""
-        ...
-
-    @property
-    def timeout(self) -> int | None:
-        """Its timeout: seconds, 0 for ever, None for the default."""
-        ...
-
-    @property
-    def windows(self) -> Windows:
-        """What may be done with its entry past its timeout."""
-        ...
-
-    def load(self, stored: object, entry: Entry | None) -> Any:
-        """Give the value that is stored, or MISSING if it may not be served.
-
-        Args:
-            stored: what the store gave.
-            entry: the entry that it is, None if it is none.
-
-        Raises:
-            UnreadableError: it can't be read.
-        """
-        ...
-
-    def timeout_of(self, value: Any) -> int | None:
-        """Give the timeout of a value that was made.
-
-        Raises:
-            NotKept: nothing is to be stored.
-        """
-        ...
-
-    def dump(
-        self,
-        value: Any,
-        tags: Mapping[str, str],
-        life: Life | None,
-        templates: Mapping[str, str],
-    ) -> str | int:
-        """Give what is to be stored for a value.
-
-        Args:
-            value: the value.
-            tags: its tags, each with its version.
-            life: how long it is fresh, if that has to be told.
-            templates: the templates that were named by expressions, each with its
-                digest.
-
-        Raises:
-            NotKept: nothing is to be stored.
-        """
-        ...
-
-
-class Stopped(Exception):  # noqa: N818 - what it stands for is no error
-    """A body's StopIteration on its way out of a flow, a generator, which changes it.
-
-    Args:
-        error: the StopIteration.
-    """
-
-    def __init__(self, error: StopIteration) -> None:
-        self.error = error
-
-
-class NotKept(Exception):  # noqa: N818 - it is no error
-    """A value is not to be stored."""
-
-
-class FragmentRequest(NamedTuple):
-    """A fragment that is asked for.
-
-    Attributes:
-        key: the fragment's key.
-        wanted: what an entry must match to be served.
-        timeout: seconds, 0 for ever, None for the cache's default.
-        windows: what may be done with an entry past its timeout.
-        tags: the tags that its tag in the template names.
-        digest_of: gives the present digest of a template, if an entry is bound to the
-            sources of those that it was rendered from.
-        holes: the numbers of the holes that it may have. Where it may have some, its
-            value is not a text, but `Pieces`.
-    """
-
-    key: str
-    wanted: Wanted
-    timeout: int | None
-    windows: Windows = Windows()
-    tags: tuple[str, ...] = ()
-    digest_of: Callable[[str], str] | None = None
-    holes: tuple[int, ...] = ()
-
-    def load(self, stored: object, entry: Entry | None) -> Any:
-        """Do as `Request.load`."""
-        if stored is not None and not isinstance(stored, str):
-            if inspect.iscoroutine(stored):
-                stored.close()
-            raise UnreadableError(TypeError(f"it gave {stored!r:.100}, no text"))
-        if entry is None or not matches(entry, self.wanted):
-            return MISSING
-        digest_of = self.digest_of
-        if digest_of is not None and any(
-            digest_of(name) != digest for name, digest in entry.templates
-        ):
-            return MISSING
-        if not {number for _, number in entry.holes} <= set(self.holes):
-            return MISSING
-        return Pieces(entry.text, entry.holes) if self.holes else entry.text
-
-    def timeout_of(self, value: Any) -> int | None:  # noqa: ARG002 - Request's form
-        """Do as `Request.timeout_of`."""
-        return self.timeout
-
-    def dump(
-        self,
-        value: Any,
-        tags: Mapping[str, str],
-        life: Life | None,
-        templates: Mapping[str, str],
-    ) -> str:
-        """Do as `Request.dump`."""
-        text, holes = value if isinstance(value, Pieces) else (str(value), ())
-        entry = Entry(
-            text,
-            self.wanted.escaped,
-            self.wanted.version,
-            tags=tuple(sorted(tags.items())),
-            life=life,
-            templates=tuple(sorted(templates.items())) if self.digest_of else (),
-            holes=holes,
-        )
-        return encode(entry)
 
 
 class Found(NamedTuple):
     """What a look-up found.
 
     Attributes:
-        value: the value, or MISSING.
-        standing: what may be done with it.
-        stored: what the store gave.
-        versions: the present version of each tag that it has, or had the last time.
-        entry: the entry, None if there is none.
+        value: The value, or MISSING.
+        standing: What may be done with it.
+        stored: What the store returned.
+        versions: The present version of each tag that the entry must have, or had the
+            last time.
+        entry: The entry, None if there is none.
     """
 
     value: Any
@@ -191,162 +39,155 @@ class Found(NamedTuple):
         return self.standing.served and not self.standing.due
 
 
+#: What a look-up finds where there is nothing, and there are no tags.
+NOTHING = Found(MISSING, GONE, None, {})
+
+
 def look_up(
-    request: Request, guard: Guard, stored: Sequence[object] | None = None
-) -> Operation[Found]:
-    """Ask a store for a value; else as `look_up_many`."""
-    (found,) = yield from look_up_many([request], guard, stored)
-    return found
-
-
-def look_up_many(
-    requests: Sequence[Request],
-    guard: Guard,
+    specs: Sequence[EntrySpec],
+    context: Context,
     stored: Sequence[object] | None = None,
 ) -> Operation[list[Found]]:
-    """Ask a store for values, in one round trip if their tags are known.
+    """Ask the store for values, in one round trip if their tags are known.
 
     Args:
-        requests: what is asked for.
-        guard: the store.
-        stored: what it gave for each of them, None if it was not asked yet.
+        specs: What is asked for.
+        context: The cache.
+        stored: What the store returned for each of them; None if it was not asked yet.
     """
-    if stored is not None:
-        return (yield from examine(requests, guard, stored, {}))
-    known = guard.known_tags
-    tags = {tag for each in requests for tag in (*each.tags, *known.of(each.key))}
-    keys = [each.key for each in requests]
-    stored, versions = yield from read_versions(guard, keys, list(tags))
-    return (yield from examine(requests, guard, stored, versions))
-
-
-def examine(
-    requests: Sequence[Request],
-    guard: Guard,
-    stored: Sequence[object],
-    versions: dict[str, object],
-) -> Operation[list[Found]]:
-    """Tell what may be done with what a store gave.
-
-    Args:
-        requests: what is asked for.
-        guard: the store.
-        stored: what it gave for each of them.
-        versions: the present version of each tag that was read together with it.
-    """
+    versions: dict[str, object] = {}
+    if stored is None:
+        hints = context.tag_hints
+        keys = [each.key for each in specs]
+        tags = {tag for each in specs for tag in each.tags}
+        if hints.by_key:
+            tags.update(tag for key in keys for tag in hints.of(key))
+        if tags:
+            stored, versions = yield from read_versions(context, keys, list(tags))
+        else:
+            stored = yield from context.store.read(keys)
     entries = [read_entry(each) for each in stored]
-    yield from _read_other_versions(guard, entries, versions)
-    for request, entry in zip(requests, entries, strict=True):
-        if entry is not None:
-            others = [tag for tag, _ in entry.tags if tag not in request.tags]
-            guard.known_tags.note(request.key, others)
+    yield from _read_other_versions(context, entries, versions)
     return [
-        assess(*each, versions, guard)
-        for each in zip(requests, stored, entries, strict=True)
+        _assess(*each, versions, context)
+        for each in zip(specs, stored, entries, strict=True)
     ]
 
 
 def _read_other_versions(
-    guard: Guard, entries: Sequence[Entry | None], versions: dict[str, object]
+    context: Context, entries: Sequence[Entry | None], versions: dict[str, object]
 ) -> Operation[None]:
     """Read the versions of tags that only the entries tell."""
-    has = {tag for entry in entries if entry is not None for tag, _ in entry.tags}
+    has = {
+        tag
+        for entry in entries
+        if entry is not None and entry.tags
+        for tag, _ in entry.tags
+    }
     others = sorted(has - versions.keys())
     if others:
-        _, read = yield from read_versions(guard, [], others)
+        _, read = yield from read_versions(context, [], others)
         versions |= read
 
 
-def assess(
-    request: Request,
+def _assess(
+    spec: EntrySpec,
     stored: object,
     entry: Entry | None,
     versions: Mapping[str, object],
-    guard: Guard,
+    context: Context,
 ) -> Found:
-    """Tell what may be done with what a store gave.
+    """Decide what may be done with what the store returned.
 
     Args:
-        request: what is asked for.
-        stored: what it gave.
-        entry: the entry that it is, None if it is none.
-        versions: the present version of each tag that matters.
-        guard: the store.
+        spec: What is asked for.
+        stored: What the store returned.
+        entry: The same as an entry, None if it is none.
+        versions: The present version of each tag that matters.
+        context: The cache.
     """
-    tags = (*request.tags, *guard.known_tags.of(request.key))
-    mine = {tag: versions.get(tag) for tag in tags}
+    mine = _versions_of(spec, entry, versions, context)
     value: Any = MISSING
-    if entry is None or has_current_tags(entry, request.tags, versions):
+    if entry is None or has_current_tags(entry, spec.tags, versions):
         try:
-            value = request.load(stored, entry)
+            value = spec.load(stored, entry)
         except UnreadableError as error:
-            guard.failed("read", request.key, error.reason)
+            context.store.failed("read", spec.key, error.reason)
     if value is MISSING or entry is None:
         return Found(MISSING, GONE, stored, mine)
-    standing = guard.standing(entry.life, request.windows)
-    return Found(value, standing, stored, mine, entry)
+    return Found(value, standing(context, entry.life, spec.grace), stored, mine, entry)
 
 
-def current_entries(guard: Guard, keys: Sequence[str]) -> Operation[list[Entry | None]]:
-    """Give the entries of keys that are fresh, whoever has stored them.
+def _versions_of(
+    spec: EntrySpec,
+    entry: Entry | None,
+    versions: Mapping[str, object],
+    context: Context,
+) -> Mapping[str, object]:
+    """Return the versions of the tags that an entry must have, or had the last time."""
+    hints = context.tag_hints
+    if entry is not None and (entry.tags or hints.by_key):
+        others = [tag for tag, _ in entry.tags if tag not in spec.tags]
+        hints.note(spec.key, others)
+    if not versions and not spec.tags:
+        return {}
+    tags = (*spec.tags, *hints.of(spec.key))
+    return {tag: versions.get(tag) for tag in tags}
 
-    What was made of templates is given although they may have been edited.
+
+def current_entries(
+    context: Context, keys: Sequence[str]
+) -> Operation[list[Entry | None]]:
+    """Return the fresh entries of keys, of fragments and of values alike.
+
+    An entry that is bound to templates counts as fresh even if they were edited.
     """
-    stored = yield from guard.read_many(keys)
+    stored = yield from context.store.read(keys)
     entries = [read_entry(each) for each in stored]
     versions: dict[str, object] = {}
-    yield from _read_other_versions(guard, entries, versions)
+    yield from _read_other_versions(context, entries, versions)
     return [
         entry
         if entry is not None
         and has_current_tags(entry, (), versions)
-        and not guard.is_expired(entry.life)
+        and not is_expired(context, entry.life)
         else None
         for entry in entries
     ]
 
 
-def note_served(request: Request, found: Found, guard: Guard) -> Operation[None]:
-    """Note what is served in the recording of the body that asked for it."""
-    recording, entry = current_recording(), found.entry
-    if recording is None or entry is None:
+def find(
+    specs: Sequence[EntrySpec],
+    context: Context,
+    stored: Sequence[object] | None = None,
+) -> Operation[list[Found]]:
+    """Like `look_up`. Fresh values count as served."""
+    found = yield from look_up(specs, context, stored)
+    dependencies = current_dependencies()
+    for spec, each in zip(specs, found, strict=True):
+        if each.is_fresh:
+            context.recorder.hit(spec.key)
+            if dependencies is not None:
+                yield from note_served(spec, each, context)
+    return found
+
+
+def note_served(spec: EntrySpec, found: Found, context: Context) -> Operation[None]:
+    """Add a value that is served to the dependencies of the body that asked for it."""
+    dependencies, entry = current_dependencies(), found.entry
+    if dependencies is None or entry is None:
         return
     if entry.life is not None:
         expires = entry.life.expires
     else:
-        left = yield from guard.remaining(request.key)
-        expires = guard.end(request.timeout) if left is None else guard.now() + left
-    recording.include(dict(entry.tags), expires, dict(entry.templates))
+        left = yield from context.store.remaining(spec.key)
+        expires = end(context, spec.timeout) if left is None else context.clock() + left
+    dependencies.include(dict(entry.tags), expires, dict(entry.templates))
 
 
-def note_unstored(request: Request, guard: Guard) -> None:
-    """Note a value that was made and is stored nowhere, as `note_served` does."""
-    recording = current_recording()
-    if recording is not None:
-        tags: dict[str, str | None] = dict.fromkeys(request.tags)
-        recording.include(tags, guard.end(request.timeout))
-
-
-def last_good(
-    request: Request, found: Found, guard: Guard, error: Exception
-) -> Operation[Found | None]:
-    """Give what is served in place of an error; None if the error is to pass.
-
-    Args:
-        request: what is asked for.
-        found: what was there before.
-        guard: the store.
-        error: what the body raised.
-    """
-    if not found.standing.served_on_error or is_no_failure(error):
-        return None
-    # It may have been deleted meanwhile, in any process. Where the store fails too,
-    # nobody was told that it was.
-    there = yield from look_up(request, guard)
-    last = there if guard.store_answers else found
-    if not last.standing.served_on_error:
-        return None
-    guard.body_failed(request.key, error.error if isinstance(error, Stopped) else error)
-    if last.standing.expired:
-        guard.count_stale()
-    return last
+def note_unstored(spec: EntrySpec, context: Context) -> None:
+    """Like `note_served`, for a value that was made and not stored."""
+    dependencies = current_dependencies()
+    if dependencies is not None:
+        tags: dict[str, str | None] = dict.fromkeys(spec.tags)
+        dependencies.include(tags, end(context, spec.timeout))

@@ -1,11 +1,12 @@
-"""Who makes a value while others wait for it, in one process.
+"""Single flight: of all callers in a process that miss a key, one makes the value.
 
-The first who misses a key leads a flight. Others who miss it meanwhile wait until the
-flight lands, and are given what was stored. (The name is that of Go's singleflight.)
+The first caller that misses a key leads its flight. Callers that miss it meanwhile wait
+until the flight lands, and get what was stored. (Go's `singleflight` package has the
+name and the idea.)
 
-Nobody waits for a flight that could only land if they went on themselves: a fragment
-that contains itself, two fragments of which each contains the other, or one that is
-being rendered by the same thread further up.
+Nobody waits for a flight that can land only if the waiting caller goes on: a fragment
+that contains itself, two fragments that contain each other, or a fragment that the same
+thread is rendering further up.
 """
 
 import asyncio
@@ -15,78 +16,127 @@ from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Self
 
 _KEYS_REMEMBERED = 1024
-# The innermost flight that is led here. Threads and tasks that a body starts by
-# asyncio are taken to belong to it, too.
+# The innermost flight that is led here. Threads and tasks that a body starts with
+# asyncio inherit it, and count as part of that body.
 _leading: ContextVar["Flight | None"] = ContextVar("leading", default=None)
 
 
 class Flight:
-    """A value on its way.
+    """A value that is being made. As a context manager, it is led inside of the block.
+
+    Args:
+        key: The value's key.
+        flights: The flights it belongs to.
+        alone: Whether nobody waits for it.
 
     Attributes:
-        parent: the flight in whose body it began.
-        alone: whether nobody waits for it.
-        awaited: the flights that somebody waits for in this one's body.
-        turn: how often its leader has begun to look into the store or to write. What it
-            lands with may have been deleted since the last time, so it is not for those
-            who have joined later.
+        parent: The flight in whose body it began.
+        awaited: The flights that its body waits for.
+        turn: How often its leader has begun to read or write the store. Callers that
+            joined before the last turn may be served what the flight landed with;
+            for those who joined later, it may have been deleted since.
+        landing: What it lands with at the end of the block, None for nothing.
+        is_spoiled: Whether its key was deleted, so that the value is made of old data
+            and must not be stored.
     """
 
-    def __init__(self, parent: "Flight | None", *, alone: bool = False) -> None:
-        self._is_spoiled = False
-        self.parent = parent
+    __slots__ = (
+        "__weakref__",
+        "_flights",
+        "_future",
+        "_has_landed",
+        "_thread",
+        "alone",
+        "awaited",
+        "is_spoiled",
+        "key",
+        "landing",
+        "parent",
+        "turn",
+    )
+
+    def __init__(self, key: str, flights: "Flights", *, alone: bool = False) -> None:
+        self.key = key
+        self.parent = _leading.get()
         self.alone = alone
-        self.turn = 0
-        self._thread = threading.get_ident()
         self.awaited: list[Flight] = []
-        self._landed: Future[Any] = Future()
+        self.turn = 0
+        self.landing: Any = None
+        self.is_spoiled = False
+        self._flights = flights
+        self._thread = threading.get_ident()
+        self._has_landed = False
+        # Made when somebody waits, which is seldom.
+        self._future: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        """Lead the flight."""
+        _leading.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Land it: those who wait get `landing`."""
+        # Not by a token, which would be refused in another context: an asynchronous
+        # generator may be closed in one.
+        _leading.set(self.parent)
+        with self._flights.lock:
+            self._flights.remove(self)
+            self._has_landed = True
+            future = self._future
+        if future is not None:
+            future.set_result(None)
 
     def wait(self, seconds: float) -> Any:
         """Wait until the flight has landed, or the time is over.
 
         Returns:
-            What it landed with; None if that was nothing, or it has not.
+            What it landed with; None for nothing, or if it has not landed.
         """
-        wait([self._landed], seconds)
-        return self._landed.result() if self._landed.done() else None
+        if not self._has_landed:
+            wait([self._awaitable()], seconds)
+        return self.landing if self._has_landed else None
 
     async def wait_async(self, seconds: float) -> Any:
-        """Do as `wait`, without blocking the event loop."""
-        await asyncio.wait([asyncio.wrap_future(self._landed)], timeout=seconds)
-        return self._landed.result() if self._landed.done() else None
+        """Like `wait`, without blocking the event loop."""
+        if not self._has_landed:
+            future = asyncio.wrap_future(self._awaitable())
+            await asyncio.wait([future], timeout=seconds)
+        return self.landing if self._has_landed else None
 
-    def has_landed(self) -> bool:
-        """Tell whether it has landed, with something or nothing."""
-        return self._landed.done()
+    def _awaitable(self) -> "Future[None]":
+        with self._flights.lock:
+            if self._future is None:
+                self._future = Future()
+                if self._has_landed:
+                    self._future.set_result(None)
+            return self._future
 
-    def land(self, result: Any) -> None:
-        """Give those who wait what they wait for, or None."""
-        self._landed.set_result(result)
+    def can_be_awaited(self, chain: set["Flight"], *, blocking: bool) -> bool:
+        """Return whether it can land while the leader of other flights waits for it.
 
-    def spoil(self) -> None:
-        """Note that its key was deleted, so that it is made of old data."""
-        self._is_spoiled = True
-
-    def is_spoiled(self) -> bool:
-        """Tell whether what it makes may not be stored."""
-        return self._is_spoiled
-
-    def is_led_here(self) -> bool:
-        """Tell whether this thread leads it."""
-        return self._thread == threading.get_ident()
+        Args:
+            chain: The flights that the caller leads.
+            blocking: Whether the caller's thread is blocked while it waits.
+        """
+        if self._has_landed:
+            return True
+        # A blocked thread can't land what it leads itself.
+        if blocking and self._thread == threading.get_ident():
+            return False
+        return not (chain and self.needs(chain))
 
     def chain(self) -> Iterator["Flight"]:
-        """Give this flight and those in whose bodies it began."""
+        """Iterate over this flight and those in whose bodies it began."""
         flight: Flight | None = self
         while flight is not None:
             yield flight
             flight = flight.parent
 
     def needs(self, flights: set["Flight"]) -> bool:
-        """Tell whether this one can land only after one of others."""
+        """Return whether this flight can land only after one of others has landed."""
         seen: set[Flight] = set()
         rest = [self]
         while rest:
@@ -100,77 +150,60 @@ class Flight:
 
 
 class Flights:
-    """The flights of one cache."""
+    """The flights of one cache, and what is remembered of the last keys.
+
+    Attributes:
+        lock: Guards all that is in here, and the landing of each flight.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._by_key: dict[str, Flight] = {}
-        self._kept_lately = _LastKeys()
-        self._not_kept = _LastKeys()
+        self._stored_lately = _LastKeys()
+        self._not_to_store = _LastKeys()
         self._slow = _LastKeys()
-        self._left = _LastKeys()
+        self._left_locked = _LastKeys()
 
     def join(self, key: str, *, has_stale: bool = False) -> tuple[Flight, bool]:
-        """Give the flight of a key, and whether the caller has to lead it.
+        """Return the flight of a key, and whether the caller has to lead it.
 
-        Where the last value was not kept, each caller leads a flight of its own: to
-        wait for others would be for nothing.
+        If the last value was not to be stored, each caller leads a flight of its own,
+        because waiting for another one would be in vain.
 
         Args:
-            key: the key.
-            has_stale: whether the caller has something to serve, so that it need not
+            key: The key.
+            has_stale: Whether the caller has an old value to serve, so that it need not
                 wait.
         """
-        with self._lock:
-            if key in self._not_kept and not has_stale:
-                return Flight(_leading.get(), alone=True), True
+        with self.lock:
+            if key in self._not_to_store and not has_stale:
+                return Flight(key, self, alone=True), True
             flight = self._by_key.get(key)
             if flight is not None:
                 return flight, False
-            flight = self._by_key[key] = Flight(_leading.get())
+            flight = self._by_key[key] = Flight(key, self)
             return flight, True
 
-    def kept_lately(self, key: str) -> bool:
-        """Tell whether a caller may have missed a key just before it was stored."""
-        with self._lock:
-            return key in self._kept_lately
+    def remove(self, flight: Flight) -> None:
+        """Forget a flight. The lock is held."""
+        if self._by_key.get(flight.key) is flight:
+            del self._by_key[flight.key]
 
     @contextmanager
-    def led(self, key: str, flight: Flight) -> Iterator[list[Any]]:
-        """Lead a flight. It lands when the block ends.
-
-        What is put into the list is what it lands with.
-        """
-        before = _leading.get()
-        _leading.set(flight)
-        landing: list[Any] = []
-        try:
-            yield landing
-        finally:
-            # Not by a token: it would be refused in another context, where an
-            # asynchronous generator may be ended.
-            _leading.set(before)
-            with self._lock:
-                if self._by_key.get(key) is flight:
-                    del self._by_key[key]
-            flight.land(landing[0] if landing else None)
-
-    @contextmanager
-    def awaited(self, flight: Flight, *, blocking: bool) -> Iterator[bool]:
-        """Wait for a flight inside of the block, if that is what is given.
+    def waiting(self, flight: Flight, *, blocking: bool) -> Iterator[bool]:
+        """Note, inside of the block, that the flights led here wait for another one.
 
         Args:
-            flight: the flight.
-            blocking: whether the thread stands still meanwhile.
+            flight: The other one.
+            blocking: Whether the thread is blocked meanwhile.
+
+        Yields:
+            Whether they may wait.
         """
         leading = _leading.get()
         chain = set() if leading is None else set(leading.chain())
-        with self._lock:
-            # A thread that stands still can't land what it leads itself.
-            may_wait = flight.has_landed() or (
-                not (blocking and flight.is_led_here())
-                and not (chain and flight.needs(chain))
-            )
+        with self.lock:
+            may_wait = flight.can_be_awaited(chain, blocking=blocking)
             if may_wait:
                 for each in chain:
                     each.awaited.append(flight)
@@ -178,53 +211,58 @@ class Flights:
             yield may_wait
         finally:
             if may_wait:
-                with self._lock:
+                with self.lock:
                     for each in chain:
                         each.awaited.remove(flight)
 
-    def note_kept(self, key: str) -> None:
-        """Note that a value was stored."""
-        with self._lock:
-            self._kept_lately.add(key)
-            self._not_kept.discard(key)
+    def stored_lately(self, key: str) -> bool:
+        """Return whether a caller may have missed a key just before it was stored."""
+        return key in self._stored_lately
 
-    def note_not_kept(self, key: str) -> None:
-        """Note that a value was made that is not to be stored."""
-        with self._lock:
-            self._not_kept.add(key)
+    def note_stored(self, key: str) -> None:
+        """Remember that a value was stored."""
+        with self.lock:
+            self._stored_lately.add(key)
+            if key in self._not_to_store:
+                self._not_to_store.discard(key)
+
+    def note_not_to_store(self, key: str) -> None:
+        """Remember that a value was made that must not be stored."""
+        with self.lock:
+            self._not_to_store.add(key)
 
     def note_slow(self, key: str, seconds: float) -> None:
-        """Note that a value took longer to make than its lock was for."""
-        with self._lock:
+        """Remember that making a value took longer than its lock lived."""
+        with self.lock:
             self._slow.add(key, seconds)
 
-    def seconds_lately(self, key: str) -> float:
-        """Give how long a value took that was noted to be slow; 0 for others."""
-        with self._lock:
+    def slow_seconds(self, key: str) -> float:
+        """Return how many seconds a slow value took; 0 for others."""
+        with self.lock:
             seconds: float = self._slow.get(key) or 0.0
             return seconds
 
-    def note_left(self, key: str, token: str | None) -> None:
-        """Note a lock that could not be let go, or None that there is none any more."""
-        with self._lock:
+    def note_left_locked(self, key: str, token: str | None) -> None:
+        """Remember a lock that could not be released; None if there is none now."""
+        with self.lock:
             if token is None:
-                self._left.discard(key)
+                self._left_locked.discard(key)
             else:
-                self._left.add(key, token)
+                self._left_locked.add(key, token)
 
-    def left(self, key: str) -> str | None:
-        """Give what holds a lock that could not be let go; None if there is none."""
-        with self._lock:
-            token: str | None = self._left.get(key)
+    def left_locked(self, key: str) -> str | None:
+        """Return the token of a lock that could not be released, or None."""
+        with self.lock:
+            token: str | None = self._left_locked.get(key)
             return token
 
     def spoil(self, *keys: str) -> None:
-        """Note that keys are deleted: what is on its way was made of old data."""
-        with self._lock:
+        """Note that keys are deleted: values on their way are made of old data."""
+        with self.lock:
             for key in keys:
                 flight = self._by_key.pop(key, None)
                 if flight is not None:
-                    flight.spoil()
+                    flight.is_spoiled = True
 
     def spoil_all(self) -> None:
         """Note that all keys are deleted."""
@@ -232,7 +270,7 @@ class Flights:
 
 
 class _LastKeys:
-    """A number of keys, the last that were added, each with something to know of it."""
+    """The keys that were added last, each with something to remember."""
 
     def __init__(self) -> None:
         self._keys: OrderedDict[str, Any] = OrderedDict()

@@ -1,4 +1,4 @@
-"""Which tags entries had the last time, so that both are read together."""
+"""Remembers which tags entries had, so that an entry and its tags are read together."""
 
 import threading
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 _MOST_KEYS = 10_000
 
 
-class KnownTags:
-    """The tags of entries that no request knows beforehand, of the last 10,000 keys.
+class TagHints:
+    """The tags of the last 10,000 entries that had tags their cache tag does not name.
 
     Attributes:
-        by_key: the tags. Whether a key is in it is asked on every hit, without a lock.
+        by_key: The tags. Whether a key is in it is asked on every hit, without a lock.
     """
 
     def __init__(self) -> None:
@@ -18,11 +18,11 @@ class KnownTags:
         self._lock = threading.Lock()
 
     def of(self, key: str) -> tuple[str, ...]:
-        """Give these tags."""
+        """Return the remembered tags of a key."""
         return self.by_key.get(key, ())
 
     def note(self, key: str, tags: Sequence[str]) -> None:
-        """Note the tags of an entry."""
+        """Remember the tags of a key."""
         if not tags and key not in self.by_key:
             return
         with self._lock:

@@ -27,8 +27,8 @@ class Life(NamedTuple):
     """How long an entry is fresh, if the store keeps it for longer than that.
 
     Attributes:
-        expires: when its timeout ends, in seconds since 1970.
-        cost: how many seconds it took to render or compute.
+        expires: When its timeout ends, in seconds since 1970.
+        cost: How many seconds it took to render or compute.
     """
 
     expires: float
@@ -39,16 +39,16 @@ class Entry(NamedTuple):
     """A text, and everything that decides whether and how it may be served.
 
     Attributes:
-        text: what a template printed, or a serialized value.
-        escaped: whether autoescape was on where it was printed.
-        version: digest of the source that made it, if that has to match, else None.
-        form: how a value was serialized. None for a text.
-        tags: the tags that invalidate it, each with the version that it had before the
+        text: What a template printed, or a serialized value.
+        escaped: Whether autoescape was on where it was printed.
+        version: Digest of the source that made it, if that has to match, else None.
+        form: How a value was serialized. None for a text.
+        tags: The tags that invalidate it, each with the version that it had before the
             text was rendered.
-        life: how long it is fresh. None if it is fresh as long as it is stored.
-        templates: the templates that were named by expressions, each with the digest
+        life: How long it is fresh. None if it is fresh as long as it is stored.
+        templates: The templates that were named by expressions, each with the digest
             of its source at that time.
-        holes: the holes that are filled for each request, in their order: how many
+        holes: The holes that are filled for each request, in their order: how many
             characters of text are between the previous hole and this one, and the
             number of the hole in its template.
     """
@@ -63,6 +63,8 @@ class Entry(NamedTuple):
     holes: tuple[tuple[int, int], ...] = ()
 
 
+# json.dumps would make an encoder on each call.
+_to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 # All fields but the text, of an entry that needs no header.
 _PLAIN = Entry("")[1:]
 
@@ -91,8 +93,7 @@ def header_line(entry: Entry) -> str:
         fields["templates"] = dict(entry.templates)
     if entry.holes:
         fields["holes"] = entry.holes
-    header = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    return f"{HEADER_MARK}{header}\n"
+    return f"{HEADER_MARK}{_to_json(fields)}\n"
 
 
 def decode(stored: object) -> Entry | None:

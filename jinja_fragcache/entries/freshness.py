@@ -1,20 +1,20 @@
-"""Whether what a store gave may be served: a pure decision."""
+"""Whether what a store returned may be served: pure decisions."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .entry import HEADER_MARK, Entry, Life, decode, header_line
 
 _NOTHING_MORE = Entry("")[3:]
 
 
-class Windows(NamedTuple):
-    """What may be done with an entry past its timeout.
+class GracePeriods(NamedTuple):
+    """For how long an entry may be served after its timeout, in seconds.
 
     Attributes:
-        stale: for how many seconds it is served while somebody makes it anew.
-        stale_if_error: for how many seconds it is served if that fails.
+        stale: While one caller renders it again.
+        stale_if_error: If rendering it again fails.
     """
 
     stale: int = 0
@@ -25,10 +25,10 @@ class Standing(NamedTuple):
     """What may be done with a value that is stored.
 
     Attributes:
-        served: whether it may be served.
-        due: whether it is to be made anew.
-        served_on_error: whether it may be served if that fails.
-        expired: whether its timeout has ended.
+        served: Whether it may be served.
+        due: Whether it should be made again.
+        served_on_error: Whether it may be served if making it again fails.
+        expired: Whether its timeout has ended.
     """
 
     served: bool
@@ -42,15 +42,15 @@ GONE = Standing(served=False, due=True, served_on_error=False, expired=True)
 
 
 def standing(
-    life: Life | None, now: float, windows: Windows, head_start: float = 0.0
+    life: Life | None, now: float, grace: GracePeriods, head_start: float = 0.0
 ) -> Standing:
-    """Tell what may be done with a value.
+    """Return what may be done with a value.
 
     Args:
-        life: its entry's.
-        now: the time of day, in seconds since 1970.
-        windows: what may be done past its timeout.
-        head_start: how many seconds before its timeout it is to be made anew.
+        life: How long its entry is fresh.
+        now: The time, in seconds since 1970.
+        grace: For how long it may be served after its timeout.
+        head_start: How many seconds before its timeout it should be made again.
     """
     if life is None or now + head_start < life.expires:
         return FRESH
@@ -58,9 +58,9 @@ def standing(
     if past < 0:
         return FRESH._replace(due=True)
     return Standing(
-        served=past < windows.stale,
+        served=past < grace.stale,
         due=True,
-        served_on_error=past < windows.stale_if_error,
+        served_on_error=past < grace.stale_if_error,
         expired=True,
     )
 
@@ -69,10 +69,10 @@ class Wanted(NamedTuple):
     """What an entry must match to be served.
 
     Attributes:
-        escaped: whether autoescape is on where the text will stand.
-        version: digest of the template's present source, or None where the fragment's
-            name alone says what it is.
-        header: the header line of an entry that matches, "" where it needs none.
+        escaped: Whether autoescape is on where the text will stand.
+        version: The version it must have; None if the fragment's name alone says what
+            it is.
+        header: The header line of an entry that matches, "" if it needs none.
     """
 
     escaped: bool
@@ -81,21 +81,27 @@ class Wanted(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def want(escaped: bool, version: str | None) -> Wanted:  # noqa: FBT001 - on every hit's path
-    """Give what an entry must match, one object for the same values."""
+def want(escaped: bool, version: str | None) -> Wanted:
+    """Return what an entry must match, one object for the same arguments."""
     plain = escaped and version is None
     entry = Entry("", escaped, version)
     return Wanted(escaped, version, "" if plain else header_line(entry))
 
 
 def servable_text(stored: object, wanted: Wanted) -> str | None:
-    """Give the text to serve, or None for a miss, or where more has to be looked at.
+    """Return the text of a fresh entry without tags, expiry, templates or holes.
 
-    A text is never served under another autoescape state, nor one that was rendered
-    from another version of its source.
+    A text is never served under another autoescape state, nor in another version.
+
+    Args:
+        stored: What the store returned.
+        wanted: What the entry must match.
+
+    Returns:
+        None on a miss, and for an entry of which more has to be looked at.
     """
-    # Nearly every hit is one of these two, and reading the header would cost more than
-    # all else that it does.
+    # Nearly every hit is one of these two, and parsing the header would cost more than
+    # all else that a hit does.
     if type(stored) is str:
         header = wanted.header
         if header and stored.startswith(header):
@@ -108,40 +114,41 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
     return entry.text
 
 
-def servable_texts(stored: Sequence[Any], wanted: Wanted) -> Sequence[str] | None:
-    """Do as `servable_text` for several; None if there is not a text for each."""
-    if not wanted.header:
-        plain = [each for each in stored if type(each) is str]
-        if len(plain) == len(stored) and HEADER_MARK not in {
-            each[:1] for each in plain
-        }:
-            return plain
-    texts = []
-    for each in stored:
-        text = servable_text(each, wanted)
-        if text is None:
-            return None
-        texts.append(text)
-    return texts
+def servable_texts(stored: Iterable[object], wanted: Wanted) -> list[str | None]:
+    """Return `servable_text` of each."""
+    if wanted.header:
+        return [servable_text(each, wanted) for each in stored]
+    # A list of hits is mostly this.
+    return [
+        each
+        if type(each) is str and each[:1] != HEADER_MARK
+        else servable_text(each, wanted)
+        for each in stored
+    ]
 
 
 def matches(entry: Entry, wanted: Wanted) -> bool:
-    """Tell whether an entry is the fragment's that is asked for, fresh or not."""
-    found = (entry.escaped, entry.version, entry.form)
-    return found == (wanted.escaped, wanted.version, None)
+    """Return whether an entry is of the fragment that is wanted, fresh or not."""
+    return (
+        entry.version == wanted.version
+        and entry.escaped == wanted.escaped
+        and entry.form is None
+    )
 
 
 def has_current_tags(
     entry: Entry, tags: Collection[str], versions: Mapping[str, object]
 ) -> bool:
-    """Tell whether no tag of an entry was invalidated.
+    """Return whether no tag of an entry was invalidated.
 
     Args:
-        entry: the entry.
-        tags: the tags that it must have.
-        versions: the present version of each of its tags, as the store gave it. One
-            without a version was invalidated.
+        entry: The entry.
+        tags: The tags that it must have.
+        versions: The present version of each of its tags, as the store returned it. A
+            tag without a version was invalidated.
     """
+    if not entry.tags:
+        return not tags
     has = dict(entry.tags)
     return has.keys() >= set(tags) and all(
         versions.get(tag) == version for tag, version in has.items()

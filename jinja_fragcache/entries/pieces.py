@@ -16,8 +16,8 @@ class Pieces(NamedTuple):
     """A text with holes.
 
     Attributes:
-        text: the text without the holes.
-        holes: the holes in their order: how many characters of text are between the
+        text: The text without the holes.
+        holes: The holes in their order: how many characters of text are between the
             previous hole and this one, and the number of the hole in its template.
     """
 
@@ -29,8 +29,8 @@ class Pieces(NamedTuple):
         """Cut a text at its marks.
 
         Args:
-            text: what a body printed.
-            token: the token in its marks.
+            text: What a body printed.
+            token: The token in its marks.
         """
         first, *rest = str(text).split(_mark_start(token))
         pieces, holes = [first], []
@@ -54,8 +54,8 @@ def mark(token: str, number: int) -> str:
     """Return the mark that a body prints where a hole is.
 
     Args:
-        token: the token of this rendering.
-        number: the number of the hole in its template.
+        token: The token of this rendering.
+        number: The number of the hole in its template.
     """
     return f"{_mark_start(token)}{number}{_MARK}"
 

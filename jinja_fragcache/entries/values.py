@@ -18,7 +18,7 @@ class Serializer(Protocol):
     """Converts values to strings and back.
 
     Attributes:
-        form: the name of the format. Entries with another form are not read.
+        form: The name of the format. Entries with another form are not read.
     """
 
     form: str
@@ -27,7 +27,7 @@ class Serializer(Protocol):
         """Return a value as a string, to be stored under a key.
 
         Raises:
-            SerializationError: if the value can't be serialized.
+            SerializationError: If the value can't be serialized.
         """
         ...
 
@@ -35,7 +35,7 @@ class Serializer(Protocol):
         """Return the value that `dumps` was given.
 
         Raises:
-            Exception: any exception, if the string can't be read.
+            Exception: Any exception, if the string can't be read.
         """
         ...
 
@@ -44,7 +44,7 @@ class UnreadableError(Exception):
     """A stored value can't be read. It never leaves this package.
 
     Args:
-        reason: what the serializer raised.
+        reason: What the serializer raised.
     """
 
     def __init__(self, reason: Exception) -> None:
@@ -68,7 +68,7 @@ class ValueCodec:
     put into the store is unpickled.
 
     Args:
-        serializer: for values that are neither a string nor an int.
+        serializer: For values that are neither a string nor an int.
     """
 
     def __init__(self, serializer: Serializer) -> None:
@@ -85,14 +85,14 @@ class ValueCodec:
         """Return what to store for a value.
 
         Args:
-            key: the key to store it under.
-            value: any value.
-            version: digest of the source that made it, if that has to match.
-            tags: the tags of the entry, each with its version.
-            life: how long it is fresh, if its timeout alone does not tell.
+            key: The key to store it under.
+            value: Any value.
+            version: Digest of the source that made it, if that has to match.
+            tags: The tags of the entry, each with its version.
+            life: How long it is fresh, if its timeout alone does not tell.
 
         Raises:
-            SerializationError: if the value can't be serialized.
+            SerializationError: If the value can't be serialized.
         """
         pairs = tuple(sorted((tags or {}).items()))
         bare = version is None and not pairs and life is None
@@ -110,7 +110,7 @@ class ValueCodec:
         """Return the value of an entry, MISSING if its form is another serializer's.
 
         Raises:
-            UnreadableError: if the serializer fails to read it.
+            UnreadableError: If the serializer fails to read it.
         """
         if entry.form is None:
             return entry.text

@@ -28,12 +28,12 @@ class ArgumentKeys:
     are written by position, by name or left to their default.
 
     Args:
-        function: the function.
-        make_name: takes the function's name and returns the name to use in the key.
-        args_to_ignore: the names of parameters that the value does not depend on.
+        function: The function.
+        make_name: Takes the function's name and returns the name to use in the key.
+        args_to_ignore: The names of parameters that the value does not depend on.
 
     Attributes:
-        name: the function's module and qualified name.
+        name: The function's module and qualified name.
 
     Raises:
         TypeError: If `make_name` is not a function.
@@ -82,9 +82,9 @@ class ArgumentKeys:
         """Return the key of a call.
 
         Args:
-            args: the call's arguments; the function itself may come first, as in
+            args: The call's arguments; the function itself may come first, as in
                 Flask-Caching's `f.make_cache_key(f.uncached, 1, 2)`.
-            kwargs: the call's arguments.
+            kwargs: The call's arguments.
 
         Raises:
             KeyValueError: If an argument has nothing that identifies it.
@@ -98,9 +98,9 @@ class ArgumentKeys:
         """Return the key that the user's `make` returns, and the call's tags.
 
         Args:
-            make: takes the function and the call's arguments, and returns the key.
-            args: the call's arguments.
-            kwargs: the call's arguments.
+            make: Takes the function and the call's arguments, and returns the key.
+            args: The call's arguments.
+            kwargs: The call's arguments.
 
         Raises:
             KeyValueError: If the key is not a string.
@@ -134,7 +134,7 @@ class ArgumentKeys:
         """Return the tag of all calls, or of a method's calls on one object.
 
         Args:
-            instances: the object, if the function is a method. None for all calls.
+            instances: The object, if the function is a method. None for all calls.
         """
         if not instances or not self._by_instance:
             return self._tags(None)[-1]
@@ -169,7 +169,7 @@ class ArgumentKeys:
         """Return the tag of all calls, followed by the tag of an object's calls.
 
         Args:
-            instance: the object, encoded; None leaves its tag out.
+            instance: The object, encoded; None leaves its tag out.
         """
         tag = f"memoize:{self._key_name}"
         if instance is None:
@@ -220,8 +220,8 @@ def find_by_name(memoized: Iterable[ArgumentKeys], name: str) -> ArgumentKeys:
     """Return the keys of the function that has a name.
 
     Args:
-        memoized: the keys of all memoized functions.
-        name: the name, with or without the module.
+        memoized: The keys of all memoized functions.
+        name: The name, with or without the module.
 
     Raises:
         KeyValueError: If no function or more than one has the name.

@@ -33,11 +33,11 @@ class Cache(StoreMethods):
     instances. Everything that belongs to an application is kept in its `extensions`.
 
     Args:
-        app: the application, or None to call `init_app` later.
-        with_jinja2_ext: whether the application's cache tag uses this instance. If an
+        app: The application, or None to call `init_app` later.
+        with_jinja2_ext: Whether the application's cache tag uses this instance. If an
             application has several instances, set it to False for all but one;
             otherwise the tag uses the last one.
-        config: settings that override those of the application.
+        config: Settings that override those of the application.
 
     Raises:
         SettingError: If a setting has a value that is not allowed.
@@ -46,7 +46,7 @@ class Cache(StoreMethods):
     def __init__(
         self,
         app: Flask | None = None,
-        with_jinja2_ext: bool = True,  # noqa: FBT001, FBT002 - Flask-Caching's signature
+        with_jinja2_ext: bool = True,
         config: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(with_jinja2_ext, bool):
@@ -67,8 +67,8 @@ class Cache(StoreMethods):
         """Set up an application.
 
         Args:
-            app: the application.
-            config: settings that override those passed to the constructor, which
+            app: The application.
+            config: Settings that override those passed to the constructor, which
                 override those of the application.
 
         Raises:
@@ -126,16 +126,16 @@ class Cache(StoreMethods):
             ) from None
         return app_cache
 
-    def cached(  # noqa: PLR0913, PLR0917 - Flask-Caching's signature
+    def cached(
         self,
         timeout: Any = None,
         key_prefix: str | Callable[[], str] = "view/%s",
         unless: Callable[..., Any] | None = None,
         forced_update: Callable[..., Any] | None = None,
         response_filter: Callable[..., Any] | None = None,
-        query_string: bool = False,  # noqa: FBT001, FBT002 - as above
+        query_string: bool = False,
         make_cache_key: Callable[..., str] | None = None,
-        cache_none: bool = False,  # noqa: FBT001, FBT002 - as above
+        cache_none: bool = False,
         *,
         is_stale: Callable[..., Any] | None = None,
         source_check: bool | None = None,
@@ -147,36 +147,36 @@ class Cache(StoreMethods):
         """Decorate a view, or a function without arguments, to cache what it returns.
 
         Args:
-            timeout: seconds (int or float), a timedelta, 0 for never expiring, None for
+            timeout: Seconds (int or float), a timedelta, 0 for never expiring, None for
                 CACHE_DEFAULT_TIMEOUT.
-            key_prefix: the key. `%s` in it stands for the path of the request, so by
+            key_prefix: The key. `%s` in it stands for the path of the request, so by
                 default each path has its own value. Or a function without arguments
                 that returns the key.
-            unless: a function that returns, for each call, whether to bypass the cache.
+            unless: A function that returns, for each call, whether to bypass the cache.
                 If it takes arguments, it gets the function and those of the call.
-            forced_update: a function that returns, for each call, whether to call the
+            forced_update: A function that returns, for each call, whether to call the
                 function even if a value is stored. If it takes arguments, it gets those
                 of the call.
-            response_filter: a function that gets a new value and returns whether to
+            response_filter: A function that gets a new value and returns whether to
                 store it.
-            query_string: whether the arguments in the query string are part of the key,
+            query_string: Whether the arguments in the query string are part of the key,
                 in any order.
-            make_cache_key: a function that gets the arguments of the call and returns
+            make_cache_key: A function that gets the arguments of the call and returns
                 the key.
-            cache_none: whether None is stored as a value.
-            is_stale: a function that gets a stored value and returns whether to make a
+            cache_none: Whether None is stored as a value.
+            is_stale: A function that gets a stored value and returns whether to make a
                 new one. If it takes more arguments, it gets those of the call.
-            source_check: whether the function is called again if its code has changed;
+            source_check: Whether the function is called again if its code has changed;
                 None for CACHE_SOURCE_CHECK.
-            stale: seconds (a number or a timedelta) past its timeout during which a
+            stale: Seconds (a number or a timedelta) past its timeout during which a
                 value is served while one caller makes a new one; None for CACHE_STALE.
-            stale_if_error: seconds past its timeout during which a value is served if
+            stale_if_error: Seconds past its timeout during which a value is served if
                 the function raises; None for CACHE_STALE_IF_ERROR. Errors that are
                 answers, such as 404 Not Found, are raised all the same.
-            tags: the tags by which `invalidate_tags` invalidates the values: a list of
+            tags: The tags by which `invalidate_tags` invalidates the values: a list of
                 strings, or a function that gets the arguments of the call and returns
                 one.
-            response_hit_indication: whether an answer from the cache has the header
+            response_hit_indication: Whether an answer from the cache has the header
                 `hit_cache: True`.
 
         Raises:
@@ -219,11 +219,11 @@ class Cache(StoreMethods):
         """Delete the value that `cached` has stored for a view or function.
 
         Args:
-            function: the decorated function.
-            path: the path of the request. None builds it from the view's arguments.
-            query_args: the query string, or the arguments in it, for a view with
+            function: The decorated function.
+            path: The path of the request. None builds it from the view's arguments.
+            query_args: The query string, or the arguments in it, for a view with
                 `query_string=True`.
-            kwargs: the view's arguments.
+            kwargs: The view's arguments.
 
         Returns:
             What `delete` returns.
@@ -244,7 +244,7 @@ class Cache(StoreMethods):
             kwargs |= {"path": path, "query_args": query_args}
         return self._app_cache.delete(make_cache_key(**kwargs))
 
-    def memoize(  # noqa: PLR0913, PLR0917 - Flask-Caching's signature
+    def memoize(
         self,
         timeout: Any = None,
         make_name: Callable[[str], str] | None = None,
@@ -252,7 +252,7 @@ class Cache(StoreMethods):
         forced_update: Callable[..., Any] | None = None,
         response_filter: Callable[..., Any] | None = None,
         args_to_ignore: Iterable[str] = (),
-        cache_none: bool = False,  # noqa: FBT001, FBT002 - as above
+        cache_none: bool = False,
         *,
         is_stale: Callable[..., Any] | None = None,
         source_check: bool | None = None,
@@ -268,19 +268,19 @@ class Cache(StoreMethods):
         object that has neither is equal only to itself, as long as it lives.
 
         Args:
-            timeout: as for `cached`.
-            make_name: a function that gets the function's name and returns the name to
+            timeout: As for `cached`.
+            make_name: A function that gets the function's name and returns the name to
                 use in the key.
-            unless: as for `cached`.
-            forced_update: as for `cached`.
-            response_filter: as for `cached`.
-            args_to_ignore: the names of parameters that the value does not depend on.
-            cache_none: as for `cached`.
-            is_stale: as for `cached`.
-            source_check: as for `cached`.
-            stale: as for `cached`.
-            stale_if_error: as for `cached`.
-            tags: as for `cached`.
+            unless: As for `cached`.
+            forced_update: As for `cached`.
+            response_filter: As for `cached`.
+            args_to_ignore: The names of parameters that the value does not depend on.
+            cache_none: As for `cached`.
+            is_stale: As for `cached`.
+            source_check: As for `cached`.
+            stale: As for `cached`.
+            stale_if_error: As for `cached`.
+            tags: As for `cached`.
 
         Raises:
             TypeError: If an option has a value that is not allowed.
@@ -314,11 +314,11 @@ class Cache(StoreMethods):
         """Delete values that `memoize` has stored.
 
         Args:
-            function: the function, or its name with or without its module, to delete
+            function: The function, or its name with or without its module, to delete
                 the values of all calls; a method of an object, to delete those of the
                 calls on that object.
-            args: with `kwargs`, the arguments of the only call to delete.
-            kwargs: see `args`.
+            args: With `kwargs`, the arguments of the only call to delete.
+            kwargs: See `args`.
 
         Raises:
             KeyValueError: If `memoize` has not decorated such a function, or an
@@ -356,9 +356,9 @@ class Cache(StoreMethods):
         """Return a decorator.
 
         Args:
-            options: its options.
-            make_keys: gets the function and returns what makes the keys of its calls.
-            make_cache_key: a function of the user that makes the keys instead, or None.
+            options: Its options.
+            make_keys: Gets the function and returns what makes the keys of its calls.
+            make_cache_key: A function of the user that makes the keys instead, or None.
         """
 
         def decorate_function(function: Callable[P, R]) -> CachedFunction[P, R]:

@@ -25,8 +25,8 @@ class Verdict(NamedTuple):
     """Whether an answer is stored.
 
     Attributes:
-        kept: whether it is stored.
-        warning: what to log about it, None for nothing.
+        kept: Whether it is stored.
+        warning: What to log about it, None for nothing.
     """
 
     kept: bool
@@ -40,8 +40,8 @@ class SessionWatch:
     add `Vary: Cookie` to the answer.
 
     Attributes:
-        read: whether the session was read inside a block.
-        changed: whether the session was changed inside a block.
+        read: Whether the session was read inside a block.
+        changed: Whether the session was changed inside a block.
     """
 
     def __init__(self) -> None:
@@ -115,10 +115,10 @@ def judge(
     """Judge whether a value that was made during a request may be served to others.
 
     Args:
-        value: what the function returned.
-        watch: how the function used the session.
-        is_view: whether the function is the view, so that any value is an answer.
-        is_key_custom: whether a function of the user makes the key of each call. Such a
+        value: What the function returned.
+        watch: How the function used the session.
+        is_view: Whether the function is the view, so that any value is an answer.
+        is_key_custom: Whether a function of the user makes the key of each call. Such a
             key may tell apart requests that look the same to this package.
     """
     answer = _answer_of(value)

@@ -5,9 +5,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from jinja_fragcache.engine.lookup import NotKept, Stopped
+from jinja_fragcache.engine.spec import NotStored, Stopped
 from jinja_fragcache.entries.entry import Entry, Life
-from jinja_fragcache.entries.freshness import Windows
+from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError, SerializationError
 
@@ -23,25 +23,25 @@ class FunctionCall:
     """One call of a decorated function: the engine's spec of its entry.
 
     Attributes:
-        app_cache: the values of the current application.
-        function: the function.
-        options: the options of its decorator.
-        args: the arguments of the call.
-        kwargs: the arguments of the call.
-        key: the key of the entry.
-        tags: the tags of the entry.
-        version: the digest of the function's code, which has to be that of the entry;
+        app_cache: The values of the current application.
+        function: The function.
+        options: The options of its decorator.
+        args: The arguments of the call.
+        kwargs: The arguments of the call.
+        key: The key of the entry.
+        tags: The tags of the entry.
+        version: The digest of the function's code, which has to be that of the entry;
             None if the code doesn't matter.
-        timeout: the function's timeout in seconds, 0 for never expiring, None for the
+        timeout: The function's timeout in seconds, 0 for never expiring, None for the
             cache's default.
-        session_watch: records how the function uses the session; None outside of a
+        session_watch: Records how the function uses the session; None outside of a
             request.
-        is_view: whether the function is the view of the current request, so that its
+        is_view: Whether the function is the view of the current request, so that its
             value is the answer.
-        is_key_custom: whether a function of the user made the key.
-        windows: the grace periods of the entry.
-        is_made: whether the function was called and returned.
-        is_kept: whether the value it returned is to be stored.
+        is_key_custom: Whether a function of the user made the key.
+        grace: The grace periods of the entry.
+        is_made: Whether the function was called and returned.
+        is_kept: Whether the value it returned is to be stored.
     """
 
     app_cache: AppCache
@@ -56,16 +56,16 @@ class FunctionCall:
     session_watch: SessionWatch | None
     is_view: bool
     is_key_custom: bool
-    windows: Windows
+    grace: GracePeriods
     is_made: bool = False
     is_kept: bool = False
 
-    def load(self, stored: object, entry: Entry | None) -> Any:  # noqa: ARG002 - the engine's signature
+    def load(self, stored: object, entry: Entry | None) -> Any:
         """Return the stored value, or MISSING if it may not be served.
 
         Args:
-            stored: what the store returned.
-            entry: the entry in it, None if it has none.
+            stored: What the store returned.
+            entry: The entry in it, None if it has none.
 
         Raises:
             UnreadableError: If the serializer can't read the entry.
@@ -85,10 +85,10 @@ class FunctionCall:
         """Return the timeout of a value that was made, in seconds.
 
         Raises:
-            NotKept: If the value is not to be stored.
+            NotStored: If the value is not to be stored.
         """
         if not self.is_kept:
-            raise NotKept
+            raise NotStored
         if isinstance(value, CachedResponse) and value.timeout is not None:
             return value.timeout
         return self.timeout
@@ -98,19 +98,19 @@ class FunctionCall:
         value: Any,
         tags: Mapping[str, str],
         life: Life | None,
-        templates: Mapping[str, str],  # noqa: ARG002 - a view's entry does not depend on them
+        templates: Mapping[str, str],
     ) -> str | int:
         """Return what to store for a value.
 
         Args:
-            value: the value.
-            tags: its tags, each with its version.
-            life: how long it is fresh, if the store's timeout alone doesn't tell that.
-            templates: not used.
+            value: The value.
+            tags: Its tags, each with its version.
+            life: How long it is fresh, if the store's timeout alone doesn't tell that.
+            templates: Not used.
 
         Raises:
-            NotKept: If the serializer can't keep the value and the cache is not strict.
-            SerializationError: The same, if the cache is strict.
+            NotStored: If the serializer can't keep it, and the cache is not strict.
+            SerializationError: If the same, if the cache is strict.
         """
         try:
             return self.app_cache.codec.encode(
@@ -118,7 +118,7 @@ class FunctionCall:
             )
         except SerializationError as error:
             refuse(self.app_cache, self.function, error)
-            raise NotKept from None
+            raise NotStored from None
 
     def make(self) -> Any:
         """Call the function and return its value, with generators joined.
@@ -182,7 +182,7 @@ class FunctionCall:
         )
         if verdict.warning is not None:
             name = full_name(self.function)
-            self.app_cache.fragment_cache.warn_once(
+            self.app_cache.fragment_cache.engine.warn_once(
                 name,
                 f"{name}(): the answer is {'cached' if verdict.kept else 'not cached'}."
                 f" {verdict.warning}. Leave such requests out with unless=..., tell"
@@ -200,9 +200,9 @@ def refuse(
     """Raise, or log once, that a function's value is not cached.
 
     Args:
-        app_cache: the values of the current application.
-        function: the function.
-        error: why its key or its value was refused.
+        app_cache: The values of the current application.
+        function: The function.
+        error: Why its key or its value was refused.
 
     Raises:
         KeyValueError: If the key was refused and the cache is strict.
@@ -210,4 +210,4 @@ def refuse(
     """
     name = full_name(function)
     refusal = type(error)(f"{name}(): the value is not cached. {error}")
-    app_cache.fragment_cache.refuse(name, refusal)
+    app_cache.fragment_cache.engine.refuse(name, refusal)

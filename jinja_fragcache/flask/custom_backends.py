@@ -32,10 +32,10 @@ def make_imported_store(
     the store.
 
     Args:
-        app: the application.
-        settings: all settings.
-        args: the arguments in `CACHE_ARGS`.
-        kwargs: the default timeout, and the keyword arguments in `CACHE_OPTIONS`.
+        app: The application.
+        settings: All settings.
+        args: The arguments in `CACHE_ARGS`.
+        kwargs: The default timeout, and the keyword arguments in `CACHE_OPTIONS`.
 
     Raises:
         SettingError: If it can't be imported, does not accept the arguments, or returns
@@ -73,11 +73,11 @@ def bind_call(
     A TypeError in the call is then an error of the called code itself.
 
     Args:
-        make: the class or function to call.
-        what: what the error message calls it.
-        args: positional arguments.
-        kwargs: keyword arguments.
-        defaults: keyword arguments that `args` and `kwargs` override.
+        make: The class or function to call.
+        what: What the error message calls it.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        defaults: Keyword arguments that `args` and `kwargs` override.
 
     Raises:
         SettingError: If `make` does not accept the arguments.

@@ -9,7 +9,7 @@ from typing import Any, cast
 from flask import has_request_context
 
 from jinja_fragcache.engine.flow import recall
-from jinja_fragcache.engine.lookup import Stopped
+from jinja_fragcache.engine.spec import Stopped
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.digests import code_digest
 from jinja_fragcache.keys.fragment import tag_names
@@ -49,14 +49,14 @@ class _CallFactory:
         """Return the call to look up, or None if the cache is to be bypassed.
 
         Args:
-            wrapper: the decorated function, whose attributes users may change.
-            args: the arguments of the call.
-            kwargs: the arguments of the call.
+            wrapper: The decorated function, whose attributes users may change.
+            args: The arguments of the call.
+            kwargs: The arguments of the call.
         """
         app_cache = self._current_app_cache()
         call = self._make_call(app_cache, wrapper, args, kwargs)
         if call is None:
-            app_cache.fragment_cache.count_uncached()
+            app_cache.fragment_cache.engine.count_uncached()
         return call
 
     def _make_call(
@@ -88,7 +88,7 @@ class _CallFactory:
             session_watch=SessionWatch() if has_request_context() else None,
             is_view=is_view,
             is_key_custom=is_key_custom,
-            windows=app_cache.fragment_cache.policy.windows(
+            grace=app_cache.fragment_cache.policy.grace(
                 self._options.stale, self._options.stale_if_error
             ),
         )
@@ -98,7 +98,7 @@ class _CallFactory:
         if not has_request_context():
             return False
         name = full_name(self._function)
-        app_cache.fragment_cache.warn_once(
+        app_cache.fragment_cache.engine.warn_once(
             (name, "path"),
             f"{name}(): its key is the path of the request, as a view's is, and it is"
             " not this request's view. If it is no view, give it a key of its own:"
@@ -149,11 +149,11 @@ def decorate(
     """Wrap a plain function or a coroutine function.
 
     Args:
-        function: the function.
-        current_app_cache: returns the values of the current application.
-        options: the options of the decorator.
-        keys: makes the keys of the calls.
-        make_cache_key: a function of the user that makes them instead, or None.
+        function: The function.
+        current_app_cache: Returns the values of the current application.
+        options: The options of the decorator.
+        keys: Makes the keys of the calls.
+        make_cache_key: A function of the user that makes them instead, or None.
     """
     calls = _CallFactory(function, current_app_cache, options, keys)
     if inspect.iscoroutinefunction(function):
@@ -164,7 +164,9 @@ def decorate(
             if call is None:
                 return await function(*args, **kwargs)
             flow = partial(recall, call)
-            value = await call.app_cache.fragment_cache.run_async(flow, call.make_async)
+            value = await call.app_cache.fragment_cache.engine.run_async(
+                flow, call.make_async
+            )
             call.mark()
             return value
 
@@ -177,7 +179,7 @@ def decorate(
                 return function(*args, **kwargs)
             flow = partial(recall, call)
             try:
-                value = call.app_cache.fragment_cache.run(flow, call.make)
+                value = call.app_cache.fragment_cache.engine.run(flow, call.make)
             except Stopped as stop:
                 raise stop.error from None
             call.mark()
@@ -204,7 +206,7 @@ def make_decorator(
     The decorator raises TypeError for anything else.
 
     Args:
-        decorate_function: decorates a function.
+        decorate_function: Decorates a function.
     """
 
     def decorator(function: Any) -> Any:

@@ -14,8 +14,8 @@ class CallKey(NamedTuple):
     """The key of a call, and the tags of its entry.
 
     Attributes:
-        key: the key of the entry.
-        tags: the tags by which the entry can be invalidated.
+        key: The key of the entry.
+        tags: The tags by which the entry can be invalidated.
     """
 
     key: str
@@ -35,8 +35,8 @@ def check_key(key: Any, name: str = "A key") -> str:
     """Return a key that a user gave, if it is a string.
 
     Args:
-        key: the key.
-        name: what the error message calls it.
+        key: The key.
+        name: What the error message calls it.
 
     Raises:
         KeyValueError: If the key is not a string.

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from jinja_fragcache.engine.policy import normalize_window
+from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.timeouts import normalize_timeout
 
@@ -16,25 +16,25 @@ class Options:
     of a call, so that the caller need not know how many the user's function takes.
 
     Args:
-        timeout: seconds (int or float), a timedelta, 0 for never expiring, None for the
+        timeout: Seconds (int or float), a timedelta, 0 for never expiring, None for the
             cache's default.
-        unless: returns whether to bypass the cache. If it takes arguments, it gets the
+        unless: Returns whether to bypass the cache. If it takes arguments, it gets the
             function and the arguments of the call.
-        forced_update: returns whether to call the function even if there is a value. If
+        forced_update: Returns whether to call the function even if there is a value. If
             it takes arguments, it gets those of the call.
-        is_stale: takes a stored value and returns whether to make a new one. If it
+        is_stale: Takes a stored value and returns whether to make a new one. If it
             takes more arguments, it gets those of the call.
-        response_filter: takes a new value and returns whether to store it.
-        cache_none: whether None is stored as a value.
-        source_check: whether a stored value is served only if the function's code is
+        response_filter: Takes a new value and returns whether to store it.
+        cache_none: Whether None is stored as a value.
+        source_check: Whether a stored value is served only if the function's code is
             still the same; None for CACHE_SOURCE_CHECK.
-        stale: seconds (a number or a timedelta) past its timeout during which a value
+        stale: Seconds (a number or a timedelta) past its timeout during which a value
             is served while one caller makes a new one; None for the cache's default.
-        stale_if_error: seconds past its timeout during which a value is served if the
+        stale_if_error: Seconds past its timeout during which a value is served if the
             function raises; None for the cache's default.
-        tags: the tags of the values: a list of strings, or a function that takes the
+        tags: The tags of the values: a list of strings, or a function that takes the
             arguments of the call and returns one.
-        response_hit_indication: whether an answer from the cache has the header
+        response_hit_indication: Whether an answer from the cache has the header
             `hit_cache: True`.
 
     Raises:
@@ -45,7 +45,7 @@ class Options:
         KeyValueError: If `tags` is neither a list of strings nor a function.
     """
 
-    def __init__(  # noqa: PLR0913 - one for each of the decorators' options
+    def __init__(
         self,
         *,
         timeout: Any,
@@ -67,8 +67,8 @@ class Options:
             )
         normalize_timeout(timeout)
         self.timeout = timeout
-        self.stale = normalize_window("stale", stale)
-        self.stale_if_error = normalize_window("stale_if_error", stale_if_error)
+        self.stale = normalize_grace("stale", stale)
+        self.stale_if_error = normalize_grace("stale_if_error", stale_if_error)
         self.tags = _tags_function(tags)
         self.unless = _call_function("unless", unless, 0)
         self.forced_update = _call_function("forced_update", forced_update, 0)
@@ -104,11 +104,11 @@ def _call_function(
     """Return a function that may be called with all arguments of a call.
 
     Args:
-        name: the name of the option, for the error message.
-        given: the user's function, or None.
-        required: how many arguments the user's function takes at least. It gets all of
+        name: The name of the option, for the error message.
+        given: The user's function, or None.
+        required: How many arguments the user's function takes at least. It gets all of
             them if it takes more, else only these.
-        default: what the returned function returns if `given` is None.
+        default: What the returned function returns if `given` is None.
 
     Raises:
         TypeError: If `given` is not a function, or is a coroutine function.

@@ -25,9 +25,9 @@ class ResponseFields(NamedTuple):
     """The parts of a response that are stored.
 
     Attributes:
-        status: the status line, such as `200 OK`.
-        headers: names and values, in order.
-        body: the whole body.
+        status: The status line, such as `200 OK`.
+        headers: Names and values, in order.
+        body: The whole body.
     """
 
     status: str
@@ -42,12 +42,12 @@ class CachedResponse(FlaskResponse):
     used in place of the one given to `cached`.
 
     Args:
-        response: the response.
-        timeout: seconds (int or float), a timedelta, 0 for never expiring, None for the
+        response: The response.
+        timeout: Seconds (int or float), a timedelta, 0 for never expiring, None for the
             timeout of `cached`.
 
     Attributes:
-        timeout: whole seconds, or None.
+        timeout: Whole seconds, or None.
 
     Raises:
         TypeError: If `response` is not a response.
@@ -92,7 +92,7 @@ def read_stream(value: Any) -> bool:
     An error in the stream is raised here, as if the view had raised it.
 
     Args:
-        value: what a view returned: a response, a tuple that begins with one, or
+        value: What a view returned: a response, a tuple that begins with one, or
             anything else, which has no stream.
 
     Returns:
@@ -128,7 +128,7 @@ def join_chunks(value: Any) -> Any:
     """Join what a generator yields into one string, one bytes object or a list.
 
     Args:
-        value: what a function returned.
+        value: What a function returned.
 
     Returns:
         For a generator: a string if it yields only strings, bytes if it yields strings

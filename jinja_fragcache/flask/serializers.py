@@ -5,13 +5,11 @@ import json
 import pickle
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from flask.json import tag
-from itsdangerous import BadSignature, Signer
 from werkzeug.wrappers import Response
 
 from jinja_fragcache.entries.values import Serializer
@@ -19,6 +17,7 @@ from jinja_fragcache.errors import SerializationError, SettingError
 from jinja_fragcache.messages import describe
 
 from .responses import response_fields, restore_response
+from .signing import SignedSerializer
 
 
 class _Pickler(pickle.Pickler):
@@ -35,12 +34,12 @@ class PickleSerializer:
     """Pickles values: nearly any object. Who can write to the store can run code.
 
     Attributes:
-        form: the name under which entries are stored.
+        form: The name under which entries are stored.
     """
 
     form = "pickle"
 
-    def dumps(self, key: str, value: Any) -> str:  # noqa: ARG002 - the protocol's signature
+    def dumps(self, key: str, value: Any) -> str:
         """Return the pickled value in Base64.
 
         Raises:
@@ -56,7 +55,7 @@ class PickleSerializer:
             ) from None
         return b64encode(pickled.getbuffer()).decode("ascii")
 
-    def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - the protocol's signature
+    def loads(self, key: str, text: str) -> Any:
         """Return the unpickled value.
 
         Raises:
@@ -69,7 +68,7 @@ class _TagText(tag.JSONTag):
     """Writes the values of a type as strings.
 
     Attributes:
-        kind: the type.
+        kind: The type.
     """
 
     kind: type
@@ -147,13 +146,13 @@ class JSONSerializer:
     it takes tuples, bytes, Markup, UUID, Decimal, date, datetime and responses.
 
     Attributes:
-        form: the name under which entries are stored.
+        form: The name under which entries are stored.
     """
 
     form = "json"
     _json = _TaggedJSON()
 
-    def dumps(self, key: str, value: Any) -> str:  # noqa: ARG002 - the protocol's signature
+    def dumps(self, key: str, value: Any) -> str:
         """Return the value as JSON.
 
         Raises:
@@ -172,7 +171,7 @@ class JSONSerializer:
             )
         return text
 
-    def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - the protocol's signature
+    def loads(self, key: str, text: str) -> Any:
         """Return the value of a JSON string.
 
         Raises:
@@ -185,8 +184,8 @@ def _is_same(value: Any, read: Any) -> bool:
     """Return whether a value came back unchanged.
 
     Args:
-        value: the value.
-        read: what was read back.
+        value: The value.
+        read: What was read back.
     """
     if isinstance(value, Response):
         return isinstance(read, Response)
@@ -203,64 +202,15 @@ def _is_same(value: Any, read: Any) -> bool:
     return repr(value) == repr(read)
 
 
-class SignedSerializer:
-    """Signs the strings of another serializer, and reads only strings that are signed.
-
-    A signature is valid for one key in the store. An entry that is copied to another
-    key is not read.
-
-    Args:
-        inner: the other serializer.
-        keys: the secret keys, oldest first. The last one signs; all of them verify.
-
-    Attributes:
-        form: the name under which entries are stored.
-    """
-
-    def __init__(self, inner: Serializer, keys: list[str | bytes]) -> None:
-        self.form = f"signed-{inner.form}"
-        self._inner = inner
-        self._keys = [key.encode() if isinstance(key, str) else key for key in keys]
-
-    def dumps(self, key: str, value: Any) -> str:
-        """Return the other serializer's string with a signature.
-
-        Raises:
-            SerializationError: If the other serializer can't keep the value.
-        """
-        text = self._inner.dumps(key, value).encode("utf-8", "surrogatepass")
-        return self._signer(key).sign(text).decode("utf-8", "surrogatepass")
-
-    def loads(self, key: str, text: str) -> Any:
-        """Verify the signature and return the value.
-
-        Raises:
-            ValueError: If the string is not signed with one of the keys.
-            Exception: If the other serializer can't read it.
-        """
-        signed = None
-        with suppress(BadSignature):
-            signed = self._signer(key).unsign(text.encode("utf-8", "surrogatepass"))
-        if signed is None:
-            # Raised outside of the `with` block: the error of itsdangerous contains the
-            # right signature, which must not show up even as an error's context.
-            raise ValueError("it is not signed with CACHE_SIGNING_KEY")
-        return self._inner.loads(key, signed.decode("utf-8", "surrogatepass"))
-
-    def _signer(self, key: str) -> Signer:
-        salt = f"jinja_fragcache:{self.form}:{key}".encode("utf-8", "surrogatepass")
-        return Signer(self._keys, salt=salt)
-
-
 class CustomSerializer:
     """Adapts a serializer of the user.
 
     Args:
-        inner: an object with `dumps(value)`, which returns a string or bytes, and
+        inner: An object with `dumps(value)`, which returns a string or bytes, and
             `loads(made)`.
 
     Attributes:
-        form: the name under which entries are stored.
+        form: The name under which entries are stored.
     """
 
     form = "own"
@@ -268,7 +218,7 @@ class CustomSerializer:
     def __init__(self, inner: Any) -> None:
         self._inner = inner
 
-    def dumps(self, key: str, value: Any) -> str:  # noqa: ARG002 - the protocol's signature
+    def dumps(self, key: str, value: Any) -> str:
         """Return what the user's serializer made, marked as text or bytes.
 
         Raises:
@@ -291,7 +241,7 @@ class CustomSerializer:
             f" {describe(made)}, and not text or bytes."
         )
 
-    def loads(self, key: str, text: str) -> Any:  # noqa: ARG002 - the protocol's signature
+    def loads(self, key: str, text: str) -> Any:
         """Return what the user's serializer reads.
 
         Raises:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from jinja_fragcache.access.safe_store import Announcer
+from jinja_fragcache.access.stats import Announcer
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.entries.values import ValueCodec
@@ -32,10 +32,10 @@ class Setting:
     """A setting.
 
     Attributes:
-        name: its name in `app.config`.
-        default: its value if the application has none.
-        used_by: the cache types that use it, as the documentation says it.
-        meaning: what it does, as the documentation says it.
+        name: Its name in `app.config`.
+        default: Its value if the application has none.
+        used_by: The cache types that use it, as the documentation says it.
+        meaning: What it does, as the documentation says it.
     """
 
     name: str
@@ -95,14 +95,14 @@ SETTINGS = (
     ),
     Setting(
         "CACHE_TEMPLATE_DIGEST",
-        False,  # noqa: FBT003 - a value, no flag
+        False,
         "all",
         "whether a fragment is rendered again if its template has changed, or one that"
         " this template includes, imports or extends",
     ),
     Setting(
         "CACHE_NO_NULL_WARNING",
-        False,  # noqa: FBT003 - a value, no flag
+        False,
         "`null`",
         "whether to omit the warning that nothing is cached",
     ),
@@ -217,19 +217,19 @@ SETTINGS = (
     ),
     Setting(
         "CACHE_IGNORE_ERRORS",
-        False,  # noqa: FBT003 - a value, no flag
+        False,
         "all",
         "whether a failed delete is logged instead of raised",
     ),
     Setting(
         "CACHE_SOURCE_CHECK",
-        False,  # noqa: FBT003 - a value, no flag
+        False,
         "all",
         "whether `cached` and `memoize` call a function again if its code has changed",
     ),
     Setting(
         "CACHE_IN_TESTING",
-        False,  # noqa: FBT003 - a value, no flag
+        False,
         "all",
         "whether to cache if `TESTING` is true; by default the type is then `null`",
     ),
@@ -256,10 +256,10 @@ def make_app_cache(
     """Make the cache that the settings describe.
 
     Args:
-        app: the application, which is passed to the factory that `CACHE_TYPE` may name.
-        settings: the application's settings. Missing ones have their default.
-        strict: as for `FragmentCache`.
-        announcer: as for `FragmentCache`.
+        app: The application, which is passed to the factory that `CACHE_TYPE` may name.
+        settings: The application's settings. Missing ones have their default.
+        strict: As for `FragmentCache`.
+        announcer: As for `FragmentCache`.
 
     Raises:
         SettingError: If a setting has a value that is not allowed.
@@ -316,9 +316,9 @@ def check_names(config: Mapping[str, Any], given: Iterable[str]) -> None:
     """Check that all names of settings are known.
 
     Args:
-        config: the application's settings. An unknown name in it causes a warning only,
+        config: The application's settings. An unknown name in it causes a warning only,
             because it may belong to something else.
-        given: the names of the settings that were passed to the cache itself.
+        given: The names of the settings that were passed to the cache itself.
 
     Raises:
         SettingError: If a name in `given` is unknown.

@@ -28,11 +28,11 @@ class SignalAnnouncer:
     """Sends signals for the events in one application's cache.
 
     Args:
-        app: the application.
-        cache: the `Cache`.
+        app: The application.
+        cache: The `Cache`.
 
     Attributes:
-        receivers: for each event, the receivers of its signal. An event without any
+        receivers: For each event, the receivers of its signal. An event without any
             need not be announced.
     """
 
@@ -55,7 +55,7 @@ class SignalAnnouncer:
 
         Args:
             event: `hit`, `miss`, `set`, `delete` or `error`.
-            key: the key in the store.
-            more: further keyword arguments for the receivers.
+            key: The key in the store.
+            more: Further keyword arguments for the receivers.
         """
         self._signals[event].send(self._app, cache=self._cache, key=key, **more)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jinja_fragcache.access.safe_store import Stats
+from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
 from jinja_fragcache.messages import describe
@@ -47,7 +47,7 @@ class StoreMethods(ABC):
         """Return the value of a key, or None if it has none.
 
         Args:
-            key: the key that was passed to `set`, or for a fragment the one that
+            key: The key that was passed to `set`, or for a fragment the one that
                 `make_template_fragment_key` returns. The value of a fragment is its
                 text.
 
@@ -80,9 +80,9 @@ class StoreMethods(ABC):
         """Store a value.
 
         Args:
-            key: a string.
-            value: any value that CACHE_SERIALIZER can store.
-            timeout: seconds (int or float), a timedelta, 0 for never expiring, None for
+            key: A string.
+            value: Any value that CACHE_SERIALIZER can store.
+            timeout: Seconds (int or float), a timedelta, 0 for never expiring, None for
                 CACHE_DEFAULT_TIMEOUT.
 
         Returns:
@@ -100,8 +100,8 @@ class StoreMethods(ABC):
         """Like `set`, for several values.
 
         Args:
-            mapping: the values by their keys.
-            timeout: as for `set`.
+            mapping: The values by their keys.
+            timeout: As for `set`.
 
         Returns:
             The keys, or an empty list if one of the values was not stored.
@@ -121,8 +121,8 @@ class StoreMethods(ABC):
         """Add to a number. A key without a value counts as 0.
 
         Args:
-            key: a string.
-            delta: the number to add.
+            key: A string.
+            delta: The number to add.
 
         Returns:
             The sum, or None if the store failed or the value is not a number.
@@ -165,8 +165,8 @@ class StoreMethods(ABC):
         `{% cache 300, "row", item.id %}` is rendered again.
 
         Args:
-            name: the name of the fragment.
-            vary_on: the key values, in the tag's order; None if there are none.
+            name: The name of the fragment.
+            vary_on: The key values, in the tag's order; None if there are none.
 
         Returns:
             What `delete` returns.
@@ -181,7 +181,7 @@ class StoreMethods(ABC):
         """Invalidate all fragments and values that have any of the tags.
 
         Args:
-            tags: tags that were passed to the cache tag, `cached`, `memoize` or
+            tags: Tags that were passed to the cache tag, `cached`, `memoize` or
                 `cache_tag`.
 
         Returns:

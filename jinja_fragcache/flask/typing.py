@@ -15,8 +15,8 @@ class BoundCachedFunction(Protocol[T_contra, P, R_co]):
     """A decorated method, bound to an object.
 
     Attributes:
-        cache_timeout: the timeout of its values.
-        make_cache_key: returns the key of a call.
+        cache_timeout: The timeout of its values.
+        make_cache_key: Returns the key of a call.
     """
 
     __name__: str
@@ -38,9 +38,9 @@ class CachedFunction(Protocol[P, R]):
     """A function that `cached` or `memoize` has decorated; its signature is the same.
 
     Attributes:
-        uncached: the function that was decorated.
-        cache_timeout: the timeout of its values. A new one applies from the next call.
-        make_cache_key: returns the key of a call. May be replaced.
+        uncached: The function that was decorated.
+        cache_timeout: The timeout of its values. A new one applies from the next call.
+        make_cache_key: Returns the key of a call. May be replaced.
     """
 
     __name__: str

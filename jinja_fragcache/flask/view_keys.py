@@ -25,14 +25,14 @@ class ViewKeys:
     """Makes the keys of a function that `cached` decorates.
 
     Args:
-        function: the function.
-        key_prefix: the key; `%s` in it stands for the path of the request. A function
+        function: The function.
+        key_prefix: The key; `%s` in it stands for the path of the request. A function
             without arguments returns the key of each call.
-        query_string: whether the arguments in the query string are part of the key.
+        query_string: Whether the arguments in the query string are part of the key.
 
     Attributes:
-        by_path: whether the key contains the path of the request.
-        are_custom: whether `key_prefix` is a function.
+        by_path: Whether the key contains the path of the request.
+        are_custom: Whether `key_prefix` is a function.
 
     Raises:
         KeyValueError: If the key is not a string.
@@ -63,11 +63,11 @@ class ViewKeys:
         """Return the key that a request has, without that request.
 
         Args:
-            args: the view's arguments.
-            path: the path of the request. None builds it from the view's arguments.
-            query_args: the query string, or the arguments in it. They count only with
+            args: The view's arguments.
+            path: The path of the request. None builds it from the view's arguments.
+            query_args: The query string, or the arguments in it. They count only with
                 `query_string=True`.
-            kwargs: the view's arguments.
+            kwargs: The view's arguments.
 
         Raises:
             KeyValueError: If the path can't be built from the view's arguments.
@@ -76,7 +76,7 @@ class ViewKeys:
             path = self._path_of(args, kwargs)
         return self._key(path, _pairs(query_args))
 
-    def of_call(self, args: Any, kwargs: Any) -> CallKey:  # noqa: ARG002 - as ArgumentKeys
+    def of_call(self, args: Any, kwargs: Any) -> CallKey:
         """Return the key of a call, which is the key of the current request.
 
         Raises:

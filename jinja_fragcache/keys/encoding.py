@@ -45,7 +45,7 @@ class Encoder:
     """Encodes values as strings.
 
     Args:
-        exact: whether values of different types differ. In a template, `1` and `"1"`
+        exact: Whether values of different types differ. In a template, `1` and `"1"`
             name the same row, and so do a list and a tuple. To a function, they are
             different arguments.
     """
@@ -57,7 +57,7 @@ class Encoder:
         """Return a string that no other value is encoded as.
 
         Raises:
-            KeyValueError: if nothing identifies the value, such as an undefined
+            KeyValueError: If nothing identifies the value, such as an undefined
                 variable or an object that is known only by its address.
         """
         if type(value) is str:
@@ -242,7 +242,7 @@ def _encode_repr(value: Any) -> str:
     """Encode an object by its repr.
 
     Raises:
-        KeyValueError: if the repr shows an address or is shortened.
+        KeyValueError: If the repr shows an address or is shortened.
     """
     text = repr(value)
     if _ADDRESS.search(text) or str(id(value)) in text:

@@ -37,9 +37,9 @@ def make_template_fragment_key(
     key. True, False and None count as themselves.
 
     Args:
-        fragment_name: the fragment's name. For a fragment without a name in its tag,
+        fragment_name: The fragment's name. For a fragment without a name in its tag,
             use `default_fragment_name`.
-        vary_on: the key values in the order of the tag, as a list, a tuple or another
+        vary_on: The key values in the order of the tag, as a list, a tuple or another
             ordered iterable that can be iterated more than once. None for a fragment
             without key values. A fragment that contains a `{% block %}` has one more
             key value, the last: the name of the template that is rendered.
@@ -51,7 +51,7 @@ def make_template_fragment_key(
         key.
 
     Raises:
-        KeyValueError: if nothing identifies a value (an undefined variable, an object
+        KeyValueError: If nothing identifies a value (an undefined variable, an object
             that is known only by its address in memory), if `vary_on` is not a list of
             values, or if the name is not a string.
     """
@@ -93,9 +93,9 @@ def digest_key(kind: str, name: str, encoded: str) -> str:
     It has at most 146 characters more than `kind`.
 
     Args:
-        kind: a word for what is stored under the key, such as "fragment".
-        name: the name by which people know it. At most 80 characters of it are shown.
-        encoded: everything that tells this key from others of its kind.
+        kind: A word for what is stored under the key, such as "fragment".
+        name: The name by which people know it. At most 80 characters of it are shown.
+        encoded: Everything that tells this key from others of its kind.
     """
     readable = _NOT_READABLE.sub("_", name)[:_READABLE_CHARACTERS]
     # A string may hold lone surrogates, which plain UTF-8 can't encode.
@@ -107,7 +107,7 @@ def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
     """Return the key values in a `vary_on`, which are none for None.
 
     Raises:
-        KeyValueError: if it is not a list of values. A string is refused, because its
+        KeyValueError: If it is not a list of values. A string is refused, because its
             characters are never what was meant. So are a set and a dict, which have no
             order to tell the first value from the second, and an iterator, which would
             be used up when the body reads its values.
@@ -133,10 +133,10 @@ def tag_names(tags: Any) -> tuple[str, ...]:
     """Return the tags of an entry, which are none for None.
 
     Args:
-        tags: a list, tuple, set or frozenset of strings, or None.
+        tags: A list, tuple, set or frozenset of strings, or None.
 
     Raises:
-        KeyValueError: if it is anything else. A single string is refused, because its
+        KeyValueError: If it is anything else. A single string is refused, because its
             characters are never what was meant.
     """
     if tags is None:
@@ -161,8 +161,8 @@ def default_fragment_name(template: str, line: int, position: int = 1) -> str:
         cache.delete_fragment(default_fragment_name("blog/page.html", 12))
 
     Args:
-        template: the template's name, as its loader knows it.
-        line: the line of the `{% cache %}` tag, from 1.
+        template: The template's name, as its loader knows it.
+        line: The line of the `{% cache %}` tag, from 1.
         position: 1 for the first cache tag that starts on the line, 2 for the next.
 
     Returns:

@@ -1,7 +1,7 @@
-"""What call blocks in compiled templates call: it has their bodies rendered.
+"""What the call blocks in compiled templates call, to render bodies and holes.
 
-A body is what Jinja calls the `caller`. In an async environment it is a coroutine
-function, and so is what calls it.
+Jinja calls a body `caller`. In an async environment it is a coroutine function, and so
+is what calls it.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from jinja2 import Undefined
 from jinja2.runtime import LoopContext
 from jinja2.utils import internalcode
 
-from jinja_fragcache.engine.batch import renew_many
+from jinja_fragcache.engine.batch import renew_rows
 from jinja_fragcache.entries.pieces import Pieces
 
 from .each import FilledRows, MissedRows
@@ -20,7 +20,7 @@ from .lookup import Miss
 
 
 class BodyRendering:
-    """The methods that call blocks call, as methods of the extension."""
+    """The methods of the extension that call blocks call."""
 
     @staticmethod
     @internalcode
@@ -30,16 +30,16 @@ class BodyRendering:
         *,
         caller: Callable[[], str],
     ) -> str:
-        """Give a fragment's text, or put it into `filled` if it may have holes."""
-        cache, flow, token = missed[0]
+        """Return a fragment's text, or put it into `filled` if it may have holes."""
+        engine, flow, token = missed[0]
         if filled is None:
-            return str(cache.run(flow, caller))
+            return str(engine.run(flow, caller))
 
         @internalcode
         def render() -> Pieces:
             return Pieces.cut(caller(), token)
 
-        filled.append(cache.run(flow, render))
+        filled.append(engine.run(flow, render))
         return ""
 
     @staticmethod
@@ -50,21 +50,21 @@ class BodyRendering:
         *,
         caller: Callable[[], Awaitable[str]],
     ) -> str:
-        cache, flow, token = missed[0]
+        engine, flow, token = missed[0]
         if filled is None:
-            return str(await cache.run_async(flow, caller))
+            return str(await engine.run_async(flow, caller))
 
         @internalcode
         async def render() -> Pieces:
             return Pieces.cut(await caller(), token)
 
-        filled.append(await cache.run_async(flow, render))
+        filled.append(await engine.run_async(flow, render))
         return ""
 
     @staticmethod
     @internalcode
     def _fill(filled: list[Pieces], caller: Callable[[int], str]) -> str:
-        """Give a text with its holes filled."""
+        """Return a text with its holes filled."""
         parts = [
             each if isinstance(each, str) else str(caller(each))
             for each in filled[0].parts()
@@ -90,8 +90,9 @@ class BodyRendering:
         *,
         caller: Callable[[Any, LoopContext], str],
     ) -> str:
-        """Give the text of a list, or put it into `filled` if it may have holes."""
-        cache, rows, items, token = missed[0]
+        """Return the text of a list, or put it into `filled` if it may have holes."""
+        engine, rows, token = missed[0]
+        items = [row.item for row in rows]
         loops = Loops(items)
 
         @internalcode
@@ -99,7 +100,7 @@ class BodyRendering:
             text = str(caller(items[number], loops.at(number)))
             return Pieces.cut(text, token) if token else text
 
-        values = cache.run(partial(renew_many, rows), render)
+        values = engine.run(partial(renew_rows, rows), render)
         return _text_of_rows(items, values, filled)
 
     @staticmethod
@@ -110,7 +111,8 @@ class BodyRendering:
         *,
         caller: Callable[[Any, LoopContext], Awaitable[str]],
     ) -> str:
-        cache, rows, items, token = missed[0]
+        engine, rows, token = missed[0]
+        items = [row.item for row in rows]
         loops = Loops(items)
 
         @internalcode
@@ -118,7 +120,7 @@ class BodyRendering:
             text = str(await caller(items[number], loops.at(number)))
             return Pieces.cut(text, token) if token else text
 
-        values = await cache.run_async(partial(renew_many, rows), render)
+        values = await engine.run_async(partial(renew_rows, rows), render)
         return _text_of_rows(items, values, filled)
 
     @staticmethod
@@ -126,7 +128,7 @@ class BodyRendering:
     def _fill_rows(
         filled: list[FilledRows], caller: Callable[[int, Any, LoopContext], str]
     ) -> str:
-        """Give the text of a list with its holes filled."""
+        """Return the text of a list with its holes filled."""
         parts = [
             each if isinstance(each, str) else str(caller(each, *row))
             for each, row in _parts_of_rows(*filled[0])
@@ -147,10 +149,10 @@ class BodyRendering:
 
 
 class Loops:
-    """Gives the `loop` of rows, as a for loop over all items has it.
+    """The `loop` of rows, as in a for loop over all items.
 
     Args:
-        items: the items.
+        items: The items.
     """
 
     def __init__(self, items: Sequence[Any]) -> None:
@@ -158,13 +160,13 @@ class Loops:
         self._loop = LoopContext(items, Undefined)
 
     def at(self, number: int) -> LoopContext:
-        """Give it for an item. For rows in their order it is one and the same.
+        """Return it for an item. For rows in their order it is one object.
 
         Args:
-            number: the item's place, from 0.
+            number: The item's place, from 0.
         """
         if number < self._loop.index0:
-            # For a row that others were to make, and did not.
+            # For a row that another caller was to make, and did not.
             self._loop = LoopContext(self._items, Undefined)
         while self._loop.index0 < number:
             next(self._loop)
@@ -183,7 +185,7 @@ def _text_of_rows(
 def _parts_of_rows(
     items: Sequence[Any], values: Sequence[Pieces]
 ) -> Iterator[tuple[str | int, tuple[Any, LoopContext]]]:
-    """Give pieces and holes of all texts, each with its row's item and loop."""
+    """Iterate over pieces and holes of all texts, with their row's item and loop."""
     loops = Loops(items)
     for number, pieces in enumerate(values):
         row = items[number], loops.at(number)

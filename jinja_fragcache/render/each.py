@@ -1,198 +1,277 @@
-"""What compiled templates call for lists; see `runtime`."""
+"""What compiled templates call for the rows of `{% cache_each %}`; see `lookup`.
 
-from collections.abc import Awaitable, Callable
+(`template.each` compiles the tag.)
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 from secrets import token_hex
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, pass_context, pass_environment
 from jinja2.runtime import Context
 
-from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.batch import Row
-from jinja_fragcache.engine.dependencies import current_recording
+from jinja_fragcache.engine.dependencies import current_dependencies
+from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.flow import bypass
+from jinja_fragcache.engine.spec import FragmentSpec
+from jinja_fragcache.entries.freshness import want
+from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
 
-from .lookup import Miss, fragment_cache_of, look_up_varied, refuse, request_of
+from .environment import Site, engine_of, refuse
+from .lookup import Spec, TagOptions, resolve
+from .sources import sources_of
+from .versions import source_digest
 
 ADD_ROW = "fragment_cache add_row"
-LOOK_UP_KEYED_ROWS = "fragment_cache look_up_keyed_rows"
-ASK_FOR_ROW = "fragment_cache ask_for_row"
-LOOK_UP_ROWS = "fragment_cache look_up_rows"
+ROWS = "fragment_cache rows"
+ADD_ROW_WITH_OPTIONS = "fragment_cache add_row_with_options"
+ROWS_WITH_OPTIONS = "fragment_cache rows_with_options"
 
 
 class MissedRows(NamedTuple):
-    """The rows of a list, of which some have to be rendered."""
+    """The rows of a list, of which some have to be rendered.
 
-    cache: FragmentCache
+    Attributes:
+        engine: Of the cache.
+        rows: The rows.
+        token: What their holes are marked with, "" if they have none.
+    """
+
+    engine: Engine
     rows: list[Row]
-    items: list[Any]
     token: str
 
 
 class FilledRows(NamedTuple):
-    """The rows of a list, with what stands for each of them."""
+    """The items of a list's rows, and the text with holes of each."""
 
     items: list[Any]
     values: list[Any]
 
 
-@pass_context
-def ask_for_row(
-    context: Context, item: Any, rows: list[Row], *arguments: Any, **options: Any
-) -> str:
-    """Add a row to those of a list.
-
-    Args:
-        context: of the template that is rendered.
-        item: what the row is made of.
-        rows: the list.
-        arguments: those of `look_up_varied` behind `missed`.
-        options: as for `look_up_varied`.
-    """
-    uncached: list[Miss] = []
-    look_up_varied(context, None, uncached, *arguments, rows=rows, item=item, **options)
-    rows += [Row(item, flow=miss.flow) for miss in uncached]
-    return ""
-
-
 def add_row(vary_on: Any, given: list[tuple[Any, Any]], item: Any) -> str:
-    """Add a row whose key values are all that only rendering tells.
+    """Add a row of which only the key values depend on the item.
 
     Args:
-        vary_on: the row's key values.
-        given: the items, each with its key values.
-        item: what the row is made of.
+        vary_on: The row's key values.
+        given: The rows' items, each with its key values.
+        item: What the row is made of.
     """
     given.append((item, vary_on))
     return ""
 
 
 @pass_environment
-def look_up_keyed_rows(  # noqa: PLR0913, PLR0917 - called by compiled templates, by position
+def rows(
     environment: Environment,
     given: list[tuple[Any, Any]],
     missed: list[MissedRows],
+    spec: Spec,
+    site: Site,
     name: str,
-    escaped: bool,  # noqa: FBT001 - as above
-    timeout: int | None,
-    source: tuple[Any, ...],
-    where: tuple[str | None, int],
 ) -> str | Awaitable[str]:
-    """Do as `look_up_rows` for rows of which only the keys differ.
+    """Return the text of all rows, or put them into `missed` and return nothing.
 
-    It is the path of a list of hits: what each row costs, a page pays many times.
+    A list of hits takes this path. What a row costs here, a page pays many times.
 
     Args:
-        environment: the template's.
-        given: the items, each with its key values.
-        missed: an empty list.
-        name: the name of all rows.
-        escaped: whether autoescape is on where the tag stands.
-        timeout: seconds, 0 for ever, None for the cache's default.
-        source: the arguments of `Sources.whole_digest` for the template.
-        where: the template and line of the tag.
+        environment: The template's.
+        given: The rows' items, each with its key values.
+        missed: An empty list.
+        spec: The rows' fragments.
+        site: Where the tag stands.
+        name: The name of all rows.
 
     Raises:
-        FragmentTagError: the cache is strict and a key is refused.
+        FragmentTagError: If a key is refused and the cache is strict.
     """
-    cache = fragment_cache_of(environment)
-    # Of all rows, but for the key.
-    asked = request_of(environment, "", escaped, timeout, None, source, None, (), ())
-    stored: Any = None
-    waits = cache.waits and environment.is_async
-    keys = _keys(environment, name, given, where)
-    if not (waits or current_recording() or cache.tagged_keys or None in keys):
-        answer = cache.look_up_many(keys, asked.wanted)
-        if isinstance(answer, str):
-            return answer
-        stored = answer.stored
-    rows = [
+    engine = engine_of(environment)
+    escaped, timeout, version = spec
+    if version is None and engine.template_digest:
+        version = source_digest(environment, site)
+    asked = FragmentSpec(
+        "",
+        want(escaped, version),
+        timeout,
+        engine.grace,
+        digest_of=None if version is None else sources_of(environment).digest_of,
+    )
+    keys = _keys(environment, name, given, site)
+    if engine.blocks and environment.is_async:
+        return _keyed_rows_async(engine, asked, given, keys, missed)
+    if not _can_be_decided_early(engine, keys):
+        listed = _listed(asked, given, keys)
+        engine.find_rows(listed)
+        return _texts_or_misses(engine, listed, missed)
+    texts, stored = engine.texts(keys, asked.wanted)
+    if None not in texts:
+        return "".join(texts)  # type: ignore[arg-type]  # none of them is None
+    listed, undecided = _undecided(asked, given, keys, texts, stored)
+    engine.find_rows(listed, undecided)
+    return _texts_or_misses(engine, listed, missed)
+
+
+async def _keyed_rows_async(
+    engine: Engine,
+    asked: FragmentSpec,
+    given: list[tuple[Any, Any]],
+    keys: list[Any],
+    missed: list[MissedRows],
+) -> str:
+    if not _can_be_decided_early(engine, keys):
+        return await _rows_async(engine, _listed(asked, given, keys), missed)
+    texts, stored = await engine.texts_async(keys, asked.wanted)
+    if None not in texts:
+        return "".join(texts)  # type: ignore[arg-type]  # none of them is None
+    listed, undecided = _undecided(asked, given, keys, texts, stored)
+    await engine.find_rows_async(listed, undecided)
+    return _texts_or_misses(engine, listed, missed)
+
+
+def _can_be_decided_early(engine: Engine, keys: Sequence[str | None]) -> bool:
+    """Return whether the texts of the rows are all that a list of hits needs."""
+    return not (current_dependencies() or engine.tagged_keys or None in keys)
+
+
+def _listed(
+    asked: FragmentSpec, given: list[tuple[Any, Any]], keys: Sequence[str | None]
+) -> list[Row]:
+    return [
         Row(item, flow=bypass) if key is None else Row(item, asked._replace(key=key))
         for (item, _), key in zip(given, keys, strict=True)
     ]
-    if waits:
-        return _look_up_rows_async(cache, rows, missed, None)
-    return _texts_or_misses(cache, cache.find_rows(rows, stored), missed, None)
+
+
+def _undecided(
+    asked: FragmentSpec,
+    given: list[tuple[Any, Any]],
+    keys: Sequence[str],
+    texts: Sequence[str | None],
+    stored: Sequence[object],
+) -> tuple[list[Row], list[object]]:
+    """Return all rows, and what the store returned for those that are not decided."""
+    listed = [
+        Row(item, asked._replace(key=key)) if text is None else Row(item, value=text)
+        for (item, _), key, text in zip(given, keys, texts, strict=True)
+    ]
+    pairs = zip(texts, stored, strict=True)
+    return listed, [each for text, each in pairs if text is None]
 
 
 def _keys(
     environment: Environment,
     name: str,
     given: list[tuple[Any, Any]],
-    where: tuple[str | None, int],
+    site: Site,
 ) -> list[Any]:
-    """Give the key of each row, None for one that is refused."""
+    """Return the key of each row, None for one that is refused."""
     try:
         return [make_template_fragment_key(name, vary_on) for _, vary_on in given]
     except KeyValueError:
-        return [_key_or_none(environment, name, each, where) for _, each in given]
+        return [_key_or_none(environment, name, each, site) for _, each in given]
 
 
 def _key_or_none(
-    environment: Environment, name: str, vary_on: Any, where: tuple[str | None, int]
+    environment: Environment, name: str, vary_on: Any, site: Site
 ) -> str | None:
     try:
         return make_template_fragment_key(name, vary_on)
     except KeyValueError as error:
-        refuse(environment, where, error)
-    fragment_cache_of(environment).count_uncached()
+        refuse(environment, site, error)
+    engine_of(environment).count_uncached()
     return None
 
 
+@pass_context
+def add_row_with_options(
+    context: Context,
+    item: Any,
+    rows: list[Row],
+    spec: Spec,
+    site: Site,
+    name: Any,
+    vary_on: Any,
+    **options: Any,
+) -> str:
+    """Add a row of which not only the key depends on the item.
+
+    Args:
+        context: Of the template that is rendered.
+        item: What the row is made of.
+        rows: The rows.
+        spec: As for `fragment_with_options`, like those that follow.
+        site: The same.
+        name: The same.
+        vary_on: The same.
+        options: Those of `TagOptions`.
+
+    Raises:
+        FragmentTagError: If an option has a wrong value; or if the key is refused and
+            the cache is strict.
+    """
+    asked = resolve(context, None, spec, site, name, vary_on, TagOptions(**options))
+    if isinstance(asked, FragmentSpec):
+        rows.append(Row(item, asked))
+    else:
+        engine_of(context.environment).count_uncached()
+        rows.append(Row(item, flow=asked))
+    return ""
+
+
 @pass_environment
-def look_up_rows(
+def rows_with_options(
     environment: Environment,
     rows: list[Row],
     missed: list[MissedRows],
     filled: list[FilledRows] | None = None,
 ) -> str | Awaitable[str]:
-    """Give the text of all rows, or put them into `missed` and give nothing.
+    """Like `rows`, for rows that `add_row_with_options` has added.
 
     Args:
-        environment: the template's.
-        rows: the rows.
-        missed: an empty list.
-        filled: an empty list for rows with holes, which are not given then.
+        environment: The template's.
+        rows: The rows.
+        missed: An empty list.
+        filled: An empty list for rows with holes, which are not returned then.
     """
-    cache = fragment_cache_of(environment)
-    if cache.waits and environment.is_async:
-        return _look_up_rows_async(cache, rows, missed, filled)
-    return _texts_or_misses(cache, cache.find_rows(rows), missed, filled)
+    engine = engine_of(environment)
+    if engine.blocks and environment.is_async:
+        return _rows_async(engine, rows, missed, filled)
+    engine.find_rows(rows)
+    return _texts_or_misses(engine, rows, missed, filled)
 
 
-async def _look_up_rows_async(
-    cache: FragmentCache,
+async def _rows_async(
+    engine: Engine,
     rows: list[Row],
     missed: list[MissedRows],
-    filled: list[FilledRows] | None,
+    filled: list[FilledRows] | None = None,
 ) -> str:
-    found = await cache.find_rows_async(rows)
-    return _texts_or_misses(cache, found, missed, filled)
+    await engine.find_rows_async(rows)
+    return _texts_or_misses(engine, rows, missed, filled)
 
 
 def _texts_or_misses(
-    cache: FragmentCache,
+    engine: Engine,
     rows: list[Row],
     missed: list[MissedRows],
-    filled: list[FilledRows] | None,
+    filled: list[FilledRows] | None = None,
 ) -> str:
-    values = [row.found.value for row in rows if row.found and row.found.is_fresh]
-    items = [row.item for row in rows]
-    if len(values) < len(rows):
-        token = "" if filled is None else token_hex(16)
-        missed.append(MissedRows(cache, rows, items, token))
+    values = [row.value for row in rows]
+    if MISSING in values:
+        missed.append(MissedRows(engine, rows, "" if filled is None else token_hex(16)))
     elif filled is None:
         return "".join(values)
     else:
-        filled.append(FilledRows(items, values))
+        filled.append(FilledRows([row.item for row in rows], values))
     return ""
 
 
-LIST_FILTERS: dict[str, Callable[..., Any]] = {
+ROW_FILTERS: dict[str, Callable[..., Any]] = {
     ADD_ROW: add_row,
-    LOOK_UP_KEYED_ROWS: look_up_keyed_rows,
-    ASK_FOR_ROW: ask_for_row,
-    LOOK_UP_ROWS: look_up_rows,
+    ROWS: rows,
+    ADD_ROW_WITH_OPTIONS: add_row_with_options,
+    ROWS_WITH_OPTIONS: rows_with_options,
 }

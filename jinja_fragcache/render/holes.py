@@ -1,4 +1,7 @@
-"""What compiled templates call for holes; see `runtime`."""
+"""What compiled templates call for holes, `{% nocache %}`; see `lookup`.
+
+(`template.holes` compiles the tag.)
+"""
 
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -6,12 +9,13 @@ from typing import Any, NoReturn
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from jinja_fragcache.engine.dependencies import current_recording
+from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.entries.pieces import mark
 from jinja_fragcache.errors import FragmentTagError
 
 from .each import MissedRows
-from .lookup import Miss, fragment_cache_of, name_of
+from .environment import engine_of, name_of
+from .lookup import Miss
 
 HOLE_MARK = "fragment_cache hole_mark"
 NOTE_HOLE = "fragment_cache note_hole"
@@ -19,29 +23,29 @@ UNAVAILABLE = "fragment_cache unavailable"
 
 
 def hole_mark(number: int, missed: list[Miss | MissedRows]) -> str:
-    """Give what is printed where a hole is, while its fragment is rendered.
+    """Return the mark that is printed for a hole while its fragment is rendered.
 
     Args:
-        number: the number of the hole.
-        missed: the list with the fragment's `Miss`.
+        number: The number of the hole.
+        missed: The list with the fragment's `Miss`.
     """
     return mark(missed[0].token, number)
 
 
 @pass_context
-def note_hole(context: Context, where: tuple[str | None, int]) -> str:
-    """Note that what is rendered now is for one request.
+def note_hole(context: Context, place: tuple[str | None, int]) -> str:
+    """Note that what is rendered now must not be stored.
 
     Args:
-        context: of the template that is rendered.
-        where: the template and line of the hole.
+        context: Of the template that is rendered.
+        place: The template and line of the hole.
     """
-    recording = current_recording()
-    if recording is not None:
-        recording.make_live()
-        fragment_cache_of(context.environment).warn_once(
-            ("hole", where),
-            f"{name_of(where)}: what is cached around this nocache tag is not stored,"
+    dependencies = current_dependencies()
+    if dependencies is not None:
+        dependencies.make_live()
+        engine_of(context.environment).warn_once(
+            ("hole", place),
+            f"{name_of(*place)}: what is cached around this nocache tag is not stored,"
             " since it stands in another template, or in a macro, a block or a view."
             " Put the nocache tag into the template of the cache tag, or leave out of"
             " the fragment what it stands in.",
@@ -52,7 +56,7 @@ def note_hole(context: Context, where: tuple[str | None, int]) -> str:
 class _Unavailable:
     """Stands for a name that a fragment binds, in a template that a hole includes.
 
-    Whatever is done with it is an error that says so.
+    Each use of it raises an error that says so.
     """
 
     def __init__(self, message: str) -> None:
@@ -62,7 +66,7 @@ class _Unavailable:
         raise FragmentTagError(object.__getattribute__(self, "_message"))
 
     def __getattribute__(self, name: str) -> Any:
-        # Asked for by whoever looks whether it has to be awaited.
+        # Jinja reads `__class__` to see whether the object has to be awaited.
         return _Unavailable if name == "__class__" else _Unavailable._fail(self)
 
     __getitem__ = __call__ = __str__ = __repr__ = __html__ = _fail
@@ -71,16 +75,16 @@ class _Unavailable:
 
 
 @pass_context
-def unavailable(context: Context, name: str, where: tuple[str | None, int]) -> Any:  # noqa: ARG001 - or it would be called while compiling
-    """Give what stands for a name in a hole that its fragment's body binds.
+def unavailable(context: Context, name: str, place: tuple[str | None, int]) -> Any:
+    """Return what stands for a name in a hole that the fragment's body binds.
 
     Args:
-        context: of the template that is rendered.
-        name: the name.
-        where: the template and line of the hole.
+        context: Of the template that is rendered.
+        name: The name.
+        place: The template and line of the hole.
     """
     return _Unavailable(
-        f"{name_of(where)}: a template that is included in this nocache tag uses"
+        f"{name_of(*place)}: a template that is included in this nocache tag uses"
         f" {name!r}, which is bound inside of the cached fragment around it. It is"
         " rendered for each request, and the rest of the fragment is not. Bind it in"
         " front of the fragment, or include the template without context."

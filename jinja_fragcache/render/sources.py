@@ -1,8 +1,8 @@
 """What templates are made of: their sources, and those of the templates they name.
 
-A template names others in `include`, `import`, `from` and `extends`. Where it does so
-by texts, what it is made of is known before it is rendered; where it does so by an
-expression, only when the expression was evaluated (see `runtime.note_template`).
+A template names others in `include`, `import`, `from` and `extends`. If it names one by
+a text, that is known before it is rendered. If it names one by an expression, that is
+known when the expression was evaluated (see `output.note_template`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ from jinja2.lexer import Token
 from jinja_fragcache.keys.digests import code_digest, digest
 
 _NAMING = {"include", "import", "from", "extends"}
-# What ends the template's name in a tag, and what must follow it to do so.
+# What ends the template's name in a tag, and the word that must follow it then.
 _ENDS = {
     "as": None,
     "import": None,
@@ -25,7 +25,7 @@ _ENDS = {
 _OPEN = {"lparen", "lbracket", "lbrace"}
 _CLOSE = {"rparen", "rbracket", "rbrace"}
 _BRACKETS = {"lparen", "rparen", "lbracket", "rbracket", "comma"}
-#: What stands for the digest of a template that there is none of.
+#: Stands for the digest of a template that does not exist.
 MISSING_TEMPLATE = "missing"
 _ATTRIBUTE = "_fragment_cache_sources"
 
@@ -34,9 +34,9 @@ class Naming(NamedTuple):
     """Where a tag names a template.
 
     Attributes:
-        start: the index of the first token of the name.
-        end: the index behind the last one.
-        names: the texts that it is; None if it is an expression.
+        start: The index of the first token of the name.
+        end: The index after the last one.
+        names: The texts that name it; None if an expression does.
     """
 
     start: int
@@ -45,7 +45,7 @@ class Naming(NamedTuple):
 
 
 def find_namings(tokens: Sequence[Token]) -> list[Naming]:
-    """Find the tags that name templates."""
+    """Return where tags name templates."""
     return [
         _naming(tokens, index + 1)
         for index, token in enumerate(tokens)
@@ -82,23 +82,23 @@ def _ends_name(tokens: Sequence[Token], index: int) -> bool:
 
 
 def references(tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Give the templates that a template names by texts, each once."""
+    """Return the templates that a template names by texts, each once."""
     names = [name for each in find_namings(tokens) for name in each.names or ()]
     return tuple(dict.fromkeys(names))
 
 
 def tokens_digest(tokens: Iterable[Token]) -> str:
-    """Sum a template up. Comments and the white space inside tags don't count."""
+    """Return the digest of a template, without comments and white space inside tags."""
     return digest("\n".join(f"{token.type} {token.value!r}" for token in tokens))
 
 
 class _Source(NamedTuple):
-    """What a loader gave for a template.
+    """What a loader returned for a template.
 
     Attributes:
-        digest: digest of its source.
-        references: the templates that it names by texts.
-        is_current: tells whether the source is still the same.
+        digest: The digest of its source.
+        references: The templates that it names by texts.
+        is_current: Returns whether the source is still the same.
     """
 
     digest: str
@@ -107,13 +107,13 @@ class _Source(NamedTuple):
 
 
 class Sources:
-    """The sources of an environment's templates, as its loader gives them.
+    """The sources of an environment's templates, as its loader returns them.
 
-    They are read again where they have changed, if the environment reloads templates
-    that have (`auto_reload`).
+    A source that has changed is read again, if the environment reloads templates
+    (`auto_reload`).
 
     Args:
-        environment: the environment.
+        environment: The environment.
     """
 
     def __init__(self, environment: Environment) -> None:
@@ -122,7 +122,7 @@ class Sources:
         self._whole: dict[tuple[str | None, str], str] = {}
 
     def digest_of(self, name: str) -> str:
-        """Give the digest of a template, with those that it names by texts."""
+        """Return the digest of a template and of those that it names by texts."""
         source = self._source(name)
         if source is None:
             return MISSING_TEMPLATE
@@ -131,12 +131,12 @@ class Sources:
     def whole_digest(
         self, name: str | None, own: str, references: tuple[str, ...]
     ) -> str:
-        """Give the digest of a template's source, with those that it names by texts.
+        """Return the digest of a template's source and of those that it names by texts.
 
         Args:
-            name: the template's name.
-            own: the digest of its own source.
-            references: the templates that it names.
+            name: The template's name.
+            own: The digest of its own source.
+            references: The templates that it names.
         """
         if not references:
             return own
@@ -185,7 +185,7 @@ class Sources:
         try:
             given: Any = environment.loader.get_source(environment, name)
         except RuntimeError:
-            # Jinja's loader of compiled templates, which has no sources.
+            # Jinja's loader of compiled templates has no sources.
             template = environment.get_template(name)
             return _Source(_compiled_digest(template), (), _always)
         text, filename, is_current = given
@@ -203,7 +203,7 @@ def _tokens(
         text = environment.preprocess(text, name, filename)
         return list(environment.lexer.tokenize(text, name, filename))
     except TemplateSyntaxError:
-        # Jinja tells it if the template is used. Until then nobody has to know.
+        # Jinja raises it if the template is used. Until then it does not matter.
         return []
 
 
@@ -217,9 +217,9 @@ def _always() -> bool:
 
 
 def sources_of(environment: Environment) -> Sources:
-    """Give what is known of an environment's sources."""
+    """Return the sources of an environment's templates."""
     sources: Sources | None = getattr(environment, _ATTRIBUTE, None)
-    # One that was overlaid has the attributes of the other.
+    # An overlaid environment has the attributes of the original.
     if sources is None or sources.environment is not environment:
         sources = Sources(environment)
         setattr(environment, _ATTRIBUTE, sources)

@@ -1,8 +1,6 @@
 """Stores: where entries are kept."""
 
-from .base import AsyncStore as AsyncStore
 from .base import Store as Store
-from .base import SyncStore as SyncStore
 from .base import Timed as Timed
 from .files import FileStore as FileStore
 from .memcached import MemcachedStore as MemcachedStore

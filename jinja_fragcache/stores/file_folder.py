@@ -32,14 +32,14 @@ class Folder:
     Methods that take a `Count` are called while `lock` is held.
 
     Args:
-        path: the folder. It is created if it is missing.
-        threshold: the largest number of entries; 0 for no limit.
-        mode: the file mode of entries; 0600 if it is None or 0.
-        name_length: the number of hexadecimal digits in the name of an entry's file.
-        timer: a clock in seconds since 1970.
+        path: The folder. It is created if it is missing.
+        threshold: The largest number of entries; 0 for no limit.
+        mode: The file mode of entries; 0600 if it is None or 0.
+        name_length: The number of hexadecimal digits in the name of an entry's file.
+        timer: A clock in seconds since 1970.
 
     Attributes:
-        lock: the lock of all threads and processes that use the folder. Its number is
+        lock: The lock of all threads and processes that use the folder. Its number is
             that of the entries, or larger if a process was killed.
 
     Raises:

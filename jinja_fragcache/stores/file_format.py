@@ -14,9 +14,9 @@ def pack(key: str, expires: int, body: bytes) -> bytes:
     """Return the content of an entry's file.
 
     Args:
-        key: the key of the entry.
-        expires: when it expires, in seconds since 1970; 0 if it never does.
-        body: the bytes of the value.
+        key: The key of the entry.
+        expires: When it expires, in seconds since 1970; 0 if it never does.
+        body: The bytes of the value.
     """
     return _HEAD.pack(expires, digest(key, expires, body)) + body
 

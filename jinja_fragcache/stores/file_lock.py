@@ -45,8 +45,8 @@ class CountingLock:
     The lock is not reentrant.
 
     Args:
-        path: the file. It is created if it is missing; its folder must exist.
-        mode: the file mode of the entries. Users who may read them may take the lock.
+        path: The file. It is created if it is missing; its folder must exist.
+        mode: The file mode of the entries. Users who may read them may take the lock.
     """
 
     def __init__(self, path: Path, mode: int) -> None:

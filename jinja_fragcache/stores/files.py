@@ -31,13 +31,13 @@ class FileStore(TextStore):
     not while they write one.
 
     Args:
-        cache_dir: the folder. It is created if it is missing.
-        threshold: the largest number of entries; 0 for no limit.
-        default_timeout: the timeout in seconds of entries that are stored without one;
+        cache_dir: The folder. It is created if it is missing.
+        threshold: The largest number of entries; 0 for no limit.
+        default_timeout: The timeout in seconds of entries that are stored without one;
             0 if they never expire.
-        mode: the file mode of entries; 0600 if it is None.
-        hash_method: makes file names from keys, for example `hashlib.sha256`.
-        timer: a clock in seconds since 1970.
+        mode: The file mode of entries; 0600 if it is None.
+        hash_method: Makes file names from keys, for example `hashlib.sha256`.
+        timer: A clock in seconds since 1970.
 
     Raises:
         ValueError: If the threshold is not an integer of 0 or more.
@@ -45,7 +45,7 @@ class FileStore(TextStore):
         OSError: If the folder can't be created or read.
     """
 
-    def __init__(  # noqa: PLR0913 - cachelib's arguments, and a clock
+    def __init__(
         self,
         cache_dir: str,
         threshold: int = DEFAULT_THRESHOLD,
@@ -83,9 +83,9 @@ class FileStore(TextStore):
         """Store a value.
 
         Args:
-            key: any text that can be encoded as UTF-8.
-            value: a text, or an integer of up to 19 digits.
-            timeout: seconds or a `timedelta`; 0 if it never expires, None for the
+            key: Any text that can be encoded as UTF-8.
+            value: A text, or an integer of up to 19 digits.
+            timeout: Seconds or a `timedelta`; 0 if it never expires, None for the
                 default timeout.
 
         Returns:
@@ -136,9 +136,9 @@ class FileStore(TextStore):
         """Store each value whose other key has an expected value, and delete that key.
 
         Args:
-            values: for each key, its value and its timeout, as for `set`.
-            others: for each key, its other key.
-            expected: the value that the other keys need to have.
+            values: For each key, its value and its timeout, as for `set`.
+            others: For each key, its other key.
+            expected: The value that the other keys need to have.
 
         Returns:
             The keys of the values that were stored. If files could not be written, that

@@ -43,19 +43,19 @@ class MemcachedStore(TextStore):
     servers may be flushed; then keys contain no generation.
 
     Args:
-        servers: a list of `"host:port"`; or a ready client of pylibmc, or a
+        servers: A list of `"host:port"`; or a ready client of pylibmc, or a
             `PooledClient` of pymemcache.
-        default_timeout: the timeout in seconds of entries that are stored without one;
+        default_timeout: The timeout in seconds of entries that are stored without one;
             0 if they never expire.
-        key_prefix: the start of all keys: up to 100 printable ASCII characters.
-        username: the user, for servers with SASL. This needs pylibmc.
-        password: the password, for servers with SASL.
-        pool_size: the largest number of pylibmc's connections to each server.
-        may_flush: whether no one else uses the servers, so that `clear()` may flush
+        key_prefix: The start of all keys: up to 100 printable ASCII characters.
+        username: The user, for servers with SASL. This needs pylibmc.
+        password: The password, for servers with SASL.
+        pool_size: The largest number of pylibmc's connections to each server.
+        may_flush: Whether no one else uses the servers, so that `clear()` may flush
             them.
-        clock: returns the time of day in seconds since 1970.
-        timer: a monotonic clock in seconds.
-        options: more keyword arguments for the client: `behaviors` and `binary` for
+        clock: Returns the time of day in seconds since 1970.
+        timer: A monotonic clock in seconds.
+        options: More keyword arguments for the client: `behaviors` and `binary` for
             pylibmc, those of `PooledClient` for pymemcache.
 
     Raises:
@@ -69,7 +69,7 @@ class MemcachedStore(TextStore):
     # Longer keys are replaced by a digest. Memcached takes 250 bytes.
     _longest_key = 250
 
-    def __init__(  # noqa: PLR0913, PLR0917 - Flask-Caching's arguments, and more
+    def __init__(
         self,
         servers: Any = None,
         default_timeout: int = 300,
@@ -120,9 +120,9 @@ class MemcachedStore(TextStore):
         """Store a value, and return whether it was stored.
 
         Args:
-            key: any text.
-            value: a text, or an integer of up to 19 digits.
-            timeout: seconds or a `timedelta`; 0 if it never expires, None for the
+            key: Any text.
+            value: A text, or an integer of up to 19 digits.
+            timeout: Seconds or a `timedelta`; 0 if it never expires, None for the
                 default timeout.
 
         Raises:
@@ -142,9 +142,9 @@ class MemcachedStore(TextStore):
         there for a moment, and is then deleted.
 
         Args:
-            values: for each key, its value and its timeout, as for `set`.
-            others: for each key, its other key.
-            expected: the value that the other keys need to have.
+            values: For each key, its value and its timeout, as for `set`.
+            others: For each key, its other key.
+            expected: The value that the other keys need to have.
 
         Returns:
             The keys of the values that were stored.
@@ -323,7 +323,7 @@ class MemcachedStore(TextStore):
     def _delete_many(self, full_keys: Sequence[str]) -> None:
         self._client.delete_many(full_keys)
 
-    def _whole(self, full_key: str, stored: bytes | None) -> bytes | None:  # noqa: ARG002 - the subclass needs it
+    def _whole(self, full_key: str, stored: bytes | None) -> bytes | None:
         """Return the whole value of which the server has this under a full key."""
         return stored
 
@@ -347,8 +347,8 @@ class MemcachedStore(TextStore):
         A key that Memcached does not take is replaced by its digest.
 
         Args:
-            key: the key.
-            start: what `_start` returned, to use it for several keys.
+            key: The key.
+            start: What `_start` returned, to use it for several keys.
         """
         start = self._start() if start is None else start
         full_key = start + key
@@ -360,7 +360,7 @@ class MemcachedStore(TextStore):
         """Return the start of all full keys: the prefix and the current generation.
 
         Args:
-            reading: whether a generation that was read in the last second will do.
+            reading: Whether a generation that was read in the last second will do.
         """
         if self._may_flush or not self._prefix:
             return self._prefix

@@ -29,10 +29,10 @@ def make_client(
     """Return a client for servers, or one that uses a ready client.
 
     Args:
-        servers: a list of `"host:port"`, or a ready client of pylibmc or pymemcache.
-        account: user and password, for servers with SASL. This needs pylibmc.
-        pool_size: the largest number of connections that pylibmc opens to each server.
-        options: more keyword arguments for the client.
+        servers: A list of `"host:port"`, or a ready client of pylibmc or pymemcache.
+        account: User and password, for servers with SASL. This needs pylibmc.
+        pool_size: The largest number of connections that pylibmc opens to each server.
+        options: More keyword arguments for the client.
 
     Raises:
         StoreError: If neither package is installed, an address is not valid, or the

@@ -28,11 +28,11 @@ class PylibmcClient:
     """A pool of pylibmc's clients, which serve one thread at a time.
 
     Args:
-        servers: the servers, as `"host:port"`.
-        account: user and password, for servers with SASL.
-        pool_size: the largest number of connections to each server.
-        seconds: how long a call waits for a server that does not answer.
-        options: more keyword arguments for `pylibmc.Client`.
+        servers: The servers, as `"host:port"`.
+        account: User and password, for servers with SASL.
+        pool_size: The largest number of connections to each server.
+        seconds: How long a call waits for a server that does not answer.
+        options: More keyword arguments for `pylibmc.Client`.
 
     Raises:
         StoreError: If pylibmc is not installed.
@@ -158,8 +158,8 @@ class PylibmcClient:
         """Take a client from the pool for the `with` block.
 
         Args:
-            key: the key that is written, for the error of a value that is too large.
-            size: the bytes that are written to it.
+            key: The key that is written, for the error of a value that is too large.
+            size: The bytes that are written to it.
         """
         client = self._pool.get()
         try:

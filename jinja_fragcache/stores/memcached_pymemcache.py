@@ -22,7 +22,7 @@ class PymemcacheClient:
     would be back with the server.
 
     Args:
-        clients: a `pymemcache.PooledClient` for each server.
+        clients: A `pymemcache.PooledClient` for each server.
 
     Raises:
         StoreError: If pymemcache is not installed.
@@ -127,9 +127,9 @@ def make_pooled_client(address: str, seconds: float, options: Mapping[str, Any])
     """Return a `pymemcache.PooledClient` that reads and writes bytes only.
 
     Args:
-        address: the server, as `"host:port"`.
-        seconds: how long a call waits for a server that does not answer.
-        options: more keyword arguments for the client.
+        address: The server, as `"host:port"`.
+        seconds: How long a call waits for a server that does not answer.
+        options: More keyword arguments for the client.
 
     Raises:
         StoreError: If pymemcache is not installed.
@@ -162,8 +162,8 @@ def check_unpickles_nothing(client: Any) -> None:
 class _BytesOnlySerde:
     """Reads and writes bytes without flags."""
 
-    def serialize(self, key: str, value: bytes) -> tuple[bytes, int]:  # noqa: ARG002 - pymemcache's signature
+    def serialize(self, key: str, value: bytes) -> tuple[bytes, int]:
         return value, PLAIN_FLAGS
 
-    def deserialize(self, key: str, data: bytes, flags: int) -> bytes | None:  # noqa: ARG002 - the same
+    def deserialize(self, key: str, data: bytes, flags: int) -> bytes | None:
         return data if flags == PLAIN_FLAGS else None

@@ -26,16 +26,16 @@ class SpreadMemcachedStore(MemcachedStore):
     until their timeout ends, or until Memcached needs the room.
 
     Args:
-        servers: as for `MemcachedStore`.
-        default_timeout: as for `MemcachedStore`.
-        key_prefix: as for `MemcachedStore`.
-        username: as for `MemcachedStore`.
-        password: as for `MemcachedStore`.
-        pool_size: as for `MemcachedStore`.
-        chunksize: the bytes in one key. By default Memcached takes 1 MiB, with the key
+        servers: As for `MemcachedStore`.
+        default_timeout: As for `MemcachedStore`.
+        key_prefix: As for `MemcachedStore`.
+        username: As for `MemcachedStore`.
+        password: As for `MemcachedStore`.
+        pool_size: As for `MemcachedStore`.
+        chunksize: The bytes in one key. By default Memcached takes 1 MiB, with the key
             and about 60 bytes of its own.
-        maxchunk: the largest number of keys for one value.
-        options: as for `MemcachedStore`.
+        maxchunk: The largest number of keys for one value.
+        options: As for `MemcachedStore`.
 
     Raises:
         ValueError: If `chunksize` or `maxchunk` is not an integer of 1 or more.
@@ -44,7 +44,7 @@ class SpreadMemcachedStore(MemcachedStore):
     # With the token and the number of a chunk, its key has up to 250 bytes.
     _longest_key = 200
 
-    def __init__(  # noqa: PLR0913, PLR0917 - those of its base, and two more
+    def __init__(
         self,
         servers: Any = None,
         default_timeout: int = 300,

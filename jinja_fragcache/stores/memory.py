@@ -48,14 +48,14 @@ class MemoryStore:
     not counted.
 
     Args:
-        threshold: the largest number of entries.
-        default_timeout: the timeout in seconds of entries that are stored without one;
+        threshold: The largest number of entries.
+        default_timeout: The timeout in seconds of entries that are stored without one;
             0 or None if they never expire.
-        max_bytes: the largest number of bytes; None for no limit.
-        timer: a monotonic clock in seconds.
+        max_bytes: The largest number of bytes; None for no limit.
+        timer: A monotonic clock in seconds.
 
     Attributes:
-        default_timeout: the default timeout in seconds; 0 if entries never expire.
+        default_timeout: The default timeout in seconds; 0 if entries never expire.
 
     Raises:
         ValueError: If a limit is not an integer of 1 or more.
@@ -129,9 +129,9 @@ class MemoryStore:
         """Store a value.
 
         Args:
-            key: any text.
-            value: any object. It is stored as it is, and not copied.
-            timeout: seconds; 0 if it never expires, None for the default timeout.
+            key: Any text.
+            value: Any object. It is stored as it is, and not copied.
+            timeout: Seconds; 0 if it never expires, None for the default timeout.
 
         Returns:
             False if the value is larger than `max_bytes`. Then the key has no value.

@@ -10,8 +10,8 @@ def import_optional(module: str, extra: str) -> Any:
     """Import a module of a package that is an optional dependency.
 
     Args:
-        module: the full name of the module.
-        extra: the extra of this package that installs it.
+        module: The full name of the module.
+        extra: The extra of this package that installs it.
 
     Raises:
         StoreError: If it is not installed. The message says how to install it.

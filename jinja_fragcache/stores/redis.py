@@ -57,20 +57,20 @@ class RedisStore(TextStore):
     again.
 
     Args:
-        host: the host name of the server, or a ready client.
-        port: the port of the server.
-        password: the password, if the server has one.
-        db: the number of the database.
-        default_timeout: the timeout in seconds of entries that are stored without one;
+        host: The host name of the server, or a ready client.
+        port: The port of the server.
+        password: The password, if the server has one.
+        db: The number of the database.
+        default_timeout: The timeout in seconds of entries that are stored without one;
             0 if they never expire.
-        key_prefix: the start of all keys, or a function that returns it.
+        key_prefix: The start of all keys, or a function that returns it.
         url: `redis://user:password@host:port/db`, in place of the first four.
-        may_flush: whether no one else uses the database, so that `clear()` may flush it
+        may_flush: Whether no one else uses the database, so that `clear()` may flush it
             if there is no key prefix.
-        options: more keyword arguments for `redis.Redis`.
+        options: More keyword arguments for `redis.Redis`.
 
     Attributes:
-        key_prefix: the start of all keys, or a function that returns it.
+        key_prefix: The start of all keys, or a function that returns it.
 
     Raises:
         StoreError: If the package redis is not installed, the URL is not valid, or the
@@ -79,7 +79,7 @@ class RedisStore(TextStore):
         ValueError: If the host is None.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - cachelib's arguments, and two more
+    def __init__(
         self,
         host: Any = "localhost",
         port: int = 6379,
@@ -128,9 +128,9 @@ class RedisStore(TextStore):
         """Store a value.
 
         Args:
-            key: any text.
-            value: a text, or an integer of up to 19 digits.
-            timeout: seconds or a `timedelta`; 0 if it never expires, None for the
+            key: Any text.
+            value: A text, or an integer of up to 19 digits.
+            timeout: Seconds or a `timedelta`; 0 if it never expires, None for the
                 default timeout.
 
         Raises:
@@ -169,9 +169,9 @@ class RedisStore(TextStore):
         """Store each value whose other key has an expected value, and delete that key.
 
         Args:
-            values: for each key, its value and its timeout, as for `set`.
-            others: for each key, its other key.
-            expected: the value that the other keys need to have.
+            values: For each key, its value and its timeout, as for `set`.
+            others: For each key, its other key.
+            expected: The value that the other keys need to have.
 
         Returns:
             The keys of the values that were stored.

@@ -25,11 +25,11 @@ def make_client(
     """Return a client of one server.
 
     Args:
-        host: the host name of the server.
-        port: the port of the server.
-        password: the password, if the server has one.
-        db: the number of the database.
-        options: more keyword arguments for `redis.Redis`.
+        host: The host name of the server.
+        port: The port of the server.
+        password: The password, if the server has one.
+        db: The number of the database.
+        options: More keyword arguments for `redis.Redis`.
 
     Raises:
         StoreError: If the package redis is not installed.
@@ -44,7 +44,7 @@ def make_client_of_url(url: str, options: Mapping[str, Any]) -> Any:
 
     Args:
         url: `redis://user:password@host:port/db`.
-        options: more keyword arguments for `redis.Redis`.
+        options: More keyword arguments for `redis.Redis`.
 
     Raises:
         StoreError: If the package redis is not installed, or the URL is not valid.
@@ -66,11 +66,11 @@ def make_sentinel_client(
     """Return a client of the master that Redis sentinels watch.
 
     Args:
-        sentinels: pairs of host and port.
-        master: the name of the master in the sentinels' configuration.
-        password: the password of the master, if it has one.
-        db: the number of the database.
-        options: more keyword arguments for `redis.Redis`. Those that begin with
+        sentinels: Pairs of host and port.
+        master: The name of the master in the sentinels' configuration.
+        password: The password of the master, if it has one.
+        db: The number of the database.
+        options: More keyword arguments for `redis.Redis`. Those that begin with
             `sentinel_` are, without that, for the clients of the sentinels.
 
     Raises:
@@ -102,11 +102,11 @@ def make_cluster_client(
     """Return a client of a Redis cluster that connects when it is first used.
 
     Args:
-        nodes: some of its nodes: `"host:port,host:port"`, or a list of `"host:port"`.
-        password: the password of the nodes, if they have one.
+        nodes: Some of its nodes: `"host:port,host:port"`, or a list of `"host:port"`.
+        password: The password of the nodes, if they have one.
         url: `redis://user:password@host:port` of one node, in place of `nodes` and
             `password`. It is checked when the client is first used.
-        options: more keyword arguments for `redis.RedisCluster`.
+        options: More keyword arguments for `redis.RedisCluster`.
 
     Raises:
         StoreError: If the package redis is not installed, or an address is not valid.

@@ -14,21 +14,21 @@ class RedisClusterStore(RedisStore):
     starts while the nodes are down.
 
     Args:
-        cluster: some of the nodes, as `"host:port,host:port"` or a list of
+        cluster: Some of the nodes, as `"host:port,host:port"` or a list of
             `"host:port"`; or a ready client.
-        password: the password of the nodes, if they have one.
-        default_timeout: as for `RedisStore`.
-        key_prefix: as for `RedisStore`.
+        password: The password of the nodes, if they have one.
+        default_timeout: As for `RedisStore`.
+        key_prefix: As for `RedisStore`.
         url: `redis://user:password@host:port` of one node, in place of the first two.
-        may_flush: as for `RedisStore`.
-        options: more keyword arguments for `redis.RedisCluster`.
+        may_flush: As for `RedisStore`.
+        options: More keyword arguments for `redis.RedisCluster`.
 
     Raises:
         StoreError: If the package redis is not installed, or an address is not valid.
         TimeoutValueError: If the default timeout is not valid.
     """
 
-    def __init__(  # noqa: PLR0913 - Flask-Caching's arguments
+    def __init__(
         self,
         cluster: Any = "127.0.0.1:6379",
         password: str | None = None,

@@ -13,14 +13,14 @@ class RedisSentinelStore(RedisStore):
     Replicas are not read, because they may still have what was deleted.
 
     Args:
-        sentinels: pairs of host and port.
-        master: the name of the master in the sentinels' configuration.
-        password: the password of the master, if it has one.
-        db: as for `RedisStore`.
-        default_timeout: as for `RedisStore`.
-        key_prefix: as for `RedisStore`.
-        may_flush: as for `RedisStore`.
-        options: more keyword arguments for `redis.Redis`. Those that begin with
+        sentinels: Pairs of host and port.
+        master: The name of the master in the sentinels' configuration.
+        password: The password of the master, if it has one.
+        db: As for `RedisStore`.
+        default_timeout: As for `RedisStore`.
+        key_prefix: As for `RedisStore`.
+        may_flush: As for `RedisStore`.
+        options: More keyword arguments for `redis.Redis`. Those that begin with
             `sentinel_` are, without that, for the clients of the sentinels.
 
     Raises:
@@ -28,7 +28,7 @@ class RedisSentinelStore(RedisStore):
         TimeoutValueError: If the default timeout is not valid.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - Flask-Caching's arguments
+    def __init__(
         self,
         sentinels: Sequence[tuple[str, int]] = (("127.0.0.1", 26379),),
         master: str = "mymaster",

@@ -32,7 +32,7 @@ class TextSerializer(BaseSerializer):
     that the cache has stored before is a miss.
     """
 
-    def dumps(self, value: Any, protocol: int = 0) -> bytes:  # noqa: ARG002 - cachelib's signature
+    def dumps(self, value: Any, protocol: int = 0) -> bytes:
         """Return the bytes for a text or an integer.
 
         Raises:
@@ -52,7 +52,7 @@ class TextSerializer(BaseSerializer):
         """Return the value that `dumps` turned into these bytes, or None if it did not.
 
         Args:
-            bvalue: bytes; or text, from a client that decodes what it reads.
+            bvalue: Bytes; or text, from a client that decodes what it reads.
         """
         if not isinstance(bvalue, bytes):
             return bvalue if isinstance(bvalue, str) else None
@@ -67,7 +67,7 @@ class TextSerializer(BaseSerializer):
         except ValueError:
             return None
 
-    def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:  # noqa: ARG002 - cachelib's signature
+    def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
         """Write a text or an integer to a file."""
         f.write(self.dumps(value))
 

@@ -18,12 +18,12 @@ class TextStore(cachelib.BaseCache):
     and `clear`; nothing is left to cachelib, whose own methods use private names.
 
     Args:
-        default_timeout: the timeout of entries that are stored without one: seconds or
+        default_timeout: The timeout of entries that are stored without one: seconds or
             a `timedelta`; 0 or None if they never expire.
 
     Attributes:
-        default_timeout: the same in seconds; 0 if they never expire.
-        serializer: turns values into bytes and back.
+        default_timeout: The same in seconds; 0 if they never expire.
+        serializer: Turns values into bytes and back.
 
     Raises:
         TimeoutValueError: If the default timeout is not valid.
@@ -46,8 +46,8 @@ class TextStore(cachelib.BaseCache):
         """Store values, and return the keys of those that were stored.
 
         Args:
-            mapping: the values, by their keys.
-            timeout: as for `set`.
+            mapping: The values, by their keys.
+            timeout: As for `set`.
         """
         return [key for key, value in mapping.items() if self.set(key, value, timeout)]
 

@@ -15,9 +15,9 @@ class UWSGIStore(cachelib.UWSGICache):
     not.
 
     Args:
-        default_timeout: the timeout in seconds of entries that are stored without one;
+        default_timeout: The timeout in seconds of entries that are stored without one;
             0 if they never expire.
-        cache: the name of the cache; `name@host:port` for that of another server.
+        cache: The name of the cache; `name@host:port` for that of another server.
 
     Raises:
         RuntimeError: If the process is not one of a uWSGI server.

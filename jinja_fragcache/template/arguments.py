@@ -25,10 +25,10 @@ class Arguments:
     it, but for `vary_on`.
 
     Attributes:
-        timeout: the first positional argument.
-        name: the second positional argument.
-        vary_on: a list of the other positional arguments.
-        unless: only an option, like all of the following.
+        timeout: The first positional argument.
+        name: The second positional argument.
+        vary_on: A list of the other positional arguments.
+        unless: Only an option, like all of the following.
     """
 
     timeout: nodes.Expr | None = None
@@ -49,7 +49,7 @@ def parse_arguments(parser: Parser) -> Arguments:
     """Parse everything from the tag's name to the end of the tag.
 
     Raises:
-        jinja2.TemplateSyntaxError: if an argument is wrong. The message shows what to
+        jinja2.TemplateSyntaxError: If an argument is wrong. The message shows what to
             write instead.
     """
     positional: list[nodes.Expr] = []
@@ -75,8 +75,8 @@ def written(parser: Parser, inner: str) -> str:
     """Return a tag in the environment's own delimiters, to show in an error.
 
     Args:
-        parser: the parser of the template.
-        inner: the tag's name and arguments.
+        parser: The parser of the template.
+        inner: The tag's name and arguments.
     """
     environment = parser.environment
     return f"{environment.block_start_string} {inner} {environment.block_end_string}"

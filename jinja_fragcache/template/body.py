@@ -13,10 +13,10 @@ from jinja2.idtracking import VAR_LOAD_RESOLVE, find_symbols
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
-from jinja_fragcache.render.lookup import INCLUDE
+from jinja_fragcache.render.output import INCLUDE
 
 from .arguments import written
-from .lookup_call import filter_call
+from .filter_call import filter_call
 from .names import MACRO_NAMES
 
 _PAGE_NAMES = ("self", "super")
@@ -26,7 +26,7 @@ def check_loop_control(parser: Parser, body: Iterable[nodes.Node]) -> None:
     """Refuse a `{% break %}` or `{% continue %}` of a loop around the body.
 
     Raises:
-        jinja2.TemplateSyntaxError: if there is one.
+        jinja2.TemplateSyntaxError: If there is one.
     """
     for node in _loop_control(body):
         name = "break" if isinstance(node, nodes.Break) else "continue"
@@ -72,7 +72,7 @@ def keep_macro_names(parser: Parser, body: list[nodes.Node]) -> list[nodes.Assig
         names replace the three.
 
     Raises:
-        jinja2.TemplateSyntaxError: if the body both reads and sets one of the three.
+        jinja2.TemplateSyntaxError: If the body both reads and sets one of the three.
     """
     assignments = []
     for name in sorted(find_undeclared(body, MACRO_NAMES)):
@@ -150,7 +150,7 @@ class _NameUse(_OwnScopeVisitor):
     """Finds out whether the body reads a name, and whether it sets it.
 
     Args:
-        name: the name.
+        name: The name.
     """
 
     def __init__(self, name: str) -> None:
@@ -172,8 +172,8 @@ class _Renamer(_OwnScopeVisitor):
     """Replaces a name in the body.
 
     Args:
-        name: the name.
-        new: what to write instead.
+        name: The name.
+        new: What to write instead.
     """
 
     def __init__(self, name: str, new: nodes.InternalName) -> None:

@@ -26,9 +26,9 @@ class Each:
     """The head of a loop: `target in iterable if test`.
 
     Attributes:
-        target: the names that an item is assigned to.
-        iterable: the expression for the items.
-        test: the expression that selects items, None if all are taken.
+        target: The names that an item is assigned to.
+        iterable: The expression for the items.
+        test: The expression that selects items, None if all are taken.
     """
 
     target: nodes.Expr
@@ -73,7 +73,7 @@ def parse_each(parser: Parser) -> Each:
     """Parse `item in items if test` and the comma after it.
 
     Raises:
-        jinja2.TemplateSyntaxError: if a part is missing or wrong. The message shows
+        jinja2.TemplateSyntaxError: If a part is missing or wrong. The message shows
             what to write instead.
     """
     stream = parser.stream
@@ -96,7 +96,7 @@ def check_row_key(parser: Parser, arguments: Arguments) -> None:
     """Refuse rows without a key value.
 
     Raises:
-        jinja2.TemplateSyntaxError: if there is none, because all rows would print the
+        jinja2.TemplateSyntaxError: If there is none, because all rows would print the
             text of the first one.
     """
     if isinstance(arguments.vary_on, nodes.List) and not arguments.vary_on.items:

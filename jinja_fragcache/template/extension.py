@@ -1,4 +1,4 @@
-"""The tags: from their arguments and bodies to the nodes that Jinja compiles.
+"""The Jinja extension: compiles the cache tag and its kin to nodes.
 
 What `{% cache 300, "sidebar" %} ... {% endcache %}` becomes, written as a template:
 
@@ -6,8 +6,8 @@ What `{% cache 300, "sidebar" %} ... {% endcache %}` becomes, written as a templ
     {{ the text of the store, or nothing and a Miss in `missed` }}
     {% if missed %}{% call render(missed) %} ... {% endcall %}{% endif %}
 
-So a hit costs one call and builds nothing, and the body is compiled as any call block.
-Where there are holes in the body, the text goes into a list, too:
+So a hit costs one call and builds nothing, and the body is compiled like any call
+block. If there are holes in the body, the text goes into a list, too:
 
     {% set missed = [] %}{% set filled = [] %}
     {{ nothing; a text in `filled`, or a Miss in `missed` }}
@@ -18,7 +18,6 @@ Where there are holes in the body, the text goes into a list, too:
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from jinja2 import Environment, nodes
 from jinja2.ext import Extension
@@ -28,10 +27,12 @@ from jinja2.parser import Parser
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import cache_tag
+from jinja_fragcache.render.autoescape import AUTOESCAPE_FILTERS
 from jinja_fragcache.render.call_blocks import BodyRendering
-from jinja_fragcache.render.each import LIST_FILTERS
+from jinja_fragcache.render.each import ROW_FILTERS
 from jinja_fragcache.render.holes import HOLE_FILTERS
-from jinja_fragcache.render.lookup import FILTERS, NOTE_PRINTING
+from jinja_fragcache.render.lookup import FRAGMENT_FILTERS
+from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FILTERS
 
 from .arguments import parse_arguments, written
 from .body import (
@@ -42,37 +43,45 @@ from .body import (
     names_from_outside,
 )
 from .each import ROW_NAMES, Each, check_row_key, parse_each
+from .filter_call import filter_call
 from .holes import (
     WHICH,
     Hole,
     hole_body,
-    holes_keywords,
     make_hole,
     own_call_block,
     take_holes,
 )
-from .lookup_call import LookUp, filter_call
+from .lookup_call import LookupCall
 from .tag_sites import HOLE_TAG, LIST_TAG, SITE, TAGS, Site, mark_sites
 
 
 class FragmentCacheExtension(BodyRendering, Extension):
     """Adds `{% cache %}` and its kin to an environment.
 
-    `Environment(extensions=[FragmentCacheExtension])` is all that it needs: the
+    `Environment(extensions=[FragmentCacheExtension])` is all that it needs. The
     environment's `fragment_cache` is then a `FragmentCache` that keeps fragments in
-    this process. Assign another one, or a store, to keep them elsewhere.
+    this process. Assign another `FragmentCache`, or a store, to keep them elsewhere.
     """
 
     tags = set(TAGS)  # noqa: RUF012 - this is how Jinja declares it
-    # Behind other extensions, so that the tag is this one's if another has it too, as
-    # Flask-Caching's has, and so that the tokens are read as others leave them.
+    # After other extensions: so the tag is this one's if another has it, too, as
+    # Flask-Caching's does, and the tokens are read as others leave them.
     priority = 1000
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         if not hasattr(environment, "fragment_cache"):
             environment.extend(fragment_cache=FragmentCache())
-        environment.filters.update({**FILTERS, **LIST_FILTERS, **HOLE_FILTERS})
+        environment.filters.update(
+            {
+                **FRAGMENT_FILTERS,
+                **ROW_FILTERS,
+                **HOLE_FILTERS,
+                **OUTPUT_FILTERS,
+                **AUTOESCAPE_FILTERS,
+            }
+        )
         environment.globals.setdefault("cache_tag", cache_tag)
 
     def filter_stream(self, stream: TokenStream) -> Iterable[Token]:
@@ -104,22 +113,23 @@ class FragmentCacheExtension(BodyRendering, Extension):
     def _parse_fragment(
         self, parser: Parser, line: int, site: Site
     ) -> list[nodes.Node]:
-        look_up = LookUp(parser, line, site, parse_arguments(parser))
+        arguments = parse_arguments(parser)
         body = parser.parse_statements(("name:endcache",), drop_needle=True)
         check_loop_control(parser, body)
         missed, filled = parser.free_identifier(), parser.free_identifier()
+        by_page = depends_on_page(body)
         holes = take_holes(parser, body, missed)
-        more = holes_keywords(filled, holes) if holes else []
-        call = look_up.call(missed, by_page=depends_on_page(body), more=more)
+        numbers = tuple(hole.number for hole in holes)
+        call = LookupCall(parser, line, site, arguments, by_page=by_page, holes=numbers)
         lists: list[nodes.Expr] = [missed, filled] if holes else [missed]
         seen, rendered = self._call_block(parser, "_render", lists, body)
         return [
             *seen,
-            *look_up.preparation,
+            *call.preparation,
             *[nodes.Assign(name, nodes.List([])) for name in lists],
-            # A filter block writes what its filter gives without escaping or finalizing
-            # it again.
-            nodes.FilterBlock([], call),
+            # A filter block writes what its filter returns without escaping or
+            # finalizing it again.
+            nodes.FilterBlock([], call.fragment(missed, filled if holes else None)),
             nodes.If(missed, rendered, [], []),
             *(self._filled(parser, filled, holes) if holes else []),
         ]
@@ -127,7 +137,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
     def _filled(
         self, parser: Parser, filled: nodes.Expr, holes: list[Hole]
     ) -> list[nodes.Node]:
-        """Make what prints a text with holes."""
+        """Return what prints a text with holes."""
         body = hole_body(holes)
         seen, printed = self._call_block(parser, "_fill", [filled], body, [WHICH])
         return [*seen, nodes.If(filled, printed, [], [])]
@@ -136,7 +146,6 @@ class FragmentCacheExtension(BodyRendering, Extension):
         each = parse_each(parser)
         arguments = parse_arguments(parser)
         check_row_key(parser, arguments)
-        look_up = LookUp(parser, line, site, arguments)
         ends = ("name:endcache_each", "name:else")
         body = parser.parse_statements(ends)
         else_: list[nodes.Node] = []
@@ -145,23 +154,21 @@ class FragmentCacheExtension(BodyRendering, Extension):
         check_loop_control(parser, body)
         rows, missed = parser.free_identifier(), parser.free_identifier()
         filled = parser.free_identifier()
+        by_page = depends_on_page(body)
         holes = take_holes(parser, body, missed)
-        told: dict[str, Any] = {
-            "by_page": depends_on_page(body),
-            "holes": [hole.number for hole in holes],
-        }
-        asking = look_up.row_call(each.item, rows, **told)
+        numbers = tuple(hole.number for hole in holes)
+        call = LookupCall(parser, line, site, arguments, by_page=by_page, holes=numbers)
+        asking = [*call.preparation, nodes.ExprStmt(call.row(each.item, rows))]
         lists: list[nodes.Expr] = [missed, filled] if holes else [missed]
         body = [*each.unpacking(), *body]
         seen, rendered = self._call_block(
             parser, "_render_rows", lists, body, ROW_NAMES
         )
-        look_up_rows = look_up.rows_call(rows, lists, **told)
         return [
             *seen,
             *[nodes.Assign(name, nodes.List([])) for name in (rows, *lists)],
-            each.loop([*look_up.preparation, nodes.ExprStmt(asking)]),
-            nodes.If(rows, [nodes.FilterBlock([], look_up_rows)], [], else_),
+            each.loop(asking),
+            nodes.If(rows, [nodes.FilterBlock([], call.rows(rows, lists))], [], else_),
             nodes.If(missed, rendered, [], []),
             *(self._filled_rows(parser, filled, holes, each) if holes else []),
         ]
@@ -169,7 +176,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
     def _filled_rows(
         self, parser: Parser, filled: nodes.Expr, holes: list[Hole], each: Each
     ) -> list[nodes.Node]:
-        """Make what prints the texts of rows with holes."""
+        """Return what prints the texts of rows with holes."""
         body = [*each.unpacking(), *hole_body(holes)]
         names = [WHICH, *ROW_NAMES]
         seen, printed = self._call_block(parser, "_fill_rows", [filled], body, names)
@@ -183,15 +190,14 @@ class FragmentCacheExtension(BodyRendering, Extension):
         body: list[nodes.Node],
         parameters: Sequence[str] = (),
     ) -> tuple[list[nodes.Node], list[nodes.Node]]:
-        """Make what calls a method of this extension with a body.
+        """Return what calls a method of this extension with a body.
 
         Args:
-            parser: parses the template.
-            method: the method's name, without what stands behind it where it is a
-                coroutine function.
-            arguments: its arguments.
-            body: what it gets as its `caller`.
-            parameters: the names of the arguments that the body takes.
+            parser: Parses the template.
+            method: The method's name. That of the coroutine function ends in `_async`.
+            arguments: Its arguments.
+            body: What it gets as its `caller`.
+            parameters: The names of the arguments that the body takes.
 
         Returns:
             What stands in front of everything, and the call.
@@ -200,7 +206,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
             mend_includes(parser, body)
         else:
             method = f"{method}_async"
-        # Never run; it makes the names known where the tag stands.
+        # It is never run. It makes the names known where the tag stands.
         names = [nodes.ExprStmt(name) for name in names_from_outside(body)]
         args = [nodes.Name(name, "param") for name in parameters]
         kept = keep_macro_names(parser, body)
@@ -225,8 +231,8 @@ def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:
 def _if_printing(parser: Parser, fragment: list[nodes.Node]) -> list[nodes.Node]:
     """Wrap a fragment so that it does nothing where Jinja prints nothing.
 
-    Only output of the template's own is skipped there, and only the compiler knows
-    where that is. So a piece of output is put there, and looked at.
+    Jinja skips a template's own output there, and only the compiler knows where that
+    is. So a piece of output is put there, and it is checked whether it was skipped.
     """
     printing = parser.free_identifier()
     mark = nodes.Output([nodes.TemplateData("printing")])

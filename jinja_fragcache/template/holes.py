@@ -16,7 +16,7 @@ from jinja2.parser import Parser
 from jinja_fragcache.render.holes import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
 from .arguments import example, written
-from .lookup_call import filter_call
+from .filter_call import filter_call
 from .names import bound_names, free_names, stored_names
 
 #: The parameter that tells a call block which hole to render. It starts with a digit,
@@ -33,10 +33,10 @@ class Hole(NamedTuple):
     """The content of a `{% nocache %}` tag.
 
     Attributes:
-        number: the number of the tag among all of this extension's tags in the
+        number: The number of the tag among all of this extension's tags in the
             template, from 0.
-        line: the line of the tag.
-        content: the nodes to render in the hole.
+        line: The line of the tag.
+        content: The nodes to render in the hole.
     """
 
     number: int
@@ -78,12 +78,12 @@ def take_holes(
     """Take the holes out of a fragment's body, and leave marks in their places.
 
     Args:
-        parser: the parser of the template.
-        body: the body of the fragment, which is changed in place.
-        missed: the name of the list that holds the fragment's `Miss` at render time.
+        parser: The parser of the template.
+        body: The body of the fragment, which is changed in place.
+        missed: The name of the list that holds the fragment's `Miss` at render time.
 
     Raises:
-        jinja2.TemplateSyntaxError: if a hole can't be taken out.
+        jinja2.TemplateSyntaxError: If a hole can't be taken out.
     """
     taker = _HoleTaker(parser, missed)
     body[:] = taker.scope(body, frozenset(), ())
@@ -104,26 +104,15 @@ def hole_body(holes: Iterable[Hole]) -> list[nodes.Node]:
     ]
 
 
-def holes_keywords(filled: nodes.Expr, holes: Iterable[Hole]) -> list[nodes.Keyword]:
-    """Make the arguments that tell a look-up about holes.
-
-    Args:
-        filled: the name of the list for a text with holes, at render time.
-        holes: the holes that the text may have.
-    """
-    numbers = nodes.Const(tuple(hole.number for hole in holes))
-    return [nodes.Keyword("filled", filled), nodes.Keyword("holes", numbers)]
-
-
 class _HoleTaker:
     """Takes the holes out of a fragment's body.
 
     Args:
-        parser: the parser of the template.
-        missed: the name of the list that holds the fragment's `Miss` at render time.
+        parser: The parser of the template.
+        missed: The name of the list that holds the fragment's `Miss` at render time.
 
     Attributes:
-        holes: the holes that were taken out so far.
+        holes: The holes that were taken out so far.
     """
 
     def __init__(self, parser: Parser, missed: nodes.Expr) -> None:
@@ -140,9 +129,9 @@ class _HoleTaker:
         """Return the nodes of a scope, with marks in place of its holes.
 
         Args:
-            body: the nodes.
-            bound: the names that are bound around the scope, inside of the fragment.
-            modifiers: the `{% autoescape %}` blocks around the scope, inside of the
+            body: The nodes.
+            bound: The names that are bound around the scope, inside of the fragment.
+            modifiers: The `{% autoescape %}` blocks around the scope, inside of the
                 fragment.
         """
         body = list(body)

@@ -1,15 +1,21 @@
 """From the arguments of a cache tag to the call that looks its fragment up.
 
-What can be decided while the template is compiled, is.
+What can be decided while the template is compiled, is decided here.
 """
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from jinja2 import nodes
 from jinja2.parser import Parser
 
-from jinja_fragcache.engine.policy import normalize_window
-from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
+from jinja_fragcache.engine.policy import normalize_grace
+from jinja_fragcache.errors import (
+    FragmentCacheError,
+    KeyValueError,
+    PolicyError,
+    TimeoutValueError,
+)
 from jinja_fragcache.keys.fragment import (
     default_fragment_name,
     make_template_fragment_key,
@@ -18,42 +24,73 @@ from jinja_fragcache.keys.fragment import (
 from jinja_fragcache.messages import describe
 from jinja_fragcache.render.each import (
     ADD_ROW,
-    ASK_FOR_ROW,
-    LOOK_UP_KEYED_ROWS,
-    LOOK_UP_ROWS,
+    ADD_ROW_WITH_OPTIONS,
+    ROWS,
+    ROWS_WITH_OPTIONS,
 )
 from jinja_fragcache.render.lookup import (
     DELETE,
-    IS_ESCAPED,
-    LOOK_UP,
-    LOOK_UP_KEYED,
-    LOOK_UP_VARIED,
+    FRAGMENT,
+    FRAGMENT_WITH_OPTIONS,
+    NAMED_FRAGMENT,
 )
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .arguments import Arguments, example
+from .autoescape import escaped_here
+from .filter_call import filter_call
 from .tag_sites import Site
 
+_TRUE: Any = True
+# How options are written, for errors.
+_EXAMPLES = {
+    "stale": "60",
+    "stale_if_error": "60",
+    "tags": '["posts"]',
+    "template_digest": "true",
+}
 
-class LookUp:
-    """A tag's arguments, with all that can be decided before rendering decided.
+
+class LookupCall:
+    """A tag's arguments, of which all is decided that does not depend on rendering.
+
+    Args:
+        parser: Parses the template.
+        line: The line of the tag.
+        site: What is known of the tag's place.
+        arguments: The tag's arguments.
+        by_page: Whether the text depends on the page that is rendered.
+        holes: The numbers of the holes that the text may have.
+
+    Attributes:
+        preparation: What stands in front of the call.
 
     Raises:
-        jinja2.TemplateSyntaxError: an argument is wrong whatever is rendered.
+        jinja2.TemplateSyntaxError: If an argument is wrong, whatever is rendered.
     """
 
     def __init__(
-        self, parser: Parser, line: int, site: Site, arguments: Arguments
+        self,
+        parser: Parser,
+        line: int,
+        site: Site,
+        arguments: Arguments,
+        *,
+        by_page: bool,
+        holes: tuple[int, ...],
     ) -> None:
         self._parser = parser
         self._line = line
         self._eval_ctx = nodes.EvalContext(parser.environment, parser.name)
-        self._source = (parser.name, site.digest, site.references)
+        self._site = nodes.Const((parser.name, line, site.digest, site.references))
         self._vary_on = arguments.vary_on
         self._timeout = self._decide_timeout(arguments.timeout)
         self._options = self._decide_options(arguments)
+        if by_page:
+            self._options["by_page"] = nodes.Const(_TRUE)
+        if holes:
+            self._options["holes"] = nodes.Const(holes)
         self._unless: nodes.Expr | None = None
-        #: What has to stand in front of the call.
         self.preparation: list[nodes.Node] = []
         if arguments.unless is not None:
             self._unless = parser.free_identifier()
@@ -62,181 +99,143 @@ class LookUp:
             template = parser.name or f"string-{site.digest}"
             default = default_fragment_name(template, line, site.position)
             self._name: nodes.Expr = nodes.Const(default)
-            # One that is known by its place is bound to what stands there.
-            self._options["template_digest"] = nodes.Const(True)  # noqa: FBT003 - its form
+            # A fragment that is known by its place is bound to what stands there.
+            self._options["template_digest"] = nodes.Const(_TRUE)
         else:
             self._name = arguments.name
 
-    def call(
-        self, missed: nodes.Expr, *, by_page: bool, more: list[nodes.Keyword]
-    ) -> nodes.Filter:
-        """Make the call that looks a fragment up.
+    def fragment(self, missed: nodes.Expr, filled: nodes.Expr | None) -> nodes.Filter:
+        """Return the call that looks a fragment up.
 
         Args:
-            missed: the list that a `Miss` is put into.
-            by_page: whether the text depends on the page that is rendered.
-            more: what else it is told.
+            missed: The list that a `Miss` is put into.
+            filled: The list that a text with holes is put into, None if it has none.
         """
-        key = nodes.Const(None if by_page else self._constant_key())
-        options = dict(self._options)
-        if by_page:
-            options["by_page"] = nodes.Const(True)  # noqa: FBT003 - its form
-        elif not (self._unless or more) and self._seconds_are_known():
-            plain = self._plain_call(key, missed, options)
-            if plain is not None:
-                return plain
-        keywords = [*self.keywords(options), *more]
-        return filter_call(key, LOOK_UP_VARIED, [missed, *self.arguments()], keywords)
+        key = nodes.Const(None if "by_page" in self._options else self._constant_key())
+        own = self._own_version()
+        if key.value is not None and (own or self._is_plain()):
+            return filter_call(key, FRAGMENT, [missed, self._spec(own), self._site])
+        if self._is_plain():
+            arguments = [missed, self._spec(), self._site, self._vary_on]
+            return filter_call(self._name, NAMED_FRAGMENT, arguments)
+        keywords = self._keywords()
+        if filled is not None:
+            keywords.append(nodes.Keyword("filled", filled))
+        arguments = [missed, *self._arguments()]
+        return filter_call(key, FRAGMENT_WITH_OPTIONS, arguments, keywords)
 
-    def _plain_call(
-        self, key: nodes.Const, missed: nodes.Expr, options: dict[str, nodes.Expr]
-    ) -> nodes.Filter | None:
-        """Make the call where nothing but the key has to be made; None elsewhere."""
-        source = nodes.Const(self._source)
-        arguments = [missed, escaped_here(), self._timeout]
-        if key.value is None:
-            if options:
-                return None
-            where = nodes.Const((self._parser.name, self._line))
-            arguments += [source, where, self._vary_on]
-            return filter_call(self._name, LOOK_UP_KEYED, arguments)
-        if not options:
-            return filter_call(key, LOOK_UP, [*arguments, nodes.Const(None), source])
-        if options.keys() == {"template_digest"} and self._is_its_own_source():
-            own = nodes.Const(self._source[1])
-            return filter_call(key, LOOK_UP, [*arguments, own, nodes.Const(None)])
-        return None
-
-    def row_call(
-        self,
-        item: nodes.Expr,
-        rows: nodes.Expr,
-        *,
-        by_page: bool,
-        holes: list[int],
-    ) -> nodes.Filter:
-        """Make the call that adds a row to those of a list.
+    def row(self, item: nodes.Expr, rows: nodes.Expr) -> nodes.Filter:
+        """Return the call that adds a row to those of a list.
 
         Args:
-            item: what the row is made of.
-            rows: the list.
-            by_page: as for `call`.
-            holes: the numbers of the holes that its text may have.
+            item: What the row is made of.
+            rows: The list.
         """
         if isinstance(self._name, nodes.Const):
-            self._check_name(self._name.value)
-        if self._has_plain_rows(by_page=by_page, holes=holes):
+            self._decide(self._name, make_template_fragment_key)
+        if self._has_plain_rows():
             return filter_call(self._vary_on, ADD_ROW, [rows, item])
-        options = dict(self._options)
-        if by_page:
-            options["by_page"] = nodes.Const(True)  # noqa: FBT003 - its form
-        keywords = self.keywords(options)
-        if holes:
-            keywords.append(nodes.Keyword("holes", nodes.Const(tuple(holes))))
-        return filter_call(item, ASK_FOR_ROW, [rows, *self.arguments()], keywords)
+        arguments = [rows, *self._arguments()]
+        return filter_call(item, ADD_ROW_WITH_OPTIONS, arguments, self._keywords())
 
-    def rows_call(
-        self,
-        rows: nodes.Expr,
-        lists: list[nodes.Expr],
-        *,
-        by_page: bool,
-        holes: list[int],
-    ) -> nodes.Filter:
-        """Make the call that looks up the rows of a list.
+    def rows(self, rows: nodes.Expr, lists: list[nodes.Expr]) -> nodes.Filter:
+        """Return the call that looks up the rows of a list.
 
         Args:
-            rows: the list.
-            lists: the lists that what was missed is put into, and what was found.
-            by_page: as for `call`.
-            holes: as for `row_call`.
+            rows: The list.
+            lists: The lists that missed rows are put into, and texts with holes.
         """
-        if self._has_plain_rows(by_page=by_page, holes=holes):
-            ends = [self._source, (self._parser.name, self._line)]
-            arguments = [*lists, self._name, escaped_here(), self._timeout]
-            arguments += map(nodes.Const, ends)
-            return filter_call(rows, LOOK_UP_KEYED_ROWS, arguments)
-        return filter_call(rows, LOOK_UP_ROWS, lists)
+        if self._has_plain_rows():
+            arguments = [*lists, self._spec(), self._site, self._name]
+            return filter_call(rows, ROWS, arguments)
+        return filter_call(rows, ROWS_WITH_OPTIONS, lists)
 
-    def _has_plain_rows(self, *, by_page: bool, holes: list[int]) -> bool:
-        """Tell whether the keys are all in which the rows differ."""
-        return (
-            isinstance(self._name, nodes.Const)
-            and self._seconds_are_known()
-            and not (self._options or self._unless or by_page or holes)
-        )
+    def _has_plain_rows(self) -> bool:
+        """Return whether the rows differ in their key values only."""
+        return isinstance(self._name, nodes.Const) and self._is_plain()
 
-    def arguments(self) -> list[nodes.Expr]:
-        """Give what is handed over by place, behind the list that a `Miss` goes to."""
-        where = nodes.Const((self._parser.name, self._line))
-        source = nodes.Const(self._source)
-        values = [self._timeout, source, where, self._name, self._vary_on]
-        return [escaped_here(), *map(self._unless_not, values)]
+    def _is_plain(self) -> bool:
+        """Return whether at most the key has to be computed at render time."""
+        timeout = self._timeout
+        is_known = isinstance(timeout, nodes.Const) and timeout.value != DELETE
+        return is_known and not (self._options or self._unless)
 
-    def keywords(self, options: dict[str, nodes.Expr]) -> list[nodes.Keyword]:
-        """Give what is handed over by name."""
-        given = {name: self._unless_not(value) for name, value in options.items()}
+    def _own_version(self) -> str | None:
+        """Return the digest of this template, if that is all an entry is bound to."""
+        digests = self._options.get("template_digest")
+        _, _, own, references = self._site.value
+        is_bound = isinstance(digests, nodes.Const) and digests.value is True
+        if not is_bound or references or len(self._options) > 1 or self._unless:
+            return None
+        timeout = self._timeout
+        is_known = isinstance(timeout, nodes.Const) and timeout.value != DELETE
+        return str(own) if is_known else None
+
+    def _spec(self, version: str | None = None) -> nodes.Tuple:
+        """Return an expression for `render.lookup.Spec`."""
+        timeout = self._unless_not(self._timeout)
+        return nodes.Tuple([escaped_here(), timeout, nodes.Const(version)], "load")
+
+    def _arguments(self) -> list[nodes.Expr]:
+        """Return what is handed over by position, after the list of misses or rows."""
+        values = map(self._unless_not, (self._name, self._vary_on))
+        return [self._spec(), self._site, *values]
+
+    def _keywords(self) -> list[nodes.Keyword]:
+        """Return what is handed over by name."""
+        given = {name: self._unless_not(each) for name, each in self._options.items()}
         if self._unless is not None:
             given["unless"] = self._unless
         return [nodes.Keyword(*each) for each in given.items()]
 
     def _unless_not(self, value: nodes.Expr) -> nodes.Expr:
-        """Leave an argument alone where `unless` is true: it may be undefined there."""
+        """Skip an argument if `unless` is true: it may be undefined then."""
         if self._unless is None or isinstance(value, nodes.Const):
             return value
         return nodes.CondExpr(self._unless, nodes.Const(None), value)
 
-    def _seconds_are_known(self) -> bool:
-        timeout = self._timeout
-        return isinstance(timeout, nodes.Const) and timeout.value != DELETE
-
-    def _is_its_own_source(self) -> bool:
-        """Tell whether the entry is bound to the source of this one template."""
-        told, (_, _, references) = self._options["template_digest"], self._source
-        return isinstance(told, nodes.Const) and told.value is True and not references
-
     def _decide_options(self, arguments: Arguments) -> dict[str, nodes.Expr]:
-        """Give the options that the tag has, but for those that are None."""
-        decided = {
-            "stale": self._decide_window("stale", arguments.stale),
-            "stale_if_error": self._decide_window(
-                "stale_if_error", arguments.stale_if_error
-            ),
-            "tags": self._decide_tags(arguments.tags),
-            "version": arguments.version,
-            "template_digest": self._decide_digest(arguments.template_digest),
+        """Return the options that the tag has, without those that are None."""
+        decide: dict[str, Callable[[Any], Any]] = {
+            "stale": lambda value: normalize_grace("stale", value),
+            "stale_if_error": lambda value: normalize_grace("stale_if_error", value),
+            "tags": tag_names,
+            "template_digest": _checked_digest,
         }
-        return {
-            name: value
-            for name, value in decided.items()
-            if value is not None
-            and not (isinstance(value, nodes.Const) and value.value is None)
-        }
+        options = {}
+        for name in (*decide, "version"):
+            given = getattr(arguments, name)
+            if given is not None and name in decide:
+                given = self._decide(given, decide[name], f"{name}={_EXAMPLES[name]}")
+            if given is not None and not _is_none(given):
+                options[name] = given
+        return options
 
-    def _decide_tags(self, tags: nodes.Expr | None) -> nodes.Expr | None:
-        if tags is None:
-            return None
-        try:
-            return nodes.Const(tag_names(tags.as_const(self._eval_ctx)))
-        except nodes.Impossible:
-            return tags
-        except KeyValueError as error:
-            self._fail(str(error))
+    def _decide(
+        self,
+        given: nodes.Expr,
+        decide: Callable[[Any], Any],
+        right: str | None = None,
+    ) -> nodes.Expr:
+        """Return what an argument comes to if it is constant, else the argument.
 
-    def _decide_digest(self, told: nodes.Expr | None) -> nodes.Expr | None:
-        if told is None:
-            return None
+        Args:
+            given: The argument.
+            decide: Checks its value, and returns it in the form that it is used in.
+            right: An option as it should be written, for the error.
+        """
         try:
-            value = told.as_const(self._eval_ctx)
+            value = given.as_const(self._eval_ctx)
         except nodes.Impossible:
-            return told
-        if value is not None and not isinstance(value, bool):
-            shown = example(self._parser, '300, "sidebar", template_digest=true')
-            self._fail(
-                f"template_digest can't be {describe(value)}. It is true or false."
-                f" Write {shown}."
-            )
-        return nodes.Const(value)
+            return given
+        try:
+            return nodes.Const(decide(value))
+        except FragmentCacheError as error:
+            told = str(error)
+            if isinstance(error, PolicyError):
+                shown = example(self._parser, f'300, "sidebar", {right}')
+                told = f"{told} Write {shown}."
+            self._fail(told)
 
     def _decide_timeout(self, timeout: nodes.Expr | None) -> nodes.Expr:
         if timeout is None:
@@ -257,17 +256,6 @@ class LookUp:
                 f" {delete} deletes it."
             )
 
-    def _decide_window(self, name: str, window: nodes.Expr | None) -> nodes.Expr:
-        if window is None:
-            return nodes.Const(None)
-        try:
-            return nodes.Const(normalize_window(name, window.as_const(self._eval_ctx)))
-        except nodes.Impossible:
-            return window
-        except PolicyError as error:
-            shown = example(self._parser, f'300, "sidebar", {name}=60')
-            self._fail(f"{error} Write {shown}.")
-
     def _constant_key(self) -> str | None:
         try:
             name = self._name.as_const(self._eval_ctx)
@@ -279,31 +267,15 @@ class LookUp:
         except KeyValueError as error:
             self._fail(str(error))
 
-    def _check_name(self, name: Any) -> None:
-        try:
-            make_template_fragment_key(name)
-        except KeyValueError as error:
-            self._fail(str(error))
-
     def _fail(self, message: str) -> NoReturn:
         self._parser.fail(message, self._line)
 
 
-def escaped_here() -> nodes.Filter:
-    """Make an expression that tells whether the text that stands here is escaped.
-
-    That is decided where it is compiled, by the template's own state, and not by the
-    one of the page that is rendered. This compiles to a constant there, or to a look at
-    the state if it can change.
-    """
-    return filter_call(nodes.TemplateData(""), IS_ESCAPED, [])
+def _checked_digest(value: Any) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise PolicyError("template_digest", describe(value), "true or false")
+    return value
 
 
-def filter_call(
-    value: nodes.Expr | None,
-    name: str,
-    arguments: list[nodes.Expr],
-    keywords: list[nodes.Keyword] | None = None,
-) -> nodes.Filter:
-    """Make a call of one of the functions in `runtime`."""
-    return nodes.Filter(value, name, arguments, keywords or [], None, None)
+def _is_none(node: nodes.Expr) -> bool:
+    return isinstance(node, nodes.Const) and node.value is None

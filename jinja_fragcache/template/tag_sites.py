@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 from jinja2.lexer import Token
 
-from jinja_fragcache.render.lookup import NOTE_TEMPLATE
+from jinja_fragcache.render.output import NOTE_TEMPLATE
 from jinja_fragcache.render.sources import find_namings, references, tokens_digest
 
 TAG = "cache"
@@ -27,13 +27,13 @@ class Site(NamedTuple):
     """The place of a tag in its template.
 
     Attributes:
-        digest: digest of the template's source. Comments and the white space inside
+        digest: Digest of the template's source. Comments and the white space inside
             tags don't change it.
-        references: the templates that this one names by constant strings.
-        number: the number of the tag among all of this extension's tags in the
+        references: The templates that this one names by constant strings.
+        number: The number of the tag among all of this extension's tags in the
             template, from 0.
         position: 1 for the first cache tag that starts on its line, 2 for the next.
-        may_not_print: whether the tag comes after an `{% extends %}` and is outside of
+        may_not_print: Whether the tag comes after an `{% extends %}` and is outside of
             all blocks, where Jinja prints nothing.
     """
 
@@ -61,8 +61,8 @@ def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Tok
     expression, the expression gets a filter that notes its value.
 
     Args:
-        stream: the tokens of the template.
-        name: the name of the template.
+        stream: The tokens of the template.
+        name: The name of the template.
     """
     tokens = list(stream)
     if any(token.type == SITE for token in tokens):

@@ -3,36 +3,36 @@ import math
 import pytest
 
 from jinja_fragcache import cache_tag
-from jinja_fragcache.engine.dependencies import current_recording, recorded
+from jinja_fragcache.engine.dependencies import Dependencies, current_dependencies
 from jinja_fragcache.errors import KeyValueError
 
 
 def test_nothing_is_recorded_outside_of_bodies() -> None:
-    assert current_recording() is None
+    assert current_dependencies() is None
     assert cache_tag("a") == ""
 
 
 def test_recordings_are_nested() -> None:
-    with recorded() as outer:
-        assert current_recording() is outer
-        with recorded() as inner:
+    with Dependencies() as outer:
+        assert current_dependencies() is outer
+        with Dependencies() as inner:
             assert inner.parent is outer
             assert cache_tag("a", "b") == ""
-        assert current_recording() is outer
-    assert current_recording() is None
+        assert current_dependencies() is outer
+    assert current_dependencies() is None
     assert inner.tags == {"a": None, "b": None}
     assert outer.tags == {}
     assert outer.expires == math.inf
 
 
 def test_a_recording_ends_with_an_error() -> None:
-    with pytest.raises(ZeroDivisionError), recorded():
+    with pytest.raises(ZeroDivisionError), Dependencies():
         raise ZeroDivisionError
-    assert current_recording() is None
+    assert current_dependencies() is None
 
 
 def test_the_first_end_counts() -> None:
-    with recorded() as recording:
+    with Dependencies() as recording:
         recording.include({}, 50)
         recording.include({}, 40)
         recording.include({}, 60)
@@ -40,7 +40,7 @@ def test_the_first_end_counts() -> None:
 
 
 def test_a_version_that_is_known_is_kept() -> None:
-    with recorded() as recording:
+    with Dependencies() as recording:
         recording.include({"a": None, "b": "1"})
         recording.include({"a": "1", "b": None})
         recording.include({"a": "1"})
@@ -49,14 +49,14 @@ def test_a_version_that_is_known_is_kept() -> None:
 
 
 def test_two_versions_of_a_tag_are_of_two_times() -> None:
-    with recorded() as recording:
+    with Dependencies() as recording:
         recording.include({"a": "1"})
         recording.include({"a": "2"})
     assert recording.is_outdated
 
 
 def test_two_digests_of_a_template_are_of_two_times() -> None:
-    with recorded() as recording:
+    with Dependencies() as recording:
         recording.include({}, templates={"a.html": "1", "b.html": "1"})
         recording.include({}, templates={"b.html": "1"})
         assert not recording.is_outdated
@@ -66,13 +66,13 @@ def test_two_digests_of_a_template_are_of_two_times() -> None:
 
 
 def test_what_is_live_makes_all_around_it_live() -> None:
-    with recorded() as outer, recorded() as inner:
-        with recorded() as other:
+    with Dependencies() as outer, Dependencies() as inner:
+        with Dependencies() as other:
             pass
         inner.make_live()
     assert (outer.is_live, inner.is_live, other.is_live) == (True, True, False)
 
 
 def test_a_tag_is_text() -> None:
-    with recorded(), pytest.raises(KeyValueError, match="A tag is text"):
+    with Dependencies(), pytest.raises(KeyValueError, match="A tag is text"):
         cache_tag(7)  # type: ignore[arg-type]

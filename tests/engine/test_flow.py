@@ -6,23 +6,20 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.access.adapter import adapt
-from jinja_fragcache.access.breaker import Breaker
 from jinja_fragcache.access.runner import perform, perform_async
-from jinja_fragcache.access.safe_store import Guard, Stats
+from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.flow import Flow, bypass, recall, remove, renew
-from jinja_fragcache.engine.lookup import FragmentRequest, NotKept
-from jinja_fragcache.engine.singleflight import Flights
-from jinja_fragcache.engine.tag_hints import KnownTags
+from jinja_fragcache.engine.lookup import NOTHING
+from jinja_fragcache.engine.spec import FragmentSpec, NotStored
 from jinja_fragcache.engine.tags import invalidate
 from jinja_fragcache.entries.entry import Entry, Life, encode
-from jinja_fragcache.entries.freshness import Windows, want
+from jinja_fragcache.entries.freshness import GracePeriods, want
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.errors import StoreError
-from tests.support import NOTHING, CoroutineStore, RecordingStore, guard
+from tests.support import CoroutineStore, RecordingStore, context
 
-NO_WINDOWS = Windows()
-PLAIN = want(True, None)  # noqa: FBT003 - its form
+NO_GRACE = GracePeriods()
+PLAIN = want(True, None)
 
 
 class Subject:
@@ -31,21 +28,20 @@ class Subject:
     def __init__(self) -> None:
         self.store = RecordingStore()
         self.counts = Stats()
-        self.guard = guard(self.store, self.counts)
+        self.context = context(self.store, self.counts)
 
     def run(self, flow: Flow, text: Any = "text") -> Any:
         def render() -> Any:
             self.store.calls.append("render")
             return text
 
-        return perform(flow(self.guard, render))
+        return perform(flow(self.context, render))
 
 
 def test_a_miss_renders_and_writes() -> None:
     subject = Subject()
     assert (
-        subject.run(partial(renew, FragmentRequest("key", PLAIN, 30), NOTHING))
-        == "text"
+        subject.run(partial(renew, FragmentSpec("key", PLAIN, 30), NOTHING)) == "text"
     )
     assert subject.store.calls == ["render", "set"]
     assert subject.store.values == {"key": "text"}
@@ -54,7 +50,7 @@ def test_a_miss_renders_and_writes() -> None:
 
 def test_what_has_to_match_is_written() -> None:
     subject = Subject()
-    subject.run(partial(renew, FragmentRequest("key", want(False, "v1"), 30), NOTHING))  # noqa: FBT003 - its form
+    subject.run(partial(renew, FragmentSpec("key", want(False, "v1"), 30), NOTHING))
     entry = Entry("text", escaped=False, version="v1")
     assert subject.store.values == {"key": encode(entry)}
 
@@ -95,9 +91,7 @@ def test_what_the_body_raises_passes_and_nothing_is_written(
         raise error
 
     with pytest.raises(type(error)) as raised:
-        perform(
-            renew(FragmentRequest("key", PLAIN, 30), NOTHING, subject.guard, render)
-        )
+        perform(renew(FragmentSpec("key", PLAIN, 30), NOTHING, subject.context, render))
     assert raised.value is error
     assert subject.store.calls == []
 
@@ -107,9 +101,7 @@ def test_a_text_of_its_own_kind_is_stored_as_text() -> None:
         __slots__ = ()
 
     subject = Subject()
-    subject.run(
-        partial(renew, FragmentRequest("key", PLAIN, 30), NOTHING), Text("text")
-    )
+    subject.run(partial(renew, FragmentSpec("key", PLAIN, 30), NOTHING), Text("text"))
     assert type(subject.store.values["key"]) is str
 
 
@@ -120,7 +112,7 @@ class Asked:
     key: str = "key"
     tags: tuple[str, ...] = ()
     timeout: int | None = 30
-    windows: Windows = NO_WINDOWS
+    grace: GracePeriods = NO_GRACE
     error: Exception | None = None
     dumped: list[Mapping[str, str]] = field(default_factory=list)
 
@@ -131,7 +123,7 @@ class Asked:
 
     def timeout_of(self, value: Any) -> int | None:
         if value is None:
-            raise NotKept
+            raise NotStored
         return self.timeout
 
     def dump(
@@ -170,7 +162,7 @@ def test_a_value_with_tags_is_served_until_one_is_invalidated() -> None:
     recalled = partial(recall, Asked(tags=("a", "b")))
     assert subject.run(recalled, "first") == "first"
     assert subject.run(recalled, "second") == "first"
-    perform(invalidate(subject.guard, ["b"]))
+    perform(invalidate(subject.context, ["b"]))
     assert subject.run(recalled, "third") == "third"
     assert subject.run(recalled, "fourth") == "third"
 
@@ -188,10 +180,10 @@ def test_what_is_invalidated_while_a_value_is_made_is_not_fresh() -> None:
     recalled = partial(recall, Asked(tags=("a",)))
 
     def render() -> str:
-        perform(invalidate(subject.guard, ["a"]))
+        perform(invalidate(subject.context, ["a"]))
         return "old"
 
-    assert perform(recalled(subject.guard, render)) == "old"
+    assert perform(recalled(subject.context, render)) == "old"
     assert subject.run(recalled, "new") == "new"
     assert subject.run(recalled, "newer") == "new"
 
@@ -201,12 +193,12 @@ def test_so_is_what_is_invalidated_before_the_value_of_another_is_made() -> None
     recalled = partial(recall, Asked(tags=("a",)))
 
     def invalidate_and_make_another() -> str:
-        perform(invalidate(subject.guard, ["a"]))
+        perform(invalidate(subject.context, ["a"]))
         assert subject.run(recalled, "new") == "new"
         return "old"
 
     # The older one is written last, and not served.
-    assert perform(recalled(subject.guard, invalidate_and_make_another)) == "old"
+    assert perform(recalled(subject.context, invalidate_and_make_another)) == "old"
     assert subject.run(recalled, "newest") == "newest"
 
 
@@ -262,7 +254,7 @@ def test_what_making_a_value_raises_passes_and_nothing_is_written(
         raise error
 
     with pytest.raises(type(error)) as raised:
-        perform(recall(Asked(), subject.guard, render))
+        perform(recall(Asked(), subject.context, render))
     assert raised.value is error
     assert subject.store.calls == ["get"]
 
@@ -280,21 +272,14 @@ def test_what_storing_raises_of_its_own_passes() -> None:
 def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
     store = make()
     counts = Stats()
-    guard = Guard(
-        adapt(store)[1],
-        counts=counts,
-        breaker=Breaker(),
-        flights=Flights(),
-        known_tags=KnownTags(),
-        blocking=False,
-    )
+    loop = context(store, counts, blocking=False)
 
     async def ask(text: str) -> Any:
         async def render() -> str:
             return text
 
         asked = Asked(tags=("a",))
-        return await perform_async(recall(asked, guard, render))
+        return await perform_async(recall(asked, loop, render))
 
     assert asyncio.run(ask("first")) == "first"
     assert asyncio.run(ask("second")) == "first"
@@ -304,13 +289,13 @@ def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
 def test_after_a_value_that_is_not_kept_nobody_waits_for_the_next() -> None:
     subject = Subject()
     subject.run(partial(recall, Asked()), None)
-    leads = [subject.guard.flights.join("key")[1] for _ in range(2)]
+    leads = [subject.context.flights.join("key")[1] for _ in range(2)]
     assert leads == [True, True]
 
 
-def test_the_versions_of_tags_outlive_the_windows_of_their_entries() -> None:
+def test_versions_of_tags_outlive_the_grace_periods_of_entries() -> None:
     subject = Subject()
-    windows = Windows(stale=0, stale_if_error=1_000_000)
-    subject.run(partial(recall, Asked(tags=("a",), windows=windows)))
+    grace = GracePeriods(stale=0, stale_if_error=1_000_000)
+    subject.run(partial(recall, Asked(tags=("a",), grace=grace)))
     (version,) = [key for key in subject.store.values if key != "key"]
     assert (subject.store.timeouts[version] or 0) > 1_000_000

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jinja_fragcache import FragmentCache, Stats, StoreError
-from jinja_fragcache.access.adapter import adapt
 from jinja_fragcache.access.runner import perform_async
+from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.flow import renew
-from jinja_fragcache.engine.lookup import FragmentRequest, NotKept
+from jinja_fragcache.engine.lookup import NOTHING
+from jinja_fragcache.engine.spec import FragmentSpec, NotStored
 from jinja_fragcache.entries.freshness import want
-from tests.support import NOTHING, Clock, Counter, SharedStore, ask
+from tests.support import Clock, Counter, SharedStore, adapted, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PLAIN = want(True, None)  # noqa: FBT003 - its form
+PLAIN = want(True, None)
 
 
 class Machine:
@@ -28,7 +29,7 @@ class Machine:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
         self.store = SharedStore()
-        self.face = adapt(self.store)[0]
+        self.face = adapted(self.store)[0]
         self.clock = Clock()
         options = {"timer": self.clock, "clock": self.clock, **options}
         self.here = FragmentCache(self.store, **options)
@@ -43,7 +44,7 @@ class Machine:
             self.meanwhile()
 
         for cache in (self.here, self.there):
-            monkeypatch.setattr(cache.guard, "sleep", sleep)
+            monkeypatch.setattr(cache.engine.context, "sleep", sleep)
 
     def body(self) -> str:
         return f"text {self.renders()}"
@@ -147,8 +148,8 @@ def test_a_task_that_is_cancelled_lets_the_lock_go(
             await asyncio.Event().wait()
             return "never"
 
-        request = FragmentRequest("k", PLAIN, 60)
-        flow = renew(request, NOTHING, cache.async_guard, body)
+        request = FragmentSpec("k", PLAIN, 60)
+        flow = renew(request, NOTHING, cache.engine.async_context, body)
         work = perform_async(flow)
         if error is GeneratorExit:
             # A coroutine that is closed can't await anything. Its lock ends by itself.
@@ -169,6 +170,21 @@ async def _closing(work: Any, entered: asyncio.Event) -> None:
         next(steps)
         await asyncio.sleep(0.001)
     steps.close()
+
+
+@pytest.mark.parametrize("parts", [("1", "2"), ("1", "1")], ids=["edited", "same"])
+def test_a_body_is_not_stored_if_a_template_was_edited_between_two_parts(
+    machine: Machine, parts: tuple[str, str]
+) -> None:
+    def body() -> str:
+        dependencies = current_dependencies()
+        assert dependencies is not None
+        for digest in parts:
+            dependencies.include({}, templates={"part.html": digest})
+        return machine.body()
+
+    assert ask(machine.here, "k", body) == "text 1"
+    assert (machine.here.get("k") == "text 1") is (parts == ("1", "1"))
 
 
 def test_what_is_deleted_elsewhere_while_it_renders_is_not_stored(
@@ -275,19 +291,19 @@ def test_where_the_lock_can_not_be_asked_for_it_renders_and_stores_nothing(
 def test_a_value_that_is_not_kept_lets_the_lock_go_and_is_not_waited_for(
     machine: Machine,
 ) -> None:
-    machine.here.guard.flights.note_not_kept("k")
+    machine.here.engine.context.flights.note_not_to_store("k")
     machine.take_lock()
     assert ask(machine.here, "k", machine.body) == "text 1"
     assert machine.pauses == []
 
 
 def test_a_value_that_is_not_to_be_kept_lets_the_lock_go(machine: Machine) -> None:
-    class NotToKeep(FragmentRequest):
+    class NotToKeep(FragmentSpec):
         def timeout_of(self, value: Any) -> int | None:
-            raise NotKept
+            raise NotStored
 
     request = NotToKeep("k", PLAIN, 60)
-    machine.here.run(partial(renew, request, NOTHING), machine.body)
+    machine.here.engine.run(partial(renew, request, NOTHING), machine.body)
     assert machine.store.values == {}
 
 
@@ -355,26 +371,28 @@ def test_a_task_that_is_cancelled_while_the_store_works_lets_the_lock_go(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     cache = machine.here
-    face = cache.async_guard._face
-    plain = getattr(face, method)
+    store = cache.engine.async_context.store
+    plain = store._run
 
     async def use() -> None:
         working = asyncio.Event()
 
-        async def work(*arguments: Any) -> Any:
+        async def work(operation: Any) -> Any:
+            if operation.gi_code.co_name != method:
+                return await plain(operation)
             if method == "lock":
-                await plain(*arguments)
+                await plain(operation)
             working.set()
-            await asyncio.Event().wait()
+            return await asyncio.Event().wait()
 
         async def body() -> str:
             return "text"
 
-        monkeypatch.setattr(face, method, work)
-        request = FragmentRequest("k", PLAIN, 60)
-        flow = renew(request, NOTHING, cache.async_guard, body)
+        monkeypatch.setattr(store, "_run", work)
+        request = FragmentSpec("k", PLAIN, 60)
+        flow = renew(request, NOTHING, cache.engine.async_context, body)
         task = asyncio.ensure_future(perform_async(flow))
-        await working.wait()
+        await asyncio.wait_for(working.wait(), 10)
         assert len(machine.locks()) == 1
         task.cancel()
         await asyncio.wait([task])

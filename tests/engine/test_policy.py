@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jinja_fragcache import FragmentCache, TimeoutValueError
-from jinja_fragcache.engine.policy import Policy, normalize_window
-from jinja_fragcache.entries.freshness import Windows
+from jinja_fragcache.engine.policy import Policy, normalize_grace
+from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.messages import describe
 from jinja_fragcache.timeouts import LONGEST
@@ -62,16 +62,16 @@ def test_what_is_no_default_timeout_is_refused() -> None:
 
 
 def test_a_window_is_seconds_or_the_default() -> None:
-    assert normalize_window("stale", timedelta(seconds=2.5)) == 3
-    assert normalize_window("stale", 0) == 0
-    assert normalize_window("stale", None) is None
+    assert normalize_grace("stale", timedelta(seconds=2.5)) == 3
+    assert normalize_grace("stale", 0) == 0
+    assert normalize_grace("stale", None) is None
 
 
 def test_an_entry_has_its_own_windows_or_those_of_the_cache() -> None:
     policy = Policy(stale=60, stale_if_error=3600)
-    assert policy.windows(None, None) == Windows(60, 3600)
-    assert policy.windows(0, None) == Windows(0, 3600)
-    assert policy.windows(5, 0) == Windows(5, 0)
+    assert policy.grace(None, None) == GracePeriods(60, 3600)
+    assert policy.grace(0, None) == GracePeriods(0, 3600)
+    assert policy.grace(5, 0) == GracePeriods(5, 0)
 
 
 @given(st.integers(0, LONGEST), st.floats(0, 1), chances)

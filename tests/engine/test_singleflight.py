@@ -18,12 +18,13 @@ from jinja_fragcache import (
     make_template_fragment_key,
 )
 from jinja_fragcache.access.runner import perform
+from jinja_fragcache.engine.claims import delete
 from jinja_fragcache.engine.flow import renew
-from jinja_fragcache.engine.lookup import FragmentRequest
+from jinja_fragcache.engine.lookup import NOTHING
 from jinja_fragcache.engine.singleflight import Flight, Flights
+from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import want
 from tests.support import (
-    NOTHING,
     Counter,
     RecordingStore,
     ask,
@@ -31,7 +32,7 @@ from tests.support import (
     fragment_cache,
 )
 
-PLAIN = want(True, None)  # noqa: FBT003 - its form
+PLAIN = want(True, None)
 THREADS = 64
 TASKS = 500
 
@@ -107,7 +108,7 @@ def test_tasks_wait_for_the_one_that_renders_and_the_loop_goes_on() -> None:
 
 def test_a_task_that_waits_may_be_cancelled_and_harms_no_other() -> None:
     cache = FragmentCache()
-    request = FragmentRequest("k", PLAIN, 60)
+    request = FragmentSpec("k", PLAIN, 60)
 
     async def use() -> list[Any]:
         go_on = asyncio.Event()
@@ -118,7 +119,7 @@ def test_a_task_that_waits_may_be_cancelled_and_harms_no_other() -> None:
 
         def start() -> asyncio.Task[Any]:
             return asyncio.ensure_future(
-                cache.run_async(partial(renew, request, NOTHING), body)
+                cache.engine.run_async(partial(renew, request, NOTHING), body)
             )
 
         tasks = [start() for _ in range(3)]
@@ -136,7 +137,7 @@ def test_a_task_that_waits_may_be_cancelled_and_harms_no_other() -> None:
 
 def test_where_the_one_that_renders_is_cancelled_another_does() -> None:
     cache = FragmentCache()
-    request = FragmentRequest("k", PLAIN, 60)
+    request = FragmentSpec("k", PLAIN, 60)
     calls = Counter()
 
     async def use() -> list[Any]:
@@ -149,7 +150,7 @@ def test_where_the_one_that_renders_is_cancelled_another_does() -> None:
 
         tasks = [
             asyncio.ensure_future(
-                cache.run_async(partial(renew, request, NOTHING), body)
+                cache.engine.run_async(partial(renew, request, NOTHING), body)
             )
             for _ in range(3)
         ]
@@ -192,9 +193,11 @@ def test_a_caller_waits_no_longer_than_the_lock_timeout() -> None:
 def test_what_is_stored_between_the_look_up_and_the_turn_is_served() -> None:
     cache = FragmentCache()
     assert ask(cache, "k", lambda: "text") == "text"
-    request = FragmentRequest("k", PLAIN, 60)
+    request = FragmentSpec("k", PLAIN, 60)
     assert (
-        cache.run(partial(renew, request, NOTHING), lambda: pytest.fail("rendered"))
+        cache.engine.run(
+            partial(renew, request, NOTHING), lambda: pytest.fail("rendered")
+        )
         == "text"
     )
 
@@ -279,7 +282,7 @@ def test_a_thread_does_not_stand_still_for_its_own_loop(
 ) -> None:
     monkeypatch.setattr(Flight, "wait", lambda *_: pytest.fail("stood still"))
     cache = FragmentCache()
-    request = FragmentRequest("k", PLAIN, 60)
+    request = FragmentSpec("k", PLAIN, 60)
 
     async def use() -> tuple[Any, str]:
         go_on = asyncio.Event()
@@ -289,10 +292,10 @@ def test_a_thread_does_not_stand_still_for_its_own_loop(
             return "text"
 
         task = asyncio.ensure_future(
-            cache.run_async(partial(renew, request, NOTHING), body)
+            cache.engine.run_async(partial(renew, request, NOTHING), body)
         )
         await asyncio.sleep(0)
-        mine = cache.run(partial(renew, request, NOTHING), lambda: "mine")
+        mine = cache.engine.run(partial(renew, request, NOTHING), lambda: "mine")
         go_on.set()
         return await task, mine
 
@@ -333,7 +336,7 @@ def test_what_is_deleted_with_others_while_it_is_made_is_not_stored() -> None:
     cache = FragmentCache()
 
     def body() -> str:
-        perform(cache.guard.delete_many(["other", "k"]))
+        perform(delete(cache.engine.context, ["other", "k"]))
         return "old"
 
     assert ask(cache, "k", body) == "old"
@@ -442,9 +445,9 @@ def test_flights_are_forgotten_when_they_have_landed() -> None:
     flights = Flights()
     flight, is_leader = flights.join("k")
     assert is_leader
-    with flights.led("k", flight) as landing:
+    with flight:
         assert flights.join("k") == (flight, False)
-        landing.append("what it landed with")
+        flight.landing = "what it landed with"
     assert flight.wait(0) == "what it landed with"
     reference = weakref.ref(flight)
     del flight
@@ -455,22 +458,23 @@ def test_flights_are_forgotten_when_they_have_landed() -> None:
 
 def test_where_nothing_was_kept_nobody_waits_the_next_time() -> None:
     flights = Flights()
-    flights.note_not_kept("k")
+    flights.note_not_to_store("k")
     assert [flights.join("k")[1] for _ in range(2)] == [True, True]
-    flights.note_kept("k")
+    flights.note_stored("k")
     assert [flights.join("k")[1] for _ in range(2)] == [True, False]
 
 
 def test_only_so_many_keys_are_remembered() -> None:
     flights = Flights()
     for number in range(5000):
-        flights.note_kept(str(number))
-    assert flights.kept_lately("4999")
-    assert not flights.kept_lately("0")
+        flights.note_stored(str(number))
+    assert flights.stored_lately("4999")
+    assert not flights.stored_lately("0")
 
 
 def test_a_flight_tells_what_it_needs() -> None:
-    first, second, third = (Flight(None) for _ in range(3))
+    flights = Flights()
+    first, second, third = (Flight(key, flights) for key in "abc")
     first.awaited.append(second)
     second.awaited.append(third)
     assert first.needs({third})
@@ -482,11 +486,11 @@ def test_a_flight_tells_what_it_needs() -> None:
 def test_who_waits_for_a_text_that_is_not_for_him_renders_his_own() -> None:
     cache = FragmentCache()
     body = Body()
-    unescaped = FragmentRequest("k", want(False, None), 60)  # noqa: FBT003 - its form
+    unescaped = FragmentSpec("k", want(False, None), 60)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(ask, cache, "k", body)
         assert body.started.wait(10)
-        second = pool.submit(cache.run, partial(renew, unescaped, NOTHING), body)
+        second = pool.submit(cache.engine.run, partial(renew, unescaped, NOTHING), body)
         waiting(cache, 2)
         body.go_on.set()
         assert (first.result(), second.result()) == ("text 1", "text 2")

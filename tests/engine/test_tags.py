@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jinja_fragcache.access.runner import perform
-from jinja_fragcache.access.safe_store import Stats
+from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.engine.tags import (
     invalidate,
@@ -17,7 +17,7 @@ from jinja_fragcache.engine.tags import (
 )
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
-from tests.support import NAMES, Clock, RecordingStore, guard
+from tests.support import NAMES, Clock, RecordingStore, context
 
 
 class Subject:
@@ -28,18 +28,18 @@ class Subject:
         self.counts = Stats()
         self.clock = Clock()
         policy = Policy(default_timeout=300)
-        self.guard = guard(self.store, self.counts, policy=policy, clock=self.clock)
+        self.context = context(self.store, self.counts, policy=policy, clock=self.clock)
 
     def read(self, tags: Sequence[str], key: str = "key") -> tuple[Any, dict[str, Any]]:
-        (stored,), versions = perform(read_versions(self.guard, [key], tags))
+        (stored,), versions = perform(read_versions(self.context, [key], tags))
         return stored, versions
 
     def present(self, tags: Sequence[str]) -> dict[str, str] | None:
         _, versions = self.read(tags)
-        return perform(present_versions(self.guard, versions, 60))
+        return perform(present_versions(self.context, versions, 60))
 
     def invalidate(self, tags: Iterable[str]) -> None:
-        perform(invalidate(self.guard, tags))
+        perform(invalidate(self.context, tags))
 
 
 def test_without_tags_only_the_entry_is_read() -> None:
@@ -84,7 +84,7 @@ def test_a_version_outlives_its_entries_and_does_not_stay_for_ever(
     timeout: int | None, seconds: int
 ) -> None:
     subject = Subject()
-    perform(present_versions(subject.guard, {"posts": None}, timeout))
+    perform(present_versions(subject.context, {"posts": None}, timeout))
     assert list(subject.store.timeouts.values()) == [seconds]
 
 
@@ -118,7 +118,7 @@ def test_there_are_no_versions_where_the_store_fails(failing: set[str]) -> None:
     subject = Subject()
     versions: dict[str, object] = {"a": None}
     subject.store.failing = failing
-    assert perform(present_versions(subject.guard, versions, 60)) is None
+    assert perform(present_versions(subject.context, versions, 60)) is None
     assert subject.counts.failures > 0
 
 
@@ -126,7 +126,7 @@ def test_versions_that_are_known_need_no_store() -> None:
     subject = Subject()
     subject.store.failing = {"get", "set"}
     known: dict[str, object] = {"a": "1", "b": "2"}
-    assert perform(present_versions(subject.guard, known, 60)) == known
+    assert perform(present_versions(subject.context, known, 60)) == known
     assert subject.store.calls == []
 
 
@@ -134,15 +134,15 @@ def test_one_version_that_can_not_be_had_is_none_at_all() -> None:
     subject = Subject()
     subject.store.failing = {"set"}
     versions: dict[str, object] = {"a": "1", "b": None, "c": "3"}
-    assert perform(present_versions(subject.guard, versions, 60)) is None
+    assert perform(present_versions(subject.context, versions, 60)) is None
 
 
 def test_the_version_is_that_of_the_first_to_add_one() -> None:
     """Two misses at once: both have found no version, and both write one."""
     subject = Subject()
     _, versions = subject.read(["a"])
-    first = perform(present_versions(subject.guard, versions, 60))
-    second = perform(present_versions(subject.guard, versions, 60))
+    first = perform(present_versions(subject.context, versions, 60))
+    second = perform(present_versions(subject.context, versions, 60))
     assert first is not None
     assert second == first
     assert subject.read(["a"])[1] == first
@@ -157,7 +157,7 @@ def test_a_version_that_is_no_text_is_none() -> None:
     # Nor is one that the store gave before it forgot it.
     subject.store.values.clear()
     found: dict[str, object] = {"a": 7}
-    versions = perform(present_versions(subject.guard, found, 60))
+    versions = perform(present_versions(subject.context, found, 60))
     assert subject.read(["a"])[1] == versions
 
 
@@ -194,7 +194,7 @@ def test_a_tag_may_be_named_twice(tags: list[str]) -> None:
 
 
 def since(subject: Subject, tags: Iterable[str], began: float) -> dict[str, str] | None:
-    return perform(versions_since(subject.guard, list(tags), began, 60))
+    return perform(versions_since(subject.context, list(tags), began, 60))
 
 
 def test_a_tag_that_is_first_used_while_a_value_is_made_gets_a_version() -> None:

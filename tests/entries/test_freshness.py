@@ -8,7 +8,7 @@ from markupsafe import Markup
 from jinja_fragcache.entries.entry import HEADER_MARK, Entry, Life, encode
 from jinja_fragcache.entries.freshness import (
     FRESH,
-    Windows,
+    GracePeriods,
     has_current_tags,
     matches,
     servable_text,
@@ -23,9 +23,9 @@ versions = st.none() | st.sampled_from(["a", "b"])
 @given(texts, st.booleans(), versions, st.booleans(), versions)
 def test_a_text_is_served_if_its_version_and_autoescape_state_match(
     text: str,
-    escaped: bool,  # noqa: FBT001 - drawn by name
+    escaped: bool,
     version: str | None,
-    wanted_escaped: bool,  # noqa: FBT001 - drawn by name
+    wanted_escaped: bool,
     wanted_version: str | None,
 ) -> None:
     stored = encode(Entry(text, escaped, version))
@@ -40,11 +40,11 @@ def test_a_text_is_served_if_its_version_and_autoescape_state_match(
 def test_a_stored_value_that_is_not_an_entry_is_a_miss(
     stored: object, version: str | None
 ) -> None:
-    assert servable_text(stored, want(True, version)) is None  # noqa: FBT003 - its form
+    assert servable_text(stored, want(True, version)) is None
 
 
 def test_a_store_may_return_a_subclass_of_str() -> None:
-    assert servable_text(Markup("<b>"), want(True, None)) == "<b>"  # noqa: FBT003 - its form
+    assert servable_text(Markup("<b>"), want(True, None)) == "<b>"
 
 
 names = st.sampled_from(["x", "y"])
@@ -72,7 +72,7 @@ def test_an_entry_is_fresh_then_stale_then_gone(
     expires: float, now: float, stale: int, stale_if_error: int, head_start: int
 ) -> None:
     life = Life(expires, 1)
-    there = standing(life, now, Windows(stale, stale_if_error), head_start)
+    there = standing(life, now, GracePeriods(stale, stale_if_error), head_start)
     assert there.expired == (now >= expires)
     assert there.due == (now + head_start >= expires)
     assert there.served == (now < expires or now - expires < stale)
@@ -80,13 +80,13 @@ def test_an_entry_is_fresh_then_stale_then_gone(
 
 
 def test_an_entry_without_a_life_is_fresh_as_long_as_it_is_stored() -> None:
-    assert standing(None, 1e12, Windows()) == FRESH
+    assert standing(None, 1e12, GracePeriods()) == FRESH
 
 
 @given(texts, st.booleans(), versions, times)
 def test_a_text_with_a_life_is_not_served_without_a_look_at_the_time(
     text: str,
-    escaped: bool,  # noqa: FBT001 - drawn by name
+    escaped: bool,
     version: str | None,
     expires: float,
 ) -> None:
@@ -109,14 +109,14 @@ def test_a_text_with_a_life_is_not_served_without_a_look_at_the_time(
 def test_a_text_with_tags_templates_or_holes_is_not_served_at_once(
     more: dict[str, Any],
 ) -> None:
-    wanted = want(True, None)  # noqa: FBT003 - its form
+    wanted = want(True, None)
     entry = Entry("text", **more)
     assert servable_text(encode(entry), wanted) is None
     assert matches(entry, wanted)
 
 
 def test_a_value_of_a_function_is_not_served_as_a_fragment() -> None:
-    wanted = want(True, None)  # noqa: FBT003 - its form
+    wanted = want(True, None)
     entry = Entry("text", form="json")
     assert servable_text(encode(entry), wanted) is None
     assert not matches(entry, wanted)

@@ -133,7 +133,7 @@ def test_an_int_with_a_version_or_tags_is_left_to_the_serializer(
     codec = ValueCodec(Reprs())
     stored = codec.encode("k", 5, version, tags)
     entry = read_entry(stored)
-    assert entry == Entry("k=5", True, version, "repr", tuple(tags.items()))  # noqa: FBT003 - Entry's field
+    assert entry == Entry("k=5", True, version, "repr", tuple(tags.items()))
 
 
 def test_version_and_tags_are_stored_in_the_entry() -> None:

@@ -138,7 +138,7 @@ def clock(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return the clock by which the application's cache decides what is fresh."""
     clock = Clock()
     with app.app_context():
-        monkeypatch.setattr(cache.fragment_cache.guard, "_clock", clock)
+        monkeypatch.setattr(cache.fragment_cache.engine.context, "clock", clock)
     return clock
 
 

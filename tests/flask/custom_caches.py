@@ -73,7 +73,7 @@ def sqlite(
 
 def redis_cache(
     app: Flask,
-    config: dict[str, Any],  # noqa: ARG001 - what a factory is given
+    config: dict[str, Any],
     args: list[Any],
     kwargs: dict[str, Any],
 ) -> RedisCache:

@@ -181,7 +181,7 @@ def test_every_kind_of_parameter_is_in_the_key() -> None:
         keys(2, 1, d=4),
         keys("1", 2, d=4),
         keys(1.0, 2, d=4),
-        keys(True, 2, d=4),  # noqa: FBT003 - an argument, no flag
+        keys(True, 2, d=4),
     ]
     assert len({*others, same[0]}) == len(others) + 1
     assert keys(1, 2, 3, 4, 5, d=4, x=1, y=2) == keys(1, 2, 3, 4, 5, y=2, x=1, d=4)

@@ -159,7 +159,7 @@ def test_a_config_passed_as_with_jinja2_ext_is_refused() -> None:
 
 @pytest.mark.parametrize("ours_first", [True, False])
 def test_the_tag_is_this_packages_even_beside_flask_caching(
-    ours_first: bool,  # noqa: FBT001 - a parameter of the test
+    ours_first: bool,
 ) -> None:
     app = Flask(__name__)
     other = {"CACHE_TYPE": "SimpleCache"}

@@ -74,9 +74,9 @@ def watching(opened: Any) -> tuple[Flask, SessionWatch]:
 @pytest.mark.parametrize("before", [False, True])
 def test_a_watch_records_only_what_happens_inside_its_block(
     use: Any,
-    read: bool,  # noqa: FBT001 - a parameter of the test
-    changed: bool,  # noqa: FBT001 - the same
-    before: bool,  # noqa: FBT001 - the same
+    read: bool,
+    changed: bool,
+    before: bool,
 ) -> None:
     opened = SecureCookieSession()
     app = Flask(__name__)
@@ -97,7 +97,7 @@ def test_a_watch_records_only_what_happens_inside_its_block(
 @pytest.mark.parametrize("before", [False, True])
 def test_a_watch_adds_up_several_blocks(
     order: list[int],
-    before: bool,  # noqa: FBT001 - a parameter of the test
+    before: bool,
 ) -> None:
     uses: list[Any] = [lambda: session.update(a=1), lambda: None, lambda: None]
     app = Flask(__name__)

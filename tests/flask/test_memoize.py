@@ -391,7 +391,7 @@ def test_make_cache_key_may_be_replaced(cache: Cache, calls: Counter) -> None:
 def test_none_is_stored_only_with_cache_none(
     cache: Cache,
     calls: Counter,
-    cache_none: bool,  # noqa: FBT001 - a parameter of the test
+    cache_none: bool,
     expected: int,
 ) -> None:
     @cache.memoize(cache_none=cache_none)

@@ -134,7 +134,7 @@ def test_an_option_may_be_a_function_without_a_signature(site: Site) -> None:
 @pytest.mark.parametrize(("cache_none", "calls"), [(False, 2), (True, 1)])
 def test_none_is_stored_only_with_cache_none(
     site: Site,
-    cache_none: bool,  # noqa: FBT001 - a parameter of the test
+    cache_none: bool,
     calls: int,
 ) -> None:
     @site.cache.cached(key_prefix="none", cache_none=cache_none)

@@ -24,8 +24,8 @@ from jinja_fragcache.flask.responses import (
 from jinja_fragcache.flask.serializers import (
     JSONSerializer,
     PickleSerializer,
-    SignedSerializer,
 )
+from jinja_fragcache.flask.signing import SignedSerializer
 from tests.flask.support import Site
 
 SERIALIZERS: list[Serializer] = [

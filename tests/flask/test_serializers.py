@@ -37,9 +37,9 @@ from jinja_fragcache.flask.serializers import (
     CustomSerializer,
     JSONSerializer,
     PickleSerializer,
-    SignedSerializer,
     make_serializer,
 )
+from jinja_fragcache.flask.signing import SignedSerializer
 from tests.support import NAMES
 
 SECRET = "correct horse battery staple"  # noqa: S105 - a test's

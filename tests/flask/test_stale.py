@@ -227,7 +227,7 @@ def test_an_error_is_logged_and_signalled_once(
     key = "view//"
     assert sent == [(site.app, {"cache": site.cache, "key": key, "error": error})]
     assert caplog.messages == [
-        f"{key!r} could not be made anew. What was stored before is served."
+        f"{key!r} could not be refreshed. The old entry is served."
     ]
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("jinja_fragcache", logging.ERROR)

@@ -89,7 +89,7 @@ def test_a_failing_store_has_no_values_and_is_logged(
 
 @pytest.mark.parametrize("ignored", [False, True])
 def test_a_failing_delete_is_an_error_unless_errors_are_ignored(
-    ignored: bool,  # noqa: FBT001 - a parameter of the test
+    ignored: bool,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = RecordingStore()

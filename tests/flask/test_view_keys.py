@@ -74,7 +74,7 @@ def test_a_key_without_a_request_is_the_prefix() -> None:
 
 
 @pytest.mark.parametrize(("prefix", "query"), [(BY_PATH, False), ("all", True)])
-def test_a_key_made_of_a_request_needs_one(prefix: str, query: bool) -> None:  # noqa: FBT001 - by name
+def test_a_key_made_of_a_request_needs_one(prefix: str, query: bool) -> None:
     keys = view_keys(prefix=prefix, query=query)
     message = r"\.one\(\) is made of the request.*@cache.cached\(key_prefix=\"one\"\)"
     with pytest.raises(KeyValueError, match=message):

@@ -144,7 +144,7 @@ lines = st.integers(1, 12)
 
 
 @given(template_names, lines, lines, template_names, lines, lines)
-def test_two_places_never_have_the_same_default_name(  # noqa: PLR0913, PLR0917 - two places
+def test_two_places_never_have_the_same_default_name(
     template: str,
     line: int,
     position: int,

@@ -12,7 +12,7 @@ from jinja_fragcache import (
     StoreError,
     make_template_fragment_key,
 )
-from jinja_fragcache.render.lookup import fragment_cache_of
+from jinja_fragcache.render.environment import engine_of
 from tests.support import Clock, Counter, RecordingStore, environment, fragment_cache
 
 
@@ -142,7 +142,7 @@ def test_a_refused_key_is_an_error_where_the_cache_is_strict(source: str) -> Non
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_a_page_without_a_name_is_never_an_error(
-    strict: bool,  # noqa: FBT001 - a parameter of the test
+    strict: bool,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     layout = "{% cache 5, 'x' %}{% block b %}{% endblock %}{% endcache %}"
@@ -181,7 +181,7 @@ def test_a_bare_store_is_taken_as_it_is(make: Any) -> None:
     assert [template.render(n=n) for n in "ab"] == ["a", "a"]
     assert store.get(make_template_fragment_key("x")) == "a"
     assert env.fragment_cache is store  # type: ignore[attr-defined]
-    assert fragment_cache_of(env) is fragment_cache_of(env)
+    assert engine_of(env) is engine_of(env)
     other = make()
     env.fragment_cache = other  # type: ignore[attr-defined]
     assert template.render(n="c") == "c"

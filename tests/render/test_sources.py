@@ -172,7 +172,7 @@ DYNAMIC = {
 def test_what_an_expression_named_makes_it_a_miss(
     name: str,
     expected: str,
-    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+    enable_async: bool,
 ) -> None:
     site = Site(dict(DYNAMIC), enable_async=enable_async)
     counter = Counter()

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cachelib
 import flask_caching
@@ -18,7 +18,7 @@ from flask import Flask
 from pymemcache.client.base import PooledClient
 from pymemcache.serde import pickle_serde
 
-from jinja_fragcache.access.adapter import adapt
+from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.stores import (
     FileStore,
     MemcachedStore,
@@ -27,7 +27,6 @@ from jinja_fragcache.stores import (
     RedisSentinelStore,
     RedisStore,
     SpreadMemcachedStore,
-    SyncStore,
 )
 from tests import servers
 from tests.flask.custom_caches import SqliteCache
@@ -39,7 +38,7 @@ from tests.stores.contract import (
     left,
     memcached_remaining,
 )
-from tests.support import Clock, CoroutineStore, configure_django
+from tests.support import Calls, Clock, CoroutineStore, configure_django
 
 USER = "ann@shop.test"
 PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
@@ -51,21 +50,23 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=FACES, ids="-".join)
-def both(request: pytest.FixtureRequest) -> tuple[Subject, SyncStore]:
+def both(request: pytest.FixtureRequest) -> tuple[Subject, Calls]:
     """Provide a store and one of the faces of its adapter."""
     name, face = request.param
     subject: Subject = request.getfixturevalue(name)
-    sync, awaited = adapt(subject.store)
-    return subject, sync if face == "sync" else cast("SyncStore", Coroutines(awaited))
+    adapter = adapt(subject.store)
+    if face == "sync":
+        return subject, Calls(adapter, adapter.run)
+    return subject, Coroutines(adapter, adapter.run_async)
 
 
 @pytest.fixture
-def subject(both: tuple[Subject, SyncStore]) -> Subject:
+def subject(both: tuple[Subject, Calls]) -> Subject:
     return both[0]
 
 
 @pytest.fixture
-def face(both: tuple[Subject, SyncStore]) -> SyncStore:
+def face(both: tuple[Subject, Calls]) -> Calls:
     return both[1]
 
 

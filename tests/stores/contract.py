@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.stores import AsyncStore, Store
+from jinja_fragcache.stores import Store
+from tests.support import Calls
 
 #: What `Subject.remaining` returns for an entry that never expires.
 FOR_EVER = "for ever"
@@ -24,14 +25,11 @@ class Subject:
     remaining: Callable[[str], float | str]
 
 
-class Coroutines:
-    """The async face of an adapter, called from where no event loop runs."""
-
-    def __init__(self, store: AsyncStore) -> None:
-        self._store = store
+class Coroutines(Calls):
+    """An adapter's operations on an event loop, called from where none runs."""
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._store, name)
+        method = super().__getattr__(name)
         return lambda *arguments: asyncio.run(method(*arguments))
 
 

@@ -6,7 +6,6 @@ import math
 import pytest
 
 from jinja_fragcache import FragmentCache
-from jinja_fragcache.stores import SyncStore
 from tests.stores.contract import (
     ADDS,
     COUNTS,
@@ -20,38 +19,38 @@ from tests.stores.contract import (
     numbers,
     promising,
 )
-from tests.support import environment, in_threads
+from tests.support import Calls, environment, in_threads
 
 
-def test_get_returns_none_for_a_missing_key(face: SyncStore) -> None:
+def test_get_returns_none_for_a_missing_key(face: Calls) -> None:
     assert face.get(KEY) is None
 
 
-def test_get_returns_the_value_that_was_set(face: SyncStore) -> None:
+def test_get_returns_the_value_that_was_set(face: Calls) -> None:
     face.set(KEY, TEXT, 30)
     assert face.get(KEY) == TEXT
     assert face.get(KEY + "4") is None
 
 
-def test_an_empty_text_is_a_value(face: SyncStore) -> None:
+def test_an_empty_text_is_a_value(face: Calls) -> None:
     face.set(KEY, "", 30)
     assert face.get(KEY) == ""
 
 
-def test_set_overwrites_the_old_value(face: SyncStore) -> None:
+def test_set_overwrites_the_old_value(face: Calls) -> None:
     face.set(KEY, "old", 30)
     face.set(KEY, "new", 30)
     assert face.get(KEY) == "new"
 
 
-def test_delete_removes_an_entry_and_accepts_a_missing_key(face: SyncStore) -> None:
+def test_delete_removes_an_entry_and_accepts_a_missing_key(face: Calls) -> None:
     face.set(KEY, TEXT, 30)
     face.delete(KEY)
     assert face.get(KEY) is None
     face.delete(KEY)
 
 
-def test_clear_removes_all_entries(face: SyncStore) -> None:
+def test_clear_removes_all_entries(face: Calls) -> None:
     face.set(KEY, TEXT, 30)
     face.clear()
     assert face.get(KEY) is None
@@ -59,7 +58,7 @@ def test_clear_removes_all_entries(face: SyncStore) -> None:
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(30, 30), (None, 300)])
 def test_an_entry_is_stored_with_its_timeout(
-    face: SyncStore, subject: Subject, timeout: int | None, seconds: int
+    face: Calls, subject: Subject, timeout: int | None, seconds: int
 ) -> None:
     face.set(KEY, TEXT, timeout)
     remaining = subject.remaining(KEY)
@@ -68,7 +67,7 @@ def test_an_entry_is_stored_with_its_timeout(
     assert seconds - 20 < remaining <= seconds + 1
 
 
-def test_a_timeout_of_zero_never_expires(face: SyncStore, subject: Subject) -> None:
+def test_a_timeout_of_zero_never_expires(face: Calls, subject: Subject) -> None:
     face.set(KEY, TEXT, 0)
     assert face.get(KEY) == TEXT
     assert subject.remaining(KEY) == FOR_EVER
@@ -76,14 +75,14 @@ def test_a_timeout_of_zero_never_expires(face: SyncStore, subject: Subject) -> N
 
 @pytest.mark.parametrize("value", [0, -5, 2**63 - 1, "5", "-0"])
 def test_a_number_and_a_text_of_digits_keep_their_types(
-    face: SyncStore, value: str | int
+    face: Calls, value: str | int
 ) -> None:
     face.set(KEY, value, 30)
     got = face.get(KEY)
     assert (type(got), got) == (type(value), value)
 
 
-def test_set_many_get_many_and_delete_many(face: SyncStore, subject: Subject) -> None:
+def test_set_many_get_many_and_delete_many(face: Calls, subject: Subject) -> None:
     face.set_many({"a": TEXT, "b": 2}, 30)
     assert face.get_many(["b", "missing", "a"]) == [2, None, TEXT]
     assert subject.remaining("a") != FOR_EVER
@@ -92,13 +91,13 @@ def test_set_many_get_many_and_delete_many(face: SyncStore, subject: Subject) ->
     assert face.get_many(["a", "b", "c"]) == [None, None, "kept"]
 
 
-def test_the_many_methods_accept_no_keys(face: SyncStore) -> None:
+def test_the_many_methods_accept_no_keys(face: Calls) -> None:
     face.set_many({}, 30)
     assert face.get_many([]) == []
     face.delete_many([])
 
 
-def test_add_stores_only_the_first_value(face: SyncStore, subject: Subject) -> None:
+def test_add_stores_only_the_first_value(face: Calls, subject: Subject) -> None:
     assert face.add(KEY, "first", 30) is True
     assert face.add(KEY, "second", 30) is False
     assert face.get(KEY) == "first"
@@ -109,7 +108,7 @@ def test_add_stores_only_the_first_value(face: SyncStore, subject: Subject) -> N
 
 
 def test_add_many_stores_only_the_values_whose_keys_have_none(
-    face: SyncStore, subject: Subject
+    face: Calls, subject: Subject
 ) -> None:
     face.set("b", "old", 0)
     assert face.add_many({"a": TEXT, "b": "new", "c": 3}, 30) == ["a", "c"]
@@ -124,7 +123,7 @@ def test_add_many_stores_only_the_values_whose_keys_have_none(
 
 
 def test_remaining_is_the_seconds_left_or_none_if_unknown(
-    face: SyncStore, request: pytest.FixtureRequest
+    face: Calls, request: pytest.FixtureRequest
 ) -> None:
     store, _ = request.node.callspec.params["both"]
     face.set("a", TEXT, 30)
@@ -142,26 +141,26 @@ def test_remaining_is_the_seconds_left_or_none_if_unknown(
 
 
 @promising(ADDS)
-def test_of_concurrent_callers_one_adds_each_value(face: SyncStore) -> None:
+def test_of_concurrent_callers_one_adds_each_value(face: Calls) -> None:
     added: list[str] = []
     in_threads(8, lambda number: added.extend(face.add_many(numbers(number), 30)))
     assert sorted(added) == sorted(numbers(0))
 
 
 @promising(COUNTS)
-def test_no_concurrent_count_is_lost(face: SyncStore) -> None:
+def test_no_concurrent_count_is_lost(face: Calls) -> None:
     in_threads(4, lambda _: [face.increment(KEY, 1) for _ in range(25)])
     assert face.get(KEY) == 100
 
 
-def test_increment_counts_up_and_down(face: SyncStore) -> None:
+def test_increment_counts_up_and_down(face: Calls) -> None:
     assert face.increment(KEY, 3) == 3
     assert face.increment(KEY, 4) == 7
     assert face.increment(KEY, -2) == 5
     assert face.get(KEY) == 5
 
 
-def test_increment_adds_to_a_number_that_was_set(face: SyncStore) -> None:
+def test_increment_adds_to_a_number_that_was_set(face: Calls) -> None:
     face.set(KEY, 41, 30)
     assert face.increment(KEY, 1) == 42
 
@@ -174,7 +173,7 @@ PAGE = (
 
 
 def test_composed_fragments_are_right_on_every_store(
-    both: tuple[Subject, SyncStore],
+    both: tuple[Subject, Calls],
 ) -> None:
     subject, face = both
     is_async = isinstance(face, Coroutines)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.access.adapter import _lock_key, adapt
-from jinja_fragcache.stores import SyncStore, Timed
+from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.access.adapter import _lock_key
+from jinja_fragcache.stores import Timed
 from tests import servers
 from tests.stores.contract import (
     FOR_EVER,
@@ -17,19 +18,19 @@ from tests.stores.contract import (
     numbers,
     with_locks,
 )
-from tests.support import in_threads
+from tests.support import Calls, adapted, in_threads
 
 
 def test_has_locks_is_true_for_stores_with_a_shared_atomic_add(
     subject: Subject, request: pytest.FixtureRequest
 ) -> None:
-    store, face = request.node.callspec.params["both"]
-    has_locks = adapt(subject.store)[face == "async"].has_locks
+    store, _ = request.node.callspec.params["both"]
+    has_locks = adapt(subject.store).has_locks
     assert has_locks is (store not in WITHOUT_LOCKS)
 
 
 @with_locks
-def test_of_concurrent_callers_one_gets_each_lock(face: SyncStore) -> None:
+def test_of_concurrent_callers_one_gets_each_lock(face: Calls) -> None:
     got: list[str] = []
 
     def lock(number: int) -> None:
@@ -41,7 +42,7 @@ def test_of_concurrent_callers_one_gets_each_lock(face: SyncStore) -> None:
 
 @with_locks
 def test_a_lock_that_is_held_is_neither_taken_nor_released_by_others(
-    face: SyncStore,
+    face: Calls,
 ) -> None:
     assert face.lock(["b"], "theirs", 30) == ["b"]
     assert face.lock(["a", "b", "c"], "mine", 30) == ["a", "c"]
@@ -53,7 +54,7 @@ def test_a_lock_that_is_held_is_neither_taken_nor_released_by_others(
 
 @with_locks
 def test_set_locked_stores_the_values_whose_locks_are_held(
-    face: SyncStore, subject: Subject
+    face: Calls, subject: Subject
 ) -> None:
     assert face.lock(["a", "b", "c", "d"], "mine", 45) == ["a", "b", "c", "d"]
     assert face.lock(["e"], "theirs", 45) == ["e"]
@@ -79,7 +80,7 @@ def test_set_locked_stores_the_values_whose_locks_are_held(
 
 
 @with_locks
-def test_a_lock_is_stored_with_its_seconds(face: SyncStore, subject: Subject) -> None:
+def test_a_lock_is_stored_with_its_seconds(face: Calls, subject: Subject) -> None:
     assert face.lock([KEY], "mine", 45)
     remaining = subject.remaining(_lock_key(KEY))
     assert isinstance(remaining, int | float)
@@ -89,7 +90,7 @@ def test_a_lock_is_stored_with_its_seconds(face: SyncStore, subject: Subject) ->
 @with_locks
 @pytest.mark.parametrize(("timeout", "seconds"), [(30, 30), (None, 300), (0, FOR_EVER)])
 def test_set_locked_stores_a_value_with_its_timeout(
-    face: SyncStore, subject: Subject, timeout: int | None, seconds: int | str
+    face: Calls, subject: Subject, timeout: int | None, seconds: int | str
 ) -> None:
     assert face.lock([KEY], "mine", 45)
     assert face.set_locked({KEY: (TEXT, timeout)}, "mine")
@@ -102,7 +103,7 @@ def test_set_locked_stores_a_value_with_its_timeout(
 
 
 @with_locks
-def test_set_locked_needs_the_lock_and_releases_it(face: SyncStore) -> None:
+def test_set_locked_needs_the_lock_and_releases_it(face: Calls) -> None:
     assert face.lock([KEY], "mine", 30)
     assert not face.lock([KEY], "theirs", 30)
     assert not face.set_locked({KEY: ("theirs", 30)}, "theirs")
@@ -119,7 +120,7 @@ def test_set_locked_needs_the_lock_and_releases_it(face: SyncStore) -> None:
     ("way", "arguments"), [("delete", [KEY]), ("delete_many", [[KEY]]), ("clear", [])]
 )
 def test_deleting_a_key_takes_its_lock_away(
-    face: SyncStore, way: str, arguments: list[Any]
+    face: Calls, way: str, arguments: list[Any]
 ) -> None:
     assert face.lock([KEY], "mine", 30)
     getattr(face, way)(*arguments)
@@ -131,7 +132,7 @@ def test_deleting_a_key_takes_its_lock_away(
 
 
 @with_locks
-def test_a_lock_is_released_by_its_holder_only(face: SyncStore) -> None:
+def test_a_lock_is_released_by_its_holder_only(face: Calls) -> None:
     assert face.lock([KEY], "mine", 30)
     face.unlock([KEY], "theirs")
     assert not face.lock([KEY], "theirs", 30)
@@ -154,13 +155,13 @@ ENDING = [
 ]
 
 
-def gets_lock(face: SyncStore) -> bool:
-    return face.lock([KEY], "theirs", 30) == [KEY]
+def gets_lock(face: Calls) -> bool:
+    return bool(face.lock([KEY], "theirs", 30) == [KEY])
 
 
 def test_a_lock_ends_after_its_seconds(request: pytest.FixtureRequest) -> None:
     stores = [request.getfixturevalue(name).store for name in ENDING]
-    faces = [adapt(store)[0] for store in stores]
+    faces = [adapted(store)[0] for store in stores]
     # All at once, because they end by the clocks of their servers.
     assert all(face.lock([KEY], "mine", 1) for face in faces)
     for face in faces:

@@ -85,7 +85,7 @@ class AgainstAModel(RuleBasedStateMachine):
             self.note(key, value, self.ends(timeout), kept=added)
 
     @rule(key=KEYS, delta=st.integers(-(2**40), 2**40), down=st.booleans())
-    def count(self, key: str, delta: int, down: bool) -> None:  # noqa: FBT001 - a rule
+    def count(self, key: str, delta: int, down: bool) -> None:
         old = self.expected(key) if self.store.has(key) else 0
         ends = self.written[key][1] if self.store.has(key) else self.ends(None)
         counted = (self.store.dec if down else self.store.inc)(key, delta)

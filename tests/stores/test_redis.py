@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 import redis
 
-from jinja_fragcache.access.adapter import adapt
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.stores import RedisStore, Timed
 from tests import servers
-from tests.support import in_threads
+from tests.support import adapted, in_threads
 
 
 @pytest.fixture
@@ -218,7 +217,7 @@ def test_set_many_if_equal_is_one_script(store: RedisStore, client: Any) -> None
 def test_clear_deletes_locks_first(
     store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    face = adapt(store)[0]
+    face = adapted(store)[0]
     assert face.lock(["k"], "mine", 30)
     others = {f"shop:{number}".encode() for number in range(40)}
     store.set_many({str(number): "text" for number in range(40)})

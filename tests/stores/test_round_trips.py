@@ -7,16 +7,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jinja_fragcache.access.adapter import adapt
 from jinja_fragcache.stores import (
     MemcachedStore,
     RedisClusterStore,
     RedisStore,
     SpreadMemcachedStore,
-    SyncStore,
 )
 from tests import servers
-from tests.support import Clock
+from tests.support import Calls, Clock, adapted
 
 
 class Trips(NamedTuple):
@@ -47,7 +45,7 @@ TRIPS = {
 @pytest.fixture(params=TRIPS)
 def counted(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[SyncStore, Callable[[], int], Trips]]:
+) -> Iterator[tuple[Calls, Callable[[], int], Trips]]:
     """Provide a store, a function that counts its round trips, and what to expect."""
     name: str = request.param
     if name == "memcached_pylibmc":
@@ -65,7 +63,7 @@ def counted(
         store = store_behind(name, trips)
         store.clear()
         # The round trips by which the client connects are not counted.
-        face = adapt(store)[0]
+        face = adapted(store)[0]
         face.get_many(list(map(str, range(20))))
         stack.callback(getattr(store, "close", store._client.close))
         yield face, lambda: sum(each.count for each in trips), TRIPS[name]
@@ -88,7 +86,7 @@ def store_behind(name: str, trips: list[servers.RoundTrips]) -> Any:
 
 
 def test_many_keys_take_as_many_round_trips_as_documented(
-    counted: tuple[SyncStore, Callable[[], int], Trips],
+    counted: tuple[Calls, Callable[[], int], Trips],
 ) -> None:
     face, count, expected = counted
     keys = [f"row {number}" for number in range(20)]

@@ -55,7 +55,7 @@ def test_a_loop_inside_a_fragment_can_be_left() -> None:
 )
 def test_a_body_with_a_block_self_or_super_depends_on_the_page(
     body: str,
-    depends: bool,  # noqa: FBT001 - a parameter of the test
+    depends: bool,
 ) -> None:
     assert depends_on_page(environment().parse(body).body) is depends
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, UndefinedE
 from markupsafe import Markup
 
 from jinja_fragcache import FragmentCache, MemoryStore
+from jinja_fragcache.engine.singleflight import Flight
 from jinja_fragcache.errors import FragmentTagError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
 from tests.support import (
@@ -280,7 +281,7 @@ def both(head: str, options: str, body: str) -> tuple[str, str]:
 def test_a_list_prints_what_for_and_cache_print(
     case: str,
     mode: str,
-    autoescape: bool,  # noqa: FBT001 - a parameter of the test
+    autoescape: bool,
 ) -> None:
     tag, loop = both(*CASES[case])
     around = "{% macro m(x) %}BEFORETAGBEHIND{{ caller() }}{% endmacro %}{% call m(x) %}.{% endcall %}"
@@ -433,7 +434,7 @@ def test_an_entry_that_others_stored_after_a_delete_is_kept(mode: str) -> None:
 
     def n() -> str:
         if rendered() == 2:
-            site.cache.guard.flights.spoil(key)
+            site.cache.engine.context.flights.spoil(key)
             site.store.values[key] = "of others"
         return ""
 
@@ -484,16 +485,15 @@ def test_a_caller_that_waits_is_served_what_was_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     site = Site({"page": LIST}, "shared")
-    guard = site.cache.guard
     waiting = threading.Event()
     waited: list[str] = []
-    wait = guard.wait
+    wait = Flight.wait
 
     def noting(*arguments: Any) -> Any:
         waiting.set()
         return wait(*arguments)
 
-    monkeypatch.setattr(guard, "wait", noting)
+    monkeypatch.setattr(Flight, "wait", noting)
     other = threading.Thread(
         target=lambda: waited.append(site.render(items="cba", n=pytest.fail))
     )

@@ -27,9 +27,11 @@ from jinja_fragcache import (
     StoreError,
     make_template_fragment_key,
 )
-from jinja_fragcache.render.each import LIST_FILTERS
+from jinja_fragcache.render.autoescape import AUTOESCAPE_FILTERS
+from jinja_fragcache.render.each import ROW_FILTERS
 from jinja_fragcache.render.holes import HOLE_FILTERS
-from jinja_fragcache.render.lookup import FILTERS
+from jinja_fragcache.render.lookup import FRAGMENT_FILTERS
+from jinja_fragcache.render.output import OUTPUT_FILTERS
 from tests.support import (
     Clock,
     CoroutineStore,
@@ -289,7 +291,7 @@ def test_an_edited_page_never_serves_its_old_block(name: str) -> None:
 def test_a_fragment_outside_of_blocks_in_a_child_template_prints_nothing(
     outside: str,
     extends: str,
-    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+    enable_async: bool,
 ) -> None:
     store = RecordingStore()
     child = extends + outside + "{% block b %}{% cache 5, 'b' %}in{% endcache %}"
@@ -461,7 +463,7 @@ class Aging:
 @pytest.mark.parametrize("name", ["", "'x', a, "])
 def test_a_stale_text_is_served_while_another_thread_renders(
     make: Callable[[], Any],
-    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+    enable_async: bool,
     how: str,
     name: str,
 ) -> None:
@@ -515,8 +517,8 @@ def test_a_stale_text_is_served_while_another_task_renders() -> None:
 @pytest.mark.parametrize("enable_async", [False, True])
 @pytest.mark.parametrize("autoescape", [False, True])
 def test_in_a_loop_each_fragment_that_fails_is_served_its_last_good_text(
-    enable_async: bool,  # noqa: FBT001 - a parameter of the test
-    autoescape: bool,  # noqa: FBT001 - the same
+    enable_async: bool,
+    autoescape: bool,
 ) -> None:
     tag = "{% cache 5, vary_on=[i], stale_if_error=60 if i else 1 %}"
     source = "{% for i in n %}" + tag + "a{{ call() }}{% endcache %}{% endfor %}"
@@ -641,7 +643,7 @@ def test_an_overlay_may_add_the_extension() -> None:
 @pytest.mark.parametrize("enable_async", [False, True])
 def test_fragments_are_cached_in_a_sandbox(
     kind: type[Environment],
-    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+    enable_async: bool,
 ) -> None:
     env = kind(
         extensions=[FragmentCacheExtension], autoescape=True, enable_async=enable_async
@@ -654,7 +656,7 @@ def test_fragments_are_cached_in_a_sandbox(
 
 def test_a_sandboxed_template_can_not_call_the_filters_of_compiled_tags() -> None:
     env = SandboxedEnvironment(extensions=[FragmentCacheExtension], autoescape=True)
-    for name in FILTERS:
+    for name in FRAGMENT_FILTERS:
         with pytest.raises(TemplateSyntaxError):
             env.from_string("{{ 'key'|" + name + "([], 1, 5, none) }}")
 
@@ -679,7 +681,7 @@ def test_compiled_templates_may_come_from_a_bytecode_cache(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("enable_async", [False, True])
 def test_a_native_environment_is_refused(
-    enable_async: bool,  # noqa: FBT001 - a parameter of the test
+    enable_async: bool,
 ) -> None:
     env = NativeEnvironment(
         extensions=[FragmentCacheExtension], enable_async=enable_async
@@ -754,7 +756,13 @@ def test_compiled_tags_use_every_filter_that_is_registered() -> None:
     )
     ast = environment().parse(source)
     used = {node.name for node in ast.find_all(nodes.Filter)}
-    assert used == {*FILTERS, *LIST_FILTERS, *HOLE_FILTERS}
+    assert used == {
+        *FRAGMENT_FILTERS,
+        *ROW_FILTERS,
+        *HOLE_FILTERS,
+        *OUTPUT_FILTERS,
+        *AUTOESCAPE_FILTERS,
+    }
 
 
 def test_the_pieces_of_a_streamed_page_are_strings() -> None:

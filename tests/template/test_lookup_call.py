@@ -196,7 +196,7 @@ def test_autoescape_may_depend_on_the_name_of_the_template() -> None:
 
 @pytest.mark.parametrize("outside", [False, True])
 def test_the_autoescape_state_of_the_template_with_the_tag_counts(
-    outside: bool,  # noqa: FBT001 - a parameter of the test
+    outside: bool,
 ) -> None:
     nav = "{% cache 300, 'nav', u %}{{ u }}{% endcache %}"
     block = "{% block b %}" + nav + "{% endblock %}" if outside else nav
@@ -221,7 +221,7 @@ def test_the_autoescape_state_of_the_template_with_the_tag_counts(
 
 @pytest.mark.parametrize("optimized", [True, False])
 def test_a_fragment_in_a_macro_is_escaped_as_where_the_macro_is_defined(
-    optimized: bool,  # noqa: FBT001 - a parameter of the test
+    optimized: bool,
 ) -> None:
     source = (
         "{% macro m() %}{% cache 5, 'x' %}{{ u }}{% endcache %}{% endmacro %}"

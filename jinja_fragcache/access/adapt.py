@@ -1,0 +1,70 @@
+"""Chooses the adapter of a store: Django's caches have their own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja_fragcache.stores.base import Store
+from jinja_fragcache.timeouts import NEVER_EXPIRES
+
+from .adapter import Adapter
+from .runner import Operation
+from .store_check import check_store
+
+_DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
+
+
+def adapt(store: Store) -> Adapter:
+    """Return the adapter of a store.
+
+    Raises:
+        StoreError: If the object lacks a method that a store has, or its methods have
+            another form.
+    """
+    has_coroutines = check_store(store)
+    kind = _DjangoAdapter if _is_django_cache(store) else Adapter
+    return kind(store, has_coroutines=has_coroutines)
+
+
+def _is_django_cache(store: object) -> bool:
+    # The bases are compared by name, so that Django is not imported here.
+    return any(cls.__module__ in _DJANGO_MODULES for cls in type(store).__mro__)
+
+
+class _DjangoAdapter(Adapter):
+    """Django's caches, which take keys and timeouts in another form."""
+
+    def get_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
+        values = yield self.store.get_many(keys)
+        return [values.get(key) for key in keys]
+
+    def _delete_all(self, keys: Sequence[str]) -> Operation[None]:
+        yield self.store.delete_many(keys)
+
+    @property
+    def default_timeout(self) -> int | None:
+        # Django's caches say None for "never expires", and 0 or less for "not at all".
+        timeout = self.store.default_timeout
+        if timeout is None:
+            return NEVER_EXPIRES
+        return int(timeout) if timeout > 0 else -1
+
+    def increment(self, key: str, delta: int) -> Operation[int | None]:
+        yield self.store.add(key, 0)
+        number: int = yield self.store.incr(key, delta)
+        return number
+
+    @staticmethod
+    def _timeout(timeout: int | None) -> dict[str, int | None]:
+        """Return the timeout as Django takes it.
+
+        That is None for "never expires" and 0 for "not at all". Without the argument,
+        the cache's default holds. Source: Django's documentation, "The low-level cache
+        API", cache.set().
+        """
+        if timeout is None:
+            return {}
+        return {"timeout": None if timeout == NEVER_EXPIRES else timeout}
+
+    @staticmethod
+    def _kept_all(values: Mapping[str, str | int], answer: object) -> bool:  # noqa: ARG004 - Django answers with the keys that failed
+        return not answer

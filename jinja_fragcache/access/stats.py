@@ -1,0 +1,132 @@
+"""What is counted, and who is told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from jinja_fragcache.messages import logger
+
+
+@dataclass(slots=True)
+class Stats:
+    """What a `FragmentCache` has done in this process since it was made.
+
+    The numbers are counted without a lock. On an interpreter without a global lock, a
+    few may be lost under load.
+
+    Attributes:
+        hits: Fragments and values served from the store.
+        misses: Fragments and values that had to be rendered or computed.
+        stored: Entries written.
+        deleted: Keys deleted, whether or not they had an entry.
+        uncached: Fragments and values made without asking the store (`unless`, `'del'`,
+            and refused keys).
+        failures: Reads and writes in which the store failed.
+        skipped: Reads and writes that were skipped because the store had just failed.
+        waited: Misses that were served what another caller made meanwhile.
+        stale: Fragments and values served after their timeout. They count as hits;
+            those that were served because the body failed count as misses.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    stored: int = 0
+    deleted: int = 0
+    uncached: int = 0
+    failures: int = 0
+    skipped: int = 0
+    waited: int = 0
+    stale: int = 0
+
+
+class Announcer(Protocol):
+    """Tells others what happens in a cache.
+
+    The events are `"hit"`, `"miss"`, `"set"`, `"delete"`, and `"error"`, which means
+    that a body raised and an old entry is served.
+    """
+
+    @property
+    def receivers(self) -> Mapping[str, Any]:
+        """For each event, a value that is false while nobody listens."""
+        ...
+
+    def announce(self, event: str, key: str, **more: Any) -> None:
+        """Announce an event. `"error"` comes with the exception, as `error`."""
+        ...
+
+
+class Recorder:
+    """Counts what happens in a cache and announces it.
+
+    Args:
+        stats: The numbers to count.
+        announcer: Who is told, or None.
+    """
+
+    def __init__(self, stats: Stats, announcer: Announcer | None = None) -> None:
+        self.stats = stats
+        self._announcer = announcer
+
+    def announce(self, event: str, key: str, **more: Any) -> None:
+        """Announce an event, if somebody listens for it."""
+        if self._announcer is not None and self._announcer.receivers[event]:
+            self._announcer.announce(event, key, **more)
+
+    def hit(self, key: str) -> None:
+        """Count a fresh entry that is served."""
+        self.stats.hits += 1
+        self.announce("hit", key)
+
+    def hits(self, keys: Sequence[str]) -> None:
+        """Count fresh entries that are served."""
+        self.stats.hits += len(keys)
+        if self._announcer is not None:
+            for key in keys:
+                self.announce("hit", key)
+
+    def stale_hit(self, key: str, *, expired: bool) -> None:
+        """Count an entry that is served while another caller renders it.
+
+        Args:
+            key: Its key.
+            expired: Whether its timeout has ended. That of an early refresh has not.
+        """
+        self.hit(key)
+        if expired:
+            self.stats.stale += 1
+
+    def miss(self, key: str) -> None:
+        """Count an entry that is missing, or may not be served."""
+        self.stats.misses += 1
+        self.announce("miss", key)
+
+    def stored(self, keys: Iterable[str]) -> None:
+        """Count entries that were written."""
+        for key in keys:
+            self.stats.stored += 1
+            if self._announcer is not None:
+                self.announce("set", key)
+
+    def deleted(self, keys: Sequence[str]) -> None:
+        """Count keys that were deleted."""
+        self.stats.deleted += len(keys)
+        for key in keys:
+            self.announce("delete", key)
+
+    def body_failed(self, key: str, error: Exception, *, expired: bool) -> None:
+        """Count, log and announce a body that raised, so that an old entry is served.
+
+        Args:
+            key: The entry's key.
+            error: What the body raised.
+            expired: Whether the entry's timeout has ended.
+        """
+        logger.error(
+            "%r could not be refreshed. The old entry is served.",
+            key,
+            exc_info=error,
+        )
+        self.announce("error", key, error=error)
+        if expired:
+            self.stats.stale += 1

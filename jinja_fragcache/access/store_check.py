@@ -1,0 +1,86 @@
+"""Whether an object can be a store, and how messages name it."""
+
+import inspect
+from typing import Any, NoReturn
+
+from jinja_fragcache.errors import AsyncOnlyError, StoreError
+
+_METHODS = ("get", "set", "delete")
+
+
+def check_store(store: Any) -> bool:
+    """Return whether the methods of a store are coroutine functions.
+
+    Raises:
+        StoreError: If the object is not a store. The message says what it lacks.
+    """
+    missing = [name for name in _METHODS if not callable(getattr(store, name, None))]
+    if missing or isinstance(store, type):
+        lack = (
+            "is a class, write its name with ()"
+            if not missing
+            else f"has no {' and no '.join(missing)}"
+        )
+        raise StoreError(
+            f"{store_name(store)} can't be a store: it {lack}. Give an object with"
+            " get(key), set(key, value, timeout=seconds) and delete(key), such as"
+            " cachelib.SimpleCache()."
+        )
+    try:
+        inspect.signature(store.set).bind("key", "value", timeout=1)
+    except TypeError:
+        raise StoreError(
+            f"{store_name(store)} can't be a store: its set() takes no timeout. Write"
+            " set(self, key, value, timeout=None). A client of Redis or Memcached goes"
+            " into a cachelib cache, as in cachelib.RedisCache(host=redis.Redis()); one"
+            " with coroutines goes into a class of your own with async methods."
+        ) from None
+    except ValueError:
+        pass  # a method written in C may have no signature
+    kinds = {inspect.iscoroutinefunction(getattr(store, name)) for name in _METHODS}
+    if len(kinds) == 2:  # noqa: PLR2004 - some are and some are not
+        raise StoreError(
+            f"{store_name(store)} can't be a store: only some of get, set and delete"
+            " are coroutine functions. Make all of them async, or none."
+        )
+    return kinds == {True}
+
+
+def store_name(store: object) -> str:
+    """Return a store's class, as messages name it."""
+    # Not its repr, which may contain a password.
+    if isinstance(store, type):
+        return f"The class {store.__qualname__}"
+    return f"{type(store).__module__}.{type(store).__qualname__}"
+
+
+class CoroutinesOnly:
+    """Takes the place of a store of coroutine functions where none can be awaited."""
+
+    def __init__(self, store: object) -> None:
+        self._store = store
+
+    def refuse(self, *_: object) -> NoReturn:
+        """Raise the error that says so.
+
+        Raises:
+            AsyncOnlyError: Always.
+        """
+        raise AsyncOnlyError(
+            f"The methods of {store_name(self._store)} are coroutines and nothing here"
+            " can await them. Make the environment with enable_async=True, call the"
+            " methods that end in _async, or use a store with plain methods."
+        )
+
+    get = get_many = refuse
+
+
+def check_plain(store: object, answer: object) -> None:
+    """Raise if the answer of a plain method has to be awaited."""
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise StoreError(
+            f"{store_name(store)} has plain methods whose answers have to be awaited."
+            " Define them with `async def`."
+        )

@@ -1,0 +1,202 @@
+"""Claims: the right to make and store a value, held by one of all processes.
+
+A claim is a lock in the store. A delete takes the lock away first, and a value is
+written only while its lock is held. So what is deleted while it is being made is not
+stored.
+"""
+
+import asyncio
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from secrets import token_hex
+from typing import NamedTuple
+
+from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.messages import logger
+from jinja_fragcache.stores.base import Timed
+
+from .context import Context
+from .singleflight import Flight
+
+# Seconds between two looks at what another process does: so few that a page does not
+# wait much longer than it has to, and so many that the store is not kept busy.
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.25
+# Fraction of `lock_timeout` that a nested render waits for another process.
+_NESTED = 0.1
+
+
+class Claim(NamedTuple):
+    """What a caller may do with a value that it is about to make.
+
+    Attributes:
+        may_store: Whether it may store the value.
+        is_taken: Whether another process is making it.
+        token: What holds the key's lock; None where there are no locks.
+        seconds: How long the lock lives.
+    """
+
+    may_store: bool
+    is_taken: bool = False
+    token: str | None = None
+    seconds: int = 0
+
+    def has_ended(self, after: float) -> bool:
+        """Return whether the lock may have ended, some seconds after it was taken."""
+        # Some stores count from the second that has begun.
+        return self.token is not None and after >= self.seconds - 1
+
+
+#: The claim on a value in a store without locks.
+FREE = Claim(may_store=True)
+
+
+def claim(context: Context, keys: Sequence[str]) -> Operation[dict[str, Claim]]:
+    """Try to get the right to make and store values, all with one token."""
+    if not context.store.has_locks:
+        return dict.fromkeys(keys, FREE)
+    claims = {}
+    for key in keys:
+        left = context.flights.left_locked(key)
+        if left is not None and not (yield from _unlock(context, [key], left)):
+            claims[key] = Claim(may_store=False)
+    free = [key for key in keys if key not in claims]
+    if free:
+        claims |= yield from _lock(context, free, token_hex(16))
+    return claims
+
+
+def _lock(
+    context: Context, keys: Sequence[str], token: str
+) -> Operation[dict[str, Claim]]:
+    # A value that took long the last time may do so again.
+    slow = 2 * max(map(context.flights.slow_seconds, keys))
+    # The lock ends before those who wait for it give up, so that one of them stores.
+    seconds = max(math.ceil(max(context.policy.lock_timeout, slow)), 1)
+    try:
+        taken = yield from context.store.lock(keys, token, seconds)
+    except asyncio.CancelledError:
+        # The locks may have been taken.
+        yield from _unlock(context, keys, token)
+        raise
+    if taken is None:
+        # The same: perhaps only the answer was lost.
+        for key in keys:
+            context.flights.note_left_locked(key, token)
+        # While the store fails, nothing tells whether a value was deleted.
+        return dict.fromkeys(keys, Claim(may_store=False))
+    mine = Claim(may_store=True, token=token, seconds=seconds)
+    others = Claim(may_store=False, is_taken=True)
+    return {key: mine if key in taken else others for key in keys}
+
+
+def release(context: Context, claims: Mapping[str, Claim]) -> Operation[None]:
+    """Let others make the values."""
+    by_token: dict[str, list[str]] = {}
+    for key, each in claims.items():
+        if each.token is not None:
+            by_token.setdefault(each.token, []).append(key)
+    for token, keys in by_token.items():
+        yield from _unlock(context, keys, token)
+
+
+def _unlock(context: Context, keys: Sequence[str], token: str) -> Operation[bool]:
+    released = yield from context.store.unlock(keys, token)
+    # If it failed, the next caller that claims the key releases the lock first, and
+    # does not wait for it.
+    for key in keys:
+        context.flights.note_left_locked(key, None if released else token)
+    return released
+
+
+def write(
+    context: Context, values: Mapping[str, Timed], claim: Claim
+) -> Operation[list[str]]:
+    """Store values that were not deleted since they were claimed, and end the claims.
+
+    Args:
+        context: The cache.
+        values: For each key its value and its timeout in seconds, 0 for never expires,
+            None for the default.
+        claim: The claim of one of them. All were claimed at once.
+
+    Returns:
+        The keys of the values that were stored.
+    """
+    if claim.token is None:
+        return context.store.write(values)
+    return context.store.write_locked(values, claim.token)
+
+
+def delete(context: Context, keys: Sequence[str]) -> Operation[bool]:
+    """Delete entries, and end all claims on them.
+
+    Returns:
+        Whether there were some, as far as the store knows.
+
+    Raises:
+        StoreError: If the store failed. The entries may still be served.
+    """
+    context.flights.spoil(*keys)
+    return context.store.delete(keys)
+
+
+def clear(context: Context) -> Operation[None]:
+    """Delete everything in the store, and end all claims.
+
+    Raises:
+        StoreError: If the store failed, or has no `clear()`.
+    """
+    context.flights.spoil_all()
+    yield from context.store.clear()
+
+
+def deadline(context: Context) -> float:
+    """Return the time, by the timer, until which a caller may wait from now on."""
+    return context.timer() + context.policy.lock_timeout
+
+
+def pauses(context: Context, flight: Flight, deadline: float) -> Iterator[float]:
+    """Iterate over the seconds to wait between looks at what another process does.
+
+    Args:
+        context: The cache.
+        flight: The caller's flight.
+        deadline: Until when it may wait, by the timer.
+    """
+    started = context.timer()
+    left = deadline - started
+    if flight.parent is not None:
+        # The other process may wait for what is being made here.
+        left *= _NESTED
+    end = started + left
+    pause = _FIRST_PAUSE
+    while left > 0:
+        yield min(pause, left)
+        # The looks take time, too.
+        left = min(left - pause, end - context.timer())
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def note_ended(context: Context, keys: Sequence[str], seconds: float) -> None:
+    """Log that values were not stored because their locks ended first.
+
+    Their next locks live longer.
+
+    Args:
+        context: The cache.
+        keys: The keys of the values.
+        seconds: How long it took to make all of them.
+    """
+    for key in keys:
+        context.flights.note_slow(key, seconds)
+    others = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+    logger.warning(
+        "%r%s took %.1f seconds to make. Its lock had ended before, so whether it was"
+        " deleted meanwhile is not known, and it is not stored. Its next lock is"
+        " longer. To store the first one too, set lock_timeout (CACHE_LOCK_TIMEOUT) to"
+        " more than that.",
+        keys[0],
+        others,
+        seconds,
+    )

@@ -1,0 +1,51 @@
+"""What a miss needs: one plain object, handed through the engine."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jinja_fragcache.access.safe_store import SafeStore
+from jinja_fragcache.access.stats import Recorder
+
+from .policy import Policy
+from .singleflight import Flights
+from .tag_hints import TagHints
+
+DEFAULT_POLICY = Policy()
+
+
+@dataclass(slots=True)
+class Context:
+    """One cache, as seen by callers that block or by callers on an event loop.
+
+    Attributes:
+        store: The store, for these callers.
+        recorder: Counts and announces what happens.
+        blocking: Whether these callers block while they wait.
+        flights: Who makes which value in this process.
+        tag_hints: Which tags entries had.
+        policy: The rules of the cache.
+        timer: A monotonic clock, in seconds.
+        clock: Returns the time, in seconds since 1970.
+        chance: Returns a random number from 0 up to 1, without 1.
+        sleep: Waits for some seconds, or returns an awaitable that does.
+    """
+
+    store: SafeStore
+    recorder: Recorder
+    blocking: bool
+    flights: Flights
+    tag_hints: TagHints
+    policy: Policy = DEFAULT_POLICY
+    timer: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.random
+    sleep: Callable[[float], Any] = time.sleep
+
+    def __post_init__(self) -> None:
+        """Wait without blocking where the event loop must go on."""
+        if not self.blocking:
+            self.sleep = asyncio.sleep

@@ -1,0 +1,268 @@
+"""The engine of one cache: the fast path of a hit, and what runs the flows.
+
+`FragmentCache` is its public face. Compiled templates and the Flask extension call it
+directly.
+"""
+
+import random
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from jinja2.utils import internalcode
+
+from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.access.breaker import Breaker
+from jinja_fragcache.access.runner import perform, perform_async
+from jinja_fragcache.access.safe_store import SafeStore
+from jinja_fragcache.access.stats import Announcer, Recorder, Stats
+from jinja_fragcache.entries.freshness import Wanted, servable_text, servable_texts
+from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
+from jinja_fragcache.messages import logger
+from jinja_fragcache.stores.base import Store
+
+from .batch import Row, find_rows
+from .context import Context
+from .flow import Flow
+from .lead import Render
+from .lookup import Found, find
+from .policy import Policy
+from .singleflight import Flights
+from .spec import EntrySpec
+from .tag_hints import TagHints
+
+# A warning is logged once for each place. Places are tags and functions, but also keys,
+# of which there may be any number.
+_MOST_PLACES = 1000
+
+
+class Undecided:
+    """A look-up that the fast path can't decide: a miss, or more has to be checked.
+
+    Attributes:
+        stored: What the store returned.
+    """
+
+    __slots__ = ("stored",)
+
+    def __init__(self, stored: object) -> None:
+        self.stored = stored
+
+
+class Engine:
+    """What one cache works with.
+
+    Args:
+        store: The store.
+        policy: The rules.
+        strict: Whether a refused key is an error, or a function that returns it.
+        announcer: Who is told what happens, or None.
+        timer: A monotonic clock, in seconds.
+        clock: Returns the time, in seconds since 1970.
+        chance: Returns a random number from 0 up to 1, without 1.
+
+    Attributes:
+        blocks: Whether a call into the store may block, so that it must be awaited on
+            an event loop.
+        context: The cache, for callers that block.
+        async_context: The cache, for callers on an event loop.
+        grace: The grace periods of fragments whose tag names none.
+        policy: The rules.
+        tagged_keys: The keys of entries that had tags the last time.
+        template_digest: Whether entries are bound to the source of their template.
+
+    Raises:
+        StoreError: If `store` is not a store.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy,
+        *,
+        strict: bool | Callable[[], bool] = False,
+        announcer: Announcer | None = None,
+        timer: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.policy = policy
+        # These four are read on every hit.
+        self.grace = policy.grace(None, None)
+        self.template_digest: bool = policy.template_digest
+        self.stats = Stats()
+        self._hit_receivers = announcer.receivers["hit"] if announcer else ()
+        self._strict = strict
+        self._warned_of: set[Hashable] = set()
+        self._adapter = adapt(store)
+        self.blocks = self._adapter.blocks
+        self._plain = self._adapter.plain
+        self._breaker = Breaker(policy.retry_after, timer)
+        self._recorder = Recorder(self.stats, announcer)
+        flights, tag_hints = Flights(), TagHints()
+        self.tagged_keys = tag_hints.by_key
+
+        def context(*, blocking: bool) -> Context:
+            return Context(
+                SafeStore(
+                    self._adapter,
+                    self._adapter.run if blocking else self._adapter.run_async,
+                    recorder=self._recorder,
+                    breaker=self._breaker,
+                    default_timeout=policy.default_timeout,
+                ),
+                self._recorder,
+                blocking=blocking,
+                flights=flights,
+                tag_hints=tag_hints,
+                policy=policy,
+                timer=timer,
+                clock=clock,
+                chance=chance,
+            )
+
+        self.context = context(blocking=True)
+        self.async_context = context(blocking=False)
+
+    def text(self, key: str, wanted: Wanted) -> str | Undecided:
+        """Return the text of a fresh entry without tags, else `Undecided`.
+
+        Args:
+            key: The entry's key.
+            wanted: What the entry must match.
+        """
+        # What `context.store.read` does, without generators: every hit passes here.
+        try:
+            stored = (
+                self._plain.get(key)
+                if self._breaker.is_closed
+                else perform(self.context.store.read([key]))[0]
+            )
+        except AsyncOnlyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - reads fail open
+            self.context.store.read_failed([key], error)
+            stored = None
+        text = servable_text(stored, wanted)
+        if text is None:
+            return Undecided(stored)
+        self.stats.hits += 1
+        if self._hit_receivers:
+            self._recorder.announce("hit", key)
+        return text
+
+    async def text_async(self, key: str, wanted: Wanted) -> str | Undecided:
+        """Like `text`, but awaits the store."""
+        (stored,) = await perform_async(self.async_context.store.read([key]))
+        text = servable_text(stored, wanted)
+        if text is None:
+            return Undecided(stored)
+        self._recorder.hit(key)
+        return text
+
+    def texts(
+        self, keys: Sequence[str], wanted: Wanted
+    ) -> tuple[list[str | None], Sequence[object]]:
+        """Return the text of each fresh entry without tags, else None.
+
+        Args:
+            keys: The entries' keys, of which no tags may be known.
+            wanted: What all entries must match.
+
+        Returns:
+            The texts, and what the store returned.
+        """
+        stored = perform(self.context.store.read(keys))
+        return self._decide(keys, stored, wanted), stored
+
+    async def texts_async(
+        self, keys: Sequence[str], wanted: Wanted
+    ) -> tuple[list[str | None], Sequence[object]]:
+        """Like `texts`, but awaits the store."""
+        stored = await perform_async(self.async_context.store.read(keys))
+        return self._decide(keys, stored, wanted), stored
+
+    def _decide(
+        self, keys: Sequence[str], stored: Sequence[object], wanted: Wanted
+    ) -> list[str | None]:
+        texts = servable_texts(stored, wanted)
+        if None not in texts:
+            self._recorder.hits(keys)
+        else:
+            pairs = zip(keys, texts, strict=True)
+            self._recorder.hits([key for key, text in pairs if text is not None])
+        return texts
+
+    def find(
+        self, specs: Sequence[EntrySpec], stored: Sequence[object] | None = None
+    ) -> list[Found]:
+        """Look for values. Fresh ones count as served.
+
+        Args:
+            specs: What is asked for.
+            stored: What the store returned for each; None if it was not asked yet.
+        """
+        return perform(find(specs, self.context, stored))
+
+    async def find_async(
+        self, specs: Sequence[EntrySpec], stored: Sequence[object] | None = None
+    ) -> list[Found]:
+        """Like `find`, but awaits the store."""
+        return await perform_async(find(specs, self.async_context, stored))
+
+    def find_rows(
+        self, rows: Sequence[Row], stored: Sequence[object] | None = None
+    ) -> None:
+        """Like `find`, for the rows of a list that have a spec."""
+        perform(find_rows(rows, self.context, stored))
+
+    async def find_rows_async(
+        self, rows: Sequence[Row], stored: Sequence[object] | None = None
+    ) -> None:
+        """Like `find_rows`, but awaits the store."""
+        await perform_async(find_rows(rows, self.async_context, stored))
+
+    @internalcode
+    def run(self, flow: Flow, render: Render) -> Any:
+        """Run a flow for a caller that blocks.
+
+        Args:
+            flow: The flow.
+            render: Returns the text or value. What it raises passes through.
+
+        Raises:
+            StoreError: If the flow deletes, and the store failed.
+        """
+        return perform(flow(self.context, render))
+
+    @internalcode
+    async def run_async(self, flow: Flow, render: Render) -> Any:
+        """Like `run`, but awaits the body and the store."""
+        return await perform_async(flow(self.async_context, render))
+
+    def count_uncached(self) -> None:
+        """Count a fragment or value that is made without asking the store."""
+        self.stats.uncached += 1
+
+    def refuse(self, place: Hashable, error: FragmentCacheError) -> None:
+        """Raise an error that says why something is not cached, or log it once.
+
+        Args:
+            place: Where it happens. It is logged once for each place.
+            error: The error.
+
+        Raises:
+            FragmentCacheError: If the cache is strict.
+        """
+        if self._strict() if callable(self._strict) else self._strict:
+            raise error from None
+        self.warn_once(place, str(error))
+
+    def warn_once(self, place: Hashable, message: str) -> None:
+        """Log a warning, once for each place."""
+        if place in self._warned_of:
+            return
+        if len(self._warned_of) >= _MOST_PLACES:
+            self._warned_of.clear()
+        self._warned_of.add(place)
+        logger.warning(message)

@@ -1,0 +1,106 @@
+"""When entries expire, and what may be done with them then."""
+
+import math
+
+from jinja_fragcache.entries.entry import Life
+from jinja_fragcache.entries.freshness import (
+    FRESH,
+    GracePeriods,
+    Standing,
+)
+from jinja_fragcache.entries.freshness import standing as standing_at
+from jinja_fragcache.timeouts import LONGEST, NEVER_EXPIRES
+
+from .context import Context
+from .policy import DEFAULT_TIMEOUT
+
+# For how many seconds an entry is fresh if one of its parts is not.
+_OUT_OF_DATE = 1
+
+
+def end(context: Context, timeout: int | None) -> float:
+    """Return the time at which an entry expires that is stored now.
+
+    Args:
+        context: The cache.
+        timeout: Seconds, 0 for never expires, None for the default.
+
+    Returns:
+        Seconds since 1970; infinity if it never expires.
+    """
+    seconds = _known_seconds(context, timeout)
+    if seconds is None:
+        return context.clock()
+    return math.inf if seconds == NEVER_EXPIRES else context.clock() + seconds
+
+
+def _known_seconds(context: Context, timeout: int | None) -> int | None:
+    """Return the default for None, also the store's; None if it then stores nothing."""
+    seconds = context.store.seconds(timeout)
+    if seconds is not None:
+        return seconds
+    told = context.store.default_timeout
+    if told is not None and told < 0:
+        return None
+    return DEFAULT_TIMEOUT if told is None else told
+
+
+def standing(context: Context, life: Life | None, grace: GracePeriods) -> Standing:
+    """Return what may be done with a value that is stored."""
+    if life is None:
+        return FRESH
+    head_start = 0.0
+    if context.policy.early_refresh:
+        head_start = context.policy.head_start(life.cost, context.chance())
+    return standing_at(life, context.clock(), grace, head_start)
+
+
+def is_expired(context: Context, life: Life | None) -> bool:
+    """Return whether the timeout of an entry has ended."""
+    return life is not None and context.clock() >= life.expires
+
+
+def lifetime(
+    context: Context,
+    timeout: int | None,
+    grace: GracePeriods,
+    cost: float,
+    *,
+    until: float = math.inf,
+    told: bool = False,
+) -> tuple[Life | None, int | None]:
+    """Return how long a new entry is fresh, and for how long it is stored.
+
+    Args:
+        context: The cache.
+        timeout: Seconds, 0 for never expires, None for the default.
+        grace: For how long it may be served after its timeout.
+        cost: How many seconds it took to make.
+        until: The time at which the first of its parts expires, in seconds since 1970.
+        told: Whether the entry itself has to tell when it expires.
+
+    Returns:
+        How long it is fresh, None if its timeout alone tells that; and the seconds for
+        which to store it, 0 for never expires, None for the store's default.
+    """
+    policy = context.policy
+    longer = max(grace)
+    told = told or bool(longer or policy.early_refresh or until < math.inf)
+    if not told and not policy.jitter:
+        return None, context.store.seconds(timeout)
+    seconds = _known_seconds(context, timeout)
+    if seconds is None or (seconds == NEVER_EXPIRES and until == math.inf):
+        return None, seconds
+    now = context.clock()
+    expires = until
+    if seconds != NEVER_EXPIRES:
+        if policy.jitter:
+            seconds = policy.shorten(seconds, context.chance())
+        expires = min(until, now + seconds)
+    if not told:
+        return None, seconds
+    if expires <= now:
+        # A part of it has expired, and is served while it is rendered again.
+        expires = now + _OUT_OF_DATE
+    left = math.ceil(expires - now)
+    return Life(expires, cost), min(left + longer, LONGEST)

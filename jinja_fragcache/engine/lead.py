@@ -1,0 +1,277 @@
+"""One value that a caller makes while others wait or are served: a lead."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jinja2.utils import internalcode
+
+from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.entries.values import MISSING
+from jinja_fragcache.errors import StoreError
+from jinja_fragcache.stores.base import Timed
+
+from . import claims
+from .claims import FREE, Claim
+from .context import Context
+from .dependencies import Dependencies
+from .expiry import end, lifetime
+from .lookup import Found, note_served
+from .singleflight import Flight
+from .spec import EntrySpec, NotStored
+from .stale_if_error import last_good, says_gone
+from .stale_while_revalidate import serve_stale
+from .tags import versions_since
+
+# Renders a fragment or calls a function, and returns its text or value, or an awaitable
+# of it. What it raises passes through.
+Render = Callable[..., Any]
+
+
+class Landing(NamedTuple):
+    """What a flight landed with.
+
+    Attributes:
+        stored: What is stored.
+        has_tags: Whether it has tags, which others may invalidate.
+        failed: Whether the body raised, and this was stored before.
+    """
+
+    stored: object
+    has_tags: bool
+    failed: bool = False
+
+
+class Lead:
+    """A value whose flight this caller leads.
+
+    Args:
+        flight: The flight.
+        spec: What is asked for.
+        found: What was there when the caller looked for it.
+        render: Makes the value.
+
+    Attributes:
+        key: Its key.
+        there: What is there by now.
+        claim: What the caller may do with it.
+        claimed_at: When it was claimed, by the timer.
+        versions: The version of each tag that the entry must have; None if the store
+            failed, so that nothing may be stored.
+        to_store: What is to be stored of the value that was made, and its timeout; None
+            for nothing.
+        has_tags: Whether that has tags.
+        value: What is served; MISSING until that is known.
+    """
+
+    __slots__ = (
+        "_render",
+        "claim",
+        "claimed_at",
+        "flight",
+        "found",
+        "has_tags",
+        "key",
+        "spec",
+        "there",
+        "to_store",
+        "value",
+        "versions",
+    )
+
+    def __init__(
+        self, flight: Flight, spec: EntrySpec, found: Found, render: Render
+    ) -> None:
+        self.flight = flight
+        self.spec = spec
+        self.key = spec.key
+        self.found = self.there = found
+        self._render = render
+        self.claim: Claim = FREE
+        self.claimed_at = 0.0
+        self.versions: Mapping[str, str] | None = {}
+        self.to_store: Timed | None = None
+        self.has_tags = False
+        self.value: Any = MISSING
+
+    @property
+    def is_stored_by_others(self) -> bool:
+        """Whether another caller has made the value since this one looked for it."""
+        there = self.there
+        if there is self.found:
+            return False
+        is_fresh = there.standing.served and not there.standing.expired
+        return is_fresh and there.stored != self.found.stored
+
+    def is_to_make(self, *, leaves_taken: bool) -> bool:
+        """Return whether this caller is about to make the value."""
+        if self.is_stored_by_others:
+            return False
+        has_stale = self.found.standing.served
+        return not (self.claim.is_taken and (leaves_taken or has_stale))
+
+    def longest(self, context: Context) -> int | None:
+        """Return for how many seconds its entry is stored at most, as far as known."""
+        seconds = context.store.seconds(self.spec.timeout)
+        return seconds + max(self.spec.grace) if seconds else seconds
+
+    @internalcode
+    def take(self, context: Context, *, leaves_taken: bool) -> Operation[None]:
+        """Serve what others have made, or make the value.
+
+        Args:
+            context: The cache.
+            leaves_taken: Whether a value that another process makes is left alone. It
+                stays MISSING then, if there is no old one to serve.
+        """
+        if self.is_to_make(leaves_taken=leaves_taken):
+            if self.found.standing.served:
+                context.recorder.miss(self.key)
+            return self._make(context)
+        return self._serve(context)
+
+    def _serve(self, context: Context) -> Operation[None]:
+        has_stale = self.found.standing.served
+        if self.is_stored_by_others:
+            self.value = self.there.value
+            self.flight.landing = Landing(self.there.stored, bool(self.there.versions))
+            yield from claims.release(context, {self.key: self.claim})
+            self.claim = FREE
+            yield from note_served(self.spec, self.there, context)
+            if has_stale:
+                context.recorder.hit(self.key)
+            else:
+                context.recorder.stats.waited += 1
+        elif has_stale:
+            self.value = self.found.value
+            yield from serve_stale(self.spec, self.found, context)
+
+    @internalcode
+    def _make(self, context: Context) -> Operation[None]:
+        since, started = context.clock(), context.timer()
+        dependencies = Dependencies()
+        try:
+            with dependencies:
+                self.value = yield self._render()
+        except Exception as error:
+            if not (yield from self._serve_last_good(context, error)):
+                raise
+            return
+        cost = context.timer() - started
+        versions = self.versions
+        if versions is not None:
+            if dependencies.is_outdated:
+                versions = None
+            elif dependencies.tags:
+                versions = yield from self._all_versions(dependencies, context, since)
+            elif self.spec.tags:
+                context.tag_hints.note(self.key, ())
+        expires = self._decide_what_to_store(dependencies, versions, cost, context)
+        outer = dependencies.parent
+        if outer is not None:
+            tags: Mapping[str, str | None] | None = versions
+            if tags is None:
+                tags = {**dict.fromkeys(self.spec.tags), **dependencies.tags}
+            outer.include(tags, expires, dependencies.templates)
+
+    def _serve_last_good(self, context: Context, error: Exception) -> Operation[bool]:
+        """Serve an old value in place of an error, and return whether there is one."""
+        self.flight.turn += 1
+        last = yield from last_good(self.spec, self.there, context, error)
+        if last is None:
+            if self.there.value is not MISSING and says_gone(error):
+                # The next failure must not bring it back.
+                yield from self.take_back(context)
+            return False
+        self.value = last.value
+        self.flight.landing = Landing(last.stored, bool(last.versions), failed=True)
+        yield from note_served(self.spec, last, context)
+        return True
+
+    def _all_versions(
+        self, dependencies: Dependencies, context: Context, since: float
+    ) -> Operation[dict[str, str] | None]:
+        """Return all tags of the value that was made, each with its version.
+
+        Args:
+            dependencies: What the body depends on.
+            context: The cache.
+            since: The time at which making the value began, in seconds since 1970.
+
+        Returns:
+            None if a tag was invalidated meanwhile, or the store failed.
+        """
+        named = self.spec.tags
+        others = [tag for tag in dependencies.tags if tag not in named]
+        context.tag_hints.note(self.key, others)
+        before = {**self.there.versions, **(self.versions or {})}
+        dependencies.include(
+            {tag: _text(before.get(tag)) for tag in (*dependencies.tags, *named)}
+        )
+        if dependencies.is_outdated:
+            return None
+        tags = dependencies.tags
+        known = {tag: each for tag, each in tags.items() if each is not None}
+        late = tags.keys() - known.keys()
+        added = yield from versions_since(context, late, since, self.longest(context))
+        return None if added is None else known | added
+
+    def _decide_what_to_store(
+        self,
+        dependencies: Dependencies,
+        versions: Mapping[str, str] | None,
+        cost: float,
+        context: Context,
+    ) -> float:
+        """Set `to_store`, and return the time at which the value expires."""
+        spec = self.spec
+        is_nested = dependencies.parent is not None
+        expires: float | None = None
+        if versions is not None and not dependencies.is_live:
+            try:
+                life, seconds = lifetime(
+                    context,
+                    spec.timeout_of(self.value),
+                    spec.grace,
+                    cost,
+                    until=dependencies.expires,
+                    told=is_nested,
+                )
+                stored = spec.dump(self.value, versions, life, dependencies.templates)
+                self.to_store, self.has_tags = (stored, seconds), bool(versions)
+                expires = life and life.expires
+            except NotStored:
+                pass
+        if self.to_store is None and versions is not None:
+            context.flights.note_not_to_store(self.key)
+        if not is_nested:
+            return dependencies.expires
+        if expires is None:
+            expires = end(context, spec.timeout)
+        return min(expires, dependencies.expires)
+
+    def note_stored(self, context: Context) -> None:
+        """Note that the value was stored."""
+        context.flights.note_stored(self.key)
+        self._land()
+
+    def note_unstored(self) -> None:
+        """Note that the value was not stored."""
+        # If that is because the store is down, others need not make it once more.
+        if not (self.claim.is_taken or self.claim.token):
+            self._land()
+
+    def _land(self) -> None:
+        if self.to_store is not None:
+            self.flight.landing = Landing(self.to_store[0], self.has_tags)
+
+    def take_back(self, context: Context) -> Operation[None]:
+        """Delete what is stored, because it is not true any more."""
+        try:
+            yield from claims.delete(context, [self.key])
+        except StoreError as error:
+            # The caller did not ask for the delete, so it could do nothing about it.
+            context.store.failed("delete", self.key, error)
+
+
+def _text(version: object) -> str | None:
+    return version if isinstance(version, str) else None

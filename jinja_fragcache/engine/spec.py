@@ -1,0 +1,163 @@
+"""What is asked for: the specification of an entry."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from jinja_fragcache.entries.entry import HEADER_MARK, Entry, Life, encode
+from jinja_fragcache.entries.freshness import GracePeriods, Wanted, matches
+from jinja_fragcache.entries.pieces import Pieces
+from jinja_fragcache.entries.values import MISSING, UnreadableError
+
+
+class EntrySpec(Protocol):
+    """A fragment or value that is asked for, and the rules of its cache."""
+
+    @property
+    def key(self) -> str:
+        """The key of its entry."""
+        ...
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """The tags that its entry must have."""
+        ...
+
+    @property
+    def timeout(self) -> int | None:
+        """Its timeout: seconds, 0 for never expires, None for the default."""
+        ...
+
+    @property
+    def grace(self) -> GracePeriods:
+        """For how long its entry may be served after its timeout."""
+        ...
+
+    def load(self, stored: object, entry: Entry | None) -> Any:
+        """Return the value that is stored, or MISSING if it must not be served.
+
+        Args:
+            stored: What the store returned.
+            entry: The same as an entry, None if it is none.
+
+        Raises:
+            UnreadableError: It can't be read.
+        """
+        ...
+
+    def timeout_of(self, value: Any) -> int | None:
+        """Return the timeout of a value that was made.
+
+        Raises:
+            NotStored: If the value must not be stored.
+        """
+        ...
+
+    def dump(
+        self,
+        value: Any,
+        tags: Mapping[str, str],
+        life: Life | None,
+        templates: Mapping[str, str],
+    ) -> str | int:
+        """Return what is stored for a value.
+
+        Args:
+            value: The value.
+            tags: Its tags, each with its version.
+            life: How long it is fresh, if the entry itself has to tell.
+            templates: The templates that expressions named, each with its digest.
+
+        Raises:
+            NotStored: If the value must not be stored.
+        """
+        ...
+
+
+class NotStored(Exception):  # noqa: N818 - it is not an error
+    """A value must not be stored."""
+
+
+class Stopped(Exception):  # noqa: N818 - it is not an error
+    """Carries a body's StopIteration out of an operation.
+
+    An operation is a generator, and Python turns a StopIteration in a generator into a
+    RuntimeError.
+
+    Args:
+        error: The StopIteration.
+    """
+
+    def __init__(self, error: StopIteration) -> None:
+        self.error = error
+
+
+class FragmentSpec(NamedTuple):
+    """A fragment that is asked for.
+
+    Attributes:
+        key: The fragment's key.
+        wanted: What an entry must match to be served.
+        timeout: Seconds, 0 for never expires, None for the cache's default.
+        grace: For how long an entry may be served after its timeout.
+        tags: The tags that the cache tag names.
+        digest_of: Returns the present digest of a template, if an entry is bound to the
+            sources of the templates it was rendered from.
+        holes: The numbers of the holes that the fragment may have. If it may have some,
+            its value is `Pieces`, else text.
+    """
+
+    key: str
+    wanted: Wanted
+    timeout: int | None
+    grace: GracePeriods = GracePeriods()
+    tags: tuple[str, ...] = ()
+    digest_of: Callable[[str], str] | None = None
+    holes: tuple[int, ...] = ()
+
+    def load(self, stored: object, entry: Entry | None) -> Any:
+        """Like `EntrySpec.load`."""
+        if stored is not None and not isinstance(stored, str):
+            if inspect.iscoroutine(stored):
+                stored.close()
+            raise UnreadableError(TypeError(f"it gave {stored!r:.100}, no text"))
+        if entry is None or not matches(entry, self.wanted):
+            return MISSING
+        digest_of = self.digest_of
+        if digest_of is not None and any(
+            digest_of(name) != digest for name, digest in entry.templates
+        ):
+            return MISSING
+        if entry.holes and not {number for _, number in entry.holes} <= set(self.holes):
+            return MISSING
+        return Pieces(entry.text, entry.holes) if self.holes else entry.text
+
+    def timeout_of(self, value: Any) -> int | None:
+        """Like `EntrySpec.timeout_of`."""
+        return self.timeout
+
+    def dump(
+        self,
+        value: Any,
+        tags: Mapping[str, str],
+        life: Life | None,
+        templates: Mapping[str, str],
+    ) -> str:
+        """Like `EntrySpec.dump`."""
+        text, holes = value if isinstance(value, Pieces) else (str(value), ())
+        templates = templates if self.digest_of else {}
+        header = self.wanted.header
+        if not (tags or life or templates or holes) and (
+            header or not text.startswith(HEADER_MARK)
+        ):
+            return header + text
+        entry = Entry(
+            text,
+            self.wanted.escaped,
+            self.wanted.version,
+            tags=tuple(sorted(tags.items())),
+            life=life,
+            templates=tuple(sorted(templates.items())),
+            holes=holes,
+        )
+        return encode(entry)
