@@ -9,11 +9,12 @@ Functions marked as internal code are left out of a template's traceback by Jinj
 error in a fragment is shown between lines of templates only.
 """
 
-import asyncio
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from jinja2.utils import internalcode
+
+from .event_loops import in_thread
 
 T = TypeVar("T")
 Operation = Generator[Any, Any, T]
@@ -64,4 +65,5 @@ async def perform_at_once(operation: Operation[T]) -> T:
 
 async def perform_in_thread(operation: Operation[T]) -> T:
     """Like `perform`, in a thread, so that the event loop is not blocked."""
-    return await asyncio.to_thread(perform, operation)
+    result: T = await in_thread(perform, operation)
+    return result

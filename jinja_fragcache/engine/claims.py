@@ -5,7 +5,6 @@ written only while its lock is held. So what is deleted while it is being made i
 stored.
 """
 
-import asyncio
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from secrets import token_hex
@@ -75,8 +74,11 @@ def _lock(
     seconds = max(math.ceil(max(context.policy.lock_timeout, slow)), 1)
     try:
         taken = yield from context.store.lock(keys, token, seconds)
-    except asyncio.CancelledError:
-        # The locks may have been taken.
+    except GeneratorExit:
+        # Nothing can be awaited any more. The locks end by themselves.
+        raise
+    except BaseException:
+        # The caller was cancelled. The locks may have been taken.
         yield from _unlock(context, keys, token)
         raise
     if taken is None:

@@ -1,12 +1,12 @@
 """What a miss needs: one plain object, handed through the engine."""
 
-import asyncio
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from jinja_fragcache.access import event_loops
 from jinja_fragcache.access.safe_store import SafeStore
 from jinja_fragcache.access.stats import Recorder
 
@@ -48,4 +48,4 @@ class Context:
     def __post_init__(self) -> None:
         """Wait without blocking where the event loop must go on."""
         if not self.blocking:
-            self.sleep = asyncio.sleep
+            self.sleep = event_loops.sleep

@@ -13,7 +13,7 @@ from typing import Self
 from jinja_fragcache.keys.fragment import tag_names
 
 # The dependencies of the innermost body that is rendering. Threads and tasks that it
-# starts with asyncio inherit them, and count as part of that body.
+# starts on its event loop inherit them, and count as part of that body.
 _current: ContextVar["Dependencies | None"] = ContextVar("dependencies", default=None)
 #: Returns the dependencies of the body that is rendering here, or None.
 current_dependencies = _current.get

@@ -18,6 +18,7 @@ from jinja_fragcache.access.safe_store import SafeStore
 from jinja_fragcache.access.stats import Announcer, Recorder, Stats
 from jinja_fragcache.entries.freshness import Wanted, servable_text, servable_texts
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
+from jinja_fragcache.keys.digests import digest
 from jinja_fragcache.messages import logger
 from jinja_fragcache.stores.base import Store
 
@@ -93,7 +94,7 @@ class Engine:
         self.stats = Stats()
         self._hit_receivers = announcer.receivers["hit"] if announcer else ()
         self._strict = strict
-        self._warned_of: set[Hashable] = set()
+        self._warned_of: set[str] = set()
         self._adapter = adapt(store)
         self.blocks = self._adapter.blocks
         self._plain = self._adapter.plain
@@ -260,9 +261,11 @@ class Engine:
 
     def warn_once(self, place: Hashable, message: str) -> None:
         """Log a warning, once for each place."""
-        if place in self._warned_of:
+        # A key may be of any length.
+        remembered = digest(repr(place))
+        if remembered in self._warned_of:
             return
         if len(self._warned_of) >= _MOST_PLACES:
             self._warned_of.clear()
-        self._warned_of.add(place)
+        self._warned_of.add(remembered)
         logger.warning(message)

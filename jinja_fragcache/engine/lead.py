@@ -97,14 +97,12 @@ class Lead:
     def is_stored_by_others(self) -> bool:
         """Whether another caller has made the value since this one looked for it."""
         there = self.there
-        if there is self.found:
-            return False
         is_fresh = there.standing.served and not there.standing.expired
         return is_fresh and there.stored != self.found.stored
 
     def is_to_make(self, *, leaves_taken: bool) -> bool:
         """Return whether this caller is about to make the value."""
-        if self.is_stored_by_others:
+        if self.there is not self.found and self.is_stored_by_others:
             return False
         has_stale = self.found.standing.served
         return not (self.claim.is_taken and (leaves_taken or has_stale))
@@ -249,9 +247,9 @@ class Lead:
             expires = end(context, spec.timeout)
         return min(expires, dependencies.expires)
 
-    def note_stored(self, context: Context) -> None:
+    def note_stored(self) -> None:
         """Note that the value was stored."""
-        context.flights.note_stored(self.key)
+        self.flight.is_stored = True
         self._land()
 
     def note_unstored(self) -> None:

@@ -50,9 +50,13 @@ def lead(
     """
     leaves_taken = deadline is None
     try:
-        if context.store.has_locks or _may_be_stored(leads, context):
+        looks_again, has_tags = context.store.has_locks, False
+        for each in leads:
+            looks_again = looks_again or each.flight.may_be_stored
+            has_tags = has_tags or bool(each.spec.tags)
+        if looks_again:
             yield from _claim(leads, context, deadline)
-        if any(each.spec.tags for each in leads):
+        if has_tags:
             yield from _give_versions(leads, context, leaves_taken=leaves_taken)
         for step in leads if steps is None else steps:
             yield from step.take(context, leaves_taken=leaves_taken)
@@ -63,12 +67,6 @@ def lead(
         yield from _store(leads, context)
         raise
     yield from _store(leads, context)
-
-
-def _may_be_stored(leads: Sequence[Lead], context: Context) -> bool:
-    """Return whether a value may have been stored since the caller looked for it."""
-    stored_lately = context.flights.stored_lately
-    return any(map(stored_lately, [each.key for each in leads]))
 
 
 def _claim(
@@ -149,7 +147,7 @@ def _store(leads: Sequence[Lead], context: Context) -> Operation[None]:
         yield from _release([each for each in leads if each.key not in stored], context)
     for each in made:
         if each.key in stored:
-            each.note_stored(context)
+            each.note_stored()
         else:
             each.note_unstored()
         if each.flight.is_spoiled:

@@ -9,7 +9,6 @@ that contains itself, two fragments that contain each other, or a fragment that 
 thread is rendering further up.
 """
 
-import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -18,9 +17,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Self
 
+from jinja_fragcache.access.event_loops import wait_for
+from jinja_fragcache.keys.digests import shortened
+
 _KEYS_REMEMBERED = 1024
-# The innermost flight that is led here. Threads and tasks that a body starts with
-# asyncio inherit it, and count as part of that body.
+# The innermost flight that is led here. Threads and tasks that a body starts on its
+# event loop inherit it, and count as part of that body.
 _leading: ContextVar["Flight | None"] = ContextVar("leading", default=None)
 
 
@@ -41,6 +43,9 @@ class Flight:
         landing: What it lands with at the end of the block, None for nothing.
         is_spoiled: Whether its key was deleted, so that the value is made of old data
             and must not be stored.
+        is_stored: Whether the value was stored.
+        may_be_stored: Whether the value may have been stored just before the flight
+            began, after its leader had looked for it.
     """
 
     __slots__ = (
@@ -52,8 +57,10 @@ class Flight:
         "alone",
         "awaited",
         "is_spoiled",
+        "is_stored",
         "key",
         "landing",
+        "may_be_stored",
         "parent",
         "turn",
     )
@@ -66,6 +73,8 @@ class Flight:
         self.turn = 0
         self.landing: Any = None
         self.is_spoiled = False
+        self.is_stored = False
+        self.may_be_stored = False
         self._flights = flights
         self._thread = threading.get_ident()
         self._has_landed = False
@@ -83,7 +92,7 @@ class Flight:
         # generator may be closed in one.
         _leading.set(self.parent)
         with self._flights.lock:
-            self._flights.remove(self)
+            self._flights.land(self)
             self._has_landed = True
             future = self._future
         if future is not None:
@@ -102,8 +111,7 @@ class Flight:
     async def wait_async(self, seconds: float) -> Any:
         """Like `wait`, without blocking the event loop."""
         if not self._has_landed:
-            future = asyncio.wrap_future(self._awaitable())
-            await asyncio.wait([future], timeout=seconds)
+            await wait_for(self._awaitable(), seconds)
         return self.landing if self._has_landed else None
 
     def _awaitable(self) -> "Future[None]":
@@ -176,18 +184,26 @@ class Flights:
                 wait.
         """
         with self.lock:
-            if key in self._not_to_store and not has_stale:
-                return Flight(key, self, alone=True), True
-            flight = self._by_key.get(key)
-            if flight is not None:
-                return flight, False
-            flight = self._by_key[key] = Flight(key, self)
+            is_alone = bool(not has_stale and self._not_to_store.known(key))
+            running = None if is_alone else self._by_key.get(key)
+            if running is not None:
+                return running, False
+            flight = Flight(key, self, alone=is_alone)
+            flight.may_be_stored = bool(self._stored_lately.known(key))
+            if not is_alone:
+                self._by_key[key] = flight
             return flight, True
 
-    def remove(self, flight: Flight) -> None:
-        """Forget a flight. The lock is held."""
+    def land(self, flight: Flight) -> None:
+        """Forget a flight, and remember whether its value was stored.
+
+        The lock is held.
+        """
         if self._by_key.get(flight.key) is flight:
             del self._by_key[flight.key]
+        if flight.is_stored:
+            self._stored_lately.add(flight.key, known=True)
+            self._not_to_store.discard(flight.key)
 
     @contextmanager
     def waiting(self, flight: Flight, *, blocking: bool) -> Iterator[bool]:
@@ -215,21 +231,10 @@ class Flights:
                     for each in chain:
                         each.awaited.remove(flight)
 
-    def stored_lately(self, key: str) -> bool:
-        """Return whether a caller may have missed a key just before it was stored."""
-        return key in self._stored_lately
-
-    def note_stored(self, key: str) -> None:
-        """Remember that a value was stored."""
-        with self.lock:
-            self._stored_lately.add(key)
-            if key in self._not_to_store:
-                self._not_to_store.discard(key)
-
     def note_not_to_store(self, key: str) -> None:
         """Remember that a value was made that must not be stored."""
         with self.lock:
-            self._not_to_store.add(key)
+            self._not_to_store.add(key, known=True)
 
     def note_slow(self, key: str, seconds: float) -> None:
         """Remember that making a value took longer than its lock lived."""
@@ -239,7 +244,7 @@ class Flights:
     def slow_seconds(self, key: str) -> float:
         """Return how many seconds a slow value took; 0 for others."""
         with self.lock:
-            seconds: float = self._slow.get(key) or 0.0
+            seconds: float = self._slow.known(key) or 0.0
             return seconds
 
     def note_left_locked(self, key: str, token: str | None) -> None:
@@ -253,7 +258,7 @@ class Flights:
     def left_locked(self, key: str) -> str | None:
         """Return the token of a lock that could not be released, or None."""
         with self.lock:
-            token: str | None = self._left_locked.get(key)
+            token: str | None = self._left_locked.known(key)
             return token
 
     def spoil(self, *keys: str) -> None:
@@ -269,23 +274,25 @@ class Flights:
         self.spoil(*list(self._by_key))
 
 
-class _LastKeys:
-    """The keys that were added last, each with something to remember."""
+class _LastKeys(OrderedDict[str, Any]):
+    """The keys that were added last, each with something to remember.
 
-    def __init__(self) -> None:
-        self._keys: OrderedDict[str, Any] = OrderedDict()
+    A long key, as that of a view with a long path, is remembered by its digest.
+    """
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._keys
+    def add(self, key: str, known: Any) -> None:
+        """Remember a key."""
+        key = shortened(key)
+        self[key] = known
+        self.move_to_end(key)
+        if len(self) > _KEYS_REMEMBERED:
+            self.popitem(last=False)
 
-    def get(self, key: str) -> Any:
-        return self._keys.get(key)
-
-    def add(self, key: str, known: Any = None) -> None:
-        self._keys[key] = known
-        self._keys.move_to_end(key)
-        if len(self._keys) > _KEYS_REMEMBERED:
-            self._keys.popitem(last=False)
+    def known(self, key: str) -> Any:
+        """Return what is remembered of a key, None for nothing."""
+        return self.get(shortened(key)) if self else None
 
     def discard(self, key: str) -> None:
-        self._keys.pop(key, None)
+        """Forget a key."""
+        if self:
+            self.pop(shortened(key), None)

@@ -23,6 +23,8 @@ from .context import Context
 _LIVES = 10
 _SHORTEST = 60 * 60
 _LONGEST = 30 * 24 * 60 * 60
+# A longer tag's key is made each time, so that what is remembered is bounded.
+_REMEMBERED_CHARACTERS = 200
 # Stands in the version that an invalidation leaves, before the time.
 _AT = "@"
 
@@ -125,6 +127,12 @@ def invalidate(context: Context, tags: Iterable[str]) -> Operation[None]:
         yield from context.store.replace(versions, _LONGEST)
 
 
-@lru_cache(maxsize=4096)
 def _version_key(tag: str) -> str:
+    if len(tag) > _REMEMBERED_CHARACTERS:
+        return digest_key("tag", tag, encode_text(tag))
+    return _remembered_version_key(tag)
+
+
+@lru_cache(maxsize=4096)
+def _remembered_version_key(tag: str) -> str:
     return digest_key("tag", tag, encode_text(tag))

@@ -108,6 +108,8 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
             return stored[len(header) :]
         if not header and stored[:1] != HEADER_MARK:
             return stored
+    if stored is None:
+        return None
     entry = decode(stored)
     if entry is None or entry[1:] != (wanted.escaped, wanted.version, *_NOTHING_MORE):
         return None

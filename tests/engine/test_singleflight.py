@@ -456,20 +456,27 @@ def test_flights_are_forgotten_when_they_have_landed() -> None:
     assert flights.join("k")[1]
 
 
+def store(flights: Flights, key: str) -> None:
+    """Let a flight land whose value was stored."""
+    flight, _ = flights.join(key)
+    with flight:
+        flight.is_stored = True
+
+
 def test_where_nothing_was_kept_nobody_waits_the_next_time() -> None:
     flights = Flights()
     flights.note_not_to_store("k")
     assert [flights.join("k")[1] for _ in range(2)] == [True, True]
-    flights.note_stored("k")
+    store(flights, "k")
     assert [flights.join("k")[1] for _ in range(2)] == [True, False]
 
 
 def test_only_so_many_keys_are_remembered() -> None:
     flights = Flights()
     for number in range(5000):
-        flights.note_stored(str(number))
-    assert flights.stored_lately("4999")
-    assert not flights.stored_lately("0")
+        store(flights, str(number))
+    assert flights.join("4999")[0].may_be_stored
+    assert not flights.join("0")[0].may_be_stored
 
 
 def test_a_flight_tells_what_it_needs() -> None:

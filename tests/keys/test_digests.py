@@ -1,11 +1,13 @@
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 import pytest
 
-from jinja_fragcache.keys.digests import code_digest, digest
+from jinja_fragcache.keys.digests import code_digest, digest, shortened
 
 
 def of(source: str) -> str:
@@ -61,3 +63,18 @@ def test_code_with_a_set_has_one_digest_in_every_process() -> None:
         for seed in "123"
     }
     assert len(digests) == 1
+
+
+def test_code_whose_digest_was_asked_for_is_not_kept_alive() -> None:
+    space: dict[str, Any] = {}
+    exec("def function(): return 'of a template that is compiled again'", space)  # noqa: S102 - code that can go
+    reference = weakref.ref(space["function"].__code__)
+    code_digest(space["function"].__code__)
+    space.clear()
+    gc.collect()
+    assert reference() is None
+
+
+def test_a_long_text_is_shortened_to_its_digest() -> None:
+    assert shortened("a" * 200) == "a" * 200
+    assert shortened("a" * 201) == digest("a" * 201)

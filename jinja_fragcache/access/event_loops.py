@@ -1,0 +1,56 @@
+"""Waiting on an event loop: asyncio's, or trio's."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+
+def _running_trio() -> Any:
+    """Return the module trio if its loop runs the caller, else None.
+
+    trio is not imported here: whoever runs its loop has imported it.
+    """
+    trio = sys.modules.get("trio")
+    if trio is None:
+        return None
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return None
+    return trio
+
+
+def sleep(seconds: float) -> Awaitable[Any]:
+    """Return what sleeps when it is awaited."""
+    trio = _running_trio()
+    sleeping: Awaitable[Any] = (asyncio if trio is None else trio).sleep(seconds)
+    return sleeping
+
+
+async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a thread, and return what it returns."""
+    trio = _running_trio()
+    if trio is None:
+        return await asyncio.to_thread(function, *arguments)
+    return await trio.to_thread.run_sync(function, *arguments)
+
+
+async def wait_for(future: "Future[Any]", seconds: float) -> None:
+    """Wait until a future is done, in whatever thread, or the time is over."""
+    trio = _running_trio()
+    if trio is None:
+        await asyncio.wait([asyncio.wrap_future(future)], timeout=seconds)
+        return
+    token, done = trio.lowlevel.current_trio_token(), trio.Event()
+
+    def notify(_: object) -> None:
+        # If the caller was cancelled, its loop may have ended.
+        with suppress(trio.RunFinishedError):
+            token.run_sync_soon(done.set)
+
+    future.add_done_callback(notify)
+    with trio.move_on_after(seconds):
+        await done.wait()
