@@ -41,9 +41,9 @@ class FragmentCache:
             XFetch, VLDB 2015).
         jitter: By which fraction a timeout may be shortened by chance, from 0 to 1.
         strict: Whether a tag with a refused key is an error (for development and
-            tests), or renders uncached with a warning. A function without arguments is
-            called each time.
-        announcer: Who is told of hits, misses, writes and deletes; None for nobody.
+            tests), or renders uncached with a warning. A function without arguments
+            that returns this is called each time.
+        announcer: Is told of hits, misses, writes and deletes; None for nobody.
         lock_timeout: How many seconds a caller waits for another one that renders the
             same fragment, before it renders the fragment itself.
         retry_after: For how many seconds the store is skipped after it failed.
@@ -57,7 +57,7 @@ class FragmentCache:
     Attributes:
         store: The store.
         policy: The rules, as they were given.
-        engine: What this package's other parts call. It is not part of the public API.
+        engine: The engine, for the other parts of this package. It is not public.
 
     Raises:
         StoreError: If `store` is not a store.
@@ -180,7 +180,7 @@ class FragmentCache:
         await perform_async(invalidate(self.engine.async_context, tag_names(tags)))
 
     def clear(self) -> None:
-        """Delete everything in the store, also what others keep in it.
+        """Delete everything in the store, including what others keep in it.
 
         Raises:
             StoreError: If the store failed, or has no `clear()`.
@@ -192,7 +192,7 @@ class FragmentCache:
         await perform_async(claims.clear(self.engine.async_context))
 
     def stats(self) -> Stats:
-        """Return what was counted so far in this process."""
+        """Return the counters of this cache in this process."""
         return replace(self.engine.stats)
 
 

@@ -1,1 +1,1 @@
-"""Safe use of any store: what may fail, what must not, and what is counted."""
+"""Safe use of any store: one adapter, a circuit breaker, and counters."""

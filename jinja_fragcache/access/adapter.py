@@ -30,7 +30,7 @@ from .store_check import CoroutinesOnly, check_plain, store_name
 
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
 _OUR_METHODS = ("add_many", "remaining")
-# Calls of these touch nothing but this process's memory. Those of a subclass may.
+# Calls of these touch only this process's memory. Calls of a subclass may touch more.
 _NOT_BLOCKING = (MemoryStore, cachelib.SimpleCache, cachelib.NullCache)
 # Modules whose `add` can't be a lock: it does nothing (base), takes an expired entry
 # for a live one (file), looks and writes in two steps (mongodb), or may leave one that
@@ -81,7 +81,7 @@ class Adapter:
 
     Attributes:
         blocks: Whether a call may block or has to be awaited.
-        has_locks: Whether `lock` holds for all processes that use the store.
+        has_locks: Whether `lock` excludes all processes that use the store.
         plain: The store, for direct calls by callers that block. If its methods are
             coroutine functions, each call raises `AsyncOnlyError`.
         run: Runs an operation for a caller that blocks.
@@ -115,9 +115,9 @@ class Adapter:
 
     @property
     def default_timeout(self) -> int | None:
-        """What the store does with the timeout None.
+        """The timeout of entries that are stored with the timeout None.
 
-        Seconds, 0 for never expires, -1 if it then stores nothing, None if not known.
+        Seconds; 0 if they never expire, -1 if they are not stored, None if unknown.
         """
         timeout = getattr(self.store, "default_timeout", None)
         return timeout if type(timeout) is int and timeout >= 0 else None
@@ -199,14 +199,14 @@ class Adapter:
     def lock(
         self, keys: Sequence[str], token: str, seconds: int
     ) -> Operation[list[str]]:
-        """Take the locks of keys that are free, and return the keys of these.
+        """Take those locks that are free, and return the keys of these.
 
         A lock ends after some seconds, or when its key is deleted or the store cleared.
 
         Args:
             keys: The keys.
             token: A text of the caller's own.
-            seconds: How long the locks live at most.
+            seconds: For how many seconds the locks live at most.
         """
         locks = {_lock_key(key): key for key in keys}
         taken = yield from self.add_many(dict.fromkeys(locks, token), seconds)

@@ -23,14 +23,14 @@ _DOWN = {"ConnectionError", "TimeoutError", "ServerDown", "ServerDead"}
 
 
 class SafeStore:
-    """A store, called by the rules. All methods that call the store are operations.
+    """A store whose failures are handled. Methods that call it are operations.
 
     Args:
         adapter: The store.
         run: How its operations are run: `adapter.run` for callers that block, and
             `adapter.run_async` for callers on an event loop.
-        recorder: Counts what happens.
-        breaker: Decides whether the store may be called. Shared by all callers.
+        recorder: Counts and announces what happens.
+        breaker: Decides whether the store may be called. All callers share it.
         default_timeout: The seconds that the timeout None stands for, 0 for never
             expires, None for the store's own default.
 
@@ -56,12 +56,12 @@ class SafeStore:
 
     @property
     def default_timeout(self) -> int | None:
-        """What the store itself does with the timeout None; see `Adapter`."""
+        """The store's own default timeout; see `Adapter.default_timeout`."""
         return self._adapter.default_timeout
 
     @property
     def answers(self) -> bool:
-        """Whether the store has not just failed."""
+        """Whether the store has answered the last call, as far as known."""
         return self._breaker.is_closed
 
     def seconds(self, timeout: int | None) -> int | None:
@@ -166,12 +166,12 @@ class SafeStore:
     def lock(
         self, keys: Sequence[str], token: str, seconds: int
     ) -> Operation[Sequence[str] | None]:
-        """Take the locks of keys that are free, and return the keys of these.
+        """Take those locks that are free, and return the keys of these.
 
         Args:
             keys: The keys.
             token: A text of the caller's own.
-            seconds: When the locks expire.
+            seconds: After how many seconds the locks expire.
 
         Returns:
             None if the store failed. The locks may have been taken.
@@ -181,7 +181,7 @@ class SafeStore:
         return taken
 
     def unlock(self, keys: Sequence[str], token: str) -> Operation[bool]:
-        """Release those locks that a token holds, and return whether that was done."""
+        """Release those locks that a token holds, and return whether that succeeded."""
         call = self._adapter.unlock(keys, token)
         return (yield from self._try("unlock", keys, call, _FAILED)) is not _FAILED
 

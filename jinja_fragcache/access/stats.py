@@ -1,4 +1,4 @@
-"""What is counted, and who is told."""
+"""Counts and announces what happens in a cache."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jinja_fragcache.messages import logger
 
 @dataclass(slots=True)
 class Stats:
-    """What a `FragmentCache` has done in this process since it was made.
+    """The counters of a `FragmentCache` in this process, since it was made.
 
     The numbers are counted without a lock. On an interpreter without a global lock, a
     few may be lost under load.
@@ -61,7 +61,7 @@ class Recorder:
 
     Args:
         stats: The numbers to count.
-        announcer: Who is told, or None.
+        announcer: Is told what happens; None for nobody.
     """
 
     def __init__(self, stats: Stats, announcer: Announcer | None = None) -> None:
@@ -90,7 +90,7 @@ class Recorder:
 
         Args:
             key: Its key.
-            expired: Whether its timeout has ended. That of an early refresh has not.
+            expired: Whether its timeout has ended. It has not in an early refresh.
         """
         self.hit(key)
         if expired:

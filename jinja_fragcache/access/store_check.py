@@ -47,7 +47,7 @@ def check_store(store: Any) -> bool:
 
 
 def store_name(store: object) -> str:
-    """Return a store's class, as messages name it."""
+    """Return the name of a store's class, to show in messages."""
     # Not its repr, which may contain a password.
     if isinstance(store, type):
         return f"The class {store.__qualname__}"
@@ -55,13 +55,13 @@ def store_name(store: object) -> str:
 
 
 class CoroutinesOnly:
-    """Takes the place of a store of coroutine functions where none can be awaited."""
+    """Stands for a store of coroutine functions where nothing can await them."""
 
     def __init__(self, store: object) -> None:
         self._store = store
 
     def refuse(self, *_: object) -> NoReturn:
-        """Raise the error that says so.
+        """Refuse a call.
 
         Raises:
             AsyncOnlyError: Always.
@@ -76,7 +76,11 @@ class CoroutinesOnly:
 
 
 def check_plain(store: object, answer: object) -> None:
-    """Raise if the answer of a plain method has to be awaited."""
+    """Check that the answer of a plain method need not be awaited.
+
+    Raises:
+        StoreError: If it has to be.
+    """
     if inspect.isawaitable(answer):
         if inspect.iscoroutine(answer):
             answer.close()

@@ -1,1 +1,1 @@
-"""What happens on a miss, from the look-up to the write."""
+"""Look-ups, and what happens on a miss until its value is stored."""

@@ -1,8 +1,8 @@
-"""What happens to the rows of a list that are asked for: one round trip for all.
+"""Looks up and makes the rows of a list, with one round trip for all.
 
-Rows that are missing are made in their order, as far as nobody else makes them, and are
-stored together. Only then the caller waits for those that others make, one by one, as
-for any fragment. So two callers with the same rows in another order never wait for each
+Of the rows that are missing, those that nobody else makes are made in order and stored
+together. Only then does the caller wait for those that others make, one by one, as for
+any fragment. So two callers with the same rows in different orders never wait for each
 other.
 """
 
@@ -32,11 +32,11 @@ class Row:
     """A row of a list.
 
     Attributes:
-        item: What it is made of.
-        spec: What is asked for; None for a row that is not cached, or was served.
-        flow: What is done with a row that is not cached.
-        found: What was found of it.
-        value: What is served; MISSING until that is known.
+        item: The item of the loop.
+        spec: What is asked for; None for a row that is not cached, or has its value.
+        flow: Renders a row that is not cached; None for other rows.
+        found: What the look-up found; None before it, and for a row without a spec.
+        value: The text to print; MISSING until it is known.
     """
 
     item: Any
@@ -49,12 +49,12 @@ class Row:
 def find_rows(
     rows: Sequence[Row], context: Context, stored: Sequence[object] | None = None
 ) -> Operation[None]:
-    """Look for rows. Fresh ones count as served.
+    """Look rows up. The fresh ones get their value, and count as served.
 
     Args:
         rows: The rows.
         context: The cache.
-        stored: What the store returned for those that have a spec; None if it was not
+        stored: What the store returned for each row that has a spec; None if it was not
             asked yet.
     """
     asked = [row for row in rows if row.spec is not None]
@@ -88,7 +88,7 @@ def renew_rows(
 
 
 class _Uncached:
-    """A row that is not cached, as a step between those that are made."""
+    """A row that is not cached, as a step between the leads."""
 
     def __init__(self, row: Row, render: Render) -> None:
         self._row = row
@@ -102,7 +102,7 @@ class _Uncached:
 
 
 class _Missing:
-    """The rows of one list that are not served yet."""
+    """The rows of one list that have no value yet."""
 
     def __init__(
         self, rows: Sequence[Row], context: Context, render: Callable[[int], Any]
@@ -116,8 +116,8 @@ class _Missing:
         ]
         self.leads: list[Lead] = []
         self.steps: list[Lead | _Uncached] = []
-        # The rows that others make: their flights, and the turn in which each was
-        # joined.
+        # For each row that another caller makes, its flight, and the turn in which it
+        # was joined.
         self._joined: dict[int, tuple[Flight, int]] = {}
         self._led: dict[int, Lead] = {}
 

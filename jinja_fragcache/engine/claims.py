@@ -17,8 +17,8 @@ from jinja_fragcache.stores.base import Timed
 from .context import Context
 from .singleflight import Flight
 
-# Seconds between two looks at what another process does: so few that a page does not
-# wait much longer than it has to, and so many that the store is not kept busy.
+# Seconds between two checks of what another process does: so short that a page does not
+# wait much longer than it has to, and so long that the store is not kept busy.
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
 # Fraction of `lock_timeout` that a nested render waits for another process.
@@ -31,8 +31,8 @@ class Claim(NamedTuple):
     Attributes:
         may_store: Whether it may store the value.
         is_taken: Whether another process is making it.
-        token: What holds the key's lock; None where there are no locks.
-        seconds: How long the lock lives.
+        token: The token that holds the key's lock; None without a lock.
+        seconds: For how many seconds the lock lives.
     """
 
     may_store: bool
@@ -41,7 +41,7 @@ class Claim(NamedTuple):
     seconds: int = 0
 
     def has_ended(self, after: float) -> bool:
-        """Return whether the lock may have ended, some seconds after it was taken."""
+        """Return whether the lock may have expired after some seconds."""
         # Some stores count from the second that has begun.
         return self.token is not None and after >= self.seconds - 1
 
@@ -51,7 +51,7 @@ FREE = Claim(may_store=True)
 
 
 def claim(context: Context, keys: Sequence[str]) -> Operation[dict[str, Claim]]:
-    """Try to get the right to make and store values, all with one token."""
+    """Try to get the right to make and store values. All locks get one token."""
     if not context.store.has_locks:
         return dict.fromkeys(keys, FREE)
     claims = {}
@@ -68,7 +68,7 @@ def claim(context: Context, keys: Sequence[str]) -> Operation[dict[str, Claim]]:
 def _lock(
     context: Context, keys: Sequence[str], token: str
 ) -> Operation[dict[str, Claim]]:
-    # A value that took long the last time may do so again.
+    # A value that took long to make the last time may do so again.
     slow = 2 * max(map(context.flights.slow_seconds, keys))
     # The lock ends before those who wait for it give up, so that one of them stores.
     seconds = max(math.ceil(max(context.policy.lock_timeout, slow)), 1)
@@ -82,7 +82,7 @@ def _lock(
         yield from _unlock(context, keys, token)
         raise
     if taken is None:
-        # The same: perhaps only the answer was lost.
+        # They may have been taken here, too: perhaps only the answer was lost.
         for key in keys:
             context.flights.note_left_locked(key, token)
         # While the store fails, nothing tells whether a value was deleted.
@@ -93,7 +93,7 @@ def _lock(
 
 
 def release(context: Context, claims: Mapping[str, Claim]) -> Operation[None]:
-    """Let others make the values."""
+    """Release the locks of claims, so that other processes can make the values."""
     by_token: dict[str, list[str]] = {}
     for key, each in claims.items():
         if each.token is not None:
@@ -159,12 +159,12 @@ def deadline(context: Context) -> float:
 
 
 def pauses(context: Context, flight: Flight, deadline: float) -> Iterator[float]:
-    """Iterate over the seconds to wait between looks at what another process does.
+    """Iterate over the seconds to wait between checks of what another process does.
 
     Args:
         context: The cache.
         flight: The caller's flight.
-        deadline: Until when it may wait, by the timer.
+        deadline: Until when the caller may wait, by the timer.
     """
     started = context.timer()
     left = deadline - started
@@ -175,13 +175,13 @@ def pauses(context: Context, flight: Flight, deadline: float) -> Iterator[float]
     pause = _FIRST_PAUSE
     while left > 0:
         yield min(pause, left)
-        # The looks take time, too.
+        # The checks take time, too.
         left = min(left - pause, end - context.timer())
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def note_ended(context: Context, keys: Sequence[str], seconds: float) -> None:
-    """Log that values were not stored because their locks ended first.
+    """Log that values were not stored because their locks expired first.
 
     Their next locks live longer.
 

@@ -24,8 +24,8 @@ class Dependencies:
 
     Attributes:
         parent: The dependencies of the body around it, or None.
-        tags: Each tag with the version it had before what has it was made; None where
-            that is not known.
+        tags: The tags of all parts. Each has the version that it had before its part
+            was made, None if that is not known.
         expires: The time at which the first part expires, in seconds since 1970;
             infinity if none does.
         templates: The templates that expressions named, each with the digest of its
@@ -47,15 +47,15 @@ class Dependencies:
         self.is_live = False
 
     def __enter__(self) -> Self:
-        """Begin to collect."""
+        """Start collecting."""
         self.parent = _current.get()
         _current.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop collecting."""
-        # Not by a token, which would be refused in another context: an asynchronous
-        # generator may be closed in one.
+        # Not by a token, which another context would refuse: an asynchronous generator
+        # may be closed in one.
         _current.set(self.parent)
 
     def include(

@@ -1,4 +1,4 @@
-"""The engine of one cache: the fast path of a hit, and what runs the flows.
+"""The engine of one cache: it has the fast path of hits, and runs flows on misses.
 
 `FragmentCache` is its public face. Compiled templates and the Flask extension call it
 directly.
@@ -38,7 +38,9 @@ _MOST_PLACES = 1000
 
 
 class Undecided:
-    """A look-up that the fast path can't decide: a miss, or more has to be checked.
+    """The result of a look-up that the fast path can't decide.
+
+    It is a miss, or an entry of which more has to be checked than its text.
 
     Attributes:
         stored: What the store returned.
@@ -51,25 +53,25 @@ class Undecided:
 
 
 class Engine:
-    """What one cache works with.
+    """Looks entries up and runs flows, for one cache.
 
     Args:
         store: The store.
         policy: The rules.
-        strict: Whether a refused key is an error, or a function that returns it.
-        announcer: Who is told what happens, or None.
+        strict: Whether a refused key is an error, or a function that returns this.
+        announcer: Is told what happens; None for nobody.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
 
     Attributes:
-        blocks: Whether a call into the store may block, so that it must be awaited on
-            an event loop.
+        blocks: Whether a call into the store may block, so that callers on an event
+            loop have to await it.
         context: The cache, for callers that block.
         async_context: The cache, for callers on an event loop.
-        grace: The grace periods of fragments whose tag names none.
+        grace: The grace periods of fragments whose tag gives none.
         policy: The rules.
-        tagged_keys: The keys of entries that had tags the last time.
+        tagged_keys: The keys whose entries had tags when they were last read or made.
         template_digest: Whether entries are bound to the source of their template.
 
     Raises:
@@ -132,7 +134,7 @@ class Engine:
             key: The entry's key.
             wanted: What the entry must match.
         """
-        # What `context.store.read` does, without generators: every hit passes here.
+        # The same as `context.store.read`, without generators: every hit comes here.
         try:
             stored = (
                 self._plain.get(key)
@@ -197,7 +199,7 @@ class Engine:
     def find(
         self, specs: Sequence[EntrySpec], stored: Sequence[object] | None = None
     ) -> list[Found]:
-        """Look for values. Fresh ones count as served.
+        """Look values up. Fresh ones count as served.
 
         Args:
             specs: What is asked for.
@@ -249,7 +251,8 @@ class Engine:
         """Raise an error that says why something is not cached, or log it once.
 
         Args:
-            place: Where it happens. It is logged once for each place.
+            place: What identifies the place, such as a tag or a function. The error is
+                logged once for each place.
             error: The error.
 
         Raises:

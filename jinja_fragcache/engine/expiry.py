@@ -1,4 +1,4 @@
-"""When entries expire, and what may be done with them then."""
+"""When entries expire, whether they may be served, and for how long they are stored."""
 
 import math
 
@@ -14,19 +14,20 @@ from jinja_fragcache.timeouts import LONGEST, NEVER_EXPIRES
 from .context import Context
 from .policy import DEFAULT_TIMEOUT
 
-# For how many seconds an entry is fresh if one of its parts is not.
+# For how many seconds an entry is fresh if one of its parts has expired.
 _OUT_OF_DATE = 1
 
 
 def end(context: Context, timeout: int | None) -> float:
-    """Return the time at which an entry expires that is stored now.
+    """Return when an entry that is stored now expires.
 
     Args:
         context: The cache.
         timeout: Seconds, 0 for never expires, None for the default.
 
     Returns:
-        Seconds since 1970; infinity if it never expires.
+        Seconds since 1970; infinity if it never expires; the present time if the store
+        does not store it.
     """
     seconds = _known_seconds(context, timeout)
     if seconds is None:
@@ -35,7 +36,7 @@ def end(context: Context, timeout: int | None) -> float:
 
 
 def _known_seconds(context: Context, timeout: int | None) -> int | None:
-    """Return the default for None, also the store's; None if it then stores nothing."""
+    """Return a timeout with defaults filled in, None if the store stores nothing."""
     seconds = context.store.seconds(timeout)
     if seconds is not None:
         return seconds
@@ -77,11 +78,12 @@ def lifetime(
         grace: For how long it may be served after its timeout.
         cost: How many seconds it took to make.
         until: The time at which the first of its parts expires, in seconds since 1970.
-        told: Whether the entry itself has to tell when it expires.
+        told: Whether the header of the entry must contain its expiry.
 
     Returns:
-        How long it is fresh, None if its timeout alone tells that; and the seconds for
-        which to store it, 0 for never expires, None for the store's default.
+        How long it is fresh, None if it is fresh for as long as it is stored; and the
+        seconds for which to store it, 0 for never expires, None for the store's
+        default.
     """
     policy = context.policy
     longer = max(grace)

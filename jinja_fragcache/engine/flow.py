@@ -1,7 +1,7 @@
-"""What happens to a fragment or value that is asked for: the algorithm.
+"""Flows: how a fragment or value is served, or made and stored.
 
-A flow is called with a context and a function that renders, and is an operation (see
-`access.runner`): it is the same for plain functions and for coroutine functions.
+A flow takes a context and a function that renders, and is an operation (see
+`access.runner`). So the same flow serves plain functions and coroutine functions.
 """
 
 import math
@@ -22,7 +22,7 @@ from .spec import EntrySpec
 from .stale_if_error import last_good
 from .stale_while_revalidate import serve_stale
 
-# How often a caller waits for others before it makes the value itself.
+# How often a caller waits for others before it makes the value without storing it.
 _MOST_WAITS = 2
 
 Flow = Callable[[Context, Render], Operation[Any]]
@@ -58,10 +58,10 @@ def recall(spec: EntrySpec, context: Context, render: Render) -> Operation[Any]:
 def renew(
     spec: EntrySpec, found: Found, context: Context, render: Render
 ) -> Operation[Any]:
-    """Make and store a value that is missing or not fresh. A miss needs this.
+    """Make and store a value that is missing or not fresh.
 
-    Of several callers one makes it. The others are served the old value, if they may
-    be. Else they wait, and are served what was stored.
+    Of several callers, one makes it. The others are served the old value if its grace
+    period allows that. Otherwise they wait, and are served what was stored.
 
     Args:
         spec: What is asked for.
@@ -78,7 +78,7 @@ def renew(
 def renew_missed(
     spec: EntrySpec, found: Found, context: Context, render: Render, deadline: float
 ) -> Operation[Any]:
-    """Like `renew`, for a miss that was counted.
+    """Like `renew`, for a miss that has been counted.
 
     Args:
         spec: What is asked for.
@@ -100,8 +100,8 @@ def renew_missed(
         there = yield from join(flight, flight.turn, spec, found, context, deadline)
         if there is not None:
             return there.value
-    # What others made is not for this caller, or they failed, or would wait for it.
-    # Only a leader may store.
+    # The others made something that is not for this caller, or failed, or would have to
+    # wait for this caller. The value is not stored: only a leader may store.
     try:
         value = yield render()
     except Exception as error:
@@ -125,7 +125,7 @@ def join(
     """Serve the old value, or wait for the one that another caller makes and serve it.
 
     Args:
-        flight: The other caller's.
+        flight: The flight of the other caller.
         turn: The flight's turn when this caller joined it.
         spec: What is asked for.
         found: What was found.
@@ -145,8 +145,8 @@ def join(
         landed = yield wait(max(deadline - context.timer(), 0))
     if landed is None:
         return None
-    # Another process can't tell the flight that it deletes the value, and what it
-    # invalidates may be stored. Only who asks the store knows.
+    # If another process deletes the value or invalidates its tags, the flight does not
+    # notice. So the store is asked again.
     asks = landed.has_tags or turn == flight.turn
     stored = None if asks else [landed.stored]
     (there,) = yield from look_up([spec], context, stored)

@@ -1,4 +1,4 @@
-"""One value that a caller makes while others wait or are served: a lead."""
+"""A lead: one value that the leader of a flight makes while others wait."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -31,9 +31,9 @@ class Landing(NamedTuple):
     """What a flight landed with.
 
     Attributes:
-        stored: What is stored.
-        has_tags: Whether it has tags, which others may invalidate.
-        failed: Whether the body raised, and this was stored before.
+        stored: What is in the store.
+        has_tags: Whether the entry has tags, which others may invalidate.
+        failed: Whether the body raised, so that this is the old entry.
     """
 
     stored: object
@@ -47,20 +47,20 @@ class Lead:
     Args:
         flight: The flight.
         spec: What is asked for.
-        found: What was there when the caller looked for it.
+        found: What the caller's look-up found.
         render: Makes the value.
 
     Attributes:
-        key: Its key.
-        there: What is there by now.
-        claim: What the caller may do with it.
+        key: The key of the entry.
+        there: What the last look-up found, which may be later than `found`.
+        claim: What the caller may do with the value.
         claimed_at: When it was claimed, by the timer.
         versions: The version of each tag that the entry must have; None if the store
             failed, so that nothing may be stored.
-        to_store: What is to be stored of the value that was made, and its timeout; None
-            for nothing.
-        has_tags: Whether that has tags.
-        value: What is served; MISSING until that is known.
+        to_store: What to store for the value that was made, and its timeout; None if
+            nothing is to be stored.
+        has_tags: Whether `to_store` has tags.
+        value: The value to serve; MISSING until it is known.
     """
 
     __slots__ = (
@@ -95,31 +95,31 @@ class Lead:
 
     @property
     def is_stored_by_others(self) -> bool:
-        """Whether another caller has made the value since this one looked for it."""
+        """Whether another caller has stored the value since this one looked it up."""
         there = self.there
         is_fresh = there.standing.served and not there.standing.expired
         return is_fresh and there.stored != self.found.stored
 
     def is_to_make(self, *, leaves_taken: bool) -> bool:
-        """Return whether this caller is about to make the value."""
+        """Return whether this caller has to make the value."""
         if self.there is not self.found and self.is_stored_by_others:
             return False
         has_stale = self.found.standing.served
         return not (self.claim.is_taken and (leaves_taken or has_stale))
 
     def longest(self, context: Context) -> int | None:
-        """Return for how many seconds its entry is stored at most, as far as known."""
+        """Return for how many seconds the entry is stored at most, None if unknown."""
         seconds = context.store.seconds(self.spec.timeout)
         return seconds + max(self.spec.grace) if seconds else seconds
 
     @internalcode
     def take(self, context: Context, *, leaves_taken: bool) -> Operation[None]:
-        """Serve what others have made, or make the value.
+        """Use the value that others have made, or make it.
 
         Args:
             context: The cache.
-            leaves_taken: Whether a value that another process makes is left alone. It
-                stays MISSING then, if there is no old one to serve.
+            leaves_taken: Whether to skip a value that another process is making. If
+                there is no old one to serve, `value` stays MISSING then.
         """
         if self.is_to_make(leaves_taken=leaves_taken):
             if self.found.standing.served:
@@ -172,7 +172,7 @@ class Lead:
             outer.include(tags, expires, dependencies.templates)
 
     def _serve_last_good(self, context: Context, error: Exception) -> Operation[bool]:
-        """Serve an old value in place of an error, and return whether there is one."""
+        """Use an old value in place of an error, and return whether there is one."""
         self.flight.turn += 1
         last = yield from last_good(self.spec, self.there, context, error)
         if last is None:
@@ -196,7 +196,7 @@ class Lead:
             since: The time at which making the value began, in seconds since 1970.
 
         Returns:
-            None if a tag was invalidated meanwhile, or the store failed.
+            The versions; None if a tag was invalidated meanwhile, or the store failed.
         """
         named = self.spec.tags
         others = [tag for tag in dependencies.tags if tag not in named]
@@ -254,7 +254,8 @@ class Lead:
 
     def note_unstored(self) -> None:
         """Note that the value was not stored."""
-        # If that is because the store is down, others need not make it once more.
+        # If the store is down, those who wait are served the value nevertheless, and
+        # need not make it again.
         if not (self.claim.is_taken or self.claim.token):
             self._land()
 
@@ -263,7 +264,7 @@ class Lead:
             self.flight.landing = Landing(self.to_store[0], self.has_tags)
 
     def take_back(self, context: Context) -> Operation[None]:
-        """Delete what is stored, because it is not true any more."""
+        """Delete what is stored, because it is out of date."""
         try:
             yield from claims.delete(context, [self.key])
         except StoreError as error:

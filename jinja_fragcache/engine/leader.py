@@ -1,7 +1,8 @@
-"""What the one caller does who makes values while others wait or are served.
+"""The leader: the caller that makes values while others wait.
 
-It makes one value or several (the rows of a list) in the same steps: claim them, look
-again, make those that no other process makes, and store them together.
+It makes one value (a fragment, a call) or several (the rows of a list) in the same
+steps: claim them, look again, make those that no other process makes, and store them
+together.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ from .tags import present_versions
 
 
 class Step(Protocol):
-    """Something that is done while values are made."""
+    """Something that a leader does in order: a `Lead`, or a row that is not cached."""
 
     def take(self, context: Context, *, leaves_taken: bool) -> Operation[None]:
         """Do it. See `Lead.take`."""
@@ -41,12 +42,12 @@ def lead(
     If one fails, those before it are stored.
 
     Args:
-        leads: The values. Their flights are led.
+        leads: The values. The caller leads their flights.
         context: The cache.
         deadline: Until when to wait for a value that another process makes, by the
-            timer. After that, the caller makes it, too, without storing it. None leaves
-            it alone.
-        steps: What is done in order, the leads among it; None for the leads.
+            timer. After that, the caller makes the value too, without storing it. None
+            skips such values.
+        steps: What to do in order, including the leads; None for the leads alone.
     """
     leaves_taken = deadline is None
     try:
@@ -61,7 +62,7 @@ def lead(
         for step in leads if steps is None else steps:
             yield from step.take(context, leaves_taken=leaves_taken)
     except GeneratorExit:
-        # Nothing can be awaited any more. The locks end by themselves.
+        # Nothing can be awaited any more. The locks expire by themselves.
         raise
     except BaseException:
         yield from _store(leads, context)
@@ -72,7 +73,7 @@ def lead(
 def _claim(
     leads: Sequence[Lead], context: Context, deadline: float | None
 ) -> Operation[None]:
-    """Claim values, and look again for what others have made since."""
+    """Claim values, and look again for what others have made meanwhile."""
     pauses: Iterator[float] | None = None
     while leads:
         if context.store.has_locks:
@@ -102,7 +103,8 @@ def _give_versions(
 ) -> Operation[None]:
     """Give a version to all tags of what is about to be made.
 
-    They are given before, so that what is invalidated meanwhile is not served.
+    The versions are given before the values are made, so that a value whose tag is
+    invalidated meanwhile is not served.
     """
     tagged = [
         each
@@ -121,7 +123,7 @@ def _give_versions(
 
 
 def _longest(seconds: Sequence[int | None]) -> int | None:
-    """Return the longest of timeouts: 0 never expires, None is the store's default."""
+    """Return the longest timeout: 0 never expires, None is the store's default."""
     if NEVER_EXPIRES in seconds:
         return NEVER_EXPIRES
     known = [each for each in seconds if each is not None]
@@ -132,7 +134,7 @@ def _store(leads: Sequence[Lead], context: Context) -> Operation[None]:
     """Store what was made, release the other claims, and land the flights."""
     made = []
     for each in leads:
-        # What was deleted meanwhile is made of old data.
+        # A value whose key was deleted meanwhile is made of old data.
         if each.to_store is not None and not each.flight.is_spoiled:
             each.flight.turn += 1
             made.append(each)

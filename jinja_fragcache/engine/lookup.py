@@ -1,4 +1,4 @@
-"""Looking entries up: what the store has, and what may be done with it."""
+"""Looks entries up: what the store has, and what may be done with it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,8 +22,8 @@ class Found(NamedTuple):
         value: The value, or MISSING.
         standing: What may be done with it.
         stored: What the store returned.
-        versions: The present version of each tag that the entry must have, or had the
-            last time.
+        versions: The present version of each tag that the entry must have, or had when
+            it was last read or made.
         entry: The entry, None if there is none.
     """
 
@@ -39,7 +39,7 @@ class Found(NamedTuple):
         return self.standing.served and not self.standing.due
 
 
-#: What a look-up finds where there is nothing, and there are no tags.
+#: The result of a look-up without an entry and without tags.
 NOTHING = Found(MISSING, GONE, None, {})
 
 
@@ -77,7 +77,7 @@ def look_up(
 def _read_other_versions(
     context: Context, entries: Sequence[Entry | None], versions: dict[str, object]
 ) -> Operation[None]:
-    """Read the versions of tags that only the entries tell."""
+    """Read the versions of tags that only the entries name."""
     has = {
         tag
         for entry in entries
@@ -124,7 +124,7 @@ def _versions_of(
     versions: Mapping[str, object],
     context: Context,
 ) -> Mapping[str, object]:
-    """Return the versions of the tags that an entry must have, or had the last time."""
+    """Return the versions of the tags that an entry must have, or last had."""
     hints = context.tag_hints
     if entry is not None and (entry.tags or hints.by_key):
         others = [tag for tag, _ in entry.tags if tag not in spec.tags]

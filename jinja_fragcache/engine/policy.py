@@ -19,7 +19,7 @@ DEFAULT_TIMEOUT = 300
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long entries are fresh, and for how long callers wait.
+    """For how long entries are fresh, and for how long callers wait.
 
     Attributes:
         default_timeout: What the timeout None stands for: seconds (int or float), a
@@ -98,7 +98,7 @@ class Policy:
         return -self.early_refresh * cost * math.log(1 - chance)
 
     def shorten(self, timeout: int, chance: float) -> int:
-        """Return a timeout that is shortened by chance, so that not all end at once.
+        """Return a timeout that is shortened by chance, so that not all expire at once.
 
         Args:
             timeout: Seconds.

@@ -35,7 +35,7 @@ class Flight:
         alone: Whether nobody waits for it.
 
     Attributes:
-        parent: The flight in whose body it began.
+        parent: The flight in whose body it began, or None.
         awaited: The flights that its body waits for.
         turn: How often its leader has begun to read or write the store. Callers that
             joined before the last turn may be served what the flight landed with;
@@ -78,7 +78,7 @@ class Flight:
         self._flights = flights
         self._thread = threading.get_ident()
         self._has_landed = False
-        # Made when somebody waits, which is seldom.
+        # Made only when somebody waits, which is seldom.
         self._future: Future[None] | None = None
 
     def __enter__(self) -> Self:
@@ -87,9 +87,9 @@ class Flight:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Land it: those who wait get `landing`."""
-        # Not by a token, which would be refused in another context: an asynchronous
-        # generator may be closed in one.
+        """Land the flight: those who wait get `landing`."""
+        # Not by a token, which another context would refuse: an asynchronous generator
+        # may be closed in one.
         _leading.set(self.parent)
         with self._flights.lock:
             self._flights.land(self)
@@ -161,7 +161,7 @@ class Flights:
     """The flights of one cache, and what is remembered of the last keys.
 
     Attributes:
-        lock: Guards all that is in here, and the landing of each flight.
+        lock: Guards the flights, what is remembered, and the landing of each flight.
     """
 
     def __init__(self) -> None:
@@ -197,7 +197,7 @@ class Flights:
     def land(self, flight: Flight) -> None:
         """Forget a flight, and remember whether its value was stored.
 
-        The lock is held.
+        Called while `lock` is held.
         """
         if self._by_key.get(flight.key) is flight:
             del self._by_key[flight.key]
@@ -207,7 +207,7 @@ class Flights:
 
     @contextmanager
     def waiting(self, flight: Flight, *, blocking: bool) -> Iterator[bool]:
-        """Note, inside of the block, that the flights led here wait for another one.
+        """Note that the flights led here wait for another one, inside of the block.
 
         Args:
             flight: The other one.
@@ -248,7 +248,7 @@ class Flights:
             return seconds
 
     def note_left_locked(self, key: str, token: str | None) -> None:
-        """Remember a lock that could not be released; None if there is none now."""
+        """Remember the token of a lock that could not be released, None for no lock."""
         with self.lock:
             if token is None:
                 self._left_locked.discard(key)
@@ -262,7 +262,7 @@ class Flights:
             return token
 
     def spoil(self, *keys: str) -> None:
-        """Note that keys are deleted: values on their way are made of old data."""
+        """Note that keys are deleted: values being made for them are of old data."""
         with self.lock:
             for key in keys:
                 flight = self._by_key.pop(key, None)

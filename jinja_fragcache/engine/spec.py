@@ -1,4 +1,4 @@
-"""What is asked for: the specification of an entry."""
+"""The specification of an entry: what is asked for, and how it is stored."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from jinja_fragcache.entries.values import MISSING, UnreadableError
 
 
 class EntrySpec(Protocol):
-    """A fragment or value that is asked for, and the rules of its cache."""
+    """A fragment or value that is asked for."""
 
     @property
     def key(self) -> str:
@@ -34,14 +34,14 @@ class EntrySpec(Protocol):
         ...
 
     def load(self, stored: object, entry: Entry | None) -> Any:
-        """Return the value that is stored, or MISSING if it must not be served.
+        """Return the value that is stored, or MISSING if it may not be served.
 
         Args:
             stored: What the store returned.
             entry: The same as an entry, None if it is none.
 
         Raises:
-            UnreadableError: It can't be read.
+            UnreadableError: If it can't be read.
         """
         ...
 
@@ -65,7 +65,7 @@ class EntrySpec(Protocol):
         Args:
             value: The value.
             tags: Its tags, each with its version.
-            life: How long it is fresh, if the entry itself has to tell.
+            life: How long it is fresh, if the entry has to contain that.
             templates: The templates that expressions named, each with its digest.
 
         Raises:
@@ -103,8 +103,8 @@ class FragmentSpec(NamedTuple):
         tags: The tags that the cache tag names.
         digest_of: Returns the present digest of a template, if an entry is bound to the
             sources of the templates it was rendered from.
-        holes: The numbers of the holes that the fragment may have. If it may have some,
-            its value is `Pieces`, else text.
+        holes: The numbers of the holes that the fragment may have. If there are any,
+            its value is a `Pieces`, else a string.
     """
 
     key: str

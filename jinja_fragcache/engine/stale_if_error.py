@@ -24,18 +24,18 @@ _GONE = {404, 410}
 def last_good(
     spec: EntrySpec, found: Found, context: Context, error: Exception
 ) -> Operation[Found | None]:
-    """Return what is served in place of an error; None if the error has to pass.
+    """Return what to serve in place of an error; None if the error has to pass.
 
     Args:
         spec: What is asked for.
-        found: What was there before.
+        found: What the last look-up found.
         context: The cache.
         error: What the body raised.
     """
     if not found.standing.served_on_error or is_no_failure(error):
         return None
-    # It may have been deleted meanwhile, by any process. If the store fails too, nobody
-    # was told that it was.
+    # Any process may have deleted the entry meanwhile, so it is read again. If the
+    # store fails too, that can't be known, and the entry from before is used.
     (there,) = yield from look_up([spec], context)
     last = there if context.store.answers else found
     if not last.standing.served_on_error:

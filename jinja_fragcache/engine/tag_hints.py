@@ -15,7 +15,8 @@ class TagHints:
     It remembers 10,000 keys, and 4 MiB, at most.
 
     Attributes:
-        by_key: The tags. Whether a key is in it is asked on every hit, without a lock.
+        by_key: The tags of each key. Every hit checks whether its key is in it, without
+            the lock.
     """
 
     def __init__(self) -> None:

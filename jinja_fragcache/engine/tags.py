@@ -18,14 +18,15 @@ from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .context import Context
 
-# Seconds. A version outlives the entries that remember it, so that few of them are lost
-# with it; but it does not live for ever, so that versions of deleted objects go, too.
+# A version lives ten times as long as the entry that remembers it, within these limits
+# (in seconds). So few entries are lost with their version, and the versions of deleted
+# objects expire, too.
 _LIVES = 10
 _SHORTEST = 60 * 60
 _LONGEST = 30 * 24 * 60 * 60
 # A longer tag's key is made each time, so that what is remembered is bounded.
 _REMEMBERED_CHARACTERS = 200
-# Stands in the version that an invalidation leaves, before the time.
+# Separates a version that an invalidation wrote from its time.
 _AT = "@"
 
 
@@ -54,8 +55,8 @@ def present_versions(
             expires, None for the default.
 
     Returns:
-        Each tag's version; None if the store failed, so that nothing may be stored that
-        could not be invalidated.
+        Each tag's version; None if the store failed. Nothing may be stored then,
+        because it could not be invalidated.
     """
     present = {tag: each for tag, each in versions.items() if isinstance(each, str)}
     missing = [tag for tag in versions if tag not in present]
@@ -77,7 +78,7 @@ def present_versions(
 def versions_since(
     context: Context, tags: Collection[str], since: float, timeout: int | None
 ) -> Operation[dict[str, str] | None]:
-    """Return the versions of tags that were not known before a value was made.
+    """Return the versions of tags that became known only while a value was made.
 
     Args:
         context: The cache.
@@ -86,8 +87,8 @@ def versions_since(
         timeout: As for `present_versions`.
 
     Returns:
-        Each tag's version; None if one was invalidated since then, so that the value
-        may be made of old data, or if the store failed.
+        Each tag's version; None if the store failed, or if a tag was invalidated since
+        then, so that the value may be made of old data.
     """
     if not tags:
         return {}
@@ -99,7 +100,7 @@ def versions_since(
 
 
 def _made_at(version: str) -> float:
-    """Return the time at which an invalidation left a version; 0 for other versions."""
+    """Return when an invalidation wrote a version; 0 for other versions."""
     _, at, time = version.partition(_AT)
     try:
         return float(time) if at else 0.0

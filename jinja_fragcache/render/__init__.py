@@ -1,1 +1,1 @@
-"""What compiled templates call."""
+"""Render time: what compiled templates call."""

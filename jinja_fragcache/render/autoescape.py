@@ -1,7 +1,8 @@
-"""Render time of autoescape: whether the text of a fragment is escaped.
+"""Whether the text of a fragment is escaped, asked at render time.
 
-A text is never served where autoescape is in another state. (`template.autoescape` puts
-the question into a template, `entries.freshness` compares the answers.)
+A text is never served where autoescape is in another state. (`template.autoescape`
+compiles the call of this filter, and `entries.freshness` compares the result with the
+entry's.)
 """
 
 from collections.abc import Callable
@@ -13,7 +14,12 @@ IS_ESCAPED = "fragment_cache is_escaped"
 
 
 def is_escaped(text: str) -> bool:
-    """Return whether a piece of a template's own text counts as escaped."""
+    """Return whether text that stands in a template is escaped there.
+
+    Args:
+        text: A piece of the template's own text, which Jinja compiles as `Markup` where
+            autoescape is on.
+    """
     return isinstance(text, Markup)
 
 

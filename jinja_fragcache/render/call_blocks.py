@@ -1,7 +1,7 @@
 """What the call blocks in compiled templates call, to render bodies and holes.
 
-Jinja calls a body `caller`. In an async environment it is a coroutine function, and so
-is what calls it.
+Jinja passes a body as `caller`. In an async environment that is a coroutine function,
+so each method has a twin that is one, too.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ from .lookup import Miss
 
 
 class BodyRendering:
-    """The methods of the extension that call blocks call."""
+    """Base of the extension, with the methods that compiled call blocks call."""
 
     @staticmethod
     @internalcode
@@ -160,13 +160,13 @@ class Loops:
         self._loop = LoopContext(items, Undefined)
 
     def at(self, number: int) -> LoopContext:
-        """Return it for an item. For rows in their order it is one object.
+        """Return the `loop` of an item. For rows in order it is always the same object.
 
         Args:
             number: The item's place, from 0.
         """
         if number < self._loop.index0:
-            # For a row that another caller was to make, and did not.
+            # An earlier row, which another caller was to make and did not.
             self._loop = LoopContext(self._items, Undefined)
         while self._loop.index0 < number:
             next(self._loop)

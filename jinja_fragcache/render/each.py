@@ -35,9 +35,9 @@ class MissedRows(NamedTuple):
     """The rows of a list, of which some have to be rendered.
 
     Attributes:
-        engine: Of the cache.
-        rows: The rows.
-        token: What their holes are marked with, "" if they have none.
+        engine: The engine of the cache.
+        rows: All rows of the list.
+        token: The token in the marks of their holes, "" if they have none.
     """
 
     engine: Engine
@@ -53,12 +53,12 @@ class FilledRows(NamedTuple):
 
 
 def add_row(vary_on: Any, given: list[tuple[Any, Any]], item: Any) -> str:
-    """Add a row of which only the key values depend on the item.
+    """Add a row to a list whose rows differ only in their key values.
 
     Args:
         vary_on: The row's key values.
-        given: The rows' items, each with its key values.
-        item: What the row is made of.
+        given: The rows so far: the item of each and its key values.
+        item: The row's item.
     """
     given.append((item, vary_on))
     return ""
@@ -75,15 +75,18 @@ def rows(
 ) -> str | Awaitable[str]:
     """Return the text of all rows, or put them into `missed` and return nothing.
 
-    A list of hits takes this path. What a row costs here, a page pays many times.
+    A list of hits takes this path, so everything that is done for each row counts.
 
     Args:
         environment: The template's.
-        given: The rows' items, each with its key values.
+        given: The item of each row and its key values.
         missed: An empty list.
-        spec: The rows' fragments.
+        spec: The constants of the tag, the same for all rows.
         site: Where the tag stands.
-        name: The name of all rows.
+        name: The fragment name of all rows.
+
+    Returns:
+        The text; in an async environment whose store may block, an awaitable of it.
 
     Raises:
         FragmentTagError: If a key is refused and the cache is strict.
@@ -132,7 +135,7 @@ async def _keyed_rows_async(
 
 
 def _can_be_decided_early(engine: Engine, keys: Sequence[str | None]) -> bool:
-    """Return whether the texts of the rows are all that a list of hits needs."""
+    """Return whether a hit needs the texts only, and not the tags and the expiry."""
     return not (current_dependencies() or engine.tagged_keys or None in keys)
 
 
@@ -152,7 +155,7 @@ def _undecided(
     texts: Sequence[str | None],
     stored: Sequence[object],
 ) -> tuple[list[Row], list[object]]:
-    """Return all rows, and what the store returned for those that are not decided."""
+    """Return all rows, and what the store returned for the undecided ones."""
     listed = [
         Row(item, asked._replace(key=key)) if text is None else Row(item, value=text)
         for (item, _), key, text in zip(given, keys, texts, strict=True)
@@ -196,17 +199,17 @@ def add_row_with_options(
     vary_on: Any,
     **options: Any,
 ) -> str:
-    """Add a row of which not only the key depends on the item.
+    """Add a row to a list whose rows may differ in their name or options, too.
 
     Args:
-        context: Of the template that is rendered.
-        item: What the row is made of.
-        rows: The rows.
-        spec: As for `fragment_with_options`, like those that follow.
-        site: The same.
-        name: The same.
-        vary_on: The same.
-        options: Those of `TagOptions`.
+        context: The context of the template that is being rendered.
+        item: The row's item.
+        rows: The rows so far.
+        spec: As for `fragment_with_options`.
+        site: As for `fragment_with_options`.
+        name: As for `fragment_with_options`.
+        vary_on: As for `fragment_with_options`.
+        options: The fields of `TagOptions`.
 
     Raises:
         FragmentTagError: If an option has a wrong value; or if the key is refused and
@@ -234,7 +237,11 @@ def rows_with_options(
         environment: The template's.
         rows: The rows.
         missed: An empty list.
-        filled: An empty list for rows with holes, which are not returned then.
+        filled: An empty list, if the rows may have holes. They are appended to it then,
+            and nothing is returned.
+
+    Returns:
+        The text; in an async environment whose store may block, an awaitable of it.
     """
     engine = engine_of(environment)
     if engine.blocks and environment.is_async:

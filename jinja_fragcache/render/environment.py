@@ -14,21 +14,22 @@ from jinja_fragcache.errors import (
     TimeoutValueError,
 )
 
-#: Where a cache tag stands, as compiled templates know it: the template's name, the
-#: line, the digest of the template's source, and the templates that it names by texts.
+#: Where a cache tag stands, as a constant in compiled templates: the template's name,
+#: the line, the digest of the template's source, and the templates that it names by
+#: constant strings.
 Site = tuple[str | None, int, str, tuple[str, ...]]
 _WRAPPED = "_fragment_cache_of_bare_store"
 
 
 class UnnamedPageError(KeyValueError):
-    """A page can't be told from another one, because its template has no name."""
+    """A page can't be told from other pages, because its template has no name."""
 
 
 def engine_of(environment: Environment) -> Engine:
     """Return the engine of an environment's cache.
 
-    If `environment.fragment_cache` is a bare store, it is wrapped in a `FragmentCache`,
-    once, which is kept beside it.
+    If `environment.fragment_cache` is a bare store, it is wrapped in a `FragmentCache`
+    once, and the wrapper is kept in another attribute.
 
     Raises:
         StoreError: If `environment.fragment_cache` is neither a cache nor a store.
@@ -63,14 +64,13 @@ def refuse(environment: Environment, site: Site, error: FragmentCacheError) -> N
     engine = engine_of(environment)
     message = f"{name_of(*place)}: the fragment is not cached. {error}"
     if isinstance(error, UnnamedPageError):
-        # Whoever wrote the tag made no mistake, so it is not an error in a strict
-        # cache.
+        # The tag is written correctly, so it is not an error in a strict cache.
         engine.warn_once(place, message)
     else:
         engine.refuse(place, FragmentTagError(message))
 
 
 def name_of(template: str | None, line: int) -> str:
-    """Return a place in a template, as messages write it."""
+    """Return a place in a template, as messages show it."""
     name = "a template from a string" if template is None else template
     return f"{name}, line {line}"

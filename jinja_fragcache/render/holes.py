@@ -27,17 +27,17 @@ def hole_mark(number: int, missed: list[Miss | MissedRows]) -> str:
 
     Args:
         number: The number of the hole.
-        missed: The list with the fragment's `Miss`.
+        missed: The list with the fragment's `Miss`, or with the `MissedRows` of a list.
     """
     return mark(missed[0].token, number)
 
 
 @pass_context
 def note_hole(context: Context, place: tuple[str | None, int]) -> str:
-    """Note that what is rendered now must not be stored.
+    """Note that the bodies that are being rendered must not be stored.
 
     Args:
-        context: Of the template that is rendered.
+        context: The context of the template that is being rendered.
         place: The template and line of the hole.
     """
     dependencies = current_dependencies()
@@ -56,7 +56,7 @@ def note_hole(context: Context, place: tuple[str | None, int]) -> str:
 class _Unavailable:
     """Stands for a name that a fragment binds, in a template that a hole includes.
 
-    Each use of it raises an error that says so.
+    Every use of it raises an error that explains this.
     """
 
     def __init__(self, message: str) -> None:
@@ -76,10 +76,10 @@ class _Unavailable:
 
 @pass_context
 def unavailable(context: Context, name: str, place: tuple[str | None, int]) -> Any:
-    """Return what stands for a name in a hole that the fragment's body binds.
+    """Return the object that hides a name of the fragment's body in a hole.
 
     Args:
-        context: Of the template that is rendered.
+        context: The context of the template that is being rendered.
         name: The name.
         place: The template and line of the hole.
     """

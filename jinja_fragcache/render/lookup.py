@@ -5,7 +5,8 @@ Each function here is a filter, because the compiler calls filters directly, whi
 call in a template goes through `context.call`. Filters' names contain a space, so that
 no template can call them, not even in a sandbox.
 
-What is known when a template is compiled comes as two tuples, `spec` and `site`.
+What is known when a template is compiled is passed as two tuples of constants, `Spec`
+and `Site`. Options that only some tags have are passed as keyword arguments.
 """
 
 from collections.abc import Awaitable, Callable
@@ -39,9 +40,10 @@ FRAGMENT = "fragment_cache fragment"
 NAMED_FRAGMENT = "fragment_cache named_fragment"
 FRAGMENT_WITH_OPTIONS = "fragment_cache fragment_with_options"
 
-#: Whether autoescape is on where the tag stands; the timeout: seconds, 0 for never
-#: expires, None for the cache's default; and the version that an entry must have, None
-#: if the cache decides whether it is bound to its template's source.
+#: The constants of a tag: whether autoescape is on where it stands; the timeout in
+#: seconds, 0 for never expires, None for the cache's default; and the version that an
+#: entry must have. If the version is None, the cache decides whether the entry is bound
+#: to its template's source.
 Spec = tuple[bool, Any, str | None]
 
 
@@ -49,9 +51,9 @@ class Miss(NamedTuple):
     """A fragment that has to be rendered.
 
     Attributes:
-        engine: Of the cache.
-        flow: What is done with its text.
-        token: What its holes are marked with, "" if it has none.
+        engine: The engine of the cache.
+        flow: Renders the fragment, and may store it.
+        token: The token in the marks of its holes, "" if it has none.
     """
 
     engine: Engine
@@ -66,10 +68,10 @@ def fragment(
     """Return a fragment's text, or put a `Miss` into `missed` and return nothing.
 
     Args:
-        context: Of the template that is rendered.
+        context: The context of the template that is being rendered.
         key: The fragment's key.
         missed: An empty list.
-        spec: The fragment.
+        spec: The constants of the tag.
         site: Where the tag stands.
 
     Returns:
@@ -116,10 +118,10 @@ def named_fragment(
     """Like `fragment`, with the key computed at render time.
 
     Args:
-        context: Of the template that is rendered.
+        context: The context of the template that is being rendered.
         name: The fragment's name.
         missed: An empty list.
-        spec: The fragment.
+        spec: The constants of the tag.
         site: Where the tag stands.
         vary_on: The fragment's key values.
 
@@ -136,19 +138,20 @@ def named_fragment(
 
 @dataclass(slots=True)
 class TagOptions:
-    """The options of a tag that only rendering tells.
+    """The options of a tag, with values that are known only at render time.
 
     Attributes:
-        unless: Whether to leave the store alone.
+        unless: Whether to render without the store.
         by_page: Whether the text depends on the page that is rendered.
-        stale: For how many seconds it is served after its timeout, while one caller
-            renders it again.
-        stale_if_error: The same, if rendering it again fails.
-        tags: Its tags.
-        version: What the entry is compared by.
-        template_digest: Whether it is bound to the template's source; None for what the
-            cache does.
-        holes: The numbers of the holes that it may have.
+        stale: Seconds after its timeout during which the fragment is served while one
+            caller renders it again; None for the cache's default.
+        stale_if_error: Seconds after its timeout during which the fragment is served if
+            rendering it again fails; None for the cache's default.
+        tags: The fragment's tags, None for none.
+        version: A value that the entry is compared by, None for none.
+        template_digest: Whether the entry is bound to its template's source; None for
+            the cache's default.
+        holes: The numbers of the holes that the fragment may have.
     """
 
     unless: Any = None
@@ -174,18 +177,23 @@ def fragment_with_options(
     filled: list[Pieces] | None = None,
     **options: Any,
 ) -> str | Awaitable[str]:
-    """Like `fragment`, for a tag with options that only rendering tells.
+    """Like `fragment`, for a tag with the options of `TagOptions`.
 
     Args:
-        context: Of the template that is rendered.
+        context: The context of the template that is being rendered.
         key: The fragment's key, or None to make it of `name` and `vary_on`.
         missed: An empty list.
-        spec: The fragment. Its timeout may be any value, or `'del'`.
+        spec: The constants of the tag. Here the timeout need not be one: it may be any
+            value that a user wrote, also `'del'`.
         site: Where the tag stands.
         name: The fragment's name.
-        vary_on: Its key values.
-        filled: An empty list for a text with holes, which is not returned then.
-        options: Those of `TagOptions`.
+        vary_on: The fragment's key values.
+        filled: An empty list, if the fragment may have holes. Its text is appended to
+            it then, and nothing is returned.
+        options: The fields of `TagOptions`.
+
+    Returns:
+        The text; in an async environment whose store may block, an awaitable of it.
 
     Raises:
         FragmentTagError: If an option has a wrong value; or if the key is refused and
@@ -210,16 +218,19 @@ def resolve(
     vary_on: Any,
     options: TagOptions,
 ) -> FragmentSpec | Flow:
-    """Return the fragment that a tag asks for, or the flow of one that is not cached.
+    """Return the fragment that a tag asks for.
 
     Args:
-        context: Of the template that is rendered.
-        key: As for `fragment_with_options`, like those that follow.
-        spec: The same.
-        site: The same.
-        name: The same.
-        vary_on: The same.
+        context: The context of the template that is being rendered.
+        key: As for `fragment_with_options`.
+        spec: As for `fragment_with_options`.
+        site: As for `fragment_with_options`.
+        name: As for `fragment_with_options`.
+        vary_on: As for `fragment_with_options`.
         options: The tag's options.
+
+    Returns:
+        The fragment; or the flow to run instead, if it is not cached.
 
     Raises:
         FragmentTagError: If an option has a wrong value; or if the key is refused and
@@ -280,10 +291,10 @@ def _serve(
     """Look a fragment up, and serve it if it is fresh.
 
     Args:
-        engine: Of the cache.
+        engine: The engine of the cache.
         asked: The fragment.
         missed: As for `fragment_with_options`.
-        filled: The same.
+        filled: As for `fragment_with_options`.
         stored: What the store returned, in a list; None if it was not asked yet.
     """
     if stored is None and _can_be_decided_early(engine, asked):
@@ -314,7 +325,7 @@ async def _serve_async(
 
 
 def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
-    """Return whether the fragment's own text is all that a hit needs."""
+    """Return whether a hit needs the text only, and not tags, holes or the expiry."""
     return not (
         asked.tags
         or asked.holes

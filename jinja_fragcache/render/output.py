@@ -1,4 +1,4 @@
-"""What compiled templates call around fragments: output, includes, other templates."""
+"""What compiled templates call outside of tags: about output, and other templates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ NOTE_TEMPLATE = "fragment_cache note_template"
 
 
 def note_printing(text: str, printing: list[bool]) -> str:
-    """Put a mark into `printing` if output is used where the filter stands.
+    """Append True to `printing` if Jinja prints output where the filter stands.
 
     Args:
         text: A piece of template text, which Jinja skips outside of blocks in a
@@ -39,7 +39,7 @@ def note_template(context: Context, template: Any, parent: str | None = None) ->
     """Note which template an expression names, and return the expression's value.
 
     Args:
-        context: Of the template that is rendered.
+        context: The context of the template that is being rendered.
         template: A template, a name, or several names of which the first that exists is
             used.
         parent: The name of the template in which the expression stands.

@@ -1,8 +1,8 @@
 """What templates are made of: their sources, and those of the templates they name.
 
-A template names others in `include`, `import`, `from` and `extends`. If it names one by
-a text, that is known before it is rendered. If it names one by an expression, that is
-known when the expression was evaluated (see `output.note_template`).
+A template names others in `include`, `import`, `from` and `extends`. If the name is a
+constant string, it is known before the template is rendered. If it is an expression, it
+is known once that was evaluated (see `output.note_template`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -36,7 +36,7 @@ class Naming(NamedTuple):
     Attributes:
         start: The index of the first token of the name.
         end: The index after the last one.
-        names: The texts that name it; None if an expression does.
+        names: The constant strings that name it; None if an expression does.
     """
 
     start: int
@@ -82,7 +82,7 @@ def _ends_name(tokens: Sequence[Token], index: int) -> bool:
 
 
 def references(tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Return the templates that a template names by texts, each once."""
+    """Return the templates that a template names by constant strings, each once."""
     names = [name for each in find_namings(tokens) for name in each.names or ()]
     return tuple(dict.fromkeys(names))
 
@@ -97,7 +97,7 @@ class _Source(NamedTuple):
 
     Attributes:
         digest: The digest of its source.
-        references: The templates that it names by texts.
+        references: The templates that it names by constant strings.
         is_current: Returns whether the source is still the same.
     """
 
@@ -122,7 +122,7 @@ class Sources:
         self._whole: dict[tuple[str | None, str], str] = {}
 
     def digest_of(self, name: str) -> str:
-        """Return the digest of a template and of those that it names by texts."""
+        """Return the digest of a template and of those that it names by strings."""
         source = self._source(name)
         if source is None:
             return MISSING_TEMPLATE
@@ -131,12 +131,12 @@ class Sources:
     def whole_digest(
         self, name: str | None, own: str, references: tuple[str, ...]
     ) -> str:
-        """Return the digest of a template's source and of those that it names by texts.
+        """Return one digest of a template and of those that it names by strings.
 
         Args:
             name: The template's name.
             own: The digest of its own source.
-            references: The templates that it names.
+            references: The templates that it names by constant strings.
         """
         if not references:
             return own
@@ -203,7 +203,7 @@ def _tokens(
         text = environment.preprocess(text, name, filename)
         return list(environment.lexer.tokenize(text, name, filename))
     except TemplateSyntaxError:
-        # Jinja raises it if the template is used. Until then it does not matter.
+        # Jinja raises it when the template is used. Until then it does not matter.
         return []
 
 

@@ -20,7 +20,7 @@ _LONGEST_VERSION = 64
 
 
 def source_digest(environment: Environment, site: Site) -> str:
-    """Return the digest of a tag's template, and of those that it names by texts."""
+    """Return the digest of a tag's template, and of those that it names by strings."""
     template, _, own, references = site
     return sources_of(environment).whole_digest(template, own, references)
 
@@ -34,18 +34,21 @@ def version_of(
     by_page: bool = False,
     has_holes: bool = False,
 ) -> str | None:
-    """Return all that an entry is compared by as one text, None for nothing.
+    """Return the version of an entry: all that it is compared by, as one text.
 
     Args:
-        context: Of the template that is rendered.
+        context: The context of the template that is being rendered.
         site: Where the tag stands.
         version: The tag's option, None for no version.
-        template_digest: The tag's option, None for what the cache does.
+        template_digest: The tag's option, None for the cache's default.
         by_page: Whether the fragment depends on the page's blocks.
-        has_holes: Whether it has holes, whose numbers are those of its source.
+        has_holes: Whether it has holes. Their numbers are valid for one source only.
+
+    Returns:
+        The version, None if there is nothing to compare.
 
     Raises:
-        KeyValueError: If the version does not say what it is.
+        KeyValueError: If nothing identifies the version's value.
         PolicyError: If `template_digest` is not true, false or None.
     """
     parts = [] if version is None else [_version_text(version)]

@@ -1,4 +1,4 @@
-"""Compile time of autoescape: asks whether the text of a fragment is escaped."""
+"""Asks, in a compiled template, whether the text of a fragment is escaped there."""
 
 from jinja2 import nodes
 
@@ -8,10 +8,10 @@ from .filter_call import filter_call
 
 
 def escaped_here() -> nodes.Filter:
-    """Return an expression that tells whether text that stands here is escaped.
+    """Return an expression that is true if template text in this place is escaped.
 
-    That is decided where it is compiled, by the state of its own template, and not by
-    that of the page that is rendered. It compiles to a constant, or to a look at the
-    state where that can change.
+    Jinja escapes by the autoescape state of the template in which the text stands, not
+    by that of the page that is rendered. The expression is compiled to a constant, or
+    to a check at render time where the state can change.
     """
     return filter_call(nodes.TemplateData(""), IS_ESCAPED, [])

@@ -1,16 +1,17 @@
-"""The Jinja extension: compiles the cache tag and its kin to nodes.
+"""The Jinja extension: compiles `cache`, `cache_each` and `nocache` to nodes.
 
-What `{% cache 300, "sidebar" %} ... {% endcache %}` becomes, written as a template:
+`{% cache 300, "sidebar" %} ... {% endcache %}` is compiled as if the template were:
 
     {% set missed = [] %}
-    {{ the text of the store, or nothing and a Miss in `missed` }}
+    {{ prints the stored text, or nothing and appends a Miss to `missed` }}
     {% if missed %}{% call render(missed) %} ... {% endcall %}{% endif %}
 
 So a hit costs one call and builds nothing, and the body is compiled like any call
-block. If there are holes in the body, the text goes into a list, too:
+block. If there are holes in the body, the text is put into a list, and printed from
+there:
 
     {% set missed = [] %}{% set filled = [] %}
-    {{ nothing; a text in `filled`, or a Miss in `missed` }}
+    {{ prints nothing, and appends a text to `filled` or a Miss to `missed` }}
     {% if missed %}{% call render(missed, filled) %} ... {% endcall %}{% endif %}
     {% if filled %}{% call(hole) fill(filled) %}
         {% if hole == 3 %} ... {% elif ... %}
@@ -57,7 +58,7 @@ from .tag_sites import HOLE_TAG, LIST_TAG, SITE, TAGS, Site, mark_sites
 
 
 class FragmentCacheExtension(BodyRendering, Extension):
-    """Adds `{% cache %}` and its kin to an environment.
+    """Adds `{% cache %}`, `{% cache_each %}` and `{% nocache %}` to an environment.
 
     `Environment(extensions=[FragmentCacheExtension])` is all that it needs. The
     environment's `fragment_cache` is then a `FragmentCache` that keeps fragments in
@@ -65,8 +66,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
     """
 
     tags = set(TAGS)  # noqa: RUF012 - this is how Jinja declares it
-    # After other extensions: so the tag is this one's if another has it, too, as
-    # Flask-Caching's does, and the tokens are read as others leave them.
+    # After other extensions. So if another one has the same tag, as Flask-Caching's
+    # has, this one's counts, and the tokens are read as the others leave them.
     priority = 1000
 
     def __init__(self, environment: Environment) -> None:
@@ -137,7 +138,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
     def _filled(
         self, parser: Parser, filled: nodes.Expr, holes: list[Hole]
     ) -> list[nodes.Node]:
-        """Return what prints a text with holes."""
+        """Return the nodes that print a text with holes."""
         body = hole_body(holes)
         seen, printed = self._call_block(parser, "_fill", [filled], body, [WHICH])
         return [*seen, nodes.If(filled, printed, [], [])]
@@ -176,7 +177,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
     def _filled_rows(
         self, parser: Parser, filled: nodes.Expr, holes: list[Hole], each: Each
     ) -> list[nodes.Node]:
-        """Return what prints the texts of rows with holes."""
+        """Return the nodes that print the texts of rows with holes."""
         body = [*each.unpacking(), *hole_body(holes)]
         names = [WHICH, *ROW_NAMES]
         seen, printed = self._call_block(parser, "_fill_rows", [filled], body, names)
@@ -190,23 +191,23 @@ class FragmentCacheExtension(BodyRendering, Extension):
         body: list[nodes.Node],
         parameters: Sequence[str] = (),
     ) -> tuple[list[nodes.Node], list[nodes.Node]]:
-        """Return what calls a method of this extension with a body.
+        """Return the nodes that call a method of this extension with a body.
 
         Args:
             parser: Parses the template.
-            method: The method's name. That of the coroutine function ends in `_async`.
+            method: The method's name, without the `_async` of its coroutine function.
             arguments: Its arguments.
-            body: What it gets as its `caller`.
+            body: The body that it gets as its `caller`.
             parameters: The names of the arguments that the body takes.
 
         Returns:
-            What stands in front of everything, and the call.
+            The nodes to put before everything else, and the nodes of the call.
         """
         if not self.environment.is_async:
             mend_includes(parser, body)
         else:
             method = f"{method}_async"
-        # It is never run. It makes the names known where the tag stands.
+        # Never run. It makes Jinja look the names up where the tag stands.
         names = [nodes.ExprStmt(name) for name in names_from_outside(body)]
         args = [nodes.Name(name, "param") for name in parameters]
         kept = keep_macro_names(parser, body)

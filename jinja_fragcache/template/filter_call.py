@@ -1,4 +1,4 @@
-"""Calls of the functions in `render`, which are filters."""
+"""Makes the nodes that call functions of `render`, which are filters."""
 
 from jinja2 import nodes
 
@@ -9,5 +9,12 @@ def filter_call(
     arguments: list[nodes.Expr],
     keywords: list[nodes.Keyword] | None = None,
 ) -> nodes.Filter:
-    """Return a call of one of the functions in `render`."""
+    """Return the node that calls a function of `render`.
+
+    Args:
+        value: The first argument, in front of the `|`; None in a filter block.
+        name: The name of the filter.
+        arguments: The other positional arguments.
+        keywords: The keyword arguments.
+    """
     return nodes.Filter(value, name, arguments, keywords or [], None, None)

@@ -1,6 +1,7 @@
 """From the arguments of a cache tag to the call that looks its fragment up.
 
-What can be decided while the template is compiled, is decided here.
+Everything that constant arguments decide is decided here, while the template is
+compiled.
 """
 
 from collections.abc import Callable
@@ -52,7 +53,7 @@ _EXAMPLES = {
 
 
 class LookupCall:
-    """A tag's arguments, of which all is decided that does not depend on rendering.
+    """A tag's arguments, checked and decided as far as they are constant.
 
     Args:
         parser: Parses the template.
@@ -63,10 +64,10 @@ class LookupCall:
         holes: The numbers of the holes that the text may have.
 
     Attributes:
-        preparation: What stands in front of the call.
+        preparation: The nodes to put before the call.
 
     Raises:
-        jinja2.TemplateSyntaxError: If an argument is wrong, whatever is rendered.
+        jinja2.TemplateSyntaxError: If a constant argument is wrong.
     """
 
     def __init__(
@@ -108,8 +109,9 @@ class LookupCall:
         """Return the call that looks a fragment up.
 
         Args:
-            missed: The list that a `Miss` is put into.
-            filled: The list that a text with holes is put into, None if it has none.
+            missed: The list that a `Miss` is appended to.
+            filled: The list that a text with holes is appended to, None if there are
+                no holes.
         """
         key = nodes.Const(None if "by_page" in self._options else self._constant_key())
         own = self._own_version()
@@ -128,7 +130,7 @@ class LookupCall:
         """Return the call that adds a row to those of a list.
 
         Args:
-            item: What the row is made of.
+            item: The row's item.
             rows: The list.
         """
         if isinstance(self._name, nodes.Const):
@@ -143,7 +145,8 @@ class LookupCall:
 
         Args:
             rows: The list.
-            lists: The lists that missed rows are put into, and texts with holes.
+            lists: The list that missed rows are appended to, and, if there are holes,
+                the list for texts with holes.
         """
         if self._has_plain_rows():
             arguments = [*lists, self._spec(), self._site, self._name]
@@ -161,7 +164,7 @@ class LookupCall:
         return is_known and not (self._options or self._unless)
 
     def _own_version(self) -> str | None:
-        """Return the digest of this template, if that is all an entry is bound to."""
+        """Return the digest of this template, if that is all of the version."""
         digests = self._options.get("template_digest")
         _, _, own, references = self._site.value
         is_bound = isinstance(digests, nodes.Const) and digests.value is True
@@ -177,19 +180,22 @@ class LookupCall:
         return nodes.Tuple([escaped_here(), timeout, nodes.Const(version)], "load")
 
     def _arguments(self) -> list[nodes.Expr]:
-        """Return what is handed over by position, after the list of misses or rows."""
+        """Return the positional arguments after the list of misses or rows."""
         values = map(self._unless_not, (self._name, self._vary_on))
         return [self._spec(), self._site, *values]
 
     def _keywords(self) -> list[nodes.Keyword]:
-        """Return what is handed over by name."""
+        """Return the keyword arguments."""
         given = {name: self._unless_not(each) for name, each in self._options.items()}
         if self._unless is not None:
             given["unless"] = self._unless
         return [nodes.Keyword(*each) for each in given.items()]
 
     def _unless_not(self, value: nodes.Expr) -> nodes.Expr:
-        """Skip an argument if `unless` is true: it may be undefined then."""
+        """Return an expression that is None if `unless` is true, else the argument.
+
+        Then the argument is not evaluated: it may be undefined.
+        """
         if self._unless is None or isinstance(value, nodes.Const):
             return value
         return nodes.CondExpr(self._unless, nodes.Const(None), value)
@@ -217,12 +223,12 @@ class LookupCall:
         decide: Callable[[Any], Any],
         right: str | None = None,
     ) -> nodes.Expr:
-        """Return what an argument comes to if it is constant, else the argument.
+        """Return the decided value of a constant argument, else the argument itself.
 
         Args:
             given: The argument.
             decide: Checks its value, and returns it in the form that it is used in.
-            right: An option as it should be written, for the error.
+            right: How the option should be written, for the error.
         """
         try:
             value = given.as_const(self._eval_ctx)
