@@ -13,7 +13,10 @@ from tests.support import configure_django, environment
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 JINJA = re.compile(r"^```jinja\n(.*?)^```", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)(#[^)]*)?\)")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+ROOM = re.compile(r"^### `(\w+)/`\n(.*?)(?=^##)", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^\| `(\w+\.py)` \|", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -40,7 +43,31 @@ def test_template_examples_compile(name: str, source: str) -> None:
     environment({name: source}).get_template(name)
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    text = FENCE.sub("", page.read_text("utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading).lower() for heading in headings)
+    return {heading.strip().replace(" ", "-") for heading in plain}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target, _ in LINK.findall(page.read_text("utf-8")):
-        assert (page.parent / target).exists(), target
+    for target, anchor in LINK.findall(page.read_text("utf-8")):
+        found = page.parent / target if target else page
+        assert found.exists(), target
+        if anchor and found.suffix == ".md":
+            assert anchor.removeprefix("#") in anchors(found), f"{target}{anchor}"
+
+
+def test_the_design_page_lists_every_file() -> None:
+    """So that a reader finds each of them, and none that is gone."""
+    design = (ROOT / "docs" / "design.md").read_text("utf-8")
+    listed = design[design.index("## Every file") :]
+    rooms = dict(ROOM.findall(listed))
+    package = ROOT / "jinja_fragcache"
+    folders = [each.parent for each in package.glob("*/__init__.py")]
+    assert rooms.keys() == {folder.name for folder in folders}
+    for folder in folders:
+        names = {each.name for each in folder.glob("*.py")} - {"__init__.py"}
+        assert set(FILE.findall(rooms[folder.name])) == names
