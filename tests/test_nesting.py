@@ -146,6 +146,26 @@ def test_who_does_not_know_the_tags_of_an_entry_asks_once_more() -> None:
     assert other.cache.get(make_template_fragment_key("x")) is None
 
 
+def test_a_miss_does_not_ask_for_versions_that_were_read_with_the_entry() -> None:
+    page = '{% cache 60, "x", n, tags=["i"] %}{{ n }}{% endcache %}'
+    store = RecordingStore()
+    site = Site({"page": page}, store)
+    site.render(n=1)
+    store.calls.clear()
+    site.render(n=2)
+    # The entry and the version of its tag, and then the entry is written.
+    assert store.calls == ["get", "get", "set"]
+
+
+def test_the_version_of_a_tag_lives_as_long_as_the_row_that_lives_longest() -> None:
+    page = '{% cache_each n in seconds, n, "row", n, tags=["i"] %}{{ n }}{% endcache_each %}'
+    store = RecordingStore()
+    site = Site({"page": page}, store)
+    site.render(seconds=[60, 0, 5])
+    (version,) = [key for key in store.values if key.startswith("tag:")]
+    assert store.timeouts[version] == 0
+
+
 def test_an_entry_without_a_tag_that_it_must_have_is_a_miss() -> None:
     page = '{% cache 60, "x", tags=tags %}{{ count("x") }}{% endcache %}'
     site = Site({"page": page})
@@ -234,6 +254,24 @@ def test_so_it_does_where_the_inner_one_is_a_hit(inner_first: str) -> None:
     assert site.render() == f"{outer + 1}1"
     site.clock.now += 1
     assert site.render() == f"{outer + 2}2"
+
+
+@pytest.mark.parametrize("rows_first", [True, False])
+def test_an_outer_entry_ends_with_the_first_of_the_rows_in_it(
+    rows_first: bool,
+) -> None:
+    rows = (
+        '{% cache_each n in "ab", 5, "row", n %}{{ count("row") }}{% endcache_each %}'
+    )
+    page = '{% cache 60, "outer" %}{% include "rows" %}{% endcache %}'
+    site = Site({"rows": rows, "page": page})
+    if rows_first:
+        # So that they are hits when the outer fragment is rendered.
+        site.render("rows")
+        site.clock.now += 2
+    assert site.render() == "12"
+    site.clock.now += 3 if rows_first else 5
+    assert site.render() == "34"
 
 
 def test_where_a_store_can_not_tell_the_end_it_is_the_timeout() -> None:

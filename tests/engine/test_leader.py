@@ -279,6 +279,24 @@ def test_what_another_process_has_renewed_is_served(
     assert machine.here.stats() == Stats(hits=1, misses=1, stored=1)
 
 
+def test_the_lock_is_released_once_when_another_process_was_faster(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_add = machine.store.add
+
+    def store_first(key: str, value: Any, timeout: int | None = None) -> bool:
+        monkeypatch.setattr(machine.store, "add", plain_add)
+        ask(machine.there, "k", machine.body)
+        machine.store.calls.clear()
+        return plain_add(key, value, timeout)
+
+    monkeypatch.setattr(machine.store, "add", store_first)
+    assert ask(machine.here, "k", machine.body) == "text 1"
+    # It takes the lock, looks again, and releases the lock.
+    assert machine.store.calls == ["add", "set", "get", "get", "delete"]
+    assert machine.locks() == []
+
+
 def test_where_the_lock_can_not_be_asked_for_it_renders_and_stores_nothing(
     machine: Machine,
 ) -> None:
@@ -400,6 +418,27 @@ def test_a_task_that_is_cancelled_while_the_store_works_lets_the_lock_go(
 
     asyncio.run(use())
     assert machine.locks() == []
+
+
+def test_a_coroutine_may_be_closed_while_it_claims_a_key(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = machine.here.engine.async_context
+
+    async def use() -> None:
+        working = asyncio.Event()
+
+        async def work(_: object) -> None:
+            working.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(context.store, "_run", work)
+        spec = FragmentSpec("k", PLAIN, 60)
+        flow = renew(spec, NOTHING, context, lambda: pytest.fail("rendered"))
+        # It must not await anything any more.
+        await _closing(perform_async(flow), working)
+
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize("call", ["add", "get"])
