@@ -1,5 +1,6 @@
 """What the tests share: a clock set by hand, stores that record, environments."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -73,6 +74,11 @@ def canonical(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
 
 
 NAMES = st.text(alphabet=st.characters(codec=None))
+
+
+def short_repr(value: Any) -> str:
+    """Name a value in the id of a test: by its repr, without the object's address."""
+    return re.sub(" at 0x[0-9a-f]+", "", ascii(value))[:40]
 
 
 class Clock:

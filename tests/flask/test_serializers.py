@@ -40,7 +40,7 @@ from jinja_fragcache.flask.serializers import (
     make_serializer,
 )
 from jinja_fragcache.flask.signing import SignedSerializer
-from tests.support import NAMES
+from tests.support import NAMES, short_repr
 
 SECRET = "correct horse battery staple"  # noqa: S105 - a test's
 
@@ -199,7 +199,7 @@ REFUSED: list[Any] = [
 
 
 @pytest.mark.parametrize("serializer", JSONS, ids=lambda each: each.form)
-@pytest.mark.parametrize("value", REFUSED, ids=lambda value: ascii(value)[:30])
+@pytest.mark.parametrize("value", REFUSED, ids=short_repr)
 def test_json_refuses_values_that_would_change(
     serializer: Serializer, value: Any
 ) -> None:
@@ -224,7 +224,7 @@ def test_json_refuses_values_nested_too_deep(serializer: Serializer) -> None:
 @pytest.mark.parametrize(
     "value",
     [each for each in REFUSED if type(each) is not object],
-    ids=lambda value: ascii(value)[:30],
+    ids=short_repr,
 )
 def test_pickle_keeps_nearly_any_object(serializer: Serializer, value: Any) -> None:
     read = through(serializer, value)
@@ -469,19 +469,22 @@ class Gives:
 @pytest.mark.parametrize(
     "named",
     [
-        "pickle",
-        "json",
-        pickle,
-        json,
-        Bytes,
-        Bytes(),
-        RedisSerializer,
-        RedisSerializer(),
-        URLSafeSerializer(SECRET),
+        pytest.param("pickle", id="the name pickle"),
+        pytest.param("json", id="the name json"),
+        pytest.param(pickle, id="the module pickle"),
+        pytest.param(json, id="the module json"),
+        pytest.param(Bytes, id="a class"),
+        pytest.param(Bytes(), id="an object"),
+        pytest.param(RedisSerializer, id="a class of cachelib"),
+        pytest.param(RedisSerializer(), id="an object of cachelib"),
+        pytest.param(URLSafeSerializer(SECRET), id="an object of itsdangerous"),
     ],
-    ids=repr,
 )
-@pytest.mark.parametrize("secret", [None, SECRET, SECRET.encode(), ["old", b"new"]])
+@pytest.mark.parametrize(
+    "secret",
+    [None, SECRET, SECRET.encode(), ["old", b"new"]],
+    ids=["unsigned", "str key", "bytes key", "two keys"],
+)
 @pytest.mark.parametrize("value", [[1, "a", None], {"a": [True, 1.5]}, False])
 def test_cache_serializer_takes_names_modules_classes_and_objects(
     named: Any, secret: Any, value: Any

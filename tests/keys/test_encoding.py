@@ -20,7 +20,7 @@ from werkzeug.local import LocalProxy
 
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.encoding import encode_argument, encode_text, encode_value
-from tests.support import NAMES, VALUES, canonical
+from tests.support import NAMES, VALUES, canonical, short_repr
 
 
 def read(encoded: str, at: int = 0) -> tuple[Any, int]:
@@ -565,7 +565,7 @@ def test_arguments_of_different_types_have_different_encodings() -> None:
         encoded[text] = value
 
 
-@pytest.mark.parametrize("value", ONES, ids=repr)
+@pytest.mark.parametrize("value", ONES, ids=short_repr)
 def test_a_copy_of_each_kind_of_argument_has_the_same_encoding(value: Any) -> None:
     assert encode_argument(copy.deepcopy(value)) == encode_argument(value)
 
