@@ -4,7 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: demo serve test check lint types layers bench soak clean
+# Each process runs whole files, so that it starts each server once.
+PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+
+.PHONY: demo serve test test-slow test-all coverage check lint types layers bench soak clean
+# The tests come one after the other, even with `make --jobs`: coverage is that of all.
+.NOTPARALLEL:
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/demo.py
@@ -13,10 +18,20 @@ serve: $(VENV)/demo.stamp
 	$(BIN)/flask --app examples/stdlib_docs.py run --port $(PORT)
 
 test: $(VENV)/test.stamp
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage erase
+	$(PYTEST) -m 'not slow'
+
+test-slow: $(VENV)/test.stamp
+	$(PYTEST) -m slow
+
+# What `test` and `test-slow` have run together.
+coverage: $(VENV)/test.stamp
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: lint types layers test
+test-all: test test-slow coverage
+
+check: lint types layers test-all
 
 lint: $(VENV)/check.stamp
 	$(BIN)/ruff check

@@ -51,10 +51,9 @@ def running(program: str, *options: str, **env: str) -> Iterator[Server]:
     path = shutil.which(program)
     if path is None:
         missing(f"{program} is not installed")
-    port = _free_port()
-    command = [path, *(option.format(port=port) for option in options)]
-    # Removed at the end, with all that the server has written to the disk.
-    with tempfile.TemporaryDirectory() as folder:
+    # The folder is removed at the end, with all that the server has written to it.
+    with _reserved_port() as port, tempfile.TemporaryDirectory() as folder:
+        command = [path, *(option.format(port=port) for option in options)]
         process = subprocess.Popen(  # noqa: S603 - a server the tests name
             command,
             stdout=subprocess.DEVNULL,
@@ -233,22 +232,27 @@ def uwsgi(file: Path) -> Iterator[int]:
         yield server.port
 
 
-def _free_port() -> int:
-    """Return a port that is free, and so is the one 10,000 above it.
+@contextmanager
+def _reserved_port() -> Iterator[int]:
+    """Reserve a free port, and the one 10,000 above it, in the `with` block.
 
     The nodes of a Redis cluster use that one to talk to each other. Both are below the
     range from which Linux gives ports to clients, so no client takes one of them before
-    the server listens.
+    the server listens. No other process that runs tests takes them either: each binds
+    the UDP port of the same number first, which none of the servers uses.
     """
     while True:
-        port = random.randint(11_000, 22_000)  # noqa: S311 - nothing secret
-        with socket.socket() as one, socket.socket() as other:
+        port = random.randint(11_000, 20_999)  # noqa: S311 - nothing secret
+        with socket.socket(type=socket.SOCK_DGRAM) as reservation:
             try:
-                one.bind(("127.0.0.1", port))
-                other.bind(("127.0.0.1", port + 10_000))
+                reservation.bind(("127.0.0.1", port))
+                for number in (port, port + 10_000):
+                    with socket.socket() as probe:
+                        probe.bind(("127.0.0.1", number))
             except OSError:
                 continue
-            return port
+            yield port
+            return
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
@@ -265,7 +269,10 @@ def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def wait_for(ready: Callable[[], bool]) -> None:
-    """Wait until servers are in an expected state, for 20 seconds at most."""
+    """Wait until servers are in an expected state, for 20 seconds at most.
+
+    Servers do not tell when they are, so this asks again and again.
+    """
     deadline = time.monotonic() + _START_SECONDS
     while not ready():
         if time.monotonic() > deadline:

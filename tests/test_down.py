@@ -15,6 +15,8 @@ from jinja_fragcache.stores import RedisStore
 from tests import servers
 from tests.support import Counter, environment
 
+pytestmark = pytest.mark.slow
+
 FRAGMENTS = 50
 PAGE = (
     "{% for n in range(" + str(FRAGMENTS) + ") %}"

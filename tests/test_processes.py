@@ -17,6 +17,8 @@ import pytest
 
 from tests import servers
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = 4
 THREADS = 16
 # How long a test waits for what has to come.

@@ -37,6 +37,7 @@ def assert_all_was_done(figures: Figures) -> None:
     assert figures.deletes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stale", [0, 2])
 def test_no_page_is_wrong_in_many_threads(redis_settings: Settings, stale: int) -> None:
     figures = soak.run(replace(redis_settings, threads=64, stale=stale))
@@ -44,12 +45,14 @@ def test_no_page_is_wrong_in_many_threads(redis_settings: Settings, stale: int) 
     assert_all_was_done(figures)
 
 
+@pytest.mark.slow
 def test_no_page_is_wrong_in_several_processes(settings: Settings) -> None:
     figures = soak.run(replace(settings, threads=8, processes=3))
     assert figures.violations == []
     assert_all_was_done(figures)
 
 
+@pytest.mark.slow
 def test_a_delete_that_does_nothing_is_seen(
     redis_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,11 +76,13 @@ def test_a_page_is_checked(text: str, wrong: str | None) -> None:
     assert check(text, 7, 3, 4, began=100.0, longest_age=4.0)[0] == wrong
 
 
+@pytest.mark.slow
 def test_it_is_run_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert soak.main(["--seconds", "0.5", "--threads", "4", "--store", "file"]) == 0
     assert "violations" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_it_ends_with_an_error_if_a_page_was_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

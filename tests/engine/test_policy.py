@@ -106,6 +106,7 @@ def test_how_early_is_as_likely_as_the_paper_has_it() -> None:
         assert abs(share - expected) < 4 * deviation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early_refresh", [0, 1])
 def test_with_early_refresh_hardly_anybody_waits_for_an_expired_entry(
     early_refresh: int,

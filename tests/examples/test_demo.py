@@ -24,6 +24,7 @@ def comparison(path: str, cold: float, warm: float) -> Comparison:
     return Comparison(path, first, later, warm)
 
 
+@pytest.mark.slow
 def test_cold_pages_miss_and_warm_pages_only_hit(app: Flask) -> None:
     comparisons = demo.compare(app, PATHS)
     assert [each.path for each in comparisons] == PATHS
@@ -38,6 +39,7 @@ def test_cold_pages_miss_and_warm_pages_only_hit(app: Flask) -> None:
     assert [each.cold.misses for each in comparisons[3:]] == [1, 1]
 
 
+@pytest.mark.slow
 def test_a_comparison_starts_with_an_empty_cache(app: Flask) -> None:
     first = demo.compare(app, PATHS)
     second = demo.compare(app, PATHS)
@@ -80,6 +82,7 @@ def test_the_table_has_each_page_and_their_total() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_demo_prints_all_rows_and_where_to_see_the_pages() -> None:
     file = io.StringIO()
     demo.main(Console(file=file, width=80))

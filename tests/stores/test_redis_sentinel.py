@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 import redis
 
 from jinja_fragcache.stores import RedisSentinelStore, RedisStore
@@ -8,6 +9,7 @@ from tests import servers
 PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
 
 
+@pytest.mark.slow
 def test_the_store_follows_the_sentinels_to_a_new_master(tmp_path: Path) -> None:
     with servers.redis_with_sentinel(tmp_path, PASSWORD) as watched:
         store = RedisSentinelStore(
