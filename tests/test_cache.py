@@ -48,7 +48,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     return Subject(request.param)
 
 
-def test_get_gives_the_text_of_any_entry(subject: Subject) -> None:
+def test_get_returns_the_text_of_any_entry(subject: Subject) -> None:
     subject.store.values["plain"] = "<p>"
     subject.store.values["other"] = encode(Entry("<p>", escaped=False, version="x"))
     subject.store.values["foreign"] = 5
@@ -68,12 +68,14 @@ def test_delete_fragment_deletes_what_the_tag_stored(subject: Subject) -> None:
     assert subject.cache.stats().deleted == 2
 
 
-def test_delete_fragment_refuses_what_can_be_no_key(subject: Subject) -> None:
+def test_delete_fragment_refuses_a_value_that_can_not_be_in_a_key(
+    subject: Subject,
+) -> None:
     with pytest.raises(KeyValueError):
         subject.call("delete_fragment", "row", [object()])
 
 
-def test_clear_forgets_all(subject: Subject) -> None:
+def test_clear_deletes_all_entries(subject: Subject) -> None:
     subject.store.values = {"a": "1"}
     subject.call("clear")
     assert subject.store.values == {}
@@ -87,7 +89,9 @@ def test_clear_forgets_all(subject: Subject) -> None:
         ("clear", "clear"),
     ],
 )
-def test_deletes_fail_loudly(subject: Subject, method: str, failing: str) -> None:
+def test_deletes_raise_an_error_if_the_store_fails(
+    subject: Subject, method: str, failing: str
+) -> None:
     subject.store.failing = {failing}
     arguments = () if method == "clear" else ("x",)
     with pytest.raises(StoreError, match=r"ConnectionError.*may still be served"):
@@ -95,7 +99,7 @@ def test_deletes_fail_loudly(subject: Subject, method: str, failing: str) -> Non
     assert subject.cache.stats().deleted == 0
 
 
-def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
+def test_plain_methods_that_return_coroutines_are_an_error() -> None:
     inner = CoroutineStore()
 
     class Passing:
@@ -124,7 +128,7 @@ def test_a_store_whose_plain_methods_give_coroutines_is_told_of() -> None:
     ("default", "timeout", "stored"),
     [(None, None, None), (60, None, 60), (0, None, 0), (60, 0, 0), (60, 5, 5)],
 )
-def test_the_default_timeout(
+def test_a_timeout_of_none_is_the_default_timeout(
     default: int | None, timeout: int | None, stored: int | None
 ) -> None:
     store = RecordingStore()
@@ -143,13 +147,13 @@ def test_a_wrong_store_is_refused() -> None:
         FragmentCache(5)  # type: ignore[arg-type]
 
 
-def test_a_fragment_cache_is_no_store() -> None:
+def test_a_fragment_cache_is_refused_as_a_store() -> None:
     store: Any = FragmentCache()
     with pytest.raises(StoreError, match="is a FragmentCache already"):
         FragmentCache(store)
 
 
-def test_without_a_store_it_is_in_memory() -> None:
+def test_without_a_store_entries_are_kept_in_memory() -> None:
     assert isinstance(FragmentCache().store, MemoryStore)
 
 
@@ -162,7 +166,7 @@ def test_a_store_of_coroutines_can_not_be_used_without_an_event_loop() -> None:
 
 
 @pytest.mark.parametrize("listens", [True, False])
-def test_fragments_are_told_of(listens: bool) -> None:
+def test_events_of_fragments_are_announced_to_listeners(listens: bool) -> None:
     ears = Ears("hit", "miss", "set") if listens else Ears()
     cache = FragmentCache(announcer=ears)
     for _ in range(2):

@@ -136,7 +136,7 @@ class CuttingProxy:
 
 
 @pytest.mark.parametrize("most", [1, 3, 7, 50, 333, 1000, 4097])
-def test_no_page_is_wrong_where_connections_are_cut(most: int, redis_port: int) -> None:
+def test_no_page_is_wrong_if_connections_are_cut(most: int, redis_port: int) -> None:
     with redis.Redis(port=redis_port) as client:
         client.flushall()
     proxy = CuttingProxy(redis_port, most)

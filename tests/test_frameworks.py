@@ -29,7 +29,7 @@ USERS = ["ann", "<bob>", "ann"]
 EXPECTED = ["hello 0 ann", "hello 1 &lt;bob&gt;", "hello 0 ann"]
 
 
-def test_starlette() -> None:
+def test_starlettes_templates_store_fragments() -> None:
     store = RecordingStore()
     templates = Jinja2Templates(env=environment({"page.html": PAGE}, store))
     served = iter(range(3))
@@ -48,7 +48,7 @@ def test_starlette() -> None:
 
 
 @pytest.mark.parametrize("make", [RecordingStore, CoroutineStore])
-def test_starlette_with_an_async_environment(make: Any) -> None:
+def test_starlette_with_an_async_environment_stores_fragments(make: Any) -> None:
     env = environment({"page.html": PAGE}, make(), enable_async=True)
     served = iter(range(3))
 
@@ -85,7 +85,7 @@ def django_templates() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("django_templates")
-def test_django() -> None:
+def test_djangos_jinja_backend_stores_fragments_in_its_cache() -> None:
     template = engines["jinja2"].get_template("page.html")
     texts = [
         template.render({"user": user, "greeting": f"hello {n}"})

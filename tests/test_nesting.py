@@ -62,7 +62,7 @@ def make_store(request: pytest.FixtureRequest) -> Callable[[], Any]:
 # Tags
 
 
-def test_a_tag_is_invalidated_in_all_its_entries(
+def test_invalidating_a_tag_invalidates_all_its_entries(
     make_store: Callable[[], Any],
 ) -> None:
     page = (
@@ -94,7 +94,7 @@ def test_a_tag_may_be_added_while_rendering(make_store: Callable[[], Any]) -> No
     assert site.render(author=8) == "3"
 
 
-def test_a_tag_that_is_invalidated_while_rendering_is_not_stored() -> None:
+def test_a_fragment_whose_tag_is_invalidated_while_it_renders_is_not_stored() -> None:
     site = Site({"page": '{% cache 60, "x" %}{{ body() }}{% endcache %}'})
     data = ["old"]
 
@@ -114,7 +114,9 @@ def test_a_tag_that_is_invalidated_while_rendering_is_not_stored() -> None:
     assert site.render() == "new"
 
 
-def test_tags_are_read_with_the_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_tags_are_read_with_the_entry_in_one_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     store = RecordingStore()
     reads: list[list[str]] = []
 
@@ -134,7 +136,7 @@ def test_tags_are_read_with_the_entry(monkeypatch: pytest.MonkeyPatch) -> None:
         assert store.calls == []
 
 
-def test_who_does_not_know_the_tags_of_an_entry_asks_once_more() -> None:
+def test_unknown_tags_of_an_entry_take_a_second_read() -> None:
     store = RecordingStore()
     page = {"page": '{% cache 60, "x" %}{{ cache_tag("b") }}x{% endcache %}'}
     Site(page, store).render()
@@ -186,7 +188,7 @@ def test_an_entry_without_a_tag_that_it_must_have_is_a_miss() -> None:
         ("nothing", "tags takes a list of texts and got undefined"),
     ],
 )
-def test_wrong_tags_are_told(
+def test_wrong_tags_are_logged_and_an_error_in_a_strict_cache(
     tags: str, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     page = f'{{% set given = {tags} %}}{{% cache 60, "x", tags=given %}}text{{% endcache %}}'
@@ -196,7 +198,7 @@ def test_wrong_tags_are_told(
     assert message in caplog.text
 
 
-def test_invalidating_fails_loudly() -> None:
+def test_invalidating_raises_an_error_if_the_store_fails() -> None:
     store = RecordingStore()
     store.failing = {"set", "delete"}
     with pytest.raises(StoreError, match="may still be served"):
@@ -214,7 +216,7 @@ INNER = NESTED[NESTED.index("{% cache 60") : -len("{% endcache %}")]
 
 
 @pytest.mark.parametrize("tag", ["i", "late"])
-def test_an_inner_tag_is_the_outer_ones(
+def test_an_outer_entry_has_the_tags_of_the_inner_one(
     tag: str, make_store: Callable[[], Any]
 ) -> None:
     site = Site({"page": NESTED}, make_store())
@@ -223,7 +225,9 @@ def test_an_inner_tag_is_the_outer_ones(
     assert [site.render(), site.render()] == ["22", "22"]
 
 
-def test_so_is_the_tag_of_an_inner_hit(make_store: Callable[[], Any]) -> None:
+def test_an_outer_entry_has_the_tags_of_an_inner_hit(
+    make_store: Callable[[], Any],
+) -> None:
     site = Site({"page": NESTED, "inner": INNER}, make_store())
     assert site.render("inner") == "1"
     assert site.render() == "11"
@@ -233,7 +237,7 @@ def test_so_is_the_tag_of_an_inner_hit(make_store: Callable[[], Any]) -> None:
     assert [site.render(), site.render("inner")] == ["32", "2"]
 
 
-def test_an_outer_entry_ends_with_the_inner_one() -> None:
+def test_an_outer_entry_expires_with_the_inner_one() -> None:
     site = Site({"page": NESTED})
     assert site.render() == "11"
     site.clock.now += 59
@@ -243,7 +247,7 @@ def test_an_outer_entry_ends_with_the_inner_one() -> None:
 
 
 @pytest.mark.parametrize("inner_first", ["inner", "page"])
-def test_so_it_does_where_the_inner_one_is_a_hit(inner_first: str) -> None:
+def test_an_outer_entry_expires_with_an_inner_hit(inner_first: str) -> None:
     site = Site({"page": NESTED, "inner": INNER})
     site.render(inner_first)
     site.clock.now += 50
@@ -274,7 +278,9 @@ def test_an_outer_entry_ends_with_the_first_of_the_rows_in_it(
     assert site.render() == "34"
 
 
-def test_where_a_store_can_not_tell_the_end_it_is_the_timeout() -> None:
+def test_in_a_store_without_remaining_an_inner_hit_counts_with_its_whole_timeout() -> (
+    None
+):
     plain = '{% cache 60, "inner" %}{{ count("inner") }}{% endcache %}'
     outer = f'{{% cache 300, "outer" %}}{plain}{{% endcache %}}'
     store = RecordingStore()
@@ -287,7 +293,7 @@ def test_where_a_store_can_not_tell_the_end_it_is_the_timeout() -> None:
     assert store.timeouts[key] == 60
 
 
-def test_an_entry_that_was_nested_tells_its_end_itself() -> None:
+def test_an_inner_hit_that_stores_its_expiry_limits_the_outer_entry() -> None:
     store = RecordingStore()
     site = Site({"page": NESTED}, store)
     site.render()
@@ -299,7 +305,7 @@ def test_an_entry_that_was_nested_tells_its_end_itself() -> None:
     assert store.timeouts[key] == 10
 
 
-def test_what_never_expires_ends_nothing() -> None:
+def test_an_inner_entry_that_never_expires_does_not_limit_the_outer_one() -> None:
     page = NESTED.replace("cache 60", "cache 0").replace("cache 300", "cache 0")
     store = RecordingStore()
     site = Site({"page": page}, store)
@@ -309,14 +315,14 @@ def test_what_never_expires_ends_nothing() -> None:
     assert "expires" not in "".join(store.values[key] for key in fragments)
 
 
-def test_an_outer_one_that_never_expires_ends_with_the_inner_one() -> None:
+def test_an_outer_entry_that_would_never_expire_expires_with_the_inner_one() -> None:
     site = Site({"page": NESTED.replace("cache 300", "cache 0")})
     assert site.render() == "11"
     site.clock.now += 60
     assert site.render() == "22"
 
 
-def test_an_inner_one_with_windows_ends_the_outer_one_by_its_timeout() -> None:
+def test_the_grace_period_of_an_inner_entry_does_not_prolong_the_outer_one() -> None:
     page = NESTED.replace('60, "inner"', '60, "inner", stale=600')
     site = Site({"page": page})
     site.render()
@@ -324,7 +330,7 @@ def test_an_inner_one_with_windows_ends_the_outer_one_by_its_timeout() -> None:
     assert site.render() == "22"
 
 
-def test_a_stale_part_makes_the_outer_one_live_for_a_second() -> None:
+def test_an_outer_entry_with_a_stale_part_lives_for_one_second() -> None:
     inner = (
         '{% cache 60, "inner", stale_if_error=600 %}{{ count("inner") }}{{ fail() }}'
         "{% endcache %}"
@@ -348,7 +354,7 @@ def test_a_stale_part_makes_the_outer_one_live_for_a_second() -> None:
     assert site.render() == "33"
 
 
-def test_a_part_that_is_left_alone_has_no_tags() -> None:
+def test_an_inner_fragment_with_unless_has_no_tags() -> None:
     page = NESTED.replace('tags=["i"]', 'tags=["i"], unless=true')
     site = Site({"page": page})
     assert site.render() == "11"
@@ -358,7 +364,7 @@ def test_a_part_that_is_left_alone_has_no_tags() -> None:
     assert site.render() == "22"
 
 
-def test_parts_in_other_templates_count_as_well() -> None:
+def test_fragments_in_included_templates_and_macros_count() -> None:
     templates = {
         "page": '{% cache 300, "outer" %}{% include "part" %}{% endcache %}',
         "part": '{% import "macros" as m %}{{ m.row(1) }}',
@@ -383,7 +389,7 @@ def app() -> Flask:
     return Flask(__name__)
 
 
-def test_a_view_has_the_tags_and_the_end_of_its_fragments(app: Flask) -> None:
+def test_a_view_has_the_tags_of_its_fragments(app: Flask) -> None:
     cache = Cache(app, config={"CACHE_TYPE": "simple"})
     counter = Counter()
     page = '{% cache 60, "x", tags=["a"] %}{{ cache_tag("b") }}{{ n() }}{% endcache %}'
@@ -401,7 +407,7 @@ def test_a_view_has_the_tags_and_the_end_of_its_fragments(app: Flask) -> None:
     assert client.get("/").text == "3"
 
 
-def test_a_fragment_has_the_tags_of_functions(app: Flask) -> None:
+def test_a_fragment_has_the_tags_of_the_functions_it_calls(app: Flask) -> None:
     cache = Cache(app, config={"CACHE_TYPE": "simple"})
     counter = Counter()
 
@@ -430,7 +436,7 @@ def test_a_fragment_has_the_tags_of_functions(app: Flask) -> None:
         assert [render(1), render(2)] == ["1:6all", "2:7all"]
 
 
-def test_a_function_tags_itself(app: Flask) -> None:
+def test_a_memoized_function_may_add_tags(app: Flask) -> None:
     cache = Cache(app, config={"CACHE_TYPE": "simple"})
     counter = Counter()
 
@@ -449,7 +455,7 @@ def test_a_function_tags_itself(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("tags", ["posts", [1], 7])
-def test_wrong_tags_of_a_decorator_are_told(app: Flask, tags: Any) -> None:
+def test_wrong_tags_of_a_decorator_are_an_error(app: Flask, tags: Any) -> None:
     cache = Cache(app, config={"CACHE_TYPE": "simple"})
     with pytest.raises(TypeError, match="Write tags="):
         cache.memoize(tags=tags)
@@ -457,7 +463,7 @@ def test_wrong_tags_of_a_decorator_are_told(app: Flask, tags: Any) -> None:
         cache.invalidate_tags(7)  # type: ignore[arg-type]
 
 
-def test_so_are_those_that_a_function_gives(
+def test_wrong_tags_from_a_function_are_logged_and_the_value_is_not_cached(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = Cache(app, config={"CACHE_TYPE": "simple"})

@@ -29,12 +29,12 @@ def run(script: str) -> str:
     ).stdout
 
 
-def test_it_works_without_flask_and_cache_says_what_to_install() -> None:
+def test_without_flask_fragments_work_and_cache_says_what_to_install() -> None:
     told = run(WITHOUT_FLASK)
     assert "pip install 'jinja-fragcache[flask]'" in told
 
 
-def test_importing_it_imports_no_flask() -> None:
+def test_importing_the_package_does_not_import_flask() -> None:
     script = "import sys, jinja_fragcache; print('flask' in sys.modules)"
     assert run(script).strip() == "False"
 
@@ -57,11 +57,11 @@ def test_another_error_while_importing_cache_is_not_hidden(
         _ = jinja_fragcache.Cache
 
 
-def test_all_that_is_public_is_there() -> None:
+def test_every_public_name_exists_and_is_documented() -> None:
     for name in jinja_fragcache.__all__:
         assert getattr(jinja_fragcache, name).__doc__
 
 
-def test_what_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = jinja_fragcache.nothing

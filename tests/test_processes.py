@@ -256,7 +256,7 @@ def render_anew(worker: Worker) -> str:
     return str(report["texts"][0])
 
 
-class TestOnce:
+class TestSingleFlight:
     def test_a_fragment_is_rendered_by_one_thread_of_one_process(
         self, workers: Workers, place: Place
     ) -> None:
@@ -270,7 +270,7 @@ class TestOnce:
         assert_served(crowd[0], text)
 
     @pytest.mark.parametrize("what", ["price", "page"])
-    def test_functions_and_views_are_asked_once(
+    def test_functions_and_views_are_called_once(
         self, workers: Workers, redis_place: Place, what: str
     ) -> None:
         crowd = workers.take(PROCESSES)
@@ -278,7 +278,7 @@ class TestOnce:
         reports = all_at_once(crowd, "ask", what=what, threads=4, body="work")
         assert_rendered_once(reports, PROCESSES * 4)
 
-    def test_tasks_wait_without_standing_in_the_way_of_the_loop(
+    def test_waiting_tasks_do_not_block_the_event_loop(
         self, workers: Workers, redis_place: Place
     ) -> None:
         tasks, seconds = 50, 0.6
@@ -300,7 +300,7 @@ class TestOnce:
                 break
         assert min(gaps) < 0.15
 
-    def test_nobody_waits_for_another_fragment(
+    def test_callers_do_not_wait_for_another_fragment(
         self, workers: Workers, place: Place
     ) -> None:
         one, two = workers.take(2)
@@ -313,8 +313,10 @@ class TestOnce:
         one.hear()
 
 
-class TestTheHolder:
-    def test_is_killed(self, workers: Workers, place: Place) -> None:
+class TestLockHolder:
+    def test_waiting_processes_go_on_if_the_holder_is_killed(
+        self, workers: Workers, place: Place
+    ) -> None:
         lock_timeout = 2
         holder, *others = workers.take(3)
         place.open_in([holder, *others], lock_timeout=lock_timeout)
@@ -332,7 +334,9 @@ class TestTheHolder:
         for worker in others:
             assert worker.do("render")["renders"] == 0
 
-    def test_raises(self, workers: Workers, place: Place) -> None:
+    def test_another_process_renders_if_the_holder_fails(
+        self, workers: Workers, place: Place
+    ) -> None:
         holder, *others = workers.take(3)
         place.open_in([holder, *others])
         holder.tell("render", body="hold")
@@ -347,7 +351,7 @@ class TestTheHolder:
         assert time.monotonic() - began < MARGIN < FOR_EVER
         assert_rendered_once(reports, 8)
 
-    def test_is_not_waited_for_longer_than_the_lock_timeout(
+    def test_others_wait_for_the_holder_no_longer_than_the_lock_timeout(
         self, workers: Workers, place: Place
     ) -> None:
         holder, *others = workers.take(3)
@@ -366,7 +370,7 @@ class TestTheHolder:
         holder.tell("go on")
         assert_served(others[0], *holder.hear()["texts"])
 
-    def test_stores_nothing_when_its_lock_has_ended(
+    def test_the_holder_stores_nothing_when_its_lock_has_expired(
         self, workers: Workers, place: Place
     ) -> None:
         holder, other = workers.take(2)
@@ -385,7 +389,9 @@ class TestDeleted:
     """What is deleted in another process while it is made is not served afterwards."""
 
     @pytest.mark.parametrize("way", ["delete_fragment", "clear"])
-    def test_it_is_not_stored(self, workers: Workers, place: Place, way: str) -> None:
+    def test_a_text_deleted_while_it_renders_is_not_stored(
+        self, workers: Workers, place: Place, way: str
+    ) -> None:
         holder, deleter, late = workers.take(3)
         place.open_in([holder, deleter, late])
         holder.tell("render", body="hold")
@@ -399,7 +405,7 @@ class TestDeleted:
         assert_served_soon(holder, new, place, way)
 
     @pytest.mark.parametrize("way", ["delete_fragment", "clear"])
-    def test_it_does_not_replace_what_is_new(
+    def test_a_text_deleted_while_it_renders_does_not_replace_a_newer_one(
         self, workers: Workers, place: Place, way: str
     ) -> None:
         holder, deleter, late = workers.take(3)
@@ -416,7 +422,7 @@ class TestDeleted:
         assert_served(late, new)
         assert_served_soon(holder, new, place, way)
 
-    def test_those_who_wait_elsewhere_get_what_is_new(
+    def test_waiting_callers_in_another_process_get_a_new_text(
         self, workers: Workers, place: Place
     ) -> None:
         holder, deleter, other = workers.take(3)
@@ -433,7 +439,7 @@ class TestDeleted:
         assert holder.hear()["texts"] != [new]
         assert_served(deleter, new)
 
-    def test_those_who_come_later_to_the_same_process_get_what_is_new(
+    def test_later_callers_in_the_same_process_get_a_new_text(
         self, workers: Workers, place: Place
     ) -> None:
         """The process does not know that what its thread makes was deleted."""
@@ -449,7 +455,7 @@ class TestDeleted:
         assert texts[0] != texts[1]
 
     @pytest.mark.parametrize("kind", ["redis", "pylibmc", "file"])
-    def test_memoized_values_are_not_served(
+    def test_a_memoized_value_deleted_while_it_is_made_is_not_served(
         self, request: pytest.FixtureRequest, workers: Workers, kind: str
     ) -> None:
         place = Place(request, kind)
@@ -467,7 +473,7 @@ class TestDeleted:
             assert (report["texts"], report["renders"]) == ([new], 0)
 
     @pytest.mark.parametrize("kind", ["redis", "pylibmc", "file"])
-    def test_those_who_ask_later_get_what_is_new(
+    def test_later_callers_of_a_memoized_function_get_a_new_value(
         self, request: pytest.FixtureRequest, workers: Workers, kind: str
     ) -> None:
         place = Place(request, kind)
@@ -505,7 +511,7 @@ def nested(outer: str, inner: str) -> str:
     )
 
 
-def test_fragments_in_each_other_in_two_processes_do_not_wait_for_long(
+def test_fragments_in_each_other_in_two_processes_wait_a_tenth_of_the_lock_timeout(
     workers: Workers, place: Place
 ) -> None:
     lock_timeout = 20
@@ -536,7 +542,7 @@ class TestStale:
             worker.do("move_clock", seconds=120)
         return text
 
-    def test_all_but_the_one_that_renders_are_served_at_once(
+    def test_all_callers_but_the_renderer_are_served_the_old_text_at_once(
         self, workers: Workers, place: Place
     ) -> None:
         crowd = workers.take(PROCESSES)
@@ -558,7 +564,9 @@ class TestStale:
         for worker in crowd:
             assert_served(worker, new)
 
-    def test_one_of_all_renders(self, workers: Workers, place: Place) -> None:
+    def test_one_caller_of_all_processes_renders(
+        self, workers: Workers, place: Place
+    ) -> None:
         crowd = workers.take(PROCESSES)
         old = self.due(crowd, place)
         reports = all_at_once(crowd, "render", threads=4, body="work")
@@ -568,7 +576,9 @@ class TestStale:
         (new,) = set(texts) - {old}
         assert_served(crowd[0], new)
 
-    def test_what_is_deleted_is_gone(self, workers: Workers, place: Place) -> None:
+    def test_a_deleted_entry_is_not_served_stale(
+        self, workers: Workers, place: Place
+    ) -> None:
         holder, deleter, late = crowd = workers.take(3)
         old = self.due(crowd, place)
         holder.tell("render", body="hold")
@@ -580,7 +590,7 @@ class TestStale:
         for worker in crowd:
             assert_served(worker, new)
 
-    def test_what_is_deleted_is_not_served_in_place_of_an_error(
+    def test_a_deleted_text_is_not_served_instead_of_an_error(
         self, workers: Workers, place: Place
     ) -> None:
         holder, deleter = workers.take(2)
@@ -599,7 +609,7 @@ class TestStale:
         assert [report["errors"] for report in reports] == [[], ["the body failed"]]
         assert old not in reports[0]["texts"]
 
-    def test_the_one_that_renders_is_killed(
+    def test_if_the_renderer_is_killed_another_process_renders(
         self, workers: Workers, redis_place: Place
     ) -> None:
         """Others are served the stale text until its lock has ended."""

@@ -53,7 +53,7 @@ def test_no_page_is_wrong_in_several_processes(settings: Settings) -> None:
 
 
 @pytest.mark.slow
-def test_a_delete_that_does_nothing_is_seen(
+def test_a_delete_that_does_nothing_is_detected(
     redis_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FragmentCache, "delete_fragment", lambda *_: None)
@@ -72,18 +72,22 @@ def test_a_delete_that_does_nothing_is_seen(
         ("7 3 95.9", "user 7 got a page that was 4.1 seconds old"),
     ],
 )
-def test_a_page_is_checked(text: str, wrong: str | None) -> None:
+def test_check_finds_pages_that_are_old_or_of_another_user(
+    text: str, wrong: str | None
+) -> None:
     assert check(text, 7, 3, 4, began=100.0, longest_age=4.0)[0] == wrong
 
 
 @pytest.mark.slow
-def test_it_is_run_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_soak_test_runs_from_the_command_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert soak.main(["--seconds", "0.5", "--threads", "4", "--store", "file"]) == 0
     assert "violations" in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_it_ends_with_an_error_if_a_page_was_wrong(
+def test_the_soak_test_exits_with_an_error_if_a_page_was_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FragmentCache, "delete_fragment", lambda *_: None)

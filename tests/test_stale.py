@@ -59,7 +59,7 @@ class Subject:
         return self.cache.stats()
 
 
-def test_an_entry_is_kept_for_its_timeout_and_the_longer_window() -> None:
+def test_an_entry_is_stored_for_its_timeout_and_the_longer_grace_period() -> None:
     subject = Subject(stale=30, stale_if_error=600)
     subject.ask()
     assert subject.store.timeouts == {"k": 660}
@@ -67,13 +67,13 @@ def test_an_entry_is_kept_for_its_timeout_and_the_longer_window() -> None:
     assert subject.store.values == {"k": encode(entry)}
 
 
-def test_an_entry_is_not_kept_longer_than_stores_can() -> None:
+def test_an_entry_is_not_stored_for_longer_than_the_longest_timeout() -> None:
     subject = Subject(stale=30)
     ask(subject.cache, "k", subject.body, LONGEST - 10)
     assert subject.store.timeouts == {"k": LONGEST}
 
 
-def test_without_windows_the_text_is_stored_as_it_is() -> None:
+def test_without_grace_periods_the_text_is_stored_as_it_is() -> None:
     subject = Subject(stale=0, stale_if_error=0)
     subject.ask()
     assert (subject.store.values, subject.store.timeouts) == (
@@ -82,14 +82,16 @@ def test_without_windows_the_text_is_stored_as_it_is() -> None:
     )
 
 
-def test_what_never_expires_is_never_stale() -> None:
+def test_an_entry_that_never_expires_has_no_grace_period() -> None:
     subject = Subject(stale=30)
     ask(subject.cache, "k", subject.body, 0)
     assert subject.store.values == {"k": "text 1"}
     assert subject.store.timeouts == {"k": 0}
 
 
-def test_past_its_timeout_one_makes_it_anew_and_the_others_are_served_at_once() -> None:
+def test_past_the_timeout_one_caller_renders_and_others_get_the_old_text_at_once() -> (
+    None
+):
     subject = Subject(stale=30)
     assert subject.ask() == "text 1"
     subject.clock.now += 60
@@ -112,7 +114,9 @@ def test_past_its_timeout_one_makes_it_anew_and_the_others_are_served_at_once() 
     assert subject.counts() == Stats(hits=6, misses=2, stored=2, stale=5)
 
 
-def test_tasks_are_served_at_once_too() -> None:
+def test_past_the_timeout_one_task_renders_and_others_get_the_old_text_at_once() -> (
+    None
+):
     clock = Clock()
     cache = FragmentCache(CoroutineStore(), stale=30, clock=clock)
     env = environment(
@@ -146,7 +150,7 @@ def test_tasks_are_served_at_once_too() -> None:
     assert asyncio.run(use()) == ["text 1"] * 4 + ["text 2"] * 2
 
 
-def test_past_its_window_all_wait_for_a_new_one() -> None:
+def test_past_the_grace_period_the_old_text_is_not_served() -> None:
     subject = Subject(stale=30)
     subject.ask()
     subject.clock.now += 90
@@ -154,7 +158,7 @@ def test_past_its_window_all_wait_for_a_new_one() -> None:
     assert subject.counts() == Stats(misses=2, stored=2)
 
 
-def test_what_is_deleted_is_not_served_stale() -> None:
+def test_a_deleted_entry_is_not_served_stale() -> None:
     subject = Subject(stale=30, stale_if_error=30)
     subject.ask()
     subject.clock.now += 60
@@ -164,7 +168,7 @@ def test_what_is_deleted_is_not_served_stale() -> None:
         subject.ask()
 
 
-def test_the_text_of_an_expired_entry_is_not_given_to_who_asks_by_key() -> None:
+def test_get_does_not_return_the_text_of_an_expired_entry() -> None:
     subject = Subject(stale=30)
     subject.ask()
     assert subject.cache.get("k") == "text 1"
@@ -174,7 +178,7 @@ def test_the_text_of_an_expired_entry_is_not_given_to_who_asks_by_key() -> None:
 
 @pytest.mark.parametrize("stale", [0, 30, 600])
 @pytest.mark.parametrize("past", [0, 59.9])
-def test_where_the_body_fails_the_last_good_text_is_served(
+def test_if_the_body_fails_the_last_good_text_is_served(
     stale: int, past: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     subject = Subject(stale=stale, stale_if_error=60)
@@ -199,7 +203,7 @@ def test_where_the_body_fails_the_last_good_text_is_served(
     ("options", "past"),
     [({"stale_if_error": 60}, 60), ({"stale": 60}, 0), ({"stale": 60}, 30)],
 )
-def test_without_a_window_for_errors_or_past_it_the_error_passes(
+def test_without_stale_if_error_or_past_its_grace_period_the_error_propagates(
     options: dict[str, Any], past: int
 ) -> None:
     subject = Subject(**options)
@@ -213,7 +217,7 @@ def test_without_a_window_for_errors_or_past_it_the_error_passes(
 
 
 @pytest.mark.parametrize("error", [PermissionError("no"), KeyboardInterrupt()])
-def test_what_is_no_failure_passes(error: BaseException) -> None:
+def test_an_error_that_is_not_a_failure_propagates(error: BaseException) -> None:
     subject = Subject(stale_if_error=60)
     subject.ask()
     subject.clock.now += 60
@@ -223,7 +227,7 @@ def test_what_is_no_failure_passes(error: BaseException) -> None:
     assert raised.value is error
 
 
-def test_where_the_store_fails_too_the_last_good_text_is_served() -> None:
+def test_if_the_store_fails_too_the_last_good_text_is_served() -> None:
     subject = Subject(stale_if_error=60)
     subject.ask()
     subject.clock.now += 60
@@ -235,7 +239,7 @@ def test_where_the_store_fails_too_the_last_good_text_is_served() -> None:
     assert subject.ask(body) == "text 1"
 
 
-def test_where_it_was_deleted_meanwhile_the_error_passes() -> None:
+def test_if_the_entry_was_deleted_meanwhile_the_error_propagates() -> None:
     subject = Subject(stale_if_error=60)
     subject.ask()
     subject.clock.now += 60
@@ -249,7 +253,7 @@ def test_where_it_was_deleted_meanwhile_the_error_passes() -> None:
 
 
 @pytest.mark.parametrize("early", [False, True])
-def test_an_answer_such_as_not_found_ends_what_was_there(
+def test_not_found_deletes_the_old_entry(
     early: bool,
 ) -> None:
     subject = Subject(stale=30, stale_if_error=60, early_refresh=1)
@@ -271,7 +275,7 @@ def test_an_answer_such_as_not_found_ends_what_was_there(
         subject.ask()
 
 
-def test_where_that_can_not_be_deleted_the_answer_passes_all_the_same() -> None:
+def test_not_found_propagates_even_if_the_old_entry_can_not_be_deleted() -> None:
     subject = Subject(stale_if_error=60)
     subject.ask()
     subject.clock.now += 60
@@ -281,7 +285,7 @@ def test_where_that_can_not_be_deleted_the_answer_passes_all_the_same() -> None:
         subject.ask()
 
 
-def test_those_who_wait_for_a_body_that_fails_are_served_the_last_good_text() -> None:
+def test_callers_waiting_for_a_body_that_fails_are_served_the_last_good_text() -> None:
     subject = Subject(stale_if_error=60)
     subject.ask()
     subject.clock.now += 60
@@ -306,7 +310,7 @@ def test_those_who_wait_for_a_body_that_fails_are_served_the_last_good_text() ->
     assert subject.counts().waited >= 1
 
 
-def test_so_is_who_can_not_wait_and_whose_own_body_fails() -> None:
+def test_a_nested_caller_whose_body_fails_is_served_the_last_good_text() -> None:
     subject = Subject(stale_if_error=60)
     subject.ask()
     subject.clock.now += 60
@@ -323,7 +327,7 @@ def test_so_is_who_can_not_wait_and_whose_own_body_fails() -> None:
     assert [event for event, _ in subject.ears.heard].count("error") == 1
 
 
-def test_an_early_refresh_is_made_by_one_and_the_others_are_served() -> None:
+def test_an_early_refresh_is_made_by_one_and_others_get_the_old_text() -> None:
     subject = Subject(early_refresh=1)
 
     def slow() -> str:
@@ -345,7 +349,7 @@ def test_an_early_refresh_is_made_by_one_and_the_others_are_served() -> None:
     assert subject.counts() == Stats(hits=2, misses=2, stored=2)
 
 
-def test_an_early_refresh_that_fails_leaves_what_is_fresh() -> None:
+def test_an_early_refresh_that_fails_leaves_the_fresh_entry() -> None:
     subject = Subject(early_refresh=1)
 
     def slow() -> str:
@@ -361,7 +365,9 @@ def test_an_early_refresh_that_fails_leaves_what_is_fresh() -> None:
     assert subject.counts() == Stats(misses=2, stored=1)
 
 
-def test_a_renewal_that_is_not_kept_leaves_others_what_is_stale() -> None:
+def test_while_a_value_that_must_not_be_stored_renders_others_get_the_old_text() -> (
+    None
+):
     subject = Subject(stale=30)
     subject.ask()
     subject.clock.now += 60
@@ -376,7 +382,7 @@ def test_a_renewal_that_is_not_kept_leaves_others_what_is_stale() -> None:
     ("default", "told", "expected"),
     [(None, 40, 40), (None, None, 300), (20, 40, 20), (None, 0, 0)],
 )
-def test_the_window_begins_where_the_default_timeout_ends(
+def test_the_grace_period_is_added_to_the_default_timeout(
     default: int | None, told: int | None, expected: int
 ) -> None:
     class Telling(RecordingStore):

@@ -274,7 +274,7 @@ SHARED = {
 @pytest.mark.parametrize("autoescape", [True, False])
 @pytest.mark.parametrize("enable_async", [False, True])
 @pytest.mark.parametrize("case", CASES)
-def test_named_cases(
+def test_a_cached_template_renders_like_one_without_cache_tags(
     case: str,
     enable_async: bool,
     autoescape: bool,
@@ -297,7 +297,7 @@ def test_named_cases(
     assert set(rendered(cached, "page")) == {expected}
 
 
-def test_the_aging_cache_serves_renews_and_forgets() -> None:
+def test_the_aging_cache_both_serves_and_renews_entries() -> None:
     env = make({"page": "{% cache 60, 'x' %}a{% endcache %}"}, "aging")
     assert set(rendered(env, "page", times=20)) == {"a"}
     stats = fragment_cache(env).stats()
@@ -501,7 +501,7 @@ def templates_of(
         ]
     ),
 )
-def test_generated_templates(
+def test_a_generated_template_renders_like_one_without_cache_tags(
     page: list[Any],
     outside: list[Any],
     child: list[Any],

@@ -44,12 +44,12 @@ class HalfAsync(RecordingStore):
         (HalfAsync(), "only some of get, set and delete are coroutine functions"),
     ],
 )
-def test_what_is_no_store_is_refused(store: Any, told: str) -> None:
+def test_an_object_that_is_not_a_store_is_refused(store: Any, told: str) -> None:
     with pytest.raises(StoreError, match=told):
         adapt(store)
 
 
-def test_methods_that_do_not_tell_their_parameters_are_taken() -> None:
+def test_methods_without_a_signature_are_accepted() -> None:
     class Store(RecordingStore):
         set = dict  # type: ignore[assignment]  # written in C, tells no signature
 
@@ -58,7 +58,7 @@ def test_methods_that_do_not_tell_their_parameters_are_taken() -> None:
 
 
 @pytest.mark.parametrize("method", OPERATIONS)
-def test_a_store_of_coroutines_has_no_sync_face(method: str) -> None:
+def test_a_coroutine_store_can_not_be_called_synchronously(method: str) -> None:
     sync, _ = adapted(CoroutineStore())
     arguments = [None] * len(inspect.signature(getattr(Adapter, method)).parameters)
     with pytest.raises(AsyncOnlyError, match="enable_async=True"):
@@ -119,7 +119,7 @@ class AsyncFull(CoroutineStore):
         return False
 
 
-def test_a_store_that_says_it_failed_has_failed() -> None:
+def test_a_write_or_clear_that_returns_false_is_an_error() -> None:
     sync, _ = adapted(Full())
     with pytest.raises(StoreError, match="did not keep"):
         sync.set("k", "v", 1)
@@ -137,7 +137,7 @@ class NotDeleting(RecordingStore):
         return False
 
 
-def test_a_delete_that_left_something_has_failed() -> None:
+def test_a_delete_that_leaves_the_entry_is_an_error() -> None:
     store = NotDeleting()
     sync, _ = adapted(store)
     sync.delete("k")
@@ -150,7 +150,7 @@ def test_a_delete_that_left_something_has_failed() -> None:
         asyncio.run(adapted(coroutines)[1].delete("k"))
 
 
-def test_a_store_that_stands_for_another_one_each_time_is_asked_each_time() -> None:
+def test_a_proxy_of_stores_is_resolved_on_each_call() -> None:
     tenants = {"a": RecordingStore(), "b": RecordingStore()}
     tenant = "a"
     store: Any = LocalProxy(lambda: tenants[tenant])
@@ -164,7 +164,7 @@ def test_a_store_that_stands_for_another_one_each_time_is_asked_each_time() -> N
     assert [each.values for each in tenants.values()] == [{}, {"k": "b"}]
 
 
-def test_a_subclass_of_a_store_in_memory_may_block() -> None:
+def test_a_subclass_of_a_store_in_memory_counts_as_blocking() -> None:
     class Remote(cachelib.SimpleCache):
         pass
 
@@ -179,7 +179,7 @@ def test_a_store_without_clear_can_not_be_cleared() -> None:
         adapted(Store())[0].clear()
 
 
-def test_a_store_of_coroutines_without_clear_can_not_be_cleared() -> None:
+def test_a_coroutine_store_without_clear_can_not_be_cleared() -> None:
     class Store(CoroutineStore):
         clear = None  # type: ignore[assignment]
 
@@ -213,7 +213,7 @@ class Many(RecordingStore):
 
 
 @pytest.mark.parametrize("kept", [[], False, ["a"]])
-def test_a_store_that_did_not_keep_all_says_so(kept: Any) -> None:
+def test_set_many_that_did_not_store_all_values_is_an_error(kept: Any) -> None:
     store = Many()
     store.kept = kept
     with pytest.raises(StoreError, match="did not keep all values"):
@@ -239,7 +239,7 @@ class Busy(RecordingStore):
             self.delete(key)
 
 
-def test_what_is_stored_just_after_a_delete_is_no_failure() -> None:
+def test_a_value_stored_just_after_a_delete_is_not_a_failed_delete() -> None:
     store = Busy("a", "b")
     sync, _ = adapted(store)
     sync.delete("a")
@@ -248,13 +248,13 @@ def test_what_is_stored_just_after_a_delete_is_no_failure() -> None:
 
 
 @pytest.mark.parametrize("kept", [None, True, ["a", "b"]])
-def test_a_store_that_kept_all_says_so_in_its_way(kept: Any) -> None:
+def test_results_of_set_many_that_mean_success_are_no_error(kept: Any) -> None:
     store = Many()
     store.kept = kept
     adapted(store)[0].set_many({"a": "1", "b": "2"}, 5)
 
 
-def test_a_store_that_did_not_delete_all_is_told_of() -> None:
+def test_delete_many_that_left_an_entry_is_an_error() -> None:
     store = Many()
     store.values = {"a": "1", "b": "2"}
     with pytest.raises(StoreError, match=r"did not delete \['b'\]"):
@@ -294,19 +294,19 @@ class AddsInTwoSteps(RecordingStore):
         (flask_caching.Cache(), False),
     ],
 )
-def test_a_store_has_locks_if_its_add_can_be_one(
+def test_a_store_has_locks_if_its_add_is_atomic_and_shared(
     store: Any,
     has_locks: bool,
 ) -> None:
     assert adapt(store).has_locks is has_locks
 
 
-def test_the_add_of_cachelibs_files_is_no_lock(tmp_path: Path) -> None:
+def test_the_add_of_cachelibs_file_store_is_not_used_as_a_lock(tmp_path: Path) -> None:
     assert not adapt(cachelib.FileSystemCache(str(tmp_path))).has_locks
     assert adapt(FileStore(str(tmp_path))).has_locks
 
 
-def test_what_is_stored_in_several_steps_needs_the_lock() -> None:
+def test_a_write_in_several_steps_needs_the_lock() -> None:
     store = SharedCoroutineStore()
     inner = store.inner
     _, awaited = adapted(store)
@@ -325,7 +325,7 @@ def test_what_is_stored_in_several_steps_needs_the_lock() -> None:
     assert inner.timeouts["k"] == 5
 
 
-def test_what_is_deleted_between_two_looks_at_the_lock_is_taken_back() -> None:
+def test_a_value_deleted_while_it_is_written_is_removed_again() -> None:
     class Deleting(SharedStore):
         """Somebody deletes the entry as soon as it is written."""
 
@@ -371,7 +371,7 @@ class ManySteps(SharedStore):
         return True
 
 
-def test_many_are_stored_in_few_steps() -> None:
+def test_many_locked_values_are_stored_in_few_calls() -> None:
     store = ManySteps()
     sync, _ = adapted(store)
     assert sync.lock(["d"], "theirs", 30) == ["d"]
@@ -387,7 +387,7 @@ def test_many_are_stored_in_few_steps() -> None:
     assert store.timeouts | {"a": 5, "b": 0, "c": 5} == store.timeouts
 
 
-def test_one_takes_the_steps_of_one() -> None:
+def test_a_single_locked_value_is_stored_by_calls_for_one_key() -> None:
     store = ManySteps()
     sync, _ = adapted(store)
     assert sync.lock(["k"], "mine", 30) == ["k"]
@@ -399,14 +399,16 @@ def test_one_takes_the_steps_of_one() -> None:
     assert store.calls == [*steps, "add", "set", "get", "delete"]
 
 
-def test_nothing_is_written_where_no_lock_is_held() -> None:
+def test_nothing_is_written_without_a_lock() -> None:
     store = ManySteps()
     assert adapted(store)[0].set_locked({"a": ("1", 5), "b": ("2", 5)}, "mine") == []
     assert store.calls == ["get_many"]
 
 
 @pytest.mark.parametrize("lost", [["b"], ["a", "c"], ["a", "b", "c"]])
-def test_of_many_those_are_taken_back_that_lost_their_locks(lost: list[str]) -> None:
+def test_of_many_written_values_those_with_lost_locks_are_removed(
+    lost: list[str],
+) -> None:
     store = ManySteps()
     sync, _ = adapted(store)
 
@@ -423,7 +425,7 @@ def test_of_many_those_are_taken_back_that_lost_their_locks(lost: list[str]) -> 
     assert store.values == dict.fromkeys(kept, "text")
 
 
-def test_they_are_taken_back_even_if_a_later_write_fails() -> None:
+def test_values_with_lost_locks_are_removed_even_if_a_later_write_fails() -> None:
     store = ManySteps()
     sync, _ = adapted(store)
 
@@ -443,7 +445,7 @@ def test_they_are_taken_back_even_if_a_later_write_fails() -> None:
     assert store.values == {"b": "2"}
 
 
-def test_nobody_is_asked_again_after_the_only_write_has_failed() -> None:
+def test_after_the_only_write_failed_the_store_is_not_called_again() -> None:
     store = ManySteps()
     sync, _ = adapted(store)
     sync.lock(["k"], "mine", 30)
@@ -511,7 +513,7 @@ class CoroutinesInOneStep(SharedCoroutineStore):
         return self.inner.remaining(key)
 
 
-def test_a_store_that_compares_and_writes_in_one_step_is_let_do_so() -> None:
+def test_set_many_if_equal_of_a_store_is_used() -> None:
     store = InOneStep()
     sync, _ = adapted(store)
     assert sync.lock(["k"], "mine", 30)
@@ -527,7 +529,7 @@ def test_a_store_that_compares_and_writes_in_one_step_is_let_do_so() -> None:
     assert store.calls == one_each
 
 
-def test_it_is_let_do_so_with_many() -> None:
+def test_set_many_if_equal_of_a_store_is_used_for_many_keys() -> None:
     store = InOneStep()
     sync, _ = adapted(store)
     assert sync.lock(["b"], "theirs", 30) == ["b"]
@@ -542,7 +544,7 @@ def test_it_is_let_do_so_with_many() -> None:
     assert store.calls == one_each
 
 
-def test_many_are_added_by_the_store_and_one_as_before() -> None:
+def test_add_many_of_a_store_is_used_for_several_keys_and_add_for_one() -> None:
     store = InOneStep()
     sync, _ = adapted(store)
     assert sync.add_many({"a": "1", "b": 2}, 5) == ["a", "b"]
@@ -554,7 +556,7 @@ def test_many_are_added_by_the_store_and_one_as_before() -> None:
     assert store.calls == ["add_many", "add_many", "add", "set"]
 
 
-def test_without_such_a_method_each_is_added() -> None:
+def test_without_add_many_each_value_is_added_by_itself() -> None:
     store = SharedStore()
     sync, _ = adapted(store)
     store.values["a"] = "old"
@@ -563,7 +565,7 @@ def test_without_such_a_method_each_is_added() -> None:
     assert store.calls == ["add", "add", "set"]
 
 
-def test_only_a_store_that_can_tell_what_is_left_is_asked() -> None:
+def test_remaining_is_asked_only_of_a_store_that_has_it() -> None:
     store = InOneStep()
     sync, _ = adapted(store)
     sync.set("k", "text", 5)
@@ -574,7 +576,7 @@ def test_only_a_store_that_can_tell_what_is_left_is_asked() -> None:
     assert plain.calls == []
 
 
-def test_one_of_coroutines_is_let_do_so_too() -> None:
+def test_the_optional_methods_of_a_coroutine_store_are_used() -> None:
     store = CoroutinesInOneStep()
     _, awaited = adapted(store)
 
@@ -596,7 +598,7 @@ def test_one_of_coroutines_is_let_do_so_too() -> None:
     assert store.inner.calls[-2:] == ["add_many", "remaining"]
 
 
-def test_the_locks_of_a_store_that_stands_for_another_one_are_that_ones() -> None:
+def test_a_proxy_of_stores_locks_in_the_present_store() -> None:
     tenants = {"a": InOneStep(), "b": InOneStep()}
     tenant = "a"
     store: Any = LocalProxy(lambda: tenants[tenant])
@@ -627,7 +629,7 @@ def test_the_lock_is_deleted_before_the_entry() -> None:
     assert deleted.index("k", 2) > 2
 
 
-def test_a_lock_that_can_not_be_deleted_is_told_of() -> None:
+def test_a_lock_that_can_not_be_deleted_is_an_error() -> None:
     store = SharedStore()
     store.values["k"] = "text"
     store.failing = {"delete"}
@@ -672,5 +674,7 @@ class TellingNothing(RecordingStore):
         (Django(-5), -1),
     ],
 )
-def test_a_store_may_tell_its_default_timeout(store: Any, seconds: int | None) -> None:
+def test_the_default_timeout_is_read_from_the_store(
+    store: Any, seconds: int | None
+) -> None:
     assert adapt(store).default_timeout == seconds

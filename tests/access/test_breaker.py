@@ -21,7 +21,7 @@ def test_a_store_that_answers_is_always_called(breaker: Breaker) -> None:
     assert [breaker.allows() for _ in range(3)] == [True] * 3
 
 
-def test_one_that_failed_is_called_once_in_a_while(
+def test_a_failed_store_is_called_once_in_each_retry_time(
     breaker: Breaker, clock: Clock
 ) -> None:
     breaker.failed()
@@ -34,9 +34,7 @@ def test_one_that_failed_is_called_once_in_a_while(
     assert breaker.allows()
 
 
-def test_after_a_probe_that_fails_it_is_left_alone_again(
-    breaker: Breaker, clock: Clock
-) -> None:
+def test_a_failed_probe_starts_another_pause(breaker: Breaker, clock: Clock) -> None:
     breaker.failed()
     clock.now += 5
     assert breaker.allows()
@@ -46,9 +44,7 @@ def test_after_a_probe_that_fails_it_is_left_alone_again(
     assert not breaker.allows()
 
 
-def test_after_a_call_that_succeeds_it_is_always_called(
-    breaker: Breaker, clock: Clock
-) -> None:
+def test_a_successful_probe_ends_the_pause(breaker: Breaker, clock: Clock) -> None:
     breaker.failed()
     clock.now += 5
     assert breaker.allows()
@@ -56,7 +52,7 @@ def test_after_a_call_that_succeeds_it_is_always_called(
     assert [breaker.allows() for _ in range(3)] == [True] * 3
 
 
-def test_of_many_threads_one_probes(breaker: Breaker, clock: Clock) -> None:
+def test_only_one_of_many_threads_probes(breaker: Breaker, clock: Clock) -> None:
     breaker.failed()
     clock.now += 5
     start = threading.Barrier(16)
@@ -74,7 +70,7 @@ def test_of_many_threads_one_probes(breaker: Breaker, clock: Clock) -> None:
     assert sorted(allowed) == [False] * 15 + [True]
 
 
-def test_it_is_told_once_that_a_store_is_left_alone_and_is_back(
+def test_a_pause_and_its_end_are_each_logged_once(
     breaker: Breaker, caplog: pytest.LogCaptureFixture
 ) -> None:
     breaker.failed()

@@ -27,7 +27,7 @@ def way(request: pytest.FixtureRequest) -> str:
     return chosen
 
 
-def test_answers_are_sent_back_and_the_result_is_given(way: str) -> None:
+def test_answers_are_sent_back_and_the_result_is_returned(way: str) -> None:
     def operation(call: Call) -> Operation[list[int]]:
         first = yield call(1)
         second = yield call(first)
@@ -54,7 +54,9 @@ def failing(error: BaseException) -> Call:
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
-def test_what_a_call_raises_passes_unchanged(way: str, error: BaseException) -> None:
+def test_an_error_of_a_call_propagates_unchanged(
+    way: str, error: BaseException
+) -> None:
     def operation(call: Call) -> Operation[None]:
         yield call()
         pytest.fail("went on")
@@ -64,7 +66,7 @@ def test_what_a_call_raises_passes_unchanged(way: str, error: BaseException) -> 
     assert raised.value is error
 
 
-def test_an_operation_may_answer_an_error(way: str) -> None:
+def test_an_operation_may_handle_an_error(way: str) -> None:
     def operation(call: Call) -> Operation[str]:
         try:
             yield call()

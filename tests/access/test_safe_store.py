@@ -42,7 +42,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     return Subject(request.param)
 
 
-def test_what_is_written_is_read(subject: Subject) -> None:
+def test_a_written_value_is_read_and_counted_as_stored(subject: Subject) -> None:
     assert subject.do(SafeStore.write, {"k": ("text", 5)}) == ["k"]
     assert subject.do(SafeStore.read, ["k"]) == ["text"]
     assert subject.do(SafeStore.read, ["none", "k"]) == [None, "text"]
@@ -59,20 +59,20 @@ def test_none_is_the_default_timeout_and_zero_is_for_ever(subject: Subject) -> N
     assert subject.ears.heard == [("set", "a"), ("set", "b")]
 
 
-def test_what_is_there_is_not_added(subject: Subject) -> None:
+def test_add_does_not_replace_an_entry(subject: Subject) -> None:
     assert subject.do(SafeStore.add, {"k": "first"}, 5) == ["k"]
     assert subject.do(SafeStore.add, {"k": "second"}, 5) == []
     assert subject.store.values == {"k": "first"}
     assert subject.ears.heard == []
 
 
-def test_a_number_is_counted(subject: Subject) -> None:
+def test_increment_counts_up_and_down(subject: Subject) -> None:
     assert subject.do(SafeStore.increment, "k", 2) == 2
     assert subject.do(SafeStore.increment, "k", -3) == -1
     assert subject.ears.heard == [("set", "k"), ("set", "k")]
 
 
-def test_what_is_deleted_is_gone(subject: Subject) -> None:
+def test_delete_and_clear_remove_entries(subject: Subject) -> None:
     subject.store.values = {"a": "1", "b": "2", "c": "3"}
     assert subject.do(SafeStore.delete, ["a"]) is True
     assert subject.do(SafeStore.delete, ["a"]) is False
@@ -122,7 +122,7 @@ def test_reads_and_writes_fail_open(
         (SafeStore.clear, []),
     ],
 )
-def test_deletes_fail_loudly(
+def test_deletes_raise_an_error_if_the_store_fails(
     subject: Subject, method: Callable[..., Operation[Any]], arguments: list[Any]
 ) -> None:
     subject.store.failing = {"delete", "clear"}
@@ -143,7 +143,7 @@ def test_deletes_fail_loudly(
         (SafeStore.delete, [["k"]]),
     ],
 )
-def test_a_store_that_has_to_be_awaited_is_no_failure_to_be_quiet_about(
+def test_a_blocking_call_of_a_coroutine_store_is_an_error(
     method: Callable[..., Operation[Any]], arguments: list[Any]
 ) -> None:
     blocking = context(CoroutineStore(), Stats()).store
@@ -152,7 +152,7 @@ def test_a_store_that_has_to_be_awaited_is_no_failure_to_be_quiet_about(
 
 
 @pytest.mark.parametrize("error", [ConnectionError(), TimeoutError(), LookupError()])
-def test_after_a_read_that_fails_the_store_is_left_alone(
+def test_after_a_failed_read_the_store_is_not_called_for_a_while(
     subject: Subject, error: Exception
 ) -> None:
     subject.store.errors["get"] = error
@@ -190,7 +190,7 @@ class PylibmcError(ServerDown):
         (TypeError(), False),
     ],
 )
-def test_a_value_that_is_not_taken_is_not_the_stores_end(
+def test_only_connection_errors_open_the_circuit_breaker(
     subject: Subject,
     error: Exception,
     is_down: bool,
@@ -201,7 +201,7 @@ def test_a_value_that_is_not_taken_is_not_the_stores_end(
     assert subject.counts == Stats(failures=1, skipped=int(is_down))
 
 
-def test_deletes_are_always_tried_and_tell_that_the_store_is_back(
+def test_deletes_are_always_tried_and_a_successful_one_closes_the_breaker(
     subject: Subject,
 ) -> None:
     subject.store.failing = {"get", "delete"}
@@ -215,7 +215,7 @@ def test_deletes_are_always_tried_and_tell_that_the_store_is_back(
     assert subject.do(SafeStore.read, ["l"]) == ["2"]
 
 
-def test_a_password_in_an_error_is_not_told(
+def test_logs_and_errors_show_no_password(
     subject: Subject, caplog: pytest.LogCaptureFixture
 ) -> None:
     error = ConnectionError("no redis://ann:hidden@host:6379/0, nor ann:hidden@host.")

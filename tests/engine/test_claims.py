@@ -27,7 +27,7 @@ def write(made: Context, text: str, held: Claim) -> bool:
     return perform(claims.write(made, {"k": (text, 5)}, held)) == ["k"]
 
 
-def test_without_locks_everybody_may_store() -> None:
+def test_without_locks_every_caller_may_store() -> None:
     made = context(RecordingStore(), Stats())
     assert claim(made, "k") == Claim(may_store=True)
 
@@ -44,7 +44,7 @@ def test_of_two_claims_one_may_store() -> None:
     assert second.token != first.token
 
 
-def test_where_the_store_fails_nobody_may_store_and_nobody_waits() -> None:
+def test_if_the_store_fails_no_caller_may_store_and_none_waits() -> None:
     store, counts, _, made = claiming()
     held = claim(made, "other")
     store.failing = {"add"}
@@ -59,7 +59,7 @@ def test_where_the_store_fails_nobody_may_store_and_nobody_waits() -> None:
     ("lock_timeout", "took", "seconds"),
     [(10, 0, 10), (2.5, 0, 3), (0, 0, 1), (10, 20, 40), (10, 4, 10)],
 )
-def test_a_lock_lives_as_long_as_somebody_waits_for_it_or_twice_what_it_took(
+def test_a_lock_lives_for_the_lock_timeout_or_twice_the_last_duration(
     lock_timeout: float, took: float, seconds: int
 ) -> None:
     store, _, _, made = claiming(Policy(lock_timeout=lock_timeout))
@@ -68,7 +68,7 @@ def test_a_lock_lives_as_long_as_somebody_waits_for_it_or_twice_what_it_took(
     assert list(store.timeouts.values()) == [seconds]
 
 
-def test_what_is_stored_with_a_claim_is_counted_and_fails_open() -> None:
+def test_a_write_with_a_claim_is_counted_and_fails_open() -> None:
     store, counts, _, made = claiming()
     held = claim(made, "k")
     assert write(made, "text", held)

@@ -25,13 +25,13 @@ def test_recordings_are_nested() -> None:
     assert outer.expires == math.inf
 
 
-def test_a_recording_ends_with_an_error() -> None:
+def test_a_recording_ends_if_the_body_raises() -> None:
     with pytest.raises(ZeroDivisionError), Dependencies():
         raise ZeroDivisionError
     assert current_dependencies() is None
 
 
-def test_the_first_end_counts() -> None:
+def test_the_earliest_expiry_is_kept() -> None:
     with Dependencies() as recording:
         recording.include({}, 50)
         recording.include({}, 40)
@@ -39,7 +39,7 @@ def test_the_first_end_counts() -> None:
     assert recording.expires == 40
 
 
-def test_a_version_that_is_known_is_kept() -> None:
+def test_a_known_version_is_not_replaced_by_an_unknown_one() -> None:
     with Dependencies() as recording:
         recording.include({"a": None, "b": "1"})
         recording.include({"a": "1", "b": None})
@@ -48,14 +48,14 @@ def test_a_version_that_is_known_is_kept() -> None:
     assert not recording.is_outdated
 
 
-def test_two_versions_of_a_tag_are_of_two_times() -> None:
+def test_two_versions_of_a_tag_make_a_recording_outdated() -> None:
     with Dependencies() as recording:
         recording.include({"a": "1"})
         recording.include({"a": "2"})
     assert recording.is_outdated
 
 
-def test_two_digests_of_a_template_are_of_two_times() -> None:
+def test_two_digests_of_a_template_make_a_recording_outdated() -> None:
     with Dependencies() as recording:
         recording.include({}, templates={"a.html": "1", "b.html": "1"})
         recording.include({}, templates={"b.html": "1"})
@@ -65,7 +65,7 @@ def test_two_digests_of_a_template_are_of_two_times() -> None:
     assert recording.is_outdated
 
 
-def test_what_is_live_makes_all_around_it_live() -> None:
+def test_make_live_marks_all_outer_recordings() -> None:
     with Dependencies() as outer, Dependencies() as inner:
         with Dependencies() as other:
             pass
@@ -73,6 +73,6 @@ def test_what_is_live_makes_all_around_it_live() -> None:
     assert (outer.is_live, inner.is_live, other.is_live) == (True, True, False)
 
 
-def test_a_tag_is_text() -> None:
+def test_a_tag_that_is_not_text_is_an_error() -> None:
     with Dependencies(), pytest.raises(KeyValueError, match="A tag is text"):
         cache_tag(7)  # type: ignore[arg-type]

@@ -85,7 +85,7 @@ def test_an_entry_with_more_to_check_is_not_decided_early(
     assert subject.engine.stats == Stats()
 
 
-def test_of_many_texts_those_that_are_fresh_are_decided(subject: Subject) -> None:
+def test_of_many_texts_the_fresh_ones_are_decided_early(subject: Subject) -> None:
     subject.store.values = {"a": "1", "b": encode(Entry("2", escaped=False)), "c": "3"}
     texts, stored = subject.call("texts", ["a", "b", "none", "c"], PLAIN)
     assert texts == ["1", None, None, "3"]
@@ -102,7 +102,7 @@ def test_reads_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.parametrize("foreign", [b"bytes", 5, ["text"]])
-def test_a_store_that_gives_no_text_is_told_of(
+def test_a_stored_value_that_is_not_text_is_a_miss_and_is_logged(
     subject: Subject, foreign: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     subject.store.values["k"] = foreign
@@ -118,13 +118,13 @@ def test_writes_fail_open(subject: Subject, caplog: pytest.LogCaptureFixture) ->
     assert "could not write 'k': ConnectionError: set failed" in caplog.text
 
 
-def test_a_flow_that_deletes_fails_loudly_and_does_not_render(subject: Subject) -> None:
+def test_a_failed_delete_is_an_error_and_does_not_render(subject: Subject) -> None:
     subject.store.failing = {"delete"}
     with pytest.raises(StoreError):
         subject.run(partial(remove, "k"), lambda: pytest.fail("rendered"))
 
 
-def test_what_was_written_is_looked_up(subject: Subject) -> None:
+def test_find_returns_a_written_text(subject: Subject) -> None:
     assert subject.find() == NOTHING
     subject.run(renewal(5), lambda: "text")
     assert subject.find().value == "text"
@@ -132,7 +132,7 @@ def test_what_was_written_is_looked_up(subject: Subject) -> None:
     assert subject.engine.stats == Stats(hits=1, misses=1, stored=1)
 
 
-def test_what_is_refused_is_logged_once_a_place(
+def test_a_refusal_is_logged_once_for_each_place(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     made = engine()
@@ -146,7 +146,9 @@ def test_what_is_refused_is_logged_once_a_place(
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
-def test_not_every_place_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_number_of_remembered_places_is_bounded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     made = engine()
     for number in range(2500):
         made.warn_once(number, "told")
@@ -155,7 +157,7 @@ def test_not_every_place_is_remembered(caplog: pytest.LogCaptureFixture) -> None
     assert len(made._warned_of) <= 1000
 
 
-def test_a_strict_cache_raises_instead() -> None:
+def test_a_refusal_is_an_error_in_a_strict_cache() -> None:
     strict = False
     made = engine(strict=lambda: strict)
     made.refuse("here", KeyValueError("No key."))

@@ -42,7 +42,7 @@ def test_how_long_an_entry_is_fresh_and_for_how_long_it_is_stored(
     assert lifetime(made, timeout, grace, 0.2) == (expected, stored)
 
 
-def test_where_the_store_keeps_nothing_by_default_that_is_left_to_it(
+def test_the_default_timeout_is_left_to_a_store_that_stores_nothing_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = context(RecordingStore(), Stats())

@@ -48,7 +48,7 @@ def test_a_miss_renders_and_writes() -> None:
     assert subject.store.timeouts == {"key": 30}
 
 
-def test_what_has_to_match_is_written() -> None:
+def test_escaping_and_version_are_written_with_the_text() -> None:
     subject = Subject()
     subject.run(partial(renew, FragmentSpec("key", want(False, "v1"), 30), NOTHING))
     entry = Entry("text", escaped=False, version="v1")
@@ -63,7 +63,7 @@ def test_del_deletes_and_renders() -> None:
     assert subject.store.values == {}
 
 
-def test_what_can_not_be_deleted_is_not_rendered() -> None:
+def test_if_the_delete_fails_the_body_is_not_rendered() -> None:
     subject = Subject()
     subject.store.failing = {"delete"}
     with pytest.raises(StoreError):
@@ -82,7 +82,7 @@ class BodyError(Exception):
 
 
 @pytest.mark.parametrize("error", [BodyError("no"), KeyboardInterrupt()])
-def test_what_the_body_raises_passes_and_nothing_is_written(
+def test_an_error_of_the_body_propagates_and_nothing_is_written(
     error: BaseException,
 ) -> None:
     subject = Subject()
@@ -96,7 +96,7 @@ def test_what_the_body_raises_passes_and_nothing_is_written(
     assert subject.store.calls == []
 
 
-def test_a_text_of_its_own_kind_is_stored_as_text() -> None:
+def test_a_subclass_of_str_is_stored_as_str() -> None:
     class Text(str):
         __slots__ = ()
 
@@ -138,7 +138,7 @@ class Asked:
         return encode(Entry(value, tags=pairs, life=life))
 
 
-def test_a_value_that_is_stored_is_served() -> None:
+def test_a_stored_value_is_served() -> None:
     subject = Subject()
     subject.store.values["key"] = "stored"
     assert subject.run(partial(recall, Asked())) == "stored"
@@ -146,7 +146,7 @@ def test_a_value_that_is_stored_is_served() -> None:
     assert subject.counts == Stats(hits=1)
 
 
-def test_a_value_that_is_not_is_made_and_stored() -> None:
+def test_a_missing_value_is_made_and_stored() -> None:
     subject = Subject()
     asked = Asked()
     assert subject.run(partial(recall, asked)) == "text"
@@ -167,7 +167,7 @@ def test_a_value_with_tags_is_served_until_one_is_invalidated() -> None:
     assert subject.run(recalled, "fourth") == "third"
 
 
-def test_versions_are_there_before_the_value_is_made() -> None:
+def test_versions_of_tags_are_stored_before_the_value_is_made() -> None:
     subject = Subject()
     subject.run(partial(recall, Asked(tags=("a",))))
     before = subject.store.calls[: subject.store.calls.index("render")]
@@ -175,7 +175,7 @@ def test_versions_are_there_before_the_value_is_made() -> None:
     assert len(subject.store.values) == 2
 
 
-def test_what_is_invalidated_while_a_value_is_made_is_not_fresh() -> None:
+def test_a_value_invalidated_while_it_is_made_is_not_served_again() -> None:
     subject = Subject()
     recalled = partial(recall, Asked(tags=("a",)))
 
@@ -188,7 +188,7 @@ def test_what_is_invalidated_while_a_value_is_made_is_not_fresh() -> None:
     assert subject.run(recalled, "newer") == "new"
 
 
-def test_so_is_what_is_invalidated_before_the_value_of_another_is_made() -> None:
+def test_an_older_value_written_after_a_newer_one_is_not_served() -> None:
     subject = Subject()
     recalled = partial(recall, Asked(tags=("a",)))
 
@@ -202,7 +202,7 @@ def test_so_is_what_is_invalidated_before_the_value_of_another_is_made() -> None
     assert subject.run(recalled, "newest") == "newest"
 
 
-def test_a_value_that_can_not_be_read_is_made_anew(
+def test_a_value_that_can_not_be_read_is_made_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     subject = Subject()
@@ -214,19 +214,19 @@ def test_a_value_that_can_not_be_read_is_made_anew(
     assert caplog.messages == ["The store could not read 'key': KeyError: 'gone'"]
 
 
-def test_what_the_rules_of_a_value_raise_passes() -> None:
+def test_an_error_of_load_propagates() -> None:
     with pytest.raises(BodyError):
         Subject().run(partial(recall, Asked(error=BodyError())))
 
 
-def test_a_value_that_is_not_to_be_kept_is_given_and_not_stored() -> None:
+def test_a_value_that_must_not_be_stored_is_returned_and_not_stored() -> None:
     subject = Subject()
     assert subject.run(partial(recall, Asked()), None) is None
     assert subject.store.calls == ["get", "render"]
     assert subject.counts == Stats(misses=1)
 
 
-def test_without_versions_a_value_is_given_and_not_stored() -> None:
+def test_without_versions_of_its_tags_a_value_is_returned_and_not_stored() -> None:
     subject = Subject()
     subject.store.failing = {"set"}
     asked = Asked(tags=("a",))
@@ -237,7 +237,7 @@ def test_without_versions_a_value_is_given_and_not_stored() -> None:
     assert subject.counts == Stats(misses=1, failures=1, skipped=1)
 
 
-def test_a_store_that_is_down_is_as_if_there_were_none() -> None:
+def test_if_the_store_is_down_values_are_made_each_time() -> None:
     subject = Subject()
     subject.store.failing = {"get", "set", "delete"}
     assert subject.run(partial(recall, Asked(tags=("a",)))) == "text"
@@ -245,7 +245,7 @@ def test_a_store_that_is_down_is_as_if_there_were_none() -> None:
 
 
 @pytest.mark.parametrize("error", [BodyError("no"), KeyboardInterrupt()])
-def test_what_making_a_value_raises_passes_and_nothing_is_written(
+def test_an_error_while_making_a_value_propagates_and_nothing_is_written(
     error: BaseException,
 ) -> None:
     subject = Subject()
@@ -259,7 +259,7 @@ def test_what_making_a_value_raises_passes_and_nothing_is_written(
     assert subject.store.calls == ["get"]
 
 
-def test_what_storing_raises_of_its_own_passes() -> None:
+def test_an_error_of_dump_propagates() -> None:
     class Refusing(Asked):
         def dump(self, *_: Any) -> str:
             raise BodyError
@@ -269,7 +269,7 @@ def test_what_storing_raises_of_its_own_passes() -> None:
 
 
 @pytest.mark.parametrize("make", [RecordingStore, CoroutineStore])
-def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
+def test_a_value_is_recalled_on_an_event_loop(make: Callable[[], Any]) -> None:
     store = make()
     counts = Stats()
     loop = context(store, counts, blocking=False)
@@ -286,7 +286,9 @@ def test_it_is_the_same_on_an_event_loop(make: Callable[[], Any]) -> None:
     assert counts == Stats(hits=1, misses=1, stored=1)
 
 
-def test_after_a_value_that_is_not_kept_nobody_waits_for_the_next() -> None:
+def test_after_a_value_that_must_not_be_stored_callers_do_not_wait_for_each_other() -> (
+    None
+):
     subject = Subject()
     subject.run(partial(recall, Asked()), None)
     leads = [subject.context.flights.join("key")[1] for _ in range(2)]

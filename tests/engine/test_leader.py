@@ -64,7 +64,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
 
 
-def test_who_renders_holds_a_lock_until_the_text_is_stored(machine: Machine) -> None:
+def test_a_lock_is_held_until_the_text_is_stored(machine: Machine) -> None:
     def body() -> str:
         (lock,) = machine.locks()
         assert machine.store.timeouts[lock] == 10
@@ -76,7 +76,7 @@ def test_who_renders_holds_a_lock_until_the_text_is_stored(machine: Machine) -> 
     assert machine.here.stats() == Stats(misses=1, stored=1)
 
 
-def test_others_wait_and_are_given_what_was_stored(machine: Machine) -> None:
+def test_another_process_waits_and_is_served_the_stored_text(machine: Machine) -> None:
     machine.take_lock()
 
     def finish() -> None:
@@ -99,7 +99,7 @@ def test_the_pauses_grow_and_end_with_the_lock_timeout(machine: Machine) -> None
     assert machine.here.stats() == Stats(misses=1)
 
 
-def test_inside_of_another_body_the_wait_is_short(machine: Machine) -> None:
+def test_a_nested_render_waits_a_tenth_of_the_lock_timeout(machine: Machine) -> None:
     machine.take_lock()
 
     def outer() -> str:
@@ -109,7 +109,9 @@ def test_inside_of_another_body_the_wait_is_short(machine: Machine) -> None:
     assert sum(machine.pauses) == pytest.approx(1)
 
 
-def test_when_the_holder_gives_up_the_next_one_renders(machine: Machine) -> None:
+def test_when_a_lock_is_released_without_a_text_a_waiting_caller_renders(
+    machine: Machine,
+) -> None:
     machine.take_lock()
 
     def give_up() -> None:
@@ -123,7 +125,7 @@ def test_when_the_holder_gives_up_the_next_one_renders(machine: Machine) -> None
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
-def test_a_body_that_fails_lets_the_lock_go(
+def test_a_body_that_fails_releases_the_lock(
     machine: Machine, error: BaseException
 ) -> None:
     def body() -> str:
@@ -135,7 +137,7 @@ def test_a_body_that_fails_lets_the_lock_go(
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit])
-def test_a_task_that_is_cancelled_lets_the_lock_go(
+def test_a_cancelled_task_releases_the_lock(
     machine: Machine, error: type[BaseException]
 ) -> None:
     cache = machine.here
@@ -187,7 +189,7 @@ def test_a_body_is_not_stored_if_a_template_was_edited_between_two_parts(
     assert (machine.here.get("k") == "text 1") is (parts == ("1", "1"))
 
 
-def test_what_is_deleted_elsewhere_while_it_renders_is_not_stored(
+def test_a_text_deleted_by_another_process_while_it_renders_is_not_stored(
     machine: Machine,
 ) -> None:
     def body() -> str:
@@ -200,7 +202,7 @@ def test_what_is_deleted_elsewhere_while_it_renders_is_not_stored(
     assert ask(machine.there, "k", machine.body) == "text 2"
 
 
-def test_what_is_deleted_elsewhere_between_two_looks_is_taken_back(
+def test_a_text_whose_lock_is_lost_while_it_is_written_is_removed(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain_set = machine.store.set
@@ -260,7 +262,7 @@ def test_a_stale_text_is_served_while_another_process_renders(
     assert machine.pauses == []
 
 
-def test_what_another_process_has_renewed_is_served(
+def test_a_text_renewed_by_another_process_is_served(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     machine = Machine(monkeypatch, stale=30)
@@ -297,7 +299,7 @@ def test_the_lock_is_released_once_when_another_process_was_faster(
     assert machine.locks() == []
 
 
-def test_where_the_lock_can_not_be_asked_for_it_renders_and_stores_nothing(
+def test_if_the_lock_can_not_be_taken_the_text_is_rendered_and_not_stored(
     machine: Machine,
 ) -> None:
     machine.store.errors["add"] = ValueError("add is not allowed")
@@ -306,7 +308,7 @@ def test_where_the_lock_can_not_be_asked_for_it_renders_and_stores_nothing(
     assert machine.store.values == {}
 
 
-def test_a_value_that_is_not_kept_lets_the_lock_go_and_is_not_waited_for(
+def test_a_key_whose_last_value_must_not_be_stored_is_not_waited_for(
     machine: Machine,
 ) -> None:
     machine.here.engine.context.flights.note_not_to_store("k")
@@ -315,7 +317,7 @@ def test_a_value_that_is_not_kept_lets_the_lock_go_and_is_not_waited_for(
     assert machine.pauses == []
 
 
-def test_a_value_that_is_not_to_be_kept_lets_the_lock_go(machine: Machine) -> None:
+def test_a_value_that_must_not_be_stored_releases_the_lock(machine: Machine) -> None:
     class NotToKeep(FragmentSpec):
         def timeout_of(self, value: Any) -> int | None:
             raise NotStored
@@ -325,7 +327,7 @@ def test_a_value_that_is_not_to_be_kept_lets_the_lock_go(machine: Machine) -> No
     assert machine.store.values == {}
 
 
-def test_who_waits_in_the_same_process_is_given_what_another_one_stored(
+def test_all_callers_in_a_process_are_served_what_another_process_stored(
     machine: Machine,
 ) -> None:
     machine.take_lock()
@@ -345,7 +347,7 @@ def test_who_waits_in_the_same_process_is_given_what_another_one_stored(
     assert machine.renders.calls == 0
 
 
-def test_who_waits_is_not_given_what_was_deleted_in_another_process(
+def test_a_waiting_caller_is_not_served_a_text_deleted_by_another_process(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
     entered, go_on = threading.Event(), threading.Event()
@@ -369,7 +371,7 @@ def test_who_waits_is_not_given_what_was_deleted_in_another_process(
     assert caplog.records == []
 
 
-def test_the_lock_of_what_the_store_refuses_is_let_go() -> None:
+def test_a_text_that_the_store_refuses_releases_its_lock() -> None:
     class Refusing(SharedStore):
         """One to which texts are too large."""
 
@@ -385,7 +387,7 @@ def test_the_lock_of_what_the_store_refuses_is_let_go() -> None:
 
 
 @pytest.mark.parametrize("method", ["lock", "get", "set_locked"])
-def test_a_task_that_is_cancelled_while_the_store_works_lets_the_lock_go(
+def test_a_task_cancelled_during_a_store_call_releases_the_lock(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     cache = machine.here
@@ -442,7 +444,7 @@ def test_a_coroutine_may_be_closed_while_it_claims_a_key(
 
 
 @pytest.mark.parametrize("call", ["add", "get"])
-def test_nobody_waits_for_a_lock_of_which_only_the_answer_was_lost(
+def test_a_lock_left_behind_by_a_lost_answer_is_not_waited_for(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """Where the lock was taken, or where it should have been let go."""

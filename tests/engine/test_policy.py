@@ -19,13 +19,13 @@ from tests.support import Clock, Counter, RecordingStore, ask
 chances = st.floats(0, 1, exclude_max=True)
 
 
-def test_times_are_whole_seconds() -> None:
+def test_times_are_rounded_up_to_whole_seconds() -> None:
     policy = Policy(default_timeout=1.5, stale=timedelta(minutes=1), stale_if_error=0.2)
     assert policy == Policy(default_timeout=2, stale=60, stale_if_error=1)
 
 
 @pytest.mark.parametrize("name", ["stale", "stale_if_error"])
-def test_a_cache_has_no_window_where_it_is_given_none(name: str) -> None:
+def test_none_means_no_grace_period(name: str) -> None:
     nothing: dict[str, Any] = {name: None}
     assert getattr(Policy(**nothing), name) == 0
 
@@ -48,7 +48,9 @@ def test_a_cache_has_no_window_where_it_is_given_none(name: str) -> None:
         ("retry_after", math.inf, f"a number from 0 to {LONGEST}."),
     ],
 )
-def test_what_is_no_rule_is_refused(name: str, value: Any, allowed: str) -> None:
+def test_a_wrong_rule_is_an_error_that_names_it(
+    name: str, value: Any, allowed: str
+) -> None:
     with pytest.raises(PolicyError) as raised:
         FragmentCache(**{name: value})
     assert raised.value.name == name
@@ -56,18 +58,18 @@ def test_what_is_no_rule_is_refused(name: str, value: Any, allowed: str) -> None
     assert allowed in str(raised.value)
 
 
-def test_what_is_no_default_timeout_is_refused() -> None:
+def test_a_wrong_default_timeout_is_an_error() -> None:
     with pytest.raises(TimeoutValueError):
         Policy(default_timeout="300")
 
 
-def test_a_window_is_seconds_or_the_default() -> None:
+def test_normalize_grace_returns_whole_seconds_or_none() -> None:
     assert normalize_grace("stale", timedelta(seconds=2.5)) == 3
     assert normalize_grace("stale", 0) == 0
     assert normalize_grace("stale", None) is None
 
 
-def test_an_entry_has_its_own_windows_or_those_of_the_cache() -> None:
+def test_an_entry_has_its_own_grace_periods_or_those_of_the_cache() -> None:
     policy = Policy(stale=60, stale_if_error=3600)
     assert policy.grace(None, None) == GracePeriods(60, 3600)
     assert policy.grace(0, None) == GracePeriods(0, 3600)
@@ -75,7 +77,7 @@ def test_an_entry_has_its_own_windows_or_those_of_the_cache() -> None:
 
 
 @given(st.integers(0, LONGEST), st.floats(0, 1), chances)
-def test_a_timeout_is_only_shortened_and_never_becomes_for_ever(
+def test_jitter_only_shortens_a_timeout_and_never_to_zero(
     timeout: int, jitter: float, chance: float
 ) -> None:
     shortened = Policy(jitter=jitter).shorten(timeout, chance)
@@ -85,7 +87,7 @@ def test_a_timeout_is_only_shortened_and_never_becomes_for_ever(
 
 
 @given(st.floats(0, 100), st.floats(0, 100), chances)
-def test_an_entry_is_made_anew_before_its_timeout_and_not_after_it(
+def test_the_head_start_of_an_early_refresh_is_finite_and_not_negative(
     beta: float, cost: float, chance: float
 ) -> None:
     head_start = Policy(early_refresh=beta).head_start(cost, chance)
@@ -93,7 +95,7 @@ def test_an_entry_is_made_anew_before_its_timeout_and_not_after_it(
     assert Policy().head_start(cost, chance) == 0
 
 
-def test_how_early_is_as_likely_as_the_paper_has_it() -> None:
+def test_head_starts_have_the_exponential_distribution_of_the_paper() -> None:
     # An exponential distribution with the mean beta * cost.
     policy = Policy(early_refresh=2)
     chance = random.Random(1)  # noqa: S311 - nothing secret
@@ -108,7 +110,7 @@ def test_how_early_is_as_likely_as_the_paper_has_it() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("early_refresh", [0, 1])
-def test_with_early_refresh_hardly_anybody_waits_for_an_expired_entry(
+def test_with_early_refresh_hardly_any_caller_waits_for_an_expired_entry(
     early_refresh: int,
 ) -> None:
     clock = Clock()
@@ -149,7 +151,7 @@ def test_with_early_refresh_hardly_anybody_waits_for_an_expired_entry(
 
 
 @pytest.mark.parametrize("jitter", [0, 0.1])
-def test_with_jitter_entries_that_are_written_together_end_apart(
+def test_with_jitter_entries_written_together_expire_at_different_times(
     jitter: float,
 ) -> None:
     store = RecordingStore()

@@ -106,7 +106,7 @@ def test_tasks_wait_for_the_one_that_renders_and_the_loop_goes_on() -> None:
     assert stats == Stats(misses=TASKS, stored=1, waited=TASKS - 1)
 
 
-def test_a_task_that_waits_may_be_cancelled_and_harms_no_other() -> None:
+def test_cancelling_a_waiting_task_harms_no_other() -> None:
     cache = FragmentCache()
     request = FragmentSpec("k", PLAIN, 60)
 
@@ -135,7 +135,7 @@ def test_a_task_that_waits_may_be_cancelled_and_harms_no_other() -> None:
     assert isinstance(cancelled, asyncio.CancelledError)
 
 
-def test_where_the_one_that_renders_is_cancelled_another_does() -> None:
+def test_if_the_rendering_task_is_cancelled_another_renders() -> None:
     cache = FragmentCache()
     request = FragmentSpec("k", PLAIN, 60)
     calls = Counter()
@@ -190,7 +190,7 @@ def test_a_caller_waits_no_longer_than_the_lock_timeout() -> None:
     assert cache.get("k") == "text 1"
 
 
-def test_what_is_stored_between_the_look_up_and_the_turn_is_served() -> None:
+def test_a_text_stored_since_the_look_up_is_served() -> None:
     cache = FragmentCache()
     assert ask(cache, "k", lambda: "text") == "text"
     request = FragmentSpec("k", PLAIN, 60)
@@ -202,7 +202,7 @@ def test_what_is_stored_between_the_look_up_and_the_turn_is_served() -> None:
     )
 
 
-def test_where_the_store_keeps_nothing_those_who_wait_are_served() -> None:
+def test_waiting_callers_are_served_even_if_the_store_fails() -> None:
     store = RecordingStore()
     store.failing = {"set", "get"}
     cache = FragmentCache(store)
@@ -277,7 +277,7 @@ def test_a_fragment_in_many_others_is_rendered_once() -> None:
     assert sidebar.calls.calls == 1
 
 
-def test_a_thread_does_not_stand_still_for_its_own_loop(
+def test_a_blocking_call_does_not_wait_for_a_task_of_its_own_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Flight, "wait", lambda *_: pytest.fail("stood still"))
@@ -302,7 +302,7 @@ def test_a_thread_does_not_stand_still_for_its_own_loop(
     assert asyncio.run(use()) == ("text", "mine")
 
 
-def test_what_is_made_of_old_data_is_not_even_written() -> None:
+def test_a_text_deleted_while_it_renders_is_not_written() -> None:
     store = RecordingStore()
     cache = FragmentCache(store)
 
@@ -315,7 +315,7 @@ def test_what_is_made_of_old_data_is_not_even_written() -> None:
 
 
 @pytest.mark.parametrize("delete", ["delete", "delete_fragment", "clear"])
-def test_what_is_deleted_while_it_is_rendered_is_not_stored(delete: str) -> None:
+def test_a_fragment_deleted_while_it_renders_is_rendered_again(delete: str) -> None:
     cache = FragmentCache()
     env = environment({"page": '{% cache 60, "x" %}{{ body() }}{% endcache %}'}, cache)
     key = make_template_fragment_key("x")
@@ -332,7 +332,7 @@ def test_what_is_deleted_while_it_is_rendered_is_not_stored(delete: str) -> None
     assert pages == ["old", "new", "new"]
 
 
-def test_what_is_deleted_with_others_while_it_is_made_is_not_stored() -> None:
+def test_a_text_deleted_with_other_keys_while_it_renders_is_not_stored() -> None:
     cache = FragmentCache()
 
     def body() -> str:
@@ -343,7 +343,7 @@ def test_what_is_deleted_with_others_while_it_is_made_is_not_stored() -> None:
     assert cache.get("k") is None
 
 
-def test_those_who_join_after_the_leader_has_looked_look_themselves(
+def test_callers_who_join_after_the_leaders_last_read_read_the_store_themselves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Somebody else deletes what the leader has found, but not yet landed with."""
@@ -392,7 +392,7 @@ def test_those_who_join_after_the_leader_has_looked_look_themselves(
     assert texts == {"leader": "old", "late": "new for late"}
 
 
-def test_those_who_wait_for_what_is_deleted_get_what_is_new() -> None:
+def test_callers_waiting_for_a_text_that_is_deleted_get_a_new_one() -> None:
     cache = FragmentCache()
     body = Body()
     with ThreadPoolExecutor(4) as pool:
@@ -407,7 +407,7 @@ def test_those_who_wait_for_what_is_deleted_get_what_is_new() -> None:
     assert cache.get("k") == "text 2"
 
 
-def test_what_is_deleted_while_it_is_written_is_taken_back() -> None:
+def test_a_text_deleted_while_it_is_written_is_removed_again() -> None:
     class Deleting(MemoryStore):
         """A store in which somebody deletes while it writes."""
 
@@ -420,7 +420,7 @@ def test_what_is_deleted_while_it_is_written_is_taken_back() -> None:
     assert cache.get("k") is None
 
 
-def test_that_it_can_not_be_taken_back_is_logged(
+def test_a_text_that_can_not_be_removed_again_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = RecordingStore()
@@ -463,7 +463,7 @@ def store(flights: Flights, key: str) -> None:
         flight.is_stored = True
 
 
-def test_where_nothing_was_kept_nobody_waits_the_next_time() -> None:
+def test_a_key_whose_value_must_not_be_stored_is_not_waited_for() -> None:
     flights = Flights()
     flights.note_not_to_store("k")
     assert [flights.join("k")[1] for _ in range(2)] == [True, True]
@@ -471,7 +471,7 @@ def test_where_nothing_was_kept_nobody_waits_the_next_time() -> None:
     assert [flights.join("k")[1] for _ in range(2)] == [True, False]
 
 
-def test_only_so_many_keys_are_remembered() -> None:
+def test_only_the_last_keys_are_remembered() -> None:
     flights = Flights()
     for number in range(5000):
         store(flights, str(number))
@@ -479,7 +479,7 @@ def test_only_so_many_keys_are_remembered() -> None:
     assert not flights.join("0")[0].may_be_stored
 
 
-def test_a_flight_tells_what_it_needs() -> None:
+def test_needs_follows_the_flights_that_are_awaited() -> None:
     flights = Flights()
     first, second, third = (Flight(key, flights) for key in "abc")
     first.awaited.append(second)
@@ -490,7 +490,7 @@ def test_a_flight_tells_what_it_needs() -> None:
     assert not second.needs({first})
 
 
-def test_who_waits_for_a_text_that_is_not_for_him_renders_his_own() -> None:
+def test_a_waiting_caller_with_another_escaping_renders_its_own_text() -> None:
     cache = FragmentCache()
     body = Body()
     unescaped = FragmentSpec("k", want(False, None), 60)

@@ -4,7 +4,7 @@ from jinja_fragcache.engine import tag_hints as tag_hints
 from jinja_fragcache.engine.tag_hints import TagHints
 
 
-def test_tags_are_known_by_key() -> None:
+def test_tags_are_remembered_by_key() -> None:
     known = TagHints()
     known.note("a", ["x", "y"])
     known.note("b", [])
@@ -21,7 +21,7 @@ def test_an_entry_without_tags_is_forgotten() -> None:
     assert "a" not in known.by_key
 
 
-def test_the_last_keys_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_last_keys_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tag_hints, "_MOST_KEYS", 2)
     known = TagHints()
     for key in ("a", "b", "a", "c"):

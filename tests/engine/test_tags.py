@@ -88,13 +88,13 @@ def test_a_version_outlives_its_entries_and_does_not_stay_for_ever(
     assert list(subject.store.timeouts.values()) == [seconds]
 
 
-def test_versions_are_nobodys_values() -> None:
+def test_versions_are_not_counted_in_the_stats() -> None:
     subject = Subject()
     subject.present(["a"])
     assert subject.counts == Stats()
 
 
-def test_what_is_invalidated_has_another_version_afterwards() -> None:
+def test_an_invalidated_tag_gets_a_new_version() -> None:
     subject = Subject()
     before = subject.present(["a", "b", "c"])
     assert before is not None
@@ -106,7 +106,7 @@ def test_what_is_invalidated_has_another_version_afterwards() -> None:
     assert {tag for tag in after if after[tag] == before[tag]} == {"b"}
 
 
-def test_invalidating_fails_loudly() -> None:
+def test_invalidating_raises_an_error_if_the_store_fails() -> None:
     subject = Subject()
     subject.store.failing = {"set", "delete"}
     with pytest.raises(StoreError, match="may still be served"):
@@ -114,7 +114,7 @@ def test_invalidating_fails_loudly() -> None:
 
 
 @pytest.mark.parametrize("failing", [{"set"}, {"get", "set"}, {"get"}])
-def test_there_are_no_versions_where_the_store_fails(failing: set[str]) -> None:
+def test_no_versions_are_returned_if_the_store_fails(failing: set[str]) -> None:
     subject = Subject()
     versions: dict[str, object] = {"a": None}
     subject.store.failing = failing
@@ -122,7 +122,7 @@ def test_there_are_no_versions_where_the_store_fails(failing: set[str]) -> None:
     assert subject.counts.failures > 0
 
 
-def test_versions_that_are_known_need_no_store() -> None:
+def test_known_versions_are_not_read_from_the_store() -> None:
     subject = Subject()
     subject.store.failing = {"get", "set"}
     known: dict[str, object] = {"a": "1", "b": "2"}
@@ -130,14 +130,14 @@ def test_versions_that_are_known_need_no_store() -> None:
     assert subject.store.calls == []
 
 
-def test_one_version_that_can_not_be_had_is_none_at_all() -> None:
+def test_one_version_that_can_not_be_stored_makes_the_result_none() -> None:
     subject = Subject()
     subject.store.failing = {"set"}
     versions: dict[str, object] = {"a": "1", "b": None, "c": "3"}
     assert perform(present_versions(subject.context, versions, 60)) is None
 
 
-def test_the_version_is_that_of_the_first_to_add_one() -> None:
+def test_of_two_callers_the_first_sets_the_version() -> None:
     """Two misses at once: both have found no version, and both write one."""
     subject = Subject()
     _, versions = subject.read(["a"])
@@ -148,7 +148,7 @@ def test_the_version_is_that_of_the_first_to_add_one() -> None:
     assert subject.read(["a"])[1] == first
 
 
-def test_a_version_that_is_no_text_is_none() -> None:
+def test_a_stored_version_that_is_not_text_does_not_count() -> None:
     subject = Subject()
     subject.present(["a"])
     (key,) = subject.store.values
@@ -176,7 +176,7 @@ def test_two_tags_never_share_a_version(tag: str, other: str) -> None:
 
 
 @given(NAMES)
-def test_the_key_of_a_version_is_one_that_every_server_takes(tag: str) -> None:
+def test_the_key_of_a_version_is_short_printable_ascii(tag: str) -> None:
     subject = Subject()
     subject.present([tag])
     (key,) = subject.store.values
@@ -197,7 +197,7 @@ def since(subject: Subject, tags: Iterable[str], began: float) -> dict[str, str]
     return perform(versions_since(subject.context, list(tags), began, 60))
 
 
-def test_a_tag_that_is_first_used_while_a_value_is_made_gets_a_version() -> None:
+def test_a_tag_first_used_while_a_value_is_made_gets_a_version() -> None:
     subject = Subject()
     versions = since(subject, ["a"], subject.clock.now)
     assert versions is not None
@@ -205,7 +205,7 @@ def test_a_tag_that_is_first_used_while_a_value_is_made_gets_a_version() -> None
     assert since(subject, [], 0) == {}
 
 
-def test_one_that_was_invalidated_since_then_has_none() -> None:
+def test_a_tag_invalidated_since_a_value_was_begun_has_no_version() -> None:
     subject = Subject()
     began = subject.clock.now
     subject.clock.now += 0.001
@@ -214,7 +214,7 @@ def test_one_that_was_invalidated_since_then_has_none() -> None:
     assert since(subject, ["b", "a"], subject.clock.now) is not None
 
 
-def test_a_version_of_another_form_tells_no_time() -> None:
+def test_a_version_without_a_readable_time_counts_as_old() -> None:
     subject = Subject()
     subject.invalidate(["a"])
     ((key, version),) = subject.store.values.items()
@@ -222,7 +222,7 @@ def test_a_version_of_another_form_tells_no_time() -> None:
     assert since(subject, ["a"], 0) is not None
 
 
-def test_invalidating_takes_one_write_for_all_tags_and_entries() -> None:
+def test_invalidating_a_tag_takes_one_write_however_many_entries_it_has() -> None:
     subject = Subject()
     subject.invalidate([])
     assert subject.store.calls == []
@@ -232,7 +232,7 @@ def test_invalidating_takes_one_write_for_all_tags_and_entries() -> None:
     assert subject.store.calls == ["set"]
 
 
-def test_a_store_that_writes_nothing_forgets_the_version() -> None:
+def test_if_a_new_version_can_not_be_written_the_old_one_is_deleted() -> None:
     subject = Subject()
     subject.present(["a"])
     subject.store.failing = {"set"}

@@ -36,7 +36,7 @@ def test_an_undefined_timeout_is_an_error() -> None:
     "window",
     ["60", -1, True, object(), [1], float("nan"), Undefined(name="far")],
 )
-def test_a_wrong_window_is_an_error_that_names_the_place(
+def test_a_wrong_grace_period_is_an_error_that_names_the_place(
     name: str, window: Any
 ) -> None:
     store = RecordingStore()
@@ -48,7 +48,7 @@ def test_a_wrong_window_is_an_error_that_names_the_place(
     assert store.calls == []
 
 
-def test_an_undefined_window_is_told_by_its_name() -> None:
+def test_an_undefined_grace_period_is_named_in_the_error() -> None:
     template = environment().from_string("{% cache 5, stale=far %}a{% endcache %}")
     with pytest.raises(
         FragmentTagError, match=r"stale can't be undefined \(.*'far' is undefined"
@@ -56,7 +56,7 @@ def test_an_undefined_window_is_told_by_its_name() -> None:
         template.render()
 
 
-def test_what_is_deleted_needs_no_windows() -> None:
+def test_del_does_not_check_the_grace_periods() -> None:
     store = RecordingStore()
     source = "{% cache how, 'x', stale=w, stale_if_error=w %}{{ n }}{% endcache %}"
     template = environment(store=store).from_string(source)
@@ -68,7 +68,7 @@ def test_what_is_deleted_needs_no_windows() -> None:
 @pytest.mark.parametrize(
     ("timeout", "stored"), [(timedelta(minutes=1), 60), (0.1, 1), (None, None), (0, 0)]
 )
-def test_timeouts_that_only_rendering_tells(timeout: Any, stored: int | None) -> None:
+def test_a_timeout_may_be_an_expression(timeout: Any, stored: int | None) -> None:
     store = RecordingStore()
     template = environment(store=store).from_string("{% cache t, 'x' %}{% endcache %}")
     template.render(t=timeout)
@@ -76,7 +76,7 @@ def test_timeouts_that_only_rendering_tells(timeout: Any, stored: int | None) ->
 
 
 @pytest.mark.parametrize("unless", [True, 1, "yes"])
-def test_unless_leaves_the_store_alone(unless: Any) -> None:
+def test_a_true_unless_does_not_call_the_store(unless: Any) -> None:
     store = RecordingStore()
     env = environment(store=FragmentCache(store, strict=True))
     source = "{% cache 5, 'x', nowhere, unless=u %}{{ n }}{% endcache %}"
@@ -87,13 +87,13 @@ def test_unless_leaves_the_store_alone(unless: Any) -> None:
 
 
 @pytest.mark.parametrize("unless", [False, None, 0, ""])
-def test_unless_that_is_not_so_changes_nothing(unless: Any) -> None:
+def test_a_false_unless_changes_nothing(unless: Any) -> None:
     env = environment(store=RecordingStore())
     template = env.from_string("{% cache 5, 'x', unless=u %}{{ n }}{% endcache %}")
     assert [template.render(u=unless, n=n) for n in "ab"] == ["a", "a"]
 
 
-def test_where_unless_is_true_nothing_else_is_asked() -> None:
+def test_if_unless_is_true_no_other_argument_is_evaluated() -> None:
     source = (
         "{% cache user.timeout, user.name, user.id, unless=not user,"
         " stale=user.stale, stale_if_error=user.stale.if_error %}a{% endcache %}"
@@ -102,7 +102,7 @@ def test_where_unless_is_true_nothing_else_is_asked() -> None:
     assert strict.from_string(source).render(user=None) == "a"
 
 
-def test_unless_is_asked_once() -> None:
+def test_unless_is_evaluated_once() -> None:
     calls = Counter()
     source = "{% cache a, b, c, unless=calls() > 1 %}a{% endcache %}"
     template = environment().from_string(source)
@@ -134,7 +134,7 @@ def test_a_refused_key_renders_uncached_with_one_warning(
 
 
 @pytest.mark.parametrize("source", REFUSED)
-def test_a_refused_key_is_an_error_where_the_cache_is_strict(source: str) -> None:
+def test_a_refused_key_is_an_error_in_a_strict_cache(source: str) -> None:
     env = environment(store=FragmentCache(RecordingStore(), strict=True))
     with pytest.raises(FragmentTagError, match="line 1: the fragment is not cached"):
         env.from_string(source).render(n="a", user=object())
@@ -154,14 +154,14 @@ def test_a_page_without_a_name_is_never_an_error(
     assert "layout, line 1: the fragment is not cached" in caplog.text
 
 
-def test_an_undefined_key_value_of_a_strict_environment_is_refused_too() -> None:
+def test_an_undefined_key_value_is_refused_with_strict_undefined() -> None:
     env = environment(store=FragmentCache(strict=True), undefined=StrictUndefined)
     template = env.from_string("{% cache 5, 'x', nowhere %}a{% endcache %}")
     with pytest.raises(FragmentTagError, match="undefined: 'nowhere'"):
         template.render()
 
 
-def test_what_a_key_value_raises_of_its_own_passes() -> None:
+def test_an_error_of_a_key_value_propagates() -> None:
     class Broken:
         def __cache_key__(self) -> str:
             raise LookupError("no key today")
@@ -174,7 +174,7 @@ def test_what_a_key_value_raises_of_its_own_passes() -> None:
 @pytest.mark.parametrize(
     "make", [RecordingStore, SimpleCache], ids=["plain", "flask_caching"]
 )
-def test_a_bare_store_is_taken_as_it_is(make: Any) -> None:
+def test_fragment_cache_may_be_a_bare_store(make: Any) -> None:
     store = make()
     env = environment(store=store)
     template = env.from_string("{% cache 5, 'x' %}{{ n }}{% endcache %}")
@@ -192,14 +192,16 @@ def test_a_bare_store_is_taken_as_it_is(make: Any) -> None:
     ("given", "told"),
     [(None, "fragment_cache is None. Set"), (object(), "can't be a store")],
 )
-def test_what_is_no_store_is_told(given: Any, told: str) -> None:
+def test_a_fragment_cache_that_is_not_a_store_is_an_error(
+    given: Any, told: str
+) -> None:
     env = environment()
     env.fragment_cache = given  # type: ignore[attr-defined]
     with pytest.raises(StoreError, match=told):
         env.from_string("{% cache 5, 'x' %}a{% endcache %}").render()
 
 
-def test_a_subclass_of_fragment_cache_is_one() -> None:
+def test_a_subclass_of_fragment_cache_is_used_as_it_is() -> None:
     class Mine(FragmentCache):
         pass
 
@@ -227,7 +229,7 @@ def test_an_entry_expires_by_the_clock_of_the_store() -> None:
     assert template.render(n="c") == "c"
 
 
-def test_the_plain_environment_of_jinja_takes_the_extension() -> None:
+def test_an_environment_of_jinja_takes_the_extension_by_its_import_name() -> None:
     env = Environment(extensions=["jinja_fragcache.FragmentCacheExtension"])  # noqa: S701 - the default is meant
     assert env.from_string("{% cache %}a{% endcache %}").render() == "a"
     assert fragment_cache(env).stats().stored == 1

@@ -51,7 +51,7 @@ def tokens(source: str) -> list[Any]:
         ("extends a if b else c", None),
     ],
 )
-def test_a_template_is_named_by_texts_or_by_an_expression(
+def test_find_namings_tells_literal_names_from_expressions(
     tag: str, names: list[str] | None
 ) -> None:
     source = f"{{{{ include }}}}{{% set include = 'x' %}}{{% {tag} %}}'y'"
@@ -90,7 +90,7 @@ CHAIN = {
 
 
 @pytest.mark.parametrize("name", [*CHAIN, "none"])
-def test_what_is_named_by_texts_makes_it_a_miss(name: str) -> None:
+def test_an_edited_template_that_is_named_literally_makes_a_miss(name: str) -> None:
     site = Site(dict(CHAIN))
     counter = Counter()
     assert site.render(n=counter) == "<1!partdeepersome>"
@@ -100,7 +100,7 @@ def test_what_is_named_by_texts_makes_it_a_miss(name: str) -> None:
     assert site.render(n=counter).startswith("<2!")
 
 
-def test_what_is_not_named_does_not() -> None:
+def test_an_edited_template_that_is_not_used_makes_no_miss() -> None:
     site = Site({**CHAIN, "other": "other"})
     counter = Counter()
     site.render(n=counter)
@@ -108,7 +108,7 @@ def test_what_is_not_named_does_not() -> None:
     assert site.render(n=counter).startswith("<1!")
 
 
-def test_without_the_option_the_name_alone_counts() -> None:
+def test_without_template_digest_an_edited_template_makes_no_miss() -> None:
     site = Site(
         {
             "page": "{% cache 60, 'x' %}{{ n() }}{% include 'a' %}{% endcache %}",
@@ -122,7 +122,7 @@ def test_without_the_option_the_name_alone_counts() -> None:
 
 
 @pytest.mark.parametrize("name", ["page", "a"])
-def test_the_cache_may_say_so_for_all_fragments(name: str) -> None:
+def test_template_digest_can_be_set_for_the_whole_cache(name: str) -> None:
     site = Site(
         {
             "page": "{% cache 60, 'x' %}{{ n() }}{% include 'a' %}{% endcache %}"
@@ -140,7 +140,7 @@ def test_the_cache_may_say_so_for_all_fragments(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["page", "a", "b"])
-def test_a_fragment_without_a_name_is_always_bound(name: str) -> None:
+def test_a_fragment_without_a_name_is_always_bound_to_its_sources(name: str) -> None:
     site = Site(
         {
             "page": "{% cache 60 %}{{ n() }}{% include 'a' %}{% endcache %}",
@@ -169,7 +169,7 @@ DYNAMIC = {
     ("name", "expected"),
     [("a.html", "3b2"), ("deep", "3b2"), ("macros", "3b2"), ("b.html", "1b3")],
 )
-def test_what_an_expression_named_makes_it_a_miss(
+def test_an_edited_template_that_an_expression_named_makes_a_miss(
     name: str,
     expected: str,
     enable_async: bool,
@@ -186,7 +186,7 @@ def test_what_an_expression_named_makes_it_a_miss(
     assert "".join(text[0] for text in render()) == expected.replace("b", "")
 
 
-def test_a_template_that_appears_makes_it_a_miss() -> None:
+def test_a_template_that_appears_or_disappears_makes_a_miss() -> None:
     site = Site(
         {
             "page": "{% cache 60, 'x', template_digest=true %}{{ n() }}"
@@ -203,7 +203,7 @@ def test_a_template_that_appears_makes_it_a_miss() -> None:
     assert site.render(n=counter, names=["a", "b"]) == "3b"
 
 
-def test_what_an_inner_entry_was_made_of_counts_for_the_outer_one() -> None:
+def test_the_templates_of_an_inner_entry_count_for_the_outer_one() -> None:
     site = Site(
         {
             "page": "{% cache 60, 'o', template_digest=true %}{{ n() }}"
@@ -225,7 +225,7 @@ def test_what_an_inner_entry_was_made_of_counts_for_the_outer_one() -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "'yes'", "none_or_1"])
-def test_a_wrong_option_is_told(value: str) -> None:
+def test_a_wrong_template_digest_is_an_error(value: str) -> None:
     source = f"{{% cache 60, 'x', template_digest={value} %}}{{% endcache %}}"
     with pytest.raises(Exception, match="template_digest can't be"):
         environment({"page": source}).get_template("page").render(none_or_1=1)
@@ -256,7 +256,7 @@ def test_sources_come_from_any_loader(kind: str, tmp_path: Path) -> None:
     assert Sources(env).digest_of("a") != first
 
 
-def test_names_are_relative_where_the_environment_says_so() -> None:
+def test_names_are_resolved_by_the_join_path_of_the_environment() -> None:
     class Relative(Environment):
         def join_path(self, template: str, parent: str) -> str:
             return f"{parent.rpartition('/')[0]}/{template}"
@@ -270,7 +270,7 @@ def test_names_are_relative_where_the_environment_says_so() -> None:
     assert found.digest_of("x/a") != before
 
 
-def test_compiled_templates_are_known_by_their_code(tmp_path: Path) -> None:
+def test_compiled_templates_are_compared_by_their_code(tmp_path: Path) -> None:
     def compiled(part: str) -> Environment:
         templates = {
             "page": "{% cache 60 %}{{ n() }}{% include 'a' %}{% endcache %}",
@@ -287,7 +287,7 @@ def test_compiled_templates_are_known_by_their_code(tmp_path: Path) -> None:
         assert env.get_template("page").render(n=counter) == expected
 
 
-def test_sources_are_read_again_only_where_templates_are_reloaded() -> None:
+def test_sources_are_read_again_only_with_auto_reload() -> None:
     reads: list[str] = []
     templates = {"a": "{% include 'b' %}{% include 'a' %}", "b": "b"}
 
@@ -315,7 +315,7 @@ def test_sources_are_read_again_only_where_templates_are_reloaded() -> None:
     assert found.digest_of("a") == first
 
 
-def test_a_template_with_a_mistake_is_told_of_when_it_is_used() -> None:
+def test_a_template_with_a_syntax_error_is_no_error_until_it_is_used() -> None:
     site = Site(
         {
             "page": "{% cache 60 %}{{ n() }}{% if x %}{% include 'a' %}{% endif %}"
@@ -327,7 +327,7 @@ def test_a_template_with_a_mistake_is_told_of_when_it_is_used() -> None:
     assert [site.render(n=counter), site.render(n=counter)] == ["1", "1"]
 
 
-def test_there_may_be_no_loader() -> None:
+def test_an_environment_without_a_loader_caches_fragments() -> None:
     env = Environment(extensions=[FragmentCacheExtension])  # noqa: S701 - nothing to escape
     page = env.from_string(
         "{% cache 60 %}{{ n() }}{% if x %}{% include 'a' %}{% endif %}{% endcache %}"
