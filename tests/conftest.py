@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from jinja_fragcache.engine.singleflight import Flights
 from tests import servers
+from tests.joins import Joins
 
 # The folder of the SASL library's plugins on Debian. pylibmc's wheels do not know it,
 # and look for them when they are imported.
@@ -57,6 +59,14 @@ def sasl_port() -> Iterator[int]:
         servers.sasl_memcached(Path(folder), "ann", PASSWORD) as server,
     ):
         yield server.port
+
+
+@pytest.fixture
+def joins(monkeypatch: pytest.MonkeyPatch) -> Joins:
+    """Count the callers that have joined a flight."""
+    counted = Joins()
+    monkeypatch.setattr(Flights, "join", counted.counting(Flights.join))
+    return counted
 
 
 @pytest.fixture(autouse=True)

@@ -19,14 +19,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest import mock
 
 from flask import Flask
 from jinja2 import DictLoader, Environment
 
 from jinja_fragcache import Cache, FragmentCache, FragmentCacheExtension
+from jinja_fragcache.engine.singleflight import Flights
 from jinja_fragcache.stores import FileStore, MemcachedStore, RedisStore, Store
 from jinja_fragcache.stores import memcached_clients as memcached_clients_module
 from jinja_fragcache.stores import redis_clients as redis_clients_module
+from tests.joins import Joins
 
 WORK_SECONDS = 0.2
 # Of a task that looks how long the event loop does not get to it.
@@ -105,6 +108,9 @@ class Worker:
 
     def __init__(self) -> None:
         self.shift = 0.0
+        self._joins = Joins()
+        count = self._joins.counting(Flights.join)
+        mock.patch.object(Flights, "join", count).start()
 
     def set_up(
         self,
@@ -117,6 +123,7 @@ class Worker:
     ) -> None:
         """Make a cache and its pages anew."""
         self.body = Body()
+        self._joins.count = 0
         self.shift = 0.0
         if has_clock:
             options["clock"] = lambda: time.time() + self.shift
@@ -132,6 +139,7 @@ class Worker:
     def set_up_app(self, config: dict[str, Any]) -> None:
         """Make a Flask application that caches a function and a view."""
         self.body = body = Body()
+        self._joins.count = 0
         self.app = Flask("shop")
         self.shop = cache = Cache(self.app, config=config)
 
@@ -226,11 +234,10 @@ class Worker:
             with self.app.app_context():
                 self.shop.delete_memoized(self._price)
 
-    def wait_for_misses(self, number: int) -> dict[str, Any]:
-        """Wait until so many look-ups have missed here."""
-        while self.cache.stats().misses < number:
-            threading.Event().wait(0.005)
-        return {"is": "have missed"}
+    def wait_for_joins(self, number: int) -> dict[str, Any]:
+        """Wait until so many callers have joined a flight since the cache was made."""
+        self._joins.wait_for(number)
+        return {"is": "have joined"}
 
     def stats(self) -> dict[str, Any]:
         """Give what the cache has counted."""

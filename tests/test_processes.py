@@ -67,14 +67,14 @@ class Worker:
         """Wait for a report, which has to be of that kind."""
         report = self._heard.get(timeout=seconds)
         assert report["is"] == what, report
-        if what in {"done", "have missed"}:
+        if what in {"done", "have joined"}:
             self._open_commands -= 1
         return report
 
-    def wait_for_misses(self, number: int) -> None:
-        """Wait until so many look-ups have missed there, so that their callers wait."""
-        self.tell("wait_for_misses", number=number)
-        self.hear("have missed")
+    def wait_for_joins(self, number: int) -> None:
+        """Wait until so many callers there have missed, and joined a flight."""
+        self.tell("wait_for_joins", number=number)
+        self.hear("have joined")
 
     def has_said_nothing(self) -> bool:
         return self._heard.empty()
@@ -325,7 +325,7 @@ class TestLockHolder:
         began = time.monotonic()
         for worker in others:
             worker.tell("render", threads=4)
-            worker.wait_for_misses(4)
+            worker.wait_for_joins(4)
         holder.kill()
         reports = [worker.hear() for worker in others]
         assert time.monotonic() - began < lock_timeout + MARGIN
@@ -343,7 +343,7 @@ class TestLockHolder:
         holder.hear("in the body")
         for worker in others:
             worker.tell("render", threads=4)
-            worker.wait_for_misses(4)
+            worker.wait_for_joins(4)
         began = time.monotonic()
         holder.tell("fail")
         assert holder.hear()["errors"] == ["the body failed"]
@@ -430,7 +430,7 @@ class TestDeleted:
         holder.tell("render", body="hold")
         holder.hear("in the body")
         other.tell("render", threads=4)
-        other.wait_for_misses(4)
+        other.wait_for_joins(4)
         deleter.do("delete", way="delete_fragment")
         report = other.hear(seconds=MARGIN)
         assert report["renders"] == 1
@@ -449,7 +449,7 @@ class TestDeleted:
         holder.hear("in the body")
         deleter.do("delete", way="delete_fragment")
         holder.tell("render", body="quick")
-        holder.wait_for_misses(2)
+        holder.wait_for_joins(2)
         holder.tell("go on")
         texts = [holder.hear()["texts"] for _ in range(2)]
         assert texts[0] != texts[1]
@@ -483,7 +483,7 @@ class TestDeleted:
         holder.hear("in the body")
         deleter.do("delete", way="delete_memoized")
         holder.tell("ask", what="price", body="quick")
-        holder.wait_for_misses(2)
+        holder.wait_for_joins(2)
         holder.tell("go on")
         texts = [holder.hear()["texts"] for _ in range(2)]
         assert texts[0] != texts[1]
@@ -603,7 +603,7 @@ class TestStale:
         holder.hear("in the body")
         deleter.do("delete", way="delete_fragment")
         holder.tell("render", body="quick")
-        holder.wait_for_misses(3)
+        holder.wait_for_joins(3)
         holder.tell("fail")
         reports = sorted((holder.hear() for _ in range(2)), key=lambda it: it["errors"])
         assert [report["errors"] for report in reports] == [[], ["the body failed"]]

@@ -16,6 +16,7 @@ from jinja_fragcache.engine.flow import renew
 from jinja_fragcache.engine.lookup import NOTHING
 from jinja_fragcache.engine.spec import FragmentSpec, NotStored
 from jinja_fragcache.entries.freshness import want
+from tests.joins import Joins
 from tests.support import Clock, Counter, SharedStore, adapted, ask
 
 if TYPE_CHECKING:
@@ -168,9 +169,11 @@ def test_a_cancelled_task_releases_the_lock(
 
 async def _closing(work: Any, entered: asyncio.Event) -> None:
     steps = work.__await__()
-    while not entered.is_set():
-        next(steps)
-        await asyncio.sleep(0.001)
+    while True:
+        awaited = next(steps)
+        if entered.is_set():
+            break
+        await asyncio.wait([awaited])
     steps.close()
 
 
@@ -328,7 +331,7 @@ def test_a_value_that_must_not_be_stored_releases_the_lock(machine: Machine) -> 
 
 
 def test_all_callers_in_a_process_are_served_what_another_process_stored(
-    machine: Machine,
+    machine: Machine, joins: Joins
 ) -> None:
     machine.take_lock()
     with ThreadPoolExecutor(1) as pool:
@@ -337,8 +340,7 @@ def test_all_callers_in_a_process_are_served_what_another_process_stored(
         def finish() -> None:
             if not followers:
                 followers.append(pool.submit(ask, machine.here, "k", machine.body))
-                while machine.here.stats().misses < 2:
-                    threading.Event().wait(0.001)
+                joins.wait_for(2)
                 assert machine.face.set_locked({"k": ("theirs", 60)}, "somebody")
 
         machine.meanwhile = finish
@@ -348,7 +350,7 @@ def test_all_callers_in_a_process_are_served_what_another_process_stored(
 
 
 def test_a_waiting_caller_is_not_served_a_text_deleted_by_another_process(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+    machine: Machine, caplog: pytest.LogCaptureFixture, joins: Joins
 ) -> None:
     entered, go_on = threading.Event(), threading.Event()
 
@@ -362,8 +364,7 @@ def test_a_waiting_caller_is_not_served_a_text_deleted_by_another_process(
         assert entered.wait(10)
         machine.there.delete("k")
         second = pool.submit(ask, machine.here, "k", body)
-        while machine.here.stats().misses < 2:
-            threading.Event().wait(0.001)
+        joins.wait_for(2)
         go_on.set()
         assert (first.result(), second.result()) == ("text 1", "text 2")
     assert machine.store.values == {"k": "text 2"}

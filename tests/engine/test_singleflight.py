@@ -24,6 +24,7 @@ from jinja_fragcache.engine.lookup import NOTHING
 from jinja_fragcache.engine.singleflight import Flight, Flights
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import want
+from tests.joins import Joins
 from tests.support import (
     Counter,
     RecordingStore,
@@ -55,20 +56,14 @@ class Body:
         return f"text {number}"
 
 
-def waiting(cache: FragmentCache, number: int) -> None:
-    """Wait until so many look-ups have missed, so that their callers wait."""
-    while cache.stats().misses < number:
-        threading.Event().wait(0.001)
-
-
-def test_threads_wait_for_the_one_that_renders() -> None:
+def test_threads_wait_for_the_one_that_renders(joins: Joins) -> None:
     env = environment({"page": '{% cache 60, "x" %}{{ body() }}{% endcache %}'})
     cache = fragment_cache(env)
     body = Body()
     template = env.get_template("page")
     with ThreadPoolExecutor(THREADS) as pool:
         pages = [pool.submit(template.render, body=body) for _ in range(THREADS)]
-        waiting(cache, THREADS)
+        joins.wait_for(THREADS)
         body.go_on.set()
         assert {page.result() for page in pages} == {"text 1"}
     assert body.calls.calls == 1
@@ -106,7 +101,7 @@ def test_tasks_wait_for_the_one_that_renders_and_the_loop_goes_on() -> None:
     assert stats == Stats(misses=TASKS, stored=1, waited=TASKS - 1)
 
 
-def test_cancelling_a_waiting_task_harms_no_other() -> None:
+def test_cancelling_a_waiting_task_harms_no_other(joins: Joins) -> None:
     cache = FragmentCache()
     request = FragmentSpec("k", PLAIN, 60)
 
@@ -123,8 +118,7 @@ def test_cancelling_a_waiting_task_harms_no_other() -> None:
             )
 
         tasks = [start() for _ in range(3)]
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await asyncio.to_thread(joins.wait_for, 3)
         tasks[1].cancel()
         await asyncio.wait([tasks[1]])
         go_on.set()
@@ -135,16 +129,17 @@ def test_cancelling_a_waiting_task_harms_no_other() -> None:
     assert isinstance(cancelled, asyncio.CancelledError)
 
 
-def test_if_the_rendering_task_is_cancelled_another_renders() -> None:
+def test_if_the_rendering_task_is_cancelled_another_renders(joins: Joins) -> None:
     cache = FragmentCache()
     request = FragmentSpec("k", PLAIN, 60)
     calls = Counter()
 
     async def use() -> list[Any]:
-        go_on = asyncio.Event()
+        entered, go_on = asyncio.Event(), asyncio.Event()
 
         async def body() -> str:
             number = calls()
+            entered.set()
             await go_on.wait()
             return f"text {number}"
 
@@ -154,8 +149,8 @@ def test_if_the_rendering_task_is_cancelled_another_renders() -> None:
             )
             for _ in range(3)
         ]
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await entered.wait()
+        await asyncio.to_thread(joins.wait_for, 3)
         tasks[0].cancel()
         await asyncio.wait([tasks[0]])
         go_on.set()
@@ -164,13 +159,13 @@ def test_if_the_rendering_task_is_cancelled_another_renders() -> None:
     assert asyncio.run(use()) == ["text 2", "text 2"]
 
 
-def test_each_caller_gets_its_own_error_if_the_body_fails() -> None:
+def test_each_caller_gets_its_own_error_if_the_body_fails(joins: Joins) -> None:
     cache = FragmentCache()
     body = Body()
     body.error = ValueError("no")
     with ThreadPoolExecutor(8) as pool:
         pages = [pool.submit(ask, cache, "k", body) for _ in range(8)]
-        waiting(cache, 8)
+        joins.wait_for(8)
         body.go_on.set()
         assert {type(page.exception()) for page in pages} == {ValueError}
     assert body.calls.calls == 8
@@ -202,14 +197,14 @@ def test_a_text_stored_since_the_look_up_is_served() -> None:
     )
 
 
-def test_waiting_callers_are_served_even_if_the_store_fails() -> None:
+def test_waiting_callers_are_served_even_if_the_store_fails(joins: Joins) -> None:
     store = RecordingStore()
     store.failing = {"set", "get"}
     cache = FragmentCache(store)
     body = Body()
     with ThreadPoolExecutor(8) as pool:
         pages = [pool.submit(ask, cache, "k", body) for _ in range(8)]
-        waiting(cache, 8)
+        joins.wait_for(8)
         body.go_on.set()
         assert {page.result() for page in pages} == {"text 1"}
 
@@ -259,7 +254,7 @@ def test_three_fragments_in_a_ring_do_not_wait_for_each_other() -> None:
         assert {each.result(timeout=10) for each in asked} <= {"a", "b", "c"}
 
 
-def test_a_fragment_in_many_others_is_rendered_once() -> None:
+def test_a_fragment_in_many_others_is_rendered_once(joins: Joins) -> None:
     cache = FragmentCache()
     sidebar = Body()
 
@@ -271,7 +266,7 @@ def test_a_fragment_in_many_others_is_rendered_once() -> None:
             pool.submit(ask, cache, f"page {number}", partial(page, number))
             for number in range(8)
         ]
-        waiting(cache, 16)
+        joins.wait_for(16)
         sidebar.go_on.set()
         assert {each.result() for each in pages} == {"text 1"}
     assert sidebar.calls.calls == 1
@@ -285,16 +280,17 @@ def test_a_blocking_call_does_not_wait_for_a_task_of_its_own_thread(
     request = FragmentSpec("k", PLAIN, 60)
 
     async def use() -> tuple[Any, str]:
-        go_on = asyncio.Event()
+        entered, go_on = asyncio.Event(), asyncio.Event()
 
         async def body() -> str:
+            entered.set()
             await go_on.wait()
             return "text"
 
         task = asyncio.ensure_future(
             cache.engine.run_async(partial(renew, request, NOTHING), body)
         )
-        await asyncio.sleep(0)
+        await entered.wait()
         mine = cache.engine.run(partial(renew, request, NOTHING), lambda: "mine")
         go_on.set()
         return await task, mine
@@ -392,14 +388,14 @@ def test_callers_who_join_after_the_leaders_last_read_read_the_store_themselves(
     assert texts == {"leader": "old", "late": "new for late"}
 
 
-def test_callers_waiting_for_a_text_that_is_deleted_get_a_new_one() -> None:
+def test_callers_waiting_for_a_text_that_is_deleted_get_a_new_one(joins: Joins) -> None:
     cache = FragmentCache()
     body = Body()
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(ask, cache, "k", body)
         assert body.started.wait(10)
         others = [pool.submit(ask, cache, "k", body) for _ in range(3)]
-        waiting(cache, 4)
+        joins.wait_for(4)
         cache.delete("k")
         body.go_on.set()
         assert first.result() == "text 1"
@@ -490,7 +486,9 @@ def test_needs_follows_the_flights_that_are_awaited() -> None:
     assert not second.needs({first})
 
 
-def test_a_waiting_caller_with_another_escaping_renders_its_own_text() -> None:
+def test_a_waiting_caller_with_another_escaping_renders_its_own_text(
+    joins: Joins,
+) -> None:
     cache = FragmentCache()
     body = Body()
     unescaped = FragmentSpec("k", want(False, None), 60)
@@ -498,6 +496,6 @@ def test_a_waiting_caller_with_another_escaping_renders_its_own_text() -> None:
         first = pool.submit(ask, cache, "k", body)
         assert body.started.wait(10)
         second = pool.submit(cache.engine.run, partial(renew, unescaped, NOTHING), body)
-        waiting(cache, 2)
+        joins.wait_for(2)
         body.go_on.set()
         assert (first.result(), second.result()) == ("text 1", "text 2")

@@ -1,0 +1,36 @@
+"""A way to wait until callers have missed a key and joined the flight that makes it."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+_PATIENCE = 30
+
+
+class Joins:
+    """Counts calls of `Flights.join`: a caller waits for a flight once it has joined.
+
+    Attributes:
+        count: How many callers have joined a flight.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._changed = threading.Condition()
+
+    def counting(self, join: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what to put in the place of `Flights.join`."""
+
+        def join_and_count(*arguments: Any, **options: Any) -> Any:
+            joined = join(*arguments, **options)
+            with self._changed:
+                self.count += 1
+                self._changed.notify_all()
+            return joined
+
+        return join_and_count
+
+    def wait_for(self, number: int) -> None:
+        """Wait until so many callers have joined a flight."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.count >= number, _PATIENCE)
