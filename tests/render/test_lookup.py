@@ -2,17 +2,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask_caching.backends import SimpleCache
-from jinja2 import Environment, StrictUndefined, TemplateNotFound, Undefined
+from jinja2 import Environment, StrictUndefined, Undefined
 
 from jinja_fragcache import (
     FragmentCache,
     FragmentTagError,
     MemoryStore,
-    StoreError,
-    make_template_fragment_key,
 )
-from jinja_fragcache.render.environment import engine_of
 from tests.support import Clock, Counter, RecordingStore, environment, fragment_cache
 
 
@@ -140,20 +136,6 @@ def test_a_refused_key_is_an_error_in_a_strict_cache(source: str) -> None:
         env.from_string(source).render(n="a", user=object())
 
 
-@pytest.mark.parametrize("strict", [False, True])
-def test_a_page_without_a_name_is_never_an_error(
-    strict: bool,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    layout = "{% cache 5, 'x' %}{% block b %}{% endblock %}{% endcache %}"
-    env = environment({"layout": layout}, FragmentCache(strict=strict))
-    source = "{% extends 'layout' %}{% block b %}{{ n }}{% endblock %}"
-    template = env.from_string(source)
-    assert [template.render(n=n) for n in "ab"] == ["a", "b"]
-    assert len(caplog.records) == 1
-    assert "layout, line 1: the fragment is not cached" in caplog.text
-
-
 def test_an_undefined_key_value_is_refused_with_strict_undefined() -> None:
     env = environment(store=FragmentCache(strict=True), undefined=StrictUndefined)
     template = env.from_string("{% cache 5, 'x', nowhere %}a{% endcache %}")
@@ -169,53 +151,6 @@ def test_an_error_of_a_key_value_propagates() -> None:
     template = environment().from_string("{% cache 5, 'x', b %}a{% endcache %}")
     with pytest.raises(LookupError, match="no key today"):
         template.render(b=Broken())
-
-
-@pytest.mark.parametrize(
-    "make", [RecordingStore, SimpleCache], ids=["plain", "flask_caching"]
-)
-def test_fragment_cache_may_be_a_bare_store(make: Any) -> None:
-    store = make()
-    env = environment(store=store)
-    template = env.from_string("{% cache 5, 'x' %}{{ n }}{% endcache %}")
-    assert [template.render(n=n) for n in "ab"] == ["a", "a"]
-    assert store.get(make_template_fragment_key("x")) == "a"
-    assert env.fragment_cache is store  # type: ignore[attr-defined]
-    assert engine_of(env) is engine_of(env)
-    other = make()
-    env.fragment_cache = other  # type: ignore[attr-defined]
-    assert template.render(n="c") == "c"
-    assert other.get(make_template_fragment_key("x")) == "c"
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [(None, "fragment_cache is None. Set"), (object(), "can't be a store")],
-)
-def test_a_fragment_cache_that_is_not_a_store_is_an_error(
-    given: Any, told: str
-) -> None:
-    env = environment()
-    env.fragment_cache = given  # type: ignore[attr-defined]
-    with pytest.raises(StoreError, match=told):
-        env.from_string("{% cache 5, 'x' %}a{% endcache %}").render()
-
-
-def test_a_subclass_of_fragment_cache_is_used_as_it_is() -> None:
-    class Mine(FragmentCache):
-        pass
-
-    mine = Mine()
-    env = environment(store=mine)
-    env.from_string("{% cache 5, 'x' %}a{% endcache %}").render()
-    assert mine.stats().stored == 1
-
-
-def test_an_included_template_that_is_missing_is_an_error() -> None:
-    env = environment()
-    source = "{% cache %}{% include 'nowhere' without context %}{% endcache %}"
-    with pytest.raises(TemplateNotFound, match="nowhere"):
-        env.from_string(source).render()
 
 
 def test_an_entry_expires_by_the_clock_of_the_store() -> None:

@@ -1,0 +1,56 @@
+from functools import partial
+from typing import Any
+
+import pytest
+
+from jinja_fragcache import FragmentCache, FragmentTagError, Stats
+from jinja_fragcache.render.each import MissedRows, add_row, rows
+from jinja_fragcache.render.environment import Site
+from jinja_fragcache.stores import MemoryStore
+from tests.support import RecordingStore, ask, environment
+
+SITE: Site = ("page", 1, "digest", ())
+SPEC = (True, 60, None)
+
+
+def given_rows() -> list[tuple[Any, Any]]:
+    given: list[tuple[Any, Any]] = []
+    for item in "ab":
+        assert add_row([item], given, item.upper()) == ""
+    return given
+
+
+def listed(cache: FragmentCache, given: list[tuple[Any, Any]]) -> Any:
+    """Return the text of the rows, and those of them that have to be rendered."""
+    missed: list[MissedRows] = []
+    text = rows(environment(store=cache), given, missed, SPEC, SITE, "row")
+    return text, [row for each in missed for row in each.rows]
+
+
+def test_the_rows_of_a_list_that_is_stored_are_joined_in_their_order() -> None:
+    cache = FragmentCache(MemoryStore())
+    _, missed = listed(cache, given_rows())
+    for row, text in zip(missed, ("<A>", "<B>"), strict=True):
+        ask(cache, row.spec.key, partial(str, text))
+    assert listed(cache, given_rows()) == ("<A><B>", [])
+
+
+def test_the_rows_of_a_list_that_is_not_stored_are_missed() -> None:
+    text, missed = listed(FragmentCache(MemoryStore()), given_rows())
+    assert text == ""
+    assert [row.item for row in missed] == ["A", "B"]
+    assert [row.spec.timeout for row in missed] == [60, 60]
+
+
+def test_a_row_whose_key_is_refused_is_missed_without_a_spec(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = RecordingStore()
+    cache = FragmentCache(store)
+    _, missed = listed(cache, [("A", [object()]), ("B", ["b"])])
+    assert [row.spec is None for row in missed] == [True, False]
+    assert cache.stats() == Stats(uncached=1)
+    assert "page, line 1: the fragment is not cached" in caplog.text
+    strict = FragmentCache(strict=True)
+    with pytest.raises(FragmentTagError, match="page, line 1"):
+        listed(strict, [("A", [object()])])
