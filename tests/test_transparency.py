@@ -484,6 +484,7 @@ def templates_of(
     return {"page": source, "child": extending, "part": part}
 
 
+@pytest.mark.slow
 @given(
     page=pages,
     outside=outside,

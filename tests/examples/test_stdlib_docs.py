@@ -34,6 +34,8 @@ from stdlib_docs import (
 from jinja_fragcache import MemoryStore, Stats, make_template_fragment_key
 from tests.support import Clock
 
+pytestmark = pytest.mark.slow
+
 PATHS = [
     "/",
     "/modules/cmd",

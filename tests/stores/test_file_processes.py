@@ -15,6 +15,8 @@ from tests.stores import file_workers
 from tests.stores.folders import file_of, names
 from tests.support import Clock
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = 4
 
 

@@ -1,11 +1,14 @@
 import sys
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jinja_fragcache.stores import MemoryStore
 from jinja_fragcache.stores.memory import ENTRY_BYTES
 from tests.support import Clock
+
+pytestmark = pytest.mark.slow
 
 
 def bytes_of(key: str, value: object) -> int:

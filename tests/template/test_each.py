@@ -299,6 +299,7 @@ def test_a_list_prints_what_for_and_cache_print(
 rows = st.lists(st.sampled_from(["a", "b", "<c>", 1, 2]), max_size=6)
 
 
+@pytest.mark.slow
 @given(
     st.lists(rows, min_size=1, max_size=3),
     st.sets(st.sampled_from(["holes", "tags", "loop", "test", "cache"])),
