@@ -17,7 +17,7 @@ for _folder in Path("/usr/lib").glob("*/sasl2"):
 
 PASSWORD = "correct-horse"  # noqa: S105 - of servers that the tests start
 
-# How long an example takes does not matter here.
+# Examples of Hypothesis may take any time.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 

@@ -1,4 +1,4 @@
-"""One of several processes that share a store. It does what a test tells it.
+"""One of several processes that share a store. It carries out commands of a test.
 
 A line on its standard input is a JSON object: what to do, and with which arguments.
 Each is answered with a line, in which `is` tells whether it is done. The body of a
@@ -32,14 +32,14 @@ from jinja_fragcache.stores import redis_clients as redis_clients_module
 from tests.joins import Joins
 
 WORK_SECONDS = 0.2
-# Of a task that looks how long the event loop does not get to it.
+# Seconds between two turns of the task that measures how long the loop is blocked.
 _TICK = 0.005
 _PATIENCE = 60
 _output = threading.Lock()
 
 
 def say(**report: Any) -> None:
-    """Tell the test something."""
+    """Send a report to the test."""
     with _output:
         print(json.dumps(report), flush=True)  # noqa: T201 - what the test reads
 
@@ -58,7 +58,7 @@ def make_store(kind: str, prefix: str, port: int = 0, folder: str = "") -> Store
 
 
 class Body:
-    """What renders, or is the function that is asked.
+    """The body of a fragment, or of a cached function.
 
     Its text is one that no other call gives, in no process.
     """
@@ -87,7 +87,7 @@ class Body:
         return self.orders.get(timeout=_PATIENCE)
 
     def take_calls(self) -> int:
-        """Give the number of calls since this was asked the last time."""
+        """Return the number of calls since the last call of this method."""
         with self._lock:
             calls, self._calls = self._calls, 0
             return calls
@@ -99,7 +99,7 @@ class Body:
 
 
 class Worker:
-    """The commands. Each gives what is reported when it is done."""
+    """The commands. Each returns what is reported when it is done."""
 
     body: Body
     cache: FragmentCache
@@ -121,7 +121,7 @@ class Worker:
         is_async: bool = False,
         has_clock: bool = False,
     ) -> None:
-        """Make a cache and its pages anew."""
+        """Make a new cache and its pages."""
         self.body = Body()
         self._joins.count = 0
         self.shift = 0.0
@@ -157,7 +157,7 @@ class Worker:
             self.cache = cache.fragment_cache
 
     def move_clock(self, seconds: float) -> None:
-        """Let the cache's clock be ahead of the time of day."""
+        """Set the cache's clock ahead of the time of day."""
         self.shift = seconds
 
     def render(
@@ -192,7 +192,7 @@ class Worker:
         *,
         together: bool = False,
     ) -> dict[str, Any]:
-        """Ask the application for a price or its page, as `render` does."""
+        """Like `render`, for a price or the page of the application."""
 
         def price() -> str:
             with self.app.app_context():
@@ -225,7 +225,7 @@ class Worker:
         return {"texts": texts, "renders": self.body.take_calls(), "gap": gap}
 
     def delete(self, way: str) -> None:
-        """Delete what is cached, in one of the ways there are."""
+        """Delete what is cached, with one of the methods for it."""
         if way == "delete_fragment":
             self.cache.delete_fragment("x")
         elif way == "clear":
@@ -240,7 +240,7 @@ class Worker:
         return {"is": "have joined"}
 
     def stats(self) -> dict[str, Any]:
-        """Give what the cache has counted."""
+        """Return the counts of the cache."""
         counts = self.cache.stats()
         return {name: getattr(counts, name) for name in counts.__slots__}
 
@@ -296,7 +296,7 @@ class Worker:
 
 
 def answer(worker: Worker, do: str, arguments: dict[str, Any]) -> None:
-    """Carry one command out, and report."""
+    """Carry out one command, and report its result."""
     try:
         result = getattr(worker, do)(**arguments) or {}
     except Exception as error:  # noqa: BLE001 - the test tells it
@@ -306,8 +306,8 @@ def answer(worker: Worker, do: str, arguments: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Do what is told until there is nobody to tell it."""
-    # The same as the tests' own clients have, see `patient_clients`.
+    """Carry out commands until the standard input ends."""
+    # Like the clients in the tests themselves, see `patient_clients`.
     memcached_clients_module._SECONDS = redis_clients_module._SECONDS = 10.0
     worker = Worker()
     say(**{"is": "started"})
@@ -317,8 +317,8 @@ def main() -> None:
         if do in {"go on", "fail"}:
             worker.body.orders.put(do)
         else:
-            # Beside this one, which has to hear what bodies wait for. None of them
-            # keeps the process alive.
+            # In a thread of its own: this one has to read what bodies wait for. None
+            # of the threads keeps the process alive.
             threading.Thread(
                 target=answer, args=(worker, do, command), daemon=True
             ).start()

@@ -54,7 +54,7 @@ VALUES = st.recursive(
 
 
 def canonical(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
-    """Tell by other means than the key's which values are to count as the same."""
+    """Return the same for values that should have the same key, without using keys."""
     match value:
         case None | bool() | bytes():
             return (type(value).__name__, value)
@@ -92,7 +92,7 @@ class Clock:
 
 
 class Counter:
-    """A callable for templates that tells how often it was called."""
+    """A callable for templates that counts its calls, and returns their number."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -103,7 +103,7 @@ class Counter:
 
 
 class RecordingStore:
-    """A store with plain methods that keeps what it was asked, and fails when told."""
+    """A store with plain methods that records its calls, and fails on request."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -140,7 +140,7 @@ class RecordingStore:
 
 
 class SharedStore(RecordingStore):
-    """The same with an atomic `add`, so that processes may share it."""
+    """A `RecordingStore` with an atomic `add`, so that processes may share it."""
 
     def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
         self._note("add")
@@ -148,7 +148,7 @@ class SharedStore(RecordingStore):
 
 
 class Ears:
-    """Notes what it is told of the events that it listens for."""
+    """Records the events that it listens for."""
 
     def __init__(self, *events: str) -> None:
         self.heard: list[tuple[str, str]] = []
@@ -162,7 +162,7 @@ class Ears:
 
 
 class CoroutineStore:
-    """The same with coroutine functions."""
+    """A `RecordingStore` whose methods are coroutine functions."""
 
     def __init__(self) -> None:
         self.inner = RecordingStore()
@@ -225,7 +225,7 @@ def adapted(store: Store) -> tuple[Calls, Calls]:
 def ask(
     cache: FragmentCache, key: str, body: Callable[[], str], timeout: int | None = 60
 ) -> str:
-    """Ask for a fragment as a tag without options does."""
+    """Return a fragment's text as a tag without options does."""
     engine = cache.engine
     text = engine.text(key, want(True, None))
     if isinstance(text, str):
@@ -238,7 +238,7 @@ def ask(
 
 
 def in_threads(number: int, work: Callable[[int], object]) -> None:
-    """Run `work(0)`, `work(1)`, ... all at once, and wait for their ends."""
+    """Run `work(0)`, `work(1)`, ... at the same time, and wait until all have ended."""
     start = threading.Barrier(number)
 
     def run(which: int) -> None:
@@ -264,7 +264,7 @@ def environment(
     store: Store | FragmentCache | None = None,
     **options: Any,
 ) -> Environment:
-    """Make an environment with the cache tag, autoescape on if not told otherwise."""
+    """Make an environment with the cache tag, with autoescape on by default."""
     options.setdefault("autoescape", True)
     options["extensions"] = [FragmentCacheExtension, *options.get("extensions", ())]
     options.setdefault("loader", DictLoader(dict(templates or {})))
@@ -275,6 +275,6 @@ def environment(
 
 
 def fragment_cache(env: Environment) -> FragmentCache:
-    """Give an environment's FragmentCache, typed."""
+    """Return an environment's FragmentCache, typed."""
     cache: FragmentCache = env.fragment_cache  # type: ignore[attr-defined]
     return cache

@@ -29,7 +29,7 @@ def renewal(timeout: int | None) -> Flow:
 
 
 class Subject:
-    """A FragmentCache, its store, and its methods called in one of the two ways."""
+    """A FragmentCache and its store, with its methods called directly or awaited."""
 
     def __init__(self, kind: str) -> None:
         self.is_async = kind != "plain"

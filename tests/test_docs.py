@@ -1,4 +1,4 @@
-"""The documentation's examples, run."""
+"""The examples of the documentation run, and its links are right."""
 
 import re
 from collections.abc import Iterator

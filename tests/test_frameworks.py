@@ -1,4 +1,4 @@
-"""The tag in the environments of real frameworks, served to their own test clients."""
+"""The cache tag in real frameworks, called by their own test clients."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_starlette_with_an_async_environment_stores_fragments(make: Any) -> None
 
 
 def django_environment(**options: Any) -> Any:
-    """Make the environment as a Django project's settings would name it."""
+    """Make the environment, as the settings of a Django project would."""
     options["loader"] = DictLoader({"page.html": PAGE})
     options.pop("extensions", None)
     return environment(store=FragmentCache(caches["default"]), **options)

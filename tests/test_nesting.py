@@ -1,4 +1,4 @@
-"""What is nested in a fragment, view or function belongs to its entry."""
+"""An entry depends on the fragments, views and functions nested in it."""
 
 import asyncio
 import logging
@@ -102,7 +102,7 @@ def test_a_fragment_whose_tag_is_invalidated_while_it_renders_is_not_stored() ->
         read = data[0]
         if read == "old":
             data[0] = "new"
-            # Somebody else writes, a moment later.
+            # Another process writes a moment later.
             site.clock.now += 0.01
             site.cache.invalidate_tags("data")
         cache_tag("data")

@@ -21,11 +21,11 @@ pytestmark = pytest.mark.slow
 
 PROCESSES = 4
 THREADS = 16
-# How long a test waits for what has to come.
+# Seconds that a test waits for a report.
 _PATIENCE = 30
-# What a machine that has much to do needs beside what is measured.
+# Seconds that a busy machine may need besides what is measured.
 MARGIN = 4
-# Longer than any test: who waits so long for a lock has not been told of its end.
+# Longer than any test: a caller that waits for so long did not notice the lock's end.
 FOR_EVER = 4 * _PATIENCE
 
 PAGE = '{% cache 60, "x" %}{{ body() }}{% endcache %}'
@@ -52,11 +52,11 @@ class Worker:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it runs and has done all that it was told."""
+        """Whether it runs and has carried out all its commands."""
         return self._process.poll() is None and not self._open_commands
 
     def tell(self, do: str, **arguments: Any) -> None:
-        """Tell it what to do, and don't wait until that is done."""
+        """Send it a command, without waiting until that is done."""
         if do not in {"go on", "fail"}:
             self._open_commands += 1
         assert self._process.stdin is not None
@@ -64,7 +64,7 @@ class Worker:
         self._process.stdin.flush()
 
     def hear(self, what: str = "done", seconds: float = _PATIENCE) -> dict[str, Any]:
-        """Wait for a report, which has to be of that kind."""
+        """Wait for a report, and check that it is of the expected kind."""
         report = self._heard.get(timeout=seconds)
         assert report["is"] == what, report
         if what in {"done", "have joined"}:
@@ -102,7 +102,7 @@ class Worker:
 
 
 class Workers:
-    """Processes that wait to be used: to start one takes longer than most tests."""
+    """A pool of processes: to start one takes longer than most tests."""
 
     def __init__(self) -> None:
         self._idle: list[Worker] = []
@@ -121,7 +121,7 @@ class Workers:
         return taken
 
     def give_back(self) -> None:
-        """Take back those that have nothing to do, and end the others."""
+        """Keep those that are idle for later tests, and end the others."""
         for worker in self._used:
             if worker.is_idle:
                 self._idle.append(worker)
@@ -188,7 +188,7 @@ class Place:
         has_clock: bool = False,
         **options: Any,
     ) -> None:
-        """Let workers make a cache here.
+        """Make workers open a cache here.
 
         Args:
             workers: the workers.
@@ -226,7 +226,7 @@ def redis_place(request: pytest.FixtureRequest) -> Place:
 def all_at_once(
     workers: Sequence[Worker], do: str, **arguments: Any
 ) -> list[dict[str, Any]]:
-    """Let workers do the same at the same moment, and give their reports."""
+    """Send workers the same command at the same moment, and return their reports."""
     for worker in workers:
         worker.tell(do, together=True, **arguments)
     for worker in workers:
@@ -237,7 +237,7 @@ def all_at_once(
 
 
 def assert_rendered_once(reports: Sequence[dict[str, Any]], number: int) -> str:
-    """Give the text that all of them have."""
+    """Return the text that all of them have."""
     assert sum(report["renders"] for report in reports) == 1
     texts = [text for report in reports for text in report["texts"]]
     assert len(texts) == number
@@ -284,10 +284,9 @@ class TestSingleFlight:
         tasks, seconds = 50, 0.6
         crowd = workers.take(PROCESSES)
         gaps = []
-        # A machine that has much to do delays the loop now and then. One that waits
-        # for the lock on the loop does so each time: as long as the body takes, or as
-        # one pause, of 0.25 seconds, lasts. How much it is on a machine that has
-        # nothing else to do is printed by benchmarks/soak.py.
+        # A busy machine blocks the loop now and then. A wait for the lock on the loop
+        # would block it each time: for as long as the body takes, or for one pause of
+        # 0.25 seconds. benchmarks/soak.py prints how long it is on an idle machine.
         for number in range(5):
             page = '{% cache 60, "x", ' + str(number) + " %}{{ body() }}{% endcache %}"
             redis_place.open_in(crowd, page, is_async=True)
@@ -386,7 +385,7 @@ class TestLockHolder:
 
 
 class TestDeleted:
-    """What is deleted in another process while it is made is not served afterwards."""
+    """A value that another process deletes while it is made is not served later."""
 
     @pytest.mark.parametrize("way", ["delete_fragment", "clear"])
     def test_a_text_deleted_while_it_renders_is_not_stored(
@@ -413,7 +412,7 @@ class TestDeleted:
         holder.tell("render", body="hold")
         holder.hear("in the body")
         deleter.do("delete", way=way)
-        # Nobody waits for what is made of old data.
+        # No caller waits for a text that is made of old data.
         new = render_anew(deleter)
         holder.tell("go on")
         (old,) = holder.hear()["texts"]
@@ -442,7 +441,7 @@ class TestDeleted:
     def test_later_callers_in_the_same_process_get_a_new_text(
         self, workers: Workers, place: Place
     ) -> None:
-        """The process does not know that what its thread makes was deleted."""
+        """The process does not know that the text of its own thread was deleted."""
         holder, deleter = workers.take(2)
         place.open_in([holder, deleter])
         holder.tell("render", body="hold")
@@ -490,9 +489,9 @@ class TestDeleted:
 
 
 def assert_served_soon(worker: Worker, text: str, place: Place, way: str) -> None:
-    """See that a process serves a text, at once where it is promised so."""
+    """Check that a process serves a text, at once or as soon as the store promises."""
     if way == "clear" and place.kind in {"pylibmc", "pymemcache"}:
-        # Other processes see within a second that Memcached was cleared.
+        # Other processes notice within a second that Memcached was cleared.
         began = time.monotonic()
         servers.wait_for(lambda: worker.do("render")["texts"] == [text])
         assert time.monotonic() - began < 1 + MARGIN
@@ -500,7 +499,7 @@ def assert_served_soon(worker: Worker, text: str, place: Place, way: str) -> Non
 
 
 def nested(outer: str, inner: str) -> str:
-    """Give a page with a fragment in another one.
+    """Return a page with a fragment in another one.
 
     The text of each is the same wherever it stands, as it is in pages that are right.
     """
@@ -527,14 +526,14 @@ def test_fragments_in_each_other_in_two_processes_wait_a_tenth_of_the_lock_timeo
     for worker in pair:
         worker.tell("go on")
     pages = [worker.hear()["texts"][0] for worker in pair]
-    # Who is inside of a fragment waits a tenth of the time for another one.
+    # A nested render waits a tenth of the lock timeout for another fragment.
     assert time.monotonic() - began < lock_timeout / 10 + MARGIN < lock_timeout
     assert pages == ["A uses B", "B uses A"]
 
 
 class TestStale:
     def due(self, workers: Sequence[Worker], place: Place) -> str:
-        """Let an entry be past its timeout, and give its text."""
+        """Make an entry whose timeout has passed, and return its text."""
         place.open_in(workers, STALE_PAGE, has_clock=True)
         text = render_anew(workers[0])
         assert_served(workers[-1], text)
@@ -554,7 +553,7 @@ class TestStale:
         assert [report["texts"] for report in reports] == [[old] * 4] * len(others)
         assert not sum(report["renders"] for report in reports)
         assert [worker.do("stats")["stale"] for worker in others] == [4] * len(others)
-        # Those in the same process as well.
+        # So are callers in the same process.
         holder.tell("render", body="quick")
         assert holder.hear()["texts"] == [old]
         assert holder.has_said_nothing()
@@ -612,7 +611,7 @@ class TestStale:
     def test_if_the_renderer_is_killed_another_process_renders(
         self, workers: Workers, redis_place: Place
     ) -> None:
-        """Others are served the stale text until its lock has ended."""
+        """Others are served the old text until the lock has expired."""
         holder, other = workers.take(2)
         old = self.due([holder, other], redis_place)
         for worker in (holder, other):

@@ -1,4 +1,4 @@
-"""A short run of benchmarks/soak.py, and that it sees what is wrong."""
+"""Short runs of benchmarks/soak.py: it finds wrong pages, and none in a right cache."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is served past its timeout, to whom, and what happens where the body fails."""
+"""What is served after the timeout, to whom, and what happens if the body fails."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ from tests.support import (
 
 
 class Subject:
-    """A cache with a clock of its own, and a body that fails when told."""
+    """A cache with a clock set by hand, and a body that fails on request."""
 
     def __init__(self, **options: Any) -> None:
         self.clock = Clock()
@@ -195,7 +195,7 @@ def test_if_the_body_fails_the_last_good_text_is_served(
     assert "'k' could not be refreshed" in record.message
     assert record.exc_info is not None
     assert record.exc_info[1] is subject.error
-    # The next one tries anew.
+    # The next caller tries again.
     subject.error = None
     assert subject.ask() == "text 3"
 
@@ -270,7 +270,7 @@ def test_not_found_deletes_the_old_entry(
     with pytest.raises(NotFound):
         subject.ask()
     assert subject.store.values == {}
-    # A failure does not bring it back.
+    # A later failure does not bring it back.
     subject.error = ValueError("no")
     with pytest.raises(ValueError, match="no"):
         subject.ask()
@@ -316,7 +316,7 @@ def test_a_nested_caller_whose_body_fails_is_served_the_last_good_text() -> None
     subject.clock.now += 60
 
     def slow() -> str:
-        # The same thread, further up, is making it: so it does not wait.
+        # The same thread is already rendering it further up, so it does not wait.
         subject.error = ValueError("no")
         assert subject.ask() == "text 1"
         subject.error = None
@@ -338,7 +338,7 @@ def test_an_early_refresh_is_made_by_one_and_others_get_the_old_text() -> None:
     assert subject.store.timeouts == {"k": 60}
     subject.clock.now += 55
     assert subject.ask() == "text 1"
-    # With this chance, what takes one second is made 9.2 seconds early.
+    # With this chance, a body that takes one second is refreshed 9.2 seconds early.
     subject.chance = 0.9999
 
     def others() -> str:
@@ -436,7 +436,7 @@ def test_what_is_served_is_never_older_than_allowed(
                 made = float(ask(cache, "k", bad if step == "fail" else good, 30))
             except ValueError:
                 continue
-            # Who asks alone is served what is stale only if the body fails.
+            # A caller without others gets an old text only if the body fails.
             window = stale_if_error if step == "fail" else 0
             assert clock.now - made <= 30 + window
             assert made >= deleted

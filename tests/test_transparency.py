@@ -31,7 +31,7 @@ CONTEXT: dict[str, Any] = {
 
 
 class Steps:
-    """A clock that goes on each time that it is looked at."""
+    """A clock that advances each time it is read."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -79,7 +79,7 @@ def make(templates: dict[str, str], store: str, **options: Any) -> Environment:
 
 
 def rendered(env: Environment, name: str, times: int = 3) -> Iterator[str]:
-    """Render a template several times in each of the ways there are."""
+    """Render a template several times with each of the render methods."""
     template = env.get_template(name)
 
     async def pieces() -> str:
@@ -457,7 +457,8 @@ pages = st.lists(
 ).map(lambda parts: [node for part in parts for node in part])
 
 
-# What else stands outside of blocks in a child template, Jinja prints: an include does.
+# Only this: whatever else is outside of blocks in a child template, Jinja prints (an
+# include, for example).
 outside = st.lists(
     st.tuples(
         st.just("cache"),

@@ -202,7 +202,7 @@ def test_a_method_that_takes_keys_in_another_form_is_not_used() -> None:
 
 
 class Many(RecordingStore):
-    """A store that says what it did with many."""
+    """A store whose `set_many` returns `kept`."""
 
     kept: Any = None
 
@@ -221,7 +221,7 @@ def test_set_many_that_did_not_store_all_values_is_an_error(kept: Any) -> None:
 
 
 class Busy(RecordingStore):
-    """A store to which others write just after something was deleted, once each."""
+    """A store in which others write each key once, just after its deletion."""
 
     def __init__(self, *keys: str) -> None:
         super().__init__()
@@ -268,7 +268,7 @@ class SharedCoroutineStore(CoroutineStore):
 
 
 class WithoutAdd(cachelib.BaseCache):
-    """Its add says that it has done something."""
+    """A store whose inherited `add` returns True and does nothing."""
 
 
 class AddsInTwoSteps(RecordingStore):
@@ -327,13 +327,13 @@ def test_a_write_in_several_steps_needs_the_lock() -> None:
 
 def test_a_value_deleted_while_it_is_written_is_removed_again() -> None:
     class Deleting(SharedStore):
-        """Somebody deletes the entry as soon as it is written."""
+        """A store in which the entry is deleted as soon as it is written."""
 
         def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
             kept = super().set(key, value, timeout)
             if key == "k":
                 face.delete("k")
-                # And then the write goes through.
+                # And then the delayed write arrives.
                 super().set(key, value, timeout)
             return kept
 
@@ -345,7 +345,7 @@ def test_a_value_deleted_while_it_is_written_is_removed_again() -> None:
 
 
 class ManySteps(SharedStore):
-    """A store with methods for many keys, and something that happens in a write."""
+    """A store with methods for many keys, which calls `meanwhile` in each write."""
 
     meanwhile: Callable[[Mapping[str, Any]], None]
 
@@ -414,7 +414,7 @@ def test_of_many_written_values_those_with_lost_locks_are_removed(
 
     def delete_some(mapping: Mapping[str, Any]) -> None:
         sync.delete_many(lost)
-        # And then the write goes through.
+        # And then the delayed write arrives.
         store.values.update(mapping)
 
     keys = ["a", "b", "c"]
@@ -638,7 +638,7 @@ def test_a_lock_that_can_not_be_deleted_is_an_error() -> None:
 
 
 class Django:
-    """A class of Django's, as far as can be seen."""
+    """A store that looks like one of Django's."""
 
     __module__ = "django.core.cache.backends.base"
 

@@ -10,7 +10,7 @@ Call = Callable[..., Any]
 
 
 def carried_out(make: Callable[[Call], Operation[Any]], call: Call, way: str) -> Any:
-    """Carry an operation out whose calls are `call`, in one of the two ways."""
+    """Perform an operation whose calls are `call`, directly or awaiting each."""
     if way == "calls":
         return perform(make(call))
 

@@ -73,7 +73,7 @@ def test_a_row_that_another_caller_renders_is_waited_for(joins: Joins) -> None:
     assert is_leader
     values: list[Any] = []
     waiting = threading.Thread(target=lambda: values.extend(subject.renew(rows)))
-    # A flight of another thread: it is awaited, and lands with what was stored.
+    # The other thread waits until this flight lands.
     with flight:
         waiting.start()
         joins.wait_for(3)

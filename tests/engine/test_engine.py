@@ -31,7 +31,7 @@ def renewal(timeout: int | None) -> Flow:
 
 
 class Subject:
-    """An engine, its store, and its methods called in one of the two ways."""
+    """An engine and its store, with its methods called directly or awaited."""
 
     def __init__(self, kind: str) -> None:
         self.is_async = kind != "plain"

@@ -23,7 +23,7 @@ PLAIN = want(True, None)
 
 
 class Subject:
-    """A flow's surroundings: a store and a body that notes when it is rendered."""
+    """A store, and a body that is recorded among the store's calls."""
 
     def __init__(self) -> None:
         self.store = RecordingStore()
@@ -197,7 +197,7 @@ def test_an_older_value_written_after_a_newer_one_is_not_served() -> None:
         assert subject.run(recalled, "new") == "new"
         return "old"
 
-    # The older one is written last, and not served.
+    # The older text is written last, and not served.
     assert perform(recalled(subject.context, invalidate_and_make_another)) == "old"
     assert subject.run(recalled, "newest") == "newest"
 
@@ -233,7 +233,7 @@ def test_without_versions_of_its_tags_a_value_is_returned_and_not_stored() -> No
     assert subject.run(partial(recall, asked)) == "text"
     assert asked.dumped == []
     assert subject.store.values == {}
-    # After one failure, for the version, nothing else is tried.
+    # After the failure to write the version, the store is not called again.
     assert subject.counts == Stats(misses=1, failures=1, skipped=1)
 
 

@@ -1,4 +1,4 @@
-"""Caches of several processes that make the same value, as caches on one store here."""
+"""Several processes that render the same text: here, two caches that share a store."""
 
 import asyncio
 import logging
@@ -95,7 +95,7 @@ def test_the_pauses_grow_and_end_with_the_lock_timeout(machine: Machine) -> None
     assert ask(machine.here, "k", machine.body) == "text 1"
     assert machine.pauses[:6] == [0.01, 0.02, 0.04, 0.08, 0.16, 0.25]
     assert sum(machine.pauses) == pytest.approx(10)
-    # Who has no lock stores nothing.
+    # A caller without the lock stores nothing.
     assert "k" not in machine.store.values
     assert machine.here.stats() == Stats(misses=1)
 
@@ -368,13 +368,13 @@ def test_a_waiting_caller_is_not_served_a_text_deleted_by_another_process(
         go_on.set()
         assert (first.result(), second.result()) == ("text 1", "text 2")
     assert machine.store.values == {"k": "text 2"}
-    # Only what is slow is told of.
+    # Only a slow body is logged.
     assert caplog.records == []
 
 
 def test_a_text_that_the_store_refuses_releases_its_lock() -> None:
     class Refusing(SharedStore):
-        """One to which texts are too large."""
+        """A store that refuses some texts as too large."""
 
         def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
             if value == "too large":
@@ -448,7 +448,7 @@ def test_a_coroutine_may_be_closed_while_it_claims_a_key(
 def test_a_lock_left_behind_by_a_lost_answer_is_not_waited_for(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """Where the lock was taken, or where it should have been let go."""
+    """The answer is lost when the lock is taken, or when it should be released."""
     plain = getattr(machine.store, call)
 
     def lose_answer(key: str, *rest: Any, **more: Any) -> Any:
@@ -460,7 +460,7 @@ def test_a_lock_left_behind_by_a_lost_answer_is_not_waited_for(
     with monkeypatch.context() as patch:
         patch.setattr(machine.store, call, lose_answer)
         assert ask(machine.here, "k", machine.body) == "text 1"
-        # The store is left alone, so that the lock is, too.
+        # The circuit breaker is open, so the lock is not released.
         assert len(machine.locks()) == 1
     machine.clock.now += 1
     assert ask(machine.here, "k", machine.body) == "text 2"

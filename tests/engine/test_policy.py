@@ -141,8 +141,8 @@ def test_with_early_refresh_hardly_any_caller_waits_for_an_expired_entry(
         ask(cache, "k", body, 60)
         clock.now += 0.1
     if early_refresh:
-        # Ten requests a second, a body of half a second: that none of them comes
-        # early has a chance of less than one in a hundred.
+        # With ten requests a second and a body of half a second, the chance that none
+        # of them refreshes early is less than one in a hundred.
         assert 150 < fresh < 250
         assert expired <= 1 + fresh / 50
     else:
@@ -162,7 +162,7 @@ def test_with_jitter_entries_written_together_expire_at_different_times(
     ends = Multiset(store.timeouts.values())
     if jitter:
         assert set(ends) <= set(range(271, 301))
-        # A hundred for each second, give or take four standard deviations.
+        # A hundred entries expire in each second, within four standard deviations.
         assert all(60 < ends[second] < 140 for second in range(271, 301))
     else:
         assert ends == {300: 3000}

@@ -1,4 +1,4 @@
-"""Values that are made once while others wait."""
+"""One caller renders while the others wait."""
 
 import asyncio
 import gc
@@ -39,7 +39,7 @@ TASKS = 500
 
 
 class Body:
-    """What renders a fragment: it waits until it is told to go on."""
+    """A body that waits until the test sets `go_on`."""
 
     def __init__(self) -> None:
         self.started = threading.Event()
@@ -234,7 +234,7 @@ def test_two_fragments_in_each_other_do_not_wait_for_each_other() -> None:
             pool.submit(env.get_template(name).render, meet=both_are_rendering)
             for name in "ab"
         ]
-        # Which of them is rendered by whom is open, but none of them waits for ever.
+        # Which thread renders which fragment may vary, but none of them deadlocks.
         assert {page.result(timeout=5) for page in rendered} <= {"a", "b"}
 
 
@@ -342,10 +342,10 @@ def test_a_text_deleted_with_other_keys_while_it_renders_is_not_stored() -> None
 def test_callers_who_join_after_the_leaders_last_read_read_the_store_themselves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Somebody else deletes what the leader has found, but not yet landed with."""
+    """Another process deletes the text that the leader has read, before it lands."""
 
     class Shared(MemoryStore):
-        """One that counts as shared by processes, since its type is not known."""
+        """A store of another type than MemoryStore, so that it counts as shared."""
 
         def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
             if to_do == ["store", "delete"]:
@@ -405,7 +405,7 @@ def test_callers_waiting_for_a_text_that_is_deleted_get_a_new_one(joins: Joins) 
 
 def test_a_text_deleted_while_it_is_written_is_removed_again() -> None:
     class Deleting(MemoryStore):
-        """A store in which somebody deletes while it writes."""
+        """A store in which a key is deleted while it is written."""
 
         def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
             cache.delete(key)

@@ -21,7 +21,7 @@ from tests.support import NAMES, Clock, RecordingStore, context
 
 
 class Subject:
-    """A store under the functions, and each of them carried out."""
+    """A store, and the functions performed on it."""
 
     def __init__(self) -> None:
         self.store = RecordingStore()
@@ -138,7 +138,7 @@ def test_one_version_that_can_not_be_stored_makes_the_result_none() -> None:
 
 
 def test_of_two_callers_the_first_sets_the_version() -> None:
-    """Two misses at once: both have found no version, and both write one."""
+    """Two callers miss at once: both find no version, and both write one."""
     subject = Subject()
     _, versions = subject.read(["a"])
     first = perform(present_versions(subject.context, versions, 60))
@@ -154,7 +154,7 @@ def test_a_stored_version_that_is_not_text_does_not_count() -> None:
     (key,) = subject.store.values
     subject.store.values[key] = 7
     assert subject.present(["a"]) is None
-    # Nor is one that the store gave before it forgot it.
+    # Neither does one that the store returned before it lost it.
     subject.store.values.clear()
     found: dict[str, object] = {"a": 7}
     versions = perform(present_versions(subject.context, found, 60))

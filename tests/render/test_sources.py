@@ -60,7 +60,7 @@ def test_find_namings_tells_literal_names_from_expressions(
     assert references(tokens(source)) == tuple(names or ())
 
 
-# What a template is made of
+# Which edits of templates make a miss
 
 
 class Site:
@@ -311,7 +311,7 @@ def test_sources_are_read_again_only_with_auto_reload() -> None:
     found.digest_of("a")
     env.auto_reload = False
     templates["b"] = "b"
-    # What was missing is looked for again.
+    # A template that was missing is looked up again.
     assert found.digest_of("a") == first
 
 
