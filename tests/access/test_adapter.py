@@ -24,39 +24,6 @@ OPERATIONS = [
 ]
 
 
-class NoDelete:
-    def get(self, key: str) -> None: ...
-    def set(self, key: str, value: str, timeout: int | None = None) -> None: ...
-
-
-class HalfAsync(RecordingStore):
-    async def get(self, key: str) -> Any:
-        return None
-
-
-@pytest.mark.parametrize(
-    ("store", "told"),
-    [
-        (NoDelete(), "it has no delete"),
-        (object(), "it has no get and no set and no delete"),
-        (MemoryStore, "The class MemoryStore can't be a store: it is a class"),
-        (redis.Redis(), r"cachelib\.RedisCache\(host=redis\.Redis\(\)\)"),
-        (HalfAsync(), "only some of get, set and delete are coroutine functions"),
-    ],
-)
-def test_an_object_that_is_not_a_store_is_refused(store: Any, told: str) -> None:
-    with pytest.raises(StoreError, match=told):
-        adapt(store)
-
-
-def test_methods_without_a_signature_are_accepted() -> None:
-    class Store(RecordingStore):
-        set = dict  # type: ignore[assignment]  # written in C, tells no signature
-
-    store: Any = Store()
-    adapt(store)
-
-
 @pytest.mark.parametrize("method", OPERATIONS)
 def test_a_coroutine_store_can_not_be_called_synchronously(method: str) -> None:
     sync, _ = adapted(CoroutineStore())
@@ -635,46 +602,3 @@ def test_a_lock_that_can_not_be_deleted_is_an_error() -> None:
     store.failing = {"delete"}
     with pytest.raises(ConnectionError):
         adapted(store)[0].delete("k")
-
-
-class Django:
-    """A store that looks like one of Django's."""
-
-    __module__ = "django.core.cache.backends.base"
-
-    def __init__(self, default_timeout: int | None) -> None:
-        self.default_timeout = default_timeout
-
-    def get(self, key: str) -> None: ...
-    def set(self, key: str, value: Any, timeout: Any = None) -> None: ...
-    def delete(self, key: str) -> bool:
-        return False
-
-
-class Telling(RecordingStore):
-    default_timeout: Any = 40
-
-
-class TellingNothing(RecordingStore):
-    default_timeout: Any = "40"
-
-
-@pytest.mark.parametrize(
-    ("store", "seconds"),
-    [
-        (Telling(), 40),
-        (TellingNothing(), None),
-        (RecordingStore(), None),
-        (MemoryStore(default_timeout=7), 7),
-        (MemoryStore(default_timeout=0), 0),
-        (cachelib.SimpleCache(default_timeout=9), 9),
-        (Django(None), 0),
-        (Django(60), 60),
-        (Django(0), -1),
-        (Django(-5), -1),
-    ],
-)
-def test_the_default_timeout_is_read_from_the_store(
-    store: Any, seconds: int | None
-) -> None:
-    assert adapt(store).default_timeout == seconds

@@ -78,7 +78,7 @@ def test_a_row_that_another_caller_renders_is_waited_for(joins: Joins) -> None:
         waiting.start()
         joins.wait_for(3)
         subject.store.values["a"] = "theirs"
-        subject.context.flights.note_stored("a")
+        flight.is_stored = True
     waiting.join(10)
     assert values == ["theirs", "new b"]
     assert subject.rendered == ["b"]

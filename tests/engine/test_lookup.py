@@ -11,7 +11,6 @@ from jinja_fragcache.engine.lookup import (
     look_up,
     note_served,
     note_unstored,
-    serve_stale,
 )
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.tags import invalidate, present_versions
@@ -125,12 +124,3 @@ def test_a_value_that_is_not_stored_is_a_dependency_with_its_tags() -> None:
         note_unstored(FragmentSpec("k", PLAIN, 0), subject.context)
     assert dependencies.tags == {"a": None}
     assert dependencies.expires < math.inf
-
-
-def test_an_old_value_that_is_served_counts_as_a_stale_hit() -> None:
-    subject = Subject()
-    subject.put("k", 60)
-    subject.clock.now += 60
-    (found,) = subject.look_up("k", grace=GracePeriods(stale=30))
-    perform(serve_stale(FragmentSpec("k", PLAIN, 60), found, subject.context))
-    assert subject.counts == Stats(hits=1, stale=1)

@@ -2,12 +2,10 @@ from typing import Any
 
 import pytest
 from jinja2 import DictLoader, Environment, TemplateNotFound
-from markupsafe import Markup
 
 from jinja_fragcache.engine.dependencies import Dependencies
 from jinja_fragcache.render.output import (
     include_without_context,
-    is_escaped,
     note_printing,
     note_template,
 )
@@ -21,11 +19,6 @@ def test_printing_is_noted_for_text_that_is_printed() -> None:
     assert printing == []
     assert note_printing("text", printing) == ""
     assert printing == [True]
-
-
-def test_only_markup_counts_as_escaped() -> None:
-    assert is_escaped(Markup("text"))
-    assert not is_escaped("text")
 
 
 def test_an_included_template_that_is_missing_is_an_error() -> None:

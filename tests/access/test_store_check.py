@@ -1,0 +1,42 @@
+from typing import Any
+
+import pytest
+import redis
+
+from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.errors import StoreError
+from jinja_fragcache.stores import MemoryStore
+from tests.support import RecordingStore
+
+
+class NoDelete:
+    def get(self, key: str) -> None: ...
+    def set(self, key: str, value: str, timeout: int | None = None) -> None: ...
+
+
+class HalfAsync(RecordingStore):
+    async def get(self, key: str) -> Any:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        (NoDelete(), "it has no delete"),
+        (object(), "it has no get and no set and no delete"),
+        (MemoryStore, "The class MemoryStore can't be a store: it is a class"),
+        (redis.Redis(), r"cachelib\.RedisCache\(host=redis\.Redis\(\)\)"),
+        (HalfAsync(), "only some of get, set and delete are coroutine functions"),
+    ],
+)
+def test_an_object_that_is_not_a_store_is_refused(store: Any, told: str) -> None:
+    with pytest.raises(StoreError, match=told):
+        adapt(store)
+
+
+def test_methods_without_a_signature_are_accepted() -> None:
+    class Store(RecordingStore):
+        set = dict  # type: ignore[assignment]  # written in C, tells no signature
+
+    store: Any = Store()
+    adapt(store)
