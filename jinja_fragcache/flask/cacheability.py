@@ -1,8 +1,10 @@
 """Whether the answer to one request may be served to others."""
 
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from types import MethodType
 from typing import Any, NamedTuple, Self
 
 from flask import current_app, has_request_context, request
@@ -104,9 +106,44 @@ def is_current_view(function: Callable[..., Any]) -> bool:
     view = current_app.view_functions.get(request.endpoint)
     if view is None:
         return False
-    method = getattr(getattr(view, "view_class", None), request.method.lower(), None)
-    function = inspect.unwrap(function)
-    return function in (inspect.unwrap(view), method and inspect.unwrap(method))
+    function = _innermost(function)
+    return any(_innermost(each) is function for each in _functions_of(view))
+
+
+def _functions_of(view: Any) -> Iterator[Any]:
+    """Yield the functions that make the answer if Flask calls a view.
+
+    These are the view itself and, if it is a class-based view or an object that can be
+    called, the methods that Flask calls. A method may call that of a base class, and
+    one for POST may call the one for GET.
+    """
+    yield view
+    while isinstance(view, functools.partial):
+        view = view.func
+    view_class = getattr(view, "view_class", None) or getattr(
+        inspect.unwrap(view), "view_class", None
+    )
+    if view_class is None:
+        view_class, names = type(view), {"__call__"}
+    else:
+        methods = {"get", "head", *map(str.lower, view_class.methods or ())}
+        names = {"dispatch_request", *methods}
+    for cls in view_class.__mro__:
+        yield from (vars(cls)[name] for name in names & vars(cls).keys())
+
+
+def _innermost(function: Any) -> Any:
+    """Return the function that decorators, methods and partial objects lead to."""
+    while True:
+        if isinstance(function, functools.partial):
+            inner = function.func
+        elif isinstance(function, (MethodType, classmethod, staticmethod)):
+            inner = function.__func__
+        else:
+            inner = inspect.unwrap(function)
+        if inner is function:
+            return function
+        function = inner
 
 
 def judge(

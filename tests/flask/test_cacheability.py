@@ -1,12 +1,14 @@
 """Which answers may be served to others."""
 
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from flask import (
+    Blueprint,
     Flask,
     Response,
     flash,
@@ -20,7 +22,7 @@ from flask import (
 )
 from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 from flask.testing import FlaskClient
-from flask.views import MethodView
+from flask.views import MethodView, View
 from werkzeug.exceptions import NotFound
 
 from jinja_fragcache import Cache, Stats
@@ -142,6 +144,182 @@ def test_a_request_without_a_route_has_no_view() -> None:
     app.add_url_rule("/", endpoint="later")
     with app.test_request_context("/"):
         assert not is_current_view(view)
+
+
+class Called:
+    """A view that is an object."""
+
+    __name__ = "called"
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self) -> Any:
+        return self.function()
+
+
+def hidden(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a view as other packages do."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def who() -> Any:
+    return session["user"]
+
+
+def dispatched(cache: Cache, *bases: type[View]) -> Callable[..., Any]:
+    class Account(*(bases or (View,))):  # type: ignore[misc]  # made of its arguments
+        @cache.cached(key_prefix="account")
+        def dispatch_request(self) -> Any:
+            return who()
+
+    view: Callable[..., Any] = Account.as_view("account")
+    return view
+
+
+def dispatched_by_a_base(cache: Cache) -> Callable[..., Any]:
+    class Base(View):
+        @cache.cached(key_prefix="account")
+        def dispatch_request(self) -> Any:
+            return who()
+
+    class Account(Base):
+        def dispatch_request(self) -> Any:  # type: ignore[override]  # undecorated
+            return super().dispatch_request()
+
+    return Account.as_view("account")
+
+
+def got(cache: Cache) -> type[MethodView]:
+    class Account(MethodView):
+        @cache.cached(key_prefix="account")
+        def get(self) -> Any:
+            return who()
+
+        def post(self) -> Any:
+            return self.get()
+
+    return Account
+
+
+def kept(cache: Cache) -> Callable[..., Any]:
+    class Account(View):
+        init_every_request = False
+
+        @cache.cached(key_prefix="account")
+        def dispatch_request(self) -> Any:
+            return who()
+
+    return Account.as_view("account")
+
+
+def with_decorators(cache: Cache) -> Callable[..., Any]:
+    class Account(View):
+        decorators: ClassVar = [hidden, cache.cached(key_prefix="account"), hidden]
+
+        def dispatch_request(self) -> Any:
+            return who()
+
+    return Account.as_view("account")
+
+
+def called(cache: Cache) -> Callable[..., Any]:
+    class Account(Called):
+        @cache.cached(key_prefix="account")
+        def __call__(self) -> Any:
+            return who()
+
+    return Account(who)
+
+
+def bound(cache: Cache) -> Callable[..., Any]:
+    class Account:
+        @cache.cached(key_prefix="account")
+        def view(self) -> Any:
+            return who()
+
+    return Account().view
+
+
+def partial(cache: Cache) -> Callable[..., Any]:
+    @cache.cached(key_prefix="account")
+    def account(_: int) -> Any:
+        return who()
+
+    return functools.partial(functools.partial(account), 1)
+
+
+def static(cache: Cache) -> Callable[..., Any]:
+    class Account(MethodView):
+        @staticmethod
+        @cache.cached(key_prefix="account")
+        def get() -> Any:
+            return who()
+
+    return Account.as_view("account")
+
+
+VIEWS: dict[str, Callable[[Cache], Callable[..., Any]]] = {
+    "dispatch_request": dispatched,
+    "dispatch_request of a MethodView": lambda cache: dispatched(cache, MethodView),
+    "of a base class": dispatched_by_a_base,
+    "get": lambda cache: got(cache).as_view("account"),
+    "get, wrapped": lambda cache: hidden(got(cache).as_view("account")),
+    "one object for all": kept,
+    "wrapped": lambda cache: hidden(hidden(dispatched(cache))),
+    "partial of a class": lambda cache: functools.partial(dispatched(cache)),
+    "decorators": with_decorators,
+    "object": called,
+    "bound method": bound,
+    "partial": partial,
+    "static method": static,
+}
+
+
+@pytest.mark.parametrize("in_blueprint", [False, True])
+@pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
+def test_a_page_that_reads_the_session_is_shown_to_nobody_else(
+    site: Site, make: Callable[[Cache], Callable[..., Any]], in_blueprint: bool
+) -> None:
+    view = make(site.cache)
+    if in_blueprint:
+        blueprint = Blueprint("shop", __name__)
+        blueprint.add_url_rule("/", endpoint="account", view_func=view)
+        site.app.register_blueprint(blueprint)
+    else:
+        site.app.add_url_rule("/", endpoint="account", view_func=view)
+    texts = [signed_in(site, name).get("/").text for name in ("ann", "bob")]
+    assert texts == ["ann", "bob"]
+    assert site.cache.stats().stored == 0
+
+
+@pytest.mark.parametrize("method", ["post", "head"])
+def test_another_method_that_calls_the_one_for_get_does_not_store_its_answer(
+    site: Site, method: str
+) -> None:
+    site.app.add_url_rule("/", view_func=got(site.cache).as_view("account"))
+    signed_in(site, "ann").open("/", method=method)
+    assert site.cache.stats().stored == 0
+    assert signed_in(site, "bob").get("/").text == "bob"
+
+
+def test_a_method_that_is_no_view_is_a_function(site: Site) -> None:
+    class Account(MethodView):
+        def get(self) -> str:
+            return self.part()
+
+        @site.cache.cached(key_prefix="part")
+        def part(self) -> str:
+            return str(site.calls())
+
+    site.app.add_url_rule("/", view_func=Account.as_view("account"))
+    client = site.app.test_client()
+    assert [client.get("/").text for _ in range(2)] == ["1", "1"]
 
 
 def test_a_returned_http_exception_is_judged_by_its_response() -> None:
