@@ -9,15 +9,30 @@ from jinja2 import TemplateRuntimeError
 
 
 class FragmentCacheError(Exception):
-    """Base class of all exceptions of this package."""
+    """Base class of all exceptions of this package.
+
+    Args:
+        message: The message.
+        for_log: The message without the values that it shows, which may be personal;
+            None if it shows none.
+
+    Attributes:
+        for_log: The message as logs show it: it says what is wrong and where, but shows
+            no key value and no cached value.
+    """
+
+    def __init__(self, message: str = "", *, for_log: str | None = None) -> None:
+        super().__init__(message)
+        self.for_log: str = message if for_log is None else for_log
 
 
 class KeyValueError(FragmentCacheError, TypeError):
     """A value can't be part of a key, because nothing identifies it.
 
-    That holds for an undefined variable, and for an object whose repr is an address in
-    memory: another object may get the same address. A `vary_on` that is not a list of
-    values, and a fragment's name or a tag that is not a string, raise it as well.
+    That holds for an undefined variable, for an object whose repr is an address in
+    memory (another object may get the same address) or does not show all that the
+    object is, and for a value whose own methods raise. A `vary_on` that is not a list
+    of values, and a fragment's name or a tag that is not a string, raise it as well.
 
     `make_template_fragment_key`, `cache_tag`, and the methods that delete a fragment or
     invalidate tags raise it. While a template is rendered, a strict cache (Flask's
@@ -30,6 +45,17 @@ class KeyValueError(FragmentCacheError, TypeError):
         `make_template_fragment_key("row", [object()])` raises it. Write what identifies
         the object, as in `[user.id]`, or give its class a method `__cache_key__()`.
     """
+
+    def naming(self, name: str) -> "KeyValueError":
+        """Return the same error about a value that is not a key value.
+
+        Args:
+            name: What the message calls the value, such as "The version".
+        """
+        return KeyValueError(
+            str(self).replace("A key value", name, 1),
+            for_log=self.for_log.replace("A key value", name, 1),
+        )
 
 
 class TimeoutValueError(FragmentCacheError, ValueError):

@@ -6,9 +6,51 @@ from typing import Any
 
 from jinja2 import Undefined
 
-logger = logging.getLogger("jinja_fragcache")
-
 _LOGIN = re.compile(r"[^\s'\"(\[,/]+@")
+_DESCRIBED_CHARACTERS = 100
+_LOGGED_CHARACTERS = 2000
+
+
+class OneLine(logging.Filter):
+    """Makes every message of a logger one line of bounded length.
+
+    A key, a name or a store's error may contain a line break, with which somebody could
+    forge a line of the log. A lone surrogate makes the log's own stream fail.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the message of a record if it is not one short printable line."""
+        message = record.getMessage()
+        shown = one_line(message)
+        if shown != message:
+            record.msg, record.args = shown, ()
+        return True
+
+
+logger = logging.getLogger("jinja_fragcache")
+logger.addFilter(OneLine())
+
+
+def one_line(text: str, most: int = _LOGGED_CHARACTERS) -> str:
+    r"""Return a text as one printable line: a line break becomes `\n`.
+
+    Args:
+        text: The text.
+        most: How many characters to show. Of a longer text, the end is replaced by
+            `...`.
+    """
+    if len(text) > most:
+        text = f"{text[:most]}..."
+    if text.isprintable():
+        return text
+    return "".join(
+        [
+            each
+            if each.isprintable()
+            else each.encode("unicode_escape", "surrogatepass").decode("ascii")
+            for each in text
+        ]
+    )
 
 
 def without_logins(text: object) -> str:
@@ -22,18 +64,44 @@ def without_logins(text: object) -> str:
 def describe(value: Any) -> str:
     """Return a value's repr (at most 100 characters) and class, to show in a message.
 
-    It never fails, even if the value's own methods do.
+    It never fails, even if the value's own methods do. It is one line. Logs show
+    `describe_class` instead, because a value may be personal.
     """
     if isinstance(value, Undefined):
         return f"undefined ({why_undefined(value)})"
     if value is None or isinstance(value, bool):
         return repr(value)
     try:
-        return f"{repr(value)[:100]} ({value.__class__.__name__})"
+        shown = one_line(repr(value)[:_DESCRIBED_CHARACTERS])
+        return f"{shown} ({one_line(str(value.__class__.__name__))})"
     except Exception:  # noqa: BLE001 - describing for an error may not raise another
-        return f"an object of {type(value).__name__}"
+        return f"an object of {class_name(value)}"
+
+
+def describe_class(value: Any) -> str:
+    """Return what a value is without showing it, as logs may say it."""
+    if isinstance(value, Undefined):
+        return "undefined"
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    return f"an object of {class_name(value)}"
+
+
+def describe_error(error: BaseException) -> str:
+    """Return an exception's class and message, on one line. It never fails."""
+    name = class_name(error)
+    try:
+        text = one_line(str(error), _DESCRIBED_CHARACTERS)
+    except Exception:  # noqa: BLE001 - describing for an error may not raise another
+        return name
+    return f"{name}: {text}" if text else name
+
+
+def class_name(value: object) -> str:
+    """Return the name of a value's class, on one line."""
+    return one_line(str(type(value).__name__), _DESCRIBED_CHARACTERS)
 
 
 def why_undefined(value: Undefined) -> str:
     """Return Jinja's message for an undefined value, such as "'user' is undefined"."""
-    return value._undefined_message  # noqa: SLF001 - the text of Jinja's own errors
+    return one_line(value._undefined_message)  # noqa: SLF001 - the text of Jinja's own errors

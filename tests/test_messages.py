@@ -1,7 +1,19 @@
+import logging
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jinja2 import Undefined
 
-from jinja_fragcache.messages import describe, why_undefined, without_logins
+from jinja_fragcache.messages import (
+    describe,
+    describe_class,
+    describe_error,
+    logger,
+    one_line,
+    why_undefined,
+    without_logins,
+)
 
 
 def test_a_value_is_described_even_if_its_repr_fails() -> None:
@@ -33,3 +45,55 @@ def test_an_undefined_value_is_described_by_the_message_of_jinja() -> None:
 )
 def test_a_text_is_shown_without_logins(text: str, shown: str) -> None:
     assert without_logins(text) == shown
+
+
+HOSTILE = "x\nroot logged in\r\x1b[2J\u2028\u202e\udc80"
+SHOWN = r"x\nroot logged in\r\x1b[2J\u2028\u202e\udc80"
+
+
+def test_a_text_is_shown_on_one_line() -> None:
+    assert one_line(HOSTILE) == SHOWN
+    assert one_line("plain \u00e9") == "plain \u00e9"
+    assert one_line("abc", most=2) == "ab..."
+
+
+@given(st.text(st.characters(codec=None)), st.integers(0, 50))
+def test_any_text_is_shown_on_one_printable_line(text: str, most: int) -> None:
+    shown = one_line(text, most)
+    assert shown.isprintable()
+    assert len(shown) <= 10 * most + 3
+
+
+def test_a_value_is_described_on_one_line() -> None:
+    class Hostile:
+        def __repr__(self) -> str:
+            return HOSTILE
+
+    assert describe(Hostile()) == f"{SHOWN} (Hostile)"
+    named = type("a\nb", (), {"__repr__": lambda _: "r"})()
+    assert describe(named) == r"r (a\nb)"
+    assert describe_class(named) == r"an object of a\nb"
+    assert describe(Undefined(name="a\nb")) == r"undefined ('a\nb' is undefined)"
+    assert describe_class(Undefined(name="a")) == "undefined"
+    assert describe_class(None) == "None"
+
+
+def test_an_exception_is_described_on_one_line_even_if_its_text_raises() -> None:
+    class BrokenError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert describe_error(ValueError("a\nb")) == r"ValueError: a\nb"
+    assert describe_error(StopIteration()) == "StopIteration"
+    assert describe_error(BrokenError()) == "BrokenError"
+
+
+def test_each_message_of_the_log_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    logger.warning("plain %s", "text")
+    logger.warning("key %s", HOSTILE)
+    logger.warning("long %s", "x" * 10_000)
+    plain, hostile, long = caplog.records
+    assert (plain.msg, plain.args) == ("plain %s", ("text",))
+    assert hostile.getMessage() == f"key {SHOWN}"
+    assert len(long.getMessage()) < 2100
+    assert logging.Formatter().format(hostile) == f"key {SHOWN}"

@@ -250,6 +250,8 @@ class Engine:
     def refuse(self, place: Hashable, error: FragmentCacheError) -> None:
         """Raise an error that says why something is not cached, or log it once.
 
+        The log does not show the value, because it may be personal.
+
         Args:
             place: What identifies the place, such as a tag or a function. The error is
                 logged once for each place.
@@ -260,7 +262,7 @@ class Engine:
         """
         if self._strict() if callable(self._strict) else self._strict:
             raise error from None
-        self.warn_once(place, str(error))
+        self.warn_once(place, error.for_log)
 
     def warn_once(self, place: Hashable, message: str) -> None:
         """Log a warning, once for each place."""

@@ -209,5 +209,6 @@ def refuse(
         SerializationError: If the value was refused and the cache is strict.
     """
     name = full_name(function)
-    refusal = type(error)(f"{name}(): the value is not cached. {error}")
+    start = f"{name}(): the value is not cached."
+    refusal = type(error)(f"{start} {error}", for_log=f"{start} {error.for_log}")
     app_cache.fragment_cache.engine.refuse(name, refusal)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.messages import describe
+from jinja_fragcache.messages import describe, describe_class
 
 #: How errors name a key that a user's `make_cache_key` returned.
 CUSTOM_KEY = "What make_cache_key gives"
@@ -42,7 +42,10 @@ def check_key(key: Any, name: str = "A key") -> str:
         KeyValueError: If the key is not a string.
     """
     if not isinstance(key, str):
-        raise KeyValueError(f"{name} has to be a text and is {describe(key)}.")
+        raise KeyValueError(
+            f"{name} has to be a text and is {describe(key)}.",
+            for_log=f"{name} has to be a text and is {describe_class(key)}.",
+        )
     return key
 
 

@@ -14,7 +14,12 @@ from werkzeug.wrappers import Response
 
 from jinja_fragcache.entries.values import Serializer
 from jinja_fragcache.errors import SerializationError, SettingError
-from jinja_fragcache.messages import describe
+from jinja_fragcache.messages import (
+    class_name,
+    describe,
+    describe_class,
+    describe_error,
+)
 
 from .responses import response_fields, restore_response
 from .signing import SignedSerializer
@@ -49,9 +54,11 @@ class PickleSerializer:
         try:
             _Pickler(pickled, pickle.HIGHEST_PROTOCOL).dump(value)
         except Exception as error:  # noqa: BLE001 - objects may raise anything
-            raise SerializationError(
-                f"{describe(value)} can't be kept, since it can't be pickled: {error}."
-                " Cache what it is made of instead."
+            raise _refusal(
+                "{} can't be kept, since it can't be pickled: {}. Cache what it is made"
+                " of instead.",
+                value,
+                error,
             ) from None
         return b64encode(pickled.getbuffer()).decode("ascii")
 
@@ -164,10 +171,11 @@ class JSONSerializer:
         except Exception:  # noqa: BLE001 - objects may raise anything
             unchanged = False
         if not unchanged:
-            raise SerializationError(
-                f"{describe(value)} can't be kept as JSON: something in it has a type"
-                " that JSON lacks, or a key is not a string. Cache a simpler value, or"
-                " set CACHE_SERIALIZER to 'pickle'."
+            raise _refusal(
+                "{} can't be kept as JSON: something in it has a type that JSON lacks,"
+                " or a key is not a string. Cache a simpler value, or set"
+                " CACHE_SERIALIZER to 'pickle'.",
+                value,
             )
         return text
 
@@ -227,18 +235,20 @@ class CustomSerializer:
         try:
             made = self._inner.dumps(value)
         except Exception as error:  # noqa: BLE001 - serializers may raise anything
-            raise SerializationError(
-                f"{describe(value)} can't be kept: CACHE_SERIALIZER said"
-                f" {type(error).__name__}: {error}."
+            raise _refusal(
+                "{} can't be kept: CACHE_SERIALIZER said {}.", value, error
             ) from None
         if isinstance(made, str):
             return f"text:{made}"
         if isinstance(made, bytes):
             return "bytes:" + b64encode(made).decode("ascii")
         # cachelib's serializers return None for values that they can't keep.
+        message = (
+            "{} can't be kept: CACHE_SERIALIZER made it {}, and not text or bytes."
+        )
         raise SerializationError(
-            f"{describe(value)} can't be kept: CACHE_SERIALIZER made it"
-            f" {describe(made)}, and not text or bytes."
+            message.format(describe(value), describe(made)),
+            for_log=message.format(describe_class(value), describe_class(made)),
         )
 
     def loads(self, key: str, text: str) -> Any:
@@ -254,6 +264,23 @@ class CustomSerializer:
         if kind + colon == "bytes:":
             return self._inner.loads(b64decode(made, validate=True))
         raise ValueError("it is neither text nor bytes of CACHE_SERIALIZER")
+
+
+def _refusal(
+    message: str, value: Any, error: Exception | None = None
+) -> SerializationError:
+    """Return an error.
+
+    Args:
+        message: The message, with `{}` where the value and the error stand.
+        value: The value. Logs show its class only.
+        error: What was raised. Logs show its class only, because it may show the value.
+    """
+    shown, logged = [describe(value)], [describe_class(value)]
+    if error is not None:
+        shown.append(describe_error(error))
+        logged.append(class_name(error))
+    return SerializationError(message.format(*shown), for_log=message.format(*logged))
 
 
 def make_serializer(settings: Mapping[str, Any]) -> Serializer:

@@ -134,7 +134,10 @@ class AppCache:
             try:
                 encoded[key] = self.codec.encode(key, value)
             except SerializationError as error:
-                told = SerializationError(f"{key!r} is not stored. {error}")
+                start = f"{key!r} is not stored."
+                told = SerializationError(
+                    f"{start} {error}", for_log=f"{start} {error.for_log}"
+                )
                 self.fragment_cache.engine.refuse(("value", key), told)
         return encoded
 

@@ -62,12 +62,13 @@ def refuse(environment: Environment, site: Site, error: FragmentCacheError) -> N
         more = more if isinstance(error, TimeoutValueError) else ""
         raise FragmentTagError(f"{name_of(*place)}: {error}{more}") from None
     engine = engine_of(environment)
-    message = f"{name_of(*place)}: the fragment is not cached. {error}"
+    start = f"{name_of(*place)}: the fragment is not cached."
+    for_log = f"{start} {error.for_log}"
     if isinstance(error, UnnamedPageError):
         # The tag is written correctly, so it is not an error in a strict cache.
-        engine.warn_once(place, message)
+        engine.warn_once(place, for_log)
     else:
-        engine.refuse(place, FragmentTagError(message))
+        engine.refuse(place, FragmentTagError(f"{start} {error}", for_log=for_log))
 
 
 def name_of(template: str | None, line: int) -> str:

@@ -76,7 +76,7 @@ def _version_text(version: Any) -> str:
     try:
         text = encode_value(version)
     except KeyValueError as error:
-        raise KeyValueError(str(error).replace("A key value", "The version")) from None
+        raise error.naming("The version") from None
     return text if len(text) <= _LONGEST_VERSION else digest(text)
 
 
