@@ -121,7 +121,7 @@ class ArgumentKeys:
         """
         arguments = self._bind(args, kwargs)
         function = [encode_text(self._key_name), encode_text(self._code)]
-        function += map(_encode_cell, self._cells)
+        function += [_encode_cell(cell) for cell in self._cells]
         values = [
             self._encode(name, value)
             for name, value in arguments.items()
@@ -138,24 +138,19 @@ class ArgumentKeys:
         """
         if not instances or not self._by_instance:
             return self._tags(None)[-1]
-        return self._tags("".join(map(encode_argument, instances)))[-1]
+        encoded = [encode_argument(instance) for instance in instances]
+        return self._tags("".join(encoded))[-1]
 
     def _encode(self, name: str, value: Any) -> str:
         try:
             return encode_argument(value)
-        except KeyValueError:
+        except KeyValueError as error:
             # For example a sentinel such as `missing = object()`.
             if value is self._signature.parameters[name].default:
                 return "default"
-            raise
-        except RecursionError:
-            # The recursion of a memoized function that calls itself may end here.
-            raise
-        except Exception as error:
-            raise KeyValueError(
-                f"The argument {name} does not say what it is. It raised"
-                f" {type(error).__name__}: {error}."
-            ) from error
+            if error.__cause__ is None:
+                raise
+            raise error.naming(f"The argument {name}") from error.__cause__
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         try:

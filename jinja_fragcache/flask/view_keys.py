@@ -114,7 +114,7 @@ class ViewKeys:
         # The same arguments in another order are the same page. The values of one
         # argument keep their order, since views take the first.
         pairs = sorted(pairs, key=itemgetter(0))
-        encoded = "".join(map(encode_argument, pairs))
+        encoded = "".join([encode_argument(pair) for pair in pairs])
         # No path can have such a key, whatever characters it contains.
         return digest_key("query", key, encode_text(key) + encoded)
 

@@ -14,31 +14,57 @@ The first character of an encoding is its kind:
 | `l`, `d`, `e` | a list, a dict, a set; outside of `exact`, a tuple, a frozenset too |
 | `u`, `z` | with `exact`: a tuple, a frozenset |
 | `x` | with `exact`: the class of the plain value that follows |
-| `o` | an object's class, and its own key, primary key or fields |
-| `r` | an object's class and its repr |
+| `o` | an object's class, and its own key, its database identity or its parts |
+| `a` | the same with the object's other attributes |
+| `r` | an object's class and its repr, which shows all its attributes, and these |
 | `i` | with `exact`: an object's class and its random id |
+
+Code of the user runs here: `__cache_key__()`, `__repr__()`, properties. Whatever
+exception it raises becomes a `KeyValueError`. A `StopIteration` that ended an iteration
+would make a key without the values that follow.
 """
 
-import dataclasses
 import inspect
-import re
-from datetime import date, datetime, time
+import sys
+from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from jinja2 import Undefined
 from markupsafe import Markup, escape
 
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.messages import describe, why_undefined
+from jinja_fragcache.messages import (
+    class_name,
+    describe,
+    describe_class,
+    describe_error,
+    why_undefined,
+)
 
+from .attributes import attributes_of
 from .object_ids import object_id
+from .parts import database_identity, parts_of
+from .reprs import full_repr
 
-_ADDRESS = re.compile("0x[0-9a-fA-F]{5,}")
-_SHORTENED = re.compile(r"\.\.\.|\u2026")
+# A value nested deeper than this contains itself, or its key would cost too much.
+_DEEPEST = 100
+# If less of the stack than this many frames was free in the first place, it is not the
+# value that used it up.
+_FREE_FRAMES = 200
 _OWN_KEY_METHODS = ("__cache_key__", "__caching_id__")
+# Types that count as their text. A subclass may hold more than that.
+_TEXTUAL = (str, int, float, UUID, Decimal, datetime, date, time)
+_TIME_ZONES = (timezone, ZoneInfo)
+# Texts that are translated when they are printed: the package and the class.
+_LAZY_TEXTS = {
+    ("django", "Promise"),
+    ("babel", "LazyProxy"),
+    ("flask_babel", "LazyString"),
+}
 
 
 class Encoder:
@@ -58,7 +84,25 @@ class Encoder:
 
         Raises:
             KeyValueError: If nothing identifies the value, such as an undefined
-                variable or an object that is known only by its address.
+                variable or an object that is known only by its address, or if the
+                value's own code raises.
+            RecursionError: If the stack was nearly full already.
+        """
+        if type(value) is str:
+            return encode_text(value)
+        try:
+            return self._nested(value, 0)
+        except RecursionError as error:
+            if _is_stack_full():
+                raise
+            raise _too_deep(value) from error
+
+    def _nested(self, value: Any, depth: int) -> str:
+        """Encode a value, or a value inside another one.
+
+        Args:
+            value: The value.
+            depth: How many values it is inside of.
         """
         if type(value) is str:
             return encode_text(value)
@@ -66,6 +110,24 @@ class Encoder:
             return "n"
         if value is True or value is False:
             return "t" if value else "f"
+        if depth > _DEEPEST:
+            raise _too_deep(value)
+        try:
+            return self._any(value, depth + 1)
+        except (KeyValueError, RecursionError):
+            raise
+        except Exception as error:
+            start = "A key value does not say what it is. It raised"
+            end = (
+                f"Its class is {class_name(value)}. Write the values that identify it,"
+                " as in user.id."
+            )
+            raise KeyValueError(
+                f"{start} {describe_error(error)}. {end}",
+                for_log=f"{start} {class_name(error)}. {end}",
+            ) from error
+
+    def _any(self, value: Any, depth: int) -> str:
         if isinstance(value, Undefined):
             raise KeyValueError(
                 f"A key value is undefined: {why_undefined(value)}. Pass it to the"
@@ -74,19 +136,14 @@ class Encoder:
         if hasattr(type(value), "_get_current_object"):
             # Werkzeug's LocalProxy, such as current_user. It counts as the object
             # behind it.
-            return self.encode(value._get_current_object())  # noqa: SLF001 - its documented way
-        try:
-            return self._own_key(value) or self._plain(value) or self._object(value)
-        except RecursionError:
-            if not isinstance(value, (list, tuple, dict)):
-                raise
-            raise KeyValueError(
-                "A key value contains itself, or is nested too deeply:"
-                f" {describe(value)}. Write its identifying values instead, as in"
-                " item.id."
-            ) from None
+            return self._nested(value._get_current_object(), depth)  # noqa: SLF001 - its documented way
+        return (
+            self._own_key(value, depth)
+            or self._plain(value, depth)
+            or self._object(value, depth)
+        )
 
-    def _own_key(self, value: Any) -> str | None:
+    def _own_key(self, value: Any, depth: int) -> str | None:
         """Encode an object by its `__cache_key__()` or `__caching_id__()`.
 
         The class is part of it, or the user 5 and the group 5 would share an entry.
@@ -97,40 +154,57 @@ class Encoder:
         if isinstance(value, type):
             return None
         for name in _OWN_KEY_METHODS:
-            method = getattr(value, name, None)
+            try:
+                method = getattr(value, name)
+            except AttributeError:
+                if hasattr(type(value), name):
+                    raise  # from inside of a property
+                continue
             if not callable(method):
                 continue
             own_key = method()
             if inspect.iscoroutine(own_key):
                 own_key.close()
-                raise KeyValueError(
-                    f"{name}() of {describe(value)} is a coroutine function. Make it a"
-                    " plain function."
+                raise _refusal(
+                    f"{name}() of {{}} is a coroutine function. Make it a plain"
+                    " function.",
+                    value,
                 )
-            return f"o{_class_of(value)}{self.encode(own_key)}"
+            return f"o{_class_of(value)}{self._nested(own_key, depth)}"
         return None
 
-    def _plain(self, value: Any) -> str | None:
+    def _plain(self, value: Any, depth: int) -> str | None:
         """Encode a value that counts as its text, an enum member or a container.
 
         Returns:
             None for any other object.
         """
-        kind = f"x{_class_of(value)}" if self._exact else ""
         if isinstance(value, Enum):
-            return kind + self.encode(value.value)
+            return self._class_if_exact(value) + self._nested(value.value, depth)
+        text = _text_of(value)
+        if text is None:
+            return self._container(value, depth)
+        encoded = encode_text(text)
+        more = {} if type(value) in _TEXTUAL else _attributes_of_text(value)
         if self._exact and isinstance(value, (datetime, time)):
             # isoformat() shows neither `fold` nor the name of the time zone, and a
             # function may print them.
-            return kind + _encode_repr(value)
-        text = _text_of(value)
-        return self._container(value) if text is None else kind + encode_text(text)
+            encoded = encode_text(full_repr(value))
+            if value.tzinfo is not None and type(value.tzinfo) not in _TIME_ZONES:
+                # The repr of another time zone may leave its offset out.
+                more = {**more, "": [text, value.tzname()]}
+        if more:
+            return f"a{_class_of(value)}{encoded}{self._nested(more, depth)}"
+        return self._class_if_exact(value) + encoded
 
-    def _container(self, value: Any) -> str | None:
+    def _class_if_exact(self, value: Any) -> str:
+        return f"x{_class_of(value)}" if self._exact else ""
+
+    def _container(self, value: Any, depth: int) -> str | None:
         """Encode a list, tuple, dict, set, frozenset or bytes.
 
-        Only the builtin types: a subclass may keep its content elsewhere (Werkzeug's
-        CombinedMultiDict is a dict that is always empty) and is encoded by its repr.
+        Only the builtin types: a subclass may hold more (Werkzeug's CombinedMultiDict
+        is a dict that is always empty). `_object` encodes it.
 
         Returns:
             None for any other object.
@@ -138,44 +212,61 @@ class Encoder:
         kind = type(value)
         if kind is list or kind is tuple:
             mark = "u" if self._exact and kind is tuple else "l"
-            return mark + self._sequence(value)
+            return mark + self._sequence(value, depth)
         if kind is dict:
-            pairs = sorted(
-                self.encode(key) + self.encode(item) for key, item in value.items()
-            )
-            return f"d{len(pairs)}:" + "".join(pairs)
+            pairs = [
+                self._nested(key, depth) + self._nested(item, depth)
+                for key, item in value.items()
+            ]
+            return f"d{len(pairs)}:" + "".join(sorted(pairs))
         if kind is set or kind is frozenset:
             mark = "z" if self._exact and kind is frozenset else "e"
-            return f"{mark}{len(value)}:" + "".join(sorted(map(self.encode, value)))
+            items = sorted([self._nested(item, depth) for item in value])
+            return f"{mark}{len(items)}:" + "".join(items)
         if kind is bytes:
             return f"b{len(value)}:{value.hex()}"
         return None
 
-    def _sequence(self, values: Any) -> str:
-        return f"{len(values)}:" + "".join(map(self.encode, values))
+    def _sequence(self, values: Any, depth: int) -> str:
+        # Not by map(): a StopIteration would end it.
+        encoded = [self._nested(value, depth) for value in values]
+        return f"{len(encoded)}:" + "".join(encoded)
 
-    def _object(self, value: Any) -> str:
-        """Encode an object by its fields or primary key, else by its id or repr."""
+    def _object(self, value: Any, depth: int) -> str:
+        """Encode an object by its database identity, its text or its id."""
         cls = _class_of(value)
-        if isinstance(value, tuple):
-            # A named tuple.
-            return f"o{cls}l{self._sequence(value)}"
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
-            return f"o{cls}l{self._sequence(fields)}"
-        if hasattr(getattr(type(value), "_meta", None), "label") and hasattr(
-            value, "pk"
-        ):
-            # A Django model, whose repr is often no more than a name.
-            if value.pk is None:
-                raise KeyValueError(
-                    f"A key value has no primary key yet: {describe(value)}. Save it"
-                    " first."
-                )
-            return f"o{cls}{self.encode(value.pk)}"
-        if self._exact and (known := object_id(value)) is not None:
-            return f"i{cls}{encode_text(known)}"
-        return f"r{cls}{_encode_repr(value)}"
+        identity = database_identity(value)
+        if identity is not None:
+            return f"o{cls}{self._nested(identity, depth)}"
+        if _is_lazy_text(type(value)):
+            return f"o{cls}{encode_text(str.__str__(str(value)))}"
+        known = object_id(value) if self._exact else None
+        if known is None:
+            return self._by_parts(value, cls, depth) or self._by_repr(value, cls, depth)
+        # An object without a repr may have fields.
+        is_class = isinstance(value, type)
+        by_parts = None if is_class else self._by_parts(value, cls, depth)
+        return by_parts or f"i{cls}{encode_text(known)}"
+
+    def _by_parts(self, value: Any, cls: str, depth: int) -> str | None:
+        """Encode an object by what it consists of, if that is known."""
+        parts = parts_of(value)
+        if parts is None:
+            return None
+        encoded = f"{cls}l{self._sequence(parts.values, depth)}"
+        if not parts.attributes:
+            return f"o{encoded}"
+        return f"a{encoded}{self._nested(parts.attributes, depth)}"
+
+    def _by_repr(self, value: Any, cls: str, depth: int) -> str:
+        """Encode an object by its repr and its attributes, which the repr has to show.
+
+        The attributes are part of the key, because those that differ may have one repr:
+        `P(1, 11)` and `P(11, 1)` may both be printed as `P111`.
+        """
+        attributes = attributes_of(value)
+        text = encode_text(full_repr(value, attributes))
+        return f"r{cls}{text}{self._nested(attributes, depth)}"
 
 
 #: Encodes key values in templates.
@@ -204,7 +295,7 @@ def _text_of(value: Any) -> str | None:
             pass
         case str():
             # A proxy of a string claims to be a str without being one.
-            text = str.__str__(value) if issubclass(type(value), str) else str(value)
+            text = value if issubclass(type(value), str) else str(value)
         case int():
             text = _int_text(int(value))
         case float():
@@ -213,7 +304,23 @@ def _text_of(value: Any) -> str | None:
             text = str(value)
         case date() | time():
             text = value.isoformat()
-    return text
+    # Of a subclass of str, the length and the format may be its own.
+    return text if text is None else str.__str__(text)
+
+
+def _attributes_of_text(value: Any) -> dict[str, Any]:
+    """Return what an object holds beside the text that it counts as."""
+    base = next((each for each in _TEXTUAL if issubclass(type(value), each)), None)
+    # None for a proxy.
+    return {} if base is None else attributes_of(value, base)
+
+
+def _is_lazy_text(cls: type) -> bool:
+    """Return whether a class is one of texts that are translated when printed."""
+    return any(
+        (each.__module__.partition(".")[0], each.__name__) in _LAZY_TEXTS
+        for each in cls.__mro__
+    )
 
 
 def _prints_differently(value: object) -> bool:
@@ -238,32 +345,36 @@ def _int_text(value: int) -> str:
         ) from None
 
 
-def _encode_repr(value: Any) -> str:
-    """Encode an object by its repr.
-
-    Raises:
-        KeyValueError: If the repr shows an address or is shortened.
-    """
-    text = repr(value)
-    if _ADDRESS.search(text) or str(id(value)) in text:
-        raise KeyValueError(
-            f"A key value is known only by its address in memory: {text[:200]}. Another"
-            " object may get the same address. Write a value that identifies it, as in"
-            " user.id, or give its class a method __cache_key__()."
-        )
-    if _SHORTENED.search(text):
-        raise KeyValueError(
-            f"A key value is known only by a shortened text: {text[-200:]}. Write the"
-            " values that identify it, as in items|map(attribute='id')|list."
-        )
-    parts = [text]
-    if isinstance(value, (str, int, float)):
-        # A subclass may print something that its repr does not show.
-        parts += [str(value), str(getattr(value, "__html__", str)())]
-    return "".join(map(encode_text, parts))
-
-
 def _class_of(value: Any) -> str:
     """Encode the name of the class that a value, such as a proxy, claims to have."""
     cls = value.__class__
     return f"{encode_text(str(cls.__module__))}{encode_text(cls.__qualname__)}"
+
+
+def _is_stack_full() -> bool:
+    """Return whether the caller was called with nearly no room on the stack."""
+    frame: Any = sys._getframe(1)  # noqa: SLF001 - the documented way
+    depth = 0
+    while frame is not None:
+        frame, depth = frame.f_back, depth + 1
+    return depth > sys.getrecursionlimit() - _FREE_FRAMES
+
+
+def _too_deep(value: Any) -> KeyValueError:
+    return _refusal(
+        "A key value contains itself, or is nested too deeply: {}. Write its"
+        " identifying values instead, as in item.id.",
+        value,
+    )
+
+
+def _refusal(message: str, value: Any) -> KeyValueError:
+    """Return an error.
+
+    Args:
+        message: The message, with `{}` where the value stands.
+        value: The value. Logs show its class only.
+    """
+    return KeyValueError(
+        message.format(describe(value)), for_log=message.format(describe_class(value))
+    )

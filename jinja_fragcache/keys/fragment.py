@@ -1,23 +1,32 @@
 """Keys of fragments, made from a name and key values."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Undefined
 
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.messages import describe
+from jinja_fragcache.messages import (
+    class_name,
+    describe,
+    describe_class,
+    describe_error,
+)
 
 from .encoding import encode_text, encode_value
 
+T = TypeVar("T")
 _READABLE_CHARACTERS = 80
 _MEMOIZED_CHARACTERS = 200
 _MEMOIZED_PARTS = 8
 _NOT_READABLE = re.compile(r"[^!-~]+")
+_WRONG_NAME = "A fragment's name is text and this one is {}"
+_WRONG_VALUES = "vary_on takes a list or tuple of key values and got {}"
+_WRONG_TAGS = "tags takes a list of texts and got {}"
 _TAG_LISTS = (list, tuple, set, frozenset)
 _TAGS_EXAMPLE = 'Write tags=["posts", "post:%s" % post.id].'
 # Iterables that are not lists of values.
@@ -77,7 +86,8 @@ def make_template_fragment_key(
 
 
 def _make_key(name: str, *values: Any) -> str:
-    encoded = encode_text(name) + "".join(map(encode_value, values))
+    # Not by map(): a StopIteration would end it, and with it the key.
+    encoded = encode_text(name) + "".join([encode_value(value) for value in values])
     return digest_key("fragment", name, encoded)
 
 
@@ -114,19 +124,71 @@ def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
     """
     if vary_on is None:
         return ()
-    if isinstance(vary_on, (list, tuple)):
+    if type(vary_on) is list or type(vary_on) is tuple:
         return vary_on
+    return _guarded(_listed_values, vary_on, _WRONG_VALUES)
+
+
+def _listed_values(vary_on: Any) -> list[Any]:
     if isinstance(vary_on, Iterator):
-        raise KeyValueError(
-            f"vary_on takes a list or tuple of key values and got {describe(vary_on)},"
-            " which can be iterated only once. Write vary_on=values|list."
+        raise _refusal(
+            f"{_WRONG_VALUES}, which can be iterated only once. Write"
+            " vary_on=values|list.",
+            vary_on,
         )
     if not isinstance(vary_on, Iterable) or isinstance(vary_on, _NOT_LISTS):
+        raise _refusal(f"{_WRONG_VALUES}. Write vary_on=[value].", vary_on)
+    return _items(vary_on)
+
+
+def _guarded(read: Callable[[Any], T], value: Any, message: str) -> T:
+    """Return `read(value)`.
+
+    Args:
+        read: A function that may run code of the value's class.
+        value: The value.
+        message: The start of an error's message, with `{}` where the value stands.
+
+    Raises:
+        KeyValueError: If the value is refused, or its code raises anything.
+    """
+    try:
+        return read(value)
+    except KeyValueError:
+        raise
+    except Exception as error:
         raise KeyValueError(
-            f"vary_on takes a list or tuple of key values and got {describe(vary_on)}."
-            " Write vary_on=[value]."
+            f"{message.format(describe(value))}, which raised {describe_error(error)}.",
+            for_log=f"{message.format(describe_class(value))}, which raised"
+            f" {class_name(error)}.",
+        ) from error
+
+
+def _items(values: Iterable[Any]) -> list[Any]:
+    """Return the items of an iterable that is not of a builtin type.
+
+    Raises:
+        KeyValueError: If they are fewer than its length. Its own code may end the
+            iteration early, by a `next()` without a default.
+    """
+    items = list(values)
+    if isinstance(values, Sized) and len(values) != len(items):
+        raise _refusal(
+            "{} gives fewer or more values than its length. Write a list.", values
         )
-    return list(vary_on)
+    return items
+
+
+def _refusal(message: str, value: Any) -> KeyValueError:
+    """Return an error.
+
+    Args:
+        message: The message, with `{}` where the value stands.
+        value: The value. Logs show its class only.
+    """
+    return KeyValueError(
+        message.format(describe(value)), for_log=message.format(describe_class(value))
+    )
 
 
 def tag_names(tags: Any) -> tuple[str, ...]:
@@ -141,16 +203,18 @@ def tag_names(tags: Any) -> tuple[str, ...]:
     """
     if tags is None:
         return ()
+    return _guarded(_listed_tags, tags, _WRONG_TAGS)
+
+
+def _listed_tags(tags: Any) -> tuple[str, ...]:
     if not isinstance(tags, _TAG_LISTS):
-        raise KeyValueError(
-            f"tags takes a list of texts and got {describe(tags)}. {_TAGS_EXAMPLE}"
-        )
-    for tag in tags:
+        raise _refusal(f"{_WRONG_TAGS}. {_TAGS_EXAMPLE}", tags)
+    names = list(tags) if type(tags) in _TAG_LISTS else _items(tags)
+    for tag in names:
         if not isinstance(tag, str):
-            raise KeyValueError(
-                f"A tag is text and this one is {describe(tag)}. {_TAGS_EXAMPLE}"
-            )
-    return tuple(map(str, tags))
+            raise _refusal(f"A tag is text and this one is {{}}. {_TAGS_EXAMPLE}", tag)
+    # Not by map(): a StopIteration would end it, and tags would be missing.
+    return tuple([str.__str__(str(tag)) for tag in names])
 
 
 def default_fragment_name(template: str, line: int, position: int = 1) -> str:
@@ -174,9 +238,11 @@ def default_fragment_name(template: str, line: int, position: int = 1) -> str:
 
 def _name_text(name: Any) -> str:
     # A name that is a number is most likely a key value of a fragment without a name.
-    if not isinstance(name, str):
-        raise KeyValueError(
-            f"A fragment's name is text and this one is {describe(name)}."
-            ' Write a name in quotes before the key values: "sidebar", user.id.'
+    if not _guarded(lambda name: isinstance(name, str), name, _WRONG_NAME):
+        raise _refusal(
+            f"{_WRONG_NAME}. Write a name in quotes before the key values:"
+            ' "sidebar", user.id.',
+            name,
         )
-    return str(name)
+    # str() gives an object of a subclass if `__str__` does, as Django's SafeString.
+    return _guarded(lambda name: str.__str__(str(name)), name, _WRONG_NAME)

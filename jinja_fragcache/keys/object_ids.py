@@ -1,5 +1,6 @@
 """Random ids for objects that have no other identity, never reused."""
 
+import sys
 import threading
 import weakref
 from secrets import token_hex
@@ -39,6 +40,14 @@ def object_id(value: Any) -> str | None:
         return new
 
 
+def is_found_by_name(value: Any) -> bool:
+    """Return whether a class or function is what its module has under its name."""
+    found: Any = sys.modules.get(value.__module__)
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is value
+
+
 def _lacks_identity(value: Any) -> bool:
     """Return whether nothing identifies an object but being itself."""
     if isinstance(value, FunctionType):
@@ -47,7 +56,7 @@ def _lacks_identity(value: Any) -> bool:
     if isinstance(value, type):
         # A class in a module is identified by its name. The classes that a function
         # creates all have the same one.
-        return "<locals>" in value.__qualname__
+        return not is_found_by_name(value)
     repr_method: Any = type(value).__repr__
     return repr_method is object.__repr__
 

@@ -2,6 +2,7 @@ import ast
 import copy
 import enum
 import uuid
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -20,7 +21,7 @@ from werkzeug.local import LocalProxy
 
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.encoding import encode_argument, encode_text, encode_value
-from tests.support import NAMES, VALUES, canonical, short_repr
+from tests.support import NAMES, SCALARS, VALUES, canonical, short_repr
 
 
 def read(encoded: str, at: int = 0) -> tuple[Any, int]:
@@ -380,13 +381,248 @@ def test_a_value_that_contains_itself_is_refused() -> None:
         key_of(loop)
 
 
-def test_a_recursion_error_in_a_key_method_is_passed_on() -> None:
-    class Deep:
-        def __cache_key__(self) -> str:
-            raise RecursionError
+class Itself:
+    def __cache_key__(self) -> Any:
+        return self
+
+
+class Endless:
+    def __cache_key__(self) -> Any:
+        return Endless()
+
+
+class EndlessRepr:
+    def __repr__(self) -> str:
+        return f"<{self!r}>"
+
+
+@dataclass
+class Node:
+    parent: Any = None
+
+
+def in_a_circle() -> Node:
+    node = Node()
+    node.parent = Node(node)
+    return node
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("encode", [encode_value, encode_argument])
+@pytest.mark.parametrize(
+    "value",
+    [
+        Itself(),
+        Endless(),
+        EndlessRepr(),
+        in_a_circle(),
+        SimpleNamespace(list=[in_a_circle()]),
+        nested(102),
+        nested(100_000),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_object_that_contains_itself_is_refused(
+    value: Any, encode: Callable[[Any], str]
+) -> None:
+    with pytest.raises(KeyValueError, match="contains itself, or is nested too deeply"):
+        encode(value)
+
+
+def test_values_may_be_nested() -> None:
+    assert key_of(nested(100)) != key_of(nested(99))
+
+
+def test_a_recursion_that_ends_in_a_key_is_not_the_fault_of_the_value() -> None:
+    def recurse() -> str:
+        encode_argument(Card(1, "ann"))
+        return recurse()
 
     with pytest.raises(RecursionError):
-        key_of(Deep())
+        recurse()
+
+
+# Code of the user inside of a key.
+
+
+def raising(error: Exception) -> dict[str, Any]:
+    """Return objects that raise an exception, each in another place of its code."""
+
+    def fail(*_: object) -> Any:
+        raise error
+
+    def make(*bases: type, **members: Any) -> Any:
+        return type("Broken", bases, members)
+
+    class Model:
+        _meta = SimpleNamespace(label="shop.Model")
+        pk = property(fail)
+
+    class Field:
+        __repr__ = fail
+
+    return {
+        "__cache_key__": make(__cache_key__=fail)(),
+        "__cache_key__ property": make(__cache_key__=property(fail))(),
+        "__caching_id__": make(__caching_id__=fail)(),
+        "__getattr__": make(__getattr__=fail)(),
+        "__class__": make(__class__=property(fail))(),
+        "__repr__": make(__repr__=fail)(),
+        "__str__": make(str, __str__=fail)("x"),
+        "__html__": make(str, __html__=fail)("x"),
+        "__int__": make(int, __str__=fail)(5),
+        "isoformat": make(date, isoformat=fail)(2026, 1, 2),
+        "pk": Model(),
+        "in its key": make(__cache_key__=lambda _: [make(__repr__=fail)()])(),
+        "field": Pair(Field(), 1),  # type: ignore[arg-type]
+        "dataclass": Card(1, owner=make(__cache_key__=fail)()),
+        "proxy": LocalProxy(fail),
+        "dict": {"a": Field()},
+        "key of a dict": {Field(): 1},
+        "set": {Field()},
+        "list": [[Field()]],
+        "attribute": SimpleNamespace(a=Field()),
+    }
+
+
+class OwnError(Exception):
+    """An exception whose text raises."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("encode", [encode_value, encode_argument])
+@pytest.mark.parametrize("place", raising(OwnError()))
+@pytest.mark.parametrize(
+    "error",
+    [StopIteration(), LookupError("x"), NameError("x"), OwnError(), EOFError()],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_value_whose_code_raises_is_refused(
+    place: str, error: Exception, encode: Callable[[Any], str]
+) -> None:
+    with pytest.raises(KeyValueError, match=f"raised {type(error).__name__}") as caught:
+        encode(raising(error)[place])
+    assert "raised" in caught.value.for_log
+
+
+@pytest.mark.parametrize(
+    "place", ["__cache_key__", "__cache_key__ property", "__repr__", "pk", "field"]
+)
+def test_an_attribute_error_of_the_code_does_not_mean_that_it_is_not_there(
+    place: str,
+) -> None:
+    with pytest.raises(KeyValueError, match="raised AttributeError: x"):
+        key_of(raising(AttributeError("x"))[place])
+
+
+def test_an_exception_that_ends_the_program_is_no_refusal() -> None:
+    class Interrupted:
+        def __cache_key__(self) -> str:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        key_of(Interrupted())
+
+
+places = st.sampled_from(sorted(raising(OwnError())))
+errors = st.sampled_from(
+    [StopIteration, RuntimeError, LookupError, ValueError, RecursionError]
+)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Any:
+    """Draw values among which some raise, in containers and objects."""
+    broken = st.builds(lambda place, error: raising(error())[place], places, errors)
+    hashable = st.integers() | st.text(max_size=3)
+    return draw(
+        st.recursive(
+            SCALARS | broken | st.builds(Point, st.integers()),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.tuples(inner, inner)
+                | st.dictionaries(hashable, inner, max_size=3)
+                | st.builds(Card, inner, inner)
+                | st.builds(lambda each: SimpleNamespace(each=each), inner)
+                | st.builds(deque, st.lists(inner, max_size=3))
+                | st.builds(OrderedDict, st.dictionaries(hashable, inner, max_size=3))
+            ),
+            max_leaves=6,
+        )
+    )
+
+
+@given(graphs())
+def test_any_object_has_a_key_or_is_refused(value: Any) -> None:
+    for encode in (encode_value, encode_argument):
+        try:
+            assert type(encode(value)) is str
+        except KeyValueError as error:
+            assert str(error).startswith("A key value")  # noqa: PT017 - either will do
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two objects are the same by all that they hold."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, deque) and one.maxlen != other.maxlen:
+        return False
+    if isinstance(one, (list, tuple, deque)):
+        return len(one) == len(other) and all(
+            same(*pair) for pair in zip(one, other, strict=True)
+        )
+    if isinstance(one, dict):
+        return same(list(one.items()), list(other.items()))
+    if isinstance(one, (int, str)):
+        return bool(one == other)
+    return same(vars(one), vars(other))
+
+
+class Shown:
+    """An object whose repr shows its attributes without saying where each ends."""
+
+    def __init__(self, *values: Any) -> None:
+        self.x, self.y = values
+
+    def __repr__(self) -> str:
+        return f"Shown{self.x}{self.y}"
+
+
+digits = st.integers(0, 12) | st.text("1, ", max_size=3)
+THINGS: st.SearchStrategy[Any] = st.recursive(
+    digits,
+    lambda inner: (
+        st.builds(Shown, inner, inner)
+        | st.builds(Card, inner, inner)
+        | st.builds(OtherCard, inner, inner)
+        | st.builds(Pair, inner, inner)
+        | st.builds(deque, st.lists(inner, max_size=2), st.none() | st.just(5))
+        | st.builds(OrderedDict, st.dictionaries(digits, inner, max_size=2))
+        | st.builds(lambda x: SimpleNamespace(x=x), inner)
+    ),
+    max_leaves=5,
+)
+
+
+@given(THINGS, THINGS)
+def test_objects_of_one_key_are_the_same_by_all_that_they_hold(
+    one: Any, other: Any
+) -> None:
+    try:
+        encoded = [encode_argument(each) for each in (one, other)]
+    except KeyValueError:
+        return  # a repr that shows too little
+    if encoded[0] == encoded[1]:
+        assert same(one, other)
+    assert encode_argument(copy.deepcopy(one)) == encoded[0]
 
 
 def exactly(value: Any) -> Any:

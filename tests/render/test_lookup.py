@@ -143,14 +143,65 @@ def test_an_undefined_key_value_is_refused_with_strict_undefined() -> None:
         template.render()
 
 
-def test_an_error_of_a_key_value_propagates() -> None:
-    class Broken:
-        def __cache_key__(self) -> str:
-            raise LookupError("no key today")
+class Cart:
+    """Its key is that of the first expensive item, or StopIteration."""
+
+    def __init__(self, *items: int) -> None:
+        self.items = items
+
+    def __cache_key__(self) -> int:
+        return next(item for item in self.items if item > 100)
+
+
+def test_a_key_value_that_raises_is_not_left_out_of_the_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    template = environment().from_string(
+        "{% cache 300, 'cart', cart, user %}Hello {{ user }}{% endcache %}"
+    )
+    texts = [template.render(cart=Cart(1), user=user) for user in ("alice", "bob")]
+    assert texts == ["Hello alice", "Hello bob"]
+    (record,) = caplog.records
+    assert "It raised StopIteration. Its class is Cart" in record.getMessage()
+
+
+def test_a_key_value_that_raises_is_an_error_of_a_strict_cache() -> None:
+    env = environment(store=FragmentCache(strict=True))
+    template = env.from_string("{% cache 300, 'cart', cart %}a{% endcache %}")
+    assert template.render(cart=Cart(1, 101)) == "a"
+    with pytest.raises(FragmentTagError, match="It raised StopIteration"):
+        template.render(cart=Cart(1))
+
+
+def test_a_key_value_that_contains_itself_does_not_break_the_page() -> None:
+    class Itself:
+        def __cache_key__(self) -> Any:
+            return self
 
     template = environment().from_string("{% cache 5, 'x', b %}a{% endcache %}")
-    with pytest.raises(LookupError, match="no key today"):
-        template.render(b=Broken())
+    assert template.render(b=Itself()) == "a"
+
+
+def test_the_log_shows_no_key_value(caplog: pytest.LogCaptureFixture) -> None:
+    class Person:
+        def __repr__(self) -> str:
+            return "<Person ann@example.com\nroot logged in ...>"
+
+    class Broken:
+        def __cache_key__(self) -> str:
+            raise LookupError("no row of ann@example.com\nroot logged in")
+
+    for value in (Person(), Broken(), [Person()]):
+        env = environment()
+        template = env.from_string("{% cache 5, 'x', value %}a{% endcache %}")
+        assert template.render(value=value) == "a"
+    name = environment().from_string("{% cache 5, [email] %}a{% endcache %}")
+    assert name.render(email="ann@example.com") == "a"
+    assert len(caplog.records) == 4
+    for record in caplog.records:
+        assert "line 1: the fragment is not cached" in record.getMessage()
+        assert "ann@example.com" not in record.getMessage()
+        assert record.getMessage().isprintable()
 
 
 def test_an_entry_expires_by_the_clock_of_the_store() -> None:
