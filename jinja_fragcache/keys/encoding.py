@@ -56,6 +56,8 @@ _DEEPEST = 100
 # value that used it up.
 _FREE_FRAMES = 200
 _OWN_KEY_METHODS = ("__cache_key__", "__caching_id__")
+# Types whose content is all that they hold. A subclass may hold more.
+_CONTAINERS = frozenset({list, tuple, dict, set, frozenset, bytes})
 # Types that count as their text. A subclass may hold more than that.
 _TEXTUAL = (str, int, float, UUID, Decimal, datetime, date, time)
 _TIME_ZONES = (timezone, ZoneInfo)
@@ -104,8 +106,11 @@ class Encoder:
             value: The value.
             depth: How many values it is inside of.
         """
-        if type(value) is str:
+        kind = type(value)
+        if kind is str:
             return encode_text(value)
+        if kind is int and not self._exact:
+            return encode_text(_int_text(value))
         if value is None:
             return "n"
         if value is True or value is False:
@@ -113,6 +118,8 @@ class Encoder:
         if depth > _DEEPEST:
             raise _too_deep(value)
         try:
+            if kind in _CONTAINERS:
+                return self._container(value, depth + 1)
             return self._any(value, depth + 1)
         except (KeyValueError, RecursionError):
             raise
@@ -154,12 +161,9 @@ class Encoder:
         if isinstance(value, type):
             return None
         for name in _OWN_KEY_METHODS:
-            try:
-                method = getattr(value, name)
-            except AttributeError:
-                if hasattr(type(value), name):
-                    raise  # from inside of a property
-                continue
+            method = getattr(value, name, None)
+            if method is None and hasattr(type(value), name):
+                method = getattr(value, name)  # a property that raises AttributeError
             if not callable(method):
                 continue
             own_key = method()
@@ -174,7 +178,7 @@ class Encoder:
         return None
 
     def _plain(self, value: Any, depth: int) -> str | None:
-        """Encode a value that counts as its text, an enum member or a container.
+        """Encode a value that counts as its text, or an enum member.
 
         Returns:
             None for any other object.
@@ -183,7 +187,7 @@ class Encoder:
             return self._class_if_exact(value) + self._nested(value.value, depth)
         text = _text_of(value)
         if text is None:
-            return self._container(value, depth)
+            return None
         encoded = encode_text(text)
         more = {} if type(value) in _TEXTUAL else _attributes_of_text(value)
         if self._exact and isinstance(value, (datetime, time)):
@@ -200,19 +204,15 @@ class Encoder:
     def _class_if_exact(self, value: Any) -> str:
         return f"x{_class_of(value)}" if self._exact else ""
 
-    def _container(self, value: Any, depth: int) -> str | None:
+    def _container(self, value: Any, depth: int) -> str:
         """Encode a list, tuple, dict, set, frozenset or bytes.
 
         Only the builtin types: a subclass may hold more (Werkzeug's CombinedMultiDict
         is a dict that is always empty). `_object` encodes it.
-
-        Returns:
-            None for any other object.
         """
         kind = type(value)
-        if kind is list or kind is tuple:
-            mark = "u" if self._exact and kind is tuple else "l"
-            return mark + self._sequence(value, depth)
+        if kind is bytes:
+            return f"b{len(value)}:{value.hex()}"
         if kind is dict:
             pairs = [
                 self._nested(key, depth) + self._nested(item, depth)
@@ -223,9 +223,8 @@ class Encoder:
             mark = "z" if self._exact and kind is frozenset else "e"
             items = sorted([self._nested(item, depth) for item in value])
             return f"{mark}{len(items)}:" + "".join(items)
-        if kind is bytes:
-            return f"b{len(value)}:{value.hex()}"
-        return None
+        mark = "u" if self._exact and kind is tuple else "l"
+        return mark + self._sequence(value, depth)
 
     def _sequence(self, values: Any, depth: int) -> str:
         # Not by map(): a StopIteration would end it.

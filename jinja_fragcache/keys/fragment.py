@@ -208,13 +208,21 @@ def tag_names(tags: Any) -> tuple[str, ...]:
 
 def _listed_tags(tags: Any) -> tuple[str, ...]:
     if not isinstance(tags, _TAG_LISTS):
-        raise _refusal(f"{_WRONG_TAGS}. {_TAGS_EXAMPLE}", tags)
+        raise _wrong_tag(f"{_WRONG_TAGS}. {_TAGS_EXAMPLE}", tags)
     names = list(tags) if type(tags) in _TAG_LISTS else _items(tags)
     for tag in names:
         if not isinstance(tag, str):
-            raise _refusal(f"A tag is text and this one is {{}}. {_TAGS_EXAMPLE}", tag)
+            message = f"A tag is text and this one is {{}}. {_TAGS_EXAMPLE}"
+            raise _wrong_tag(message, tag)
     # Not by map(): a StopIteration would end it, and tags would be missing.
     return tuple([str.__str__(str(tag)) for tag in names])
+
+
+def _wrong_tag(message: str, tag: Any) -> KeyValueError:
+    """Like `_refusal`. Logs show a text or number, because a tag is a name."""
+    if type(tag) in {str, int} or isinstance(tag, Undefined):
+        return KeyValueError(message.format(describe(tag)))
+    return _refusal(message, tag)
 
 
 def default_fragment_name(template: str, line: int, position: int = 1) -> str:

@@ -222,14 +222,13 @@ def _content_of(value: Any) -> Parts | None:
     cls = type(value)
     for base, read in _CONTENTS.items():
         if issubclass(cls, base):
-            if hides_state(cls, base):
-                return None
-            attributes = attributes_of(value, base)
             if hasattr(cls, "n_sequence_fields"):
                 # A struct sequence, such as time.struct_time, has more fields than
                 # items.
-                attributes = value.__reduce__()[1][1]
-            return Parts(read(value), attributes)
+                return Parts(read(value), value.__reduce__()[1][1])
+            if hides_state(cls, base):
+                return None
+            return Parts(read(value), attributes_of(value, base))
     return None
 
 
