@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from jinja_fragcache.forks import free_after_fork
 from jinja_fragcache.messages import logger
 
 #: Seconds for which a store is skipped after it failed.
@@ -36,7 +37,7 @@ class Breaker:
         self._retry_after = retry_after
         self._timer = timer
         self._next_probe = 0.0
-        self._lock = threading.Lock()
+        self._lock = free_after_fork(threading.Lock())
 
     def allows(self) -> bool:
         """Return whether a call may be made now."""

@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from typing import Any, Self
 
 from jinja_fragcache.access.event_loops import wait_for
+from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.keys.digests import shortened
 
 _KEYS_REMEMBERED = 1024
@@ -165,12 +166,17 @@ class Flights:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = free_after_fork(threading.Lock())
         self._by_key: dict[str, Flight] = {}
         self._stored_lately = _LastKeys()
         self._not_to_store = _LastKeys()
         self._slow = _LastKeys()
         self._left_locked = _LastKeys()
+        notify_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget all flights, because other threads led them in the parent process."""
+        self._by_key.clear()
 
     def join(self, key: str, *, has_stale: bool = False) -> tuple[Flight, bool]:
         """Return the flight of a key, and whether the caller has to lead it.

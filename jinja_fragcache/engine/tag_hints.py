@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Sequence
 
+from jinja_fragcache.forks import free_after_fork
+
 _MOST_KEYS = 10_000
 #: Bytes of all keys and tags, and of what Python adds to each text.
 _MOST_BYTES = 4 * 2**20
@@ -22,7 +24,7 @@ class TagHints:
     def __init__(self) -> None:
         self.by_key: dict[str, tuple[str, ...]] = {}
         self._bytes = 0
-        self._lock = threading.Lock()
+        self._lock = free_after_fork(threading.Lock())
 
     def of(self, key: str) -> tuple[str, ...]:
         """Return the remembered tags of a key."""

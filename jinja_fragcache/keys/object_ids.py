@@ -7,8 +7,10 @@ from secrets import token_hex
 from types import FunctionType
 from typing import Any
 
+from jinja_fragcache.forks import free_after_fork
+
 # Reentrant, because a finalizer may run in the middle of object_id and call it again.
-_lock = threading.RLock()
+_lock = free_after_fork(threading.RLock())
 # By address: a reference to the object, and its id.
 _ids: dict[int, tuple[weakref.ref[Any], str]] = {}
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from jinja_fragcache.forks import free_after_fork, notify_after_fork
+
 if sys.platform != "win32":
     import fcntl
 
@@ -53,7 +55,14 @@ class CountingLock:
         self._path = path
         # Taking the lock writes to the file, so users who may read need to write it.
         self._mode = mode | (mode & 0o444) >> 1
-        self._threads = threading.Lock()
+        self._threads = free_after_fork(threading.Lock())
+        self._opened_now: set[int] = set()
+        notify_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Close the parent's descriptors, which would keep the lock if it is killed."""
+        while self._opened_now:
+            os.close(self._opened_now.pop())
 
     @contextmanager
     def held(self) -> Iterator[Count]:
@@ -84,6 +93,7 @@ class CountingLock:
     @contextmanager
     def _opened(self) -> Iterator[int]:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, self._mode)
+        self._opened_now.add(descriptor)
         try:
             if not os.fstat(descriptor).st_size:
                 # The file may be new, and the umask has reduced its mode.
@@ -91,4 +101,5 @@ class CountingLock:
                     self._path.chmod(self._mode)
             yield descriptor
         finally:
+            self._opened_now.discard(descriptor)
             os.close(descriptor)

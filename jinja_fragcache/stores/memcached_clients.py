@@ -13,7 +13,9 @@ from .memcached_pymemcache import (
     PymemcacheClient,
     check_unpickles_nothing,
     make_pooled_client,
+    with_own_connections,
 )
+from .memcached_servers import MemcachedServers
 from .optional import import_optional
 
 # How long a page waits for a server that does not answer.
@@ -42,10 +44,10 @@ def make_client(
         return _client_of_servers(servers, account, pool_size, options)
     if isinstance(servers, _class_of("pymemcache", "PooledClient")):
         check_unpickles_nothing(servers)
-        return PymemcacheClient([servers])
+        return PymemcacheClient(lambda: with_own_connections(servers), servers)
     if isinstance(servers, _class_of("pylibmc", "Client")) and not servers.binary:
         given = {"behaviors": dict(servers.behaviors), **options}
-        return PylibmcClient(servers.addresses, None, pool_size, _SECONDS, given)
+        return _client_of_servers(servers.addresses, None, pool_size, given)
     raise StoreError(
         f"The client {type(servers).__qualname__} can't be used for Memcached. Give the"
         " servers as a list, as in CACHE_MEMCACHED_SERVERS=['127.0.0.1:11211'], or a"
@@ -65,10 +67,23 @@ def _client_of_servers(
             " CACHE_MEMCACHED_SERVERS=['127.0.0.1:11211']."
         )
     addresses = [_checked_address(address) for address in servers]
-    if account or find_spec("pylibmc"):
-        return PylibmcClient(addresses, account, pool_size, _SECONDS, options)
-    clients = [make_pooled_client(each, _SECONDS, options) for each in addresses]
-    return PymemcacheClient(clients)
+    clients: dict[str, MemcachedClient] = {}
+    has_pylibmc = account or find_spec("pylibmc")
+    for each in addresses:
+        if has_pylibmc:
+            client: MemcachedClient = PylibmcClient(
+                each, account, pool_size, _SECONDS, options
+            )
+        else:
+            client = _new_pymemcache_client(each, options)
+        clients[each] = client
+    return client if len(clients) == 1 else MemcachedServers(clients)
+
+
+def _new_pymemcache_client(
+    address: str, options: Mapping[str, Any]
+) -> PymemcacheClient:
+    return PymemcacheClient(lambda: make_pooled_client(address, _SECONDS, options))
 
 
 def _checked_address(address: Any) -> str:

@@ -1,5 +1,6 @@
 """pylibmc as a client of the Memcached stores."""
 
+import ctypes
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from queue import LifoQueue
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.forks import PerProcess, free_after_fork, keep_unused
 
 from .memcached_base import PLAIN_FLAGS, value_too_large
 from .optional import import_optional
@@ -16,7 +18,7 @@ from .optional import import_optional
 _LOGIN_TRIES = 3
 # Bytes.
 _UNUSED_STACK = 64 * 2**20
-_stack_size = threading.Lock()
+_stack_size = free_after_fork(threading.Lock())
 # pylibmc's messages, with libmemcached's numbers of errors (memcached_return_t): 40 is
 # MEMCACHED_AUTH_PROBLEM, where the SASL library failed and not the server; 41 is
 # MEMCACHED_AUTH_FAILURE.
@@ -25,12 +27,12 @@ _LOGIN_REFUSED = "error 41 "
 
 
 class PylibmcClient:
-    """A pool of pylibmc's clients, which serve one thread at a time.
+    """Clients of pylibmc for one server, each of which serves one thread at a time.
 
     Args:
-        servers: The servers, as `"host:port"`.
-        account: User and password, for servers with SASL.
-        pool_size: The largest number of connections to each server.
+        server: The server, as `"host:port"`.
+        account: User and password, for a server with SASL.
+        pool_size: The largest number of connections to the server.
         seconds: How long a call waits for a server that does not answer.
         options: More keyword arguments for `pylibmc.Client`.
 
@@ -40,7 +42,7 @@ class PylibmcClient:
 
     def __init__(
         self,
-        servers: Sequence[str],
+        server: str,
         account: tuple[str, str] | None,
         pool_size: int,
         seconds: float,
@@ -61,15 +63,14 @@ class PylibmcClient:
         if account:
             user, password = account
             given.update(binary=True, username=user, password=password)
-        self._make = partial(_bytes_only(self._pylibmc.Client), list(servers), **given)
-        # The client that was used last is taken first: it is connected, and knows which
-        # servers are down.
-        self._pool: LifoQueue[Any] = LifoQueue()
+        client_class = _bytes_only(self._pylibmc.Client)
+        # No partial, whose repr would show the password.
+        self._make: Callable[[], Any] = lambda: client_class([server], **given)
         self._size = pool_size
         self._has_account = account is not None
-        self._logged_in: set[int] = set()
-        for _ in range(pool_size):
-            self._pool.put(self._make())
+        self._pools = PerProcess(self._make_pool, _keep_pool)
+        # Raises now for options that a client does not take, and not on first use.
+        self._pools.value  # noqa: B018 - made here
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, or None if it has none."""
@@ -78,7 +79,7 @@ class PylibmcClient:
             return stored
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
-        """Return the values of keys, in one round trip to each server."""
+        """Return the values of keys, in one round trip."""
         with self._reserved() as client:
             found: Mapping[str, bytes | None] = client.get_multi(keys)
             return found
@@ -119,19 +120,28 @@ class PylibmcClient:
                 return None
 
     def flush(self) -> None:
-        """Delete all entries of the servers."""
+        """Delete all entries of the server."""
         with self._reserved() as client:
             client.flush_all()
 
     def close(self) -> None:
         """Close the connections. Later calls open new ones."""
-        clients = [self._pool.get() for _ in range(self._size)]
+        pool = self._pools.value
+        clients = [pool.free.get() for _ in range(self._size)]
         for client in clients:
             client.disconnect_all()
-            self._pool.put(client)
-        self._logged_in.clear()
+            pool.free.put(client)
+        pool.logged_in.clear()
 
-    def _log_in(self, client: Any) -> Any:
+    def _make_pool(self) -> "_Pool":
+        pool = _Pool()
+        for _ in range(self._size):
+            client = self._make()
+            pool.all.append(client)
+            pool.free.put(client)
+        return pool
+
+    def _log_in(self, client: Any, pool: "_Pool") -> Any:
         """Make the first call of a client, which logs it in.
 
         libmemcached reads the server's list of mechanisms into memory on the stack, and
@@ -150,7 +160,8 @@ class PylibmcClient:
                 if not tries_left or not str(error).startswith(_LOGIN_NOT_SENT):
                     raise
                 client = self._make()
-        self._logged_in.add(id(client))
+                pool.all.append(client)
+        pool.logged_in.add(id(client))
         return client
 
     @contextmanager
@@ -161,10 +172,11 @@ class PylibmcClient:
             key: The key that is written, for the error of a value that is too large.
             size: The bytes that are written to it.
         """
-        client = self._pool.get()
+        pool = self._pools.value
+        client = pool.free.get()
         try:
-            if self._has_account and id(client) not in self._logged_in:
-                client = self._log_in(client)
+            if self._has_account and id(client) not in pool.logged_in:
+                client = self._log_in(client, pool)
             yield client
         except self._pylibmc.TooBig:
             raise value_too_large(key, size) from None
@@ -172,7 +184,39 @@ class PylibmcClient:
             _raise_for_login(str(error))
             raise
         finally:
-            self._pool.put(client)
+            pool.free.put(client)
+
+
+class _Pool:
+    """The clients of one process.
+
+    Attributes:
+        free: Those that nobody uses now. The one that was used last is taken first: it
+            is connected, and knows whether the server is down.
+        all: All of them.
+        logged_in: The ids of those that have logged in.
+    """
+
+    def __init__(self) -> None:
+        self.free: LifoQueue[Any] = LifoQueue()
+        self.all: list[Any] = []
+        self.logged_in: set[int] = set()
+
+
+def _keep_pool(pool: _Pool) -> None:
+    """Keep the clients of the parent process, even when this process ends.
+
+    libmemcached sends `quit` when a client is deleted, on the socket of the parent,
+    whose next call would fail then.
+    """
+    keep_unused(pool)
+    for client in pool.all:
+        _keep_for_ever(client)
+
+
+def _keep_for_ever(client: object) -> None:
+    # pylibmc is an extension of CPython, which has this function.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
 
 
 def _call_on_unused_stack(call: Callable[[], Any]) -> None:

@@ -3,9 +3,11 @@
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.forks import PerProcess
 
 from .memcached_base import PLAIN_FLAGS, value_too_large
 from .optional import import_optional
@@ -15,36 +17,31 @@ _PICKLE_FLAGS = 1
 
 
 class PymemcacheClient:
-    """Clients of pymemcache, one for each server.
-
-    pymemcache's own client of several servers is not used: while a server is down, it
-    moves keys to others and returns misses without an error. What was deleted meanwhile
-    would be back with the server.
+    """A client of pymemcache for one server.
 
     Args:
-        clients: A `pymemcache.PooledClient` for each server.
+        make: Returns a `pymemcache.PooledClient` without connections. Each process
+            calls it for a client of its own.
+        first: A ready client for this process, if there is one.
 
     Raises:
         StoreError: If pymemcache is not installed.
     """
 
-    def __init__(self, clients: Sequence[Any]) -> None:
+    def __init__(self, make: Callable[[], Any], first: Any = None) -> None:
         self._module = import_optional("pymemcache", "memcached")
-        self._clients = dict(enumerate(clients))
-        rendezvous = import_optional("pymemcache.client.rendezvous", "memcached")
-        # Texts, because it takes the number 0 for a missing node.
-        self._hasher = rendezvous.RendezvousHash([str(each) for each in self._clients])
+        self._client = PerProcess(make, first=first)
+        # Raises now for options that a client does not take, and not on first use.
+        self._client.value  # noqa: B018 - made here
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, or None if it has none."""
-        stored: bytes | None = self._client_of(key).get(key)
+        stored: bytes | None = self._client.value.get(key)
         return stored
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
-        """Return the values of keys, in one round trip to each server."""
-        found: dict[str, bytes | None] = {}
-        for client, part in self._by_server(keys):
-            found.update(client.get_many(part))
+        """Return the values of keys, in one round trip."""
+        found: Mapping[str, bytes | None] = self._client.value.get_many(keys)
         return found
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:
@@ -52,18 +49,11 @@ class PymemcacheClient:
         return self._write("set", key, data, expiry)
 
     def set_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
-        """Store values, in one round trip to each server.
-
-        Returns:
-            The keys that failed.
-        """
-        failed: list[str] = []
-        for client, part in self._by_server(list(data)):
-            values = {key: data[key] for key in part}
-            largest = max(part, key=lambda key: len(data[key]))
-            with self._raising_for_size(largest, len(data[largest])):
-                failed += client.set_many(values, expire=expiry, noreply=False)
-        return failed
+        """Store values in one round trip, and return the keys that failed."""
+        largest = max(data, key=lambda key: len(data[key]))
+        with self._raising_for_size(largest, len(data[largest])):
+            set_many = self._client.value.set_many
+            return list(set_many(dict(data), expire=expiry, noreply=False))
 
     def add(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value if the key has none, and return whether it was stored."""
@@ -71,16 +61,15 @@ class PymemcacheClient:
 
     def delete(self, key: str) -> bool:
         """Delete an entry, and return whether there was one."""
-        return bool(self._client_of(key).delete(key, noreply=False))
+        return bool(self._client.value.delete(key, noreply=False))
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        """Delete the entries of keys, in one round trip to each server."""
-        for client, part in self._by_server(keys):
-            client.delete_many(part, noreply=False)
+        """Delete the entries of keys, in one round trip."""
+        self._client.value.delete_many(keys, noreply=False)
 
     def count(self, key: str, delta: int) -> int | None:
         """Add to a number, and return the new one; None if there are no digits."""
-        client = self._client_of(key)
+        client = self._client.value
         count = client.incr if delta >= 0 else client.decr
         try:
             number: int | None = count(key, abs(delta), noreply=False)
@@ -89,27 +78,15 @@ class PymemcacheClient:
         return number
 
     def flush(self) -> None:
-        """Delete all entries of the servers."""
-        for client in self._clients.values():
-            client.flush_all(noreply=False)
+        """Delete all entries of the server."""
+        self._client.value.flush_all(noreply=False)
 
     def close(self) -> None:
         """Close the connections. Later calls open new ones."""
-        for client in self._clients.values():
-            client.close()
-
-    def _client_of(self, key: str) -> Any:
-        return self._clients[int(self._hasher.get_node(key))]
-
-    def _by_server(self, keys: Sequence[str]) -> Iterator[tuple[Any, list[str]]]:
-        parts: dict[int, list[str]] = {}
-        for key in keys:
-            parts.setdefault(int(self._hasher.get_node(key)), []).append(key)
-        for number, part in parts.items():
-            yield self._clients[number], part
+        self._client.value.close()
 
     def _write(self, command: str, key: str, data: bytes, expiry: int) -> bool:
-        write: Callable[..., Any] = getattr(self._client_of(key), command)
+        write: Callable[..., Any] = getattr(self._client.value, command)
         with self._raising_for_size(key, len(data)):
             return bool(write(key, data, expire=expiry, noreply=False))
 
@@ -157,6 +134,21 @@ def check_unpickles_nothing(client: Any) -> None:
             "This client of pymemcache unpickles what it finds, so anyone who can write"
             " to the server could run code here. Make it without a serde."
         )
+
+
+def with_own_connections(client: Any) -> Any:
+    """Return a copy of a `pymemcache.PooledClient` that shares no connection with it.
+
+    Its maximal number of connections, and how long they may be idle, are kept.
+    """
+    pool, made = client.client_pool, copy(client)
+    made.client_pool = type(pool)(
+        made._create_client,  # noqa: SLF001 - what pymemcache's own pool is given
+        after_remove=lambda each: each.close(),
+        max_size=pool.max_size,
+        idle_timeout=pool.idle_timeout,
+    )
+    return made
 
 
 class _BytesOnlySerde:

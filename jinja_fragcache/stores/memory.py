@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
+from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
 DEFAULT_TIMEOUT = 300
@@ -90,7 +91,8 @@ class MemoryStore:
         # with or without the interpreter's lock.
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._used_bytes = 0
-        self._write_lock = threading.Lock()
+        self._write_lock = free_after_fork(threading.Lock())
+        notify_after_fork(self)
 
     def __len__(self) -> int:
         """Return the number of entries, with those that have expired unnoticed."""
@@ -227,6 +229,11 @@ class MemoryStore:
             self._entries.clear()
             self._used_bytes = 0
         return True
+
+    def after_fork(self) -> None:
+        """Count the bytes again in a child process, if a thread was just writing."""
+        if self._write_lock.locked():
+            self._used_bytes = sum(entry.size for entry in self._entries.values())
 
     def _make_entry(self, key: str, value: Any, timeout: int | None) -> _Entry:
         if timeout is None:

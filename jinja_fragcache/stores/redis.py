@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.forks import PerProcess
 
 from .base import Timed
-from .redis_clients import check_returns_bytes, make_client, make_client_of_url
+from .redis_clients import clients_of_ready, clients_of_server, clients_of_url
 from .text_store import TextStore
 
 _KEYS_AT_ONCE = 500
@@ -93,21 +94,27 @@ class RedisStore(TextStore):
         **options: Any,
     ) -> None:
         if url is not None:
-            client = make_client_of_url(url, options)
+            clients = clients_of_url(url, options)
         elif isinstance(host, str):
-            client = make_client(host, port, password, db, options)
+            clients = clients_of_server(host, port, password, db, options)
         elif host is None:
             raise ValueError(
                 "A RedisStore's host can't be None. It is a host name, or a client such"
                 " as redis.Redis()."
             )
+        elif isinstance(host, PerProcess):
+            clients = host
         else:
-            client = host
-        check_returns_bytes(client)
+            clients = clients_of_ready(host)
         super().__init__(default_timeout)
         self.key_prefix = key_prefix or ""
-        self._client = client
+        self._clients = clients
         self._may_flush = may_flush
+
+    @property
+    def _client(self) -> Any:
+        """The client of this process."""
+        return self._clients.value
 
     def get(self, key: str) -> str | int | None:
         """Return the value of a key, or None if it has none."""

@@ -1,10 +1,15 @@
-"""Makes the clients of Redis that the stores use, which wait only a short time."""
+"""Makes the clients of Redis that the stores use, which wait only a short time.
 
+Each process makes its own: see `forks`.
+"""
+
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from copy import copy
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.forks import PerProcess
 
 from .optional import import_optional
 
@@ -13,16 +18,17 @@ _SECONDS = 0.25
 # Large enough to read all rows of a list at once. The default of redis-py is 64 KiB.
 _READ_BYTES = 128 * 1024
 _SENTINEL_OPTION = "sentinel_"
+_LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
 
-def make_client(
+def clients_of_server(
     host: str,
     port: int,
     password: str | None,
     db: int,
     options: Mapping[str, Any],
-) -> Any:
-    """Return a client of one server.
+) -> PerProcess[Any]:
+    """Return clients of one server.
 
     Args:
         host: The host name of the server.
@@ -36,11 +42,12 @@ def make_client(
     """
     address = {"host": host, "port": port, "password": password, "db": db}
     redis = import_optional("redis", "redis")
-    return redis.Redis(**{**address, **_short_waits(), **options})
+    given = {**address, **_short_waits(), **options}
+    return _made_now(lambda: redis.Redis(**given))
 
 
-def make_client_of_url(url: str, options: Mapping[str, Any]) -> Any:
-    """Return a client of the server at a URL.
+def clients_of_url(url: str, options: Mapping[str, Any]) -> PerProcess[Any]:
+    """Return clients of the server at a URL.
 
     Args:
         url: `redis://user:password@host:port/db`.
@@ -50,20 +57,22 @@ def make_client_of_url(url: str, options: Mapping[str, Any]) -> Any:
         StoreError: If the package redis is not installed, or the URL is not valid.
     """
     redis = import_optional("redis", "redis")
-    client = redis.Redis.from_url(_checked_url(url), **{**_short_waits(), **options})
+    given = {**_short_waits(), **options}
+    _check_url(url)
+    clients = _made_now(lambda: redis.Redis.from_url(url, **given))
     # Raises now for options that a connection does not take, and not on first use.
-    client.connection_pool.make_connection()
-    return client
+    clients.value.connection_pool.make_connection()
+    return clients
 
 
-def make_sentinel_client(
+def clients_of_sentinels(
     sentinels: Sequence[tuple[str, int]],
     master: str,
     password: str | None,
     db: int,
     options: Mapping[str, Any],
-) -> Any:
-    """Return a client of the master that Redis sentinels watch.
+) -> PerProcess[Any]:
+    """Return clients of the master that Redis sentinels watch.
 
     Args:
         sentinels: Pairs of host and port.
@@ -86,26 +95,30 @@ def make_sentinel_client(
         for name, value in options.items()
         if not name.startswith(_SENTINEL_OPTION)
     }
-    sentinel = import_optional("redis.sentinel", "redis").Sentinel(
-        sentinels, sentinel_kwargs={**_short_waits(), **of_sentinels}
-    )
+    kind = import_optional("redis.sentinel", "redis").Sentinel
+    to_sentinels = {**_short_waits(), **of_sentinels}
     given = {"password": password, "db": db, **_short_waits(), **of_master}
-    return sentinel.master_for(master, **given)
+
+    def make() -> Any:
+        sentinel = kind(sentinels, sentinel_kwargs=to_sentinels)
+        return sentinel.master_for(master, **given)
+
+    return _made_now(make)
 
 
-def make_cluster_client(
+def clients_of_cluster(
     nodes: str | Sequence[str],
     password: str | None,
     url: str | None,
     options: Mapping[str, Any],
-) -> Any:
-    """Return a client of a Redis cluster that connects when it is first used.
+) -> PerProcess[Any]:
+    """Return clients of a Redis cluster, which connect when they are first used.
 
     Args:
         nodes: Some of its nodes: `"host:port,host:port"`, or a list of `"host:port"`.
         password: The password of the nodes, if they have one.
         url: `redis://user:password@host:port` of one node, in place of `nodes` and
-            `password`. It is checked when the client is first used.
+            `password`. It is checked when a client is first used.
         options: More keyword arguments for `redis.RedisCluster`.
 
     Raises:
@@ -115,43 +128,75 @@ def make_cluster_client(
     # One more try, because the first may end at a node that has moved.
     waits = _short_waits(retries=1)
     if url is not None:
-        given = {**waits, **options}
-        return _LazyClient(
-            lambda: cluster.RedisCluster.from_url(_checked_url(url), **given)
-        )
+        of_url = {**waits, **options}
+
+        def make() -> Any:
+            _check_url(url)
+            return _checked(cluster.RedisCluster.from_url(url, **of_url))
+
+        return PerProcess(make)
     given = {"password": password, **waits, **options}
-    startup = [cluster.ClusterNode(*address) for address in _addresses(nodes)]
-    return _LazyClient(lambda: cluster.RedisCluster(startup_nodes=startup, **given))
+    addresses = _addresses(nodes)
+
+    def make_of_nodes() -> Any:
+        startup = [cluster.ClusterNode(*address) for address in addresses]
+        return _checked(cluster.RedisCluster(startup_nodes=startup, **given))
+
+    return PerProcess(make_of_nodes)
 
 
-def check_returns_bytes(client: Any) -> None:
-    """Check that a client does not decode what it reads.
+def clients_of_ready(client: Any) -> PerProcess[Any]:
+    """Return a ready client for this process, and what its children use in its place.
+
+    redis-py's pools themselves make new connections in a child process. But a client
+    that has one connection of its own keeps it, so a child's copy takes connections
+    from the pool. And the locks of a client may have been held when its process forked.
+
+    Raises:
+        StoreError: If the client decodes what it reads.
+    """
+    _checked(client)
+
+    def make() -> Any:
+        made = _with_own_locks(client)
+        if getattr(made, "connection", None) is not None:
+            made.connection = None
+        if hasattr(made, "nodes_manager"):
+            made.nodes_manager = _with_own_locks(made.nodes_manager)
+        return made
+
+    return PerProcess(make, first=client)
+
+
+def _with_own_locks(value: Any) -> Any:
+    """Return a copy of an object that shares no lock with it."""
+    made = copy(value)
+    for name, each in vars(made).items():
+        if isinstance(each, _LOCKS):
+            setattr(made, name, threading.RLock())
+    return made
+
+
+def _made_now(make: Callable[[], Any]) -> PerProcess[Any]:
+    """Return clients, of which that of this process is made and checked now."""
+    clients = PerProcess(make)
+    _checked(clients.value)
+    return clients
+
+
+def _checked(client: Any) -> Any:
+    """Return a client, if it does not decode what it reads.
 
     Raises:
         StoreError: If it does.
     """
-    if isinstance(client, _LazyClient):
-        return
     encoder = getattr(client, "get_encoder", lambda: None)()
     if getattr(encoder, "decode_responses", False):
         raise StoreError(
             "A Redis client with decode_responses=True can't tell numbers from texts."
             " Make it without."
         )
-
-
-class _LazyClient:
-    """Stands for a client that connects to its servers as soon as it is made."""
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
-
-    @cached_property
-    def _client(self) -> Any:
-        return self._make()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+    return client
 
 
 def _short_waits(retries: int = 0) -> dict[str, Any]:
@@ -168,7 +213,7 @@ def _short_waits(retries: int = 0) -> dict[str, Any]:
     }
 
 
-def _checked_url(url: str) -> str:
+def _check_url(url: str) -> None:
     try:
         import_optional("redis.connection", "redis").parse_url(url)
     except (ValueError, AttributeError, TypeError):
@@ -177,7 +222,6 @@ def _checked_url(url: str) -> str:
             "The URL of the Redis server (CACHE_REDIS_URL) can't be read. It has the"
             " form redis://user:password@host:port/db."
         ) from None
-    return url
 
 
 def _addresses(nodes: str | Sequence[str]) -> list[tuple[str, int]]:

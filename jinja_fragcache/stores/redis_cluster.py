@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .redis import RedisStore
-from .redis_clients import make_cluster_client
+from .redis_clients import clients_of_cluster
 
 
 class RedisClusterStore(RedisStore):
@@ -40,11 +40,9 @@ class RedisClusterStore(RedisStore):
         **options: Any,
     ) -> None:
         if url is not None or isinstance(cluster, str | list | tuple):
-            client: Any = make_cluster_client(cluster, password, url, options)
-        else:
-            client = cluster
+            cluster = clients_of_cluster(cluster, password, url, options)
         super().__init__(
-            client,
+            cluster,
             default_timeout=default_timeout,
             key_prefix=key_prefix,
             may_flush=may_flush,

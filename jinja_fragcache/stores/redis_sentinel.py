@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .redis import RedisStore
-from .redis_clients import make_sentinel_client
+from .redis_clients import clients_of_sentinels
 
 
 class RedisSentinelStore(RedisStore):
@@ -41,7 +41,7 @@ class RedisSentinelStore(RedisStore):
         **options: Any,
     ) -> None:
         super().__init__(
-            make_sentinel_client(sentinels, master, password, db, options),
+            clients_of_sentinels(sentinels, master, password, db, options),
             default_timeout=default_timeout,
             key_prefix=key_prefix,
             may_flush=may_flush,

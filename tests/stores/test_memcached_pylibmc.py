@@ -43,9 +43,10 @@ def test_a_login_that_fails_without_a_reason_is_tried_again(sasl_port: int) -> N
     real = client._make
     made = iter([Failing(), real()])
     client._make = lambda: next(made)
-    while not client._pool.empty():
-        client._pool.get()
-    client._pool.put(Failing())
+    free = client._pools.value.free
+    while not free.empty():
+        free.get()
+    free.put(Failing())
     store.set("k", "text")
     assert store.get("k") == "text"
     client._size = 1

@@ -140,8 +140,10 @@ def test_a_failure_to_count_is_raised(store: RedisStore, client: Any) -> None:
         client.config_set("maxmemory", 0)
 
 
-def test_the_many_methods_send_nothing_without_keys(store: RedisStore) -> None:
-    store._client = None
+def test_the_many_methods_send_nothing_without_keys(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_clients", None)
     assert store.get_many() == []
     assert store.delete_many() == []
     assert store.set_many_if_equal({}, {}, "mine") == []
