@@ -6,6 +6,7 @@ loudly, because what should be gone may still be served, and they are always tri
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pickle import UnpicklingError
 from typing import Any
 
 from jinja_fragcache.errors import AsyncOnlyError, StoreError
@@ -18,6 +19,8 @@ from .runner import Operation, Runner
 from .stats import Recorder
 
 _FAILED = object()
+# The start of the error that Redis returns for a key with a list, a hash or the like.
+_WRONG_TYPE = "WRONGTYPE"
 # Names of errors of redis-py and pylibmc.
 _DOWN = {"ConnectionError", "TimeoutError", "ServerDown", "ServerDead"}
 
@@ -219,9 +222,13 @@ class SafeStore:
         )
 
     def read_failed(self, keys: Iterable[str], error: Exception) -> None:
-        """Count and log a read that failed, and open the circuit breaker."""
+        """Count and log a read that failed, and open the circuit breaker.
+
+        It stays closed if only this value can't be read.
+        """
         self.failed("read", ", ".join(keys), error)
-        self._breaker.failed()
+        if not is_about_one_value(error):
+            self._breaker.failed()
 
     def _try(
         self, what: str, keys: Iterable[str], operation: Operation[Any], failed: Any
@@ -243,9 +250,12 @@ class SafeStore:
         except AsyncOnlyError:
             raise
         except Exception as error:  # noqa: BLE001 - reads and writes fail open
-            self.failed(what, ", ".join(keys), error)
-            if what == "read" or is_down(error):
-                breaker.failed()
+            if what == "read":
+                self.read_failed(keys, error)
+            else:
+                self.failed(what, ", ".join(keys), error)
+                if is_down(error):
+                    breaker.failed()
             return failed
         if not breaker.is_closed:
             breaker.succeeded()
@@ -273,6 +283,17 @@ class SafeStore:
             ) from error
         self._breaker.succeeded()
         return answer
+
+
+def is_about_one_value(error: Exception) -> bool:
+    """Return whether a read failed because of what is stored under its key.
+
+    That is a value of another type in Redis, or bytes that can't be decoded. While the
+    store was left alone for it, no other value would be read, and this one not be
+    overwritten.
+    """
+    unreadable = isinstance(error, UnicodeError | UnpicklingError)
+    return unreadable or str(error).startswith(_WRONG_TYPE)
 
 
 def is_down(error: Exception) -> bool:

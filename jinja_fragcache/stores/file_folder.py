@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from jinja_fragcache.errors import StoreError
 from jinja_fragcache.messages import logger
 
 from .file_format import HEAD_SIZE, unpack_head
@@ -153,9 +154,24 @@ class Folder:
                         if each.stat().st_mtime < before:
                             Path(each.path).unlink()
 
-    def log_failure(self, what: str, error: OSError) -> None:
-        """Log that something failed, without a traceback."""
-        logger.warning("The store in %s could not %s: %s", self._path, what, error)
+    @contextmanager
+    def failing(self, what: str) -> Iterator[None]:
+        """Raise a `StoreError` in place of an `OSError` in the `with` block.
+
+        An `OSError` would mean that the whole store is down. But of a folder that is
+        full, or that this process may not write to, entries can still be read.
+
+        Args:
+            what: What the block does, for the message.
+        """
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise StoreError(
+                f"The store in {self._path} could not {what}: {error}"
+            ) from error
 
     def _age(self, file: Path) -> tuple[bool, float]:
         """Return whether an entry is alive, and when it was written.
@@ -176,6 +192,6 @@ class Folder:
         try:
             file.unlink(missing_ok=True)
         except OSError as error:
-            self.log_failure("delete", error)
+            logger.warning("The store in %s could not delete: %s", self._path, error)
             return False
         return True

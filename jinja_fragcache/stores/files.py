@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -88,24 +88,21 @@ class FileStore(TextStore):
             timeout: Seconds or a `timedelta`; 0 if it never expires, None for the
                 default timeout.
 
-        Returns:
-            False if the file could not be written, which is logged. The previous value
-            is kept then.
-
         Raises:
+            StoreError: If the file could not be written. The previous value is kept.
+            TimeoutError: If others hold the lock for too long. The previous value is
+                kept.
             TypeError: If the value is neither a text nor an integer. The previous value
                 is kept.
             TimeoutValueError: If the timeout is not valid.
         """
         content = self._content(key, value, self._expiry(timeout))
-        try:
-            with (
-                self._folder.written(content) as file,
-                self._folder.lock.held() as count,
-            ):
-                self._folder.move(file, self._path(key), count)
-        except OSError as error:
-            return self._failed("write", error)
+        with (
+            self._folder.failing("write"),
+            self._folder.written(content) as file,
+            self._folder.lock.held() as count,
+        ):
+            self._folder.move(file, self._path(key), count)
         return True
 
     def add(
@@ -118,16 +115,14 @@ class FileStore(TextStore):
         content = self._content(key, value, self._expiry(timeout))
         if self.has(key):
             return False
-        try:
-            with (
-                self._folder.written(content) as file,
-                self._folder.lock.held() as count,
-            ):
-                if self.has(key):
-                    return False
-                self._folder.move(file, self._path(key), count)
-        except OSError as error:
-            return self._failed("write", error)
+        with (
+            self._folder.failing("write"),
+            self._folder.written(content) as file,
+            self._folder.lock.held() as count,
+        ):
+            if self.has(key):
+                return False
+            self._folder.move(file, self._path(key), count)
         return True
 
     def set_many_if_equal(
@@ -141,43 +136,45 @@ class FileStore(TextStore):
             expected: The value that the other keys need to have.
 
         Returns:
-            The keys of the values that were stored. If files could not be written, that
-            is logged.
+            The keys of the values that were stored.
+
+        Raises:
+            StoreError: If a file could not be written. Others may have been stored.
+            TimeoutError: If others hold the lock for too long.
         """
         contents = {
             key: self._content(key, value, self._expiry(timeout))
             for key, (value, timeout) in values.items()
         }
         stored: list[str] = []
-        try:
-            with ExitStack() as stack:
-                files = {
-                    key: stack.enter_context(self._folder.written(content))
-                    for key, content in contents.items()
-                }
-                count = stack.enter_context(self._folder.lock.held())
-                for key, file in files.items():
-                    if self.get(others[key]) == expected:
-                        # Before the move, which then finds room, and need not make it
-                        # by removing this very entry.
-                        self._folder.remove_entry(self._path(others[key]), count)
-                        self._folder.move(file, self._path(key), count)
-                        stored.append(key)
-        except OSError as error:
-            self._failed("write", error)
+        with self._folder.failing("write"), ExitStack() as stack:
+            files = {
+                key: stack.enter_context(self._folder.written(content))
+                for key, content in contents.items()
+            }
+            count = stack.enter_context(self._folder.lock.held())
+            for key, file in files.items():
+                if self.get(others[key]) == expected:
+                    # Before the move, which then finds room, and need not make it by
+                    # removing this very entry.
+                    self._folder.remove_entry(self._path(others[key]), count)
+                    self._folder.move(file, self._path(key), count)
+                    stored.append(key)
         return stored
 
     def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
-        """Delete those keys that have an expected value, and return them."""
+        """Delete those keys that have an expected value, and return them.
+
+        Raises:
+            StoreError: If a file could not be removed.
+            TimeoutError: If others hold the lock for too long.
+        """
         deleted: list[str] = []
-        try:
-            with self._folder.lock.held() as count:
-                for key in keys:
-                    if self.get(key) == expected:
-                        self._folder.remove_entry(self._path(key), count)
-                        deleted.append(key)
-        except OSError as error:
-            self._failed("delete", error)
+        with self._folder.failing("delete"), self._folder.lock.held() as count:
+            for key in keys:
+                if self.get(key) == expected:
+                    self._folder.remove_entry(self._path(key), count)
+                    deleted.append(key)
         return deleted
 
     def inc(self, key: str, delta: int = 1) -> int | None:
@@ -187,24 +184,21 @@ class FileStore(TextStore):
         as `delta` and gets the default timeout.
 
         Returns:
-            None if the value is a text, which is kept; or if the file could not be
-            written, which is logged.
+            None if the value is a text, which is kept.
 
         Raises:
+            StoreError: If the file could not be written.
+            TimeoutError: If others hold the lock for too long.
             TypeError: If the number would have more than 19 digits.
         """
-        try:
-            with self._folder.lock.held() as count:
-                number, expires = self._read(key) or (0, self._expiry(None))
-                if isinstance(number, str):
-                    return None
-                number += delta
-                content = self._content(key, number, expires)
-                with self._folder.written(content) as file:
-                    self._folder.move(file, self._path(key), count)
-        except OSError as error:
-            self._failed("write", error)
-            return None
+        with self._folder.failing("write"), self._folder.lock.held() as count:
+            number, expires = self._read(key) or (0, self._expiry(None))
+            if isinstance(number, str):
+                return None
+            number += delta
+            content = self._content(key, number, expires)
+            with self._folder.written(content) as file:
+                self._folder.move(file, self._path(key), count)
         return number
 
     def remaining(self, key: str) -> float | None:
@@ -220,28 +214,36 @@ class FileStore(TextStore):
         return expires - self._timer() if expires else math.inf
 
     def delete(self, key: str) -> bool:
-        """Delete an entry, and return whether the key has none now."""
-        try:
-            with self._folder.lock.held() as count:
-                self._folder.remove_entry(self._path(key), count)
-        except FileNotFoundError:
-            return True
-        except OSError as error:
-            return self._failed("delete", error)
+        """Delete an entry, and return True.
+
+        Raises:
+            StoreError: If the file could not be removed.
+            TimeoutError: If others hold the lock for too long.
+        """
+        with (
+            self._folder.failing("delete"),
+            suppress(FileNotFoundError),
+            self._folder.lock.held() as count,
+        ):
+            self._folder.remove_entry(self._path(key), count)
         return True
 
     def clear(self) -> bool:
         """Delete all entries, and return whether none is left.
 
         Other files in the folder are kept.
+
+        Raises:
+            StoreError: If the folder can't be read or locked.
+            TimeoutError: If others hold the lock for too long.
         """
-        try:
-            with self._folder.lock.held() as count:
-                return self._folder.remove_all(count)
-        except FileNotFoundError:
-            return True
-        except OSError as error:
-            return self._failed("clear", error)
+        with (
+            self._folder.failing("clear"),
+            suppress(FileNotFoundError),
+            self._folder.lock.held() as count,
+        ):
+            return self._folder.remove_all(count)
+        return True
 
     def _expiry(self, timeout: Any) -> int:
         """Return when an entry expires that is stored now, 0 if it never does."""
@@ -273,7 +275,3 @@ class FileStore(TextStore):
     def _path(self, key: str) -> Path:
         """Return the file of an entry."""
         return Path(self._start_of_path + self._hash_method(key.encode()).hexdigest())
-
-    def _failed(self, what: str, error: OSError) -> bool:
-        self._folder.log_failure(what, error)
-        return False

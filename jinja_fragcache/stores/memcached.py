@@ -214,7 +214,7 @@ class MemcachedStore(TextStore):
         Raises:
             StoreError: If the value is too large for the server.
         """
-        return self._add(self._full_key(key), *self._dump(value, timeout))
+        return self._add_readable(self._full_key(key), *self._dump(value, timeout))
 
     def add_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
         """Store the values whose keys have none, and return these keys.
@@ -229,7 +229,9 @@ class MemcachedStore(TextStore):
         return [
             key
             for key, value in mapping.items()
-            if self._add(self._full_key(key, start), *self._dump(value, timeout))
+            if self._add_readable(
+                self._full_key(key, start), *self._dump(value, timeout)
+            )
         ]
 
     def delete(self, key: str) -> bool:
@@ -304,6 +306,20 @@ class MemcachedStore(TextStore):
         if lost:
             self._delete_many(lost)
         return equal
+
+    def _add_readable(self, full_key: str, data: bytes, expiry: int) -> bool:
+        """Add a value, also in place of one that this store can't read.
+
+        That is what another client has stored with flags.
+        """
+        for _ in range(2):
+            if self._add(full_key, data, expiry):
+                return True
+            if self._client.get(full_key) is not None:
+                return False
+            # If the value was just deleted, the second try adds this one.
+        self._client.delete(full_key)
+        return self._add(full_key, data, expiry)
 
     # A subclass spreads values over several keys by these methods.
 

@@ -22,7 +22,8 @@ _SET_MANY_IF_EQUAL = """
 local kept = {}
 for at = 1, #KEYS, 2 do
   local value, seconds = ARGV[at + 1], ARGV[at + 2]
-  local is_equal = redis.call("GET", KEYS[at + 1]) == ARGV[1]
+  -- pcall, because a value of another type is an error, and equals nothing.
+  local is_equal = redis.pcall("GET", KEYS[at + 1]) == ARGV[1]
   if is_equal then
     if seconds == "0" then
       redis.call("SET", KEYS[at], value)
@@ -38,11 +39,30 @@ return kept
 _DELETE_MANY_IF_EQUAL = """
 local deleted = {}
 for at, key in ipairs(KEYS) do
-  local is_equal = redis.call("GET", key) == ARGV[1]
+  local is_equal = redis.pcall("GET", key) == ARGV[1]
   deleted[at] = is_equal and redis.call("DEL", key) or 0
 end
 return deleted
 """
+# KEYS are keys. ARGV is for each key its value and its seconds.
+_REPLACE_OTHER_TYPES = """
+local replaced = {}
+for at, key in ipairs(KEYS) do
+  local value, seconds = ARGV[2 * at - 1], ARGV[2 * at]
+  local is_other = redis.call("TYPE", key).ok ~= "string"
+  if is_other then
+    if seconds == "0" then
+      redis.call("SET", key, value)
+    else
+      redis.call("SET", key, value, "EX", seconds)
+    end
+  end
+  replaced[at] = is_other and 1 or 0
+end
+return replaced
+"""
+# The server's error for a key that holds a list, a hash or the like.
+_WRONG_TYPE = "WRONGTYPE"
 # The server's errors for a value that it can't count with.
 _NOT_COUNTABLE = re.compile("not an integer|overflow|WRONGTYPE")
 # The server's answers in place of the time that an entry has left.
@@ -118,7 +138,14 @@ class RedisStore(TextStore):
 
     def get(self, key: str) -> str | int | None:
         """Return the value of a key, or None if it has none."""
-        return self.serializer.loads(self._client.get(self._full_key(key)))
+        try:
+            stored = self._client.get(self._full_key(key))
+        except Exception as error:
+            # Only this key is missing, and the next write overwrites it.
+            if not str(error).startswith(_WRONG_TYPE):
+                raise
+            return None
+        return self.serializer.loads(stored)
 
     def get_many(self, *keys: str) -> list[Any]:
         """Return the values of keys, None for keys without an entry."""
@@ -129,7 +156,8 @@ class RedisStore(TextStore):
 
     def has(self, key: str) -> bool:
         """Return whether the key has a value."""
-        return bool(self._client.exists(self._full_key(key)))
+        # A key of another type has no value for `get`.
+        return bool(self._client.type(self._full_key(key)) == b"string")
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:
         """Store a value.
@@ -157,18 +185,31 @@ class RedisStore(TextStore):
         """Store a value if the key has none, and return whether it was stored.
 
         It is one command. cachelib takes two, and a process that ends between them
-        would leave an entry that never expires.
+        would leave an entry that never expires. If the key has a value, a second one
+        looks whether it is of a type that this store can't read, and then replaces it.
         """
         seconds, data = self._expiry(timeout), self.serializer.dumps(value)
         full_key = self._full_key(key)
-        return bool(self._client.set(full_key, data, ex=seconds, nx=True))
+        if self._client.set(full_key, data, ex=seconds, nx=True):
+            return True
+        return bool(self._replace_other_types({full_key: data}, seconds))
 
     def add_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
         """Store the values whose keys have none, and return these keys.
 
         Each value is added by a command of its own; all are sent in one round trip.
         """
-        return self._write_many(mapping, timeout, only_new=True)
+        added = self._write_many(mapping, timeout, only_new=True)
+        done = set(added)
+        left = {self._full_key(key): key for key in mapping if key not in done}
+        if left:
+            values = {
+                full_key: self.serializer.dumps(mapping[key])
+                for full_key, key in left.items()
+            }
+            replaced = self._replace_other_types(values, self._expiry(timeout))
+            added += [left[full_key] for full_key in replaced]
+        return added
 
     def set_many_if_equal(
         self, values: Mapping[str, Timed], others: Mapping[str, str], expected: str
@@ -297,6 +338,18 @@ class RedisStore(TextStore):
     def _read_many(self, full_keys: Sequence[str]) -> Iterable[bytes | None]:
         found: Iterable[bytes | None] = self._client.mget(full_keys)
         return found
+
+    def _replace_other_types(
+        self, values: Mapping[str, bytes], seconds: int | None
+    ) -> list[str]:
+        """Store values in place of lists, hashes and the like, which nobody can read.
+
+        Returns:
+            The full keys that had such a value, or none any more.
+        """
+        arguments = [part for each in values.values() for part in (each, seconds or 0)]
+        script = (_REPLACE_OTHER_TYPES, len(values), *values, *arguments)
+        return _done(values, self._client.eval(*script))
 
     def _write_many(
         self, values: Mapping[str, Any], timeout: Any, *, only_new: bool

@@ -1,6 +1,6 @@
 """A store in a Redis cluster."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .redis import RedisStore
@@ -56,6 +56,12 @@ class RedisClusterStore(RedisStore):
         # Each by a script of its own. A cluster's pipeline does not take scripts.
         delete = super().delete_many_if_equal
         return [key for key in keys if delete([key], expected)]
+
+    def _replace_other_types(
+        self, values: Mapping[str, bytes], seconds: int | None
+    ) -> list[str]:
+        replace = super()._replace_other_types
+        return [key for key, each in values.items() if replace({key: each}, seconds)]
 
     def _read_many(self, full_keys: Sequence[str]) -> Iterable[bytes | None]:
         # MGET takes keys of one slot only.

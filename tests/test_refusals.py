@@ -1,0 +1,386 @@
+"""Pages on stores that answer, but refuse to read, to write or to delete."""
+
+import os
+import pickle
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cachelib
+import pymemcache
+import pytest
+import redis
+from pymemcache.serde import pickle_serde
+
+from jinja_fragcache import FragmentCache, make_template_fragment_key
+from jinja_fragcache.errors import StoreError
+from jinja_fragcache.stores import (
+    FileStore,
+    MemcachedStore,
+    RedisClusterStore,
+    RedisStore,
+    TextSerializer,
+)
+from tests import servers
+from tests.support import environment
+
+PAGE = (
+    '{% cache 60, "a" %}{{ body() }}{% endcache %}'
+    '{% cache 60, "b", tags=["t"] %}{{ body() }}{% endcache %}'
+)
+A = make_template_fragment_key("a")
+
+
+class Site:
+    """A page of two fragments on a store."""
+
+    def __init__(self, store: Any) -> None:
+        self.cache = FragmentCache(store)
+        self.bodies = 0
+        self._page = environment(store=self.cache).from_string(PAGE)
+
+    def page(self) -> str:
+        def body() -> str:
+            self.bodies += 1
+            return "text."
+
+        return self._page.render(body=body)
+
+    def quickly(self) -> str:
+        """Render the page, which must not wait for a lock that nobody holds."""
+        started = time.monotonic()
+        page = self.page()
+        assert time.monotonic() - started < 5
+        return page
+
+
+# A value of another type.
+
+
+def lists(client: Any, prefix: str, keys: list[str]) -> None:
+    for key in keys:
+        client.delete(prefix + key)
+        client.rpush(prefix + key, "not a text")
+
+
+def own_store(client: Any) -> Any:
+    return RedisStore(client, key_prefix="wrong:")
+
+
+def store_of_cachelib(client: Any) -> Any:
+    store: Any = cachelib.RedisCache(client, key_prefix="wrong:")
+    store.serializer = TextSerializer()
+    return store
+
+
+@pytest.fixture
+def client(redis_port: int) -> Iterator[Any]:
+    with redis.Redis(port=redis_port) as client:
+        client.flushall()
+        yield client
+
+
+def test_a_key_of_another_type_is_a_miss_and_is_overwritten(client: Any) -> None:
+    site = Site(own_store(client))
+    assert site.page() == "text.text."
+    keys = [key.decode().removeprefix("wrong:") for key in client.scan_iter("wrong:*")]
+    assert len(keys) == 3
+    client.rpush("other", "kept")
+    for key in keys:
+        before = site.bodies
+        lists(client, "wrong:", [key])
+        assert [site.quickly(), site.quickly()] == ["text.text."] * 2
+        assert site.bodies == before + 1
+        assert client.type("wrong:" + key) == b"string"
+    assert site.cache.stats().failures == site.cache.stats().skipped == 0
+    assert client.lrange("other", 0, -1) == [b"kept"]
+
+
+def test_a_lock_of_another_type_is_taken(client: Any) -> None:
+    store = own_store(client)
+    site = Site(store)
+    locks: list[str] = []
+    with pytest.MonkeyPatch.context() as patched:
+        add = store.add
+
+        def note(key: str, value: Any, timeout: Any = None) -> bool:
+            locks.append(key)
+            return bool(add(key, value, timeout))
+
+        patched.setattr(store, "add", note)
+        site.page()
+    client.flushall()
+    assert any(key.startswith("lock:") for key in locks)
+    lists(client, "wrong:", locks)
+    assert [site.quickly(), site.quickly()] == ["text.text."] * 2
+    assert site.bodies == 4
+    assert site.cache.stats().failures == 0
+
+
+def test_the_breaker_stays_closed_for_other_stores_too(client: Any) -> None:
+    site = Site(store_of_cachelib(client))
+    site.page()
+    lists(client, "wrong:", [A])
+    assert [site.page(), site.page()] == ["text.text."] * 2
+    assert site.bodies == 3
+    stats = site.cache.stats()
+    # Each miss looks twice, the second time when it has the right to render.
+    assert (stats.failures, stats.skipped) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        redis.ResponseError("WRONGTYPE Operation against a key"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"),
+        pickle.UnpicklingError("invalid load key"),
+    ],
+)
+def test_an_unreadable_value_does_not_close_the_store(error: Exception) -> None:
+    class Store(cachelib.SimpleCache):
+        def get(self, key: str) -> Any:
+            if key == A and not self.is_written:
+                raise error
+            return super().get(key)
+
+        is_written = False
+
+        def set(self, key: str, value: Any, timeout: Any = None) -> Any:
+            self.is_written |= key == A
+            return super().set(key, value, timeout)
+
+    site = Site(Store())
+    assert [site.page(), site.page()] == ["text.text."] * 2
+    assert site.bodies == 2
+    assert site.cache.stats().failures == 2
+    assert site.cache.stats().skipped == 0
+
+
+def test_in_a_cluster_too(cluster_ports: list[int]) -> None:
+    store = RedisClusterStore(f"127.0.0.1:{cluster_ports[0]}", key_prefix="wrong:")
+    client = store._client
+    lists(client, "wrong:", list("abc"))
+    assert store.get_many(*"abc") == [None] * 3
+    assert store.get("a") is None
+    assert not store.has("a")
+    assert store.add("a", "text")
+    assert sorted(store.add_many({"a": "no", "b": "text", "c": 5}, 30)) == ["b", "c"]
+    assert store.get_many(*"abc") == ["text", "text", 5]
+    lists(client, "wrong:", ["a"])
+    assert store.delete_many_if_equal(["a", "b"], "text") == ["b"]
+    client.close()
+
+
+def test_a_value_of_another_memcached_client_is_overwritten(
+    memcached_port: int,
+) -> None:
+    other = pymemcache.Client(
+        ("127.0.0.1", memcached_port), serde=pickle_serde, default_noreply=False
+    )
+    store = MemcachedStore([f"127.0.0.1:{memcached_port}"])
+    for key in "ab":
+        other.set(key, "a text with a flag")
+    assert store.add("a", "text", 30) is True
+    assert store.add("a", "second", 30) is False
+    assert store.add_many({"a": "third", "b": "text"}, 30) == ["b"]
+    assert store.get_many("a", "b") == ["text", "text"]
+    store.delete_many("a", "b")
+    other.close()
+    store.close()
+
+
+# Writes that are refused.
+
+
+@contextmanager
+def unwritable(folder: Path) -> Iterator[None]:
+    """Forbid writing to a folder. Root becomes another user for that."""
+    user = os.geteuid()
+    for file in folder.iterdir():
+        file.chmod(0o444)
+    folder.chmod(0o555)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # Not pytest's folder, which only the user that runs the tests can reach.
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such modes")
+@pytest.mark.parametrize("has_lock_file", [True, False])
+def test_a_folder_that_can_not_be_written_holds_up_no_page(
+    folder: Path, caplog: pytest.LogCaptureFixture, *, has_lock_file: bool
+) -> None:
+    site = Site(FileStore(str(folder)))
+    if has_lock_file:
+        site.page()
+        site.cache.clear()
+    with unwritable(folder):
+        site.bodies = 0
+        before = len(caplog.records)
+        assert site.quickly() == "text.text."
+        assert site.bodies == 2
+        # One for each fragment, and one for the version of the tag.
+        stats = site.cache.stats()
+        assert 2 <= stats.failures <= 3
+        assert len(caplog.records) - before == stats.failures
+        assert stats.skipped == 0
+        assert "Permission denied" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such modes")
+def test_one_fragment_fails_once(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = FragmentCache(FileStore(str(folder)))
+    template = environment(store=cache).from_string(
+        '{% cache 60, "a" %}text{% endcache %}'
+    )
+    with unwritable(folder):
+        assert template.render() == "text"
+    assert cache.stats().failures == 1
+    (record,) = caplog.records
+    assert "could not lock" in record.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such modes")
+def test_what_a_folder_has_that_can_not_be_written_is_served(folder: Path) -> None:
+    store = FileStore(str(folder), mode=0o644)
+    site = Site(store)
+    site.page()
+    with unwritable(folder):
+        for _ in range(2):
+            assert site.cache.get(A) == "text."
+        with pytest.raises(StoreError, match="could not delete"):
+            site.cache.delete_fragment("a")
+        with pytest.raises(StoreError):
+            site.cache.clear()
+        with pytest.raises(StoreError):
+            site.cache.invalidate_tags("t")
+
+
+def test_a_full_disk_holds_up_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(FileStore(str(tmp_path)))
+
+    def full(*_: object, **__: object) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    assert site.quickly() == "text.text."
+    assert site.bodies == 2
+    assert site.cache.stats().failures == len(caplog.records) >= 2
+    assert site.cache.stats().skipped == 0
+    assert "No space left on device" in caplog.text
+
+
+@contextmanager
+def read_only_replica(client: Any) -> Iterator[None]:
+    client.replicaof("127.0.0.1", "1")
+    try:
+        yield
+    finally:
+        client.replicaof("NO", "ONE")
+
+
+@contextmanager
+def out_of_memory(client: Any) -> Iterator[None]:
+    client.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        client.config_set("maxmemory", 0)
+
+
+@contextmanager
+def without_replicas(client: Any) -> Iterator[None]:
+    """Refuse writes as a server does that has lost its replicas (NOREPLICAS)."""
+    client.config_set("min-replicas-to-write", 3)
+    try:
+        yield
+    finally:
+        client.config_set("min-replicas-to-write", 0)
+
+
+@contextmanager
+def read_only_user(client: Any) -> Iterator[None]:
+    client.execute_command("ACL", "SETUSER", "default", "-@write", "-@scripting")
+    try:
+        yield
+    finally:
+        client.execute_command("ACL", "SETUSER", "default", "+@all")
+
+
+REFUSING: list[Callable[[Any], Any]] = [
+    read_only_replica,
+    without_replicas,
+    read_only_user,
+]
+
+
+@pytest.mark.parametrize("refusing", REFUSING)
+def test_a_server_that_refuses_writes_serves_what_it_has(
+    client: Any, refusing: Callable[[Any], Any]
+) -> None:
+    site = Site(own_store(client))
+    template = environment(store=site.cache).from_string(
+        '{% cache 60, "kept" %}{{ body() }}{% endcache %}'
+    )
+    assert template.render(body=lambda: "kept") == "kept"
+    with refusing(client):
+        assert site.quickly() == "text.text."
+        stats = site.cache.stats()
+        assert stats.failures >= 2
+        assert stats.skipped == 0
+        assert template.render(body=lambda: "new") == "kept"
+        deletes: list[Callable[[], object]] = [
+            lambda: site.cache.delete_fragment("kept"),
+            lambda: site.cache.invalidate_tags("t"),
+            site.cache.clear,
+        ]
+        for delete in deletes:
+            with pytest.raises(StoreError, match="may still be"):
+                delete()
+    assert template.render(body=lambda: "new") == "kept"
+
+
+def test_a_server_without_memory_deletes(client: Any) -> None:
+    site = Site(own_store(client))
+    site.page()
+    with out_of_memory(client):
+        assert site.quickly() == "text.text."
+        site.cache.delete_fragment("a")
+        site.cache.invalidate_tags("t")
+        assert site.quickly() == "text.text."
+        assert site.bodies == 4
+        assert site.cache.stats().failures >= 2
+        assert site.cache.stats().skipped == 0
+    assert site.page() == "text.text."
+
+
+@pytest.mark.own_patience
+def test_half_a_cluster_costs_one_wait_and_no_page() -> None:
+    with servers.redis_cluster() as ports:
+        store = RedisClusterStore(f"127.0.0.1:{ports[0]}", key_prefix="half:")
+        site = Site(store)
+        assert site.page() == "text.text."
+        with redis.Redis(port=ports[2]) as last:
+            last.execute_command("SHUTDOWN", "NOSAVE")
+        for _ in range(5):
+            assert site.quickly() == "text.text."
+        assert site.cache.stats().failures
+        store._client.close()
