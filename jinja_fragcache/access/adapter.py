@@ -174,7 +174,9 @@ class Adapter:
         Of several callers at once one succeeds, if the store itself has `add`.
         """
         if "add" in self._methods:
-            return bool((yield self.store.add(key, value, **self._timeout(timeout))))
+            answer = yield self.store.add(key, value, **self._timeout(timeout))
+            check_plain(self.store, answer)
+            return bool(answer)
         if (yield self.store.get(key)) is not None:
             return False
         yield from self.set(key, value, timeout)

@@ -4,6 +4,7 @@ import inspect
 from typing import Any, NoReturn
 
 from jinja_fragcache.errors import AsyncOnlyError, StoreError
+from jinja_fragcache.stores.base import has_coroutines
 
 _METHODS = ("get", "set", "delete")
 
@@ -37,6 +38,7 @@ def check_store(store: Any) -> bool:
         ) from None
     except ValueError:
         pass  # a method written in C may have no signature
+    _check_client(store)
     kinds = {inspect.iscoroutinefunction(getattr(store, name)) for name in _METHODS}
     if len(kinds) == 2:  # noqa: PLR2004 - some are and some are not
         raise StoreError(
@@ -44,6 +46,20 @@ def check_store(store: Any) -> bool:
             " are coroutine functions. Make all of them async, or none."
         )
     return kinds == {True}
+
+
+def _check_client(store: object) -> None:
+    """Raise if a cache of cachelib has a client whose calls have to be awaited."""
+    # Not for others, which may await them on an event loop of their own.
+    if not type(store).__module__.startswith("cachelib."):
+        return
+    for client in vars(store).values():
+        if has_coroutines(client):
+            raise StoreError(
+                f"{store_name(store)} can't be a store with this client: the calls of"
+                f" {store_name(client)} have to be awaited, and cachelib awaits"
+                " nothing. Give it a client with plain methods, such as redis.Redis()."
+            )
 
 
 def store_name(store: object) -> str:
@@ -81,7 +97,7 @@ def check_plain(store: object, answer: object) -> None:
     Raises:
         StoreError: If it has to be.
     """
-    if inspect.isawaitable(answer):
+    if type(answer) is not bool and inspect.isawaitable(answer):
         if inspect.iscoroutine(answer):
             answer.close()
         raise StoreError(

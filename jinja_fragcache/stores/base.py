@@ -1,5 +1,6 @@
 """What a store is, and the interface of stores that users bring."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +25,21 @@ def by_timeout(values: Mapping[str, tuple[V, T]]) -> dict[T, dict[str, V]]:
     for key, (value, timeout) in values.items():
         groups.setdefault(timeout, {})[key] = value
     return groups
+
+
+def has_coroutines(client: object) -> bool:
+    """Return whether the calls of a client have to be awaited.
+
+    Its methods may be plain functions that return coroutines, as those of
+    `redis.asyncio.Redis` are. Then its class tells.
+    """
+    methods = (
+        getattr(client, name, None) for name in ("get", "set", "execute_command")
+    )
+    if any(map(inspect.iscoroutinefunction, methods)):
+        return True
+    kind = type(client)
+    return hasattr(kind, "__aenter__") and not hasattr(kind, "__enter__")
 
 
 class Store(Protocol):

@@ -51,7 +51,7 @@ def make_client(
     raise StoreError(
         f"The client {type(servers).__qualname__} can't be used for Memcached. Give the"
         " servers as a list, as in CACHE_MEMCACHED_SERVERS=['127.0.0.1:11211'], or a"
-        " PooledClient of pymemcache."
+        " PooledClient of pymemcache. Asynchronous environments call it in threads."
     )
 
 

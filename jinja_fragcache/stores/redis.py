@@ -95,7 +95,7 @@ class RedisStore(TextStore):
 
     Raises:
         StoreError: If the package redis is not installed, the URL is not valid, or the
-            client decodes what it reads.
+            calls of the client have to be awaited, or it decodes what it reads.
         TimeoutValueError: If the default timeout is not valid.
         ValueError: If the host is None.
     """

@@ -11,6 +11,7 @@ from typing import Any
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.forks import PerProcess
 
+from .base import has_coroutines
 from .optional import import_optional
 
 # How long a page waits for a server that does not answer.
@@ -153,7 +154,7 @@ def clients_of_ready(client: Any) -> PerProcess[Any]:
     from the pool. And the locks of a client may have been held when its process forked.
 
     Raises:
-        StoreError: If the client decodes what it reads.
+        StoreError: If its calls have to be awaited, or if it decodes what it reads.
     """
     _checked(client)
 
@@ -185,11 +186,18 @@ def _made_now(make: Callable[[], Any]) -> PerProcess[Any]:
 
 
 def _checked(client: Any) -> Any:
-    """Return a client, if it does not decode what it reads.
+    """Return a client, if it is a plain one that does not decode what it reads.
 
     Raises:
-        StoreError: If it does.
+        StoreError: If its calls have to be awaited, or if it decodes.
     """
+    if has_coroutines(client):
+        raise StoreError(
+            f"The calls of {type(client).__module__}.{type(client).__qualname__} have"
+            " to be awaited, and this store awaits nothing. Give it redis.Redis(...):"
+            " asynchronous environments call it in threads, so that the event loop is"
+            " not blocked. Or write a store of your own with async methods."
+        )
     encoder = getattr(client, "get_encoder", lambda: None)()
     if getattr(encoder, "decode_responses", False):
         raise StoreError(
