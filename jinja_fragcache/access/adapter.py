@@ -129,8 +129,14 @@ class Adapter:
     def get_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Return the values of keys, in one round trip if the store has `get_many`."""
         if self.gets_many and len(keys) > 1:
-            return list((yield self.store.get_many(*keys)))
-        values: list[Any] = []
+            values = list((yield self.store.get_many(*keys)))
+            if len(values) != len(keys):
+                raise StoreError(
+                    f"{store_name(self.store)} returned {len(values)} values for"
+                    f" {len(keys)} keys"
+                )
+            return values
+        values = []
         for key in keys:
             value = yield self.store.get(key)
             values.append(value)
@@ -334,8 +340,8 @@ class Adapter:
         """
         if "remaining" not in self._methods:
             return None
-        seconds: float | None = yield self.store.remaining(key)
-        return seconds
+        seconds = yield self.store.remaining(key)
+        return seconds if isinstance(seconds, int | float) else None
 
     def clear(self) -> Operation[None]:
         """Delete everything.

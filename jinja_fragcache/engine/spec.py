@@ -4,10 +4,17 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from jinja_fragcache.entries.entry import HEADER_MARK, Entry, Life, encode
+from jinja_fragcache.entries.entry import (
+    HEADER_MARK,
+    Entry,
+    HeaderTooLargeError,
+    Life,
+    encode,
+)
 from jinja_fragcache.entries.freshness import GracePeriods, Wanted, matches
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
+from jinja_fragcache.messages import logger
 
 
 class EntrySpec(Protocol):
@@ -160,4 +167,8 @@ class FragmentSpec(NamedTuple):
             templates=tuple(sorted(templates.items())),
             holes=holes,
         )
-        return encode(entry)
+        try:
+            return encode(entry)
+        except HeaderTooLargeError as error:
+            logger.warning("%r is not stored. %s", self.key, error)
+            raise NotStored from None

@@ -11,14 +11,29 @@ nothing that a user writes is read as a header.
 
 Values that are not strings are stored in the same way: they are serialized, and the
 header names the form in which they were.
+
+Anyone who can write to the store can write headers. So they are data: what they say is
+checked and bounded before it is used, and anything else is a miss.
 """
 
 import json
+from collections.abc import Sized
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 HEADER_MARK = "\x1e"
 FORMAT = 1
+#: The largest numbers of what an entry may have. On a hit, each tag is a key that is
+#: read from the store, each template a source that is looked up, and each hole is
+#: rendered.
+MOST_TAGS = 10_000
+MOST_TEMPLATES = 1_000
+MOST_HOLES = 10_000
+#: The longest header line, in characters.
+LONGEST_HEADER = 2**20
+# Header lines up to this length are parsed once, in characters. They are remembered, so
+# 4,096 of them must not take too much memory.
+_LONGEST_REMEMBERED = 2**11
 # In seconds since 1970, about the year 143,000,000. No time in a header is later.
 _LATEST = 2**52
 
@@ -69,11 +84,30 @@ _to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _PLAIN = Entry("")[1:]
 
 
+class HeaderTooLargeError(Exception):
+    """An entry has more than `decode` accepts. It never leaves this package."""
+
+
 def encode(entry: Entry) -> str:
-    """Return the string to store for an entry."""
+    """Return the string to store for an entry.
+
+    Raises:
+        HeaderTooLargeError: If `decode` would not accept it.
+    """
     if entry[1:] == _PLAIN and not entry.text.startswith(HEADER_MARK):
         return entry.text
-    return header_line(entry) + entry.text
+    header = header_line(entry)
+    if len(header) > LONGEST_HEADER or not _has_few(
+        entry.tags, entry.templates, entry.holes
+    ):
+        raise HeaderTooLargeError(
+            f"It has {len(entry.tags)} tags, {len(entry.templates)} templates that are"
+            f" named by expressions and {len(entry.holes)} holes, in a header of"
+            f" {len(header)} characters. An entry may have {MOST_TAGS},"
+            f" {MOST_TEMPLATES} and {MOST_HOLES}, in {LONGEST_HEADER} characters. Cache"
+            " smaller parts."
+        )
+    return header + entry.text
 
 
 def header_line(entry: Entry) -> str:
@@ -101,14 +135,17 @@ def decode(stored: object) -> Entry | None:
 
     Returns:
         None for anything that can't be read: nothing, another type, a header that is
-        cut off or has another format.
+        cut off, too large or has another format.
     """
     if not isinstance(stored, str):
         return None
     if not stored.startswith(HEADER_MARK):
         return Entry(stored)
-    line, newline, text = stored.partition("\n")
-    fields = _parse_header(line) if newline else None
+    end = stored.find("\n", 0, LONGEST_HEADER)
+    if end < 0:
+        return None
+    line, text = stored[:end], stored[end + 1 :]
+    fields = _remembered(line) if end <= _LONGEST_REMEMBERED else _parse_header(line)
     if fields is None:
         return None
     entry = Entry(text, *fields)
@@ -116,8 +153,6 @@ def decode(stored: object) -> Entry | None:
     return entry if sum(length for length, _ in entry.holes) <= len(text) else None
 
 
-# An entry with a life is decoded on every hit.
-@lru_cache(maxsize=4096)
 def _parse_header(line: str) -> tuple[Any, ...] | None:
     """Return the fields of an entry that follow its text, None if one is wrong."""
     try:
@@ -142,6 +177,7 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
         and len(life) in {0, len(Life._fields)}
         and all(type(each) in {int, float} and 0 <= each < _LATEST for each in life)
         and _are_holes(holes)
+        and _has_few(tags, templates, holes)
     )
     if not readable:
         return None
@@ -153,6 +189,19 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
         Life(*life) if life else None,
         tuple(sorted(templates.items())),
         tuple((length, hole) for length, hole in holes),
+    )
+
+
+# An entry with a life is decoded on every hit.
+_remembered = lru_cache(maxsize=4096)(_parse_header)
+
+
+def _has_few(tags: Sized, templates: Sized, holes: Sized) -> bool:
+    """Return whether there are so few of each that they may be used."""
+    return (
+        len(tags) <= MOST_TAGS
+        and len(templates) <= MOST_TEMPLATES
+        and len(holes) <= MOST_HOLES
     )
 
 

@@ -5,7 +5,9 @@ from typing import Any, Final, Protocol
 
 from markupsafe import Markup
 
-from .entry import Entry, Life, decode, encode
+from jinja_fragcache.errors import SerializationError
+
+from .entry import Entry, HeaderTooLargeError, Life, decode, encode
 
 _MARKUP = "markup"
 #: The form of an int that is stored as an int.
@@ -92,7 +94,7 @@ class ValueCodec:
             life: How long it is fresh, if its timeout alone does not tell.
 
         Raises:
-            SerializationError: If the value can't be serialized.
+            SerializationError: If the value can't be serialized, or has too many tags.
         """
         pairs = tuple(sorted((tags or {}).items()))
         bare = version is None and not pairs and life is None
@@ -104,7 +106,11 @@ class ValueCodec:
             text, form = str(value), _MARKUP
         else:
             text, form = self._serializer.dumps(key, value), self._serializer.form
-        return encode(Entry(text, version=version, form=form, tags=pairs, life=life))
+        entry = Entry(text, version=version, form=form, tags=pairs, life=life)
+        try:
+            return encode(entry)
+        except HeaderTooLargeError as error:
+            raise SerializationError(str(error)) from None
 
     def decode(self, key: str, entry: Entry) -> Any:
         """Return the value of an entry, MISSING if its form is another serializer's.

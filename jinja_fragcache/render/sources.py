@@ -172,7 +172,9 @@ class Sources:
             return known
         try:
             source = self._load(name)
-        except TemplateNotFound:
+        except (OSError, ValueError):
+            # It is missing, or a file that is no template: it can't be decoded, or its
+            # name is none. (TemplateNotFound is an OSError.)
             self._by_name.pop(name, None)
             return None
         self._by_name[name] = source

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -7,8 +8,14 @@ from hypothesis import strategies as st
 from jinja_fragcache.entries.entry import (
     FORMAT,
     HEADER_MARK,
+    LONGEST_HEADER,
+    MOST_HOLES,
+    MOST_TAGS,
+    MOST_TEMPLATES,
     Entry,
+    HeaderTooLargeError,
     Life,
+    _remembered,
     decode,
     encode,
 )
@@ -102,3 +109,47 @@ def test_a_stored_value_that_can_not_be_read_is_a_miss(stored: Any) -> None:
 
 def test_the_format_is_the_one_that_is_documented() -> None:
     assert FORMAT == 1
+
+
+def header(**fields: Any) -> str:
+    return f"{HEADER_MARK}{json.dumps({'format': FORMAT, **fields})}\ntext"
+
+
+@pytest.mark.parametrize(
+    ("field", "most", "make"),
+    [
+        ("tags", MOST_TAGS, lambda each: (str(each), "version")),
+        ("templates", MOST_TEMPLATES, lambda each: (f"{each}.html", "digest")),
+        ("holes", MOST_HOLES, lambda _: (0, 1)),
+    ],
+)
+def test_an_entry_with_more_than_the_most_is_a_miss_and_is_not_written(
+    field: str, most: int, make: Any
+) -> None:
+    for number, is_read in ((most, True), (most + 1, False), (10 * most, False)):
+        given = [make(each) for each in range(number)]
+        stored = header(**{field: given if field == "holes" else dict(given)})
+        assert (decode(stored) is not None) is is_read
+        entry = Entry("text", **{field: tuple(sorted(given))})  # type: ignore[arg-type]  # one of three
+        if is_read:
+            assert decode(encode(entry)) == entry
+        else:
+            with pytest.raises(HeaderTooLargeError, match="Cache smaller parts"):
+                encode(entry)
+
+
+def test_a_header_that_is_too_long_is_a_miss_and_is_not_written() -> None:
+    room = LONGEST_HEADER - len(header(version="")) + len("text")
+    assert decode(header(version="x" * room)) is not None
+    assert decode(header(version="x" * (room + 1))) is None
+    with pytest.raises(HeaderTooLargeError, match="Cache smaller parts"):
+        encode(Entry("text", version="x" * LONGEST_HEADER))
+    # The end of the line is not looked for in what follows.
+    assert decode(HEADER_MARK + "x" * LONGEST_HEADER + "\n") is None
+
+
+def test_long_headers_are_not_remembered() -> None:
+    _remembered.cache_clear()
+    assert decode(header(version="x" * 3000)) is not None
+    assert decode(header(version="x" * 100)) is not None
+    assert _remembered.cache_info().currsize == 1

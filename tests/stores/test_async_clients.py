@@ -48,7 +48,7 @@ def test_an_asynchronous_client_of_a_cluster_is_refused() -> None:
         def __init__(self) -> None:
             """Do nothing, because the client's own end needs an event loop."""
 
-        def __del__(self) -> None: ...
+        def __del__(self, *_: Any) -> None: ...
 
     with pytest.raises(StoreError, match="have to be awaited"):
         RedisClusterStore(Unconnected())
