@@ -23,6 +23,8 @@ _LONGEST_PREFIX = 100
 _PREFIX = re.compile(r"[!-~]*")
 # Keys that are sent as they are. One that begins with ~ is a digest.
 _PLAIN_KEY = re.compile(r"(?!~)[!-~]+")
+# The form of a generation, as it is stored.
+_GENERATION = re.compile(rb"[0-9a-f]{16}")
 # The time in which reads may miss that another process has cleared.
 _GENERATION_SECONDS = 1.0
 _TRIES = 100
@@ -257,7 +259,7 @@ class MemcachedStore(TextStore):
         full_key = self._full_key(key)
         first = max(delta, 0)
         number = self._client.count(full_key, delta)
-        if number is None and self.add(key, first):
+        if number is None and self._add(full_key, *self._dump(first, None)):
             return first
         # Another caller may have added it meanwhile.
         return self._client.count(full_key, delta) if number is None else number
@@ -386,13 +388,19 @@ class MemcachedStore(TextStore):
 
     def _read_generation(self) -> str:
         key = self._generation_key()
-        for _ in range(_TRIES):
+        for tries in range(_TRIES):
             stored = self._client.get(key)
-            if stored is not None:
-                return stored.decode("ascii", "replace")
+            if stored is not None and _GENERATION.fullmatch(stored):
+                return stored.decode()
             # Never an earlier one, under which cleared entries would be found again:
             # Memcached may have evicted it for lack of room.
-            self._client.add(key, secrets.token_hex(8).encode(), 0)
+            generation = secrets.token_hex(8).encode()
+            if stored is None and not tries:
+                self._client.add(key, generation, 0)
+            else:
+                # Another client has stored something else, perhaps with flags. It would
+                # become a part of all keys.
+                self._client.set(key, generation, 0)
         raise StoreError(
             "Memcached does not keep the generation that this cache's keys contain."
         )

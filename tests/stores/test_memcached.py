@@ -1,3 +1,4 @@
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -184,13 +185,38 @@ def test_cleared_entries_stay_cleared_if_memcached_evicts_the_generation(
 
 
 def test_a_generation_that_can_not_be_stored_is_an_error(
-    make: Callable[..., MemcachedStore], pickler: Any
+    make: Callable[..., MemcachedStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The store does not see an entry with flags, and can't add another one.
-    pickler.set("shop:generation", "pickled")
+    store = make(key_prefix="shop:")
+    monkeypatch.setattr(store._client, "get", lambda _: None)
     with pytest.raises(StoreError, match="Memcached does not keep"):
-        make(key_prefix="shop:").get("k")
-    pickler.delete("shop:generation")
+        store.get("k")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"\r\nset shop:k 0 0 5\r\nworse\r\n",
+        b"0123456789abcde\n",
+        b"0123456789ABCDEF",
+        b"0123456789abcdef0",
+        b"../../../../etc/",
+        b"x" * 1000,
+        b"\xff" * 16,
+        b"",
+        "pickled with flags",
+    ],
+)
+def test_a_generation_of_another_form_is_replaced_by_a_new_one(
+    make: Callable[..., MemcachedStore], pickler: Any, stored: Any
+) -> None:
+    make(key_prefix="shop:").set("k", "old")
+    pickler.set("shop:generation", stored)
+    one, other = make(key_prefix="shop:"), make(key_prefix="shop:")
+    assert one.get("k") is None
+    assert re.fullmatch(rb"[0-9a-f]{16}", pickler.get("shop:generation"))
+    one.set("k", "text")
+    assert other.get("k") == "text"
 
 
 def test_clear_without_a_prefix_is_refused(
