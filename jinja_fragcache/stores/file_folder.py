@@ -15,6 +15,7 @@ from jinja_fragcache.messages import logger
 
 from .file_format import HEAD_SIZE, unpack_head
 from .file_lock import Count, CountingLock
+from .file_open import open_regular, set_mode
 
 #: Seconds after which a file that is still being written belongs to a process that was
 #: killed.
@@ -33,7 +34,8 @@ class Folder:
     Methods that take a `Count` are called while `lock` is held.
 
     Args:
-        path: The folder. It is created if it is missing.
+        path: The folder. It is created if it is missing, for those users who may use
+            its entries.
         threshold: The largest number of entries; 0 for no limit.
         mode: The file mode of entries; 0600 if it is None or 0.
         name_length: The number of hexadecimal digits in the name of an entry's file.
@@ -61,7 +63,7 @@ class Folder:
         self._entry_name = re.compile(f"[0-9a-f]{{{name_length}}}")
         self._timer = timer
         with suppress(FileExistsError):
-            Path(path).mkdir(parents=True)
+            Path(path).mkdir(_folder_mode(self._mode), parents=True)
         self.lock = CountingLock(Path(path, _LOCK_NAME), self._mode)
         self.remove_stale()
 
@@ -77,14 +79,15 @@ class Folder:
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(content)
-            file.chmod(self._mode)
+                set_mode(descriptor, name, self._mode)
             yield file
         finally:
             file.unlink(missing_ok=True)
 
     def move(self, file: Path, entry: Path, count: Count) -> None:
         """Make a written file the file of an entry."""
-        if self._threshold and not entry.exists():
+        # A link counts as an entry, even if what it names does not exist.
+        if self._threshold and not os.path.lexists(entry):
             known = count.read()
             if known is None or known >= self._threshold:
                 known = self.make_room()
@@ -151,7 +154,7 @@ class Folder:
             for each in found:
                 if each.name.endswith(_UNFINISHED):
                     with suppress(OSError):
-                        if each.stat().st_mtime < before:
+                        if each.stat(follow_symlinks=False).st_mtime < before:
                             Path(each.path).unlink()
 
     @contextmanager
@@ -179,9 +182,12 @@ class Folder:
         Only the head is read, so a damaged value is not noticed.
         """
         try:
-            with file.open("rb", buffering=0) as stream:
-                expires = unpack_head(stream.read(HEAD_SIZE))
-                written = os.fstat(stream.fileno()).st_mtime
+            descriptor = open_regular(str(file), os.O_RDONLY)
+            try:
+                expires = unpack_head(os.read(descriptor, HEAD_SIZE))
+                written = os.fstat(descriptor).st_mtime
+            finally:
+                os.close(descriptor)
         except OSError:
             return False, 0
         if expires is None:
@@ -195,3 +201,9 @@ class Folder:
             logger.warning("The store in %s could not delete: %s", self._path, error)
             return False
         return True
+
+
+def _folder_mode(mode: int) -> int:
+    """Return the mode of a new folder: 0700, or more if others may use the entries."""
+    readers = mode & 0o444
+    return 0o700 | mode & 0o222 | readers | readers >> 2

@@ -10,11 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from jinja_fragcache.errors import StoreError
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .base import Timed
 from .file_folder import Folder
 from .file_format import pack, unpack
+from .file_open import MOST_BYTES, read_regular
 from .text_store import TextStore
 
 DEFAULT_THRESHOLD = 500
@@ -25,13 +27,15 @@ class FileStore(TextStore):
     """Stores text and integers in a folder, one file for each entry.
 
     It takes the arguments of `cachelib.FileSystemCache` and names files as that does. A
-    damaged file is a miss. The limit, `add`, `inc` and `dec` hold across all threads
-    and processes that use the folder (on Windows, across the threads of one process).
-    Reads take no lock. Writes hold a lock while they move, count or remove a file, but
-    not while they write one.
+    damaged file is a miss, and so is all that is no regular file: links are never
+    followed. The limit, `add`, `inc` and `dec` hold across all threads and processes
+    that use the folder (on Windows, across the threads of one process). Reads take no
+    lock. Writes hold a lock while they move, count or remove a file, but not while they
+    write one. They wait for it for two seconds at most.
 
     Args:
-        cache_dir: The folder. It is created if it is missing.
+        cache_dir: The folder. It is created if it is missing, with the mode 0700, or
+            more if `mode` lets others read entries.
         threshold: The largest number of entries; 0 for no limit.
         default_timeout: The timeout in seconds of entries that are stored without one;
             0 if they never expire.
@@ -89,7 +93,8 @@ class FileStore(TextStore):
                 default timeout.
 
         Raises:
-            StoreError: If the file could not be written. The previous value is kept.
+            StoreError: If the file could not be written, or the value has more than 64
+                MiB. The previous value is kept.
             TimeoutError: If others hold the lock for too long. The previous value is
                 kept.
             TypeError: If the value is neither a text nor an integer. The previous value
@@ -251,7 +256,13 @@ class FileStore(TextStore):
         return int(self._timer()) + seconds if seconds else NEVER_EXPIRES
 
     def _content(self, key: str, value: str | int, expires: int) -> bytes:
-        return pack(key, expires, self.serializer.dumps(value))
+        content = pack(key, expires, self.serializer.dumps(value))
+        if len(content) > MOST_BYTES:
+            raise StoreError(
+                f"A value of {len(content)} bytes is too large for a FileStore, which"
+                f" takes up to {MOST_BYTES}. Cache smaller parts."
+            )
+        return content
 
     def _read(self, key: str) -> tuple[str | int, int] | None:
         """Return the value of a key and when it expires.
@@ -260,7 +271,7 @@ class FileStore(TextStore):
             None if there is no entry, or if it is damaged or has expired.
         """
         try:
-            content = self._path(key).read_bytes()
+            content = read_regular(self._start_of_path + self._name(key))
         except OSError:
             return None
         entry = unpack(key, content)
@@ -274,4 +285,8 @@ class FileStore(TextStore):
 
     def _path(self, key: str) -> Path:
         """Return the file of an entry."""
-        return Path(self._start_of_path + self._hash_method(key.encode()).hexdigest())
+        return Path(self._start_of_path + self._name(key))
+
+    def _name(self, key: str) -> str:
+        name: str = self._hash_method(key.encode()).hexdigest()
+        return name

@@ -1,7 +1,10 @@
 import fcntl
 import os
+import stat
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +80,8 @@ def test_a_file_that_is_removed_during_the_wait_is_not_the_lock(
 
     def flock(descriptor: int, how: int) -> None:
         nonlocal waits
-        if how == fcntl.LOCK_EX:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if is_file and how & fcntl.LOCK_EX:
             waits += 1
             if waits == 1:
                 path.unlink()
@@ -106,3 +110,86 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
         CountingLock(tmp_path / "none" / "lock", 0o600).held(),
     ):
         pass
+
+
+def test_a_lock_that_others_hold_for_too_long_is_an_error(path: Path) -> None:
+    with CountingLock(path, 0o600).held():
+        started = time.monotonic()
+        with (
+            pytest.raises(TimeoutError, match=r"held the lock .*lock for 0\.2 seconds"),
+            CountingLock(path, 0o600, patience=0.2).held(),
+        ):
+            pass
+        assert 0.2 <= time.monotonic() - started < 2
+    with CountingLock(path, 0o600, patience=0.2).held():
+        assert not is_free(path)
+
+
+def test_so_is_one_that_another_thread_holds(path: Path) -> None:
+    lock = CountingLock(path, 0o600, patience=0.2)
+    errors: list[TimeoutError] = []
+
+    def work() -> None:
+        try:
+            with lock.held():
+                pass
+        except TimeoutError as error:
+            errors.append(error)
+
+    with lock.held():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert len(errors) == 1
+    with lock.held():
+        assert not is_free(path)
+
+
+def test_those_who_wait_get_the_lock_though_others_take_it_again_and_again(
+    path: Path,
+) -> None:
+    # Each has a lock of its own, as processes have.
+    stop = threading.Event()
+
+    def greedy() -> None:
+        lock = CountingLock(path, 0o600)
+        while not stop.is_set():
+            with lock.held():
+                time.sleep(0.001)
+
+    threads = [threading.Thread(target=greedy) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(30):
+            with CountingLock(path, 0o600).held():
+                pass
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_without_an_order_the_lock_works_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_open, real_flock = os.open, fcntl.flock
+
+    def no_folders(path: Path | str, *arguments: int) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(path)
+        return real_open(path, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", no_folders)
+        with CountingLock(path, 0o600).held():
+            assert not is_free(path)
+
+    def no_locks_of_folders(file: Any, how: int) -> None:
+        if isinstance(file, int) and stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(9, "Bad file descriptor")
+        real_flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", no_locks_of_folders)
+    with CountingLock(path, 0o600).held():
+        assert not is_free(path)
