@@ -6,7 +6,10 @@ from typing import Any
 
 from jinja2 import Undefined
 
-_LOGIN = re.compile(r"[^\s'\"(\[,/]+@")
+# In a URL, a password may have any character but a space or a quote.
+_LOGIN = re.compile(r"(?:([a-z][\w+.-]*://)[^\s'\"]+|[^\s'\"(\[,]+)@", re.IGNORECASE)
+# The query of a URL may contain a password too.
+_QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
 _DESCRIBED_CHARACTERS = 100
 _LOGGED_CHARACTERS = 2000
 
@@ -56,9 +59,29 @@ def one_line(text: str, most: int = _LOGGED_CHARACTERS) -> str:
 def without_logins(text: object) -> str:
     """Return the text of an error or a value, with `...` for logins in URLs.
 
-    A login is everything in front of an `@`, such as a user's name and password.
+    A login is everything in front of an `@`, such as a user's name and password. The
+    queries of URLs are left out as well.
     """
-    return _LOGIN.sub("...@", str(text))
+    return _QUERY.sub(r"\1...", _LOGIN.sub(r"\1...@", str(text)))
+
+
+def without_secret_causes(error: BaseException) -> BaseException | None:
+    """Return an error that another one may have as its cause, for a traceback.
+
+    Returns:
+        None if the error, or one of those that led to it, shows a login.
+    """
+    seen: list[BaseException] = []
+    rest: list[BaseException | None] = [error]
+    while rest:
+        each = rest.pop()
+        if each is None or each in seen:
+            continue
+        if without_logins(each) != str(each):
+            return None
+        seen.append(each)
+        rest += [each.__cause__, each.__context__]
+    return error
 
 
 def describe(value: Any) -> str:

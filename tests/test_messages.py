@@ -13,6 +13,7 @@ from jinja_fragcache.messages import (
     one_line,
     why_undefined,
     without_logins,
+    without_secret_causes,
 )
 
 
@@ -41,10 +42,30 @@ def test_an_undefined_value_is_described_by_the_message_of_jinja() -> None:
         ("redis://ann:secret@host:1/0 is down", "redis://...@host:1/0 is down"),
         ("['ann:secret@a', 'b']", "['...@a', 'b']"),
         ("host:1", "host:1"),
+        ("u:with/slash@host", "...@host"),
+        ("redis://u:with,(@[@host:1", "redis://...@host:1"),
+        ("at redis://h:1?password=secret now", "at redis://h:1?... now"),
+        ("HTTPS://u:p@a and b", "HTTPS://...@a and b"),
     ],
 )
 def test_a_text_is_shown_without_logins(text: str, shown: str) -> None:
     assert without_logins(text) == shown
+
+
+def test_an_error_may_be_a_cause_if_no_error_before_it_shows_a_login() -> None:
+    plain, secret = ValueError("plain"), ValueError("u:secret@host")
+    assert without_secret_causes(plain) is plain
+    assert without_secret_causes(secret) is None
+    for name in ("__cause__", "__context__"):
+        outer, middle = KeyError("outer"), KeyError("middle")
+        setattr(outer, name, middle)
+        assert without_secret_causes(outer) is outer
+        setattr(middle, name, secret)
+        assert without_secret_causes(outer) is None
+    # A circle does not end otherwise.
+    plain.__context__ = KeyError("other")
+    plain.__context__.__context__ = plain
+    assert without_secret_causes(plain) is plain
 
 
 HOSTILE = "x\nroot logged in\r\x1b[2J\u2028\u202e\udc80"

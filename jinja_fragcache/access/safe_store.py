@@ -10,7 +10,11 @@ from pickle import UnpicklingError
 from typing import Any
 
 from jinja_fragcache.errors import AsyncOnlyError, StoreError
-from jinja_fragcache.messages import logger, without_logins
+from jinja_fragcache.messages import (
+    logger,
+    without_logins,
+    without_secret_causes,
+)
 from jinja_fragcache.stores.base import Timed
 
 from .adapter import Adapter
@@ -275,14 +279,18 @@ class SafeStore:
             answer = yield self._run(operation)
         except StoreError:
             raise
-        except Exception as error:
-            raise StoreError(
+        except Exception as error:  # noqa: BLE001 - raised below
+            failure = StoreError(
                 f"The store could not {what}: {type(error).__name__}:"
                 f" {without_logins(error).rstrip('.')}. What it holds may still be"
                 " served."
-            ) from error
-        self._breaker.succeeded()
-        return answer
+            )
+            cause = without_secret_causes(error)
+        else:
+            self._breaker.succeeded()
+            return answer
+        # Here, so that the error is not its context, which may show a password.
+        raise failure from cause
 
 
 def is_about_one_value(error: Exception) -> bool:

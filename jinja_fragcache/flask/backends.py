@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -92,7 +93,9 @@ def _simple(settings: Settings) -> Store:
 def _filesystem(settings: Settings) -> Store:
     folder = settings["CACHE_DIR"]
     if folder is not None and not isinstance(folder, (str, PathLike)):
-        raise SettingError(f"CACHE_DIR can't be {folder!r}. It is a folder's path.")
+        raise SettingError(
+            f"CACHE_DIR can't be {without_logins(repr(folder))}. It is a folder's path."
+        )
     if not folder:
         raise SettingError(
             "CACHE_DIR is missing. It is the folder in which the type 'filesystem'"
@@ -110,8 +113,8 @@ def _redis(settings: Settings) -> Store:
     url, host = settings["CACHE_REDIS_URL"], settings["CACHE_REDIS_HOST"]
     if host is None or isinstance(host, (int, bytes, type)):
         raise SettingError(
-            f"CACHE_REDIS_HOST can't be {host!r}. It is a server's name, or a client"
-            " such as redis.Redis()."
+            f"CACHE_REDIS_HOST can't be {without_logins(repr(host))}. It is a server's"
+            " name, or a client such as redis.Redis()."
         )
     if isinstance(host, str) and "://" in host:
         raise SettingError(
@@ -206,7 +209,8 @@ def _prefix(settings: Settings) -> dict[str, Any]:
     prefix = settings["CACHE_KEY_PREFIX"]
     if prefix is not None and not isinstance(prefix, str):
         raise SettingError(
-            f"CACHE_KEY_PREFIX can't be {prefix!r}. It is a text, or None."
+            f"CACHE_KEY_PREFIX can't be {without_logins(repr(prefix))}. It is a text,"
+            " or None."
         )
     return {"key_prefix": prefix}
 
@@ -227,13 +231,11 @@ def _threshold(settings: Settings) -> int:
 
 
 def _whole_number(settings: Settings, name: str) -> int:
-    try:
+    with suppress(ValueError, TypeError):
         return int(settings[name])
-    except (ValueError, TypeError):
-        raise SettingError(
-            f"{name} can't be {without_logins(repr(settings[name]))}. It is a whole"
-            " number."
-        ) from None
+    raise SettingError(
+        f"{name} can't be {without_logins(repr(settings[name]))}. It is a whole number."
+    )
 
 
 def _options(settings: Settings) -> dict[str, Any]:
@@ -281,12 +283,14 @@ def _made(make: type[S], settings: Settings, **given: Any) -> S:
     except TypeError as error:
         # Raised by the client that the store makes, for an option that the store passed
         # on to it.
-        raise SettingError(
-            f"CACHE_TYPE {cache_type!r} takes other arguments than CACHE_ARGS and"
-            f" CACHE_OPTIONS give it: {without_logins(error)}."
-        ) from None
+        refusal = (
+            f" takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
+            f" {without_logins(error)}."
+        )
     except (StoreError, ValueError) as error:
-        raise SettingError(f"CACHE_TYPE {cache_type!r}: {error}") from None
+        refusal = f": {without_logins(error)}"
+    # Not as the context of the client's error, which may show a password.
+    raise SettingError(f"CACHE_TYPE {cache_type!r}{refusal}")
 
 
 TYPES: dict[str, Callable[[Settings], Store]] = {

@@ -1,5 +1,6 @@
 """Chooses the client of a Memcached store: pylibmc if installed, or pymemcache."""
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +19,8 @@ from .memcached_pymemcache import (
 from .memcached_servers import MemcachedServers
 from .optional import import_optional
 
+# A host name or an IP address, for pylibmc with a protocol in front, and the port.
+_ADDRESS = re.compile(r"((tcp|udp):)?([\w.-]+|\[[\w:.%]+\])(:\d+)?")
 # How long a page waits for a server that does not answer.
 _SECONDS = 0.25
 
@@ -91,6 +94,13 @@ def _checked_address(address: Any) -> str:
         raise StoreError(
             f"The Memcached server {without_logins(repr(address))} can't be read."
             " Servers have the form ['host:port', 'host:port']."
+        )
+    if not address.startswith("/") and not _ADDRESS.fullmatch(address):
+        # Not shown, because it may contain a password.
+        raise StoreError(
+            "The address of a Memcached server can't be read. Servers have the form"
+            " ['host:port', 'host:port'], without a login. For servers with SASL, set"
+            " CACHE_MEMCACHED_USERNAME and CACHE_MEMCACHED_PASSWORD."
         )
     return address
 

@@ -3,8 +3,10 @@
 Each process makes its own: see `forks`.
 """
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Any
 
@@ -18,6 +20,7 @@ from .optional import import_optional
 _SECONDS = 0.25
 # Large enough to read all rows of a list at once. The default of redis-py is 64 KiB.
 _READ_BYTES = 128 * 1024
+_NOT_IN_HOSTS = re.compile("[@/?#]|://")
 _SENTINEL_OPTION = "sentinel_"
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
@@ -39,8 +42,9 @@ def clients_of_server(
         options: More keyword arguments for `redis.Redis`.
 
     Raises:
-        StoreError: If the package redis is not installed.
+        StoreError: If the package redis is not installed, or the host is a URL.
     """
+    _check_host(host)
     address = {"host": host, "port": port, "password": password, "db": db}
     redis = import_optional("redis", "redis")
     given = {**address, **_short_waits(), **options}
@@ -97,6 +101,8 @@ def clients_of_sentinels(
         if not name.startswith(_SENTINEL_OPTION)
     }
     kind = import_optional("redis.sentinel", "redis").Sentinel
+    for host, _ in sentinels:
+        _check_host(host)
     to_sentinels = {**_short_waits(), **of_sentinels}
     given = {"password": password, "db": db, **_short_waits(), **of_master}
 
@@ -222,24 +228,34 @@ def _short_waits(retries: int = 0) -> dict[str, Any]:
 
 
 def _check_url(url: str) -> None:
-    try:
-        import_optional("redis.connection", "redis").parse_url(url)
-    except (ValueError, AttributeError, TypeError):
-        # redis-py's own message may quote the URL, which may contain a password.
+    parse = import_optional("redis.connection", "redis").parse_url
+    with suppress(ValueError, AttributeError, TypeError):
+        parse(url)
+        return
+    # Not as the context of redis-py's error, which may show the password.
+    raise StoreError(
+        "The URL of the Redis server (CACHE_REDIS_URL) can't be read. It has the form"
+        " redis://user:password@host:port/db."
+    )
+
+
+def _check_host(host: object) -> None:
+    """Raise if a host can't be one, before an error of the system shows it."""
+    if isinstance(host, str) and _NOT_IN_HOSTS.search(host):
         raise StoreError(
-            "The URL of the Redis server (CACHE_REDIS_URL) can't be read. It has the"
-            " form redis://user:password@host:port/db."
-        ) from None
+            "The host of a Redis server can't be a URL or contain a login. Write"
+            " url='redis://user:password@host:port/db' (CACHE_REDIS_URL) in its place."
+        )
 
 
 def _addresses(nodes: str | Sequence[str]) -> list[tuple[str, int]]:
     addresses = []
     for node in nodes.split(",") if isinstance(nodes, str) else nodes:
         host, _, port = str(node).strip().rpartition(":")
-        if not host or not port.isdecimal():
+        if not host or not port.isdecimal() or _NOT_IN_HOSTS.search(host):
             raise StoreError(
                 "The nodes of a Redis cluster can't be read. They have the form"
-                " 'host:port,host:port'."
+                " 'host:port,host:port', without a login."
             )
         addresses.append((host, int(port)))
     return addresses
