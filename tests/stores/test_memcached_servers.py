@@ -144,6 +144,35 @@ def test_a_server_that_is_down_does_not_keep_the_others_from_deleting(
     assert up.flushed == 1
 
 
+class Noting:
+    """A client of one server that notes the keys of each call."""
+
+    def __init__(self) -> None:
+        self.calls: list[set[str]] = []
+
+    def get_many(self, keys: list[str]) -> dict[str, bytes]:
+        self.calls.append(set(keys))
+        return dict.fromkeys(keys, b"text")
+
+    def set_many(self, values: dict[str, bytes], _: int) -> list[str]:
+        self.calls.append(set(values))
+        return []
+
+
+def test_keys_are_read_and_written_in_one_call_to_the_server_of_each() -> None:
+    clients: Any = {"a:1": Noting(), "b:1": Noting()}
+    both = MemcachedServers(clients)
+    keys = KEYS[:100]
+    assert both.get_many(keys) == dict.fromkeys(keys, b"text")
+    assert both.set_many(dict.fromkeys(keys, b"text"), 5) == []
+    for client in clients.values():
+        read, written = client.calls
+        assert read == written
+    first, second = (client.calls[0] for client in clients.values())
+    assert first | second == set(keys)
+    assert not first & second
+
+
 @pytest.fixture(scope="module")
 def addresses() -> Iterator[list[str]]:
     with servers.memcached_server() as one, servers.memcached_server() as other:
