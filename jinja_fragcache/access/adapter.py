@@ -44,6 +44,7 @@ _UNSAFE_ADD = (
 )
 # How often a delete is repeated while the entry is still there.
 _TRIES = 3
+_REMEMBERED_CHARACTERS = 200
 
 
 def _origin(method: Any) -> str:
@@ -51,9 +52,18 @@ def _origin(method: Any) -> str:
     return str(getattr(method, "__module__", ""))
 
 
-@lru_cache(maxsize=1024)
 def _lock_key(key: str) -> str:
+    # Long keys are not remembered, so that the memory is bounded.
+    if len(key) > _REMEMBERED_CHARACTERS:
+        return _make_lock_key(key)
+    return _remembered_lock_key(key)
+
+
+def _make_lock_key(key: str) -> str:
     return digest_key("lock", key, encode_text(key))
+
+
+_remembered_lock_key = lru_cache(maxsize=1024)(_make_lock_key)
 
 
 def _takes_keys_one_by_one(method: Any) -> bool:
