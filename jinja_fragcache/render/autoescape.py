@@ -10,7 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-IS_ESCAPED = "fragment_cache is_escaped"
+from .functions import FunctionName
+
+IS_ESCAPED = FunctionName("is_escaped")
 
 
 def is_escaped(text: str) -> bool:
@@ -23,4 +25,4 @@ def is_escaped(text: str) -> bool:
     return isinstance(text, Markup)
 
 
-AUTOESCAPE_FILTERS: dict[str, Callable[..., Any]] = {IS_ESCAPED: is_escaped}
+AUTOESCAPE_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {IS_ESCAPED: is_escaped}

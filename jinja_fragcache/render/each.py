@@ -21,14 +21,15 @@ from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
 
 from .environment import Site, engine_of, refuse
+from .functions import FunctionName
 from .lookup import Spec, TagOptions, resolve
 from .sources import sources_of
 from .versions import source_digest
 
-ADD_ROW = "fragment_cache add_row"
-ROWS = "fragment_cache rows"
-ADD_ROW_WITH_OPTIONS = "fragment_cache add_row_with_options"
-ROWS_WITH_OPTIONS = "fragment_cache rows_with_options"
+ADD_ROW = FunctionName("add_row")
+ROWS = FunctionName("rows")
+ADD_ROW_WITH_OPTIONS = FunctionName("add_row_with_options")
+ROWS_WITH_OPTIONS = FunctionName("rows_with_options")
 
 
 class MissedRows(NamedTuple):
@@ -276,7 +277,7 @@ def _texts_or_misses(
     return ""
 
 
-ROW_FILTERS: dict[str, Callable[..., Any]] = {
+ROW_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     ADD_ROW: add_row,
     ROWS: rows,
     ADD_ROW_WITH_OPTIONS: add_row_with_options,

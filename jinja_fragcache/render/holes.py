@@ -15,11 +15,12 @@ from jinja_fragcache.errors import FragmentTagError
 
 from .each import MissedRows
 from .environment import engine_of, name_of
+from .functions import FunctionName
 from .lookup import Miss
 
-HOLE_MARK = "fragment_cache hole_mark"
-NOTE_HOLE = "fragment_cache note_hole"
-UNAVAILABLE = "fragment_cache unavailable"
+HOLE_MARK = FunctionName("hole_mark")
+NOTE_HOLE = FunctionName("note_hole")
+UNAVAILABLE = FunctionName("unavailable")
 
 
 def hole_mark(number: int, missed: list[Miss | MissedRows]) -> str:
@@ -91,7 +92,7 @@ def unavailable(context: Context, name: str, place: tuple[str | None, int]) -> A
     )
 
 
-HOLE_FILTERS: dict[str, Callable[..., Any]] = {
+HOLE_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     HOLE_MARK: hole_mark,
     NOTE_HOLE: note_hole,
     UNAVAILABLE: unavailable,

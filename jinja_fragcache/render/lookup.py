@@ -2,8 +2,8 @@
 
 Compiled templates may come from a bytecode cache, so they contain plain constants only.
 Each function here is a filter, because the compiler calls filters directly, while a
-call in a template goes through `context.call`. Filters' names contain a space, so that
-no template can call them, not even in a sandbox.
+call in a template goes through `context.call`. No template's text can name them, not
+even in a sandbox (see `functions`).
 
 What is known when a template is compiled is passed as two tuples of constants, `Spec`
 and `Site`. Options that only some tags have are passed as keyword arguments.
@@ -32,13 +32,14 @@ from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .environment import Site, engine_of, refuse
+from .functions import FunctionName
 from .sources import sources_of
 from .versions import source_digest, version_of, with_page
 
 DELETE = "del"
-FRAGMENT = "fragment_cache fragment"
-NAMED_FRAGMENT = "fragment_cache named_fragment"
-FRAGMENT_WITH_OPTIONS = "fragment_cache fragment_with_options"
+FRAGMENT = FunctionName("fragment")
+NAMED_FRAGMENT = FunctionName("named_fragment")
+FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 
 #: The constants of a tag: whether autoescape is on where it stands; the timeout in
 #: seconds, 0 for never expires, None for the cache's default; and the version that an
@@ -363,7 +364,7 @@ def _uncached(
     return ""
 
 
-FRAGMENT_FILTERS: dict[str, Callable[..., Any]] = {
+FRAGMENT_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     FRAGMENT: fragment,
     NAMED_FRAGMENT: named_fragment,
     FRAGMENT_WITH_OPTIONS: fragment_with_options,

@@ -14,11 +14,12 @@ from jinja2.runtime import Context
 
 from jinja_fragcache.engine.dependencies import current_dependencies
 
+from .functions import FunctionName
 from .sources import MISSING_TEMPLATE, sources_of
 
-NOTE_PRINTING = "fragment_cache note_printing"
-INCLUDE = "fragment_cache include_without_context"
-NOTE_TEMPLATE = "fragment_cache note_template"
+NOTE_PRINTING = FunctionName("note_printing")
+INCLUDE = FunctionName("include_without_context")
+NOTE_TEMPLATE = FunctionName("note_template")
 
 
 def note_printing(text: str, printing: list[bool]) -> str:
@@ -91,7 +92,7 @@ def include_without_context(
     return str(found.module)
 
 
-OUTPUT_FILTERS: dict[str, Callable[..., Any]] = {
+OUTPUT_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     NOTE_PRINTING: note_printing,
     INCLUDE: include_without_context,
     NOTE_TEMPLATE: note_template,

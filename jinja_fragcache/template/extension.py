@@ -28,12 +28,13 @@ from jinja2.parser import Parser
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import cache_tag
-from jinja_fragcache.render.autoescape import AUTOESCAPE_FILTERS
+from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
 from jinja_fragcache.render.call_blocks import BodyRendering
-from jinja_fragcache.render.each import ROW_FILTERS
-from jinja_fragcache.render.holes import HOLE_FILTERS
-from jinja_fragcache.render.lookup import FRAGMENT_FILTERS
-from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FILTERS
+from jinja_fragcache.render.each import ROW_FUNCTIONS
+from jinja_fragcache.render.functions import register
+from jinja_fragcache.render.holes import HOLE_FUNCTIONS
+from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
+from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
 
 from .arguments import parse_arguments, written
 from .body import (
@@ -74,14 +75,15 @@ class FragmentCacheExtension(BodyRendering, Extension):
         super().__init__(environment)
         if not hasattr(environment, "fragment_cache"):
             environment.extend(fragment_cache=FragmentCache())
-        environment.filters.update(
+        register(
+            environment,
             {
-                **FRAGMENT_FILTERS,
-                **ROW_FILTERS,
-                **HOLE_FILTERS,
-                **OUTPUT_FILTERS,
-                **AUTOESCAPE_FILTERS,
-            }
+                **FRAGMENT_FUNCTIONS,
+                **ROW_FUNCTIONS,
+                **HOLE_FUNCTIONS,
+                **OUTPUT_FUNCTIONS,
+                **AUTOESCAPE_FUNCTIONS,
+            },
         )
         environment.globals.setdefault("cache_tag", cache_tag)
 

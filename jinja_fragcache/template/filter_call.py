@@ -2,10 +2,12 @@
 
 from jinja2 import nodes
 
+from jinja_fragcache.render.functions import FunctionName
+
 
 def filter_call(
     value: nodes.Expr | None,
-    name: str,
+    name: FunctionName,
     arguments: list[nodes.Expr],
     keywords: list[nodes.Keyword] | None = None,
 ) -> nodes.Filter:

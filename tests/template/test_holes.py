@@ -14,6 +14,7 @@ from jinja_fragcache import Cache, FragmentCache
 from jinja_fragcache.entries.pieces import mark
 from jinja_fragcache.errors import FragmentTagError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
+from jinja_fragcache.render.holes import HOLE_MARK
 from tests.support import CoroutineStore, Counter, RecordingStore, environment
 
 MODES = {
@@ -460,10 +461,10 @@ def test_every_rendering_has_a_token_of_its_own(
         return ""
 
     env: Environment = Site({"page": source("several")}).env
-    real = env.filters["fragment_cache hole_mark"]
+    real = env.filters[HOLE_MARK]
     monkeypatch.setitem(
         env.filters,
-        "fragment_cache hole_mark",
+        HOLE_MARK,
         lambda number, missed: noting(missed) + real(number, missed),
     )
     template = env.get_template("page")
