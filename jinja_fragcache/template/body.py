@@ -6,9 +6,9 @@ refused.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from jinja2 import nodes
-from jinja2.compiler import find_undeclared
 from jinja2.idtracking import VAR_LOAD_RESOLVE, find_symbols
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
@@ -17,9 +17,7 @@ from jinja_fragcache.render.output import INCLUDE
 
 from .arguments import written
 from .filter_call import filter_call
-from .names import MACRO_NAMES
-
-_PAGE_NAMES = ("self", "super")
+from .parts import part_of
 
 
 def check_loop_control(parser: Parser, body: Iterable[nodes.Node]) -> None:
@@ -46,36 +44,32 @@ def _loop_control(body: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
         elif isinstance(node, nodes.For):
             # The loop's body may leave the loop. Its `else` is outside of it.
             yield from _loop_control(node.else_)
-        else:
+        elif part_of(node) is None:
             yield from _loop_control(node.iter_child_nodes())
 
 
-def depends_on_page(body: Iterable[nodes.Node]) -> bool:
-    """Return whether the body's text depends on which template extends this one.
-
-    It does if it contains a block, or calls one by `self` or `super`.
-    """
-    return any(
-        isinstance(node, nodes.Block)
-        or (isinstance(node, nodes.Name) and node.name in _PAGE_NAMES)
-        for node in nodes.Scope(list(body)).find_all((nodes.Block, nodes.Name))
-    )
-
-
-def keep_macro_names(parser: Parser, body: list[nodes.Node]) -> list[nodes.Assign]:
+def keep_macro_names(
+    parser: Parser, body: list[nodes.Node], names: Iterable[str]
+) -> list[tuple[str, nodes.InternalName]]:
     """Let the body read `caller`, `kwargs` and `varargs` of the macro around it.
 
-    Jinja binds them in every macro, so the body's own would hide them.
+    Jinja binds them in every macro, so the body's own would hide them. In the body,
+    other names replace the three.
+
+    Args:
+        parser: Parses the template.
+        body: The body.
+        names: Those of the three that it reads.
 
     Returns:
-        Assignments to put before the body, to names of their own. In the body, those
-        names replace the three.
+        The names, each with the name that replaces it.
+        They have to be assigned to these in front of the body.
 
     Raises:
         jinja2.TemplateSyntaxError: If the body both reads and sets one of the three.
     """
-    assignments = []
-    for name in sorted(find_undeclared(body, MACRO_NAMES)):
+    kept = []
+    for name in sorted(names):
         use = _NameUse(name)
         for node in body:
             use.visit(node)
@@ -87,35 +81,55 @@ def keep_macro_names(parser: Parser, body: list[nodes.Node]) -> list[nodes.Assig
                 " name for what is set.",
                 use.lineno,
             )
-        kept = parser.free_identifier()
-        renamer = _Renamer(name, kept)
-        body[:] = [renamer.visit(node) for node in body]
-        assignments.append(nodes.Assign(kept, nodes.Name(name, "load")))
-    return assignments
+        replacement = parser.free_identifier()
+        _replace(_Renamer(name, replacement), body)
+        kept.append((name, replacement))
+    return kept
 
 
-def names_from_outside(body: list[nodes.Node]) -> list[nodes.Name]:
+def names_from_outside(
+    body: list[nodes.Node], parameters: Iterable[str] = ()
+) -> list[nodes.Expr]:
     """Return the names that the body reads from the scope around its tag.
 
     Jinja does not look for names in a call block, so a name that is set after the
     fragment, in the same scope, would be undefined in it.
+
+    Args:
+        body: The body.
+        parameters: Names that the call block passes to the body.
     """
     symbols = find_symbols(body)
     names = {name for how, name in symbols.loads.values() if how == VAR_LOAD_RESOLVE}
-    return [nodes.Name(name, "load") for name in sorted(names)]
+    return [nodes.Name(name, "load") for name in sorted(names.difference(parameters))]
 
 
-def mend_includes(parser: Parser, body: list[nodes.Node]) -> None:
-    """Replace each `{% include ... without context %}` in the body.
+def mend(parser: Parser, body: list[nodes.Node]) -> None:
+    """Replace what a body can't contain, because it is rendered in a function.
 
     In a function that collects its output, as those of macros and call blocks do, Jinja
-    3.1 compiles such an include to a `yield`, and the repr of a generator is printed.
+    3.1 compiles `{% include ... without context %}` to a `yield`, and the repr of a
+    generator is printed. (In an async environment it does not.)
     """
-    replacer = _IncludeReplacer(parser.name)
-    body[:] = [replacer.visit(node) for node in body]
+    if not parser.environment.is_async:
+        _replace(_IncludeReplacer(parser.name), body)
 
 
-class _IncludeReplacer(NodeTransformer):
+def _replace(transformer: NodeTransformer, body: list[nodes.Node]) -> None:
+    # It changes the list in place.
+    transformer.generic_visit(nodes.Scope(body))
+
+
+class _BodyTransformer(NodeTransformer):
+    """Visits a body, without the finished parts in it."""
+
+    def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
+        if part_of(node) is not None:
+            return node
+        return super().generic_visit(node, *args, **kwargs)
+
+
+class _IncludeReplacer(_BodyTransformer):
     def __init__(self, template: str | None) -> None:
         self._template = template
 
@@ -130,7 +144,7 @@ class _IncludeReplacer(NodeTransformer):
         return nodes.FilterBlock([], included, lineno=node.lineno)
 
 
-class _OwnScopeVisitor(NodeTransformer):
+class _OwnScopeVisitor(_BodyTransformer):
     """Visits the body, without the bodies of macros, call blocks and blocks in it."""
 
     def visit_Block(self, node: nodes.Block) -> nodes.Node:

@@ -39,22 +39,20 @@ from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
 from .arguments import parse_arguments, written
 from .body import (
     check_loop_control,
-    depends_on_page,
     keep_macro_names,
-    mend_includes,
+    mend,
     names_from_outside,
 )
 from .each import ROW_NAMES, Each, check_row_key, parse_each
 from .filter_call import filter_call
 from .holes import (
     WHICH,
-    Hole,
-    hole_body,
     make_hole,
-    own_call_block,
     take_holes,
 )
 from .lookup_call import LookupCall
+from .names import bound_names
+from .parts import Facts, Holes, Part, facts_of, finish, set_line
 from .tag_sites import HOLE_TAG, LIST_TAG, SITE, TAGS, Site, mark_sites
 
 
@@ -103,7 +101,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
         fragment = parse(parser, token.lineno, site)
         if site.may_not_print:
             fragment = _if_printing(parser, fragment)
-        return [node.set_lineno(token.lineno) for node in fragment]
+        set_line(fragment, token.lineno)
+        return fragment
 
     def _check_environment(self, parser: Parser, line: int) -> None:
         if issubclass(self.environment.code_generator_class, NativeCodeGenerator):
@@ -118,32 +117,35 @@ class FragmentCacheExtension(BodyRendering, Extension):
     ) -> list[nodes.Node]:
         arguments = parse_arguments(parser)
         body = parser.parse_statements(("name:endcache",), drop_needle=True)
-        check_loop_control(parser, body)
+        facts = facts_of(body)
+        if facts.leaves_loop:
+            check_loop_control(parser, body)
         missed, filled = parser.free_identifier(), parser.free_identifier()
-        by_page = depends_on_page(body)
         holes = take_holes(parser, body, missed)
-        numbers = tuple(hole.number for hole in holes)
-        call = LookupCall(parser, line, site, arguments, by_page=by_page, holes=numbers)
-        lists: list[nodes.Expr] = [missed, filled] if holes else [missed]
-        seen, rendered = self._call_block(parser, "_render", lists, body)
+        call = LookupCall(
+            parser,
+            line,
+            site,
+            arguments,
+            by_page=facts.depends_on_page,
+            holes=tuple(holes.numbers),
+        )
+        lists: list[nodes.Expr] = [missed, filled] if holes.numbers else [missed]
+        seen = names_from_outside(body)
+        block = self._call_block("_render", lists, body)
+        rendered = self._rendered(parser, block, facts)
         return [
-            *seen,
+            _reading([*seen, *holes.seen]),
             *call.preparation,
             *[nodes.Assign(name, nodes.List([])) for name in lists],
             # A filter block writes what its filter returns without escaping or
             # finalizing it again.
-            nodes.FilterBlock([], call.fragment(missed, filled if holes else None)),
+            nodes.FilterBlock(
+                [], call.fragment(missed, filled if holes.numbers else None)
+            ),
             nodes.If(missed, rendered, [], []),
-            *(self._filled(parser, filled, holes) if holes else []),
+            *self._filled("_fill", filled, holes, line),
         ]
-
-    def _filled(
-        self, parser: Parser, filled: nodes.Expr, holes: list[Hole]
-    ) -> list[nodes.Node]:
-        """Return the nodes that print a text with holes."""
-        body = hole_body(holes)
-        seen, printed = self._call_block(parser, "_fill", [filled], body, [WHICH])
-        return [*seen, nodes.If(filled, printed, [], [])]
 
     def _parse_list(self, parser: Parser, line: int, site: Site) -> list[nodes.Node]:
         each = parse_each(parser)
@@ -154,70 +156,86 @@ class FragmentCacheExtension(BodyRendering, Extension):
         else_: list[nodes.Node] = []
         if next(parser.stream).value == "else":
             else_ = parser.parse_statements(ends[:1], drop_needle=True)
-        check_loop_control(parser, body)
+        facts = facts_of(body)
+        if facts.leaves_loop:
+            check_loop_control(parser, body)
         rows, missed = parser.free_identifier(), parser.free_identifier()
         filled = parser.free_identifier()
-        by_page = depends_on_page(body)
         holes = take_holes(parser, body, missed)
-        numbers = tuple(hole.number for hole in holes)
-        call = LookupCall(parser, line, site, arguments, by_page=by_page, holes=numbers)
-        asking = [*call.preparation, nodes.ExprStmt(call.row(each.item, rows))]
-        lists: list[nodes.Expr] = [missed, filled] if holes else [missed]
-        body = [*each.unpacking(), *body]
-        seen, rendered = self._call_block(
-            parser, "_render_rows", lists, body, ROW_NAMES
+        call = LookupCall(
+            parser,
+            line,
+            site,
+            arguments,
+            by_page=facts.depends_on_page,
+            holes=tuple(holes.numbers),
         )
+        asking = [*call.preparation, nodes.ExprStmt(call.row(each.item, rows))]
+        lists: list[nodes.Expr] = [missed, filled] if holes.numbers else [missed]
+        body = [*each.unpacking(), *body]
+        seen = names_from_outside(body, ROW_NAMES)
+        block = self._call_block("_render_rows", lists, body, ROW_NAMES)
+        rendered = self._rendered(parser, block, facts)
         return [
-            *seen,
+            _reading([*seen, *holes.seen]),
             *[nodes.Assign(name, nodes.List([])) for name in (rows, *lists)],
             each.loop(asking),
             nodes.If(rows, [nodes.FilterBlock([], call.rows(rows, lists))], [], else_),
             nodes.If(missed, rendered, [], []),
-            *(self._filled_rows(parser, filled, holes, each) if holes else []),
+            *self._filled("_fill_rows", filled, holes, line, each),
         ]
 
-    def _filled_rows(
-        self, parser: Parser, filled: nodes.Expr, holes: list[Hole], each: Each
+    def _filled(
+        self,
+        method: str,
+        filled: nodes.Expr,
+        holes: Holes,
+        line: int,
+        each: Each | None = None,
     ) -> list[nodes.Node]:
-        """Return the nodes that print the texts of rows with holes."""
-        body = [*each.unpacking(), *hole_body(holes)]
-        names = [WHICH, *ROW_NAMES]
-        seen, printed = self._call_block(parser, "_fill_rows", [filled], body, names)
-        return [*seen, nodes.If(filled, printed, [], [])]
+        """Return the nodes that print a text with holes, or the texts of rows with holes."""
+        if not holes.numbers:
+            return []
+        body, names = holes.body, [WHICH]
+        bound: frozenset[str] = frozenset()
+        if each is not None:
+            body = [*each.unpacking(), *body]
+            names += ROW_NAMES
+            bound = frozenset(bound_names(each.unpacking()))
+        block = self._call_block(method, [filled], body, names)
+        block.lineno = line
+        finish(block, Part(holes.facts, holes=holes, line=line, bound=bound))
+        return [nodes.If(filled, [*_assignments(holes.kept), block], [], [])]
+
+    def _rendered(
+        self, parser: Parser, block: nodes.CallBlock, facts: Facts
+    ) -> list[nodes.Node]:
+        """Return the nodes that render a body."""
+        if facts.needs_mending:
+            mend(parser, block.body)
+        kept = keep_macro_names(parser, block.body, facts.macro_names)
+        finish(block, Part(facts))
+        return [*_assignments(kept), block]
 
     def _call_block(
         self,
-        parser: Parser,
         method: str,
         arguments: list[nodes.Expr],
         body: list[nodes.Node],
         parameters: Sequence[str] = (),
-    ) -> tuple[list[nodes.Node], list[nodes.Node]]:
-        """Return the nodes that call a method of this extension with a body.
+    ) -> nodes.CallBlock:
+        """Return the block that calls a method of this extension with a body.
 
         Args:
-            parser: Parses the template.
             method: The method's name, without the `_async` of its coroutine function.
             arguments: Its arguments.
             body: The body that it gets as its `caller`.
             parameters: The names of the arguments that the body takes.
-
-        Returns:
-            The nodes to put before everything else, and the nodes of the call.
         """
-        if not self.environment.is_async:
-            mend_includes(parser, body)
-        else:
+        if self.environment.is_async:
             method = f"{method}_async"
-        # Never run. It makes Jinja look the names up where the tag stands.
-        names = [nodes.ExprStmt(name) for name in names_from_outside(body)]
         args = [nodes.Name(name, "param") for name in parameters]
-        kept = keep_macro_names(parser, body)
-        block = nodes.CallBlock(self.call_method(method, arguments), args, [], body)
-        return [nodes.If(nodes.Const(None), names, [], [])], [
-            *kept,
-            own_call_block(block),
-        ]
+        return nodes.CallBlock(self.call_method(method, arguments), args, [], body)
 
 
 def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:
@@ -244,3 +262,15 @@ def _if_printing(parser: Parser, fragment: list[nodes.Node]) -> list[nodes.Node]
         nodes.FilterBlock([mark], filter_call(None, NOTE_PRINTING, [printing])),
         nodes.If(printing, fragment, [], []),
     ]
+
+
+def _assignments(kept: list[tuple[str, nodes.InternalName]]) -> list[nodes.Node]:
+    return [nodes.Assign(new, nodes.Name(name, "load")) for name, new in kept]
+
+
+def _reading(names: list[nodes.Expr]) -> nodes.Node:
+    """Return what makes names known where the tag stands.
+
+    It compiles to nothing: there are no targets that the values could be assigned to.
+    """
+    return nodes.With([], names, [])

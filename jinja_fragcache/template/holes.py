@@ -4,11 +4,13 @@ The body keeps a mark in the place of a hole. The hole's content is rendered in 
 scope around the fragment, each time that the fragment is printed, so it can't use names
 that are bound inside of the body. The functions that the compiled template calls are in
 `render.holes`.
+
+A hole in a fragment inside of another fragment is a hole of the outer one, too. So its
+content moves on to the outer one, and what rendered it prints the outer one's mark.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from typing import NamedTuple
 
 from jinja2 import nodes
 from jinja2.parser import Parser
@@ -16,32 +18,17 @@ from jinja2.parser import Parser
 from jinja_fragcache.render.holes import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
 from .arguments import example, written
+from .body import keep_macro_names, mend, names_from_outside
 from .filter_call import filter_call
 from .names import bound_names, free_names, stored_names
+from .parts import Facts, Holes, Part, facts_of, finish, own_nodes, part_of
 
 #: The parameter that tells a call block which hole to render. It starts with a digit,
 #: so that no template can use this name.
 WHICH = "0hole"
-# Attributes of nodes: the `Hole` that a scope stands for, and whether a call block was
-# made by this extension.
-_HOLE = "fragment_cache_hole"
-_IS_OWN = "fragment_cache_is_own"
+# Attribute of a scope: the number of the hole that it is the content of.
+_NUMBER = "fragment_cache_hole"
 _Modifiers = tuple[nodes.ScopedEvalContextModifier, ...]
-
-
-class Hole(NamedTuple):
-    """The content of a `{% nocache %}` tag.
-
-    Attributes:
-        number: The number of the tag among all of this extension's tags in the
-            template, from 0.
-        line: The line of the tag.
-        content: The nodes to render in the hole.
-    """
-
-    number: int
-    line: int
-    content: list[nodes.Node]
 
 
 def make_hole(
@@ -52,29 +39,22 @@ def make_hole(
     It renders the content, and notes that what is being rendered may not be stored.
     That is what happens if no fragment of the same template is around the tag. If there
     is one, `take_holes` replaces the node.
+
+    Args:
+        parser: The parser of the template.
+        number: The number of the tag among all of this extension's tags in the
+            template, from 0.
+        line: The line of the tag.
+        content: What stands in the tag.
     """
     where = nodes.Const((parser.name, line))
     note = nodes.ExprStmt(filter_call(where, NOTE_HOLE, []))
-    return _hole_node(Hole(number, line, [note, *content]))
-
-
-def _hole_node(hole: Hole) -> nodes.Scope:
-    # A copy, because the nodes are changed for the fragment around them, and a fragment
-    # around that needs them unchanged.
-    node = nodes.Scope(deepcopy(hole.content), lineno=hole.line)
-    setattr(node, _HOLE, hole)
+    node = nodes.Scope([note, *content], lineno=line)
+    setattr(node, _NUMBER, number)
     return node
 
 
-def own_call_block(block: nodes.CallBlock) -> nodes.CallBlock:
-    """Mark a call block as one of this extension's, which prints its body unchanged."""
-    setattr(block, _IS_OWN, True)
-    return block
-
-
-def take_holes(
-    parser: Parser, body: list[nodes.Node], missed: nodes.Expr
-) -> list[Hole]:
+def take_holes(parser: Parser, body: list[nodes.Node], missed: nodes.Expr) -> Holes:
     """Take the holes out of a fragment's body, and leave marks in their places.
 
     Args:
@@ -88,20 +68,6 @@ def take_holes(
     taker = _HoleTaker(parser, missed)
     body[:] = taker.scope(body, frozenset(), ())
     return taker.holes
-
-
-def hole_body(holes: Iterable[Hole]) -> list[nodes.Node]:
-    """Make the body of a call block that renders the hole with the number `WHICH`."""
-    which = nodes.Name(WHICH, "load")
-    return [
-        nodes.If(
-            nodes.Compare(which, [nodes.Operand("eq", nodes.Const(hole.number))]),
-            [_hole_node(hole)],
-            [],
-            [],
-        )
-        for hole in holes
-    ]
 
 
 class _HoleTaker:
@@ -118,7 +84,7 @@ class _HoleTaker:
     def __init__(self, parser: Parser, missed: nodes.Expr) -> None:
         self._parser = parser
         self._missed = missed
-        self.holes: list[Hole] = []
+        self.holes = Holes()
 
     def scope(
         self,
@@ -145,17 +111,21 @@ class _HoleTaker:
         modifiers: _Modifiers,
     ) -> nodes.Node:
         """Return a node, changed in place, or the mark that replaces it."""
-        hole = getattr(node, _HOLE, None)
-        if hole is not None:
-            return self._take(hole, bound, modifiers)
+        number = getattr(node, _NUMBER, None)
+        if number is not None:
+            return self._replace(node, number, bound, modifiers)
+        part = part_of(node)
+        if part is not None:
+            self._take_over(node, part, bound, modifiers)
+            return node
         match node:
             case nodes.If():
-                for part in ("body", "elif_", "else_"):
+                for name in ("body", "elif_", "else_"):
                     inside = [
                         self._node(each, bound, modifiers)
-                        for each in getattr(node, part)
+                        for each in getattr(node, name)
                     ]
-                    setattr(node, part, inside)
+                    setattr(node, name, inside)
             case nodes.For():
                 inner = bound | stored_names(node.target) | {"loop"}
                 node.body = self.scope(node.body, inner, modifiers)
@@ -167,9 +137,6 @@ class _HoleTaker:
                 node.body = self.scope(node.body, bound, (*modifiers, node))
             case nodes.Scope():
                 node.body = self.scope(node.body, bound, modifiers)
-            case nodes.CallBlock() if hasattr(node, _IS_OWN):
-                inner = bound | {each.name for each in node.args}
-                node.body = self.scope(node.body, inner, modifiers)
             case (
                 nodes.FilterBlock()
                 | nodes.AssignBlock()
@@ -179,29 +146,68 @@ class _HoleTaker:
                 self._refuse_holes(node)
         return node
 
-    def _take(
+    def _replace(
         self,
-        hole: Hole,
+        node: nodes.Node,
+        number: int,
         bound: frozenset[str],
         modifiers: _Modifiers,
     ) -> nodes.Node:
         """Take a hole out, and return the mark that replaces it."""
-        content = deepcopy(hole.content)
+        content = [*node.iter_child_nodes()]
+        free = frozenset(free_names(content))
+        facts = facts_of(content)
+        if facts.needs_mending:
+            mend(self._parser, content)
+        seen = names_from_outside(content)
+        kept = keep_macro_names(self._parser, content, facts.macro_names)
+        inner = nodes.Scope(content, lineno=node.lineno)
+        finish(inner, Part(facts, free))
+        asked = nodes.Operand("eq", nodes.Const(number))
+        test = nodes.Compare(nodes.Name(WHICH, "load"), [asked])
+        body: list[nodes.Node] = [nodes.If(test, [inner], [], [], lineno=node.lineno)]
+        reads = dict.fromkeys(free, node.lineno)
+        holes = Holes([number], body, reads, seen, kept, facts)
+        self._take(holes, bound, modifiers, node.lineno)
+        return self._mark(nodes.Const(number), node.lineno)
+
+    def _take_over(
+        self, node: nodes.Node, part: Part, bound: frozenset[str], modifiers: _Modifiers
+    ) -> None:
+        """Take over the holes of a fragment inside of this one.
+
+        What rendered them prints marks of this one then.
+        """
+        if part.holes is None or not isinstance(node, nodes.CallBlock):
+            return
+        bound |= {each.name for each in node.args} | part.bound
+        self._take(part.holes, bound, modifiers, part.line)
+        part.holes = None
+        part.facts = Facts()
+        node.body = [self._mark(nodes.Name(WHICH, "load"), node.lineno)]
+
+    def _take(
+        self, holes: Holes, bound: frozenset[str], modifiers: _Modifiers, line: int
+    ) -> None:
         for modifier in reversed(modifiers):
             options = deepcopy(modifier.options)
-            content = [nodes.ScopedEvalContextModifier(options, content)]
-        self._check_names(hole, content, bound)
-        if bound and _passes_context(content):
-            content = self._hide_names(bound, hole, content)
-        self.holes.append(Hole(hole.number, hole.line, content))
-        mark = filter_call(nodes.Const(hole.number), HOLE_MARK, [self._missed])
-        return nodes.FilterBlock([], mark, lineno=hole.line)
+            holes.reads = {**dict.fromkeys(free_names(options), line), **holes.reads}
+            holes.body = [
+                nodes.ScopedEvalContextModifier(options, holes.body, lineno=line)
+            ]
+        self._check_names(holes, bound)
+        if bound and holes.facts.passes_context:
+            holes.body = self._hide_names(bound, holes, line)
+        self.holes.add(holes)
 
-    def _check_names(
-        self, hole: Hole, content: list[nodes.Node], bound: frozenset[str]
-    ) -> None:
+    def _mark(self, number: nodes.Expr, line: int) -> nodes.Node:
+        """Return what prints the mark of a hole."""
+        mark = filter_call(number, HOLE_MARK, [self._missed])
+        return nodes.FilterBlock([], mark, lineno=line)
+
+    def _check_names(self, holes: Holes, bound: frozenset[str]) -> None:
         """Refuse a hole that reads a name bound inside of the fragment."""
-        used = sorted(free_names(content) & bound)
+        used = sorted(holes.reads.keys() & bound)
         if not used:
             return
         name, nocache = used[0], written(self._parser, "nocache")
@@ -212,11 +218,11 @@ class _HoleTaker:
             f" is not. Bind {name!r} in front of the fragment and pass what identifies"
             f" it as a key value, as in {shown}, or move {nocache} out of the"
             " fragment.",
-            hole.line,
+            holes.reads[name],
         )
 
     def _hide_names(
-        self, bound: frozenset[str], hole: Hole, content: list[nodes.Node]
+        self, bound: frozenset[str], holes: Holes, line: int
     ) -> list[nodes.Node]:
         """Hide names that the body binds from templates that the hole includes.
 
@@ -224,32 +230,30 @@ class _HoleTaker:
         that raises an error when an included template uses it.
         """
         names = sorted(name for name in bound if name.isidentifier())
-        where = nodes.Const((self._parser.name, hole.line))
+        where = nodes.Const((self._parser.name, line))
         values: list[nodes.Expr] = [
             filter_call(nodes.Const(name), UNAVAILABLE, [where]) for name in names
         ]
         targets: list[nodes.Expr] = [nodes.Name(name, "param") for name in names]
-        return [nodes.With(targets, values, content)]
+        return [nodes.With(targets, values, holes.body, lineno=line)]
 
     def _refuse_holes(self, node: nodes.Node) -> None:
         """Refuse holes in a node that may change what it prints."""
-        for each in node.find_all(nodes.Scope):
-            hole = getattr(each, _HOLE, None)
-            if hole is not None:
-                nocache = written(self._parser, "nocache")
-                self._parser.fail(
-                    f"{nocache} is in a filter, set, macro or call block of a cached"
-                    " fragment, which may change what is printed before it is shown."
-                    " Move it out of that block, or that block out of the fragment.",
-                    hole.line,
-                )
+        line = next(_hole_lines(node.iter_child_nodes()), None)
+        if line is not None:
+            nocache = written(self._parser, "nocache")
+            self._parser.fail(
+                f"{nocache} is in a filter, set, macro or call block of a cached"
+                " fragment, which may change what is printed before it is shown."
+                " Move it out of that block, or that block out of the fragment.",
+                line,
+            )
 
 
-def _passes_context(content: Iterable[nodes.Node]) -> bool:
-    """Return whether the content includes or imports a template with its context."""
-    kinds = (nodes.Include, nodes.Import, nodes.FromImport)
-    return any(
-        node.with_context
-        for node in nodes.Scope(list(content)).find_all(kinds)
-        if isinstance(node, kinds)
-    )
+def _hole_lines(body: Iterable[nodes.Node]) -> Iterator[int]:
+    for node in own_nodes(body):
+        part = part_of(node)
+        if hasattr(node, _NUMBER):
+            yield node.lineno
+        elif part is not None and part.holes is not None:
+            yield part.line

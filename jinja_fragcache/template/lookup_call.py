@@ -105,7 +105,9 @@ class LookupCall:
         else:
             self._name = arguments.name
 
-    def fragment(self, missed: nodes.Expr, filled: nodes.Expr | None) -> nodes.Filter:
+    def fragment(
+        self, missed: nodes.Expr, filled: nodes.Expr | None = None
+    ) -> nodes.Filter:
         """Return the call that looks a fragment up.
 
         Args:

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from jinja2 import nodes
 
-#: Jinja binds these in the body of every macro.
-MACRO_NAMES = frozenset({"caller", "kwargs", "varargs"})
+from .parts import MACRO_NAMES, part_of
 
 
 def free_names(body: Iterable[nodes.Node]) -> set[str]:
@@ -61,6 +60,15 @@ class _FreeNames:
 
     def node(self, node: nodes.Node, bound: set[str]) -> set[str]:
         """Return the free names of a node."""
+        part = part_of(node)
+        if part is None:
+            return self._of_kind(node, bound)
+        if part.free is None:
+            # Found once, for all that may be bound around it.
+            part.free = frozenset(self._of_kind(node, set()))
+        return set(part.free - bound)
+
+    def _of_kind(self, node: nodes.Node, bound: set[str]) -> set[str]:
         match node:
             case nodes.Name() | nodes.NSRef():
                 reads = isinstance(node, nodes.NSRef) or node.ctx == "load"

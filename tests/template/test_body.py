@@ -5,7 +5,7 @@ from jinja2 import DictLoader, Environment, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 
 from jinja_fragcache import FragmentCacheExtension
-from jinja_fragcache.template.body import depends_on_page
+from jinja_fragcache.template.parts import facts_of
 from tests.support import RecordingStore, environment
 
 LOOPS: dict[str, Any] = {"extensions": ["jinja2.ext.loopcontrols"]}
@@ -57,7 +57,7 @@ def test_a_body_with_a_block_self_or_super_depends_on_the_page(
     body: str,
     depends: bool,
 ) -> None:
-    assert depends_on_page(environment().parse(body).body) is depends
+    assert facts_of(environment().parse(body).body).depends_on_page is depends
 
 
 CONTEXT = {"caller": "outer", "title": "outer title"}

@@ -495,3 +495,22 @@ def test_a_streamed_page_has_its_holes_filled() -> None:
 
     for _ in range(2):
         assert asyncio.run(stream()) == "1a2a3an"
+
+
+def test_a_hole_sees_a_name_that_is_set_behind_the_fragment() -> None:
+    page = (
+        "{% cache 60, 'x' %}{% nocache %}{{ user }}{% endnocache %}{% endcache %}"
+        "{% set user = 'b' %}{{ user }}"
+    )
+    assert Site({"page": page}).env.get_template("page").render(user="a") == "ab"
+
+
+def test_a_hole_in_nested_fragments_reads_the_caller_of_the_macro() -> None:
+    page = (
+        "{% macro m() %}{% cache 60, 'x' %}{% cache 60, 'y' %}"
+        "{% nocache %}{{ caller() }}{% endnocache %}{% endcache %}{{ caller() }}"
+        "{% endcache %}{% endmacro %}"
+        "{% call m() %}{{ n }}{% endcall %}"
+    )
+    template = Site({"page": page}).env.get_template("page")
+    assert [template.render(n=n) for n in (1, 2)] == ["11", "21"]

@@ -1,0 +1,161 @@
+"""The parts of a template that this extension has finished, and what is known of them.
+
+Fragments may be nested. What has to be known of a fragment's body, or of a hole, is
+found out once, when its tag is parsed, and is kept at its node for the fragments around
+it. So the time that it takes to compile a template is linear in its length.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from jinja2 import nodes
+
+_ATTRIBUTE = "fragment_cache_part"
+#: Jinja binds these in the body of every macro.
+MACRO_NAMES = frozenset({"caller", "kwargs", "varargs"})
+_PAGE_NAMES = ("self", "super")
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a fragment has to know of the nodes in it.
+
+    Attributes:
+        depends_on_page: Whether what they print depends on which template extends this
+            one: there is a block, or one is called by `self` or `super`.
+        passes_context: Whether they include or import a template with its context.
+        leaves_loop: Whether there is a `{% break %}` or `{% continue %}`.
+        needs_mending: Whether there is a node that can't be compiled in a function.
+        macro_names: Those of `MACRO_NAMES` that are read, and not set before.
+    """
+
+    depends_on_page: bool = False
+    passes_context: bool = False
+    leaves_loop: bool = False
+    needs_mending: bool = False
+    macro_names: set[str] = field(default_factory=set)
+
+    def add(self, other: "Facts") -> None:
+        """Add what is known of some of the nodes, but for the names."""
+        self.depends_on_page |= other.depends_on_page
+        self.passes_context |= other.passes_context
+        self.leaves_loop |= other.leaves_loop
+        self.needs_mending |= other.needs_mending
+
+
+@dataclass(slots=True)
+class Holes:
+    """The holes that were taken out of a fragment's body.
+
+    Attributes:
+        numbers: The numbers of their tags among all of this extension's tags in the
+            template, from 0.
+        body: The nodes that render the hole that is asked for.
+        reads: The names that the holes read from the scope around them, each with the
+            line of the hole.
+        seen: The names that have to be known where the fragment stands.
+        kept: Names of a macro around the holes, with the names that stand for them.
+        facts: What is known of the nodes in the holes.
+    """
+
+    numbers: list[int] = field(default_factory=list)
+    body: list[nodes.Node] = field(default_factory=list)
+    reads: dict[str, int] = field(default_factory=dict)
+    seen: list[nodes.Expr] = field(default_factory=list)
+    kept: list[tuple[str, nodes.InternalName]] = field(default_factory=list)
+    facts: Facts = field(default_factory=Facts)
+
+    def add(self, other: "Holes") -> None:
+        """Add holes."""
+        self.numbers += other.numbers
+        self.body += other.body
+        self.reads = {**other.reads, **self.reads}
+        self.seen += other.seen
+        self.kept += other.kept
+        self.facts.add(other.facts)
+
+
+@dataclass(slots=True)
+class Part:
+    """A node that is finished, with all that stands in it.
+
+    Attributes:
+        facts: What is known of the nodes in it.
+        free: The names that it reads from outside, None if they were not asked for yet.
+        holes: The holes that it renders, None if it renders none.
+        line: The line of their fragment.
+        bound: The names that it binds around them.
+    """
+
+    facts: Facts
+    free: frozenset[str] | None = None
+    holes: Holes | None = None
+    line: int = 0
+    bound: frozenset[str] = frozenset()
+
+
+def finish(node: nodes.Node, part: Part) -> None:
+    """Note what is known of a node."""
+    setattr(node, _ATTRIBUTE, part)
+
+
+def part_of(node: nodes.Node) -> Part | None:
+    """Return what is known of a node, None if it is not finished."""
+    part: Part | None = getattr(node, _ATTRIBUTE, None)
+    return part
+
+
+def own_nodes(
+    body: Iterable[nodes.Node], *, into_blocks: bool = True
+) -> Iterator[nodes.Node]:
+    """Iterate over all nodes of a body, in their order.
+
+    Finished parts are among them, but nothing that stands in these.
+
+    Args:
+        body: The body.
+        into_blocks: Whether what stands in a `{% block %}` is one of them, too.
+    """
+    waiting = [*body]
+    waiting.reverse()
+    while waiting:
+        node = waiting.pop()
+        yield node
+        is_entered = into_blocks or not isinstance(node, nodes.Block)
+        if is_entered and part_of(node) is None:
+            waiting.extend(reversed([*node.iter_child_nodes()]))
+
+
+def facts_of(body: Iterable[nodes.Node]) -> Facts:
+    """Return what a fragment has to know of its body."""
+    facts = Facts()
+    unset = set(MACRO_NAMES)
+    for node in own_nodes(body, into_blocks=False):
+        part = part_of(node)
+        if part is not None:
+            facts.depends_on_page |= part.facts.depends_on_page
+            facts.passes_context |= part.facts.passes_context
+            continue
+        match node:
+            case nodes.Name():
+                facts.depends_on_page |= node.name in _PAGE_NAMES
+                if node.ctx != "load":
+                    unset.discard(node.name)
+                elif node.name in unset:
+                    facts.macro_names.add(node.name)
+            case nodes.Block():
+                facts.add(facts_of(node.body))
+                facts.depends_on_page = True
+            case nodes.Include() | nodes.Import() | nodes.FromImport():
+                facts.passes_context |= node.with_context
+                facts.needs_mending |= not node.with_context
+            case nodes.Break() | nodes.Continue():
+                facts.leaves_loop = True
+    return facts
+
+
+def set_line(body: Iterable[nodes.Node], line: int) -> None:
+    """Set the line of all nodes of a body that have none."""
+    for node in own_nodes(body):
+        if getattr(node, "lineno", None) is None:
+            node.lineno = line
