@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jinja2 import Environment
+from jinja2 import Environment, TemplateSyntaxError
+from jinja2.meta import find_referenced_templates
 from markupsafe import Markup
 
 from jinja_fragcache import FragmentCache
@@ -519,3 +520,41 @@ def test_a_generated_template_renders_like_one_without_cache_tags(
     for name in ("page", "child"):
         expected = plain.get_template(name).render(CONTEXT)
         assert set(rendered(cached, name, times=2)) == {expected}
+
+
+# An environment with the extension, and templates without its tags
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ('{% include ["a.html", "b.html", x] %}', ["a.html", "b.html", None]),
+        ('{% include ("a.html", x) ignore missing %}', ["a.html", None]),
+        ("{% include x %}{% extends y %}", [None, None]),
+        ('{% include "a" if x else "b" %}{% include "c" %}', [None, "c"]),
+        ('{% import "a" as b %}{% from c import d %}', ["a", None]),
+        ('{% include [1, "a", x.y|default("b"), none, {}] %}', ["a", None, None]),
+    ],
+)
+def test_the_templates_that_a_template_names_are_found(
+    source: str, names: list[str | None]
+) -> None:
+    for env in (Environment(), environment()):  # noqa: S701 - nothing is rendered
+        assert list(find_referenced_templates(env.parse(source))) == names
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{% include x, y %}", "{% include %}", "{% extends 'a' 'b', c %}"],
+)
+def test_a_mistake_in_the_name_of_a_template_stays_one(source: str) -> None:
+    for env in (Environment(), environment()):  # noqa: S701 - nothing is rendered
+        with pytest.raises(TemplateSyntaxError):
+            env.parse(source)
+
+
+def test_an_error_in_the_name_of_a_template_is_raised_when_it_is_used() -> None:
+    source = "{% if x %}{% include {{}: 1} %}{% include [{[]: 1}] %}{% endif %}"
+    assert environment().from_string(source).render() == ""
+    with pytest.raises(TypeError):
+        environment().from_string(source).render(x=1)

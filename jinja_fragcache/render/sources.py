@@ -24,24 +24,23 @@ _ENDS = {
 }
 _OPEN = {"lparen", "lbracket", "lbrace"}
 _CLOSE = {"rparen", "rbracket", "rbrace"}
-_BRACKETS = {"lparen", "rparen", "lbracket", "rbracket", "comma"}
+_CONSTANTS = {"true", "false", "none"}
 #: Stands for the digest of a template that does not exist.
 MISSING_TEMPLATE = "missing"
 _ATTRIBUTE = "_fragment_cache_sources"
 
 
 class Naming(NamedTuple):
-    """Where a tag names a template.
+    """Where a tag names templates.
 
     Attributes:
-        start: The index of the first token of the name.
-        end: The index after the last one.
-        names: The constant strings that name it; None if an expression does.
+        names: The names that are constant strings.
+        expressions: The other ones. Each is the index of its first token and the index
+            after its last one.
     """
 
-    start: int
-    end: int
-    names: tuple[str, ...] | None
+    names: tuple[str, ...]
+    expressions: tuple[tuple[int, int], ...]
 
 
 def find_namings(tokens: Sequence[Token]) -> list[Naming]:
@@ -61,13 +60,56 @@ def _naming(tokens: Sequence[Token], start: int) -> Naming:
     while end < len(tokens) and not (depth == 0 and _ends_name(tokens, end)):
         depth += (tokens[end].type in _OPEN) - (tokens[end].type in _CLOSE)
         end += 1
-    words = tokens[start:end]
-    if not words or any(
-        each.type != "string" and each.type not in _BRACKETS for each in words
-    ):
-        return Naming(start, end, None)
-    names = [each.value for each in words if each.type == "string"]
-    return Naming(start, end, tuple(names))
+    items = _split(tokens, start, end)
+    # Without brackets around it, a comma is a syntax error.
+    if len(items) > 1:
+        return Naming((), ())
+    names: list[str] = []
+    expressions: list[tuple[int, int]] = []
+    while items:
+        first, last = items.pop()
+        if first == last or _is_group(tokens, first, last, "lbrace"):
+            # A dict names no template. (And an error in it is raised when it is used.)
+            continue
+        if _is_group(tokens, first, last, "lparen", "lbracket"):
+            items += reversed(_split(tokens, first + 1, last - 1))
+        elif all(token.type == "string" for token in tokens[first:last]):
+            names.append("".join(token.value for token in tokens[first:last]))
+        elif not _is_constant(tokens, first, last):
+            expressions.append((first, last))
+    return Naming(tuple(names), tuple(expressions))
+
+
+def _split(tokens: Sequence[Token], start: int, end: int) -> list[tuple[int, int]]:
+    """Return the parts of an expression between commas that are in no brackets."""
+    parts = []
+    depth, first = 0, start
+    for index in range(start, end):
+        kind = tokens[index].type
+        depth += (kind in _OPEN) - (kind in _CLOSE)
+        if kind == "comma" and depth == 0:
+            parts.append((first, index))
+            first = index + 1
+    return [*parts, (first, end)]
+
+
+def _is_group(tokens: Sequence[Token], start: int, end: int, *kinds: str) -> bool:
+    """Return whether an expression starts with a bracket that ends with it."""
+    if tokens[start].type not in kinds:
+        return False
+    depth = 0
+    for index in range(start, end):
+        kind = tokens[index].type
+        depth += (kind in _OPEN) - (kind in _CLOSE)
+        if depth == 0:
+            return index == end - 1
+    return False
+
+
+def _is_constant(tokens: Sequence[Token], start: int, end: int) -> bool:
+    token = tokens[start]
+    is_named = token.type == "name" and token.value.lower() in _CONSTANTS
+    return end - start == 1 and (is_named or token.type in {"integer", "float"})
 
 
 def _ends_name(tokens: Sequence[Token], index: int) -> bool:
@@ -83,7 +125,7 @@ def _ends_name(tokens: Sequence[Token], index: int) -> bool:
 
 def references(tokens: Sequence[Token]) -> tuple[str, ...]:
     """Return the templates that a template names by constant strings, each once."""
-    names = [name for each in find_namings(tokens) for name in each.names or ()]
+    names = [name for each in find_namings(tokens) for name in each.names]
     return tuple(dict.fromkeys(names))
 
 

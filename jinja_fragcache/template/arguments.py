@@ -3,10 +3,12 @@
 `{% cache [timeout [[,] name [, key ...]]] [, option=expr ...] %}`
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import NoReturn
 
 from jinja2 import nodes
+from jinja2.optimizer import Optimizer
 from jinja2.parser import Parser
 
 # How the error for an argument that is given twice starts.
@@ -82,6 +84,41 @@ def written(parser: Parser, inner: str) -> str:
     return f"{environment.block_start_string} {inner} {environment.block_end_string}"
 
 
+def parse_expression(parser: Parser, *, with_condexpr: bool = True) -> nodes.Expr:
+    """Parse an expression.
+
+    Jinja's compiler computes what is constant in it, and some of the errors that this
+    raises are no syntax errors: a list can't be a key of a dict, as in `{[]: 1}`, and a
+    number can be too long to be written out.
+
+    Raises:
+        jinja2.TemplateSyntaxError: If the expression is wrong, or if what is constant
+            in it can't be computed.
+    """
+    line = parser.stream.current.lineno
+    expression = parser.parse_expression(with_condexpr=with_condexpr)
+    environment = parser.environment
+    eval_ctx = nodes.EvalContext(environment, parser.name)
+    try:
+        # The optimizer changes what it visits.
+        compiled = Optimizer(environment).visit(deepcopy(expression), eval_ctx)
+        for constant in nodes.Scope([compiled]).find_all(nodes.Const):
+            repr(constant.value)
+    except Exception as error:  # noqa: BLE001 - the expression is the template's
+        fail_for(parser, error, line)
+    return expression
+
+
+def fail_for(parser: Parser, error: Exception, line: int) -> NoReturn:
+    """Raise the error of an argument as a syntax error.
+
+    Raises:
+        jinja2.TemplateSyntaxError: Always.
+    """
+    told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    parser.fail(f"An argument of the tag can't be computed. {told}", line)
+
+
 def _at_end(parser: Parser) -> bool:
     stream = parser.stream
     if stream.current.type != "colon":
@@ -132,7 +169,7 @@ def _parse_value(parser: Parser, *, first: bool) -> nodes.Expr:
             _fail(parser, "Two texts stand side by side.")
         token = next(stream)
         return nodes.Const(token.value, lineno=token.lineno)
-    value = parser.parse_expression()
+    value = parse_expression(parser)
     if (
         first
         and isinstance(value, nodes.Call | nodes.Getitem)

@@ -19,6 +19,8 @@ from .arguments import written
 from .filter_call import filter_call
 from .parts import part_of
 
+_TRUE: Any = True
+
 
 def check_loop_control(parser: Parser, body: Iterable[nodes.Node]) -> None:
     """Refuse a `{% break %}` or `{% continue %}` of a loop around the body.
@@ -102,6 +104,14 @@ def names_from_outside(
     symbols = find_symbols(body)
     names = {name for how, name in symbols.loads.values() if how == VAR_LOAD_RESOLVE}
     return [nodes.Name(name, "load") for name in sorted(names.difference(parameters))]
+
+
+def in_branch(body: list[nodes.Node]) -> list[nodes.Node]:
+    """Return a body as one that stands in an `{% if %}`.
+
+    There, Jinja defers the error for an unknown filter or test until it is used.
+    """
+    return [nodes.If(nodes.Const(_TRUE), body, [], [])]
 
 
 def mend(parser: Parser, body: list[nodes.Node]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from jinja2 import nodes
 from jinja2.parser import Parser
 
-from .arguments import Arguments, written
+from .arguments import Arguments, parse_expression, written
 
 # Starts with a digit, so that no template can use this name.
 _ITEM = "0item"
@@ -83,8 +83,8 @@ def parse_each(parser: Parser) -> Each:
     target = parser.parse_assign_target(extra_end_rules=("name:in",))
     if not stream.skip_if("name:in"):
         parser.fail(f"'in' is missing after the name of the item. {shown}")
-    iterable = parser.parse_expression(with_condexpr=False)
-    test = parser.parse_expression() if stream.skip_if("name:if") else None
+    iterable = parse_expression(parser, with_condexpr=False)
+    test = parse_expression(parser) if stream.skip_if("name:if") else None
     if stream.current.test("name:recursive"):
         parser.fail(f"A list of cached rows can't be recursive. {shown}")
     if not stream.skip_if("comma") and not stream.current.test("block_end"):

@@ -39,6 +39,7 @@ from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
 from .arguments import parse_arguments, written
 from .body import (
     check_loop_control,
+    in_branch,
     keep_macro_names,
     mend,
     names_from_outside,
@@ -132,6 +133,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
         )
         lists: list[nodes.Expr] = [missed, filled] if holes.numbers else [missed]
         seen = names_from_outside(body)
+        if site.in_branch:
+            body = in_branch(body)
         block = self._call_block("_render", lists, body)
         rendered = self._rendered(parser, block, facts)
         return [
@@ -155,7 +158,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
         body = parser.parse_statements(ends)
         else_: list[nodes.Node] = []
         if next(parser.stream).value == "else":
-            else_ = parser.parse_statements(ends[:1], drop_needle=True)
+            # As in a loop, the names that are set there end with it.
+            else_ = [nodes.Scope(parser.parse_statements(ends[:1], drop_needle=True))]
         facts = facts_of(body)
         if facts.leaves_loop:
             check_loop_control(parser, body)
@@ -246,7 +250,7 @@ def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:
             line,
         )
     content = parser.parse_statements(("name:endnocache",), drop_needle=True)
-    return make_hole(parser, site.number, line, content)
+    return make_hole(parser, site, line, content)
 
 
 def _if_printing(parser: Parser, fragment: list[nodes.Node]) -> list[nodes.Node]:

@@ -18,10 +18,11 @@ from jinja2.parser import Parser
 from jinja_fragcache.render.holes import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
 from .arguments import example, written
-from .body import keep_macro_names, mend, names_from_outside
+from .body import in_branch, keep_macro_names, mend, names_from_outside
 from .filter_call import filter_call
 from .names import bound_names, free_names, stored_names
 from .parts import Facts, Holes, Part, facts_of, finish, own_nodes, part_of
+from .tag_sites import Site
 
 #: The parameter that tells a call block which hole to render. It starts with a digit,
 #: so that no template can use this name.
@@ -32,7 +33,7 @@ _Modifiers = tuple[nodes.ScopedEvalContextModifier, ...]
 
 
 def make_hole(
-    parser: Parser, number: int, line: int, content: list[nodes.Node]
+    parser: Parser, site: Site, line: int, content: list[nodes.Node]
 ) -> nodes.Node:
     """Make the node of a `{% nocache %}` tag.
 
@@ -42,15 +43,16 @@ def make_hole(
 
     Args:
         parser: The parser of the template.
-        number: The number of the tag among all of this extension's tags in the
-            template, from 0.
+        site: What is known of the tag's place.
         line: The line of the tag.
         content: What stands in the tag.
     """
+    if site.in_branch:
+        content = in_branch(content)
     where = nodes.Const((parser.name, line))
     note = nodes.ExprStmt(filter_call(where, NOTE_HOLE, []))
     node = nodes.Scope([note, *content], lineno=line)
-    setattr(node, _NUMBER, number)
+    setattr(node, _NUMBER, site.number)
     return node
 
 

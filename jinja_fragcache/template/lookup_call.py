@@ -37,12 +37,13 @@ from jinja_fragcache.render.lookup import (
 )
 from jinja_fragcache.timeouts import normalize_timeout
 
-from .arguments import Arguments, example
+from .arguments import Arguments, example, fail_for
 from .autoescape import escaped_here
 from .filter_call import filter_call
 from .tag_sites import Site
 
 _TRUE: Any = True
+_UNKNOWN = object()
 # How options are written, for errors.
 _EXAMPLES = {
     "stale": "60",
@@ -232,25 +233,24 @@ class LookupCall:
             decide: Checks its value, and returns it in the form that it is used in.
             right: How the option should be written, for the error.
         """
-        try:
-            value = given.as_const(self._eval_ctx)
-        except nodes.Impossible:
+        value = self._constant(given)
+        if value is _UNKNOWN:
             return given
         try:
             return nodes.Const(decide(value))
+        except PolicyError as error:
+            shown = example(self._parser, f'300, "sidebar", {right}')
+            self._fail(f"{error} Write {shown}.")
         except FragmentCacheError as error:
-            told = str(error)
-            if isinstance(error, PolicyError):
-                shown = example(self._parser, f'300, "sidebar", {right}')
-                told = f"{told} Write {shown}."
-            self._fail(told)
+            self._fail(str(error))
+        except Exception as error:  # noqa: BLE001 - the value is the template's
+            self._fail_for(error)
 
     def _decide_timeout(self, timeout: nodes.Expr | None) -> nodes.Expr:
         if timeout is None:
             return nodes.Const(None)
-        try:
-            value = timeout.as_const(self._eval_ctx)
-        except nodes.Impossible:
+        value = self._constant(timeout)
+        if value is _UNKNOWN:
             return timeout
         if isinstance(value, str) and value == DELETE:
             return nodes.Const(DELETE)
@@ -263,17 +263,29 @@ class LookupCall:
                 f"{error} The name of a fragment stands second, as in {name}, and"
                 f" {delete} deletes it."
             )
+        except Exception as error:  # noqa: BLE001 - the value is the template's
+            self._fail_for(error)
 
     def _constant_key(self) -> str | None:
-        try:
-            name = self._name.as_const(self._eval_ctx)
-            vary_on = self._vary_on.as_const(self._eval_ctx)
-        except nodes.Impossible:
+        name, vary_on = map(self._constant, (self._name, self._vary_on))
+        if name is _UNKNOWN or vary_on is _UNKNOWN:
             return None
         try:
             return make_template_fragment_key(name, vary_on)
         except KeyValueError as error:
             self._fail(str(error))
+        except Exception as error:  # noqa: BLE001 - the values are the template's
+            self._fail_for(error)
+
+    def _constant(self, given: nodes.Expr) -> Any:
+        """Return the value of an expression, `_UNKNOWN` if only rendering tells it."""
+        try:
+            return given.as_const(self._eval_ctx)
+        except nodes.Impossible:
+            return _UNKNOWN
+
+    def _fail_for(self, error: Exception) -> NoReturn:
+        fail_for(self._parser, error, self._line)
 
     def _fail(self, message: str) -> NoReturn:
         self._parser.fail(message, self._line)

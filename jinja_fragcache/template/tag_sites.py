@@ -6,6 +6,7 @@ a tag has to know is inserted after its name, as a token of a type of its own.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple, Self
@@ -19,6 +20,8 @@ TAG = "cache"
 LIST_TAG = "cache_each"
 HOLE_TAG = "nocache"
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
+# Without these tags, what stands in them would stand in the scope around them.
+_SAME_SCOPE = {TAG, HOLE_TAG}
 #: The type of the tokens that hold a `Site`.
 SITE = "fragment_cache_site"
 
@@ -35,6 +38,8 @@ class Site(NamedTuple):
         position: 1 for the first cache tag that starts on its line, 2 for the next.
         may_not_print: Whether the tag comes after an `{% extends %}` and is outside of
             all blocks, where Jinja prints nothing.
+        in_branch: Whether the tag stands in an `{% if %}`, and no other scope is
+            between the two. An unknown filter is no error there until it is used.
     """
 
     digest: str
@@ -42,6 +47,7 @@ class Site(NamedTuple):
     number: int
     position: int
     may_not_print: bool
+    in_branch: bool
 
     def to_text(self) -> str:
         """Return it as the value of a token. Other extensions expect a string there."""
@@ -70,9 +76,9 @@ def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Tok
         yield from tokens
         return
     sites = _sites(tokens)
-    namings = [each for each in find_namings(tokens) if each.names is None]
-    opening = {each.start: each for each in namings if each.start < each.end}
-    closing = {each.end for each in opening.values()}
+    spans = [span for each in find_namings(tokens) for span in each.expressions]
+    opening = {start for start, _ in spans}
+    closing = {end for _, end in spans}
     for index, token in enumerate(tokens):
         if index in closing:
             yield from _note_filter(token.lineno, name)
@@ -100,8 +106,11 @@ def _sites(tokens: list[Token]) -> dict[int, Site]:
     if not places:
         return {}
     digest, named = tokens_digest(tokens), references(tokens)
+    in_branches = _tags_in_branches(tokens)
     return {
-        index: Site(digest, named, number, position, may_not_print)
+        index: Site(
+            digest, named, number, position, may_not_print, index in in_branches
+        )
         for number, (index, position, may_not_print) in enumerate(places)
     }
 
@@ -124,3 +133,38 @@ def _places(tokens: list[Token]) -> Iterator[tuple[int, int, bool]]:
                 position = position + 1 if token.lineno == line else 1
                 line = token.lineno
             yield index, position, extends and depth == 0
+
+
+def _tags_in_branches(tokens: list[Token]) -> set[int]:
+    """Return the indices of the names of tags that stand in an `{% if %}`.
+
+    Which tags have an end, only the whole template shows: `{% set x %}` has one, and
+    `{% set x = 1 %}` has not.
+    """
+    around: dict[int, int | None] = {}
+    names: dict[int, str] = {}
+    ended: set[int] = set()
+    opened: list[int] = []
+    number_opened: Counter[str] = Counter()
+    for index, (before, token) in enumerate(pairwise(tokens), start=1):
+        if token.type != "name" or before.type != "block_begin":
+            continue
+        name = token.value.removeprefix("end")
+        if name == token.value:
+            around[index] = opened[-1] if opened else None
+            names[index] = name
+            opened.append(index)
+            number_opened[name] += 1
+        elif number_opened[name]:
+            while names[last := opened.pop()] != name:
+                number_opened[names[last]] -= 1
+            number_opened[name] -= 1
+            ended.add(last)
+    found: set[int] = set()
+    for index, outer in around.items():
+        if outer is None:
+            continue
+        is_transparent = outer not in ended or names[outer] in _SAME_SCOPE
+        if names[outer] == "if" if not is_transparent else outer in found:
+            found.add(index)
+    return found

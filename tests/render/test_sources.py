@@ -29,35 +29,57 @@ def tokens(source: str) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("tag", "names"),
+    ("tag", "names", "expressions"),
     [
-        ("include 'a'", ["a"]),
-        ('include "a" ignore missing with context', ["a"]),
-        ("include ['a', 'b'] without context", ["a", "b"]),
-        ("include ('a', 'b',) ignore missing", ["a", "b"]),
-        ("import 'a' as b", ["a"]),
-        ("import 'a' as b with context", ["a"]),
-        ("from 'a' import b as c, d", ["a"]),
-        ("extends 'a'", ["a"]),
-        ("include a", None),
-        ("include 'a' ~ b ignore missing", None),
-        ("include ignore", None),
-        ("include 'a' if b else 'c' with context", None),
-        ("include f('a', [b])['c']", None),
-        ("include {'a': 'b'}[c]", None),
-        ("include [a, 'b']", None),
-        ("import a as b", None),
-        ("from a import b", None),
-        ("extends a if b else c", None),
+        ("include 'a'", ["a"], []),
+        ('include "a" ignore missing with context', ["a"], []),
+        ("include ['a', 'b'] without context", ["a", "b"], []),
+        ("include ('a', 'b',) ignore missing", ["a", "b"], []),
+        ("include ('a')", ["a"], []),
+        ("include 'a' 'b'", ["ab"], []),
+        ("include [('a'), ('b', c)]", ["a", "b"], ["c"]),
+        ("import 'a' as b", ["a"], []),
+        ("import 'a' as b with context", ["a"], []),
+        ("from 'a' import b as c, d", ["a"], []),
+        ("extends 'a'", ["a"], []),
+        ("include a", [], ["a"]),
+        ("include (a)", [], ["a"]),
+        ("include 'a' ~ b ignore missing", [], ["'a' ~ b"]),
+        ("include ignore", [], ["ignore"]),
+        (
+            "include 'a' if b else 'c' with context",
+            [],
+            ["'a' if b else 'c'"],
+        ),
+        ("include f('a', [b])['c']", [], ["f ( 'a' , [ b ] ) [ 'c' ]"]),
+        ("include {'a': 'b'}[c]", [], ["{ 'a' : 'b' } [ c ]"]),
+        ("include (a)|f", [], ["( a ) | f"]),
+        ("include [a, 'b']", ["b"], ["a"]),
+        ("include [a, 'b', 1, none, c ~ 'd', {}, ]", ["b"], ["a", "c ~ 'd'"]),
+        ("import a as b", [], ["a"]),
+        ("from a import b", [], ["a"]),
+        ("extends a if b else c", [], ["a if b else c"]),
+        # What is wrong stays wrong.
+        ("include a, b", [], []),
+        ("include", [], []),
     ],
 )
 def test_find_namings_tells_literal_names_from_expressions(
-    tag: str, names: list[str] | None
+    tag: str, names: list[str], expressions: list[str]
 ) -> None:
     source = f"{{{{ include }}}}{{% set include = 'x' %}}{{% {tag} %}}'y'"
-    (naming,) = find_namings(tokens(source))
-    assert naming.names == (None if names is None else tuple(names))
-    assert references(tokens(source)) == tuple(names or ())
+    found = tokens(source)
+    (naming,) = find_namings(found)
+    assert naming.names == tuple(names)
+    texts = [
+        " ".join(
+            repr(token.value) if token.type == "string" else str(token.value)
+            for token in found[start:end]
+        )
+        for start, end in naming.expressions
+    ]
+    assert texts == expressions
+    assert references(found) == tuple(names)
 
 
 # Which edits of templates make a miss

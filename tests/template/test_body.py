@@ -1,7 +1,8 @@
+import re
 from typing import Any
 
 import pytest
-from jinja2 import DictLoader, Environment, TemplateSyntaxError
+from jinja2 import DictLoader, Environment, TemplateError, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 
 from jinja_fragcache import FragmentCacheExtension
@@ -226,3 +227,60 @@ def test_a_body_may_check_whether_its_macro_has_a_caller() -> None:
         "{% endmacro %}{{ m() }}"
     )
     renders_the_same(source)
+
+
+# Unknown filters and tests
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{% if z is defined %}BODY{% endif %}",
+        "{% if not z %}{% else %}BODY{% endif %}",
+        "{% if not z %}{% elif z %}BODY{% else %}BODY{% endif %}",
+        "{% if z %}{% set a = 1 %}BODY{% endif %}",
+        "{% if z %}{% autoescape true %}BODY{% endautoescape %}{% endif %}",
+        "{% if z %}{% cache 300, 'o' %}BODY{% endcache %}{% endif %}",
+        (
+            "{% if z %}{% cache 300, 'o' %}{% nocache %}BODY{% endnocache %}"
+            "{% endcache %}{% endif %}"
+        ),
+        "{% if z %}{% nocache %}BODY{% endnocache %}{% endif %}",
+        # No branch, or a scope in between: an error while compiling, in both cases.
+        "BODY",
+        "{% if z %}{% with %}BODY{% endwith %}{% endif %}",
+        "{% if z %}{% for a in [] %}BODY{% endfor %}{% endif %}",
+        "{% if z %}{% for a in [] %}{% else %}BODY{% endfor %}{% endif %}",
+        "{% if z %}{% set b %}BODY{% endset %}{% endif %}",
+        "{% if z %}{% block b %}BODY{% endblock %}{% endif %}",
+        "{% if z %}a{% endif %}BODY",
+        "{% for a in [] %}{% if z %}a{% endif %}BODY{% endfor %}",
+        "{% if z %}{% filter upper %}BODY{% endfilter %}{% endif %}",
+    ],
+)
+@pytest.mark.parametrize("use", ["{{ z|nofilter }}", "{{ 1 if z is notest }}"])
+def test_an_unknown_filter_in_a_branch_is_an_error_when_it_is_used(
+    around: str, use: str, enable_async: bool
+) -> None:
+    tagged = around.replace("BODY", "{% cache 300, 'k' %}" + use + "{% endcache %}")
+    plain = re.sub(r"{% (end)?(no)?cache.*?%}", "", around.replace("BODY", use))
+    outcomes = []
+    for source in (tagged, plain):
+        env = environment(enable_async=enable_async)
+        found = []
+        for context in ({}, {"z": 1}):
+            try:
+                found.append(env.from_string(source).render(context))
+            except TemplateError as error:
+                found.append(type(error).__name__)
+        outcomes.append(found)
+    assert outcomes[0] == outcomes[1]
+
+
+def test_what_is_set_in_the_else_of_a_list_ends_with_it() -> None:
+    loop = "{% for a in [] %}{% else %}{% set b = 1 %}{% endfor %}{{ b }}"
+    listed = loop.replace("for a in []", "cache_each a in [], 300, 'x', a", 1)
+    listed = listed.replace("endfor", "endcache_each")
+    env = environment()
+    assert env.from_string(listed).render() == env.from_string(loop).render() == ""
