@@ -197,7 +197,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
         line: int,
         each: Each | None = None,
     ) -> list[nodes.Node]:
-        """Return the nodes that print a text with holes, or the texts of rows with holes."""
+        """Return the nodes that print texts with holes, of a fragment or of rows."""
         if not holes.numbers:
             return []
         body, names = holes.body, [WHICH]
@@ -273,7 +273,7 @@ def _assignments(kept: list[tuple[str, nodes.InternalName]]) -> list[nodes.Node]
 
 
 def _reading(names: list[nodes.Expr]) -> nodes.Node:
-    """Return what makes names known where the tag stands.
+    """Return the node that makes names known where the tag stands.
 
     It compiles to nothing: there are no targets that the values could be assigned to.
     """
