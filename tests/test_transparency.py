@@ -558,3 +558,66 @@ def test_an_error_in_the_name_of_a_template_is_raised_when_it_is_used() -> None:
     assert environment().from_string(source).render() == ""
     with pytest.raises(TypeError):
         environment().from_string(source).render(x=1)
+
+
+# Pieces of a streamed page
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_no_piece_of_a_streamed_page_is_empty(case: str, enable_async: bool) -> None:
+    templates = {**SHARED, "page": CASES[case]}
+    plain = {name: without_tags(text) for name, text in templates.items()}
+    options = {"enable_async": enable_async, "trim_blocks": True}
+    env = make(templates, "memory", **options)
+    # Jinja itself yields some, such as for an expression without a value.
+    allowed = pieces_of(make(plain, "memory", **options)).count("")
+    for _ in range(2):
+        assert pieces_of(env).count("") <= allowed
+
+
+def pieces_of(env: Environment) -> list[str]:
+    template = env.get_template("page")
+
+    async def pieces() -> list[str]:
+        return [piece async for piece in template.generate_async(CONTEXT)]
+
+    return asyncio.run(pieces()) if env.is_async else list(template.generate(CONTEXT))
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{% cache 5, 'x' %}b{{ y }}{% endcache %}", ["b2"]),
+        ("{% cache 5, 'x' %}{% endcache %}", []),
+        ("{% cache %}{% if not y %}a{% endif %}{% endcache %}", []),
+        ("{% cache 'del', 'x' %}b{% endcache %}", ["b"]),
+        ("{% cache 5, 'x', unless=y %}b{% endcache %}", ["b"]),
+        ("{% cache 5, 'x' %}{% nocache %}{{ y }}{% endnocache %}{% endcache %}", ["2"]),
+        ("{% cache 5, 'x' %}{% nocache %}{% endnocache %}{% endcache %}", []),
+        ("{% nocache %}{{ y }}{% endnocache %}", ["2"]),
+        ("{% cache_each i in [1, 2], 5, 'x', i %}{{ i }}{% endcache_each %}", ["12"]),
+        ("{% cache_each i in [1], 5, 'x', i %}{% endcache_each %}", []),
+        ("{% cache_each i in [], 5, 'x', i %}{% endcache_each %}", []),
+        (
+            (
+                "{% cache_each i in [1], 5, 'x', i %}1{% nocache %}-{% endnocache %}"
+                "{% endcache_each %}"
+            ),
+            ["1-"],
+        ),
+        (
+            (
+                "{% cache 5, 'x' %}a{% cache 5, 'y' %}b{% nocache %}c{% endnocache %}"
+                "{% endcache %}{% endcache %}"
+            ),
+            ["abc"],
+        ),
+    ],
+)
+def test_a_fragment_is_one_piece_and_none_if_it_is_empty(
+    source: str, expected: list[str], enable_async: bool
+) -> None:
+    env = make({"page": source}, "memory", enable_async=enable_async)
+    assert [pieces_of(env) for _ in range(3)] == [expected] * 3

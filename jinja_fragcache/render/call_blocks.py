@@ -6,7 +6,7 @@ so each method has a twin that is one, too.
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Undefined
 from jinja2.runtime import LoopContext
@@ -24,75 +24,66 @@ class BodyRendering:
 
     @staticmethod
     @internalcode
-    def _render(
-        missed: list[Miss],
-        filled: list[Pieces] | None = None,
-        *,
-        caller: Callable[[], str],
-    ) -> str:
-        """Return a fragment's text, or put it into `filled` if it may have holes."""
-        engine, flow, token = missed[0]
-        if filled is None:
-            return str(engine.run(flow, caller))
+    def _render(miss: Miss, *, caller: Callable[[], str]) -> str:
+        """Return a fragment's text, or put it into the miss if it may have holes."""
+        if not miss.token:
+            return str(miss.engine.run(miss.flow, caller))
 
         @internalcode
         def render() -> Pieces:
-            return Pieces.cut(caller(), token)
+            return Pieces.cut(caller(), miss.token)
 
-        filled.append(engine.run(flow, render))
+        miss.pieces = miss.engine.run(miss.flow, render)
         return ""
 
     @staticmethod
     @internalcode
     async def _render_async(
-        missed: list[Miss],
-        filled: list[Pieces] | None = None,
+        miss: Miss,
         *,
         caller: Callable[[], Awaitable[str]],
     ) -> str:
-        engine, flow, token = missed[0]
-        if filled is None:
-            return str(await engine.run_async(flow, caller))
+        if not miss.token:
+            return str(await miss.engine.run_async(miss.flow, caller))
 
         @internalcode
         async def render() -> Pieces:
-            return Pieces.cut(await caller(), token)
+            return Pieces.cut(await caller(), miss.token)
 
-        filled.append(await engine.run_async(flow, render))
+        miss.pieces = await miss.engine.run_async(miss.flow, render)
         return ""
 
     @staticmethod
     @internalcode
-    def _fill(filled: list[Pieces], caller: Callable[[int], str]) -> str:
+    def _fill(found: Pieces | Miss, caller: Callable[[int], str]) -> str:
         """Return a text with its holes filled."""
         parts = [
             each if isinstance(each, str) else str(caller(each))
-            for each in filled[0].parts()
+            for each in _pieces(found).parts()
         ]
         return "".join(parts)
 
     @staticmethod
     @internalcode
     async def _fill_async(
-        filled: list[Pieces], caller: Callable[[int], Awaitable[str]]
+        found: Pieces | Miss, caller: Callable[[int], Awaitable[str]]
     ) -> str:
         parts = [
             each if isinstance(each, str) else str(await caller(each))
-            for each in filled[0].parts()
+            for each in _pieces(found).parts()
         ]
         return "".join(parts)
 
     @staticmethod
     @internalcode
     def _render_rows(
-        missed: list[MissedRows],
-        filled: list[FilledRows] | None = None,
+        missed: MissedRows,
         *,
         caller: Callable[[Any, LoopContext], str],
     ) -> str:
-        """Return the text of a list, or put it into `filled` if it may have holes."""
-        engine, rows, token = missed[0]
-        items = [row.item for row in rows]
+        """Return the text of a list, or put it into the miss if it may have holes."""
+        engine, token = missed.engine, missed.token
+        items = [row.item for row in missed.rows]
         loops = Loops(items)
 
         @internalcode
@@ -100,19 +91,18 @@ class BodyRendering:
             text = str(caller(items[number], loops.at(number)))
             return Pieces.cut(text, token) if token else text
 
-        values = engine.run(partial(renew_rows, rows), render)
-        return _text_of_rows(items, values, filled)
+        values = engine.run(partial(renew_rows, missed.rows), render)
+        return _text_of_rows(missed, items, values)
 
     @staticmethod
     @internalcode
     async def _render_rows_async(
-        missed: list[MissedRows],
-        filled: list[FilledRows] | None = None,
+        missed: MissedRows,
         *,
         caller: Callable[[Any, LoopContext], Awaitable[str]],
     ) -> str:
-        engine, rows, token = missed[0]
-        items = [row.item for row in rows]
+        engine, token = missed.engine, missed.token
+        items = [row.item for row in missed.rows]
         loops = Loops(items)
 
         @internalcode
@@ -120,30 +110,30 @@ class BodyRendering:
             text = str(await caller(items[number], loops.at(number)))
             return Pieces.cut(text, token) if token else text
 
-        values = await engine.run_async(partial(renew_rows, rows), render)
-        return _text_of_rows(items, values, filled)
+        values = await engine.run_async(partial(renew_rows, missed.rows), render)
+        return _text_of_rows(missed, items, values)
 
     @staticmethod
     @internalcode
     def _fill_rows(
-        filled: list[FilledRows], caller: Callable[[int, Any, LoopContext], str]
+        found: FilledRows | MissedRows, caller: Callable[[int, Any, LoopContext], str]
     ) -> str:
         """Return the text of a list with its holes filled."""
         parts = [
             each if isinstance(each, str) else str(caller(each, *row))
-            for each, row in _parts_of_rows(*filled[0])
+            for each, row in _parts_of_rows(*_filled(found))
         ]
         return "".join(parts)
 
     @staticmethod
     @internalcode
     async def _fill_rows_async(
-        filled: list[FilledRows],
+        found: FilledRows | MissedRows,
         caller: Callable[[int, Any, LoopContext], Awaitable[str]],
     ) -> str:
         parts = [
             each if isinstance(each, str) else str(await caller(each, *row))
-            for each, row in _parts_of_rows(*filled[0])
+            for each, row in _parts_of_rows(*_filled(found))
         ]
         return "".join(parts)
 
@@ -173,12 +163,24 @@ class Loops:
         return self._loop
 
 
-def _text_of_rows(
-    items: list[Any], values: list[Any], filled: list[FilledRows] | None
-) -> str:
-    if filled is None:
+def _pieces(found: Pieces | Miss) -> Pieces:
+    if isinstance(found, Pieces):
+        return found
+    # `_render` has put them there.
+    return cast("Pieces", found.pieces)
+
+
+def _filled(found: FilledRows | MissedRows) -> FilledRows:
+    if isinstance(found, FilledRows):
+        return found
+    # `_render_rows` has put them there.
+    return cast("FilledRows", found.filled)
+
+
+def _text_of_rows(missed: MissedRows, items: list[Any], values: list[Any]) -> str:
+    if not missed.token:
         return "".join(values)
-    filled.append(FilledRows(items, values))
+    missed.filled = FilledRows(items, values)
     return ""
 
 

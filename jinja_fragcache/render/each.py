@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, NamedTuple
 
@@ -32,18 +33,27 @@ ADD_ROW_WITH_OPTIONS = FunctionName("add_row_with_options")
 ROWS_WITH_OPTIONS = FunctionName("rows_with_options")
 
 
-class MissedRows(NamedTuple):
+@dataclass(slots=True, eq=False)
+class MissedRows:
     """The rows of a list, of which some have to be rendered.
 
+    It is false, so that a compiled template can tell it from a text.
+
     Attributes:
-        engine: The engine of the cache.
-        rows: All rows of the list.
-        token: The token in the marks of their holes, "" if they have none.
+        engine: Of the cache.
+        rows: The rows.
+        token: What their holes are marked with, "" if they have none.
+        filled: Their texts, if they have holes and were rendered.
     """
 
     engine: Engine
     rows: list[Row]
     token: str
+    filled: "FilledRows | None" = None
+
+    def __bool__(self) -> bool:
+        """Return false: there is no text."""
+        return False
 
 
 class FilledRows(NamedTuple):
@@ -51,6 +61,10 @@ class FilledRows(NamedTuple):
 
     items: list[Any]
     values: list[Any]
+
+
+#: What is known of the rows of a list after they were looked up.
+Rows = str | FilledRows | MissedRows
 
 
 def add_row(vary_on: Any, given: list[tuple[Any, Any]], item: Any) -> str:
@@ -69,20 +83,18 @@ def add_row(vary_on: Any, given: list[tuple[Any, Any]], item: Any) -> str:
 def rows(
     environment: Environment,
     given: list[tuple[Any, Any]],
-    missed: list[MissedRows],
     spec: Spec,
     site: Site,
     name: str,
-) -> str | Awaitable[str]:
-    """Return the text of all rows, or put them into `missed` and return nothing.
+) -> Rows | Awaitable[Rows]:
+    """Return the text of all rows, or `MissedRows`.
 
     A list of hits takes this path, so everything that is done for each row counts.
 
     Args:
         environment: The template's.
-        given: The item of each row and its key values.
-        missed: An empty list.
-        spec: The constants of the tag, the same for all rows.
+        given: The rows' items, each with its key values.
+        spec: The rows' fragments.
         site: Where the tag stands.
         name: The fragment name of all rows.
 
@@ -105,17 +117,17 @@ def rows(
     )
     keys = _keys(environment, name, given, site)
     if engine.blocks and environment.is_async:
-        return _keyed_rows_async(engine, asked, given, keys, missed)
+        return _keyed_rows_async(engine, asked, given, keys)
     if not _can_be_decided_early(engine, keys):
         listed = _listed(asked, given, keys)
         engine.find_rows(listed)
-        return _texts_or_misses(engine, listed, missed)
+        return _texts_or_misses(engine, listed)
     texts, stored = engine.texts(keys, asked.wanted)
     if None not in texts:
         return "".join(texts)  # type: ignore[arg-type]  # none of them is None
     listed, undecided = _undecided(asked, given, keys, texts, stored)
     engine.find_rows(listed, undecided)
-    return _texts_or_misses(engine, listed, missed)
+    return _texts_or_misses(engine, listed)
 
 
 async def _keyed_rows_async(
@@ -123,16 +135,15 @@ async def _keyed_rows_async(
     asked: FragmentSpec,
     given: list[tuple[Any, Any]],
     keys: list[Any],
-    missed: list[MissedRows],
-) -> str:
+) -> Rows:
     if not _can_be_decided_early(engine, keys):
-        return await _rows_async(engine, _listed(asked, given, keys), missed)
+        return await _rows_async(engine, _listed(asked, given, keys))
     texts, stored = await engine.texts_async(keys, asked.wanted)
     if None not in texts:
         return "".join(texts)  # type: ignore[arg-type]  # none of them is None
     listed, undecided = _undecided(asked, given, keys, texts, stored)
     await engine.find_rows_async(listed, undecided)
-    return _texts_or_misses(engine, listed, missed)
+    return _texts_or_misses(engine, listed)
 
 
 def _can_be_decided_early(engine: Engine, keys: Sequence[str | None]) -> bool:
@@ -229,52 +240,39 @@ def add_row_with_options(
 def rows_with_options(
     environment: Environment,
     rows: list[Row],
-    missed: list[MissedRows],
-    filled: list[FilledRows] | None = None,
-) -> str | Awaitable[str]:
+    *,
+    has_holes: bool = False,
+) -> Rows | Awaitable[Rows]:
     """Like `rows`, for rows that `add_row_with_options` has added.
 
     Args:
         environment: The template's.
         rows: The rows.
-        missed: An empty list.
-        filled: An empty list, if the rows may have holes. They are appended to it then,
-            and nothing is returned.
-
-    Returns:
-        The text; in an async environment whose store may block, an awaitable of it.
+        has_holes: Whether the rows have holes. Their texts are `FilledRows` then.
     """
     engine = engine_of(environment)
     if engine.blocks and environment.is_async:
-        return _rows_async(engine, rows, missed, filled)
+        return _rows_async(engine, rows, has_holes=has_holes)
     engine.find_rows(rows)
-    return _texts_or_misses(engine, rows, missed, filled)
+    return _texts_or_misses(engine, rows, has_holes=has_holes)
 
 
 async def _rows_async(
-    engine: Engine,
-    rows: list[Row],
-    missed: list[MissedRows],
-    filled: list[FilledRows] | None = None,
-) -> str:
+    engine: Engine, rows: list[Row], *, has_holes: bool = False
+) -> Rows:
     await engine.find_rows_async(rows)
-    return _texts_or_misses(engine, rows, missed, filled)
+    return _texts_or_misses(engine, rows, has_holes=has_holes)
 
 
 def _texts_or_misses(
-    engine: Engine,
-    rows: list[Row],
-    missed: list[MissedRows],
-    filled: list[FilledRows] | None = None,
-) -> str:
+    engine: Engine, rows: list[Row], *, has_holes: bool = False
+) -> Rows:
     values = [row.value for row in rows]
     if MISSING in values:
-        missed.append(MissedRows(engine, rows, "" if filled is None else token_hex(16)))
-    elif filled is None:
-        return "".join(values)
-    else:
-        filled.append(FilledRows([row.item for row in rows], values))
-    return ""
+        return MissedRows(engine, rows, token_hex(16) if has_holes else "")
+    if has_holes:
+        return FilledRows([row.item for row in rows], values)
+    return "".join(values)
 
 
 ROW_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {

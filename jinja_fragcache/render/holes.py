@@ -23,14 +23,14 @@ NOTE_HOLE = FunctionName("note_hole")
 UNAVAILABLE = FunctionName("unavailable")
 
 
-def hole_mark(number: int, missed: list[Miss | MissedRows]) -> str:
+def hole_mark(number: int, miss: Miss | MissedRows) -> str:
     """Return the mark that is printed for a hole while its fragment is rendered.
 
     Args:
         number: The number of the hole.
-        missed: The list with the fragment's `Miss`, or with the `MissedRows` of a list.
+        miss: The fragment's miss.
     """
-    return mark(missed[0].token, number)
+    return mark(miss.token, number)
 
 
 @pass_context

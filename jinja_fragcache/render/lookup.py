@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
@@ -46,37 +46,48 @@ FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 #: entry must have. If the version is None, the cache decides whether the entry is bound
 #: to its template's source.
 Spec = tuple[bool, Any, str | None]
+#: The text of a fragment, with or without holes.
+Text = str | Pieces
 
 
-class Miss(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Miss:
     """A fragment that has to be rendered.
 
+    It is false, so that a compiled template can tell it from a text.
+
     Attributes:
-        engine: The engine of the cache.
-        flow: Renders the fragment, and may store it.
-        token: The token in the marks of its holes, "" if it has none.
+        engine: Of the cache.
+        flow: What is done with its text.
+        token: What its holes are marked with, "" if it has none.
+        pieces: Its text, if it has holes and was rendered.
     """
 
     engine: Engine
     flow: Flow
     token: str = ""
+    pieces: Pieces | None = None
+
+    def __bool__(self) -> bool:
+        """Return false: there is no text."""
+        return False
 
 
 @pass_context
 def fragment(
-    context: Context, key: str, missed: list[Miss], spec: Spec, site: Site
-) -> str | Awaitable[str]:
-    """Return a fragment's text, or put a `Miss` into `missed` and return nothing.
+    context: Context, key: str, spec: Spec, site: Site
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Return a fragment's text, or a `Miss`.
 
     Args:
         context: The context of the template that is being rendered.
         key: The fragment's key.
-        missed: An empty list.
-        spec: The constants of the tag.
+        spec: The fragment.
         site: Where the tag stands.
 
     Returns:
-        The text; in an async environment whose store may block, an awaitable of it.
+        The text or the `Miss`; in an async environment whose store may block, an
+        awaitable of it.
     """
     environment = context.environment
     cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
@@ -103,26 +114,24 @@ def fragment(
         digest_of=None if version is None else sources_of(environment).digest_of,
     )
     if awaits:
-        return _serve_async(engine, asked, missed)
-    return _serve(engine, asked, missed, stored=stored)
+        return _serve_async(engine, asked)
+    return _serve(engine, asked, stored=stored)
 
 
 @pass_context
 def named_fragment(
     context: Context,
     name: Any,
-    missed: list[Miss],
     spec: Spec,
     site: Site,
     vary_on: Any,
-) -> str | Awaitable[str]:
+) -> Text | Miss | Awaitable[Text | Miss]:
     """Like `fragment`, with the key computed at render time.
 
     Args:
         context: The context of the template that is being rendered.
         name: The fragment's name.
-        missed: An empty list.
-        spec: The constants of the tag.
+        spec: The fragment.
         site: Where the tag stands.
         vary_on: The fragment's key values.
 
@@ -133,8 +142,8 @@ def named_fragment(
         key = make_template_fragment_key(name, vary_on)
     except KeyValueError as error:
         refuse(context.environment, site, error)
-        return _uncached(context.environment, bypass, missed)
-    return fragment(context, key, missed, spec, site)
+        return _uncached(context.environment, bypass)
+    return fragment(context, key, spec, site)
 
 
 @dataclass(slots=True)
@@ -169,45 +178,38 @@ class TagOptions:
 def fragment_with_options(
     context: Context,
     key: str | None,
-    missed: list[Miss],
     spec: Spec,
     site: Site,
     name: Any = None,
     vary_on: Any = (),
-    *,
-    filled: list[Pieces] | None = None,
     **options: Any,
-) -> str | Awaitable[str]:
-    """Like `fragment`, for a tag with the options of `TagOptions`.
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Like `fragment`, for a tag with options that only rendering tells.
+
+    The text of a fragment with holes is `Pieces`.
 
     Args:
         context: The context of the template that is being rendered.
         key: The fragment's key, or None to make it of `name` and `vary_on`.
-        missed: An empty list.
-        spec: The constants of the tag. Here the timeout need not be one: it may be any
-            value that a user wrote, also `'del'`.
+        spec: The fragment. Its timeout may be any value, or `'del'`.
         site: Where the tag stands.
         name: The fragment's name.
-        vary_on: The fragment's key values.
-        filled: An empty list, if the fragment may have holes. Its text is appended to
-            it then, and nothing is returned.
-        options: The fields of `TagOptions`.
-
-    Returns:
-        The text; in an async environment whose store may block, an awaitable of it.
+        vary_on: Its key values.
+        options: Those of `TagOptions`.
 
     Raises:
         FragmentTagError: If an option has a wrong value; or if the key is refused and
             the cache is strict.
     """
-    asked = resolve(context, key, spec, site, name, vary_on, TagOptions(**options))
+    given = TagOptions(**options)
+    asked = resolve(context, key, spec, site, name, vary_on, given)
     environment = context.environment
     if not isinstance(asked, FragmentSpec):
-        return _uncached(environment, asked, missed, filled)
+        return _uncached(environment, asked, has_holes=bool(given.holes))
     engine = engine_of(environment)
     if engine.blocks and environment.is_async:
-        return _serve_async(engine, asked, missed, filled)
-    return _serve(engine, asked, missed, filled)
+        return _serve_async(engine, asked)
+    return _serve(engine, asked)
 
 
 def resolve(
@@ -283,19 +285,13 @@ def _grace(engine: Engine, options: TagOptions) -> GracePeriods:
 
 
 def _serve(
-    engine: Engine,
-    asked: FragmentSpec,
-    missed: list[Miss],
-    filled: list[Pieces] | None = None,
-    stored: list[object] | None = None,
-) -> str:
+    engine: Engine, asked: FragmentSpec, stored: list[object] | None = None
+) -> Text | Miss:
     """Look a fragment up, and serve it if it is fresh.
 
     Args:
         engine: The engine of the cache.
         asked: The fragment.
-        missed: As for `fragment_with_options`.
-        filled: As for `fragment_with_options`.
         stored: What the store returned, in a list; None if it was not asked yet.
     """
     if stored is None and _can_be_decided_early(engine, asked):
@@ -304,15 +300,10 @@ def _serve(
             return text
         stored = [text.stored]
     found = NOTHING if stored == [None] else engine.find([asked], stored)[0]
-    return _text_or_miss(engine, asked, missed, filled, found)
+    return _text_or_miss(engine, asked, found)
 
 
-async def _serve_async(
-    engine: Engine,
-    asked: FragmentSpec,
-    missed: list[Miss],
-    filled: list[Pieces] | None = None,
-) -> str:
+async def _serve_async(engine: Engine, asked: FragmentSpec) -> Text | Miss:
     stored: list[object] | None = None
     if _can_be_decided_early(engine, asked):
         text = await engine.text_async(asked.key, asked.wanted)
@@ -322,7 +313,7 @@ async def _serve_async(
     found = NOTHING
     if stored != [None]:
         (found,) = await engine.find_async([asked], stored)
-    return _text_or_miss(engine, asked, missed, filled, found)
+    return _text_or_miss(engine, asked, found)
 
 
 def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
@@ -335,33 +326,18 @@ def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
     )
 
 
-def _text_or_miss(
-    engine: Engine,
-    asked: FragmentSpec,
-    missed: list[Miss],
-    filled: list[Pieces] | None,
-    found: Found,
-) -> str:
+def _text_or_miss(engine: Engine, asked: FragmentSpec, found: Found) -> Text | Miss:
     if found is NOTHING or not found.is_fresh:
-        token = "" if filled is None else token_hex(16)
-        missed.append(Miss(engine, partial(renew, asked, found), token))
-        return ""
-    if filled is None:
-        return str(found.value)
-    filled.append(found.value)
-    return ""
+        token = token_hex(16) if asked.holes else ""
+        return Miss(engine, partial(renew, asked, found), token)
+    value: Text = found.value
+    return value
 
 
-def _uncached(
-    environment: Environment,
-    flow: Flow,
-    missed: list[Miss],
-    filled: list[Pieces] | None = None,
-) -> str:
+def _uncached(environment: Environment, flow: Flow, *, has_holes: bool = False) -> Miss:
     engine = engine_of(environment)
     engine.count_uncached()
-    missed.append(Miss(engine, flow, "" if filled is None else token_hex(16)))
-    return ""
+    return Miss(engine, flow, token_hex(16) if has_holes else "")
 
 
 FRAGMENT_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {

@@ -19,6 +19,9 @@ from .sources import MISSING_TEMPLATE, sources_of
 
 NOTE_PRINTING = FunctionName("note_printing")
 INCLUDE = FunctionName("include_without_context")
+#: Prints a text. A filter block writes what its filter returns without escaping or
+#: finalizing it again.
+TEXT = FunctionName("text")
 NOTE_TEMPLATE = FunctionName("note_template")
 
 
@@ -94,6 +97,7 @@ def include_without_context(
 
 OUTPUT_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     NOTE_PRINTING: note_printing,
+    TEXT: str,
     INCLUDE: include_without_context,
     NOTE_TEMPLATE: note_template,
 }

@@ -2,20 +2,25 @@
 
 `{% cache 300, "sidebar" %} ... {% endcache %}` is compiled as if the template were:
 
-    {% set missed = [] %}
-    {{ prints the stored text, or nothing and appends a Miss to `missed` }}
-    {% if missed %}{% call render(missed) %} ... {% endcall %}{% endif %}
+    {% set found = the text of the store, or a Miss, which is false %}
+    {% if found %}{{ found }}
+    {% elif found != "" %}
+        {% set text %}{% call render(found) %} ... {% endcall %}{% endset %}
+        {% if text %}{{ text }}{% endif %}
+    {% endif %}
 
-So a hit costs one call and builds nothing, and the body is compiled like any call
-block. If there are holes in the body, the text is put into a list, and printed from
-there:
+So a hit costs one call and builds nothing, the body is compiled like any call block,
+and nothing empty is printed. If there are holes in the body, the text goes through a
+second call block:
 
-    {% set missed = [] %}{% set filled = [] %}
-    {{ prints nothing, and appends a text to `filled` or a Miss to `missed` }}
-    {% if missed %}{% call render(missed, filled) %} ... {% endcall %}{% endif %}
-    {% if filled %}{% call(hole) fill(filled) %}
+    {% set found = the text with holes of the store, or a Miss %}
+    {% if not found %}
+        {% set text %}{% call render(found) %} ... {% endcall %}{% endset %}
+    {% endif %}
+    {% set text %}{% call(hole) fill(found) %}
         {% if hole == 3 %} ... {% elif ... %}
-    {% endcall %}{% endif %}
+    {% endcall %}{% endset %}
+    {% if text %}{{ text }}{% endif %}
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +39,7 @@ from jinja_fragcache.render.each import ROW_FUNCTIONS
 from jinja_fragcache.render.functions import register
 from jinja_fragcache.render.holes import HOLE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
-from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
+from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS, TEXT
 
 from .arguments import parse_arguments, written
 from .body import (
@@ -100,7 +105,10 @@ class FragmentCacheExtension(BodyRendering, Extension):
         self._check_environment(parser, token.lineno)
         parse = self._parse_list if token.value == LIST_TAG else self._parse_fragment
         fragment = parse(parser, token.lineno, site)
-        if site.may_not_print:
+        if site.never_prints:
+            # Compiled for the blocks that may be in it.
+            fragment = [nodes.If(nodes.Const(None), fragment, [], [])]
+        elif site.may_not_print:
             fragment = _if_printing(parser, fragment)
         set_line(fragment, token.lineno)
         return fragment
@@ -121,8 +129,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
         facts = facts_of(body)
         if facts.leaves_loop:
             check_loop_control(parser, body)
-        missed, filled = parser.free_identifier(), parser.free_identifier()
-        holes = take_holes(parser, body, missed)
+        found = parser.free_identifier()
+        holes = take_holes(parser, body, found)
         call = LookupCall(
             parser,
             line,
@@ -131,23 +139,16 @@ class FragmentCacheExtension(BodyRendering, Extension):
             by_page=facts.depends_on_page,
             holes=tuple(holes.numbers),
         )
-        lists: list[nodes.Expr] = [missed, filled] if holes.numbers else [missed]
         seen = names_from_outside(body)
         if site.in_branch:
             body = in_branch(body)
-        block = self._call_block("_render", lists, body)
-        rendered = self._rendered(parser, block, facts)
+        printing = _Printing(self, parser, line, found)
         return [
             _reading([*seen, *holes.seen]),
             *call.preparation,
-            *[nodes.Assign(name, nodes.List([])) for name in lists],
-            # A filter block writes what its filter returns without escaping or
-            # finalizing it again.
-            nodes.FilterBlock(
-                [], call.fragment(missed, filled if holes.numbers else None)
-            ),
-            nodes.If(missed, rendered, [], []),
-            *self._filled("_fill", filled, holes, line),
+            nodes.Assign(found, call.fragment()),
+            *printing.body("_render", body, facts, holes),
+            *printing.holes("_fill", holes),
         ]
 
     def _parse_list(self, parser: Parser, line: int, site: Site) -> list[nodes.Node]:
@@ -163,9 +164,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
         facts = facts_of(body)
         if facts.leaves_loop:
             check_loop_control(parser, body)
-        rows, missed = parser.free_identifier(), parser.free_identifier()
-        filled = parser.free_identifier()
-        holes = take_holes(parser, body, missed)
+        rows, found = parser.free_identifier(), parser.free_identifier()
+        holes = take_holes(parser, body, found)
         call = LookupCall(
             parser,
             line,
@@ -175,71 +175,131 @@ class FragmentCacheExtension(BodyRendering, Extension):
             holes=tuple(holes.numbers),
         )
         asking = [*call.preparation, nodes.ExprStmt(call.row(each.item, rows))]
-        lists: list[nodes.Expr] = [missed, filled] if holes.numbers else [missed]
         body = [*each.unpacking(), *body]
         seen = names_from_outside(body, ROW_NAMES)
-        block = self._call_block("_render_rows", lists, body, ROW_NAMES)
-        rendered = self._rendered(parser, block, facts)
+        printing = _Printing(self, parser, line, found)
+        printed = [
+            nodes.Assign(found, call.rows(rows)),
+            *printing.body("_render_rows", body, facts, holes, ROW_NAMES),
+            *printing.holes("_fill_rows", holes, each),
+        ]
         return [
             _reading([*seen, *holes.seen]),
-            *[nodes.Assign(name, nodes.List([])) for name in (rows, *lists)],
+            nodes.Assign(rows, nodes.List([])),
             each.loop(asking),
-            nodes.If(rows, [nodes.FilterBlock([], call.rows(rows, lists))], [], else_),
-            nodes.If(missed, rendered, [], []),
-            *self._filled("_fill_rows", filled, holes, line, each),
+            nodes.If(rows, printed, [], else_),
         ]
 
-    def _filled(
+
+class _Printing:
+    """Makes the nodes that print what was found, or what is rendered on a miss.
+
+    Args:
+        extension: The extension whose methods render.
+        parser: Parses the template.
+        line: The line of the tag.
+        found: The name of what was found.
+    """
+
+    def __init__(
+        self,
+        extension: FragmentCacheExtension,
+        parser: Parser,
+        line: int,
+        found: nodes.InternalName,
+    ) -> None:
+        self._extension = extension
+        self._parser = parser
+        self._line = line
+        self._found = found
+
+    def body(
         self,
         method: str,
-        filled: nodes.Expr,
+        body: list[nodes.Node],
+        facts: Facts,
         holes: Holes,
-        line: int,
-        each: Each | None = None,
+        parameters: Sequence[str] = (),
     ) -> list[nodes.Node]:
-        """Return the nodes that print texts with holes, of a fragment or of rows."""
+        """Return what renders a body on a miss, and what prints a text without holes.
+
+        Args:
+            method: The name of the method that renders it.
+            body: The body.
+            facts: What is known of it.
+            holes: The holes that were taken out of it.
+            parameters: The names of the arguments that it takes.
+        """
+        if facts.needs_mending:
+            mend(self._parser, body)
+        kept = keep_macro_names(self._parser, body, facts.macro_names)
+        text = self._parser.free_identifier()
+        block = self._call_block(method, body, parameters)
+        rendered = [*_assignments(kept), self._assigned(text, block, Part(facts))]
+        if holes.numbers:
+            return [nodes.If(nodes.Not(self._found), rendered, [], [])]
+        is_miss = nodes.Compare(self._found, [nodes.Operand("ne", nodes.Const(""))])
+        missed = nodes.If(is_miss, [*rendered, *_print_if_any(text)], [], [])
+        return [nodes.If(self._found, [_print(self._found)], [missed], [])]
+
+    def holes(
+        self, method: str, holes: Holes, each: Each | None = None
+    ) -> list[nodes.Node]:
+        """Return what prints a text with holes.
+
+        Args:
+            method: The name of the method that fills the holes.
+            holes: The holes.
+            each: The head of the loop, if the text is that of rows.
+        """
         if not holes.numbers:
             return []
         body, names = holes.body, [WHICH]
-        bound: frozenset[str] = frozenset()
         if each is not None:
             body = [*each.unpacking(), *body]
             names += ROW_NAMES
-            bound = frozenset(bound_names(each.unpacking()))
-        block = self._call_block(method, [filled], body, names)
-        block.lineno = line
-        finish(block, Part(holes.facts, holes=holes, line=line, bound=bound))
-        return [nodes.If(filled, [*_assignments(holes.kept), block], [], [])]
-
-    def _rendered(
-        self, parser: Parser, block: nodes.CallBlock, facts: Facts
-    ) -> list[nodes.Node]:
-        """Return the nodes that render a body."""
-        if facts.needs_mending:
-            mend(parser, block.body)
-        kept = keep_macro_names(parser, block.body, facts.macro_names)
-        finish(block, Part(facts))
-        return [*_assignments(kept), block]
+        text = self._parser.free_identifier()
+        block = self._call_block(method, body, names)
+        bound = {*names, *(bound_names(each.unpacking()) if each else ())}
+        part = Part(
+            holes.facts,
+            holes=holes,
+            block=block,
+            line=self._line,
+            bound=frozenset(bound),
+        )
+        return [
+            *_assignments(holes.kept),
+            self._assigned(text, block, part),
+            *_print_if_any(text),
+        ]
 
     def _call_block(
-        self,
-        method: str,
-        arguments: list[nodes.Expr],
-        body: list[nodes.Node],
-        parameters: Sequence[str] = (),
+        self, method: str, body: list[nodes.Node], parameters: Sequence[str]
     ) -> nodes.CallBlock:
-        """Return the block that calls a method of this extension with a body.
-
-        Args:
-            method: The method's name, without the `_async` of its coroutine function.
-            arguments: Its arguments.
-            body: The body that it gets as its `caller`.
-            parameters: The names of the arguments that the body takes.
-        """
-        if self.environment.is_async:
+        """Return what calls a method of the extension with a body as its `caller`."""
+        if self._parser.environment.is_async:
             method = f"{method}_async"
+        call = self._extension.call_method(method, [self._found])
         args = [nodes.Name(name, "param") for name in parameters]
-        return nodes.CallBlock(self.call_method(method, arguments), args, [], body)
+        return nodes.CallBlock(call, args, [], body, lineno=self._line)
+
+    def _assigned(
+        self, text: nodes.InternalName, block: nodes.CallBlock, part: Part
+    ) -> nodes.AssignBlock:
+        assigned = nodes.AssignBlock(text, None, [block], lineno=self._line)
+        finish(assigned, part)
+        return assigned
+
+
+def _print_if_any(text: nodes.InternalName) -> list[nodes.Node]:
+    return [nodes.If(text, [_print(text)], [], [])]
+
+
+def _print(text: nodes.InternalName) -> nodes.FilterBlock:
+    # A filter block writes what its filter returns without escaping or finalizing it
+    # again.
+    return nodes.FilterBlock([], filter_call(text, TEXT, []))
 
 
 def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:

@@ -56,18 +56,18 @@ def make_hole(
     return node
 
 
-def take_holes(parser: Parser, body: list[nodes.Node], missed: nodes.Expr) -> Holes:
+def take_holes(parser: Parser, body: list[nodes.Node], miss: nodes.Expr) -> Holes:
     """Take the holes out of a fragment's body, and leave marks in their places.
 
     Args:
         parser: The parser of the template.
         body: The body of the fragment, which is changed in place.
-        missed: The name of the list that holds the fragment's `Miss` at render time.
+        miss: The name of the fragment's miss.
 
     Raises:
         jinja2.TemplateSyntaxError: If a hole can't be taken out.
     """
-    taker = _HoleTaker(parser, missed)
+    taker = _HoleTaker(parser, miss)
     body[:] = taker.scope(body, frozenset(), ())
     return taker.holes
 
@@ -77,15 +77,15 @@ class _HoleTaker:
 
     Args:
         parser: The parser of the template.
-        missed: The name of the list that holds the fragment's `Miss` at render time.
+        miss: The name of the fragment's miss.
 
     Attributes:
         holes: The holes that were taken out so far.
     """
 
-    def __init__(self, parser: Parser, missed: nodes.Expr) -> None:
+    def __init__(self, parser: Parser, miss: nodes.Expr) -> None:
         self._parser = parser
-        self._missed = missed
+        self._miss = miss
         self.holes = Holes()
 
     def scope(
@@ -118,7 +118,7 @@ class _HoleTaker:
             return self._replace(node, number, bound, modifiers)
         part = part_of(node)
         if part is not None:
-            self._take_over(node, part, bound, modifiers)
+            self._take_over(part, bound, modifiers)
             return node
         match node:
             case nodes.If():
@@ -174,19 +174,19 @@ class _HoleTaker:
         return self._mark(nodes.Const(number), node.lineno)
 
     def _take_over(
-        self, node: nodes.Node, part: Part, bound: frozenset[str], modifiers: _Modifiers
+        self, part: Part, bound: frozenset[str], modifiers: _Modifiers
     ) -> None:
         """Take over the holes of a fragment inside of this one.
 
         What rendered them prints marks of this one then.
         """
-        if part.holes is None or not isinstance(node, nodes.CallBlock):
+        if part.holes is None or part.block is None:
             return
-        bound |= {each.name for each in node.args} | part.bound
+        bound |= part.bound
         self._take(part.holes, bound, modifiers, part.line)
         part.holes = None
         part.facts = Facts()
-        node.body = [self._mark(nodes.Name(WHICH, "load"), node.lineno)]
+        part.block.body = [self._mark(nodes.Name(WHICH, "load"), part.line)]
 
     def _take(
         self, holes: Holes, bound: frozenset[str], modifiers: _Modifiers, line: int
@@ -204,7 +204,7 @@ class _HoleTaker:
 
     def _mark(self, number: nodes.Expr, line: int) -> nodes.Node:
         """Return what prints the mark of a hole."""
-        mark = filter_call(number, HOLE_MARK, [self._missed])
+        mark = filter_call(number, HOLE_MARK, [self._miss])
         return nodes.FilterBlock([], mark, lineno=line)
 
     def _check_names(self, holes: Holes, bound: frozenset[str]) -> None:

@@ -106,28 +106,17 @@ class LookupCall:
         else:
             self._name = arguments.name
 
-    def fragment(
-        self, missed: nodes.Expr, filled: nodes.Expr | None = None
-    ) -> nodes.Filter:
-        """Return the call that looks a fragment up.
-
-        Args:
-            missed: The list that a `Miss` is appended to.
-            filled: The list that a text with holes is appended to, None if there are
-                no holes.
-        """
+    def fragment(self) -> nodes.Filter:
+        """Return the call that looks a fragment up."""
         key = nodes.Const(None if "by_page" in self._options else self._constant_key())
         own = self._own_version()
         if key.value is not None and (own or self._is_plain()):
-            return filter_call(key, FRAGMENT, [missed, self._spec(own), self._site])
+            return filter_call(key, FRAGMENT, [self._spec(own), self._site])
         if self._is_plain():
-            arguments = [missed, self._spec(), self._site, self._vary_on]
+            arguments = [self._spec(), self._site, self._vary_on]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
         keywords = self._keywords()
-        if filled is not None:
-            keywords.append(nodes.Keyword("filled", filled))
-        arguments = [missed, *self._arguments()]
-        return filter_call(key, FRAGMENT_WITH_OPTIONS, arguments, keywords)
+        return filter_call(key, FRAGMENT_WITH_OPTIONS, self._arguments(), keywords)
 
     def row(self, item: nodes.Expr, rows: nodes.Expr) -> nodes.Filter:
         """Return the call that adds a row to those of a list.
@@ -143,18 +132,19 @@ class LookupCall:
         arguments = [rows, *self._arguments()]
         return filter_call(item, ADD_ROW_WITH_OPTIONS, arguments, self._keywords())
 
-    def rows(self, rows: nodes.Expr, lists: list[nodes.Expr]) -> nodes.Filter:
+    def rows(self, rows: nodes.Expr) -> nodes.Filter:
         """Return the call that looks up the rows of a list.
 
         Args:
             rows: The list.
-            lists: The list that missed rows are appended to, and, if there are holes,
-                the list for texts with holes.
         """
         if self._has_plain_rows():
-            arguments = [*lists, self._spec(), self._site, self._name]
+            arguments = [self._spec(), self._site, self._name]
             return filter_call(rows, ROWS, arguments)
-        return filter_call(rows, ROWS_WITH_OPTIONS, lists)
+        keywords = []
+        if "holes" in self._options:
+            keywords = [nodes.Keyword("has_holes", nodes.Const(_TRUE))]
+        return filter_call(rows, ROWS_WITH_OPTIONS, [], keywords)
 
     def _has_plain_rows(self) -> bool:
         """Return whether the rows differ in their key values only."""
@@ -183,7 +173,7 @@ class LookupCall:
         return nodes.Tuple([escaped_here(), timeout, nodes.Const(version)], "load")
 
     def _arguments(self) -> list[nodes.Expr]:
-        """Return the positional arguments after the list of misses or rows."""
+        """Return what is handed over by position, after the key or the list of rows."""
         values = map(self._unless_not, (self._name, self._vary_on))
         return [self._spec(), self._site, *values]
 

@@ -83,6 +83,7 @@ class Part:
         facts: What is known of the nodes in it.
         free: The names that it reads from outside, None if they were not asked for yet.
         holes: The holes that it renders, None if it renders none.
+        block: The call block that renders them.
         line: The line of their fragment.
         bound: The names that it binds around them.
     """
@@ -90,6 +91,7 @@ class Part:
     facts: Facts
     free: frozenset[str] | None = None
     holes: Holes | None = None
+    block: nodes.CallBlock | None = None
     line: int = 0
     bound: frozenset[str] = frozenset()
 

@@ -22,6 +22,8 @@ HOLE_TAG = "nocache"
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
 # Without these tags, what stands in them would stand in the scope around them.
 _SAME_SCOPE = {TAG, HOLE_TAG}
+# These tags print what stands in them at once.
+_NOT_COLLECTING = {"if", "for", "with", "autoescape"}
 #: The type of the tokens that hold a `Site`.
 SITE = "fragment_cache_site"
 
@@ -38,6 +40,8 @@ class Site(NamedTuple):
         position: 1 for the first cache tag that starts on its line, 2 for the next.
         may_not_print: Whether the tag comes after an `{% extends %}` and is outside of
             all blocks, where Jinja prints nothing.
+        never_prints: Whether that is certain: the `{% extends %}` is in no other tag,
+            and the tag is in none that collects its output.
         in_branch: Whether the tag stands in an `{% if %}`, and no other scope is
             between the two. An unknown filter is no error there until it is used.
     """
@@ -47,6 +51,7 @@ class Site(NamedTuple):
     number: int
     position: int
     may_not_print: bool
+    never_prints: bool
     in_branch: bool
 
     def to_text(self) -> str:
@@ -106,10 +111,16 @@ def _sites(tokens: list[Token]) -> dict[int, Site]:
     if not places:
         return {}
     digest, named = tokens_digest(tokens), references(tokens)
-    in_branches = _tags_in_branches(tokens)
+    nesting = _Nesting(tokens)
     return {
         index: Site(
-            digest, named, number, position, may_not_print, index in in_branches
+            digest,
+            named,
+            number,
+            position,
+            may_not_print,
+            may_not_print and nesting.is_skipped(index),
+            index in nesting.in_branch,
         )
         for number, (index, position, may_not_print) in enumerate(places)
     }
@@ -135,36 +146,67 @@ def _places(tokens: list[Token]) -> Iterator[tuple[int, int, bool]]:
             yield index, position, extends and depth == 0
 
 
-def _tags_in_branches(tokens: list[Token]) -> set[int]:
-    """Return the indices of the names of tags that stand in an `{% if %}`.
+class _Nesting:
+    """Which tags stand in which others.
 
     Which tags have an end, only the whole template shows: `{% set x %}` has one, and
     `{% set x = 1 %}` has not.
+
+    Args:
+        tokens: The tokens of the template.
+
+    Attributes:
+        in_branch: The indices of the names of tags that stand in an `{% if %}`.
     """
-    around: dict[int, int | None] = {}
-    names: dict[int, str] = {}
-    ended: set[int] = set()
-    opened: list[int] = []
-    number_opened: Counter[str] = Counter()
-    for index, (before, token) in enumerate(pairwise(tokens), start=1):
-        if token.type != "name" or before.type != "block_begin":
-            continue
-        name = token.value.removeprefix("end")
-        if name == token.value:
-            around[index] = opened[-1] if opened else None
-            names[index] = name
-            opened.append(index)
-            number_opened[name] += 1
-        elif number_opened[name]:
-            while names[last := opened.pop()] != name:
-                number_opened[names[last]] -= 1
-            number_opened[name] -= 1
-            ended.add(last)
-    found: set[int] = set()
-    for index, outer in around.items():
-        if outer is None:
-            continue
-        is_transparent = outer not in ended or names[outer] in _SAME_SCOPE
-        if names[outer] == "if" if not is_transparent else outer in found:
-            found.add(index)
-    return found
+
+    def __init__(self, tokens: list[Token]) -> None:
+        # The tag around each tag, by the indices of their names, and those with an end.
+        self._around: dict[int, int | None] = {}
+        self._names: dict[int, str] = {}
+        self._ended: set[int] = set()
+        self._read(tokens)
+        self.in_branch: set[int] = set()
+        self._at_top: set[int] = set()
+        self._is_direct: set[int] = set()
+        for index, around in self._around.items():
+            self._decide(index, around)
+        extends = (i for i in self._at_top if self._names[i] == "extends")
+        self._extended_from = min(extends, default=len(tokens))
+
+    def is_skipped(self, index: int) -> bool:
+        """Return whether Jinja skips the output of a tag that stands in no block."""
+        return index > self._extended_from and index in self._is_direct
+
+    def _read(self, tokens: list[Token]) -> None:
+        opened: list[int] = []
+        number_opened: Counter[str] = Counter()
+        for index, (before, token) in enumerate(pairwise(tokens), start=1):
+            if token.type != "name" or before.type != "block_begin":
+                continue
+            name = token.value.removeprefix("end")
+            if name == token.value:
+                self._around[index] = opened[-1] if opened else None
+                self._names[index] = name
+                opened.append(index)
+                number_opened[name] += 1
+            elif number_opened[name]:
+                while self._names[last := opened.pop()] != name:
+                    number_opened[self._names[last]] -= 1
+                number_opened[name] -= 1
+                self._ended.add(last)
+
+    def _decide(self, index: int, around: int | None) -> None:
+        """Decide about a tag, after those in front of it."""
+        if around is None:
+            self._at_top.add(index)
+            self._is_direct.add(index)
+            return
+        name = self._names[around] if around in self._ended else None
+        if name == "if" or (
+            (name is None or name in _SAME_SCOPE) and around in self.in_branch
+        ):
+            self.in_branch.add(index)
+        if name is None and around in self._at_top:
+            self._at_top.add(index)
+        if around in self._is_direct and (name is None or name in _NOT_COLLECTING):
+            self._is_direct.add(index)

@@ -1,3 +1,4 @@
+import pytest
 from jinja2 import Environment
 
 from jinja_fragcache.template.tag_sites import SITE, Site, mark_sites
@@ -42,3 +43,29 @@ def test_tokens_that_have_sites_already_are_left_unchanged() -> None:
     env = Environment()  # noqa: S701 - nothing is rendered
     marked = list(mark_sites(env._tokenize("{% cache %}{% endcache %}", None)))
     assert list(mark_sites(marked)) == marked
+
+
+@pytest.mark.parametrize(
+    ("source", "skipped"),
+    [
+        ("{% extends 'a' %}TAG", True),
+        ("{% set x = 1 %}{% extends 'a' %}{% set x = 1 %}TAG", True),
+        ("{% extends 'a' %}{% if x %}{% for y in x %}TAG{% endfor %}{% endif %}", True),
+        ("{% extends 'a' %}{% block b %}{% endblock %}TAG", True),
+        ("{% extends 'a' %}{% block b %}TAG{% endblock %}", False),
+        ("TAG{% extends 'a' %}", False),
+        ("{% if x %}{% extends 'a' %}{% endif %}TAG", False),
+        ("{% if x %}{% set y = 1 %}{% extends 'a' %}{% endif %}TAG", False),
+        ("{% extends 'a' %}{% macro m() %}TAG{% endmacro %}", False),
+        ("{% extends 'a' %}{% set x %}TAG{% endset %}", False),
+        ("{% extends 'a' %}{% call m() %}{% if x %}TAG{% endif %}{% endcall %}", False),
+        ("{% extends 'a' %}{% filter upper %}TAG{% endfilter %}", False),
+        ("{% extends 'a' %}{% endif %}{% endfor %}TAG", True),
+        ("", None),
+    ],
+)
+def test_where_a_tag_is_known_to_print_nothing(
+    source: str, skipped: bool | None
+) -> None:
+    found = sites(source.replace("TAG", "{% cache %}{% endcache %}"))
+    assert [site.never_prints for site in found] == ([skipped] if source else [])
