@@ -13,7 +13,7 @@ from jinja2.idtracking import VAR_LOAD_RESOLVE, find_symbols
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
-from jinja_fragcache.render.output import INCLUDE
+from jinja_fragcache.render.output import INCLUDE, TEXT
 
 from .arguments import written
 from .filter_call import filter_call
@@ -115,14 +115,14 @@ def in_branch(body: list[nodes.Node]) -> list[nodes.Node]:
 
 
 def mend(parser: Parser, body: list[nodes.Node]) -> None:
-    """Replace what a body can't contain, because it is rendered in a function.
+    """Replace what Jinja can't compile in a function that collects its output.
 
-    In a function that collects its output, as those of macros and call blocks do, Jinja
-    3.1 compiles `{% include ... without context %}` to a `yield`, and the repr of a
-    generator is printed. (In an async environment it does not.)
+    The functions of macros and call blocks do. In these, Jinja 3.1 compiles two nodes
+    to a `yield`, and the repr of a generator is printed: an `OverlayScope`, which only
+    extensions make, and an `{% include %}` without context. (In an async environment,
+    the latter works.)
     """
-    if not parser.environment.is_async:
-        _replace(_IncludeReplacer(parser.name), body)
+    _replace(_Mender(parser), body)
 
 
 def _replace(transformer: NodeTransformer, body: list[nodes.Node]) -> None:
@@ -139,19 +139,26 @@ class _BodyTransformer(NodeTransformer):
         return super().generic_visit(node, *args, **kwargs)
 
 
-class _IncludeReplacer(_BodyTransformer):
-    def __init__(self, template: str | None) -> None:
-        self._template = template
+class _Mender(_BodyTransformer):
+    def __init__(self, parser: Parser) -> None:
+        self._parser = parser
 
     def visit_Include(self, node: nodes.Include) -> nodes.Node:
-        if node.with_context:
+        if node.with_context or self._parser.environment.is_async:
             return node
         options: list[nodes.Expr] = [
-            nodes.Const(self._template),
+            nodes.Const(self._parser.name),
             nodes.Const(node.ignore_missing),
         ]
         included = filter_call(node.template, INCLUDE, options)
         return nodes.FilterBlock([], included, lineno=node.lineno)
+
+    def visit_OverlayScope(self, node: nodes.OverlayScope) -> list[nodes.Node]:
+        self.generic_visit(node)
+        text = self._parser.free_identifier()
+        node.body = [nodes.AssignBlock(text, None, node.body, lineno=node.lineno)]
+        printed = filter_call(text, TEXT, [])
+        return [node, nodes.FilterBlock([], printed, lineno=node.lineno)]
 
 
 class _OwnScopeVisitor(_BodyTransformer):

@@ -151,6 +151,8 @@ def facts_of(body: Iterable[nodes.Node]) -> Facts:
             case nodes.Include() | nodes.Import() | nodes.FromImport():
                 facts.passes_context |= node.with_context
                 facts.needs_mending |= not node.with_context
+            case nodes.OverlayScope():
+                facts.needs_mending = True
             case nodes.Break() | nodes.Continue():
                 facts.leaves_loop = True
     return facts
