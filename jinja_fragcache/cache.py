@@ -3,8 +3,8 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, Self
 
 from .access.breaker import DEFAULT_RETRY_AFTER
 from .access.runner import perform, perform_async
@@ -109,6 +109,18 @@ class FragmentCache:
             chance=chance,
         )
 
+    def __copy__(self) -> Self:
+        """Return the cache itself: copies of an environment share it."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the cache itself: copies of an environment share it."""
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[Policy], "FragmentCache"], tuple[Policy]]:
+        """Pickle the rules alone. A store holds connections and locks."""
+        return _with_policy, (self.policy,)
+
     def get(self, key: str) -> str | None:
         """Return the text stored under a key, or None if there is none or it expired.
 
@@ -200,3 +212,10 @@ def _text(entries: Sequence[Entry | None]) -> str | None:
     (entry,) = entries
     # A number is not a text.
     return entry.text if entry is not None and entry.form != NUMBER else None
+
+
+def _with_policy(policy: Policy) -> FragmentCache:
+    """Return a cache with a store in this process, for one that was pickled."""
+    return FragmentCache(
+        **{each.name: getattr(policy, each.name) for each in fields(policy)}
+    )

@@ -1,6 +1,8 @@
 """Output with a cold cache = output with a warm one = output without the tags."""
 
 import asyncio
+import copy
+import pickle
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Any
@@ -8,11 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jinja2 import Environment, TemplateSyntaxError
-from jinja2.meta import find_referenced_templates
+from jinja2 import DictLoader, Environment, TemplateSyntaxError
+from jinja2.meta import find_referenced_templates, find_undeclared_variables
+from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
-from jinja_fragcache import FragmentCache
+from jinja_fragcache import FragmentCache, FragmentCacheExtension
 from jinja_fragcache.stores import Store
 from tests.support import (
     CoroutineStore,
@@ -621,3 +624,68 @@ def test_a_fragment_is_one_piece_and_none_if_it_is_empty(
 ) -> None:
     env = make({"page": source}, "memory", enable_async=enable_async)
     assert [pieces_of(env) for _ in range(3)] == [expected] * 3
+
+
+@pytest.mark.parametrize("kind", [Environment, SandboxedEnvironment])
+def test_an_environment_can_be_pickled(kind: type[Environment]) -> None:
+    env = kind(
+        extensions=[FragmentCacheExtension],
+        loader=DictLoader({"p": "{% cache stale=9 %}{{ n }}{% endcache %}"}),
+        autoescape=True,
+        cache_size=0,
+    )
+    env.fragment_cache = FragmentCache(stale=60, default_timeout=9)  # type: ignore[attr-defined]
+    assert env.get_template("p").render(n=1) == "1"
+    pickled = pickle.dumps(env)
+    assert b"MemoryStore" not in pickled
+    other = pickle.loads(pickled)  # noqa: S301 - our own
+    assert [other.get_template("p").render(n=n) for n in (2, 3)] == ["2", "2"]
+    assert other.fragment_cache.policy == fragment_cache(env).policy
+    assert other.fragment_cache.store is not fragment_cache(env).store
+    assert env.get_template("p").render(n=4) == "1"
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, Environment.overlay])
+def test_copies_of_an_environment_share_its_cache(
+    copied: Callable[[Environment], Environment],
+) -> None:
+    env = environment({"p": "{% cache %}{{ n }}{% endcache %}"})
+    assert env.get_template("p").render(n=1) == "1"
+    env.cache = None
+    other = copied(env)
+    assert fragment_cache(other) is fragment_cache(env)
+    assert other.get_template("p").render(n=2) == "1"
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("{% cache 300, 'x', a %}{{ b }}{% endcache %}", {"a", "b"}),
+        ("{% cache %}{% nocache %}{{ b }}{% endnocache %}{% endcache %}", {"b"}),
+        (
+            (
+                "{% cache_each a in b, c, 'x', a.id %}{{ a }}{{ loop.index }}{{ d }}"
+                "{% nocache %}{{ e }}{% endnocache %}{% endcache_each %}"
+            ),
+            {"b", "c", "d", "e"},
+        ),
+        (
+            "{% cache_each a, b in c, d, 'x', a %}{{ b }}{% endcache_each %}",
+            {"c", "d"},
+        ),
+        (
+            (
+                "{% macro m() %}{% cache %}{{ caller() }}{% endcache %}{% endmacro %}"
+                "{% cache %}{% cache %}{{ kwargs }}{% endcache %}{% endcache %}"
+            ),
+            {"kwargs"},
+        ),
+        ("{% include a %}{% cache unless=b %}{% endcache %}", {"a", "b"}),
+    ],
+)
+def test_only_the_names_of_the_template_are_found(
+    source: str, names: set[str], enable_async: bool
+) -> None:
+    env = environment(enable_async=enable_async)
+    assert find_undeclared_variables(env.parse(source)) == names

@@ -3,8 +3,9 @@
 (`template.each` compiles the tag.)
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from secrets import token_hex
 from typing import Any, NamedTuple
 
@@ -27,6 +28,9 @@ from .lookup import Spec, TagOptions, resolve
 from .sources import sources_of
 from .versions import source_digest
 
+# The class of the groups of `itertools.groupby`, which has no name.
+_GROUP = type(next(groupby([0]))[1])
+ITEMS = FunctionName("row_items")
 ADD_ROW = FunctionName("add_row")
 ROWS = FunctionName("rows")
 ADD_ROW_WITH_OPTIONS = FunctionName("add_row_with_options")
@@ -65,6 +69,36 @@ class FilledRows(NamedTuple):
 
 #: What is known of the rows of a list after they were looked up.
 Rows = str | FilledRows | MissedRows
+
+
+def items(iterable: Any) -> Any:
+    """Return the items of a list, so that they can all be read before they are used.
+
+    `itertools.groupby` empties a group when the next one is read. So its groups become
+    lists.
+
+    Args:
+        iterable: What the tag goes through.
+    """
+    if isinstance(iterable, Iterator):
+        return map(_kept, iterable)
+    if isinstance(iterable, AsyncIterator):
+        return _kept_async(iterable)
+    return iterable
+
+
+async def _kept_async(iterator: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for item in iterator:
+        yield _kept(item)
+
+
+def _kept(item: Any) -> Any:
+    """Return an item with lists in place of the groups in it."""
+    if type(item) is _GROUP:
+        return list(item)
+    if type(item) is tuple and any(type(part) is _GROUP for part in item):
+        return tuple(map(_kept, item))
+    return item
 
 
 def add_row(vary_on: Any, given: list[tuple[Any, Any]], item: Any) -> str:
@@ -276,6 +310,7 @@ def _texts_or_misses(
 
 
 ROW_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
+    ITEMS: items,
     ADD_ROW: add_row,
     ROWS: rows,
     ADD_ROW_WITH_OPTIONS: add_row_with_options,

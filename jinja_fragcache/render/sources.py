@@ -6,7 +6,7 @@ is known once that was evaluated (see `output.note_template`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError
 from jinja2.lexer import Token
@@ -162,6 +162,10 @@ class Sources:
         self.environment = environment
         self._by_name: dict[str, _Source] = {}
         self._whole: dict[tuple[str | None, str], str] = {}
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Environment]]:
+        """Pickle and copy it without what was read."""
+        return type(self), (self.environment,)
 
     def digest_of(self, name: str) -> str:
         """Return the digest of a template and of those that it names by strings."""

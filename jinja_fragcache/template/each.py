@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from jinja2 import nodes
 from jinja2.parser import Parser
 
+from jinja_fragcache.render.each import ITEMS
+
 from .arguments import Arguments, parse_expression, written
+from .filter_call import filter_call
 
 # Starts with a digit, so that no template can use this name.
 _ITEM = "0item"
@@ -55,7 +58,8 @@ class Each:
         else:
             target = _copy(self.target, "store")
         recursive = False
-        return nodes.For(target, self.iterable, body, [], self.test, recursive)
+        items = filter_call(self.iterable, ITEMS, [])
+        return nodes.For(target, items, body, [], self.test, recursive)
 
     def unpacking(self) -> list[nodes.Node]:
         """Make the nodes that assign an item to its names."""

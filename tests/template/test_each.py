@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -703,3 +704,47 @@ def test_an_iterator_of_items_is_consumed_only_once() -> None:
     site = Site({"page": LIST})
     items: Iterator[str] = iter("abc")
     assert site.render(items=items, n=lambda: "") == "a,b,c,"
+
+
+# Groups of itertools.groupby
+
+
+GROUPED: dict[str, Callable[[list[str]], Any]] = {
+    "groupby": lambda words: groupby(words, key=len),
+    "generator": lambda words: (each for each in groupby(words, key=len)),
+    "filter": lambda words: filter(None, groupby(words, key=len)),
+    "lists": lambda words: [(n, list(rows)) for n, rows in groupby(words, key=len)],
+    "lists of a generator": lambda words: (
+        (n, list(rows)) for n, rows in groupby(words, key=len)
+    ),
+}
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize("kind", GROUPED)
+@pytest.mark.parametrize("key", ["k", "k, loop.index", "rows|list|length, k"])
+@pytest.mark.parametrize("test", ["", " if k != 2"])
+def test_groups_are_read_as_in_the_loop(
+    kind: str, key: str, test: str, enable_async: bool
+) -> None:
+    body = "{{ k }}:{% for row in rows %}{{ row }},{% endfor %}{{ loop.index }};"
+    head = "k, rows in groups(words)" + test
+    source = "{% cache_each " + head + ", 300, 'x', " + key + " %}" + body
+    env = environment(enable_async=enable_async)
+    template = env.from_string(source + "{% endcache_each %}")
+    plain = env.from_string("{% for " + head + " %}" + body + "{% endfor %}")
+    context = {"words": ["a", "b", "cc", "ddd"], "groups": GROUPED[kind]}
+    expected = plain.render(context)
+    assert "a,b,;" in expected.replace("1;", ";")
+    assert [template.render(context) for _ in range(2)] == [expected] * 2
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+def test_a_group_alone_is_read_as_in_the_loop(enable_async: bool) -> None:
+    source = (
+        "{% cache_each rows in groupby(words)|map('last'), 300, 'x', loop.index %}"
+        "{{ rows|join }};{% endcache_each %}"
+    )
+    template = environment(enable_async=enable_async).from_string(source)
+    for _ in range(2):
+        assert template.render(words="aab", groupby=groupby) == "aa;b;"
