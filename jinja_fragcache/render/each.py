@@ -44,10 +44,10 @@ class MissedRows:
     It is false, so that a compiled template can tell it from a text.
 
     Attributes:
-        engine: Of the cache.
-        rows: The rows.
-        token: What their holes are marked with, "" if they have none.
-        filled: Their texts, if they have holes and were rendered.
+        engine: The engine of the cache.
+        rows: All rows of the list.
+        token: The token in the marks of their holes, "" if they have none.
+        filled: The texts of the rows, if they have holes and were rendered.
     """
 
     engine: Engine
@@ -67,7 +67,7 @@ class FilledRows(NamedTuple):
     values: list[Any]
 
 
-#: What is known of the rows of a list after they were looked up.
+#: The rows of a list after they were looked up: their text, or what is missing.
 Rows = str | FilledRows | MissedRows
 
 
@@ -78,7 +78,7 @@ def items(iterable: Any) -> Any:
     lists.
 
     Args:
-        iterable: What the tag goes through.
+        iterable: The value that the tag goes through.
     """
     if isinstance(iterable, Iterator):
         return map(_kept, iterable)
@@ -127,8 +127,8 @@ def rows(
 
     Args:
         environment: The template's.
-        given: The rows' items, each with its key values.
-        spec: The rows' fragments.
+        given: The item of each row and its key values.
+        spec: The constants of the tag, the same for all rows.
         site: Where the tag stands.
         name: The fragment name of all rows.
 

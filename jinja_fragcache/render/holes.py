@@ -28,7 +28,7 @@ def hole_mark(number: int, miss: Miss | MissedRows) -> str:
 
     Args:
         number: The number of the hole.
-        miss: The fragment's miss.
+        miss: The `Miss` of the fragment, or the `MissedRows` of a list.
     """
     return mark(miss.token, number)
 

@@ -57,9 +57,9 @@ class Miss:
     It is false, so that a compiled template can tell it from a text.
 
     Attributes:
-        engine: Of the cache.
-        flow: What is done with its text.
-        token: What its holes are marked with, "" if it has none.
+        engine: The engine of the cache.
+        flow: Renders the fragment, and may store it.
+        token: The token in the marks of its holes, "" if it has none.
         pieces: Its text, if it has holes and was rendered.
     """
 
@@ -82,7 +82,7 @@ def fragment(
     Args:
         context: The context of the template that is being rendered.
         key: The fragment's key.
-        spec: The fragment.
+        spec: The constants of the tag.
         site: Where the tag stands.
 
     Returns:
@@ -131,7 +131,7 @@ def named_fragment(
     Args:
         context: The context of the template that is being rendered.
         name: The fragment's name.
-        spec: The fragment.
+        spec: The constants of the tag.
         site: Where the tag stands.
         vary_on: The fragment's key values.
 
@@ -184,18 +184,19 @@ def fragment_with_options(
     vary_on: Any = (),
     **options: Any,
 ) -> Text | Miss | Awaitable[Text | Miss]:
-    """Like `fragment`, for a tag with options that only rendering tells.
+    """Like `fragment`, for a tag with the options of `TagOptions`.
 
     The text of a fragment with holes is `Pieces`.
 
     Args:
         context: The context of the template that is being rendered.
         key: The fragment's key, or None to make it of `name` and `vary_on`.
-        spec: The fragment. Its timeout may be any value, or `'del'`.
+        spec: The constants of the tag. Here the timeout need not be one: it may be any
+            value that a user wrote, also `'del'`.
         site: Where the tag stands.
         name: The fragment's name.
-        vary_on: Its key values.
-        options: Those of `TagOptions`.
+        vary_on: The fragment's key values.
+        options: The fields of `TagOptions`.
 
     Raises:
         FragmentTagError: If an option has a wrong value; or if the key is refused and

@@ -51,11 +51,7 @@ from .body import (
 )
 from .each import ROW_NAMES, Each, check_row_key, parse_each
 from .filter_call import filter_call
-from .holes import (
-    WHICH,
-    make_hole,
-    take_holes,
-)
+from .holes import WHICH, make_hole, take_holes
 from .lookup_call import LookupCall
 from .names import bound_names
 from .parts import Facts, Holes, Part, facts_of, finish, set_line
@@ -221,12 +217,12 @@ class _Printing:
         holes: Holes,
         parameters: Sequence[str] = (),
     ) -> list[nodes.Node]:
-        """Return what renders a body on a miss, and what prints a text without holes.
+        """Return the nodes that render a body on a miss, and print it without holes.
 
         Args:
             method: The name of the method that renders it.
             body: The body.
-            facts: What is known of it.
+            facts: The facts about the body.
             holes: The holes that were taken out of it.
             parameters: The names of the arguments that it takes.
         """
@@ -245,7 +241,7 @@ class _Printing:
     def holes(
         self, method: str, holes: Holes, each: Each | None = None
     ) -> list[nodes.Node]:
-        """Return what prints a text with holes.
+        """Return the nodes that print a text with holes.
 
         Args:
             method: The name of the method that fills the holes.
@@ -277,7 +273,7 @@ class _Printing:
     def _call_block(
         self, method: str, body: list[nodes.Node], parameters: Sequence[str]
     ) -> nodes.CallBlock:
-        """Return what calls a method of the extension with a body as its `caller`."""
+        """Return the block that calls a method with a body as its `caller`."""
         if self._parser.environment.is_async:
             method = f"{method}_async"
         call = self._extension.call_method(method, [self._found])

@@ -203,7 +203,7 @@ class _HoleTaker:
         self.holes.add(holes)
 
     def _mark(self, number: nodes.Expr, line: int) -> nodes.Node:
-        """Return what prints the mark of a hole."""
+        """Return the node that prints the mark of a hole."""
         mark = filter_call(number, HOLE_MARK, [self._miss])
         return nodes.FilterBlock([], mark, lineno=line)
 

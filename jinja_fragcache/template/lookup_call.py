@@ -173,7 +173,7 @@ class LookupCall:
         return nodes.Tuple([escaped_here(), timeout, nodes.Const(version)], "load")
 
     def _arguments(self) -> list[nodes.Expr]:
-        """Return what is handed over by position, after the key or the list of rows."""
+        """Return the positional arguments after the key or the list of rows."""
         values = map(self._unless_not, (self._name, self._vary_on))
         return [self._spec(), self._site, *values]
 

@@ -21,23 +21,26 @@ def given_rows() -> list[tuple[Any, Any]]:
 
 
 def listed(cache: FragmentCache, given: list[tuple[Any, Any]]) -> Any:
-    """Return the text of the rows, and those of them that have to be rendered."""
-    missed: list[MissedRows] = []
-    text = rows(environment(store=cache), given, missed, SPEC, SITE, "row")
-    return text, [row for each in missed for row in each.rows]
+    return rows(environment(store=cache), given, SPEC, SITE, "row")
+
+
+def missed_rows(cache: FragmentCache, given: list[tuple[Any, Any]]) -> list[Any]:
+    missed = listed(cache, given)
+    assert isinstance(missed, MissedRows)
+    assert not missed
+    return missed.rows
 
 
 def test_the_rows_of_a_list_that_is_stored_are_joined_in_their_order() -> None:
     cache = FragmentCache(MemoryStore())
-    _, missed = listed(cache, given_rows())
+    missed = missed_rows(cache, given_rows())
     for row, text in zip(missed, ("<A>", "<B>"), strict=True):
         ask(cache, row.spec.key, partial(str, text))
-    assert listed(cache, given_rows()) == ("<A><B>", [])
+    assert listed(cache, given_rows()) == "<A><B>"
 
 
 def test_the_rows_of_a_list_that_is_not_stored_are_missed() -> None:
-    text, missed = listed(FragmentCache(MemoryStore()), given_rows())
-    assert text == ""
+    missed = missed_rows(FragmentCache(MemoryStore()), given_rows())
     assert [row.item for row in missed] == ["A", "B"]
     assert [row.spec.timeout for row in missed] == [60, 60]
 
@@ -47,7 +50,7 @@ def test_a_row_whose_key_is_refused_is_missed_without_a_spec(
 ) -> None:
     store = RecordingStore()
     cache = FragmentCache(store)
-    _, missed = listed(cache, [("A", [object()]), ("B", ["b"])])
+    missed = missed_rows(cache, [("A", [object()]), ("B", ["b"])])
     assert [row.spec is None for row in missed] == [True, False]
     assert cache.stats() == Stats(uncached=1)
     assert "page, line 1: the fragment is not cached" in caplog.text

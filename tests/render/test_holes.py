@@ -17,7 +17,7 @@ PLACE = ("page", 7)
 
 def test_a_fragment_is_cut_at_its_hole_marks() -> None:
     miss = Miss(engine_of(environment()), bypass, "token")
-    text = f"a{hole_mark(0, [miss])}b{hole_mark(3, [miss])}"
+    text = f"a{hole_mark(0, miss)}b{hole_mark(3, miss)}"
     assert list(Pieces.cut(text, "token").parts()) == ["a", 0, "b", 3, ""]
 
 
