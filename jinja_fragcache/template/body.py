@@ -114,6 +114,45 @@ def in_branch(body: list[nodes.Node]) -> list[nodes.Node]:
     return [nodes.If(nodes.Const(_TRUE), body, [], [])]
 
 
+def pass_variables(parser: Parser, body: Iterable[nodes.Node], name: str) -> None:
+    """Let functions that take the context see what is set around the body.
+
+    Jinja passes the names that are set in a `{% block %}` or a loop to each call in the
+    same scope, which the body is not.
+
+    Args:
+        parser: Parses the template.
+        body: The body.
+        name: The name under which the compiled template keeps the names.
+    """
+    for call in _calls_in_scope(body):
+        variables = parser.free_identifier()
+        variables.name = name
+        call.kwargs.append(nodes.Keyword(name, variables))
+
+
+def _calls_in_scope(body: Iterable[nodes.Node]) -> Iterator[nodes.Call]:
+    for node in body:
+        match node:
+            case nodes.If():
+                for each in (node.test, *node.body, *node.elif_, *node.else_):
+                    yield from _calls_in_scope([each])
+            case nodes.For():
+                yield from _calls_in_scope([node.iter])
+            case nodes.With():
+                yield from _calls_in_scope(node.values)
+            case nodes.CallBlock():
+                yield from _calls_in_scope([node.call])
+            case nodes.Output() | nodes.ExprStmt() | nodes.Assign() | nodes.Expr():
+                if isinstance(node, nodes.Call):
+                    yield node
+                yield from node.find_all(nodes.Call)
+            case (
+                nodes.Include() | nodes.Import() | nodes.FromImport() | nodes.Extends()
+            ):
+                yield from _calls_in_scope([node.template])
+
+
 def mend(parser: Parser, body: list[nodes.Node]) -> None:
     """Replace what Jinja can't compile in a function that collects its output.
 

@@ -48,6 +48,7 @@ from .body import (
     keep_macro_names,
     mend,
     names_from_outside,
+    pass_variables,
 )
 from .each import ROW_NAMES, Each, check_row_key, parse_each
 from .filter_call import filter_call
@@ -136,6 +137,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
             holes=tuple(holes.numbers),
         )
         seen = names_from_outside(body)
+        if site.variables is not None:
+            pass_variables(parser, body, site.variables)
         if site.in_branch:
             body = in_branch(body)
         printing = _Printing(self, parser, line, found)

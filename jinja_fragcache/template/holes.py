@@ -18,7 +18,13 @@ from jinja2.parser import Parser
 from jinja_fragcache.render.holes import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
 from .arguments import example, written
-from .body import in_branch, keep_macro_names, mend, names_from_outside
+from .body import (
+    in_branch,
+    keep_macro_names,
+    mend,
+    names_from_outside,
+    pass_variables,
+)
 from .filter_call import filter_call
 from .names import bound_names, free_names, stored_names
 from .parts import Facts, Holes, Part, facts_of, finish, own_nodes, part_of
@@ -47,6 +53,8 @@ def make_hole(
         line: The line of the tag.
         content: What stands in the tag.
     """
+    if site.variables is not None:
+        pass_variables(parser, content, site.variables)
     if site.in_branch:
         content = in_branch(content)
     where = nodes.Const((parser.name, line))

@@ -22,6 +22,10 @@ HOLE_TAG = "nocache"
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
 # Without these tags, what stands in them would stand in the scope around them.
 _SAME_SCOPE = {TAG, HOLE_TAG}
+# Where compiled templates keep the names that are set in a scope.
+_VARIABLES = {"block": "_block_vars", "for": "_loop_vars"}
+_NOWHERE = (None, None)
+_FRAGMENTS = {TAG, LIST_TAG}
 # These tags print what stands in them at once.
 _NOT_COLLECTING = {"if", "for", "with", "autoescape"}
 #: The type of the tokens that hold a `Site`.
@@ -44,6 +48,9 @@ class Site(NamedTuple):
             and the tag is in none that collects its output.
         in_branch: Whether the tag stands in an `{% if %}`, and no other scope is
             between the two. An unknown filter is no error there until it is used.
+        variables: The name under which compiled templates keep what is set in the
+            `{% block %}` or `{% for %}` around the tag, None if neither is around it or
+            another scope is in between.
     """
 
     digest: str
@@ -53,6 +60,7 @@ class Site(NamedTuple):
     may_not_print: bool
     never_prints: bool
     in_branch: bool
+    variables: str | None
 
     def to_text(self) -> str:
         """Return it as the value of a token. Other extensions expect a string there."""
@@ -121,6 +129,7 @@ def _sites(tokens: list[Token]) -> dict[int, Site]:
             may_not_print,
             may_not_print and nesting.is_skipped(index),
             index in nesting.in_branch,
+            nesting.variables(index),
         )
         for number, (index, position, may_not_print) in enumerate(places)
     }
@@ -166,12 +175,22 @@ class _Nesting:
         self._ended: set[int] = set()
         self._read(tokens)
         self.in_branch: set[int] = set()
-        self._at_top: set[int] = set()
+        self._variables: dict[int, tuple[str | None, str | None]] = {}
+        self._in_fragment: set[int] = set()
+        self._outer: dict[int, int | None] = {}
         self._is_direct: set[int] = set()
         for index, around in self._around.items():
             self._decide(index, around)
-        extends = (i for i in self._at_top if self._names[i] == "extends")
+        extends = (
+            index
+            for index, outer in self._outer.items()
+            if outer is None and self._names[index] == "extends"
+        )
         self._extended_from = min(extends, default=len(tokens))
+
+    def variables(self, index: int) -> str | None:
+        """Return the `Site.variables` of a tag."""
+        return self._variables[index][self._names[index] == HOLE_TAG]
 
     def is_skipped(self, index: int) -> bool:
         """Return whether Jinja skips the output of a tag that stands in no block."""
@@ -197,16 +216,33 @@ class _Nesting:
 
     def _decide(self, index: int, around: int | None) -> None:
         """Decide about a tag, after those in front of it."""
-        if around is None:
-            self._at_top.add(index)
+        # An `{% else %}` or a `{% set x = 1 %}` is not around what follows it.
+        is_around = around is None or around in self._ended
+        outer = around if around is None or is_around else self._outer[around]
+        self._outer[index] = outer
+        if outer is None:
             self._is_direct.add(index)
+            self._variables[index] = _NOWHERE
             return
-        name = self._names[around] if around in self._ended else None
-        if name == "if" or (
-            (name is None or name in _SAME_SCOPE) and around in self.in_branch
-        ):
+        name = self._names[outer]
+        if name == "if" or (name in _SAME_SCOPE and outer in self.in_branch):
             self.in_branch.add(index)
-        if name is None and around in self._at_top:
-            self._at_top.add(index)
-        if around in self._is_direct and (name is None or name in _NOT_COLLECTING):
+        if outer in self._is_direct and name in _NOT_COLLECTING:
             self._is_direct.add(index)
+        if name in _FRAGMENTS or (name != "block" and outer in self._in_fragment):
+            self._in_fragment.add(index)
+        # The names for tags, and for holes.
+        if around is not None and not is_around:
+            variables = self._variables[around]
+        elif name in {"if", TAG}:
+            variables = self._variables[outer]
+        elif name == HOLE_TAG:
+            variables = (self._variables[outer][1],) * 2
+        else:
+            variables = (_VARIABLES.get(name),) * 2
+        if name == "for" and outer in self._in_fragment:
+            # What is in a hole is moved out of the loop.
+            variables = (variables[0], None)
+        if name == "for" and self._names[index] == "else":
+            variables = _NOWHERE
+        self._variables[index] = variables

@@ -2,8 +2,16 @@ import re
 from typing import Any
 
 import pytest
-from jinja2 import DictLoader, Environment, TemplateError, TemplateSyntaxError
+from jinja2 import (
+    DictLoader,
+    Environment,
+    TemplateError,
+    TemplateSyntaxError,
+    pass_context,
+)
 from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
+from jinja2.sandbox import SandboxedEnvironment
 
 from jinja_fragcache import FragmentCacheExtension
 from jinja_fragcache.template.parts import facts_of
@@ -284,3 +292,47 @@ def test_what_is_set_in_the_else_of_a_list_ends_with_it() -> None:
     listed = listed.replace("endfor", "endcache_each")
     env = environment()
     assert env.from_string(listed).render() == env.from_string(loop).render() == ""
+
+
+# Functions that take the context
+
+
+@pass_context
+def seen(context: Context) -> str:
+    return str(context.get("x", "-"))
+
+
+@pytest.mark.parametrize("kind", [Environment, SandboxedEnvironment])
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize("use", ["{{ seen() }}", "{% if y %}{{ [seen()] }}{% endif %}"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{% block b %}{% set x = 1 %}BODY{% endblock %}",
+        "{% for i in [1, 2] %}{% set x = i %}BODY{% endfor %}",
+        "{% block b %}{% set x = 1 %}{% if y %}BODY{% endif %}{% endblock %}",
+        "{% block b %}{% set x = 1 %}{% for i in [1] %}BODY{% endfor %}{% endblock %}",
+        "{% block b %}{% set x = 1 %}{% for i in [] %}{% else %}BODY{% endfor %}{% endblock %}",
+        "{% block b %}{% set x = 1 %}{% with %}BODY{% endwith %}{% endblock %}",
+        "{% block b %}{% set x = 1 %}{% filter upper %}BODY{% endfilter %}{% endblock %}",
+        "{% block b %}{% set x = 1 %}{% cache 300, 'o' %}BODY{% endcache %}{% endblock %}",
+        "{% block b %}{% set x = 1 %}{% nocache %}BODY{% endnocache %}{% endblock %}",
+        "{% block b %}{% set x = 1 %}{% cache 300, 'o' %}{% nocache %}BODY{% endnocache %}{% endcache %}{% endblock %}",
+        "{% for i in [1] %}{% set x = 1 %}{% cache 300, 'o' %}{% nocache %}BODY{% endnocache %}{% endcache %}{% endfor %}",
+        "{% set x = 1 %}BODY",
+        "{% set x = 1 %}{% block b %}BODY{% endblock %}",
+        "{% for i in [] %}{% set x = 1 %}{% else %}{% set x = 2 %}BODY{% endfor %}",
+        "{% for i in [1] %}{% set x = 1 %}{% if y %}{% set z = 2 %}BODY{% endif %}{% endfor %}",
+        "{% macro m() %}{% set x = 1 %}BODY{% endmacro %}{% block b %}{{ m() }}{% endblock %}",
+    ],
+)
+def test_a_function_sees_what_is_set_around_the_fragment(
+    around: str, use: str, kind: type[Environment], enable_async: bool
+) -> None:
+    tagged = around.replace("BODY", "{% cache 300, 'k', x %}" + use + "{% endcache %}")
+    plain = re.sub(r"{% (end)?(no)?cache.*?%}", "", around.replace("BODY", use))
+    env = kind(extensions=[FragmentCacheExtension], enable_async=enable_async)
+    context = {"seen": seen, "y": 1}
+    expected = env.from_string(plain).render(context)
+    template = env.from_string(tagged)
+    assert [template.render(context) for _ in range(2)] == [expected] * 2

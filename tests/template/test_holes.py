@@ -514,3 +514,29 @@ def test_a_hole_in_nested_fragments_reads_the_caller_of_the_macro() -> None:
     )
     template = Site({"page": page}).env.get_template("page")
     assert [template.render(n=n) for n in (1, 2)] == ["11", "21"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "{% for i in [1] %}{% nocache %}{{ f() }}{% endnocache %}{% endfor %}",
+        "{% for i in [1] %}{% if i %}{% set a = 1 %}{% nocache %}{{ f() }}{% endnocache %}{% endif %}{% endfor %}",
+        "{% for i in [1] %}{% cache 60, 'y' %}{% nocache %}{{ f() }}{% endnocache %}{% endcache %}{% endfor %}",
+        "{% for i in [1] %}{% nocache %}{% cache 0, 'z', unless=1 %}{{ f() }}{% endcache %}{% endnocache %}{% endfor %}",
+        "{% for i in [] %}{% else %}{% nocache %}{{ f() }}{% endnocache %}{% endfor %}",
+        "{% block b %}{% for i in [1] %}{% nocache %}{{ f() }}{% endnocache %}{% endfor %}{% endblock %}",
+        "{% block b %}{% cache 60, 'y' %}{% for i in [1] %}{% nocache %}{{ f() }}{% endnocache %}{% endfor %}{% endcache %}{% endblock %}",
+        "{% with %}{% nocache %}{{ f() }}{% endnocache %}{% endwith %}",
+        "{% cache_each i in [1], 60, 'y', i %}{% nocache %}{{ f() }}{% endnocache %}{% endcache_each %}",
+        "{% for j in [1] %}{% cache_each i in [1], 60, 'y', i %}{% if i %}{% nocache %}{{ f() }}{% endnocache %}{% endif %}{% endcache_each %}{% endfor %}",
+    ],
+)
+@pytest.mark.parametrize("loop", ["{% for k in [1] %}PAGE{% endfor %}", "PAGE"])
+@pytest.mark.parametrize("fragment", ["{% cache 60, 'x' %}PAGE{% endcache %}", "PAGE"])
+def test_a_hole_calls_a_function_wherever_it_is(
+    page: str, loop: str, fragment: str, mode: str
+) -> None:
+    source = loop.replace("PAGE", fragment.replace("PAGE", page))
+    site = Site({"page": source}, mode)
+    counter = Counter()
+    assert [site.render(f=counter) for _ in range(3)] == ["1", "2", "3"]
