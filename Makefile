@@ -7,7 +7,7 @@ PORT ?= 8000
 # Each process runs whole files, so that it starts each server once.
 PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: demo serve test test-slow test-all coverage check lint types layers bench soak clean
+.PHONY: demo serve test test-slow test-all coverage check lint types layers bench soak fuzz clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
 
@@ -54,6 +54,12 @@ bench: $(VENV)/test.stamp
 soak: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/soak.py
 	$(BIN)/python benchmarks/soak.py --processes 4 --threads 16 --stale 2
+
+FUZZ_SECONDS ?= 60
+# Where atheris can't be installed, it is skipped.
+fuzz: $(VENV)/fuzz.stamp
+	$(BIN)/python benchmarks/fuzz_compiler.py -max_total_time=$(FUZZ_SECONDS) -max_len=400 \
+		-timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1
 
 clean:
 	rm -rf $(VENV)

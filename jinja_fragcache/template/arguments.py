@@ -97,6 +97,8 @@ def parse_expression(parser: Parser, *, with_condexpr: bool = True) -> nodes.Exp
     """
     line = parser.stream.current.lineno
     expression = parser.parse_expression(with_condexpr=with_condexpr)
+    if isinstance(expression, nodes.Name | nodes.Const):
+        return expression
     environment = parser.environment
     eval_ctx = nodes.EvalContext(environment, parser.name)
     try:

@@ -143,7 +143,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
             body = in_branch(body)
         printing = _Printing(self, parser, line, found)
         return [
-            _reading([*seen, *holes.seen]),
+            *_reading([*seen, *holes.seen]),
             *call.preparation,
             nodes.Assign(found, call.fragment()),
             *printing.body("_render", body, facts, holes),
@@ -183,7 +183,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
             *printing.holes("_fill_rows", holes, each),
         ]
         return [
-            _reading([*seen, *holes.seen]),
+            *_reading([*seen, *holes.seen]),
             nodes.Assign(rows, nodes.List([])),
             each.loop(asking),
             nodes.If(rows, printed, [], else_),
@@ -331,9 +331,9 @@ def _assignments(kept: list[tuple[str, nodes.InternalName]]) -> list[nodes.Node]
     return [nodes.Assign(new, nodes.Name(name, "load")) for name, new in kept]
 
 
-def _reading(names: list[nodes.Expr]) -> nodes.Node:
-    """Return the node that makes names known where the tag stands.
+def _reading(names: list[nodes.Expr]) -> list[nodes.Node]:
+    """Return the nodes that make names known where the tag stands.
 
     It compiles to nothing: there are no targets that the values could be assigned to.
     """
-    return nodes.With([], names, [])
+    return [nodes.With([], names, [])] if names else []
