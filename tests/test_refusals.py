@@ -372,6 +372,7 @@ def test_a_server_without_memory_deletes(client: Any) -> None:
     assert site.page() == "text.text."
 
 
+@pytest.mark.slow
 @pytest.mark.own_patience
 def test_half_a_cluster_costs_one_wait_and_no_page() -> None:
     with servers.redis_cluster() as ports:

@@ -30,7 +30,10 @@ from tests.forking import Child
 from tests.stores import fork_workers
 from tests.stores.fork_workers import KEYS, count_wrong, text
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="no fork"),
+]
 
 USER = "ann@shop.test"
 PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
@@ -243,7 +246,6 @@ def test_a_lock_is_free_once_its_holder_was_killed_though_it_has_a_child(
         os.kill(grandchild, signal.SIGKILL)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pylibmc", "pymemcache", "redis", "file"])
 def test_gunicorn_with_preload_serves_no_wrong_page(
     kind: str,
