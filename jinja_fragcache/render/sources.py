@@ -6,12 +6,15 @@ is known once that was evaluated (see `output.note_template`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError
 from jinja2.lexer import Token
 
 from jinja_fragcache.keys.digests import code_digest, digest
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _NAMING = {"include", "import", "from", "extends"}
 # What ends the template's name in a tag, and the word that must follow it then.
@@ -28,6 +31,8 @@ _CONSTANTS = {"true", "false", "none"}
 #: Stands for the digest of a template that does not exist.
 MISSING_TEMPLATE = "missing"
 _ATTRIBUTE = "_fragment_cache_sources"
+# A loader may know any number of names, and `from_string` makes any number of sources.
+_MOST_REMEMBERED = 10_000
 
 
 class Naming(NamedTuple):
@@ -194,7 +199,7 @@ class Sources:
         self._follow(name, references, found)
         whole = digest("\n".join([own, *map(repr, sorted(found.items()))]))
         if not reloads and MISSING_TEMPLATE not in found.values():
-            self._whole[name, own] = whole
+            _remember(self._whole, (name, own), whole)
         return whole
 
     def _follow(
@@ -223,7 +228,7 @@ class Sources:
             # name is none. (TemplateNotFound is an OSError.)
             self._by_name.pop(name, None)
             return None
-        self._by_name[name] = source
+        _remember(self._by_name, name, source)
         return source
 
     def _load(self, name: str) -> _Source:
@@ -242,6 +247,12 @@ class Sources:
             references(_tokens(environment, text, name, filename)),
             is_current or _always,
         )
+
+
+def _remember(known: dict[K, V], key: K, value: V) -> None:
+    if len(known) >= _MOST_REMEMBERED:
+        known.clear()
+    known[key] = value
 
 
 def _tokens(

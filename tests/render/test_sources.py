@@ -365,3 +365,17 @@ def test_an_overlay_has_sources_of_its_own() -> None:
     other = env.overlay(loader=DictLoader({"a": "other"}))
     assert sources_of(other) is not known
     assert sources_of(other).digest_of("a") != known.digest_of("a")
+
+
+def test_the_number_of_sources_that_are_remembered_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jinja_fragcache.render.sources._MOST_REMEMBERED", 3)
+    loader = FunctionLoader(lambda name: "{% include 'a' %}" + name)
+    env = Environment(loader=loader, auto_reload=False)  # noqa: S701 - nothing to escape
+    found = Sources(env)
+    digests = [found.digest_of(f"page {number}") for number in range(9)]
+    assert len(set(digests)) == 9
+    assert [found.digest_of(f"page {number}") for number in range(9)] == digests
+    assert len(found._by_name) <= 3
+    assert len(found._whole) <= 3
