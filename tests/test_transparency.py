@@ -15,7 +15,7 @@ from jinja2.meta import find_referenced_templates, find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
-from jinja_fragcache import FragmentCache, FragmentCacheExtension
+from jinja_fragcache import FragmentCache, FragmentCacheExtension, MemoryStore
 from jinja_fragcache.stores import Store
 from tests.support import (
     CoroutineStore,
@@ -642,6 +642,16 @@ def test_an_environment_can_be_pickled(kind: type[Environment]) -> None:
     assert [other.get_template("p").render(n=n) for n in (2, 3)] == ["2", "2"]
     assert other.fragment_cache.policy == fragment_cache(env).policy
     assert other.fragment_cache.store is not fragment_cache(env).store
+    assert env.get_template("p").render(n=4) == "1"
+
+
+def test_an_environment_with_a_bare_store_in_memory_can_be_pickled() -> None:
+    env = environment({"p": "{% cache %}{{ n }}{% endcache %}"})
+    env.fragment_cache = MemoryStore(threshold=7)  # type: ignore[attr-defined]
+    env.cache = None
+    assert env.get_template("p").render(n=1) == "1"
+    other = pickle.loads(pickle.dumps(env))  # noqa: S301 - our own
+    assert [other.get_template("p").render(n=n) for n in (2, 3)] == ["2", "2"]
     assert env.get_template("p").render(n=4) == "1"
 
 

@@ -94,6 +94,11 @@ class MemoryStore:
         self._write_lock = free_after_fork(threading.Lock())
         notify_after_fork(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the limits alone, as `FragmentCache` pickles its rules alone."""
+        limits = (self._threshold, self.default_timeout, self._max_bytes, self._timer)
+        return type(self), limits
+
     def __len__(self) -> int:
         """Return the number of entries, with those that have expired unnoticed."""
         return len(self._entries)

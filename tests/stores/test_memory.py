@@ -1,3 +1,4 @@
+import pickle
 import sys
 import threading
 import time
@@ -22,6 +23,18 @@ def test_an_entry_lives_until_its_timeout(store: MemoryStore, clock: Clock) -> N
     clock.now += 0.1
     assert store.get("k") is None
     assert len(store) == 0
+
+
+def test_a_pickle_has_the_limits_and_no_entries() -> None:
+    store = MemoryStore(threshold=3, default_timeout=0, max_bytes=2000)
+    store.set("k", "v")
+    other = pickle.loads(pickle.dumps(store))  # noqa: S301 - our own
+    assert len(other) == 0
+    assert other.default_timeout == 0
+    for number in range(4):
+        other.set(str(number), "v")
+    assert len(other) == 3
+    assert other.set("large", "v" * 2000) is False
 
 
 def test_without_a_timeout_the_default_timeout_applies(
