@@ -3,7 +3,7 @@
 (`template.each` compiles the tag.)
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from secrets import token_hex
@@ -80,9 +80,10 @@ def items(iterable: Any) -> Any:
     Args:
         iterable: The value that the tag goes through.
     """
-    if isinstance(iterable, Iterator):
+    # Each list of hits asks this, and abstract classes answer more slowly.
+    if hasattr(iterable, "__next__"):
         return map(_kept, iterable)
-    if isinstance(iterable, AsyncIterator):
+    if hasattr(iterable, "__anext__"):
         return _kept_async(iterable)
     return iterable
 
