@@ -15,7 +15,7 @@ from tests.joins import Joins
 for _folder in Path("/usr/lib").glob("*/sasl2"):
     os.environ.setdefault("SASL_PATH", str(_folder))
 
-PASSWORD = "correct-horse"  # noqa: S105 - of servers that the tests start
+PASSWORD = "correct-horse"
 
 # Examples of Hypothesis may take any time.
 settings.register_profile("untimed", deadline=None)

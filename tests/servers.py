@@ -54,7 +54,7 @@ def running(program: str, *options: str, **env: str) -> Iterator[Server]:
     # The folder is removed at the end, with all that the server has written to it.
     with _reserved_port() as port, tempfile.TemporaryDirectory() as folder:
         command = [path, *(option.format(port=port) for option in options)]
-        process = subprocess.Popen(  # noqa: S603 - a server the tests name
+        process = subprocess.Popen(
             command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -158,7 +158,7 @@ def sasl_memcached(folder: Path, user: str, password: str) -> Iterator[Server]:
     program = shutil.which("saslpasswd2") or missing("saslpasswd2 is not installed")
     accounts = folder / "accounts"
     command = [program, "-p", "-c", "-u", "shop.test", "-f", str(accounts), user]
-    subprocess.run(command, input=password.encode(), check=True)  # noqa: S603 - found above
+    subprocess.run(command, input=password.encode(), check=True)
     # Memcached runs as another user than the tests do.
     for each in (folder, accounts):
         each.chmod(0o755)
@@ -242,7 +242,7 @@ def _reserved_port() -> Iterator[int]:
     the UDP port of the same number first, which none of the servers uses.
     """
     while True:
-        port = random.randint(11_000, 20_999)  # noqa: S311 - nothing secret
+        port = random.randint(11_000, 20_999)
         with socket.socket(type=socket.SOCK_DGRAM) as reservation:
             try:
                 reservation.bind(("127.0.0.1", port))

@@ -268,7 +268,7 @@ def environment(
     options.setdefault("autoescape", True)
     options["extensions"] = [FragmentCacheExtension, *options.get("extensions", ())]
     options.setdefault("loader", DictLoader(dict(templates or {})))
-    env = Environment(**options)  # noqa: S701 - tests try both
+    env = Environment(**options)
     if store is not None:
         env.fragment_cache = store  # type: ignore[attr-defined]
     return env

@@ -79,7 +79,7 @@ def test_no_page_fails_while_the_server_is_killed_and_comes_back() -> None:
             server.process.wait()
             servers.wait_for(lambda: cache.stats().skipped > 10 * FRAGMENTS)
             command = [part.format(port=server.port) for part in servers.REDIS]
-            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as again:  # noqa: S603 - the same server
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as again:
                 before = cache.stats().hits
                 servers.wait_for(lambda: cache.stats().hits > before + 10 * FRAGMENTS)
                 stop.set()

@@ -20,7 +20,7 @@ from jinja_fragcache.stores import (
 )
 from tests.support import RecordingStore, environment
 
-SECRET = "correct-horse"  # noqa: S105 - looked for in all that is shown
+SECRET = "correct-horse"
 LOGINS = [f"u:{SECRET}@h", f"u:{SECRET}@h:1", f"{SECRET}@h:1", f"u:p/{SECRET}@h:1"]
 URLS = [
     f"redis://u:{SECRET}@127.0.0.1:x/0",

@@ -98,7 +98,7 @@ def test_the_head_start_of_an_early_refresh_is_finite_and_not_negative(
 def test_head_starts_have_the_exponential_distribution_of_the_paper() -> None:
     # An exponential distribution with the mean beta * cost.
     policy = Policy(early_refresh=2)
-    chance = random.Random(1)  # noqa: S311 - nothing secret
+    chance = random.Random(1)
     number = 20_000
     head_starts = [policy.head_start(0.5, chance.random()) for _ in range(number)]
     for seconds in (0.1, 0.5, 1, 2, 4):
@@ -114,7 +114,7 @@ def test_with_early_refresh_hardly_any_caller_waits_for_an_expired_entry(
     early_refresh: int,
 ) -> None:
     clock = Clock()
-    chance = random.Random(2)  # noqa: S311 - nothing secret
+    chance = random.Random(2)
     cache = FragmentCache(
         RecordingStore(),
         early_refresh=early_refresh,
@@ -155,7 +155,7 @@ def test_with_jitter_entries_written_together_expire_at_different_times(
     jitter: float,
 ) -> None:
     store = RecordingStore()
-    chance = random.Random(3)  # noqa: S311 - nothing secret
+    chance = random.Random(3)
     cache = FragmentCache(store, jitter=jitter, chance=chance.random)
     for number in range(3000):
         ask(cache, f"k{number}", lambda: "text", 300)

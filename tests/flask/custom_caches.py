@@ -32,30 +32,30 @@ class SqliteCache(BaseCache):
         return time.time() + seconds if seconds else float("inf")
 
     def get(self, key: str) -> Any:
-        select = f"SELECT value FROM {self.table} WHERE key = ? AND until > ?"  # noqa: S608 - a name of the tests
+        select = f"SELECT value FROM {self.table} WHERE key = ? AND until > ?"
         found = self._run(select, key, time.time())
         return found[0][0] if found else None
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:
-        insert = f"INSERT OR REPLACE INTO {self.table} VALUES (?, ?, ?)"  # noqa: S608 - the same
+        insert = f"INSERT OR REPLACE INTO {self.table} VALUES (?, ?, ?)"
         self._run(insert, key, value, self._until(timeout))
         return True
 
     def add(self, key: str, value: Any, timeout: Any = None) -> bool:
-        delete = f"DELETE FROM {self.table} WHERE key = ? AND until <= ?"  # noqa: S608 - the same
+        delete = f"DELETE FROM {self.table} WHERE key = ? AND until <= ?"
         self._run(delete, key, time.time())
-        insert = f"INSERT OR IGNORE INTO {self.table} VALUES (?, ?, ?) RETURNING key"  # noqa: S608 - the same
+        insert = f"INSERT OR IGNORE INTO {self.table} VALUES (?, ?, ?) RETURNING key"
         return bool(self._run(insert, key, value, self._until(timeout)))
 
     def delete(self, key: str) -> bool:
-        self._run(f"DELETE FROM {self.table} WHERE key = ?", key)  # noqa: S608 - the same
+        self._run(f"DELETE FROM {self.table} WHERE key = ?", key)
         return True
 
     def has(self, key: str) -> bool:
         return self.get(key) is not None
 
     def clear(self) -> bool:
-        self._run(f"DELETE FROM {self.table}")  # noqa: S608 - the same
+        self._run(f"DELETE FROM {self.table}")
         return True
 
     def close(self) -> None:

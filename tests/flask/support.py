@@ -14,7 +14,7 @@ class Site:
 
     def __init__(self, **settings: Any) -> None:
         self.app = Flask(__name__)
-        self.app.secret_key = "for tests"  # noqa: S105 - no password
+        self.app.secret_key = "for tests"
         self.clock = Clock()
         self.store = MemoryStore(timer=self.clock)
         settings.setdefault("CACHE_TYPE", self.store)

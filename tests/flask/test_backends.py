@@ -26,7 +26,7 @@ from tests import servers
 from tests.flask.support import check_works, made
 
 USER = "ann@shop.test"
-PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
+PASSWORD = "correct-horse"
 PAGE = "{% cache 60, 'x' %}{{ n }}{% endcache %}"
 
 
@@ -249,7 +249,7 @@ def test_a_missing_package_is_an_error_that_names_the_extra(
             CACHE_REDIS_CLUSTER="h:1",
             CACHE_MEMCACHED_SERVERS=["127.0.0.1:1"],
             CACHE_MEMCACHED_USERNAME="ann",
-            CACHE_MEMCACHED_PASSWORD="secret",  # noqa: S106 - of nobody
+            CACHE_MEMCACHED_PASSWORD="secret",
         )
 
 

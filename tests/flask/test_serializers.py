@@ -42,7 +42,7 @@ from jinja_fragcache.flask.serializers import (
 from jinja_fragcache.flask.signing import SignedSerializer
 from tests.support import NAMES, short_repr
 
-SECRET = "correct horse battery staple"  # noqa: S105 - a test's
+SECRET = "correct horse battery staple"
 
 
 def signed(inner: Serializer, *keys: str | bytes) -> SignedSerializer:

@@ -32,7 +32,7 @@ class Site:
     def __init__(self, **settings: Any) -> None:
         self.clock = Clock()
         self.app = Flask(__name__)
-        self.app.secret_key = "for tests"  # noqa: S105 - no password
+        self.app.secret_key = "for tests"
         self.app.testing = True
         self.store = MemoryStore(timer=self.clock)
         self.cache = Cache(

@@ -54,7 +54,7 @@ def test_code_with_a_set_has_one_digest_in_every_process() -> None:
         "print(code_digest(space['f'].__code__))"
     )
     digests = {
-        subprocess.run(  # noqa: S603 - our own interpreter and script
+        subprocess.run(
             [sys.executable, "-c", script],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,

@@ -90,7 +90,7 @@ def test_every_process_makes_the_same_keys(seed: str) -> None:
         "from jinja_fragcache import make_template_fragment_key as make\n"
         "for name, vary_on in pickle.load(sys.stdin.buffer): print(make(name, vary_on))"
     )
-    printed = subprocess.run(  # noqa: S603 - our own interpreter and script
+    printed = subprocess.run(
         [sys.executable, "-c", script],
         input=pickle.dumps(inputs),
         env={**os.environ, "PYTHONHASHSEED": seed},

@@ -191,7 +191,7 @@ def test_threads_that_ask_at_once_get_the_same_id() -> None:
 
 
 def in_another_process(program: str) -> str:
-    return subprocess.run(  # noqa: S603 - this interpreter, and a program from here
+    return subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONHASHSEED": "0"},
         capture_output=True,

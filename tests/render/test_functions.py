@@ -163,7 +163,7 @@ def test_copies_and_pickles_of_a_name_are_the_name() -> None:
     name = FunctionName("fragment")
     assert FunctionName("fragment") is name
     assert copy.deepcopy(name) is copy.copy(name) is name
-    assert pickle.loads(pickle.dumps(name)) is name  # noqa: S301 - our own
+    assert pickle.loads(pickle.dumps(name)) is name
 
 
 def test_a_name_is_equal_to_itself_only() -> None:

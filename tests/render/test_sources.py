@@ -25,7 +25,7 @@ from tests.support import Counter, environment
 
 
 def tokens(source: str) -> list[Any]:
-    return list(Environment().lexer.tokenize(source))  # noqa: S701 - nothing is rendered
+    return list(Environment().lexer.tokenize(source))
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_a_template_with_a_syntax_error_is_no_error_until_it_is_used() -> None:
 
 
 def test_an_environment_without_a_loader_caches_fragments() -> None:
-    env = Environment(extensions=[FragmentCacheExtension])  # noqa: S701 - nothing to escape
+    env = Environment(extensions=[FragmentCacheExtension])
     page = env.from_string(
         "{% cache 60 %}{{ n() }}{% if x %}{% include 'a' %}{% endif %}{% endcache %}"
     )
@@ -372,7 +372,7 @@ def test_the_number_of_sources_that_are_remembered_is_bounded(
 ) -> None:
     monkeypatch.setattr("jinja_fragcache.render.sources._MOST_REMEMBERED", 3)
     loader = FunctionLoader(lambda name: "{% include 'a' %}" + name)
-    env = Environment(loader=loader, auto_reload=False)  # noqa: S701 - nothing to escape
+    env = Environment(loader=loader, auto_reload=False)
     found = Sources(env)
     digests = [found.digest_of(f"page {number}") for number in range(9)]
     assert len(set(digests)) == 9

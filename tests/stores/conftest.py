@@ -41,7 +41,7 @@ from tests.stores.contract import (
 from tests.support import Calls, Clock, CoroutineStore, configure_django
 
 USER = "ann@shop.test"
-PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
+PASSWORD = "correct-horse"
 
 
 @pytest.fixture

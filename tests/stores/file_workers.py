@@ -35,7 +35,7 @@ def is_whole(key: str, found: object) -> bool:
 def do_everything(folder: str, threshold: int, seed: int) -> list[str]:
     """Read, write and delete, and return what went wrong."""
     store = FileStore(folder, threshold)
-    chosen = random.Random(seed)  # noqa: S311 - any order does
+    chosen = random.Random(seed)
     wrong: list[str] = []
     _together.wait(_SECONDS)
     for number in range(250):

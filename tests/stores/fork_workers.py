@@ -22,7 +22,7 @@ def text(key: str) -> str:
 
 def count_wrong(store: Any, times: int) -> int:
     """Read keys that all have a value, and return how many were of another key."""
-    chosen = random.Random(os.getpid())  # noqa: S311 - any order does
+    chosen = random.Random(os.getpid())
     wrong = 0
     for _ in range(times):
         key = chosen.choice(KEYS)
@@ -81,7 +81,7 @@ def count_wrong_pages(port: int, *, clients: int, requests: int) -> int:
     """Request pages of a server, and return how many were not those asked for."""
 
     def ask(client: int) -> int:
-        chosen = random.Random(client)  # noqa: S311 - any order does
+        chosen = random.Random(client)
         wrong = 0
         for _ in range(requests):
             key = chosen.choice(KEYS)

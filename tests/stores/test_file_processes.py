@@ -77,7 +77,7 @@ def test_no_count_is_lost(processes: ProcessPoolExecutor, tmp_path: Path) -> Non
 
 def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.stores.file_workers", str(tmp_path)]
-    with subprocess.Popen(  # noqa: S603 - of this folder
+    with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

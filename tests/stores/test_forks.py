@@ -36,7 +36,7 @@ pytestmark = [
 ]
 
 USER = "ann@shop.test"
-PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
+PASSWORD = "correct-horse"
 Fixture = Callable[[str], Any]
 
 
@@ -199,7 +199,7 @@ def test_a_child_that_ends_does_not_end_the_parent_s_connection(
     memcached_port: int,
 ) -> None:
     pytest.importorskip("pylibmc")
-    subprocess.run(  # noqa: S603 - a program of this test
+    subprocess.run(
         [sys.executable, "-c", _ENDING % memcached_port], check=True, timeout=60
     )
 

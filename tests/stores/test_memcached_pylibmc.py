@@ -12,7 +12,7 @@ from jinja_fragcache.stores import MemcachedStore, SpreadMemcachedStore
 USER = "ann@shop.test"
 
 
-PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
+PASSWORD = "correct-horse"
 
 
 @pytest.mark.parametrize("kind", [MemcachedStore, SpreadMemcachedStore])
@@ -73,7 +73,7 @@ def test_missing_sasl_plugins_are_an_error_that_names_sasl_path(sasl_port: int) 
         f"store = MemcachedStore(['127.0.0.1:{sasl_port}'], 300, None, 'a', 'b')\n"
         "store.set('k', 'text')\n"
     )
-    run = subprocess.run(  # noqa: S603 - a program of this test
+    run = subprocess.run(
         [sys.executable, "-c", source],
         env={**os.environ, "SASL_PATH": "/nowhere"},
         capture_output=True,

@@ -28,7 +28,7 @@ def test_an_entry_lives_until_its_timeout(store: MemoryStore, clock: Clock) -> N
 def test_a_pickle_has_the_limits_and_no_entries() -> None:
     store = MemoryStore(threshold=3, default_timeout=0, max_bytes=2000)
     store.set("k", "v")
-    other = pickle.loads(pickle.dumps(store))  # noqa: S301 - our own
+    other = pickle.loads(pickle.dumps(store))
     assert len(other) == 0
     assert other.default_timeout == 0
     for number in range(4):

@@ -32,7 +32,7 @@ def test_a_missing_package_is_an_error_that_says_how_to_install_it(
             store()
 
 
-PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
+PASSWORD = "correct-horse"
 
 
 @pytest.mark.own_patience

@@ -6,7 +6,7 @@ import redis
 from jinja_fragcache.stores import RedisSentinelStore, RedisStore
 from tests import servers
 
-PASSWORD = "correct-horse"  # noqa: S105 - of a server that the tests start
+PASSWORD = "correct-horse"
 
 
 @pytest.mark.slow

@@ -26,13 +26,11 @@ OPTIONS_OF: dict[str, dict[str, Any]] = {
     "escaped": {"autoescape": True},
 }
 PLAIN = {
-    name: Environment(extensions=EXTENSIONS, **options)  # noqa: S701 - nothing is rendered
+    name: Environment(extensions=EXTENSIONS, **options)
     for name, options in OPTIONS_OF.items()
 }
 TAGGED = {
-    name: Environment(  # noqa: S701 - nothing is rendered
-        extensions=[*EXTENSIONS, FragmentCacheExtension], **options
-    )
+    name: Environment(extensions=[*EXTENSIONS, FragmentCacheExtension], **options)
     for name, options in OPTIONS_OF.items()
 }
 

@@ -3,7 +3,7 @@ from jinja2 import Environment
 
 from jinja_fragcache.template.names import bound_names, free_names
 
-env = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - nothing is rendered
+env = Environment(extensions=["jinja2.ext.do"])
 
 
 @pytest.mark.parametrize(
