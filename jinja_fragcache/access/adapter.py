@@ -7,17 +7,15 @@ What is asked of a store is written once, as operations (see `runner`).
 
 import inspect
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import cachelib
 
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.keys.encoding import encode_text
-from jinja_fragcache.keys.fragment import digest_key
 from jinja_fragcache.stores.base import Timed, by_timeout
 from jinja_fragcache.stores.memory import MemoryStore
 
+from .lock_keys import lock_key
 from .runner import (
     Operation,
     Runner,
@@ -44,26 +42,11 @@ _UNSAFE_ADD = (
 )
 # How often a delete is repeated while the entry is still there.
 _TRIES = 3
-_REMEMBERED_CHARACTERS = 200
 
 
 def _origin(method: Any) -> str:
     """Return the name of the module in which a method is defined."""
     return str(getattr(method, "__module__", ""))
-
-
-def _lock_key(key: str) -> str:
-    # Long keys are not remembered, so that the memory is bounded.
-    if len(key) > _REMEMBERED_CHARACTERS:
-        return _make_lock_key(key)
-    return _remembered_lock_key(key)
-
-
-def _make_lock_key(key: str) -> str:
-    return digest_key("lock", key, encode_text(key))
-
-
-_remembered_lock_key = lru_cache(maxsize=1024)(_make_lock_key)
 
 
 def _takes_keys_one_by_one(method: Any) -> bool:
@@ -226,7 +209,7 @@ class Adapter:
             token: A text of the caller's own.
             seconds: For how many seconds the locks live at most.
         """
-        locks = {_lock_key(key): key for key in keys}
+        locks = {lock_key(key): key for key in keys}
         taken = yield from self.add_many(dict.fromkeys(locks, token), seconds)
         return [locks[lock] for lock in taken]
 
@@ -234,7 +217,7 @@ class Adapter:
         """Release those locks that a token holds."""
         in_one_step = getattr(self.store, "delete_many_if_equal", None)
         if in_one_step is not None:
-            yield in_one_step(list(map(_lock_key, keys)), token)
+            yield in_one_step(list(map(lock_key, keys)), token)
             return
         held = yield from self._held(keys, token)
         yield from self._delete_locks(held)
@@ -257,7 +240,7 @@ class Adapter:
         """
         in_one_step = getattr(self.store, "set_many_if_equal", None)
         if in_one_step is not None:
-            locks = {key: _lock_key(key) for key in values}
+            locks = {key: lock_key(key) for key in values}
             return list((yield in_one_step(dict(values), locks, token)))
         held = yield from self._held(list(values), token)
         try:
@@ -283,7 +266,7 @@ class Adapter:
             StoreError: If the entry is still there.
         """
         if self.has_locks:
-            yield self.store.delete(_lock_key(key))
+            yield self.store.delete(lock_key(key))
         for _ in range(_TRIES):
             answer = yield self.store.delete(key)
             check_plain(self.store, answer)
@@ -313,7 +296,7 @@ class Adapter:
                 yield from self.delete(key)
             return True
         if self.has_locks:
-            yield from self._delete_all(list(map(_lock_key, keys)))
+            yield from self._delete_all(list(map(lock_key, keys)))
         left = list(keys)
         for _ in range(_TRIES):
             yield from self._delete_all(left)
@@ -372,7 +355,7 @@ class Adapter:
 
     def _held(self, keys: Sequence[str], token: str) -> Operation[list[str]]:
         """Return those keys whose locks a token holds."""
-        holders = yield from self.get_many(list(map(_lock_key, keys)))
+        holders = yield from self.get_many(list(map(lock_key, keys)))
         pairs = zip(keys, holders, strict=True)
         return [key for key, holder in pairs if holder == token]
 
@@ -394,7 +377,7 @@ class Adapter:
         return held
 
     def _delete_locks(self, keys: Sequence[str]) -> Operation[None]:
-        locks = list(map(_lock_key, keys))
+        locks = list(map(lock_key, keys))
         if len(locks) > 1 and "delete_many" in self._methods:
             yield from self._delete_all(locks)
             return

@@ -10,24 +10,19 @@ from typing import Any
 from jinja_fragcache.errors import StoreError
 
 from .base import Timed, by_timeout
+from .memcached_base import protocol_expiry
 from .memcached_clients import make_client
+from .memcached_generation import read_generation
 from .text import NeverEmptySerializer
 from .text_store import TextStore
 
 _SERVERS = ("127.0.0.1:11211",)
-# Memcached takes a larger expiry for a time of day (protocol.txt, "Expiration times").
-_LONGEST_RELATIVE = 60 * 60 * 24 * 30
-# The last time of day that Memcached knows, because it stores times in 32 bits.
-_LAST_TIME = 2**31 - 1
 _LONGEST_PREFIX = 100
 _PREFIX = re.compile(r"[!-~]*")
 # Keys that are sent as they are. One that begins with ~ is a digest.
 _PLAIN_KEY = re.compile(r"(?!~)[!-~]+")
-# The form of a generation, as it is stored.
-_GENERATION = re.compile(rb"[0-9a-f]{16}")
 # The time in which reads may miss that another process has cleared.
 _GENERATION_SECONDS = 1.0
-_TRIES = 100
 
 
 class MemcachedStore(TextStore):
@@ -353,11 +348,7 @@ class MemcachedStore(TextStore):
         return self.serializer.dumps(value), self._expiry(timeout)
 
     def _expiry(self, timeout: Any) -> int:
-        """Return a timeout as Memcached's protocol has it."""
-        seconds = self._seconds(timeout)
-        if seconds <= _LONGEST_RELATIVE:
-            return seconds
-        return min(int(self._clock()) + seconds, _LAST_TIME)
+        return protocol_expiry(self._seconds(timeout), self._clock())
 
     def _full_key(self, key: str, start: str | None = None) -> str:
         """Return the key that the server has for a key of this store.
@@ -383,27 +374,8 @@ class MemcachedStore(TextStore):
         if self._may_flush or not self._prefix:
             return self._prefix
         if not reading or self._timer() >= self._generation_known_until:
-            self._remember(self._read_generation())
+            self._remember(read_generation(self._client, self._generation_key()))
         return f"{self._prefix}{self._generation}:"
-
-    def _read_generation(self) -> str:
-        key = self._generation_key()
-        for tries in range(_TRIES):
-            stored = self._client.get(key)
-            if stored is not None and _GENERATION.fullmatch(stored):
-                return stored.decode()
-            # Never an earlier one, under which cleared entries would be found again:
-            # Memcached may have evicted it for lack of room.
-            generation = secrets.token_hex(8).encode()
-            if stored is None and not tries:
-                self._client.add(key, generation, 0)
-            else:
-                # Another client has stored something else, perhaps with flags. It would
-                # become a part of all keys.
-                self._client.set(key, generation, 0)
-        raise StoreError(
-            "Memcached does not keep the generation that this cache's keys contain."
-        )
 
     def _remember(self, generation: str) -> None:
         self._generation = generation

@@ -1,4 +1,4 @@
-"""The interface of the clients that the Memcached stores use.
+"""The interface of the clients of Memcached, and facts of the protocol.
 
 Clients of Memcached write into an entry's flags how they encoded its value, and some
 unpickle what has the right flag. Anyone who can write to the server could then run code
@@ -13,6 +13,22 @@ from jinja_fragcache.errors import StoreError
 
 #: The flags of a value that is nothing but bytes.
 PLAIN_FLAGS = 0
+# Memcached takes a larger expiry for a time of day (protocol.txt, "Expiration times").
+_LONGEST_RELATIVE = 60 * 60 * 24 * 30
+# The last time of day that Memcached knows, because it stores times in 32 bits.
+_LAST_TIME = 2**31 - 1
+
+
+def protocol_expiry(seconds: int, now: float) -> int:
+    """Return a timeout in the form of Memcached's protocol.
+
+    Args:
+        seconds: The timeout in seconds, 0 for never expires.
+        now: The time of day in seconds since 1970.
+    """
+    if seconds <= _LONGEST_RELATIVE:
+        return seconds
+    return min(int(now) + seconds, _LAST_TIME)
 
 
 class MemcachedClient(Protocol):

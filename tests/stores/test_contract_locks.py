@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jinja_fragcache.access.adapt import adapt
-from jinja_fragcache.access.adapter import _lock_key
+from jinja_fragcache.access.lock_keys import lock_key
 from jinja_fragcache.stores import Timed
 from tests import servers
 from tests.stores.contract import (
@@ -82,7 +82,7 @@ def test_set_locked_stores_the_values_whose_locks_are_held(
 @with_locks
 def test_a_lock_is_stored_with_its_seconds(face: Calls, subject: Subject) -> None:
     assert face.lock([KEY], "mine", 45)
-    remaining = subject.remaining(_lock_key(KEY))
+    remaining = subject.remaining(lock_key(KEY))
     assert isinstance(remaining, int | float)
     assert 25 < remaining <= 46
 
