@@ -1,7 +1,9 @@
 """The package's logger, and values as messages and logs show them."""
 
+import inspect
 import logging
 import re
+import warnings
 from typing import Any
 
 from jinja2 import Undefined
@@ -128,3 +130,11 @@ def class_name(value: object) -> str:
 def why_undefined(value: Undefined) -> str:
     """Return Jinja's message for an undefined value, such as "'user' is undefined"."""
     return one_line(value._undefined_message)  # noqa: SLF001 - the text of Jinja's own errors
+
+
+def warn_caller(message: str) -> None:
+    """Warn, and name the line outside of this package that led here."""
+    frame, level = inspect.currentframe(), 1
+    while frame and frame.f_globals.get("__name__", "").startswith("jinja_fragcache."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)

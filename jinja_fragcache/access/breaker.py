@@ -58,8 +58,8 @@ class Breaker:
             if self.is_closed:
                 self.is_closed = False
                 logger.warning(
-                    "The store is left alone, but for one call every %g seconds, until"
-                    " it answers again.",
+                    "The store is left alone, except for one call every %g seconds, and"
+                    " pages are rendered without it, until it answers again.",
                     self._retry_after,
                 )
 

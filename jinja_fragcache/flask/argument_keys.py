@@ -230,7 +230,8 @@ def find_by_name(memoized: Iterable[ArgumentKeys], name: str) -> ArgumentKeys:
     if len(found) == 1:
         return found[0]
     known = ", ".join(keys.name for keys in found or everything)
+    remedy = f"Write one of {known}." if known else "No function is memoized."
     raise KeyValueError(
         f"{'Several' if found else 'No'} memoized functions have the name {name!r}."
-        f" Write one of {known or 'them: there are none'}."
+        f" {remedy}"
     )

@@ -1,6 +1,5 @@
 """Makes the store that the settings describe."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from os import PathLike
@@ -11,7 +10,7 @@ from cachelib.serializers import BaseSerializer
 from flask import Flask
 
 from jinja_fragcache.errors import SettingError, StoreError
-from jinja_fragcache.messages import without_logins
+from jinja_fragcache.messages import warn_caller, without_logins
 from jinja_fragcache.stores import (
     FileStore,
     MemcachedStore,
@@ -78,10 +77,9 @@ def make_store(app: Flask, settings: Settings) -> Store:
 
 def _null(settings: Settings) -> Store:
     if not settings["CACHE_NO_NULL_WARNING"]:
-        warnings.warn(
+        warn_caller(
             "CACHE_TYPE is 'null': nothing is cached. Set CACHE_TYPE to 'simple', or"
-            " CACHE_NO_NULL_WARNING to True if this is meant.",
-            stacklevel=5,
+            " CACHE_NO_NULL_WARNING to True if this is meant."
         )
     return NullCache()
 

@@ -170,8 +170,11 @@ def judge(
     if warning is not None:
         return Verdict(kept=False, warning=warning)
     if watch.read and not is_key_custom:
+        if watch.is_empty() and _is_page(answer):
+            warning = "It reads the session, which is empty, and others get this answer"
+            return Verdict(kept=True, warning=warning)
         warning = "It reads the session, and others would get the same answer"
-        return Verdict(kept=watch.is_empty() and _is_page(answer), warning=warning)
+        return Verdict(kept=False, warning=warning)
     return Verdict(kept=True)
 
 

@@ -182,9 +182,10 @@ class FunctionCall:
         )
         if verdict.warning is not None:
             name = full_name(self.function)
+            done = "cached" if verdict.kept else "not cached"
             self.app_cache.fragment_cache.engine.warn_once(
-                name,
-                f"{name}(): the answer is {'cached' if verdict.kept else 'not cached'}."
+                (name, done),
+                f"{name}(): the answer is {done}."
                 f" {verdict.warning}. Leave such requests out with unless=..., tell"
                 " them apart with make_cache_key=..., or cache the parts that are the"
                 " same for all with the cache tag.",

@@ -1,6 +1,5 @@
 """The settings, and the `AppCache` that is made from them."""
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -18,6 +17,7 @@ from jinja_fragcache.errors import (
     StoreError,
     TimeoutValueError,
 )
+from jinja_fragcache.messages import warn_caller
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .backends import make_store
@@ -329,9 +329,9 @@ def check_names(config: Mapping[str, Any], given: Iterable[str]) -> None:
             raise SettingError(_unknown(name))
     for name in {*given, *config}:
         if name in UNNEEDED:
-            warnings.warn(f"{name} is not needed: {UNNEEDED[name]}.", stacklevel=4)
+            warn_caller(f"{name} is not needed: {UNNEEDED[name]}.")
         elif name.startswith(_PREFIX) and name not in known:
-            warnings.warn(_unknown(name), stacklevel=4)
+            warn_caller(_unknown(name))
 
 
 def _unknown(name: str) -> str:

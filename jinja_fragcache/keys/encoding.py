@@ -137,8 +137,9 @@ class Encoder:
     def _any(self, value: Any, depth: int) -> str:
         if isinstance(value, Undefined):
             raise KeyValueError(
-                f"A key value is undefined: {why_undefined(value)}. Pass it to the"
-                " template, or give it a default: name|default(none)."
+                f"A key value is undefined: {why_undefined(value)}. Check its"
+                " spelling, or pass it to the template. With a default, as in"
+                " name|default(none), all who have none share one text."
             )
         if hasattr(type(value), "_get_current_object"):
             # Werkzeug's LocalProxy, such as current_user. It counts as the object

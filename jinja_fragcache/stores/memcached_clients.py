@@ -51,6 +51,12 @@ def make_client(
     if isinstance(servers, _class_of("pylibmc", "Client")) and not servers.binary:
         given = {"behaviors": dict(servers.behaviors), **options}
         return _client_of_servers(servers.addresses, None, pool_size, given)
+    if isinstance(servers, str):
+        # It may contain a password, so it is not shown.
+        raise StoreError(
+            "One string can't be used for Memcached's servers. Write a list, as in"
+            " CACHE_MEMCACHED_SERVERS=['127.0.0.1:11211']."
+        )
     raise StoreError(
         f"The client {type(servers).__qualname__} can't be used for Memcached. Give the"
         " servers as a list, as in CACHE_MEMCACHED_SERVERS=['127.0.0.1:11211'], or a"

@@ -509,6 +509,22 @@ def test_an_answer_is_not_stored_if_the_view_reads_the_session(
     assert message in caplog.text
 
 
+def test_each_of_the_two_warnings_of_a_view_is_logged(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    @site.app.route("/")
+    @site.cache.cached()
+    def index() -> str:
+        return f"Hi {session.get('user', 'stranger')}"
+
+    assert signed_in(site, "Ann").get("/").text == "Hi Ann"
+    for _ in range(2):
+        assert site.app.test_client().get("/").text == "Hi stranger"
+    not_cached, cached = [record.getMessage() for record in caplog.records]
+    assert "the answer is not cached. It reads the session, and others" in not_cached
+    assert "the answer is cached. It reads the session, which is empty" in cached
+
+
 def test_an_answer_is_not_stored_if_its_stream_reads_the_session(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:

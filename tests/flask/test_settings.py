@@ -67,6 +67,18 @@ def test_null_is_the_default() -> None:
         assert isinstance(made().store, cachelib.NullCache)
 
 
+@pytest.mark.parametrize("config", [{}, {"CACHE_TYPE": "simple", "CACHE_TIMEUOT": 1}])
+@pytest.mark.parametrize("initialize", [Cache, lambda app: Cache().init_app(app)])
+def test_a_warning_names_the_line_of_the_application(
+    config: dict[str, Any], initialize: Any
+) -> None:
+    app = Flask(__name__)
+    app.config.update(config)
+    with pytest.warns(UserWarning, match="CACHE_") as warned:
+        initialize(app)
+    assert [each.filename for each in warned] == [__file__]
+
+
 def test_the_warning_of_null_can_be_turned_off() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
