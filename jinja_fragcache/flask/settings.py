@@ -25,6 +25,8 @@ from .serializers import make_serializer
 from .value_cache import AppCache
 
 _PREFIX = "CACHE_"
+# From 0 to 1; as for difflib.
+_SIMILAR = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,11 +337,13 @@ def check_names(config: Mapping[str, Any], given: Iterable[str]) -> None:
 
 
 def _unknown(name: str) -> str:
-    """Return the message for an unknown setting, with the most similar name."""
+    """Return the message for an unknown setting, with the most similar names."""
     known = [each.name for each in SETTINGS]
-    nearest = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {nearest[0]}? " if nearest else ""
-    return f"There is no setting {name}. {hint}There are {', '.join(known)}."
+    # The most similar one need not be the one that was meant: CACHE_TIMEOUT is nearer
+    # to CACHE_LOCK_TIMEOUT than to CACHE_DEFAULT_TIMEOUT.
+    nearest = get_close_matches(name, known, cutoff=_SIMILAR)
+    hint = f"Did you mean {' or '.join(nearest)}? " if nearest else ""
+    return f"There is no setting {name}. {hint}All settings: {', '.join(known)}."
 
 
 def settings_table() -> str:

@@ -272,6 +272,12 @@ def test_an_unknown_setting_is_reported_with_the_most_similar_one() -> None:
     assert warned[0].filename == __file__
 
 
+def test_all_similar_names_of_an_unknown_setting_are_named() -> None:
+    message = "Did you mean CACHE_LOCK_TIMEOUT or CACHE_DEFAULT_TIMEOUT"
+    with pytest.raises(SettingError, match=message):
+        Cache(Flask(__name__), config={"CACHE_TIMEOUT": 5})
+
+
 def test_other_settings_of_an_application_are_ignored() -> None:
     app = Flask(__name__)
     app.config.update(CACHE_TYPE="simple", CACHES={}, cache_x=1, MONGO_SERVERS="x")
