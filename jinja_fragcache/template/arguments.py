@@ -5,6 +5,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import NoReturn
 
 from jinja2 import nodes
@@ -149,9 +150,12 @@ def _parse_option(parser: Parser, options: dict[str, nodes.Expr]) -> None:
     name = token.value
     next(parser.stream)
     if name not in _OPTIONS:
+        nearest = get_close_matches(name, _OPTIONS, n=1)
+        hint = f" Did you mean {nearest[0]}?" if nearest else ""
         _fail(
             parser,
-            f"The cache tag has no option {name!r}, it has {', '.join(_OPTIONS)}.",
+            f"The cache tag has no option {name!r}, it has {', '.join(_OPTIONS)}."
+            f"{hint}",
         )
     if name in options:
         _fail(parser, f"The option {name!r} is given twice.")
