@@ -12,10 +12,10 @@ from typing import Any
 import cachelib
 
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.keys.beside import lock_key
 from jinja_fragcache.stores.base import Timed, by_timeout
 from jinja_fragcache.stores.memory import MemoryStore
 
-from .lock_keys import lock_key
 from .runner import (
     Operation,
     Runner,

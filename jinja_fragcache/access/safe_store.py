@@ -15,7 +15,7 @@ from jinja_fragcache.messages import (
     without_logins,
     without_secret_causes,
 )
-from jinja_fragcache.stores.base import Timed
+from jinja_fragcache.stores.base import Timed, by_timeout
 
 from .adapter import Adapter
 from .breaker import Breaker
@@ -101,10 +101,11 @@ class SafeStore:
             self._recorder.stored([key])
             return [key]
         stored: list[str] = []
-        groups: dict[int | None, dict[str, str | int]] = {}
-        for key, (value, timeout) in values.items():
-            groups.setdefault(self.seconds(timeout), {})[key] = value
-        for seconds, group in groups.items():
+        timed = {
+            key: (value, self.seconds(timeout))
+            for key, (value, timeout) in values.items()
+        }
+        for seconds, group in by_timeout(timed).items():
             call = self._adapter.set_many(group, seconds)
             if (yield from self._try("write", group, call, _FAILED)) is not _FAILED:
                 stored += group

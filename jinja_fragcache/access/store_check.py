@@ -88,7 +88,7 @@ class CoroutinesOnly:
             " methods that end in _async, or use a store with plain methods."
         )
 
-    get = get_many = refuse
+    get = refuse
 
 
 def check_plain(store: object, answer: object) -> None:

@@ -8,12 +8,10 @@ expire by their timeouts.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
 from secrets import token_hex
 
 from jinja_fragcache.access.runner import Operation
-from jinja_fragcache.keys.encoding import encode_text
-from jinja_fragcache.keys.fragment import digest_key
+from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .context import Context
@@ -24,8 +22,6 @@ from .context import Context
 _LIVES = 10
 _SHORTEST = 60 * 60
 _LONGEST = 30 * 24 * 60 * 60
-# A longer tag's key is made each time, so that what is remembered is bounded.
-_REMEMBERED_CHARACTERS = 200
 # Separates a version that an invalidation wrote from its time.
 _AT = "@"
 
@@ -38,7 +34,7 @@ def read_versions(
     Returns:
         What is stored under each key, and each tag's version or None.
     """
-    stored = yield from context.store.read([*keys, *map(_version_key, tags)])
+    stored = yield from context.store.read([*keys, *map(version_key, tags)])
     versions = dict(zip(tags, stored[len(keys) :], strict=True))
     return stored[: len(keys)], versions
 
@@ -61,12 +57,12 @@ def present_versions(
     present = {tag: each for tag, each in versions.items() if isinstance(each, str)}
     missing = [tag for tag in versions if tag not in present]
     if missing:
-        new = {_version_key(tag): token_hex(8) for tag in missing}
+        new = {version_key(tag): token_hex(8) for tag in missing}
         lifetime = _lifetime(context.store.seconds(timeout))
         added = yield from context.store.add(new, lifetime)
-        present |= {tag: new[_version_key(tag)] for tag in missing}
+        present |= {tag: new[version_key(tag)] for tag in missing}
         # Another caller was faster, or the store failed.
-        late = [tag for tag in missing if _version_key(tag) not in added]
+        late = [tag for tag in missing if version_key(tag) not in added]
         if late:
             _, read = yield from read_versions(context, [], late)
             present |= read  # type: ignore[arg-type]  # looked at in the next line
@@ -123,17 +119,6 @@ def invalidate(context: Context, tags: Iterable[str]) -> Operation[None]:
         StoreError: If the store failed. The entries may still be served.
     """
     now = context.clock()
-    versions = {_version_key(tag): f"{token_hex(8)}{_AT}{now:.6f}" for tag in tags}
+    versions = {version_key(tag): f"{token_hex(8)}{_AT}{now:.6f}" for tag in tags}
     if versions:
         yield from context.store.replace(versions, _LONGEST)
-
-
-def _version_key(tag: str) -> str:
-    if len(tag) > _REMEMBERED_CHARACTERS:
-        return digest_key("tag", tag, encode_text(tag))
-    return _remembered_version_key(tag)
-
-
-@lru_cache(maxsize=4096)
-def _remembered_version_key(tag: str) -> str:
-    return digest_key("tag", tag, encode_text(tag))

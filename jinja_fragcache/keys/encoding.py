@@ -170,7 +170,7 @@ class Encoder:
             own_key = method()
             if inspect.iscoroutine(own_key):
                 own_key.close()
-                raise _refusal(
+                raise refusal(
                     f"{name}() of {{}} is a coroutine function. Make it a plain"
                     " function.",
                     value,
@@ -361,15 +361,15 @@ def _is_stack_full() -> bool:
 
 
 def _too_deep(value: Any) -> KeyValueError:
-    return _refusal(
+    return refusal(
         "A key value contains itself, or is nested too deeply: {}. Write its"
         " identifying values instead, as in item.id.",
         value,
     )
 
 
-def _refusal(message: str, value: Any) -> KeyValueError:
-    """Return an error.
+def refusal(message: str, value: Any) -> KeyValueError:
+    """Return an error about a value.
 
     Args:
         message: The message, with `{}` where the value stands.

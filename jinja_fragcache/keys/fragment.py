@@ -17,7 +17,7 @@ from jinja_fragcache.messages import (
     describe_error,
 )
 
-from .encoding import encode_text, encode_value
+from .encoding import encode_text, encode_value, refusal
 
 T = TypeVar("T")
 _READABLE_CHARACTERS = 80
@@ -131,13 +131,13 @@ def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
 
 def _listed_values(vary_on: Any) -> list[Any]:
     if isinstance(vary_on, Iterator):
-        raise _refusal(
+        raise refusal(
             f"{_WRONG_VALUES}, which can be iterated only once. Write"
             " vary_on=values|list.",
             vary_on,
         )
     if not isinstance(vary_on, Iterable) or isinstance(vary_on, _NOT_LISTS):
-        raise _refusal(f"{_WRONG_VALUES}. Write vary_on=[value].", vary_on)
+        raise refusal(f"{_WRONG_VALUES}. Write vary_on=[value].", vary_on)
     return _items(vary_on)
 
 
@@ -173,22 +173,10 @@ def _items(values: Iterable[Any]) -> list[Any]:
     """
     items = list(values)
     if isinstance(values, Sized) and len(values) != len(items):
-        raise _refusal(
+        raise refusal(
             "{} gives fewer or more values than its length. Write a list.", values
         )
     return items
-
-
-def _refusal(message: str, value: Any) -> KeyValueError:
-    """Return an error.
-
-    Args:
-        message: The message, with `{}` where the value stands.
-        value: The value. Logs show its class only.
-    """
-    return KeyValueError(
-        message.format(describe(value)), for_log=message.format(describe_class(value))
-    )
 
 
 def tag_names(tags: Any) -> tuple[str, ...]:
@@ -219,10 +207,10 @@ def _listed_tags(tags: Any) -> tuple[str, ...]:
 
 
 def _wrong_tag(message: str, tag: Any) -> KeyValueError:
-    """Like `_refusal`. Logs show a text or number, because a tag is a name."""
+    """Like `refusal`. Logs show a text or number, because a tag is a name."""
     if type(tag) in {str, int} or isinstance(tag, Undefined):
         return KeyValueError(message.format(describe(tag)))
-    return _refusal(message, tag)
+    return refusal(message, tag)
 
 
 def default_fragment_name(template: str, line: int, position: int = 1) -> str:
@@ -247,7 +235,7 @@ def default_fragment_name(template: str, line: int, position: int = 1) -> str:
 def _name_text(name: Any) -> str:
     # A name that is a number is most likely a key value of a fragment without a name.
     if not _guarded(lambda name: isinstance(name, str), name, _WRONG_NAME):
-        raise _refusal(
+        raise refusal(
             f"{_WRONG_NAME}. Write a name in quotes before the key values:"
             ' "sidebar", user.id.',
             name,

@@ -69,6 +69,14 @@ _READERS: dict[type, Callable[[Any], list[Any]]] = {
 }
 
 
+# Why an object is refused, and what to do.
+_UNSAVED = ("A key value has no primary key yet", "Save it first.")
+_OF_ONE_NAME = (
+    "A key value is known only by its name, which another one may have",
+    "Write a text that identifies it.",
+)
+
+
 class Parts(NamedTuple):
     """What an object consists of.
 
@@ -96,7 +104,7 @@ def database_identity(value: Any) -> Any:
     if hasattr(cls, "__mapper__") and hasattr(value, "_sa_instance_state"):
         key = value._sa_instance_state.key  # noqa: SLF001 - as sqlalchemy.inspect(value).key
         if key is None:
-            raise _unsaved(value)
+            raise _refusal(*_UNSAVED, value)
         _, identity, token = key
         return list(identity) if token is None else [list(identity), token]
     if not hasattr(cls, "_meta"):
@@ -109,12 +117,12 @@ def database_identity(value: Any) -> Any:
         return None
     # A composite key of Django is a tuple.
     if primary_key is None or (isinstance(primary_key, tuple) and None in primary_key):
-        raise _unsaved(value)
+        raise _refusal(*_UNSAVED, value)
     return primary_key
 
 
-def _unsaved(value: Any) -> KeyValueError:
-    start, end = "A key value has no primary key yet", "Save it first."
+def _refusal(start: str, end: str, value: Any) -> KeyValueError:
+    """Return an error that shows the value between two sentences."""
     return KeyValueError(
         f"{start}: {describe(value)}. {end}",
         for_log=f"{start} ({class_name(value)}). {end}",
@@ -161,12 +169,7 @@ def _name_of(value: Any) -> list[Any] | None:
             return [value.key]
     elif is_found_by_name(value):
         return [value.__module__, value.__qualname__]
-    start = "A key value is known only by its name, which another one may have"
-    end = "Write a text that identifies it."
-    raise KeyValueError(
-        f"{start}: {describe(value)}. {end}",
-        for_log=f"{start} ({class_name(value)}). {end}",
-    )
+    raise _refusal(*_OF_ONE_NAME, value)
 
 
 def _numpy_scalar(value: Any) -> list[Any] | None:

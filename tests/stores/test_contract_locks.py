@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jinja_fragcache.access.adapt import adapt
-from jinja_fragcache.access.lock_keys import lock_key
+from jinja_fragcache.keys.beside import lock_key
 from jinja_fragcache.stores import Timed
 from tests import servers
 from tests.stores.contract import (
