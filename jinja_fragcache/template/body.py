@@ -18,6 +18,7 @@ from jinja_fragcache.render.output import INCLUDE, TEXT
 from .arguments import written
 from .filter_call import filter_call
 from .parts import part_of
+from .tag_sites import Site
 
 _TRUE: Any = True
 
@@ -106,15 +107,25 @@ def names_from_outside(
     return [nodes.Name(name, "load") for name in sorted(names.difference(parameters))]
 
 
-def in_branch(body: list[nodes.Node]) -> list[nodes.Node]:
-    """Return a body as one that stands in an `{% if %}`.
+def keep_surroundings(
+    parser: Parser, body: list[nodes.Node], site: Site
+) -> list[nodes.Node]:
+    """Return a body that is compiled like one that stands where its tag stands.
 
-    There, Jinja defers the error for an unknown filter or test until it is used.
+    Args:
+        parser: Parses the template.
+        body: The body, whose calls are changed in place.
+        site: Where its tag stands.
     """
-    return [nodes.If(nodes.Const(_TRUE), body, [], [])]
+    if site.variables is not None:
+        _pass_variables(parser, body, site.variables)
+    if site.in_branch:
+        # There, Jinja defers the error for an unknown filter or test until it is used.
+        return [nodes.If(nodes.Const(_TRUE), body, [], [])]
+    return body
 
 
-def pass_variables(parser: Parser, body: Iterable[nodes.Node], name: str) -> None:
+def _pass_variables(parser: Parser, body: Iterable[nodes.Node], name: str) -> None:
     """Let functions that take the context see what is set around the body.
 
     Jinja passes the names that are set in a `{% block %}` or a loop to each call in the

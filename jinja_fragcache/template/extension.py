@@ -41,21 +41,20 @@ from jinja_fragcache.render.holes import HOLE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
 from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS, TEXT
 
-from .arguments import parse_arguments, written
+from .arguments import Arguments, parse_arguments, written
 from .body import (
     check_loop_control,
-    in_branch,
     keep_macro_names,
+    keep_surroundings,
     mend,
     names_from_outside,
-    pass_variables,
 )
 from .each import ROW_NAMES, Each, check_row_key, parse_each
 from .filter_call import filter_call
 from .holes import WHICH, make_hole, take_holes
 from .lookup_call import LookupCall
 from .names import bound_names
-from .parts import Facts, Holes, Part, facts_of, finish, set_line
+from .parts import Part, facts_of, finish, set_line
 from .tag_sites import HOLE_TAG, LIST_TAG, SITE, TAGS, Site, mark_sites
 
 
@@ -123,31 +122,16 @@ class FragmentCacheExtension(BodyRendering, Extension):
     ) -> list[nodes.Node]:
         arguments = parse_arguments(parser)
         body = parser.parse_statements(("name:endcache",), drop_needle=True)
-        facts = facts_of(body)
-        if facts.leaves_loop:
-            check_loop_control(parser, body)
-        found = parser.free_identifier()
-        holes = take_holes(parser, body, found)
-        call = LookupCall(
-            parser,
-            line,
-            site,
-            arguments,
-            by_page=facts.depends_on_page,
-            holes=tuple(holes.numbers),
-        )
+        printing = _Printing(self, parser, line, body)
+        call = printing.look_up(site, arguments)
         seen = names_from_outside(body)
-        if site.variables is not None:
-            pass_variables(parser, body, site.variables)
-        if site.in_branch:
-            body = in_branch(body)
-        printing = _Printing(self, parser, line, found)
+        body = keep_surroundings(parser, body, site)
         return [
-            *_reading([*seen, *holes.seen]),
+            *_reading([*seen, *printing.holes.seen]),
             *call.preparation,
-            nodes.Assign(found, call.fragment()),
-            *printing.body("_render", body, facts, holes),
-            *printing.holes("_fill", holes),
+            nodes.Assign(printing.found, call.fragment()),
+            *printing.print_body("_render", body),
+            *printing.print_holes("_fill"),
         ]
 
     def _parse_list(self, parser: Parser, line: int, site: Site) -> list[nodes.Node]:
@@ -160,30 +144,19 @@ class FragmentCacheExtension(BodyRendering, Extension):
         if next(parser.stream).value == "else":
             # As in a loop, the names that are set there end with it.
             else_ = [nodes.Scope(parser.parse_statements(ends[:1], drop_needle=True))]
-        facts = facts_of(body)
-        if facts.leaves_loop:
-            check_loop_control(parser, body)
-        rows, found = parser.free_identifier(), parser.free_identifier()
-        holes = take_holes(parser, body, found)
-        call = LookupCall(
-            parser,
-            line,
-            site,
-            arguments,
-            by_page=facts.depends_on_page,
-            holes=tuple(holes.numbers),
-        )
+        rows = parser.free_identifier()
+        printing = _Printing(self, parser, line, body)
+        call = printing.look_up(site, arguments)
         asking = [*call.preparation, nodes.ExprStmt(call.row(each.item, rows))]
         body = [*each.unpacking(), *body]
         seen = names_from_outside(body, ROW_NAMES)
-        printing = _Printing(self, parser, line, found)
         printed = [
-            nodes.Assign(found, call.rows(rows)),
-            *printing.body("_render_rows", body, facts, holes, ROW_NAMES),
-            *printing.holes("_fill_rows", holes, each),
+            nodes.Assign(printing.found, call.rows(rows)),
+            *printing.print_body("_render_rows", body, ROW_NAMES),
+            *printing.print_holes("_fill_rows", each),
         ]
         return [
-            *_reading([*seen, *holes.seen]),
+            *_reading([*seen, *printing.holes.seen]),
             nodes.Assign(rows, nodes.List([])),
             each.loop(asking),
             nodes.If(rows, printed, [], else_),
@@ -197,7 +170,14 @@ class _Printing:
         extension: The extension whose methods render.
         parser: Parses the template.
         line: The line of the tag.
+        body: The tag's body. Its holes are taken out of it, in place.
+
+    Attributes:
         found: The name of what was found.
+        holes: The holes.
+
+    Raises:
+        jinja2.TemplateSyntaxError: If the body can't be a fragment's.
     """
 
     def __init__(
@@ -205,52 +185,63 @@ class _Printing:
         extension: FragmentCacheExtension,
         parser: Parser,
         line: int,
-        found: nodes.InternalName,
+        body: list[nodes.Node],
     ) -> None:
         self._extension = extension
         self._parser = parser
         self._line = line
-        self._found = found
+        self._facts = facts_of(body)
+        if self._facts.leaves_loop:
+            check_loop_control(parser, body)
+        self.found = parser.free_identifier()
+        self.holes = take_holes(parser, body, self.found)
 
-    def body(
-        self,
-        method: str,
-        body: list[nodes.Node],
-        facts: Facts,
-        holes: Holes,
-        parameters: Sequence[str] = (),
+    def look_up(self, site: Site, arguments: Arguments) -> LookupCall:
+        """Return the call that looks the fragment, or the rows, up.
+
+        Args:
+            site: Where the tag stands.
+            arguments: The arguments of the tag.
+        """
+        return LookupCall(
+            self._parser,
+            self._line,
+            site,
+            arguments,
+            by_page=self._facts.depends_on_page,
+            holes=tuple(self.holes.numbers),
+        )
+
+    def print_body(
+        self, method: str, body: list[nodes.Node], parameters: Sequence[str] = ()
     ) -> list[nodes.Node]:
         """Return the nodes that render a body on a miss, and print it without holes.
 
         Args:
             method: The name of the method that renders it.
-            body: The body.
-            facts: The facts about the body.
-            holes: The holes that were taken out of it.
+            body: The body without its holes, as it is to be compiled.
             parameters: The names of the arguments that it takes.
         """
-        if facts.needs_mending:
+        if self._facts.needs_mending:
             mend(self._parser, body)
-        kept = keep_macro_names(self._parser, body, facts.macro_names)
+        kept = keep_macro_names(self._parser, body, self._facts.macro_names)
         text = self._parser.free_identifier()
         block = self._call_block(method, body, parameters)
-        rendered = [*_assignments(kept), self._assigned(text, block, Part(facts))]
-        if holes.numbers:
-            return [nodes.If(nodes.Not(self._found), rendered, [], [])]
-        is_miss = nodes.Compare(self._found, [nodes.Operand("ne", nodes.Const(""))])
+        rendered = [*_assignments(kept), self._assigned(text, block, Part(self._facts))]
+        if self.holes.numbers:
+            return [nodes.If(nodes.Not(self.found), rendered, [], [])]
+        is_miss = nodes.Compare(self.found, [nodes.Operand("ne", nodes.Const(""))])
         missed = nodes.If(is_miss, [*rendered, *_print_if_any(text)], [], [])
-        return [nodes.If(self._found, [_print(self._found)], [missed], [])]
+        return [nodes.If(self.found, [_print(self.found)], [missed], [])]
 
-    def holes(
-        self, method: str, holes: Holes, each: Each | None = None
-    ) -> list[nodes.Node]:
+    def print_holes(self, method: str, each: Each | None = None) -> list[nodes.Node]:
         """Return the nodes that print a text with holes.
 
         Args:
             method: The name of the method that fills the holes.
-            holes: The holes.
             each: The head of the loop, if the text is that of rows.
         """
+        holes = self.holes
         if not holes.numbers:
             return []
         body, names = holes.body, [WHICH]
@@ -279,7 +270,7 @@ class _Printing:
         """Return the block that calls a method with a body as its `caller`."""
         if self._parser.environment.is_async:
             method = f"{method}_async"
-        call = self._extension.call_method(method, [self._found])
+        call = self._extension.call_method(method, [self.found])
         args = [nodes.Name(name, "param") for name in parameters]
         return nodes.CallBlock(call, args, [], body, lineno=self._line)
 

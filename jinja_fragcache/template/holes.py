@@ -19,11 +19,10 @@ from jinja_fragcache.render.holes import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
 from .arguments import example, written
 from .body import (
-    in_branch,
     keep_macro_names,
+    keep_surroundings,
     mend,
     names_from_outside,
-    pass_variables,
 )
 from .filter_call import filter_call
 from .names import bound_names, free_names, stored_names
@@ -53,10 +52,7 @@ def make_hole(
         line: The line of the tag.
         content: What stands in the tag.
     """
-    if site.variables is not None:
-        pass_variables(parser, content, site.variables)
-    if site.in_branch:
-        content = in_branch(content)
+    content = keep_surroundings(parser, content, site)
     where = nodes.Const((parser.name, line))
     note = nodes.ExprStmt(filter_call(where, NOTE_HOLE, []))
     node = nodes.Scope([note, *content], lineno=line)
