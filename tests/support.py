@@ -1,12 +1,13 @@
 """What the tests share: a clock set by hand, stores that record, environments."""
 
+import asyncio
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.conf import settings as django_settings
 from hypothesis import strategies as st
@@ -27,6 +28,8 @@ from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.tag_hints import TagHints
 from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.stores import Store
+
+M = TypeVar("M")
 
 # Key values, for property tests.
 SCALARS = (
@@ -178,6 +181,26 @@ class CoroutineStore:
 
     async def clear(self) -> bool:
         return self.inner.clear()
+
+
+class MadeOnStore(Generic[M]):
+    """An object that is made for a store, called directly or awaited.
+
+    Args:
+        kind: "plain"; "threads" for a plain store on an event loop; or "coroutines".
+        make: Makes the object.
+    """
+
+    def __init__(self, kind: str, make: Callable[[Any], M]) -> None:
+        self.is_async = kind != "plain"
+        store: Any = CoroutineStore() if kind == "coroutines" else RecordingStore()
+        self.store: RecordingStore = getattr(store, "inner", store)
+        self.made = make(store)
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        if not self.is_async:
+            return getattr(self.made, method)(*arguments)
+        return asyncio.run(getattr(self.made, f"{method}_async")(*arguments))
 
 
 def context(

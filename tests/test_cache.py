@@ -1,4 +1,3 @@
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,7 @@ from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.entry import Entry, encode
 from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.errors import AsyncOnlyError
-from tests.support import CoroutineStore, Ears, RecordingStore, ask
+from tests.support import CoroutineStore, Ears, MadeOnStore, RecordingStore, ask
 
 PLAIN = want(True, None)
 
@@ -28,19 +27,12 @@ def renewal(timeout: int | None) -> Flow:
     return partial(renew, FragmentSpec("k", PLAIN, timeout), NOTHING)
 
 
-class Subject:
+class Subject(MadeOnStore[FragmentCache]):
     """A FragmentCache and its store, with its methods called directly or awaited."""
 
     def __init__(self, kind: str) -> None:
-        self.is_async = kind != "plain"
-        store: Any = CoroutineStore() if kind == "coroutines" else RecordingStore()
-        self.store: RecordingStore = getattr(store, "inner", store)
-        self.cache = FragmentCache(store)
-
-    def call(self, method: str, *arguments: Any) -> Any:
-        if not self.is_async:
-            return getattr(self.cache, method)(*arguments)
-        return asyncio.run(getattr(self.cache, f"{method}_async")(*arguments))
+        super().__init__(kind, FragmentCache)
+        self.cache = self.made
 
 
 @pytest.fixture(params=["plain", "threads", "coroutines"])

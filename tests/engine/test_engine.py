@@ -16,7 +16,7 @@ from jinja_fragcache.entries.entry import Entry, encode
 from jinja_fragcache.entries.freshness import GONE, want
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.stores import MemoryStore
-from tests.support import CoroutineStore, RecordingStore
+from tests.support import MadeOnStore
 
 PLAIN = want(True, None)
 ASKED = FragmentSpec("k", PLAIN, 5)
@@ -30,19 +30,12 @@ def renewal(timeout: int | None) -> Flow:
     return partial(renew, FragmentSpec("k", PLAIN, timeout), NOTHING)
 
 
-class Subject:
+class Subject(MadeOnStore[Engine]):
     """An engine and its store, with its methods called directly or awaited."""
 
     def __init__(self, kind: str) -> None:
-        self.is_async = kind != "plain"
-        store: Any = CoroutineStore() if kind == "coroutines" else RecordingStore()
-        self.store: RecordingStore = getattr(store, "inner", store)
-        self.engine = engine(store)
-
-    def call(self, method: str, *arguments: Any) -> Any:
-        if not self.is_async:
-            return getattr(self.engine, method)(*arguments)
-        return asyncio.run(getattr(self.engine, f"{method}_async")(*arguments))
+        super().__init__(kind, engine)
+        self.engine = self.made
 
     def find(self) -> Found:
         (found,) = self.call("find", [ASKED])
