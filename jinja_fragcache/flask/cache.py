@@ -10,12 +10,13 @@ from jinja_fragcache.errors import KeyValueError, SettingError
 from jinja_fragcache.messages import describe
 from jinja_fragcache.template.extension import FragmentCacheExtension
 
+from .app_setup import make_app_cache
 from .argument_keys import ArgumentKeys, find_by_name
 from .decorators import decorate, keys_of, make_decorator
 from .keys import Keys
 from .options import Options
 from .route_check import DecoratedFunctions
-from .settings import check_names, make_app_cache
+from .settings import check_names
 from .signals import SignalAnnouncer
 from .store_methods import StoreMethods
 from .typing import CachedFunction, P, R

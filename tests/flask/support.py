@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 
 from jinja_fragcache import Cache, MemoryStore
-from jinja_fragcache.flask.settings import make_app_cache
+from jinja_fragcache.flask.app_setup import make_app_cache
 from tests.support import Clock, Counter
 
 

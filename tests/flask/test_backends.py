@@ -13,16 +13,11 @@ import pytest
 import redis
 from flask import Flask, render_template_string
 
-from jinja_fragcache import Cache, MemoryStore, SettingError, StoreError
+from jinja_fragcache import Cache, SettingError, StoreError
 from jinja_fragcache.stores import (
-    FileStore,
     MemcachedStore,
-    RedisClusterStore,
-    RedisSentinelStore,
-    RedisStore,
     SpreadMemcachedStore,
 )
-from tests import servers
 from tests.flask.support import check_works, made
 
 USER = "ann@shop.test"
@@ -118,66 +113,6 @@ def test_spreadsaslmemcached_takes_its_options(
     assert store.get("k") == "x" * 20
 
 
-@pytest.mark.parametrize("name", ["redis", "RedisCache"])
-def test_redis_takes_arguments_and_options(
-    name: str, redis_port: int, opened: list[Any]
-) -> None:
-    store = made(
-        CACHE_TYPE=name,
-        CACHE_ARGS=["127.0.0.1", redis_port],
-        CACHE_OPTIONS={"db": 2, "socket_timeout": 5, "may_flush": True},
-        CACHE_KEY_PREFIX=None,
-        CACHE_DEFAULT_TIMEOUT=None,
-    )
-    opened.append(store)
-    assert type(store) is RedisStore
-    assert store.default_timeout == 300
-    given = store._client.connection_pool.connection_kwargs
-    assert (given["db"], given["socket_timeout"]) == (2, 5)
-    store.clear()
-    check_works(store)
-
-
-@pytest.mark.parametrize("name", ["redissentinel", "RedisSentinelCache"])
-def test_redissentinel_writes_to_the_master(
-    name: str, watched: servers.Watched, opened: list[Any]
-) -> None:
-    store = made(
-        CACHE_TYPE=name,
-        CACHE_REDIS_SENTINELS=[("127.0.0.1", watched.sentinel)],
-        CACHE_REDIS_SENTINEL_MASTER="shop",
-        CACHE_REDIS_PASSWORD=PASSWORD,
-        CACHE_REDIS_DB=1,
-        CACHE_KEY_PREFIX="shop:",
-    )
-    opened.append(store)
-    assert type(store) is RedisSentinelStore
-    store.set("mine", "text")
-    with redis.Redis(port=watched.master.port, password=PASSWORD, db=1) as client:
-        assert client.get("shop:mine") == b"text"
-
-
-def test_cache_redis_sentinel_password_is_for_the_sentinels() -> None:
-    store = made(CACHE_TYPE="redissentinel", CACHE_REDIS_SENTINEL_PASSWORD=PASSWORD)
-    (sentinel,) = store._client.connection_pool.sentinel_manager.sentinels
-    assert sentinel.connection_pool.connection_kwargs["password"] == PASSWORD
-
-
-@pytest.mark.parametrize("name", ["rediscluster", "RedisClusterCache"])
-@pytest.mark.parametrize("how", ["CACHE_REDIS_CLUSTER", "CACHE_REDIS_URL"])
-def test_rediscluster_is_found_by_nodes_or_url(
-    name: str, how: str, cluster_ports: list[int], opened: list[Any]
-) -> None:
-    addresses = [f"127.0.0.1:{port}" for port in cluster_ports]
-    cluster = how == "CACHE_REDIS_CLUSTER"
-    where = ",".join(addresses) if cluster else f"redis://{addresses[0]}"
-    settings: Any = {"CACHE_TYPE": name, how: where}
-    store = made(**settings)
-    opened.append(store)
-    assert type(store) is RedisClusterStore
-    check_works(store)
-
-
 def test_uwsgi_outside_of_uwsgi_is_an_error() -> None:
     for name in ("uwsgi", "UWSGICache"):
         with pytest.raises(SettingError, match="are you running under uWSGI"):
@@ -264,24 +199,6 @@ def test_a_ready_store_of_this_package_keeps_its_serializer(
     # Another one would make an empty text a miss: pylibmc returns None for it.
     store.set("empty", "")
     assert store.get("empty") == ""
-
-
-@pytest.mark.parametrize("name", ["simple", "SimpleCache"])
-def test_arguments_override_the_settings_of_simple(name: str) -> None:
-    store = made(CACHE_TYPE=name, CACHE_ARGS=[2, 60], CACHE_THRESHOLD=9)
-    assert isinstance(store, MemoryStore)
-    assert (store._threshold, store.default_timeout) == (2, 60)
-
-
-@pytest.mark.parametrize("name", ["filesystem", "FileSystemCache"])
-def test_arguments_override_the_settings_of_filesystem(
-    name: str, tmp_path: Path
-) -> None:
-    mine = tmp_path / "mine"
-    store = made(CACHE_TYPE=name, CACHE_ARGS=[str(mine)], CACHE_DIR=tmp_path / "other")
-    assert isinstance(store, FileStore)
-    assert mine.exists()
-    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(

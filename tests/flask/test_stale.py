@@ -69,7 +69,7 @@ def own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(store: MemoryStore, **options: Any) -> FragmentCache:
         return FragmentCache(store, clock=store._timer, **options)
 
-    monkeypatch.setattr("jinja_fragcache.flask.settings.FragmentCache", make)
+    monkeypatch.setattr("jinja_fragcache.flask.app_setup.FragmentCache", make)
 
 
 @pytest.fixture

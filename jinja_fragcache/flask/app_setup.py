@@ -1,0 +1,93 @@
+"""Makes an application's cache from its settings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from flask import Flask
+
+from jinja_fragcache.access.stats import Announcer
+from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.engine.policy import Policy
+from jinja_fragcache.entries.values import ValueCodec
+from jinja_fragcache.errors import (
+    PolicyError,
+    SettingError,
+    StoreError,
+    TimeoutValueError,
+)
+from jinja_fragcache.timeouts import normalize_timeout
+
+from .backends import make_store
+from .serializers import make_serializer
+from .settings import SETTINGS
+from .value_cache import AppCache
+
+# The default timeout may also be given in CACHE_OPTIONS.
+_RULES = [each.name for each in fields(Policy) if each.name != "default_timeout"]
+_FLAGS = [each.name for each in SETTINGS if isinstance(each.default, bool)]
+
+
+def make_app_cache(
+    app: Flask,
+    settings: Mapping[str, Any],
+    strict: Callable[[], bool],
+    announcer: Announcer | None = None,
+) -> AppCache:
+    """Make the cache that the settings describe.
+
+    Args:
+        app: The application, which is passed to the factory that `CACHE_TYPE` may name.
+        settings: The application's settings. Missing ones have their default.
+        strict: As for `FragmentCache`.
+        announcer: As for `FragmentCache`.
+
+    Raises:
+        SettingError: If a setting has a value that is not allowed.
+    """
+    settings = {**{each.name: each.default for each in SETTINGS}, **settings}
+    for name in _FLAGS:
+        if not isinstance(settings[name], bool):
+            raise SettingError(
+                f"{name} can't be {settings[name]!r}. It is True or False, not text."
+            )
+    if settings.get("TESTING") and not settings["CACHE_IN_TESTING"]:
+        settings |= {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
+    timeout = _default_timeout(settings)
+    store = make_store(app, {**settings, "CACHE_DEFAULT_TIMEOUT": timeout})
+    try:
+        fragment_cache = FragmentCache(
+            store,
+            default_timeout=timeout,
+            strict=strict,
+            announcer=announcer,
+            **{name: settings[f"CACHE_{name.upper()}"] for name in _RULES},
+        )
+    except StoreError as error:
+        raise SettingError(f"CACHE_TYPE: {error}") from None
+    except PolicyError as error:
+        raise SettingError(f"CACHE_{error.name.upper()}: {error}") from None
+    return AppCache(
+        fragment_cache,
+        ValueCodec(make_serializer(settings)),
+        source_check=settings["CACHE_SOURCE_CHECK"],
+        ignore_errors=settings["CACHE_IGNORE_ERRORS"],
+    )
+
+
+def _default_timeout(settings: Mapping[str, Any]) -> int | None:
+    """Return the default timeout in seconds.
+
+    `CACHE_OPTIONS` takes precedence over `CACHE_DEFAULT_TIMEOUT`.
+
+    Raises:
+        SettingError: If it is not a timeout.
+    """
+    name, timeout = "CACHE_DEFAULT_TIMEOUT", settings["CACHE_DEFAULT_TIMEOUT"]
+    options = settings["CACHE_OPTIONS"]
+    if isinstance(options, Mapping) and "default_timeout" in options:
+        name, timeout = "CACHE_OPTIONS", options["default_timeout"]
+    try:
+        return normalize_timeout(timeout)
+    except TimeoutValueError as error:
+        raise SettingError(f"{name}: {error}") from None

@@ -1,0 +1,110 @@
+"""The arguments that settings give to stores."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from jinja_fragcache.errors import SettingError, StoreError
+from jinja_fragcache.messages import without_logins
+from jinja_fragcache.stores import Store
+
+from .custom_backends import bind_call
+
+Settings = Mapping[str, Any]
+S = TypeVar("S", bound=Store)
+
+_DEFAULT_TIMEOUT = 300
+
+
+def key_prefix(settings: Settings) -> dict[str, Any]:
+    """Return the argument that `CACHE_KEY_PREFIX` gives to a store."""
+    prefix = settings["CACHE_KEY_PREFIX"]
+    if prefix is not None and not isinstance(prefix, str):
+        raise SettingError(
+            f"CACHE_KEY_PREFIX can't be {without_logins(repr(prefix))}. It is a text,"
+            " or None."
+        )
+    return {"key_prefix": prefix}
+
+
+def default_timeout(settings: Settings) -> int:
+    """Return the default timeout of a store in seconds."""
+    timeout: int | None = settings["CACHE_DEFAULT_TIMEOUT"]
+    return _DEFAULT_TIMEOUT if timeout is None else timeout
+
+
+def threshold(settings: Settings) -> int:
+    """Return the maximum number of entries that `CACHE_THRESHOLD` sets."""
+    most = settings["CACHE_THRESHOLD"]
+    if type(most) is not int or most < 1:
+        raise SettingError(
+            f"CACHE_THRESHOLD can't be {most!r}. It is the maximum number of"
+            " entries, 1 or more."
+        )
+    return most
+
+
+def whole_number(settings: Settings, name: str) -> int:
+    """Return the value of a setting that is a whole number, or a text of one."""
+    with suppress(ValueError, TypeError):
+        return int(settings[name])
+    raise SettingError(
+        f"{name} can't be {without_logins(repr(settings[name]))}. It is a whole number."
+    )
+
+
+def store_options(settings: Settings) -> dict[str, Any]:
+    """Return the keyword arguments in `CACHE_OPTIONS`."""
+    options = settings["CACHE_OPTIONS"] or {}
+    if not isinstance(options, Mapping):
+        raise SettingError(
+            f"CACHE_OPTIONS can't be of the type {type(options).__name__}. It is a"
+            " dictionary of keyword arguments."
+        )
+    return dict(options)
+
+
+def store_args(settings: Settings) -> list[Any]:
+    """Return the positional arguments in `CACHE_ARGS`."""
+    args = settings["CACHE_ARGS"] or []
+    if not isinstance(args, list | tuple):
+        raise SettingError(
+            f"CACHE_ARGS can't be of the type {type(args).__name__}. It is a list of"
+            " arguments."
+        )
+    return list(args)
+
+
+def make_with(make: type[S], settings: Settings, **given: Any) -> S:
+    """Make a store.
+
+    Args:
+        make: The class of the store.
+        settings: All settings. `CACHE_ARGS` and `CACHE_OPTIONS` override the arguments
+            in `given`.
+        given: The arguments from the settings of this type.
+
+    Raises:
+        SettingError: If the store does not accept the arguments.
+    """
+    cache_type = settings["CACHE_TYPE"]
+    call = bind_call(
+        make,
+        f"CACHE_TYPE {cache_type!r}",
+        store_args(settings),
+        store_options(settings),
+        {"default_timeout": default_timeout(settings), **given},
+    )
+    try:
+        return call()
+    except TypeError as error:
+        # Raised by the client that the store makes, for an option that the store passed
+        # on to it.
+        refusal = (
+            f" takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
+            f" {without_logins(error)}."
+        )
+    except (StoreError, ValueError) as error:
+        refusal = f": {without_logins(error)}"
+    # Not as the context of the client's error, which may show a password.
+    raise SettingError(f"CACHE_TYPE {cache_type!r}{refusal}")

@@ -1,0 +1,132 @@
+"""The types on Redis, made from their own settings."""
+
+import sys
+import traceback
+from typing import Any
+
+import pytest
+import redis
+
+from jinja_fragcache import SettingError
+from jinja_fragcache.stores import (
+    RedisClusterStore,
+    RedisSentinelStore,
+    RedisStore,
+)
+from tests import servers
+from tests.flask.support import check_works, made
+
+PASSWORD = "correct-horse"
+
+
+@pytest.mark.own_patience
+@pytest.mark.parametrize("name", ["redis", "RedisCache"])
+@pytest.mark.parametrize("how", ["parts", "url", "client"])
+def test_redis_writes_to_a_server(name: str, how: str, redis_port: int) -> None:
+    client = redis.Redis(port=redis_port, db=3)
+    client.flushdb()
+    settings: dict[str, dict[str, Any]] = {
+        "parts": {
+            "CACHE_REDIS_HOST": "127.0.0.1",
+            "CACHE_REDIS_PORT": str(redis_port),
+            "CACHE_REDIS_DB": 3,
+            "CACHE_OPTIONS": {"socket_timeout": 5},
+        },
+        "url": {
+            "CACHE_REDIS_URL": f"redis://127.0.0.1:{redis_port}/3",
+            "CACHE_OPTIONS": {"socket_timeout": 5},
+        },
+        "client": {"CACHE_REDIS_HOST": client},
+    }
+    store = made(CACHE_TYPE=name, CACHE_KEY_PREFIX="shop:", **settings[how])
+    assert isinstance(store, RedisStore)
+    store.set("k", "text", timeout=30)
+    assert client.get("shop:k") == b"text"
+    assert store.get("k") == "text"
+    store.clear()
+    assert client.dbsize() == 0
+    if how != "client":
+        given = store._client.connection_pool.connection_kwargs
+        assert (given["socket_timeout"], given["socket_connect_timeout"]) == (5, 0.25)
+        assert given["retry"]._retries == 0
+        store._client.close()
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"CACHE_REDIS_URL": "redis://127.0.0.1"}], ids=["parts", "url"]
+)
+def test_redis_that_is_not_installed_is_an_error(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(SettingError, match=r"pip install 'jinja-fragcache\[redis\]'"):
+        made(CACHE_TYPE="redis", **settings)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:hunter2", "http://u:hunter2@h"])
+def test_the_error_of_a_wrong_url_hides_the_password(url: Any) -> None:
+    with pytest.raises(SettingError, match="It has the form redis://") as raised:
+        made(CACHE_TYPE="redis", CACHE_REDIS_URL=url)
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "hunter2" not in shown.replace(repr(url), "")
+
+
+@pytest.mark.parametrize("name", ["redis", "RedisCache"])
+def test_redis_takes_arguments_and_options(
+    name: str, redis_port: int, opened: list[Any]
+) -> None:
+    store = made(
+        CACHE_TYPE=name,
+        CACHE_ARGS=["127.0.0.1", redis_port],
+        CACHE_OPTIONS={"db": 2, "socket_timeout": 5, "may_flush": True},
+        CACHE_KEY_PREFIX=None,
+        CACHE_DEFAULT_TIMEOUT=None,
+    )
+    opened.append(store)
+    assert type(store) is RedisStore
+    assert store.default_timeout == 300
+    given = store._client.connection_pool.connection_kwargs
+    assert (given["db"], given["socket_timeout"]) == (2, 5)
+    store.clear()
+    check_works(store)
+
+
+@pytest.mark.parametrize("name", ["redissentinel", "RedisSentinelCache"])
+def test_redissentinel_writes_to_the_master(
+    name: str, watched: servers.Watched, opened: list[Any]
+) -> None:
+    store = made(
+        CACHE_TYPE=name,
+        CACHE_REDIS_SENTINELS=[("127.0.0.1", watched.sentinel)],
+        CACHE_REDIS_SENTINEL_MASTER="shop",
+        CACHE_REDIS_PASSWORD=PASSWORD,
+        CACHE_REDIS_DB=1,
+        CACHE_KEY_PREFIX="shop:",
+    )
+    opened.append(store)
+    assert type(store) is RedisSentinelStore
+    store.set("mine", "text")
+    with redis.Redis(port=watched.master.port, password=PASSWORD, db=1) as client:
+        assert client.get("shop:mine") == b"text"
+
+
+def test_cache_redis_sentinel_password_is_for_the_sentinels() -> None:
+    store = made(CACHE_TYPE="redissentinel", CACHE_REDIS_SENTINEL_PASSWORD=PASSWORD)
+    (sentinel,) = store._client.connection_pool.sentinel_manager.sentinels
+    assert sentinel.connection_pool.connection_kwargs["password"] == PASSWORD
+
+
+@pytest.mark.parametrize("name", ["rediscluster", "RedisClusterCache"])
+@pytest.mark.parametrize("how", ["CACHE_REDIS_CLUSTER", "CACHE_REDIS_URL"])
+def test_rediscluster_is_found_by_nodes_or_url(
+    name: str, how: str, cluster_ports: list[int], opened: list[Any]
+) -> None:
+    addresses = [f"127.0.0.1:{port}" for port in cluster_ports]
+    cluster = how == "CACHE_REDIS_CLUSTER"
+    where = ",".join(addresses) if cluster else f"redis://{addresses[0]}"
+    settings: Any = {"CACHE_TYPE": name, how: where}
+    store = made(**settings)
+    opened.append(store)
+    assert type(store) is RedisClusterStore
+    check_works(store)
