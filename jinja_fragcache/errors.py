@@ -26,7 +26,7 @@ class FragmentCacheError(Exception):
         self.for_log: str = message if for_log is None else for_log
 
 
-class KeyValueError(FragmentCacheError, TypeError):
+class KeyValueError(FragmentCacheError, TypeError, ValueError):
     """A value can't be part of a key, because nothing identifies it.
 
     That holds for an undefined variable, for an object whose repr is an address in

@@ -80,7 +80,6 @@ class ValueCodec:
         self,
         key: str,
         value: Any,
-        version: str | None = None,
         tags: Mapping[str, str] | None = None,
         life: Life | None = None,
     ) -> str | int:
@@ -89,7 +88,6 @@ class ValueCodec:
         Args:
             key: The key to store it under.
             value: Any value.
-            version: Digest of the source that made it, if that has to match.
             tags: The tags of the entry, each with its version.
             life: How long it is fresh, if its timeout alone does not tell.
 
@@ -97,7 +95,7 @@ class ValueCodec:
             SerializationError: If the value can't be serialized, or has too many tags.
         """
         pairs = tuple(sorted((tags or {}).items()))
-        bare = version is None and not pairs and life is None
+        bare = not pairs and life is None
         if bare and type(value) is int and -_INT64_END <= value < _INT64_END:
             return value
         if type(value) is str:
@@ -106,7 +104,7 @@ class ValueCodec:
             text, form = str(value), _MARKUP
         else:
             text, form = self._serializer.dumps(key, value), self._serializer.form
-        entry = Entry(text, version=version, form=form, tags=pairs, life=life)
+        entry = Entry(text, form=form, tags=pairs, life=life)
         try:
             return encode(entry)
         except HeaderTooLargeError as error:

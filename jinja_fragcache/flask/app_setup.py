@@ -33,6 +33,7 @@ def make_app_cache(
     settings: Mapping[str, Any],
     strict: Callable[[], bool],
     announcer: Announcer | None = None,
+    announce_call: Callable[[str, Any], None] | None = None,
 ) -> AppCache:
     """Make the cache that the settings describe.
 
@@ -41,6 +42,7 @@ def make_app_cache(
         settings: The application's settings. Missing ones have their default.
         strict: As for `FragmentCache`.
         announcer: As for `FragmentCache`.
+        announce_call: As for `AppCache`. It is called with CACHE_ENABLE_SIGNALS only.
 
     Raises:
         SettingError: If a setting has a value that is not allowed.
@@ -71,6 +73,7 @@ def make_app_cache(
         fragment_cache,
         ValueCodec(make_serializer(settings)),
         source_check=settings["CACHE_SOURCE_CHECK"],
+        announce_call=announce_call if settings["CACHE_ENABLE_SIGNALS"] else None,
         ignore_errors=settings["CACHE_IGNORE_ERRORS"],
     )
 

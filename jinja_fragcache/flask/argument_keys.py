@@ -5,16 +5,25 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache, partial
 from types import CellType
 from typing import Any
 from uuid import UUID
 
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.keys.digests import code_digest, digest
+from jinja_fragcache.keys.digests import code_digest, digest, source_digest
 from jinja_fragcache.keys.encoding import encode_argument, encode_text
-from jinja_fragcache.keys.fragment import digest_key
+from jinja_fragcache.keys.fragment import digest_key, tag_names
 
-from .keys import CUSTOM_KEY, CallKey, WrongCallError, check_key, full_name
+from .keys import (
+    CUSTOM_KEY,
+    CallKey,
+    TaggedKey,
+    WrongCallError,
+    check_key,
+    full_name,
+)
+from .signatures import signature_of
 
 _PLAIN = (str, int, float, bool, bytes, type(None), Decimal, date, datetime, UUID)
 # Stands for a cell that is not encoded. Without it, cells could swap places unnoticed.
@@ -31,9 +40,13 @@ class ArgumentKeys:
         function: The function.
         make_name: Takes the function's name and returns the name to use in the key.
         args_to_ignore: The names of parameters that the value does not depend on.
+        source_check: Returns whether the function's source is part of the key; None if
+            nobody has said so.
+        tags: Returns the tags that the user gives to the entry of a call.
 
     Attributes:
         name: The function's module and qualified name.
+        by_instance: Whether the function is a method, whose object is part of the key.
 
     Raises:
         TypeError: If `make_name` is not a function.
@@ -49,8 +62,13 @@ class ArgumentKeys:
         function: Callable[..., Any],
         make_name: Callable[[str], str] | None,
         args_to_ignore: Iterable[str],
+        source_check: Callable[[], bool | None] = lambda: None,
+        tags: Callable[..., Any] = lambda *_, **__: (),
     ) -> None:
         self._function = function
+        self._source_check = source_check
+        self._source = cache(partial(source_digest, function))
+        self._user_tags = tags
         self.name = full_name(function)
         if make_name is not None and not callable(make_name):
             raise TypeError(
@@ -62,10 +80,10 @@ class ArgumentKeys:
             if make_name is None
             else check_key(make_name(self.name), "What make_name gives")
         )
-        self._signature = inspect.signature(function)
+        self._signature = signature_of(function)
         # Functions defined inside another function may have the same name. They differ
         # in their code and in the variables that they read from around them.
-        self._code = _local_code(inspect.unwrap(function))
+        self._local_code = _local_code(inspect.unwrap(function))
         self._cells = tuple(_cells_read(inspect.unwrap(function)))
         self._ignored = frozenset(args_to_ignore)
         names = list(self._signature.parameters)
@@ -76,13 +94,13 @@ class ArgumentKeys:
             )
         # Flask-Cache recognises methods in the same way.
         takes_instance = names[:1] in (["self"], ["cls"])
-        self._by_instance = takes_instance and names[0] not in self._ignored
+        self.by_instance = takes_instance and names[0] not in self._ignored
 
     def __call__(self, *args: Any, **kwargs: Any) -> str:
-        """Return the key of a call.
+        """Return the key of a call. A value that is set under it gets the call's tags.
 
         Args:
-            args: The call's arguments; the function itself may come first, as in
+            args: The call's arguments; the function may come first, as in
                 Flask-Caching's `f.make_cache_key(f.uncached, 1, 2)`.
             kwargs: The call's arguments.
 
@@ -90,9 +108,10 @@ class ArgumentKeys:
             KeyValueError: If an argument has nothing that identifies it.
             WrongCallError: If the function does not accept these arguments.
         """
-        if args and args[0] is self._function:
+        if args and self._function is getattr(args[0], "uncached", args[0]):
             args = args[1:]
-        return self.of_call(args, kwargs).key
+        key, tags = self.of_call(args, kwargs, source_check=self._source_check())
+        return TaggedKey(key, (*tags, *tag_names(self._user_tags(*args, **kwargs))))
 
     def of_custom_key(self, make: Any, args: Any, kwargs: Any) -> CallKey:
         """Return the key that the user's `make` returns, and the call's tags.
@@ -108,19 +127,25 @@ class ArgumentKeys:
         """
         key = check_key(make(self._function, *args, **kwargs), CUSTOM_KEY)
         arguments = self._bind(args, kwargs)
-        if not self._by_instance:
+        if not self.by_instance:
             return CallKey(key, self._tags(None))
         return CallKey(key, self._tags(encode_argument(next(iter(arguments.values())))))
 
-    def of_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallKey:
-        """Return the key and the tags of a call.
+    def of_call(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        source_check: bool | None = None,
+    ) -> CallKey:
+        """Like `Keys.of_call`.
 
         Raises:
             KeyValueError: If an argument has nothing that identifies it.
             WrongCallError: If the function does not accept these arguments.
         """
         arguments = self._bind(args, kwargs)
-        function = [encode_text(self._key_name), encode_text(self._code)]
+        function = [encode_text(self._key_name), encode_text(self._code(source_check))]
         function += [_encode_cell(cell) for cell in self._cells]
         values = [
             self._encode(name, value)
@@ -128,7 +153,7 @@ class ArgumentKeys:
             if name not in self._ignored
         ]
         key = digest_key("memoize", self._key_name, "".join(function + values))
-        return CallKey(key, self._tags(values[0] if self._by_instance else None))
+        return CallKey(key, self._tags(values[0] if self.by_instance else None))
 
     def tag_of(self, *instances: Any) -> str:
         """Return the tag of all calls, or of a method's calls on one object.
@@ -136,10 +161,16 @@ class ArgumentKeys:
         Args:
             instances: The object, if the function is a method. None for all calls.
         """
-        if not instances or not self._by_instance:
+        if not instances or not self.by_instance:
             return self._tags(None)[-1]
         encoded = [encode_argument(instance) for instance in instances]
         return self._tags("".join(encoded))[-1]
+
+    def _code(self, source_check: bool | None) -> str:
+        """Return what the key contains of the function's code."""
+        if source_check is None:
+            return self._local_code
+        return self._source() if source_check else ""
 
     def _encode(self, name: str, value: Any) -> str:
         try:

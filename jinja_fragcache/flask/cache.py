@@ -1,33 +1,33 @@
 """`Cache`, the Flask extension."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from flask import Flask, current_app, has_app_context
 
-from jinja_fragcache.errors import KeyValueError, SettingError
-from jinja_fragcache.messages import describe
+from jinja_fragcache.errors import SettingError
 from jinja_fragcache.template.extension import FragmentCacheExtension
 
 from .app_setup import make_app_cache
-from .argument_keys import ArgumentKeys, find_by_name
-from .decorators import decorate, keys_of, make_decorator
+from .argument_keys import ArgumentKeys
+from .decorators import decorate, make_decorator
+from .delete_methods import DeleteMethods
 from .keys import Keys
 from .options import Options
 from .route_check import DecoratedFunctions
 from .settings import check_names
 from .signals import SignalAnnouncer
-from .store_methods import StoreMethods
-from .typing import CachedFunction, P, R
+from .typing import CachedDecorator, MemoizeDecorator
 from .value_cache import AppCache
-from .view_keys import QueryArguments, ViewKeys
+from .view_keys import ViewKeys
 
 _EXTENSION = "jinja_fragcache"
 _EXAMPLE = 'Cache(app, config={"CACHE_TYPE": "simple"})'
 
 
-class Cache(StoreMethods):
+class Cache(DeleteMethods):
     """Adds caching to Flask applications: the cache tag, views, functions and values.
 
     One instance may serve several applications, and one application may have several
@@ -39,6 +39,10 @@ class Cache(StoreMethods):
             application has several instances, set it to False for all but one;
             otherwise the tag uses the last one.
         config: Settings that override those of the application.
+
+    Attributes:
+        config: The settings that were passed to the constructor.
+        with_jinja2_ext: See above.
 
     Raises:
         SettingError: If a setting has a value that is not allowed.
@@ -57,10 +61,11 @@ class Cache(StoreMethods):
             )
         self.with_jinja2_ext = with_jinja2_ext
         self.config = _check_config(config)
-        self.app = app
+        self._own_app = app
+        self._last_app: Callable[[], Flask | None] = lambda: None
         self._apps: WeakSet[Flask] = WeakSet()
         self._decorated = DecoratedFunctions()
-        self._memoized: dict[str, ArgumentKeys] = {}
+        super().__init__()
         if app is not None:
             self.init_app(app)
 
@@ -82,19 +87,30 @@ class Cache(StoreMethods):
             )
         given = {**self.config, **_check_config(config)}
         check_names(app.config, given)
+        announcer = SignalAnnouncer(app, self)
         app_cache = make_app_cache(
             app,
             {**app.config, **given},
             # A function, because tests may set TESTING later.
             strict=lambda: app.debug or app.testing,
-            announcer=SignalAnnouncer(app, self),
+            announcer=announcer,
+            announce_call=announcer.announce_call,
         )
+        # Weakly, so that applications made for a test don't live as long as the cache.
+        self._last_app = ref(app)
         app.extensions.setdefault(_EXTENSION, {})[self] = app_cache
+        # Where Flask-Caching's users find the store.
+        app.extensions.setdefault("cache", {})[self] = app_cache.fragment_cache.store
         self._apps.add(app)
         self._decorated.watch(app)
         if self.with_jinja2_ext:
             app.jinja_env.add_extension(FragmentCacheExtension)
             app.jinja_env.fragment_cache = app_cache.fragment_cache  # type: ignore[attr-defined]
+
+    @property
+    def app(self) -> Flask | None:
+        """The application that was set up last; None if there is none any more."""
+        return self._last_app()
 
     @property
     def _app_cache(self) -> AppCache:
@@ -109,8 +125,8 @@ class Cache(StoreMethods):
         """
         if has_app_context():
             app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Werkzeug's documented way
-        elif self.app is not None:
-            app = self.app
+        elif self._own_app is not None:
+            app = self._own_app
         elif len(self._apps) == 1:
             (app,) = self._apps
         else:
@@ -133,18 +149,19 @@ class Cache(StoreMethods):
         key_prefix: str | Callable[[], str] = "view/%s",
         unless: Callable[..., Any] | None = None,
         forced_update: Callable[..., Any] | None = None,
+        is_stale: Callable[..., Any] | None = None,
         response_filter: Callable[..., Any] | None = None,
         query_string: bool = False,
-        make_cache_key: Callable[..., str] | None = None,
+        hash_method: Callable[..., Any] | None = None,
         cache_none: bool = False,
-        *,
-        is_stale: Callable[..., Any] | None = None,
+        make_cache_key: Callable[..., str] | None = None,
         source_check: bool | None = None,
+        response_hit_indication: bool | None = False,
+        *,
         stale: Any = None,
         stale_if_error: Any = None,
         tags: Any = None,
-        response_hit_indication: bool = False,
-    ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
+    ) -> CachedDecorator:
         """Decorate a view, or a function without arguments, to cache what it returns.
 
         Args:
@@ -158,17 +175,22 @@ class Cache(StoreMethods):
             forced_update: A function that returns, for each call, whether to call the
                 function even if a value is stored. If it takes arguments, it gets those
                 of the call.
-            response_filter: A function that gets a new value and returns whether to
-                store it.
-            query_string: Whether the arguments in the query string are part of the key,
-                in any order.
-            make_cache_key: A function that gets the arguments of the call and returns
-                the key.
-            cache_none: Whether None is stored as a value.
             is_stale: A function that gets a stored value and returns whether to make a
                 new one. If it takes more arguments, it gets those of the call.
-            source_check: Whether the function is called again if its code has changed;
-                None for CACHE_SOURCE_CHECK.
+            response_filter: A function that gets a new value, or the response of an
+                exception such as `abort(404)` raises, and returns whether to store it.
+                What it admits is stored whatever its status; without one, an answer is
+                stored whose status is 200, 203, 204, 300, 301, 308, 404 or 410.
+            query_string: Whether the arguments in the query string are part of the key,
+                in any order.
+            hash_method: Not used: keys are SHA-256 always.
+            cache_none: Whether None is stored as a value.
+            make_cache_key: A function that gets the arguments of the call and returns
+                the key.
+            source_check: Whether the function's source is part of the key, so that the
+                function is called again if it has changed; None for CACHE_SOURCE_CHECK.
+            response_hit_indication: Whether an answer from the cache has the header
+                `hit_cache: True`.
             stale: Seconds (a number or a timedelta) past its timeout during which a
                 value is served while one caller makes a new one; None for CACHE_STALE.
             stale_if_error: Seconds past its timeout during which a value is served if
@@ -177,8 +199,6 @@ class Cache(StoreMethods):
             tags: The tags by which `invalidate_tags` invalidates the values: a list of
                 strings, or a function that gets the arguments of the call and returns
                 one.
-            response_hit_indication: Whether an answer from the cache has the header
-                `hit_cache: True`.
 
         Raises:
             TypeError: If an option has a value that is not allowed.
@@ -193,6 +213,7 @@ class Cache(StoreMethods):
             is_stale=is_stale,
             response_filter=response_filter,
             cache_none=cache_none,
+            hash_method=hash_method,
             source_check=source_check,
             stale=stale,
             stale_if_error=stale_if_error,
@@ -206,44 +227,14 @@ class Cache(StoreMethods):
             )
 
         def make_keys(function: Callable[..., Any]) -> ViewKeys:
-            return ViewKeys(function, key_prefix, query_string=query_string)
+            return ViewKeys(
+                function,
+                key_prefix,
+                query_string=query_string,
+                source_check=lambda: self._app_cache.checks_source(source_check),
+            )
 
         return self._make_decorator(options, make_keys, make_cache_key)
-
-    def delete_cached(
-        self,
-        function: Callable[..., Any],
-        path: str | None = None,
-        query_args: QueryArguments | None = None,
-        **kwargs: Any,
-    ) -> bool:
-        """Delete the value that `cached` has stored for a view or function.
-
-        Args:
-            function: The decorated function.
-            path: The path of the request. None builds it from the view's arguments.
-            query_args: The query string, or the arguments in it, for a view with
-                `query_string=True`.
-            kwargs: The view's arguments.
-
-        Returns:
-            What `delete` returns.
-
-        Raises:
-            KeyValueError: If `cached` has not decorated the function, or the path can't
-                be built from the view's arguments.
-            StoreError: If the store failed. The value may still be served.
-        """
-        keys = keys_of(function)
-        if not isinstance(keys, ViewKeys):
-            raise KeyValueError(
-                "delete_cached takes a function that @cache.cached has decorated, and"
-                f" got {describe(function)}."
-            )
-        make_cache_key = function.make_cache_key  # type: ignore[attr-defined]
-        if make_cache_key is keys:
-            kwargs |= {"path": path, "query_args": query_args}
-        return self._app_cache.delete(make_cache_key(**kwargs))
 
     def memoize(
         self,
@@ -251,16 +242,17 @@ class Cache(StoreMethods):
         make_name: Callable[[str], str] | None = None,
         unless: Callable[..., Any] | None = None,
         forced_update: Callable[..., Any] | None = None,
-        response_filter: Callable[..., Any] | None = None,
-        args_to_ignore: Iterable[str] = (),
-        cache_none: bool = False,
-        *,
         is_stale: Callable[..., Any] | None = None,
+        response_filter: Callable[..., Any] | None = None,
+        hash_method: Callable[..., Any] | None = None,
+        cache_none: bool = False,
         source_check: bool | None = None,
+        args_to_ignore: Iterable[str] | None = None,
+        *,
         stale: Any = None,
         stale_if_error: Any = None,
         tags: Any = None,
-    ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
+    ) -> MemoizeDecorator:
         """Decorate a function or method to cache a value for each set of arguments.
 
         Calls that give each parameter the same value share an entry, whether arguments
@@ -274,11 +266,13 @@ class Cache(StoreMethods):
                 use in the key.
             unless: As for `cached`.
             forced_update: As for `cached`.
-            response_filter: As for `cached`.
-            args_to_ignore: The names of parameters that the value does not depend on.
-            cache_none: As for `cached`.
             is_stale: As for `cached`.
+            response_filter: A function that gets a new value and returns whether to
+                store it.
+            hash_method: As for `cached`.
+            cache_none: As for `cached`.
             source_check: As for `cached`.
+            args_to_ignore: The names of parameters that the value does not depend on.
             stale: As for `cached`.
             stale_if_error: As for `cached`.
             tags: As for `cached`.
@@ -296,64 +290,33 @@ class Cache(StoreMethods):
             is_stale=is_stale,
             response_filter=response_filter,
             cache_none=cache_none,
+            hash_method=hash_method,
             source_check=source_check,
             stale=stale,
             stale_if_error=stale_if_error,
             tags=tags,
+            is_memoized=True,
         )
 
         def make_keys(function: Callable[..., Any]) -> ArgumentKeys:
-            keys = ArgumentKeys(function, make_name, args_to_ignore or ())
+            keys = ArgumentKeys(
+                function,
+                make_name,
+                args_to_ignore or (),
+                lambda: self._app_cache.checks_source(source_check),
+                options.tags,
+            )
             self._memoized[keys.name] = keys
             return keys
 
         return self._make_decorator(options, make_keys)
-
-    def delete_memoized(
-        self, function: Callable[..., Any] | str, *args: Any, **kwargs: Any
-    ) -> None:
-        """Delete values that `memoize` has stored.
-
-        Args:
-            function: The function, or its name with or without its module, to delete
-                the values of all calls; a method of an object, to delete those of the
-                calls on that object.
-            args: With `kwargs`, the arguments of the only call to delete.
-            kwargs: See `args`.
-
-        Raises:
-            KeyValueError: If `memoize` has not decorated such a function, or an
-                argument has nothing that identifies it.
-            TypeError: If the function does not accept these arguments.
-            StoreError: If the store failed. The values may still be served.
-        """
-        keys: Keys | None
-        instances: tuple[Any, ...] = ()
-        if isinstance(function, str):
-            keys = find_by_name(self._memoized.values(), function)
-        else:
-            keys = keys_of(function)
-            owner = getattr(function, "__self__", None)
-            instances = () if owner is None else (owner,)
-        if not isinstance(keys, ArgumentKeys):
-            raise KeyValueError(
-                "delete_memoized takes a function that @cache.memoize has decorated,"
-                f" or its name, and got {describe(function)}."
-            )
-        if not args and not kwargs:
-            self._app_cache.invalidate([keys.tag_of(*instances)])
-            return
-        # The object of a method may be repeated as the first argument.
-        if instances and not (args and args[0] is instances[0]):
-            args = (*instances, *args)
-        self._app_cache.delete(keys(*args, **kwargs))
 
     def _make_decorator(
         self,
         options: Options,
         make_keys: Callable[[Callable[..., Any]], Keys],
         make_cache_key: Callable[..., str] | None = None,
-    ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
+    ) -> Callable[[Any], Any]:
         """Return a decorator.
 
         Args:
@@ -362,12 +325,15 @@ class Cache(StoreMethods):
             make_cache_key: A function of the user that makes the keys instead, or None.
         """
 
-        def decorate_function(function: Callable[P, R]) -> CachedFunction[P, R]:
+        def decorate_function(function: Callable[..., Any]) -> Any:
             keys = make_keys(function)
             self._decorated.add(function)
-            return decorate(
+            wrapper: Any = decorate(
                 function, lambda: self._app_cache, options, keys, make_cache_key
             )
+            if options.is_memoized:
+                wrapper.delete_memoized = partial(self.delete_memoized, wrapper)
+            return wrapper
 
         return make_decorator(decorate_function)
 

@@ -17,6 +17,9 @@ _READ_METHODS = ("GET", "HEAD")
 # Partial Content is a part that one client asked for; Not Modified refers to what one
 # client has.
 _STATUSES_FOR_ONE_CLIENT = (206, 304)
+# Those that may be stored by default (RFC 9110, section 15.1), without those that tell
+# a client of its own request (206, 405, 414), and without Not Implemented.
+_STATUSES_TO_STORE = (200, 203, 204, 300, 301, 308, 404, 410)
 # Unauthorized and Proxy Authentication Required.
 _STATUSES_ASKING_WHO = (401, 407)
 # A stream of events is sent while it is being made, and may never end.
@@ -147,7 +150,12 @@ def _innermost(function: Any) -> Any:
 
 
 def judge(
-    value: Any, watch: SessionWatch, *, is_view: bool, is_key_custom: bool
+    value: Any,
+    watch: SessionWatch,
+    *,
+    is_view: bool,
+    is_key_custom: bool,
+    any_status: bool = False,
 ) -> Verdict:
     """Judge whether a value that was made during a request may be served to others.
 
@@ -157,12 +165,20 @@ def judge(
         is_view: Whether the function is the view, so that any value is an answer.
         is_key_custom: Whether a function of the user makes the key of each call. Such a
             key may tell apart requests that look the same to this package.
+        any_status: Whether the user has said that the answer is to be stored, so that
+            an error may be, too.
     """
     answer = _answer_of(value)
     if answer is None and not is_view:
         return Verdict(kept=True)
     # A view may answer HEAD with less than it would answer GET.
-    if request.method == "HEAD" or (answer is not None and _is_for_one_client(answer)):
+    if request.method == "HEAD" or (
+        answer is not None
+        and (
+            _is_for_one_client(answer)
+            or (not any_status and _is_passing(answer, value, is_view=is_view))
+        )
+    ):
         return Verdict(kept=False)
     warning = _why_private(answer, watch)
     if warning is None and not is_key_custom:
@@ -187,6 +203,15 @@ def _is_for_one_client(answer: Response) -> bool:
         or control.private
         or answer.mimetype == _EVENT_STREAM
     )
+
+
+def _is_passing(answer: Response, value: Any, *, is_view: bool) -> bool:
+    """Return whether an answer's status says that the next one may be another.
+
+    A function that is no view may return a tuple that only looks like an answer.
+    """
+    is_answer = is_view or isinstance(value, (Response, HTTPException))
+    return is_answer and answer.status_code not in _STATUSES_TO_STORE
 
 
 def _is_page(answer: Response | None) -> bool:

@@ -5,6 +5,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from werkzeug.exceptions import HTTPException
+
 from jinja_fragcache.engine.spec import NotStored, Stopped
 from jinja_fragcache.entries.entry import Entry, Life
 from jinja_fragcache.entries.freshness import GracePeriods
@@ -14,7 +16,14 @@ from jinja_fragcache.errors import KeyValueError, SerializationError
 from .cacheability import SessionWatch, judge
 from .keys import full_name
 from .options import Options
-from .responses import CachedResponse, join_chunks, mark_hit, read_stream
+from .responses import (
+    CachedResponse,
+    RaisedAnswer,
+    join_chunks,
+    mark_hit,
+    raised_answer,
+    read_stream,
+)
 from .value_cache import AppCache
 
 
@@ -30,8 +39,7 @@ class FunctionCall:
         kwargs: The arguments of the call.
         key: The key of the entry.
         tags: The tags of the entry.
-        version: The digest of the function's code, which has to be that of the entry;
-            None if the code doesn't matter.
+        is_forced: Whether to call the function even if there is a value.
         timeout: The function's timeout in seconds, 0 for never expiring, None for the
             cache's default.
         session_watch: Records how the function uses the session; None outside of a
@@ -42,6 +50,7 @@ class FunctionCall:
         grace: The grace periods of the entry.
         is_made: Whether the function was called and returned.
         is_kept: Whether the value it returned is to be stored.
+        raised: The answer that it raised, if that is its value.
     """
 
     app_cache: AppCache
@@ -51,7 +60,7 @@ class FunctionCall:
     kwargs: dict[str, Any]
     key: str
     tags: tuple[str, ...]
-    version: str | None
+    is_forced: bool
     timeout: int | None
     session_watch: SessionWatch | None
     is_view: bool
@@ -59,6 +68,9 @@ class FunctionCall:
     grace: GracePeriods
     is_made: bool = False
     is_kept: bool = False
+    raised: HTTPException | None = None
+    # What is stored, and whether the user's is_stale has called it stale.
+    _asked: tuple[object, bool] | None = None
 
     def load(self, stored: object, entry: Entry | None) -> Any:
         """Return the stored value, or MISSING if it may not be served.
@@ -70,16 +82,28 @@ class FunctionCall:
         Raises:
             UnreadableError: If the serializer can't read the entry.
         """
-        if entry is None or entry.version != self.version:
-            return MISSING
-        if self.options.forced_update(*self.args, **self.kwargs):
+        if entry is None or self.is_forced:
             return MISSING
         value = self.app_cache.codec.decode(self.key, entry)
         if value is None and not self.options.cache_none:
             return MISSING
-        if value is MISSING or self.options.is_stale(value, *self.args, **self.kwargs):
+        if value is MISSING or self._is_stale(stored, value):
             return MISSING
         return value
+
+    def _is_stale(self, stored: object, value: Any) -> bool:
+        """Return whether the user calls a stored value stale.
+
+        The user is asked once for each call. What others have stored since is as new as
+        what this call would make.
+        """
+        if self._asked is None:
+            if isinstance(value, RaisedAnswer):
+                value = value.error()
+            answer = self.options.is_stale(value, *self.args, **self.kwargs)
+            self._asked = (stored, bool(answer))
+        asked, is_stale = self._asked
+        return is_stale and stored == asked
 
     def timeout_of(self, value: Any) -> int | None:
         """Return the timeout of a value that was made, in seconds.
@@ -113,11 +137,11 @@ class FunctionCall:
             SerializationError: If the same, if the cache is strict.
         """
         try:
-            return self.app_cache.codec.encode(
-                self.key, value, self.version, tags, life
-            )
+            return self.app_cache.codec.encode(self.key, value, tags, life)
         except SerializationError as error:
-            refuse(self.app_cache, self.function, error)
+            # A user's serializer can't know the class of raised answers.
+            if self.raised is None:
+                refuse(self.app_cache, self.function, error)
             raise NotStored from None
 
     def make(self) -> Any:
@@ -126,24 +150,67 @@ class FunctionCall:
         Raises:
             Stopped: If the function raised StopIteration.
         """
-        with self.session_watch or nullcontext():
-            try:
-                value = self.function(*self.args, **self.kwargs)
-            except StopIteration as error:
-                raise Stopped(error) from None
-            value = join_chunks(value)
+        self._announce("miss")
+        try:
+            with self.session_watch or nullcontext():
+                value = join_chunks(self.function(*self.args, **self.kwargs))
+        except StopIteration as error:
+            raise Stopped(error) from None
+        except HTTPException as error:
+            return self._finish_raised(error)
         return self._finish(value)
 
     async def make_async(self) -> Any:
         """Like `make`, for a coroutine function."""
-        with self.session_watch or nullcontext():
-            value = await self.function(*self.args, **self.kwargs)
+        self._announce("miss")
+        try:
+            with self.session_watch or nullcontext():
+                value = await self.function(*self.args, **self.kwargs)
+        except HTTPException as error:
+            return self._finish_raised(error)
         return self._finish(value)
 
-    def mark(self) -> None:
-        """Mark the answer as a hit, if it is one and the options ask for the mark."""
-        if self.options.response_hit_indication and not self.is_made:
-            mark_hit()
+    def answer(self, value: Any) -> Any:
+        """Return the value of the call, or raise the answer that was raised.
+
+        Args:
+            value: What was made or stored.
+
+        Raises:
+            HTTPException: If the function raised it, in this call or when the value was
+                made.
+        """
+        if not self.is_made:
+            self._announce("hit")
+            if self.options.response_hit_indication:
+                mark_hit()
+        if isinstance(value, RaisedAnswer):
+            raise self.raised or value.error()
+        return value
+
+    def _announce(self, event: str) -> None:
+        """Send the signal of a hit or a miss that Flask-Caching's users know."""
+        if self.app_cache.announce_call is not None:
+            self.app_cache.announce_call(event, self)
+
+    def _finish_raised(self, error: HTTPException) -> RaisedAnswer:
+        """Return what stands for an answer that the function raised, if it is stored.
+
+        Raises:
+            HTTPException: The same, if it is not.
+        """
+        if (
+            self.options.is_memoized
+            or not self.options.response_filter(error.get_response())
+            or not self._may_be_shared(error)
+        ):
+            raise error
+        answer = raised_answer(error)
+        if answer is None:
+            raise error
+        self.is_kept = self.is_made = True
+        self.raised = error
+        return answer
 
     def _finish(self, value: Any) -> Any:
         """Decide whether to store a value; if so, read its stream to the end.
@@ -178,7 +245,11 @@ class FunctionCall:
         if watch is None:
             return True
         verdict = judge(
-            value, watch, is_view=self.is_view, is_key_custom=self.is_key_custom
+            value,
+            watch,
+            is_view=self.is_view,
+            is_key_custom=self.is_key_custom,
+            any_status=self.options.has_filter,
         )
         if verdict.warning is not None:
             name = full_name(self.function)

@@ -11,7 +11,6 @@ from flask import has_request_context
 from jinja_fragcache.engine.flow import recall
 from jinja_fragcache.engine.spec import Stopped
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.keys.digests import code_digest
 from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.timeouts import normalize_timeout
 
@@ -19,6 +18,7 @@ from .cacheability import SessionWatch, is_current_view, is_read_request
 from .call import FunctionCall, refuse
 from .keys import CallKey, Keys, WrongCallError, full_name
 from .options import Options
+from .signatures import signature_of
 from .typing import CachedFunction, P, R
 from .value_cache import AppCache
 
@@ -40,8 +40,6 @@ class _CallFactory:
         self._current_app_cache = current_app_cache
         self._options = options
         self._keys = keys
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        self._digest = code_digest(code) if code else None
 
     def make_call(
         self, wrapper: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -75,6 +73,7 @@ class _CallFactory:
         key = self._key_of(app_cache, make_key, args, kwargs)
         if key is None:
             return None
+        is_forced = bool(self._options.forced_update(*args, **kwargs))
         return FunctionCall(
             app_cache=app_cache,
             function=self._function,
@@ -83,7 +82,7 @@ class _CallFactory:
             kwargs=kwargs,
             key=key.key,
             tags=key.tags,
-            version=self._version(app_cache),
+            is_forced=is_forced,
             timeout=timeout,
             session_watch=SessionWatch() if has_request_context() else None,
             is_view=is_view,
@@ -121,7 +120,8 @@ class _CallFactory:
         """
         try:
             if make_key is self._keys:
-                key = self._keys.of_call(args, kwargs)
+                source_check = app_cache.checks_source(self._options.source_check)
+                key = self._keys.of_call(args, kwargs, source_check=source_check)
             else:
                 key = self._keys.of_custom_key(make_key, args, kwargs)
             tags = tag_names(self._options.tags(*args, **kwargs))
@@ -131,12 +131,6 @@ class _CallFactory:
         except WrongCallError:
             pass  # The function itself raises a better error when it is called.
         return None
-
-    def _version(self, app_cache: AppCache) -> str | None:
-        is_checked = self._options.source_check
-        if is_checked is None:
-            is_checked = app_cache.source_check
-        return self._digest if is_checked else None
 
 
 def decorate(
@@ -167,8 +161,7 @@ def decorate(
             value = await call.app_cache.fragment_cache.engine.run_async(
                 flow, call.make_async
             )
-            call.mark()
-            return value
+            return call.answer(value)
 
     else:
 
@@ -182,8 +175,7 @@ def decorate(
                 value = call.app_cache.fragment_cache.engine.run(flow, call.make)
             except Stopped as stop:
                 raise stop.error from None
-            call.mark()
-            return value
+            return call.answer(value)
 
     setattr(wrapper, _KEYS, keys)
     cached = cast("CachedFunction[P, R]", wrapper)
@@ -193,14 +185,29 @@ def decorate(
     return cached
 
 
-def keys_of(function: Callable[..., Any]) -> Keys | None:
+def keys_of(function: Callable[..., Any]) -> Any:
     """Return the keys of a decorated function or method, None if it isn't decorated."""
     return getattr(function, _KEYS, None)
 
 
+def decorated(function: Any, kind: type[Keys]) -> Any:
+    """Return the decorated function that a function is, or that it wraps.
+
+    Args:
+        function: A function, which further decorators may have wrapped.
+        kind: The class of the keys, which tells the decorator.
+
+    Returns:
+        None if there is no such function.
+    """
+    while function is not None and not isinstance(keys_of(function), kind):
+        function = getattr(function, "__wrapped__", None)
+    return function
+
+
 def make_decorator(
-    decorate_function: Callable[[Callable[P, R]], CachedFunction[P, R]],
-) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
+    decorate_function: Callable[[Callable[..., Any]], Any],
+) -> Callable[[Any], Any]:
     """Return a decorator for functions, class methods and static methods.
 
     The decorator raises TypeError for anything else.
@@ -231,7 +238,7 @@ def _is_function(value: Any) -> bool:
     if not hasattr(value, "__qualname__"):
         return False
     try:
-        inspect.signature(value)
+        signature_of(value)
     except ValueError:
         return False
     return isinstance(getattr(value, "__module__", None), str)

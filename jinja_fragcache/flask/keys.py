@@ -1,7 +1,7 @@
 """What the keys of views and the keys of function calls have in common."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.messages import describe, describe_class
@@ -20,6 +20,29 @@ class CallKey(NamedTuple):
 
     key: str
     tags: tuple[str, ...] = ()
+
+
+class TaggedKey(str):
+    """The key of a call, which knows the tags that an entry under it must have.
+
+    Args:
+        key: The key.
+        tags: The tags.
+    """
+
+    __slots__ = ("tags",)
+    tags: tuple[str, ...]
+
+    def __new__(cls, key: str, tags: tuple[str, ...]) -> Self:
+        """Make a string that is the key, with the tags as an attribute."""
+        made = super().__new__(cls, key)
+        made.tags = tags
+        return made
+
+
+def tags_of(key: str) -> tuple[str, ...]:
+    """Return the tags that an entry under a key must have, as far as the key knows."""
+    return key.tags if isinstance(key, TaggedKey) else ()
 
 
 class WrongCallError(TypeError):
@@ -69,8 +92,21 @@ class Keys(Protocol):
         """
         ...
 
-    def of_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallKey:
-        """Return the key and the tags of a call that is being made."""
+    def of_call(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        source_check: bool | None = None,
+    ) -> CallKey:
+        """Return the key and the tags of a call that is being made.
+
+        Args:
+            args: The call's arguments.
+            kwargs: The call's arguments.
+            source_check: Whether the function's source is part of the key; None if
+                nobody has said so.
+        """
         ...
 
     def of_custom_key(

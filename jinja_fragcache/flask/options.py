@@ -8,6 +8,8 @@ from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.timeouts import normalize_timeout
 
+from .signatures import signature_of
+
 
 class Options:
     """The options of one decorator.
@@ -26,8 +28,9 @@ class Options:
             takes more arguments, it gets those of the call.
         response_filter: Takes a new value and returns whether to store it.
         cache_none: Whether None is stored as a value.
-        source_check: Whether a stored value is served only if the function's code is
-            still the same; None for CACHE_SOURCE_CHECK.
+        hash_method: Not used: keys are SHA-256 always.
+        source_check: Whether the function's source is part of the key; None for
+            CACHE_SOURCE_CHECK.
         stale: Seconds (a number or a timedelta) past its timeout during which a value
             is served while one caller makes a new one; None for the cache's default.
         stale_if_error: Seconds past its timeout during which a value is served if the
@@ -36,6 +39,9 @@ class Options:
             arguments of the call and returns one.
         response_hit_indication: Whether an answer from the cache has the header
             `hit_cache: True`.
+        is_memoized: Whether the decorator is `memoize`, so that the function is not
+            expected to make answers. Of other functions an answer that is raised, as
+            `abort()` does, is stored like one that is returned.
 
     Raises:
         TypeError: If an option that takes a function has something else, or a coroutine
@@ -54,11 +60,13 @@ class Options:
         is_stale: Callable[..., Any] | None,
         response_filter: Callable[..., Any] | None,
         cache_none: bool,
+        hash_method: Callable[..., Any] | None,
         source_check: bool | None,
         stale: Any,
         stale_if_error: Any,
         tags: Any = None,
-        response_hit_indication: bool = False,
+        response_hit_indication: bool | None = False,
+        is_memoized: bool = False,
     ) -> None:
         if callable(timeout):
             raise TypeError(
@@ -76,6 +84,13 @@ class Options:
         self.response_filter = _call_function(
             "response_filter", response_filter, 1, default=True
         )
+        if hash_method is not None and not callable(hash_method):
+            raise TypeError(
+                f"hash_method can't be {hash_method!r}. It is a function such as"
+                " hashlib.sha256. (Keys are SHA-256 always: leave it out.)"
+            )
+        self.has_filter = response_filter is not None
+        self.is_memoized = is_memoized
         self.cache_none = cache_none
         self.source_check = source_check
         self.response_hit_indication = response_hit_indication
@@ -121,7 +136,7 @@ def _call_function(
             f" {given!r}. Write {name}=lambda{' value' * required}: ..."
         )
     try:
-        kinds = [each.kind for each in inspect.signature(given).parameters.values()]
+        kinds = [each.kind for each in signature_of(given).parameters.values()]
     except ValueError:
         kinds = []  # Some functions written in C have no signature.
     if len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY) > required:

@@ -12,6 +12,7 @@ from flask import (
     has_app_context,
     has_request_context,
 )
+from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.wrappers import Response
 
 from jinja_fragcache.messages import describe
@@ -33,6 +34,44 @@ class ResponseFields(NamedTuple):
     status: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+
+
+class RaisedAnswer(NamedTuple):
+    """An answer that a view raised, as by `abort(404)`, in the form that is stored.
+
+    Attributes:
+        code: The status, None if the exception only carries a response.
+        description: What the exception says; None for what its class says.
+        response: The response that the exception carries, if any.
+    """
+
+    code: int | None
+    description: str | None
+    response: Any
+
+    def error(self) -> HTTPException:
+        """Return an exception like the one that was raised."""
+        kind = HTTPException if self.code is None else default_exceptions[self.code]
+        return kind(self.description, self.response)
+
+
+def raised_answer(error: HTTPException) -> RaisedAnswer | None:
+    """Return what is stored for an exception, None if one like it can't be made again.
+
+    One of a class of the application can't, nor one with more than a description and a
+    response, such as the challenge of a 401.
+    """
+    kind, fields = type(error), vars(error)
+    if kind not in {HTTPException, default_exceptions.get(error.code or 0)}:
+        return None
+    if not fields.keys() <= {"description", "response", "__notes__"}:
+        return None
+    description, response = fields.get("description"), error.response
+    if type(description) not in {str, type(None)}:
+        return None
+    if not isinstance(response, Response | None):
+        return None
+    return RaisedAnswer(error.code, description, response)
 
 
 class CachedResponse(FlaskResponse):

@@ -21,7 +21,7 @@ from jinja_fragcache.messages import (
     describe_error,
 )
 
-from .responses import response_fields, restore_response
+from .responses import RaisedAnswer, response_fields, restore_response
 from .signing import SignedSerializer
 
 
@@ -123,10 +123,24 @@ class _TagResponse(tag.JSONTag):
         return restore_response(status, headers, b64decode(body))
 
 
+class _TagRaised(tag.JSONTag):
+    key = " raised"
+
+    def check(self, value: Any) -> bool:
+        return isinstance(value, RaisedAnswer)
+
+    def to_json(self, value: Any) -> Any:
+        return [self.serializer.tag(each) for each in value]
+
+    def to_python(self, value: Any) -> Any:
+        return RaisedAnswer(*value)
+
+
 class _TaggedJSON(tag.TaggedJSONSerializer):
     default_tags = [  # noqa: RUF012 - this is how Flask declares it
         tag.TagDict,
         tag.PassDict,
+        _TagRaised,  # before the tuples, since it is one
         tag.TagTuple,
         tag.PassList,
         tag.TagBytes,

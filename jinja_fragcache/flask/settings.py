@@ -209,9 +209,16 @@ SETTINGS = (
     ),
     Setting(
         "CACHE_SOURCE_CHECK",
+        None,
+        "all",
+        "whether the source of a function that `cached` or `memoize` decorates is part"
+        " of its keys; `None` for that of functions inside functions only",
+    ),
+    Setting(
+        "CACHE_ENABLE_SIGNALS",
         False,
         "all",
-        "whether `cached` and `memoize` call a function again if its code has changed",
+        "whether Flask-Caching's signals are sent, too",
     ),
     Setting(
         "CACHE_IN_TESTING",
@@ -225,7 +232,6 @@ SETTINGS = (
 UNNEEDED = {
     "CACHE_HASH_METHOD": "keys are always SHA-256",
     "CACHE_FILE_HASH_METHOD": "keys are always SHA-256",
-    "CACHE_ENABLE_SIGNALS": "signals are always sent to connected receivers",
 }
 
 

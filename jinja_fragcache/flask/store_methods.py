@@ -158,6 +158,10 @@ class StoreMethods(ABC):
         """
         return list(keys) if self._app_cache.delete_many(keys) else []
 
+    def unlink(self, *keys: str) -> list[str]:
+        """Like `delete_many`. On Redis, Flask-Caching deletes so in the background."""
+        return self.delete_many(*keys)
+
     def delete_fragment(self, name: str, vary_on: Iterable[Any] | None = None) -> bool:
         """Delete the fragment with a name and key values.
 

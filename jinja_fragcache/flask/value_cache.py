@@ -1,6 +1,6 @@
 """One application's cache: its engine, and values of any type in its store."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +9,14 @@ from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine import claims
 from jinja_fragcache.engine.context import Context
 from jinja_fragcache.engine.lookup import current_entries
-from jinja_fragcache.engine.tags import invalidate
+from jinja_fragcache.engine.tags import invalidate, present_versions, read_versions
 from jinja_fragcache.entries.entry import Entry
 from jinja_fragcache.entries.values import MISSING, UnreadableError, ValueCodec
 from jinja_fragcache.errors import SerializationError, StoreError
 from jinja_fragcache.messages import logger
 from jinja_fragcache.timeouts import normalize_timeout
 
-from .keys import check_key
+from .keys import check_key, tags_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,27 @@ class AppCache:
     Attributes:
         fragment_cache: The cache of the application's templates.
         codec: How values are stored.
-        source_check: Whether a decorated function is called again if its code has
-            changed (`CACHE_SOURCE_CHECK`).
+        source_check: Whether the source of a decorated function is part of its keys
+            (`CACHE_SOURCE_CHECK`); None if nobody has said so.
+        announce_call: Gets "hit" or "miss" and a call, and sends Flask-Caching's
+            signal; None if these are not sent (`CACHE_ENABLE_SIGNALS`).
         ignore_errors: Whether a delete that fails is logged, not raised
             (`CACHE_IGNORE_ERRORS`).
     """
 
     fragment_cache: FragmentCache
     codec: ValueCodec
-    source_check: bool
+    source_check: bool | None
+    announce_call: Callable[[str, Any], None] | None
     ignore_errors: bool
 
     @property
     def _context(self) -> Context:
         return self.fragment_cache.engine.context
+
+    def checks_source(self, source_check: bool | None) -> bool | None:
+        """Return what a decorator's option says, or if it says nothing, the setting."""
+        return self.source_check if source_check is None else source_check
 
     def get_many(self, keys: tuple[str, ...]) -> list[Any]:
         """Return the values of keys, None for those that have none."""
@@ -57,18 +64,11 @@ class AppCache:
 
     def set_many(self, values: Mapping[str, Any], timeout: Any) -> bool:
         """Store values, and return whether all of them were stored."""
-        seconds = normalize_timeout(timeout)
-        encoded = {key: (each, seconds) for key, each in self._encode(values).items()}
-        return len(perform(self._context.store.write(encoded))) == len(values)
+        return perform(self._set_many(values, normalize_timeout(timeout)))
 
     def add(self, key: str, value: Any, timeout: Any) -> bool:
         """Store a value if the key has none, and return whether it was stored."""
-        encoded = self._encode({key: value})
-        seconds = normalize_timeout(timeout)
-        if not encoded or not perform(self._context.store.add(encoded, seconds)):
-            return False
-        self._context.recorder.stored([key])
-        return True
+        return perform(self._add(key, value, normalize_timeout(timeout)))
 
     def increment(self, key: str, delta: int) -> int | None:
         """Add to a number and return the sum, None if the store failed."""
@@ -103,6 +103,21 @@ class AppCache:
         """Delete everything, and return whether that was done."""
         return self._attempt(claims.clear(self._context)) is not False
 
+    def _set_many(
+        self, values: Mapping[str, Any], seconds: int | None
+    ) -> Operation[bool]:
+        encoded = yield from self._encode(values, seconds)
+        timed = {key: (each, seconds) for key, each in encoded.items()}
+        written = yield from self._context.store.write(timed)
+        return len(written) == len(values)
+
+    def _add(self, key: str, value: Any, seconds: int | None) -> Operation[bool]:
+        encoded = yield from self._encode({key: value}, seconds)
+        if not encoded or not (yield from self._context.store.add(encoded, seconds)):
+            return False
+        self._context.recorder.stored([key])
+        return True
+
     def _read_many(self, keys: tuple[str, ...]) -> Operation[list[Any]]:
         entries = yield from current_entries(self._context, keys)
         recorder = self._context.recorder
@@ -122,17 +137,27 @@ class AppCache:
             self._context.store.failed("read", key, error.reason)
             return MISSING
 
-    def _encode(self, values: Mapping[str, Any]) -> dict[str, str | int]:
+    def _encode(
+        self, values: Mapping[str, Any], seconds: int | None
+    ) -> Operation[dict[str, str | int]]:
         """Return what is stored for values, without those that can't be stored.
 
         Raises:
             SerializationError: If a value can't be stored, and the cache is strict.
         """
+        tags = sorted({tag for key in values for tag in tags_of(key)})
+        versions: dict[str, str] | None = {}
+        if tags:
+            _, read = yield from read_versions(self._context, [], tags)
+            versions = yield from present_versions(self._context, read, seconds)
+        if versions is None:
+            return {}
         encoded = {}
         for key, value in values.items():
             check_key(key)
+            own = {tag: versions[tag] for tag in tags_of(key)}
             try:
-                encoded[key] = self.codec.encode(key, value)
+                encoded[str(key)] = self.codec.encode(key, value, own)
             except SerializationError as error:
                 start = f"{key!r} is not stored."
                 told = SerializationError(

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -12,10 +13,12 @@ from werkzeug.routing import BuildError
 from werkzeug.wrappers import Request
 
 from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.keys.digests import source_digest
 from jinja_fragcache.keys.encoding import encode_argument, encode_text
 from jinja_fragcache.keys.fragment import digest_key
 
 from .keys import CUSTOM_KEY, CallKey, check_key, full_name
+from .signatures import signature_of
 
 _PATH = "%s"
 QueryArguments = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
@@ -29,6 +32,7 @@ class ViewKeys:
         key_prefix: The key; `%s` in it stands for the path of the request. A function
             without arguments returns the key of each call.
         query_string: Whether the arguments in the query string are part of the key.
+        source_check: Returns whether the function's source is part of the key.
 
     Attributes:
         by_path: Whether the key contains the path of the request.
@@ -44,12 +48,15 @@ class ViewKeys:
         key_prefix: str | Callable[[], str],
         *,
         query_string: bool,
+        source_check: Callable[[], bool | None] = lambda: None,
     ) -> None:
         if not callable(key_prefix):
             check_key(key_prefix, "key_prefix")
         self._function = function
         self._key_prefix = key_prefix
         self._query_string = query_string
+        self._source_check = source_check
+        self._source = cache(partial(source_digest, function))
         self.by_path = isinstance(key_prefix, str) and _PATH in key_prefix
         self.are_custom = callable(key_prefix)
 
@@ -64,25 +71,37 @@ class ViewKeys:
 
         Args:
             args: The view's arguments.
-            path: The path of the request. None builds it from the view's arguments.
+            path: The path of the request. None builds it from the view's arguments. A
+                path begins with "/"; anything else is the view's argument `path`.
             query_args: The query string, or the arguments in it. They count only with
-                `query_string=True`.
+                `query_string=True`. None stands for those of the current request, if
+                it has the path.
             kwargs: The view's arguments.
 
         Raises:
-            KeyValueError: If the path can't be built from the view's arguments.
+            KeyValueError: If the path can't be built from the view's arguments, or is
+                none.
         """
-        if self.by_path and path is None:
-            path = self._path_of(args, kwargs)
-        return self._key(path, _pairs(query_args))
+        if self.by_path:
+            if path is not None and not str(path).startswith("/"):
+                kwargs["path"] = self._check_argument(path)
+                path = None
+            if path is None:
+                path = self._path_of(args, kwargs)
+        pairs = _pairs(query_args)
+        if query_args is None and has_request_context() and path == request.path:
+            pairs = _request_pairs()
+        return self._key(path, pairs, source_check=self._source_check())
 
-    def of_call(self, args: Any, kwargs: Any) -> CallKey:
+    def of_call(
+        self, args: Any, kwargs: Any, *, source_check: bool | None = None
+    ) -> CallKey:
         """Return the key of a call, which is the key of the current request.
 
         Raises:
             KeyValueError: If the key needs a request and there is none.
         """
-        return CallKey(self._of_request())
+        return CallKey(self._of_request(source_check=source_check))
 
     def of_custom_key(self, make: Any, args: Any, kwargs: Any) -> CallKey:
         """Return the key that the user's `make` returns for the arguments.
@@ -92,7 +111,7 @@ class ViewKeys:
         """
         return CallKey(check_key(make(*args, **kwargs), CUSTOM_KEY))
 
-    def _of_request(self) -> str:
+    def _of_request(self, *, source_check: bool | None) -> str:
         if not has_request_context():
             if self.by_path or self._query_string:
                 raise KeyValueError(
@@ -100,15 +119,24 @@ class ViewKeys:
                     " and there is none. To cache a function that is no view, write"
                     f' @cache.cached(key_prefix="{self._function.__name__}").'
                 )
-            return self._key(None, [])
-        return self._key(request.path, list(request.args.items(multi=True)))
+            return self._key(None, [], source_check=source_check)
+        return self._key(request.path, _request_pairs(), source_check=source_check)
 
-    def _key(self, path: str | None, pairs: list[tuple[str, str]]) -> str:
+    def _key(
+        self,
+        path: str | None,
+        pairs: list[tuple[str, str]],
+        *,
+        source_check: bool | None,
+    ) -> str:
         prefix = self._key_prefix
         if callable(prefix):
             key = check_key(prefix(), "What key_prefix gives")
         else:
             key = prefix if path is None else prefix.replace(_PATH, path)
+        if source_check:
+            source = encode_text(self._source())
+            key = digest_key("source", key, encode_text(key) + source)
         if not self._query_string:
             return key
         # The same arguments in another order are the same page. The values of one
@@ -118,8 +146,21 @@ class ViewKeys:
         # No path can have such a key, whatever characters it contains.
         return digest_key("query", key, encode_text(key) + encoded)
 
+    def _check_argument(self, path: Any) -> Any:
+        """Return what was given as `path`, if the view has such an argument.
+
+        Raises:
+            KeyValueError: If it has none.
+        """
+        if "path" in signature_of(self._function).parameters:
+            return path
+        raise KeyValueError(
+            f"path can't be {path!r}. It is the path of a request, which begins with"
+            f' "/": delete_cached({full_name(self._function)}, "/{path}").'
+        )
+
     def _path_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        names = inspect.signature(self._function).parameters
+        names = signature_of(self._function).parameters
         values = {**dict(zip(names, args, strict=False)), **kwargs}
         view = full_name(self._function)
         example = f'make_cache_key(path="/...") or delete_cached({view}, "/...")'
@@ -150,6 +191,11 @@ class ViewKeys:
             for endpoint, view in current_app.view_functions.items()
             if inspect.unwrap(view) is inspect.unwrap(self._function)
         ]
+
+
+def _request_pairs() -> list[tuple[str, str]]:
+    """Return the arguments in the query string of the current request."""
+    return list(request.args.items(multi=True))
 
 
 def _pairs(query_args: QueryArguments | None) -> list[tuple[str, str]]:

@@ -1,7 +1,10 @@
-"""Short digests of template sources and compiled code."""
+"""Short digests of template sources, of functions and of compiled code."""
 
+import inspect
+from collections.abc import Callable
 from hashlib import sha256
 from types import CodeType
+from typing import Any
 from weakref import WeakKeyDictionary
 
 # 80 bits, enough to tell the sources of one site apart.
@@ -36,6 +39,21 @@ def code_digest(code: CodeType) -> str:
         parts = [code.co_code.hex(), *constants, *code.co_names, *code.co_freevars]
         known = _known[code] = digest("\n".join(map(repr, parts)))
     return known
+
+
+def source_digest(function: Callable[..., Any]) -> str:
+    """Return a digest of a function's source, "" if it is not written in Python.
+
+    It is of the text, where that can be read, and of what it does.
+    """
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if not isinstance(code, CodeType):
+        return ""
+    try:
+        text = inspect.getsource(code)
+    except (OSError, SyntaxError, TypeError):
+        text = ""  # Made by exec(), typed at a prompt, or changed since.
+    return digest(f"{code_digest(code)}\n{text}")
 
 
 def _constant_text(value: object) -> str:

@@ -46,22 +46,19 @@ def read_back(stored: object, codec: ValueCodec | None = None) -> Any:
 
 
 texts = NAMES | NAMES.map(lambda text: HEADER_MARK + text) | st.integers().map(str)
-versions = st.none() | st.text()
 tags = st.dictionaries(st.text(), st.text(), max_size=2)
 
 
 # The examples are what the codec stores for values that are not strings.
-@given(texts, versions, tags)
-@example(HEADER_MARK + '{"form":"repr","format":1}\nk=1', None, {})
-@example(HEADER_MARK + '{"form":"number","format":1}\n5', None, {})
-@example(HEADER_MARK + '{"form":"markup","format":1}\n<b>', None, {})
-@example("5", None, {})
-def test_a_string_comes_back_unchanged(
-    text: str, version: str | None, tags: dict[str, str]
-) -> None:
+@given(texts, tags)
+@example(HEADER_MARK + '{"form":"repr","format":1}\nk=1', {})
+@example(HEADER_MARK + '{"form":"number","format":1}\n5', {})
+@example(HEADER_MARK + '{"form":"markup","format":1}\n<b>', {})
+@example("5", {})
+def test_a_string_comes_back_unchanged(text: str, tags: dict[str, str]) -> None:
     serializer = Reprs()
     codec = ValueCodec(serializer)
-    stored = codec.encode("k", text, version, tags)
+    stored = codec.encode("k", text, tags)
     assert type(stored) is str
     read = read_back(stored, codec)
     assert (type(read), read) == (str, text)
@@ -126,20 +123,15 @@ def test_subclasses_of_str_int_and_markup_are_left_to_the_serializer(
     assert dumped is value
 
 
-@pytest.mark.parametrize(("version", "tags"), [("v", {}), (None, {"t": "1"})])
-def test_an_int_with_a_version_or_tags_is_left_to_the_serializer(
-    version: str | None, tags: dict[str, str]
-) -> None:
-    codec = ValueCodec(Reprs())
-    stored = codec.encode("k", 5, version, tags)
-    entry = read_entry(stored)
-    assert entry == Entry("k=5", True, version, "repr", tuple(tags.items()))
+def test_an_int_with_tags_is_left_to_the_serializer() -> None:
+    stored = ValueCodec(Reprs()).encode("k", 5, {"t": "1"})
+    assert read_entry(stored) == Entry("k=5", form="repr", tags=(("t", "1"),))
 
 
-def test_version_and_tags_are_stored_in_the_entry() -> None:
-    stored = ValueCodec(Reprs()).encode("k", "text", "v", {"b": "2", "a": "1"})
+def test_tags_are_stored_in_the_entry() -> None:
+    stored = ValueCodec(Reprs()).encode("k", "text", {"b": "2", "a": "1"})
     tags = (("a", "1"), ("b", "2"))
-    assert read_entry(stored) == Entry("text", version="v", tags=tags)
+    assert read_entry(stored) == Entry("text", tags=tags)
 
 
 def test_an_error_of_the_serializer_is_passed_on() -> None:

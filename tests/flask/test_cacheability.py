@@ -546,7 +546,7 @@ def test_an_answer_is_not_stored_if_its_stream_changes_the_session(site: Site) -
             session["seen"] = True
             yield str(site.calls())
 
-        return Response(stream_with_context(chunks())), session.get("status", 201)
+        return Response(stream_with_context(chunks())), session.get("status", 203)
 
     client = signed_in(site, "Ann")
     assert [client.get("/").text for _ in range(2)] == ["1", "2"]

@@ -147,11 +147,11 @@ def text() -> Any:
 
 
 def with_status() -> Any:
-    return "made", 201
+    return "found", 203
 
 
 def with_headers() -> Any:
-    return "text", 202, [("X-A", "1"), ("X-A", "2")]
+    return "text", 410, [("X-A", "1"), ("X-A", "2")]
 
 
 def object_() -> Any:
@@ -163,7 +163,7 @@ def list_() -> Any:
 
 
 def json_response() -> Any:
-    return jsonify(a=1), 418
+    return jsonify(a=1), 404
 
 
 def own_response() -> Any:
@@ -175,7 +175,7 @@ def own_response() -> Any:
 
 
 def moved() -> Any:
-    return redirect("/elsewhere")
+    return redirect("/elsewhere", code=301)
 
 
 def stream() -> Any:

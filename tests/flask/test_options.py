@@ -1,6 +1,8 @@
 """The options that `cached` and `memoize` share."""
 
 import asyncio
+import hashlib
+import linecache
 from collections.abc import Callable
 from typing import Any
 
@@ -169,6 +171,89 @@ def test_source_check_ignores_values_of_other_code() -> None:
     assert [cached(old)(), cached(new)(), cached(old)()] == ["old", "new", "old"]
     unchecked = site.cache.cached(key_prefix="y", source_check=False)
     assert [unchecked(old)(), unchecked(new)()] == ["old", "old"]
+
+
+def make_function(text: str, site: Site) -> Any:
+    def function() -> str:
+        site.calls()
+        return text
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("setting", "option", "shared"),
+    [
+        (None, None, False),
+        (None, False, True),
+        (False, None, True),
+        (True, None, False),
+        (True, False, True),
+        (False, True, False),
+    ],
+)
+def test_the_source_of_inner_functions_counts_unless_it_is_not_to(
+    setting: bool | None, option: bool | None, *, shared: bool
+) -> None:
+    site = Site(CACHE_SOURCE_CHECK=setting)
+    memoize = site.cache.memoize(source_check=option)
+
+    def inner(version: int) -> Any:
+        if version == 1:
+
+            def function() -> str:
+                return "one"
+        else:
+
+            def function() -> str:
+                return "two"
+
+        return memoize(function)
+
+    assert inner(1)() == "one"
+    assert inner(2)() == ("one" if shared else "two")
+
+
+def test_the_source_is_in_the_key_from_the_first_call_on(site: Site) -> None:
+    decorators = (
+        site.cache.cached(key_prefix="x", source_check=True),
+        site.cache.memoize(source_check=True),
+    )
+    for decorator in decorators:
+        function = decorator(make_function("text", site))
+        before = function.make_cache_key()
+        assert (function(), function()) == ("text", "text")
+        assert function.make_cache_key() == before != "x"
+        assert site.cache.get(before) == "text"
+    assert site.calls.calls == 2
+
+
+def test_a_comment_is_a_part_of_the_source(site: Site) -> None:
+    namespace: dict[str, Any] = {}
+    memoize = site.cache.memoize(source_check=True)
+    keys = set()
+    for comment in "ab":
+        source = f"def function():  # {comment}\n    return 5\n"
+        name = f"<{comment}>"
+        linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+        exec(compile(source, name, "exec"), namespace)  # noqa: S102 - a constant text
+        namespace["function"].__module__ = "module"
+        keys.add(memoize(namespace["function"]).make_cache_key())
+    assert len(keys) == 2
+
+
+def test_hash_method_is_taken_and_changes_no_key(site: Site) -> None:
+    keys = set()
+    for method in (None, hashlib.md5, hashlib.sha512):
+
+        @site.cache.memoize(hash_method=method)
+        def function(a: int) -> int:
+            return a
+
+        keys.add(function.make_cache_key(1))
+    assert len(keys) == 1
+    with pytest.raises(TypeError, match="hash_method can't be 'sha256'"):
+        site.cache.memoize(hash_method="sha256")  # type: ignore[arg-type]
 
 
 async def coroutine() -> None: ...

@@ -5,7 +5,17 @@ import pytest
 from flask import Flask, render_template_string
 
 from jinja_fragcache import Cache
-from jinja_fragcache.flask import cache_delete, cache_hit, cache_miss, cache_set
+from jinja_fragcache.flask import (
+    cache_delete,
+    cache_hit,
+    cache_memoize_hit,
+    cache_memoize_miss,
+    cache_miss,
+    cache_set,
+    cache_view_hit,
+    cache_view_miss,
+)
+from tests.flask.support import Site
 
 Event = tuple[str, Any, Cache, str]
 
@@ -95,3 +105,73 @@ def test_a_receiver_may_connect_to_one_application() -> None:
             with app.app_context():
                 cache.set("k", 1)
     assert heard == [one]
+
+
+def recorded(*signals: Any) -> tuple[list[Any], Any]:
+    """Return a list of what is sent, and what has to be kept alive meanwhile."""
+    sent: list[Any] = []
+    receivers = []
+    for signal in signals:
+
+        def receive(sender: Any, *, name: str = signal.name, **about: Any) -> None:
+            sent.append((name, sender, about))
+
+        signal.connect(receive)
+        receivers.append(receive)
+    return sent, receivers
+
+
+CALL_SIGNALS = (
+    cache_view_hit,
+    cache_view_miss,
+    cache_memoize_hit,
+    cache_memoize_miss,
+)
+
+
+def test_flask_cachings_signals_tell_of_calls_if_they_are_enabled() -> None:
+    site = Site(CACHE_ENABLE_SIGNALS=True)
+
+    @site.app.route("/<name>")
+    @site.cache.cached()
+    def view(name: str) -> str:
+        return name
+
+    @site.cache.memoize()
+    def function(a: int, b: int = 0) -> int:
+        return a + b
+
+    sent, _receivers = recorded(*CALL_SIGNALS)
+    site.get("/x", "/x")
+    function(1, b=2)
+    function(1, b=2)
+    about_view = {
+        "cache": site.cache,
+        "cache_key": "view//x",
+        "args": (),
+        "kwargs": {"name": "x"},
+    }
+    about_function = {
+        "cache": site.cache,
+        "cache_key": function.make_cache_key(1, 2),
+        "args": (1,),
+        "kwargs": {"b": 2},
+        "f": function.uncached,
+    }
+    assert sent == [
+        ("cache-view-miss", site.app, about_view),
+        ("cache-view-hit", site.app, about_view),
+        ("cache-memoize-miss", site.app, about_function),
+        ("cache-memoize-hit", site.app, about_function),
+    ]
+
+
+def test_flask_cachings_signals_are_not_sent_otherwise(site: Site) -> None:
+    @site.cache.memoize()
+    def function() -> int:
+        return 1
+
+    sent, _receivers = recorded(*CALL_SIGNALS)
+    function()
+    function()
+    assert sent == []

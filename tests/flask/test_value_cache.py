@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from jinja_fragcache import Cache, MemoryStore, SerializationError, Stats, StoreError
-from tests.flask.support import make_cache
+from tests.flask.support import Site, make_cache
 from tests.support import RecordingStore
 
 
@@ -109,3 +109,39 @@ def test_a_failing_delete_is_an_error_unless_errors_are_ignored(
                 call()
     levels = [record.levelno for record in caplog.records]
     assert levels == ([logging.WARNING] * 4 if ignored else [])
+
+
+def test_a_value_set_under_the_key_of_a_call_is_the_calls_value(site: Site) -> None:
+    @site.cache.memoize(tags=lambda _, b=0: [f"b:{b}"])
+    def function(a: int, b: int = 0) -> Any:
+        return site.calls()
+
+    def set_both() -> None:
+        key = function.make_cache_key(function.uncached, 1)
+        assert site.cache.set(key, "set")
+        assert site.cache.add(function.make_cache_key(function, 2), "added")
+
+    set_both()
+    assert [function(1), function(2, b=0)] == ["set", "added"]
+    site.cache.delete_memoized(function)
+    assert [function(1), function(2)] == [1, 2]
+    site.cache.set(function.make_cache_key(1), "set again")
+    assert function(1) == "set again"
+    site.cache.invalidate_tags("b:0")
+    assert [function(1), function(2)] == [3, 4]
+
+
+def test_nothing_is_set_under_the_key_of_a_call_if_its_tags_can_not_be_read() -> None:
+    class NoVersions(MemoryStore):
+        def add(self, *_: Any, **__: Any) -> bool:
+            raise OSError("no")
+
+    site = Site(CACHE_TYPE=NoVersions())
+
+    @site.cache.memoize()
+    def function() -> int:
+        return site.calls()
+
+    key = function.make_cache_key()
+    assert not site.cache.set(key, "set")
+    assert site.cache.cache.get(str(key)) is None

@@ -41,6 +41,26 @@ class Owner:
     def method(self, a: int) -> str:
         return str(a)
 
+    @classmethod
+    @cache.memoize(timeout=60)
+    def over(cls, a: int) -> str:
+        return str(a)
+
+    @cache.memoize(timeout=60)
+    @classmethod
+    def under(cls, a: int) -> str:
+        return str(a)
+
+    @staticmethod
+    @cache.memoize(timeout=60)
+    def static_over(a: int) -> str:
+        return str(a)
+
+    @cache.cached(key_prefix="under")
+    @staticmethod
+    def static_under() -> str:
+        return ""
+
 
 def call(function: Callable[[int], list[str]]) -> list[str]:
     """Take a function with one signature."""
@@ -54,6 +74,12 @@ async def check() -> None:
     assert_type(news(), list[str])
     assert_type(Owner().method(1), str)
     assert_type(Owner.method(Owner(), 1), str)
+    assert_type(Owner.over(1), str)
+    assert_type(Owner().over(1), str)
+    assert_type(Owner.under(1), str)
+    assert_type(Owner().under(1), str)
+    assert_type(Owner.static_over(1), str)
+    assert_type(Owner.static_under(), str)
     assert_type(add.uncached(1), list[str])
     assert_type(Owner().method.uncached(Owner(), 1), str)
     assert_type(add.make_cache_key(1), str)
@@ -61,7 +87,10 @@ async def check() -> None:
     add.cache_timeout = 10
     add.make_cache_key = lambda *_: "key"
     cache.delete_memoized(add, 1)
+    add.delete_memoized()
+    Owner().method.delete_memoized()
     cache.delete_memoized(Owner().method)
+    cache.delete_memoized_verhash(add)
     cache.delete_cached(view, number=1)
     cache.delete_memoized("add", 1)
     value: Any = cache.get("key")
