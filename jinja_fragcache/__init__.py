@@ -15,6 +15,8 @@ from .errors import StoreError as StoreError
 from .errors import TimeoutValueError as TimeoutValueError
 from .keys.fragment import default_fragment_name as default_fragment_name
 from .keys.fragment import make_template_fragment_key as make_template_fragment_key
+from .render.environment import fragment_cache_of as fragment_cache_of
+from .render.environment import set_fragment_cache as set_fragment_cache
 from .stores import MemoryStore as MemoryStore
 from .template.extension import FragmentCacheExtension as FragmentCacheExtension
 
@@ -38,7 +40,9 @@ __all__ = [
     "TimeoutValueError",
     "cache_tag",
     "default_fragment_name",
+    "fragment_cache_of",
     "make_template_fragment_key",
+    "set_fragment_cache",
 ]
 
 

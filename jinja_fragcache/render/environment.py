@@ -13,6 +13,7 @@ from jinja_fragcache.errors import (
     StoreError,
     TimeoutValueError,
 )
+from jinja_fragcache.stores import Store
 
 #: Where a cache tag stands, as a constant in compiled templates: the template's name,
 #: the line, the digest of the template's source, and the templates that it names by
@@ -25,28 +26,66 @@ class UnnamedPageError(KeyValueError):
     """A page can't be told from other pages, because its template has no name."""
 
 
-def engine_of(environment: Environment) -> Engine:
-    """Return the engine of an environment's cache.
+def fragment_cache_of(environment: Environment) -> FragmentCache:
+    """Return the cache that an environment's cache tags use.
 
-    If `environment.fragment_cache` is a bare store, it is wrapped in a `FragmentCache`
-    once, and the wrapper is kept in another attribute.
+    It is `environment.fragment_cache`, which type checkers don't know. If that is a
+    bare store, it is wrapped in a `FragmentCache` once, and the wrapper is kept in
+    another attribute.
 
     Raises:
-        StoreError: If `environment.fragment_cache` is neither a cache nor a store.
+        StoreError: If `environment.fragment_cache` is neither a cache nor a store, or
+            the environment has no `FragmentCacheExtension`.
+
+    Example:
+        `fragment_cache_of(env).delete_fragment("sidebar", [7])`
     """
-    given: Any = environment.fragment_cache  # type: ignore[attr-defined]
+    try:
+        given: Any = environment.fragment_cache  # type: ignore[attr-defined]
+    except AttributeError:
+        raise StoreError(
+            "The environment has no cache. Write"
+            " Environment(extensions=[FragmentCacheExtension])."
+        ) from None
     if isinstance(given, FragmentCache):
-        return given.engine
+        return given
     wrapped: FragmentCache | None = getattr(environment, _WRAPPED, None)
     if wrapped is None or wrapped.store is not given:
         if given is None:
             raise StoreError(
-                "The environment's fragment_cache is None. Set"
-                " env.fragment_cache = FragmentCache(), or to a store."
+                "The environment's fragment_cache is None. Write"
+                " set_fragment_cache(env, FragmentCache()), or give a store."
             )
         wrapped = FragmentCache(given)
         setattr(environment, _WRAPPED, wrapped)
-    return wrapped.engine
+    return wrapped
+
+
+def set_fragment_cache(
+    environment: Environment, cache: FragmentCache | Store
+) -> FragmentCache:
+    """Let an environment's cache tags use a cache, and return it.
+
+    Args:
+        environment: The environment. Its `fragment_cache` is set.
+        cache: The cache, or a store, which gets a cache with the default rules.
+
+    Raises:
+        StoreError: If `cache` is neither.
+    """
+    if not isinstance(cache, FragmentCache):
+        cache = FragmentCache(cache)
+    environment.fragment_cache = cache  # type: ignore[attr-defined]
+    return cache
+
+
+def engine_of(environment: Environment) -> Engine:
+    """Return the engine of an environment's cache.
+
+    Raises:
+        StoreError: As for `fragment_cache_of`.
+    """
+    return fragment_cache_of(environment).engine
 
 
 def refuse(environment: Environment, site: Site, error: FragmentCacheError) -> None:

@@ -2,8 +2,16 @@ from typing import Any
 
 import pytest
 from flask_caching.backends import SimpleCache
+from jinja2 import Environment
 
-from jinja_fragcache import FragmentCache, StoreError, make_template_fragment_key
+from jinja_fragcache import (
+    FragmentCache,
+    MemoryStore,
+    StoreError,
+    fragment_cache_of,
+    make_template_fragment_key,
+    set_fragment_cache,
+)
 from jinja_fragcache.render.environment import engine_of, name_of
 from tests.support import RecordingStore, environment
 
@@ -41,7 +49,7 @@ def test_fragment_cache_may_be_a_bare_store(make: Any) -> None:
 
 @pytest.mark.parametrize(
     ("given", "told"),
-    [(None, "fragment_cache is None. Set"), (object(), "can't be a store")],
+    [(None, "fragment_cache is None. Write"), (object(), "can't be a store")],
 )
 def test_a_fragment_cache_that_is_not_a_store_is_an_error(
     given: Any, told: str
@@ -50,6 +58,26 @@ def test_a_fragment_cache_that_is_not_a_store_is_an_error(
     env.fragment_cache = given  # type: ignore[attr-defined]
     with pytest.raises(StoreError, match=told):
         env.from_string("{% cache 5, 'x' %}a{% endcache %}").render()
+
+
+def test_the_cache_of_an_environment_is_set_and_found() -> None:
+    env = environment()
+    cache = FragmentCache()
+    assert set_fragment_cache(env, cache) is cache is fragment_cache_of(env)
+    store = MemoryStore()
+    wrapper = set_fragment_cache(env, store)
+    assert wrapper.store is store
+    assert fragment_cache_of(env) is wrapper
+    env.from_string("{% cache 5, 'x' %}a{% endcache %}").render()
+    assert wrapper.stats().stored == 1
+    wrong: Any = object()
+    with pytest.raises(StoreError, match="can't be a store"):
+        set_fragment_cache(env, wrong)
+
+
+def test_an_environment_without_the_extension_has_no_cache() -> None:
+    with pytest.raises(StoreError, match="extensions=\\[FragmentCacheExtension\\]"):
+        fragment_cache_of(Environment(autoescape=True))
 
 
 def test_a_subclass_of_fragment_cache_is_used_as_it_is() -> None:
