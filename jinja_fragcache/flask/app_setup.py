@@ -20,12 +20,11 @@ from jinja_fragcache.timeouts import normalize_timeout
 
 from .backends import make_store
 from .serializers import make_serializer
-from .settings import SETTINGS
+from .setting_values import read_settings
 from .value_cache import AppCache
 
 # The default timeout may also be given in CACHE_OPTIONS.
 _RULES = [each.name for each in fields(Policy) if each.name != "default_timeout"]
-_FLAGS = [each.name for each in SETTINGS if isinstance(each.default, bool)]
 
 
 def make_app_cache(
@@ -47,12 +46,7 @@ def make_app_cache(
     Raises:
         SettingError: If a setting has a value that is not allowed.
     """
-    settings = {**{each.name: each.default for each in SETTINGS}, **settings}
-    for name in _FLAGS:
-        if not isinstance(settings[name], bool):
-            raise SettingError(
-                f"{name} can't be {settings[name]!r}. It is True or False, not text."
-            )
+    settings = read_settings(settings)
     if settings.get("TESTING") and not settings["CACHE_IN_TESTING"]:
         settings |= {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
     timeout = _default_timeout(settings)

@@ -1,7 +1,6 @@
 """The arguments that settings give to stores."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from jinja_fragcache.errors import SettingError, StoreError
@@ -34,23 +33,25 @@ def default_timeout(settings: Settings) -> int:
 
 
 def threshold(settings: Settings) -> int:
-    """Return the maximum number of entries that `CACHE_THRESHOLD` sets."""
+    """Return the maximum number of entries that `CACHE_THRESHOLD` sets, or 0."""
     most = settings["CACHE_THRESHOLD"]
-    if type(most) is not int or most < 1:
+    if type(most) is not int or most < 0:
         raise SettingError(
             f"CACHE_THRESHOLD can't be {most!r}. It is the maximum number of"
-            " entries, 1 or more."
+            " entries, or 0: files have no limit then, and the memory its default."
         )
     return most
 
 
-def whole_number(settings: Settings, name: str) -> int:
-    """Return the value of a setting that is a whole number, or a text of one."""
-    with suppress(ValueError, TypeError):
-        return int(settings[name])
-    raise SettingError(
-        f"{name} can't be {without_logins(repr(settings[name]))}. It is a whole number."
-    )
+def whole_number(settings: Settings, name: str, most: int) -> int:
+    """Return the value of a setting that is a whole number from 0 to `most`."""
+    value = settings[name]
+    if type(value) is not int or not 0 <= value <= most:
+        raise SettingError(
+            f"{name} can't be {without_logins(repr(value))}. It is a whole number from"
+            f" 0 to {most}."
+        )
+    return value
 
 
 def store_options(settings: Settings) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from .backend_arguments import (
 )
 from .custom_backends import is_import_string, make_imported_store
 from .redis_backends import make_redis, make_redis_cluster, make_redis_sentinel
+from .settings import DEFAULT_THRESHOLD
 
 
 def make_store(app: Flask, settings: Settings) -> Store:
@@ -89,7 +90,9 @@ def _null(settings: Settings) -> Store:
 
 
 def _simple(settings: Settings) -> Store:
-    return make_with(MemoryStore, settings, threshold=threshold(settings))
+    # 0 is the default, as in cachelib. Memory without a limit would end the process.
+    limit = threshold(settings) or DEFAULT_THRESHOLD
+    return make_with(MemoryStore, settings, threshold=limit)
 
 
 def _filesystem(settings: Settings) -> Store:

@@ -2,16 +2,27 @@
 
 from typing import Any
 
-from jinja_fragcache.errors import SettingError
-from jinja_fragcache.messages import without_logins
+from jinja_fragcache.errors import SettingError, StoreError
+from jinja_fragcache.messages import warn_caller, without_logins
 from jinja_fragcache.stores import (
     RedisClusterStore,
     RedisSentinelStore,
     RedisStore,
     Store,
 )
+from jinja_fragcache.stores.redis_clients import read_url
 
-from .backend_arguments import Settings, key_prefix, make_with, whole_number
+from .backend_arguments import (
+    Settings,
+    key_prefix,
+    make_with,
+    store_options,
+    whole_number,
+)
+
+_LARGEST_PORT = 65_535
+# The server counts them with a C int.
+_LARGEST_DB = 2**31 - 1
 
 
 def make_redis(settings: Settings) -> Store:
@@ -27,11 +38,31 @@ def make_redis(settings: Settings) -> Store:
             "CACHE_REDIS_HOST can't be a URL. It is a server's name, or a client. Set"
             " CACHE_REDIS_URL to the URL."
         )
-    given: dict[str, Any] = {"url": url} if url is not None else {"host": host}
-    if url is None and isinstance(host, str):
-        given["port"] = whole_number(settings, "CACHE_REDIS_PORT")
+    given: dict[str, Any] = {"host": host}
+    if url is not None:
+        given = _of_url(settings)
+    elif isinstance(host, str):
+        given["port"] = whole_number(settings, "CACHE_REDIS_PORT", _LARGEST_PORT)
         given |= _redis_account(settings)
     return make_with(RedisStore, settings, **key_prefix(settings), **given)
+
+
+def _of_url(settings: Settings) -> dict[str, Any]:
+    """Return the arguments that `CACHE_REDIS_URL` and what is beside it give."""
+    url: str = settings["CACHE_REDIS_URL"]
+    try:
+        said = read_url(url)
+    except StoreError as error:
+        raise SettingError(f"CACHE_TYPE {settings['CACHE_TYPE']!r}: {error}") from None
+    has_password = "password" in {**said, **store_options(settings)}
+    if settings["CACHE_REDIS_PASSWORD"] and not has_password:
+        # As in Flask-Caching. A server without a password would refuse one.
+        warn_caller(
+            "CACHE_REDIS_PASSWORD is not used beside CACHE_REDIS_URL. Write the"
+            ' password in the URL, or set CACHE_OPTIONS={"password": ...}.'
+        )
+    db = whole_number(settings, "CACHE_REDIS_DB", _LARGEST_DB)
+    return {"url": url, "db": said.get("db", db)}
 
 
 def make_redis_sentinel(settings: Settings) -> Store:
@@ -61,7 +92,7 @@ def _check_sentinels(sentinels: Any) -> None:
 def _redis_account(settings: Settings) -> dict[str, Any]:
     return {
         "password": settings["CACHE_REDIS_PASSWORD"],
-        "db": whole_number(settings, "CACHE_REDIS_DB"),
+        "db": whole_number(settings, "CACHE_REDIS_DB", _LARGEST_DB),
     }
 
 
@@ -74,5 +105,8 @@ def make_redis_cluster(settings: Settings) -> Store:
             " '127.0.0.1:7000,127.0.0.1:7001'."
         )
     given = {"cluster": cluster, "password": settings["CACHE_REDIS_PASSWORD"]}
-    given = given if url is None else {"url": url}
+    if url is not None:
+        given = _of_url(settings)
+        # A cluster has no other database than 0.
+        given.pop("db")
     return make_with(RedisClusterStore, settings, **key_prefix(settings), **given)

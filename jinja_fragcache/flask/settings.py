@@ -8,6 +8,8 @@ from typing import Any
 from jinja_fragcache.errors import SettingError
 from jinja_fragcache.messages import warn_caller
 
+#: The maximum number of entries where CACHE_THRESHOLD does not say it.
+DEFAULT_THRESHOLD = 500
 _PREFIX = "CACHE_"
 # From 0 to 1; as for difflib.
 _SIMILAR = 0.75
@@ -94,10 +96,10 @@ SETTINGS = (
     ),
     Setting(
         "CACHE_THRESHOLD",
-        500,
+        DEFAULT_THRESHOLD,
         "`simple`, `filesystem`",
         "the maximum number of entries; a page with a list of cached rows needs one for"
-        " each row",
+        " each row; `0` for no limit with `filesystem`, and the default with `simple`",
     ),
     Setting("CACHE_DIR", None, "`filesystem`", "the folder, created if it is missing"),
     Setting(

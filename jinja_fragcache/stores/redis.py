@@ -81,11 +81,12 @@ class RedisStore(TextStore):
         host: The host name of the server, or a ready client.
         port: The port of the server.
         password: The password, if the server has one.
-        db: The number of the database.
+        db: The number of the database; None for 0.
         default_timeout: The timeout in seconds of entries that are stored without one;
             0 if they never expire.
         key_prefix: The start of all keys, or a function that returns it.
-        url: `redis://user:password@host:port/db`, in place of the first four.
+        url: `redis://user:password@host:port/db`, in place of host and port. Its
+            password and database are used if there are no others.
         may_flush: Whether no one else uses the database, so that `clear()` may flush it
             if there is no key prefix.
         options: More keyword arguments for `redis.Redis`.
@@ -94,8 +95,9 @@ class RedisStore(TextStore):
         key_prefix: The start of all keys, or a function that returns it.
 
     Raises:
-        StoreError: If the package redis is not installed, the URL is not valid, or the
-            calls of the client have to be awaited, or it decodes what it reads.
+        StoreError: If the package redis is not installed, the URL is not valid, an
+            option is unknown, the calls of the client have to be awaited, or it decodes
+            what it reads.
         TimeoutValueError: If the default timeout is not valid.
         ValueError: If the host is None.
     """
@@ -105,7 +107,7 @@ class RedisStore(TextStore):
         host: Any = "localhost",
         port: int = 6379,
         password: str | None = None,
-        db: int = 0,
+        db: int | None = None,
         default_timeout: int = 300,
         key_prefix: str | Callable[[], str] | None = None,
         *,
@@ -114,9 +116,9 @@ class RedisStore(TextStore):
         **options: Any,
     ) -> None:
         if url is not None:
-            clients = clients_of_url(url, options)
+            clients = clients_of_url(url, password, db, options)
         elif isinstance(host, str):
-            clients = clients_of_server(host, port, password, db, options)
+            clients = clients_of_server(host, port, password, db or 0, options)
         elif host is None:
             raise ValueError(
                 "A RedisStore's host can't be None. It is a host name, or a client such"

@@ -3,11 +3,12 @@
 Each process makes its own: see `forks`.
 """
 
+import inspect
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from difflib import get_close_matches
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
@@ -22,6 +23,9 @@ _SECONDS = 0.25
 _READ_BYTES = 128 * 1024
 _NOT_IN_HOSTS = re.compile("[@/?#]|://")
 _SENTINEL_OPTION = "sentinel_"
+_OF_WATCH = ("min_other_sentinels", "force_master_ip")
+_PORT = 6379
+_UNKNOWN_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
 
@@ -51,23 +55,67 @@ def clients_of_server(
     return _made_now(lambda: redis.Redis(**given))
 
 
-def clients_of_url(url: str, options: Mapping[str, Any]) -> PerProcess[Any]:
+def clients_of_url(
+    url: str, password: str | None, db: int | None, options: Mapping[str, Any]
+) -> PerProcess[Any]:
     """Return clients of the server at a URL.
 
     Args:
         url: `redis://user:password@host:port/db`.
-        options: More keyword arguments for `redis.Redis`.
+        password: The password, in place of the URL's; None for that.
+        db: The number of the database, in place of the URL's; None for that.
+        options: More keyword arguments for `redis.Redis`, in place of the URL's.
+
+    Raises:
+        StoreError: If the package redis is not installed, the URL is not valid, or an
+            option is unknown.
+    """
+    redis = import_optional("redis", "redis")
+    account = {"password": password, "db": db}
+    given = {
+        **_short_waits(),
+        # Not by redis-py's own `from_url`, in which the URL takes precedence.
+        **read_url(url),
+        **{name: value for name, value in account.items() if value is not None},
+        **options,
+    }
+    single = given.pop("single_connection_client", False)
+
+    def make() -> Any:
+        pool = redis.ConnectionPool(**given)
+        client = redis.Redis(connection_pool=pool, single_connection_client=single)
+        client.auto_close_connection_pool = True
+        return client
+
+    return _made_now(make)
+
+
+def read_url(url: str) -> dict[str, Any]:
+    """Return what the URL of a Redis server says, as arguments for a client.
 
     Raises:
         StoreError: If the package redis is not installed, or the URL is not valid.
     """
-    redis = import_optional("redis", "redis")
-    given = {**_short_waits(), **options}
-    _check_url(url)
-    clients = _made_now(lambda: redis.Redis.from_url(url, **given))
-    # Raises now for options that a connection does not take, and not on first use.
-    clients.value.connection_pool.make_connection()
-    return clients
+    parse = import_optional("redis.connection", "redis").parse_url
+    why = ""
+    try:
+        said: dict[str, Any] = parse(url)
+    except ValueError as error:
+        # Not the error itself, which may show a part of the password.
+        if str(error).startswith("Port"):
+            why = (
+                " Its port is not a number up to 65535, or its password has a"
+                " character such as / # ? that has to be written as %2F %23 %3F."
+            )
+    except (AttributeError, TypeError):
+        pass
+    else:
+        return said
+    # Not in the `except` block, because redis-py's error may show the password.
+    raise StoreError(
+        f"The URL of the Redis server (CACHE_REDIS_URL) can't be read.{why} It has the"
+        " form redis://user:password@host:port/db."
+    )
 
 
 def clients_of_sentinels(
@@ -85,29 +133,29 @@ def clients_of_sentinels(
         password: The password of the master, if it has one.
         db: The number of the database.
         options: More keyword arguments for `redis.Redis`. Those that begin with
-            `sentinel_` are, without that, for the clients of the sentinels.
+            `sentinel_` are, without that, for the clients of the sentinels, and so are
+            those in `sentinel_kwargs`. `min_other_sentinels` and `force_master_ip` are
+            for `redis.Sentinel`.
 
     Raises:
-        StoreError: If the package redis is not installed.
+        StoreError: If the package redis is not installed, or an option is unknown.
     """
+    of_master = dict(options)
+    in_one = of_master.pop("sentinel_kwargs", None) or {}
+    of_watch = {name: of_master.pop(name) for name in _OF_WATCH if name in of_master}
     of_sentinels = {
-        name.removeprefix(_SENTINEL_OPTION): value
-        for name, value in options.items()
-        if name.startswith(_SENTINEL_OPTION)
-    }
-    of_master = {
-        name: value
-        for name, value in options.items()
-        if not name.startswith(_SENTINEL_OPTION)
+        name.removeprefix(_SENTINEL_OPTION): of_master.pop(name)
+        for name in options
+        if name.startswith(_SENTINEL_OPTION) and name in of_master
     }
     kind = import_optional("redis.sentinel", "redis").Sentinel
     for host, _ in sentinels:
         _check_host(host)
-    to_sentinels = {**_short_waits(), **of_sentinels}
+    to_sentinels = {**_short_waits(), **of_sentinels, **in_one}
     given = {"password": password, "db": db, **_short_waits(), **of_master}
 
     def make() -> Any:
-        sentinel = kind(sentinels, sentinel_kwargs=to_sentinels)
+        sentinel = kind(sentinels, sentinel_kwargs=to_sentinels, **of_watch)
         return sentinel.master_for(master, **given)
 
     return _made_now(make)
@@ -124,32 +172,40 @@ def clients_of_cluster(
     Args:
         nodes: Some of its nodes: `"host:port,host:port"`, or a list of `"host:port"`.
         password: The password of the nodes, if they have one.
-        url: `redis://user:password@host:port` of one node, in place of `nodes` and
-            `password`. It is checked when a client is first used.
-        options: More keyword arguments for `redis.RedisCluster`.
+        url: `redis://user:password@host:port` of one node, in place of `nodes`. Its
+            password is used if there is no other.
+        options: More keyword arguments for `redis.RedisCluster`, in place of the URL's.
 
     Raises:
-        StoreError: If the package redis is not installed, or an address is not valid.
+        StoreError: If the package redis is not installed, an address is not valid, or
+            an option is unknown.
     """
     cluster = import_optional("redis.cluster", "redis")
+    said = {} if url is None else read_url(url)
     # One more try, because the first may end at a node that has moved.
-    waits = _short_waits(retries=1)
-    if url is not None:
-        of_url = {**waits, **options}
+    given = {**_short_waits(retries=1), **said, **options}
+    if password is not None:
+        given["password"] = password
+    if "path" in given or given.pop("db", None):
+        raise StoreError(
+            "A Redis cluster has only the database 0, and no socket. Give the host and"
+            " port of a node."
+        )
+    # Flask-Caching passes it on, and redis-py does not use it any more.
+    given.pop("skip_full_coverage_check", None)
+    one = (given.pop("host", "localhost"), given.pop("port", _PORT))
+    addresses = _addresses(nodes) if url is None else [one]
+    # RedisCluster itself drops silently what it does not know.
+    known = {*_names(cluster.RedisCluster), *cluster.REDIS_ALLOWED_KEYS}
+    for name in given:
+        if name not in known:
+            raise _unknown_option(name, known)
 
-        def make() -> Any:
-            _check_url(url)
-            return _checked(cluster.RedisCluster.from_url(url, **of_url))
-
-        return PerProcess(make)
-    given = {"password": password, **waits, **options}
-    addresses = _addresses(nodes)
-
-    def make_of_nodes() -> Any:
+    def make() -> Any:
         startup = [cluster.ClusterNode(*address) for address in addresses]
         return _checked(cluster.RedisCluster(startup_nodes=startup, **given))
 
-    return PerProcess(make_of_nodes)
+    return PerProcess(make)
 
 
 def clients_of_ready(client: Any) -> PerProcess[Any]:
@@ -185,10 +241,39 @@ def _with_own_locks(value: Any) -> Any:
 
 
 def _made_now(make: Callable[[], Any]) -> PerProcess[Any]:
-    """Return clients, of which that of this process is made and checked now."""
+    """Return clients, of which that of this process is made and checked now.
+
+    Raises:
+        StoreError: If an option is unknown, or as for `_checked`.
+    """
     clients = PerProcess(make)
-    _checked(clients.value)
-    return clients
+    try:
+        client = _checked(clients.value)
+        # Raises now for options that a connection does not take, and not on first use.
+        client.connection_pool.make_connection()
+    except TypeError as error:
+        unknown = _UNKNOWN_ARGUMENT.search(str(error))
+        if not unknown:
+            raise
+    else:
+        return clients
+    redis = import_optional("redis", "redis")
+    of_connections = redis.connection.AbstractConnection
+    known = {*_names(redis.Redis), *_names(of_connections)}
+    raise _unknown_option(unknown[1], known)
+
+
+def _names(made: type) -> set[str]:
+    """Return the names of the arguments that a class takes."""
+    return set(inspect.signature(made).parameters)
+
+
+def _unknown_option(name: str, known: Iterable[str]) -> StoreError:
+    nearest = get_close_matches(name, known)
+    hint = f" Did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+    return StoreError(
+        f"The client of Redis takes no option {name!r} (CACHE_OPTIONS).{hint}"
+    )
 
 
 def _checked(client: Any) -> Any:
@@ -225,18 +310,6 @@ def _short_waits(retries: int = 0) -> dict[str, Any]:
         "retry": import_optional("redis.retry", "redis").Retry(no_pauses, retries),
         "socket_read_size": _READ_BYTES,
     }
-
-
-def _check_url(url: str) -> None:
-    parse = import_optional("redis.connection", "redis").parse_url
-    with suppress(ValueError, AttributeError, TypeError):
-        parse(url)
-        return
-    # Not as the context of redis-py's error, which may show the password.
-    raise StoreError(
-        "The URL of the Redis server (CACHE_REDIS_URL) can't be read. It has the form"
-        " redis://user:password@host:port/db."
-    )
 
 
 def _check_host(host: object) -> None:

@@ -19,12 +19,14 @@ class RedisClusterStore(RedisStore):
         password: The password of the nodes, if they have one.
         default_timeout: As for `RedisStore`.
         key_prefix: As for `RedisStore`.
-        url: `redis://user:password@host:port` of one node, in place of the first two.
+        url: `redis://user:password@host:port` of one node, in place of `cluster`. Its
+            password is used if there is no other.
         may_flush: As for `RedisStore`.
         options: More keyword arguments for `redis.RedisCluster`.
 
     Raises:
-        StoreError: If the package redis is not installed, or an address is not valid.
+        StoreError: If the package redis is not installed, an address is not valid, or
+            an option is unknown.
         TimeoutValueError: If the default timeout is not valid.
     """
 

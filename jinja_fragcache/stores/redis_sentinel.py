@@ -21,10 +21,12 @@ class RedisSentinelStore(RedisStore):
         key_prefix: As for `RedisStore`.
         may_flush: As for `RedisStore`.
         options: More keyword arguments for `redis.Redis`. Those that begin with
-            `sentinel_` are, without that, for the clients of the sentinels.
+            `sentinel_` are, without that, for the clients of the sentinels, and so are
+            those in `sentinel_kwargs`. `min_other_sentinels` and `force_master_ip` are
+            for `redis.Sentinel`.
 
     Raises:
-        StoreError: If the package redis is not installed.
+        StoreError: If the package redis is not installed, or an option is unknown.
         TimeoutValueError: If the default timeout is not valid.
     """
 

@@ -14,7 +14,6 @@ from flask import Flask
 
 from jinja_fragcache import Cache, FragmentCache, MemoryStore, SettingError, StoreError
 from jinja_fragcache.flask.app_setup import make_app_cache
-from jinja_fragcache.flask.settings import SETTINGS
 from jinja_fragcache.stores import FileStore
 
 
@@ -147,6 +146,28 @@ def test_cache_threshold_limits_the_number_of_entries() -> None:
     assert [store.get(key) for key in "abc"] == [None, "b", "c"]
 
 
+def test_cache_threshold_0_is_no_limit_for_files(tmp_path: Path) -> None:
+    settings = {"CACHE_TYPE": "filesystem", "CACHE_DIR": tmp_path}
+    store = made(**settings, CACHE_THRESHOLD="0").store
+    assert isinstance(store, FileStore)
+    for number in range(501):
+        store.set(str(number), "x")
+    assert all(store.has(str(number)) for number in range(501))
+
+
+def test_cache_threshold_0_is_the_default_for_memory() -> None:
+    store = made(CACHE_TYPE="simple", CACHE_THRESHOLD=0).store
+    assert isinstance(store, MemoryStore)
+    for number in range(501):
+        store.set(str(number), "x")
+    assert len(store) == 500
+
+
+def test_settings_from_the_environment_are_read() -> None:
+    cache = made(CACHE_TYPE="simple", CACHE_DEFAULT_TIMEOUT="60", CACHE_STALE="1.5")
+    assert (cache.policy.default_timeout, cache.policy.stale) == (60, 2)
+
+
 def test_cache_options_may_limit_the_bytes() -> None:
     store = made(CACHE_TYPE="simple", CACHE_OPTIONS={"max_bytes": 1000}).store
     assert store.set("k", "x" * 1000) is False
@@ -159,25 +180,24 @@ def test_cache_options_may_limit_the_bytes() -> None:
         ({"CACHE_TYPE": None}, "CACHE_TYPE can't be None"),
         ({"CACHE_TYPE": ["simple"]}, "CACHE_TYPE: builtins.list can't be a store"),
         ({"CACHE_TYPE": MemoryStore}, "write its name with"),
-        ({"CACHE_DEFAULT_TIMEOUT": "300"}, "CACHE_DEFAULT_TIMEOUT: A timeout can't be"),
+        ({"CACHE_DEFAULT_TIMEOUT": "5 min"}, "CACHE_DEFAULT_TIMEOUT can't be '5 min'"),
         ({"CACHE_DEFAULT_TIMEOUT": -1}, "CACHE_DEFAULT_TIMEOUT: A timeout can't be -1"),
         (
-            {"CACHE_STALE": "60"},
-            "CACHE_STALE: stale can't be '60' .* number of seconds",
+            {"CACHE_STALE": "inf"},
+            "CACHE_STALE: stale can't be inf .* number of seconds",
         ),
         ({"CACHE_STALE_IF_ERROR": -1}, "CACHE_STALE_IF_ERROR: stale_if_error can't be"),
         ({"CACHE_EARLY_REFRESH": True}, "CACHE_EARLY_REFRESH: .* number from 0"),
         ({"CACHE_JITTER": 1.1}, "CACHE_JITTER: jitter can't be 1.1 .* from 0 to 1"),
         ({"CACHE_LOCK_TIMEOUT": None}, "CACHE_LOCK_TIMEOUT: lock_timeout can't be"),
-        ({"CACHE_RETRY_AFTER": "1"}, "CACHE_RETRY_AFTER: retry_after can't be '1'"),
+        ({"CACHE_RETRY_AFTER": "-1"}, "CACHE_RETRY_AFTER: retry_after can't be -1"),
         ({"CACHE_TYPE": "filesystem"}, "CACHE_DIR is missing"),
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_PORT": "x"}, "CACHE_REDIS_PORT can't be"),
-        ({"CACHE_TYPE": "redis", "CACHE_REDIS_DB": None}, "CACHE_REDIS_DB can't be"),
         ({"CACHE_OPTIONS": ["x"]}, "CACHE_OPTIONS can't be"),
         ({"CACHE_OPTIONS": {"x": 1}}, "unexpected keyword argument 'x'"),
         ({"CACHE_OPTIONS": {"max_bytes": 0}}, "'simple': A MemoryStore can't be"),
-        ({"CACHE_THRESHOLD": 0}, "CACHE_THRESHOLD can't be 0"),
-        ({"CACHE_THRESHOLD": "500"}, "CACHE_THRESHOLD can't be '500'"),
+        ({"CACHE_THRESHOLD": -1}, "CACHE_THRESHOLD can't be -1"),
+        ({"CACHE_THRESHOLD": "0.5"}, "CACHE_THRESHOLD can't be 0.5"),
         ({"CACHE_THRESHOLD": True}, "CACHE_THRESHOLD can't be True"),
     ],
 )
@@ -230,16 +250,6 @@ def test_cache_serializer_takes_names_modules_classes_and_objects(
     assert cache.get("k") == [1]
 
 
-@pytest.mark.parametrize(
-    "name", [each.name for each in SETTINGS if isinstance(each.default, bool)]
-)
-@pytest.mark.parametrize("bad", ["False", "", 0, None])
-def test_a_flag_must_be_true_or_false(name: str, bad: Any) -> None:
-    settings = {"CACHE_TYPE": "simple", "TESTING": True, name: bad}
-    with pytest.raises(SettingError, match=f"{name} can't be {bad!r}"):
-        made(**settings)
-
-
 def test_the_default_timeout_may_be_given_in_cache_options() -> None:
     options = {"default_timeout": 7}
     assert made(CACHE_TYPE="simple", CACHE_OPTIONS=options).policy.default_timeout == 7
@@ -259,7 +269,7 @@ def test_a_cachelib_store_unpickles_nothing(make: Any, tmp_path: Path) -> None:
     assert cache.get("text") == "<p>"
 
 
-@pytest.mark.parametrize("bad", ["yaml", None, 5, object(), int])
+@pytest.mark.parametrize("bad", ["yaml", 5, object(), int])
 def test_a_wrong_cache_serializer_is_an_error(bad: Any) -> None:
     with pytest.raises(SettingError, match="It is 'pickle', 'json', or an object with"):
         made(CACHE_TYPE="simple", CACHE_SERIALIZER=bad)

@@ -130,3 +130,149 @@ def test_rediscluster_is_found_by_nodes_or_url(
     opened.append(store)
     assert type(store) is RedisClusterStore
     check_works(store)
+
+
+def database(**settings: Any) -> Any:
+    """Return the password and the database that a store uses."""
+    store = made(CACHE_TYPE="redis", **settings)
+    given = store._client.connection_pool.connection_kwargs
+    return given.get("password"), given.get("db")
+
+
+@pytest.mark.parametrize(
+    ("url", "settings", "expected"),
+    [
+        ("redis://:a@127.0.0.1", {"CACHE_REDIS_DB": 2}, ("a", 2)),
+        ("redis://:a@127.0.0.1/", {"CACHE_REDIS_DB": "2"}, ("a", 2)),
+        ("unix://:a@/run/redis.sock", {"CACHE_REDIS_DB": 2}, ("a", 2)),
+        ("redis://:a@127.0.0.1/3", {"CACHE_REDIS_DB": 2}, ("a", 3)),
+        ("redis://:a@127.0.0.1/0", {"CACHE_REDIS_DB": 2}, ("a", 0)),
+        ("redis://:a@127.0.0.1?db=3", {"CACHE_REDIS_DB": 2}, ("a", 3)),
+        ("redis://:a@127.0.0.1", {}, ("a", 0)),
+        ("redis://:a@127.0.0.1/3", {"CACHE_OPTIONS": {"db": 4}}, ("a", 4)),
+        ("redis://:a@127.0.0.1", {"CACHE_OPTIONS": {"password": "b"}}, ("b", 0)),
+        ("", {"CACHE_REDIS_DB": 2, "CACHE_REDIS_PASSWORD": "b"}, ("b", 2)),
+        ("", {"CACHE_REDIS_PASSWORD": ""}, (None, 0)),
+    ],
+)
+def test_what_the_url_does_not_say_is_taken_from_elsewhere(
+    url: str, settings: Any, expected: Any
+) -> None:
+    assert database(CACHE_REDIS_URL=url, **settings) == expected
+
+
+def test_a_password_that_is_not_used_beside_a_url_is_warned_of() -> None:
+    settings: Any = {"CACHE_REDIS_PASSWORD": "b"}
+    with pytest.warns(UserWarning, match="CACHE_REDIS_PASSWORD is not used") as warned:
+        made(CACHE_TYPE="redis", CACHE_REDIS_URL="redis://127.0.0.1", **settings)
+    assert "'b'" not in str(warned[0].message)
+    assert database(CACHE_REDIS_URL="redis://:a@127.0.0.1", **settings) == ("a", 0)
+    settings["CACHE_OPTIONS"] = {"password": "c"}
+    assert database(CACHE_REDIS_URL="redis://127.0.0.1", **settings) == ("c", 0)
+
+
+@pytest.mark.parametrize("url", ["", None])
+def test_an_empty_url_is_none(url: Any, redis_port: int, opened: list[Any]) -> None:
+    store = made(
+        CACHE_TYPE="redis",
+        CACHE_REDIS_URL=url,
+        CACHE_REDIS_HOST="127.0.0.1",
+        CACHE_REDIS_PORT=str(redis_port),
+        CACHE_REDIS_DB="2",
+    )
+    opened.append(store)
+    store.set("k", "text")
+    with redis.Redis(port=redis_port, db=2) as client:
+        assert client.get("flask_cache_k") == b"text"
+
+
+def test_options_reach_a_server_with_a_password_beside_a_url(
+    watched: servers.Watched, opened: list[Any]
+) -> None:
+    store = made(
+        CACHE_TYPE="redis",
+        CACHE_REDIS_URL=f"redis://127.0.0.1:{watched.master.port}",
+        CACHE_OPTIONS={"password": PASSWORD, "db": 3},
+    )
+    opened.append(store)
+    store.set("k", "text")
+    with redis.Redis(port=watched.master.port, password=PASSWORD, db=3) as client:
+        assert client.get("flask_cache_k") == b"text"
+
+
+@pytest.mark.parametrize("how", ["prefix", "kwargs"])
+def test_options_reach_the_sentinels_and_the_master(
+    how: str, watched: servers.Watched, opened: list[Any]
+) -> None:
+    of_sentinel = {"prefix": {"sentinel_client_name": "s"}}
+    of_sentinel["kwargs"] = {"sentinel_kwargs": {"client_name": "s"}}  # type: ignore[dict-item]
+    store = made(
+        CACHE_TYPE="redissentinel",
+        CACHE_REDIS_SENTINELS=[("127.0.0.1", watched.sentinel)],
+        CACHE_REDIS_SENTINEL_MASTER="shop",
+        CACHE_OPTIONS={"password": PASSWORD, "db": 4, **of_sentinel[how]},
+    )
+    opened.append(store)
+    store.set("k", "text")
+    with redis.Redis(port=watched.master.port, password=PASSWORD, db=4) as client:
+        assert client.get("flask_cache_k") == b"text"
+    (sentinel,) = store._client.connection_pool.sentinel_manager.sentinels
+    assert sentinel.client_getname() == "s"
+    sentinel.close()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"CACHE_REDIS_CLUSTER": "127.0.0.1:1"},
+        {"CACHE_REDIS_URL": "redis://127.0.0.1:1"},
+    ],
+)
+def test_a_cluster_uses_the_password_in_the_options(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def connect(**arguments: Any) -> Any:
+        given.update(arguments)
+        raise ConnectionError
+
+    store = made(
+        CACHE_TYPE="rediscluster",
+        **settings,
+        CACHE_OPTIONS={"password": PASSWORD, "username": "ann", "db": 0},
+    )
+    monkeypatch.setattr("redis.cluster.RedisCluster", connect)
+    with pytest.raises(ConnectionError):
+        store.get("k")
+    assert (given["password"], given["username"]) == (PASSWORD, "ann")
+    assert "db" not in given
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"CACHE_REDIS_PORT": 65_536}, "CACHE_REDIS_PORT can't be 65536.* 0 to 65535"),
+        ({"CACHE_REDIS_PORT": 6379.5}, "CACHE_REDIS_PORT can't be 6379.5"),
+        ({"CACHE_REDIS_PORT": "1e999"}, "CACHE_REDIS_PORT can't be inf"),
+        ({"CACHE_REDIS_DB": -1}, "CACHE_REDIS_DB can't be -1"),
+        ({"CACHE_REDIS_DB": True}, "CACHE_REDIS_DB can't be True"),
+        ({"CACHE_REDIS_URL": "redis://h:x"}, "CACHE_REDIS_URL.*Its port is not a"),
+        ({"CACHE_REDIS_URL": 5}, "CACHE_REDIS_URL.* can't be read"),
+        (
+            {"CACHE_OPTIONS": {"socket_timout": 1}},
+            r"'socket_timout' \(CACHE_OPTIONS\)\. Did you mean 'socket_timeout'",
+        ),
+        (
+            {"CACHE_TYPE": "redissentinel", "CACHE_OPTIONS": {"usrname": "ann"}},
+            r"'usrname' \(CACHE_OPTIONS\)\. Did you mean 'username'",
+        ),
+        (
+            {"CACHE_TYPE": "rediscluster", "CACHE_OPTIONS": {"db": 1}},
+            "A Redis cluster has only the database 0",
+        ),
+    ],
+)
+def test_an_error_names_the_wrong_setting(settings: Any, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        made(**{"CACHE_TYPE": "redis", "CACHE_REDIS_CLUSTER": "h:1", **settings})

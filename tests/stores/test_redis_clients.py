@@ -19,8 +19,102 @@ def test_a_client_that_decodes_is_refused(redis_port: int) -> None:
 
 
 def test_an_unknown_option_is_an_error_at_once() -> None:
-    with pytest.raises(TypeError, match="colour"):
-        RedisStore(url="redis://127.0.0.1", colour="red")
+    for make in (
+        lambda **options: RedisStore("127.0.0.1", **options),
+        lambda **options: RedisStore(url="redis://127.0.0.1", **options),
+        RedisSentinelStore,
+        lambda **options: RedisClusterStore("127.0.0.1:1", **options),
+        lambda **options: RedisClusterStore(url="redis://127.0.0.1", **options),
+    ):
+        told = r"no option 'socket_timout' \(CACHE_OPTIONS\)\. Did .*'socket_timeout'"
+        with pytest.raises(StoreError, match=told):
+            make(socket_timout=1)
+
+
+def test_an_error_of_an_option_that_is_known_is_raised_unchanged() -> None:
+    with pytest.raises(TypeError, match="not iterable"):
+        RedisStore("127.0.0.1", retry_on_error=5)
+
+
+def pool_arguments(store: RedisStore) -> Any:
+    return store._client.connection_pool.connection_kwargs
+
+
+@pytest.mark.parametrize(
+    ("url", "given", "expected"),
+    [
+        ("redis://:a@127.0.0.1/2", {}, ("a", 2)),
+        ("redis://:a@127.0.0.1/2", {"password": "b", "db": 0}, ("b", 0)),
+        ("redis://127.0.0.1", {"password": "b", "db": 3}, ("b", 3)),
+        ("redis://127.0.0.1/", {}, (None, None)),
+        ("unix://:a@/run/redis.sock?db=2", {}, ("a", 2)),
+        ("unix:///run/redis.sock", {"password": "b", "db": 3}, ("b", 3)),
+    ],
+)
+def test_arguments_take_precedence_over_the_url(
+    url: str, given: Any, expected: Any
+) -> None:
+    arguments = pool_arguments(RedisStore(url=url, **given))
+    assert (arguments.get("password"), arguments.get("db")) == expected
+
+
+@pytest.mark.own_patience
+def test_options_take_precedence_over_the_query_of_the_url() -> None:
+    url = "redis://127.0.0.1?socket_timeout=5&max_connections=7&health_check_interval=9"
+    store = RedisStore(url=url, socket_timeout=2, max_connections=3)
+    arguments = pool_arguments(store)
+    assert arguments["socket_timeout"] == 2
+    assert arguments["socket_connect_timeout"] == 0.25
+    assert arguments["health_check_interval"] == 9
+    assert store._client.connection_pool.max_connections == 3
+
+
+def test_a_url_may_ask_for_one_connection(redis_port: int) -> None:
+    url = f"redis://127.0.0.1:{redis_port}"
+    store = RedisStore(url=url, single_connection_client=True)
+    assert store._client.connection is not None
+    store._client.close()
+
+
+@pytest.mark.parametrize("url", ["redis://h:x", "redis://h:99999", "redis://:x/y@h:1"])
+def test_the_error_of_a_wrong_port_says_so(url: str) -> None:
+    with pytest.raises(StoreError, match="Its port is not a number") as raised:
+        RedisStore(url=url)
+    # What urllib says of the last one shows the password.
+    assert raised.value.__context__ is None
+
+
+def test_sentinel_kwargs_are_options_of_the_sentinels() -> None:
+    store = RedisSentinelStore(
+        [("127.0.0.1", 1)],
+        sentinel_password="other",
+        sentinel_kwargs={"password": PASSWORD},
+        min_other_sentinels=2,
+        force_master_ip="10.0.0.1",
+        username="ann",
+    )
+    pool: Any = store._client.connection_pool
+    manager = pool.sentinel_manager
+    (sentinel,) = manager.sentinels
+    assert sentinel.connection_pool.connection_kwargs["password"] == PASSWORD
+    assert manager.min_other_sentinels == 2
+    assert manager._force_master_ip == "10.0.0.1"
+    assert pool.connection_kwargs["username"] == "ann"
+
+
+def test_a_cluster_has_one_database_and_no_socket() -> None:
+    for wrong in (
+        {"cluster": "127.0.0.1:1", "db": 1},
+        {"url": "redis://127.0.0.1/1"},
+        {"url": "unix:///run/redis.sock"},
+    ):
+        with pytest.raises(StoreError, match="only the database 0"):
+            RedisClusterStore(**wrong)
+    RedisClusterStore(url="redis://127.0.0.1/0", db=0)
+
+
+def test_an_option_of_flask_caching_that_redis_has_dropped_is_taken() -> None:
+    RedisClusterStore("127.0.0.1:1", skip_full_coverage_check=True)
 
 
 def test_a_missing_package_is_an_error_that_says_how_to_install_it(

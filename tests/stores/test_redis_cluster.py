@@ -48,4 +48,4 @@ def test_a_url_or_a_ready_client_may_be_given(cluster_ports: list[int]) -> None:
     client.close()
     by_url._client.close()
     with pytest.raises(StoreError, match="The URL of the Redis server"):
-        RedisClusterStore(url="secret@host").get("k")
+        RedisClusterStore(url="secret@host")
