@@ -4,6 +4,8 @@ import inspect
 import logging
 import re
 import warnings
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 from jinja2 import Undefined
@@ -12,6 +14,9 @@ from jinja2 import Undefined
 _LOGIN = re.compile(r"(?:([a-z][\w+.-]*://)[^\s'\"]+|[^\s'\"(\[,]+)@", re.IGNORECASE)
 # The query of a URL may contain a password too.
 _QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
+_UNKNOWN_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
+# From 0 to 1; as for difflib.
+_SIMILAR = 0.75
 _DESCRIBED_CHARACTERS = 100
 _LOGGED_CHARACTERS = 2000
 
@@ -130,6 +135,29 @@ def class_name(value: object) -> str:
 def why_undefined(value: Undefined) -> str:
     """Return Jinja's message for an undefined value, such as "'user' is undefined"."""
     return one_line(value._undefined_message)  # noqa: SLF001 - the text of Jinja's own errors
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question with the names that an unknown one is similar to.
+
+    The most similar one need not be the one that was meant: CACHE_TIMEOUT is nearer to
+    CACHE_LOCK_TIMEOUT than to CACHE_DEFAULT_TIMEOUT.
+
+    Returns:
+        The question with a space in front, or an empty text if there are none.
+    """
+    nearest = get_close_matches(name, known, cutoff=_SIMILAR)
+    return f" Did you mean {' or '.join(nearest)}?" if nearest else ""
+
+
+def unknown_argument(error: TypeError) -> str | None:
+    """Return the name of the argument that a function did not know.
+
+    Returns:
+        None if the error is about something else.
+    """
+    found = _UNKNOWN_ARGUMENT.search(str(error))
+    return found[1] if found else None
 
 
 def warn_caller(message: str) -> None:

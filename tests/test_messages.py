@@ -9,8 +9,10 @@ from jinja_fragcache.messages import (
     describe,
     describe_class,
     describe_error,
+    did_you_mean,
     logger,
     one_line,
+    unknown_argument,
     why_undefined,
     without_logins,
     without_secret_causes,
@@ -118,3 +120,19 @@ def test_each_message_of_the_log_is_one_line(caplog: pytest.LogCaptureFixture) -
     assert hostile.getMessage() == f"key {SHOWN}"
     assert len(long.getMessage()) < 2100
     assert logging.Formatter().format(hostile) == f"key {SHOWN}"
+
+
+def test_similar_names_are_asked_for() -> None:
+    known = ["timeout", "lock_timeout", "threshold"]
+    assert did_you_mean("timout", known) == " Did you mean timeout?"
+    assert did_you_mean("lok_timeout", known) == (
+        " Did you mean lock_timeout or timeout?"
+    )
+    assert did_you_mean("colour", known) == ""
+
+
+def test_an_unknown_argument_is_found_in_the_error() -> None:
+    with pytest.raises(TypeError) as raised:
+        Undefined(colour=1)  # type: ignore[call-arg]
+    assert unknown_argument(raised.value) == "colour"
+    assert unknown_argument(TypeError("something else")) is None

@@ -18,6 +18,7 @@ from jinja_fragcache.errors import (
 )
 from jinja_fragcache.timeouts import normalize_timeout
 
+from .backend_arguments import IGNORE_ERRORS, store_options
 from .backends import make_store
 from .serializers import make_serializer
 from .setting_values import read_settings
@@ -68,8 +69,15 @@ def make_app_cache(
         ValueCodec(make_serializer(settings)),
         source_check=settings["CACHE_SOURCE_CHECK"],
         announce_call=announce_call if settings["CACHE_ENABLE_SIGNALS"] else None,
-        ignore_errors=settings["CACHE_IGNORE_ERRORS"],
+        ignore_errors=_ignores_errors(settings),
     )
+
+
+def _ignores_errors(settings: Mapping[str, Any]) -> bool:
+    """Return whether a failed delete is logged. `CACHE_OPTIONS` takes precedence."""
+    options = store_options(settings)
+    said = [options[name] for name in IGNORE_ERRORS if name in options]
+    return bool(said[0] if said else settings["CACHE_IGNORE_ERRORS"])
 
 
 def _default_timeout(settings: Mapping[str, Any]) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from jinja_fragcache.errors import SettingError, StoreError
-from jinja_fragcache.messages import without_logins
+from jinja_fragcache.messages import unknown_argument, without_logins
 from jinja_fragcache.stores import Store
 
 from .custom_backends import bind_call
@@ -12,6 +12,9 @@ from .custom_backends import bind_call
 Settings = Mapping[str, Any]
 S = TypeVar("S", bound=Store)
 
+#: Options that are not for the store: see CACHE_IGNORE_ERRORS. Flask-Caching passes
+#: that on to its stores under these names.
+IGNORE_ERRORS = ("ignore_delete_many_errors", "ignore_errors")
 _DEFAULT_TIMEOUT = 300
 
 
@@ -55,7 +58,7 @@ def whole_number(settings: Settings, name: str, most: int) -> int:
 
 
 def store_options(settings: Settings) -> dict[str, Any]:
-    """Return the keyword arguments in `CACHE_OPTIONS`."""
+    """Return the keyword arguments that `CACHE_OPTIONS` has for a store."""
     options = settings["CACHE_OPTIONS"] or {}
     if not isinstance(options, Mapping):
         raise SettingError(
@@ -93,7 +96,11 @@ def make_with(make: type[S], settings: Settings, **given: Any) -> S:
         make,
         f"CACHE_TYPE {cache_type!r}",
         store_args(settings),
-        store_options(settings),
+        {
+            name: value
+            for name, value in store_options(settings).items()
+            if name not in IGNORE_ERRORS
+        },
         {"default_timeout": default_timeout(settings), **given},
     )
     try:
@@ -101,8 +108,11 @@ def make_with(make: type[S], settings: Settings, **given: Any) -> S:
     except TypeError as error:
         # Raised by the client that the store makes, for an option that the store passed
         # on to it.
+        unknown = unknown_argument(error)
         refusal = (
-            f" takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
+            f": its client takes no option {unknown!r} (CACHE_OPTIONS)."
+            if unknown
+            else " takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
             f" {without_logins(error)}."
         )
     except (StoreError, ValueError) as error:

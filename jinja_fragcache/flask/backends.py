@@ -1,5 +1,6 @@
 """Makes the store that the settings describe."""
 
+import re
 from collections.abc import Callable
 from os import PathLike
 from typing import Any
@@ -47,16 +48,11 @@ def make_store(app: Flask, settings: Settings) -> Store:
     """
     cache_type: Any = settings["CACHE_TYPE"]
     if cache_type is not None and not isinstance(cache_type, str):
-        store: Store = cache_type
-        serializer = getattr(store, "serializer", None)
-        if isinstance(serializer, BaseSerializer) and not isinstance(
-            serializer, TextSerializer
-        ):
-            # cachelib's own unpickles what it reads. This package stores text only.
-            store.serializer = TextSerializer()  # type: ignore[attr-defined]
-        return store
-    if cache_type in TYPES:
-        return TYPES[cache_type](settings)
+        return _without_pickle(cache_type)
+    theirs = _THEIR_NAMES.fullmatch(cache_type or "")
+    name: Any = theirs[1] if theirs else cache_type
+    if name in TYPES:
+        return TYPES[name](settings)
     if cache_type in _READY_CACHES:
         name = _READY_CACHES[cache_type]
         raise SettingError(
@@ -69,7 +65,9 @@ def make_store(app: Flask, settings: Settings) -> Store:
             "default_timeout": default_timeout(settings),
             **store_options(settings),
         }
-        return make_imported_store(app, settings, store_args(settings), kwargs)
+        return _without_pickle(
+            make_imported_store(app, settings, store_args(settings), kwargs)
+        )
     # A URL may contain a password.
     shown = "this URL" if is_url else repr(cache_type)
     raise SettingError(
@@ -78,6 +76,18 @@ def make_store(app: Flask, settings: Settings) -> Store:
         " function (app, config, args, kwargs), or a store, as in"
         " CACHE_TYPE=cachelib.FileSystemCache(folder)."
     )
+
+
+def _without_pickle(store: Any) -> Store:
+    """Return a store whose serializer, if it is one of cachelib, does not unpickle."""
+    serializer = getattr(store, "serializer", None)
+    if isinstance(serializer, BaseSerializer) and not isinstance(
+        serializer, TextSerializer
+    ):
+        # This package stores text only.
+        store.serializer = TextSerializer()
+    made: Store = store
+    return made
 
 
 def _null(settings: Settings) -> Store:
@@ -109,7 +119,13 @@ def _filesystem(settings: Settings) -> Store:
         )
     limit = threshold(settings)
     try:
-        return make_with(FileStore, settings, cache_dir=str(folder), threshold=limit)
+        return make_with(
+            FileStore,
+            settings,
+            cache_dir=str(folder),
+            threshold=limit,
+            hash_method=settings["CACHE_FILE_HASH_METHOD"],
+        )
     except OSError as error:
         raise SettingError(f"CACHE_DIR can't be used: {error}.") from None
 
@@ -144,11 +160,12 @@ def _with_account(settings: Settings) -> dict[str, Any]:
 
 def _uwsgi(settings: Settings) -> Store:
     try:
-        return make_with(UWSGIStore, settings)
+        return make_with(UWSGIStore, settings, cache=settings["CACHE_UWSGI_NAME"])
     except RuntimeError as error:
         raise SettingError(f"CACHE_TYPE {settings['CACHE_TYPE']!r}: {error}") from None
 
 
+#: What makes the store of each type.
 TYPES: dict[str, Callable[[Settings], Store]] = {
     "null": _null,
     "NullCache": _null,
@@ -174,6 +191,12 @@ TYPES: dict[str, Callable[[Settings], Store]] = {
     "uwsgi": _uwsgi,
     "UWSGICache": _uwsgi,
 }
+
+# Names of the classes and factories of Flask-Caching and Flask-Cache. The store of this
+# package with the same name is made, because theirs unpickle.
+_THEIR_NAMES = re.compile(
+    r"flask_cach(?:e|ing)\.(?:backends|contrib)[.:](?:\w+[.:])?(\w+)"
+)
 
 #: Types without a store in this package, and the cachelib class to use in their place.
 _READY_CACHES = {

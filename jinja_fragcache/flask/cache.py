@@ -85,8 +85,9 @@ class Cache(DeleteMethods):
                 f"A Flask application comes first, and this is {app!r}. Write"
                 f" {_EXAMPLE}."
             )
-        given = {**self.config, **_check_config(config)}
-        check_names(app.config, given)
+        own = _check_config(config)
+        check_names(app.config, self.config, own)
+        given = {**self.config, **own}
         announcer = SignalAnnouncer(app, self)
         app_cache = make_app_cache(
             app,

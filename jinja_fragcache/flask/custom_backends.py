@@ -1,13 +1,14 @@
 """Makes the store that `CACHE_TYPE` names by an import string."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from flask import Flask
 from werkzeug.utils import ImportStringError, import_string
 
 from jinja_fragcache.errors import SettingError
+from jinja_fragcache.messages import did_you_mean
 from jinja_fragcache.stores import Store
 
 T = TypeVar("T")
@@ -96,11 +97,24 @@ def bind_call(
     try:
         signature.bind(*args, **given)
     except TypeError as error:
+        known = signature.parameters
+        unknown = [name for name in given if name not in known]
+        takes_any = any(each.kind is each.VAR_KEYWORD for each in known.values())
+        if unknown and not takes_any:
+            raise SettingError(_unknown_option(what, unknown[0], known)) from None
         raise SettingError(
             f"{what} takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
             f" {error}."
         ) from None
     return lambda: make(*args, **given)
+
+
+def _unknown_option(what: str, name: str, known: Iterable[str]) -> str:
+    hint = did_you_mean(name, known)
+    all_known = ", ".join(known)
+    return (
+        f"{what} takes no option {name!r} (CACHE_OPTIONS).{hint} It takes {all_known}."
+    )
 
 
 def _import(name: str) -> Any:
@@ -117,7 +131,7 @@ def _import(name: str) -> Any:
             " 'package.module.name' of a class, or of a function (app, config, args,"
             " kwargs) that returns a store."
         ) from error.exception
-    except (ImportError, ValueError) as error:
+    except (ImportError, RuntimeError, ValueError) as error:
         raise SettingError(
             f"CACHE_TYPE {name!r} can't be imported: {error}."
         ) from error

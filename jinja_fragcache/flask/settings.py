@@ -1,18 +1,16 @@
 """The settings, and the names of settings that are unknown."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from jinja_fragcache.errors import SettingError
-from jinja_fragcache.messages import warn_caller
+from jinja_fragcache.messages import did_you_mean, warn_caller
 
 #: The maximum number of entries where CACHE_THRESHOLD does not say it.
 DEFAULT_THRESHOLD = 500
 _PREFIX = "CACHE_"
-# From 0 to 1; as for difflib.
-_SIMILAR = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +101,12 @@ SETTINGS = (
     ),
     Setting("CACHE_DIR", None, "`filesystem`", "the folder, created if it is missing"),
     Setting(
+        "CACHE_FILE_HASH_METHOD",
+        hashlib.sha256,
+        "`filesystem`",
+        "makes the names of files from keys",
+    ),
+    Setting(
         "CACHE_KEY_PREFIX",
         "flask_cache_",
         "servers except `uwsgi`",
@@ -176,6 +180,7 @@ SETTINGS = (
         "`rediscluster`",
         "some of the nodes, as `'host:port,host:port'` or a list; or a client",
     ),
+    Setting("CACHE_UWSGI_NAME", "", "`uwsgi`", "the name of the cache of uWSGI"),
     Setting(
         "CACHE_ARGS",
         [],
@@ -230,50 +235,73 @@ SETTINGS = (
     ),
 )
 
-#: Settings of Flask-Caching that have no effect here, and why.
-UNNEEDED = {
-    "CACHE_HASH_METHOD": "keys are always SHA-256",
-    "CACHE_FILE_HASH_METHOD": "keys are always SHA-256",
+#: Settings of Flask-Caching that are taken and have no effect here, and why.
+UNUSED = {
+    "CACHE_HASH_METHOD": "keys are always made with SHA-256",
+    "CACHE_GCS_BUCKET": "for Flask-Caching's `GoogleCloudStorageCache`, which can be"
+    " used as a [custom cache](custom-caches.md)",
 }
 
 
-def check_names(config: Mapping[str, Any], given: Iterable[str]) -> None:
+_KNOWN = {*(each.name for each in SETTINGS), *UNUSED}
+
+
+def check_names(*configs: Mapping[str, Any]) -> None:
     """Check that all names of settings are known.
 
+    In a dictionary of nothing but names that begin with CACHE_, an unknown one can only
+    be a mistake. In others, such as `app.config`, it may belong to something else, and
+    all of them are listed in one warning.
+
     Args:
-        config: The application's settings. An unknown name in it causes a warning only,
-            because it may belong to something else.
-        given: The names of the settings that were passed to the cache itself.
+        configs: All settings that the cache was given.
 
     Raises:
-        SettingError: If a name in `given` is unknown.
+        SettingError: If a name is a mistake.
     """
-    known = {each.name for each in SETTINGS}
-    for name in given:
-        if name.startswith(_PREFIX) and name not in known | UNNEEDED.keys():
-            raise SettingError(_unknown(name))
-    for name in {*given, *config}:
-        if name in UNNEEDED:
-            warn_caller(f"{name} is not needed: {UNNEEDED[name]}.")
-        elif name.startswith(_PREFIX) and name not in known:
-            warn_caller(_unknown(name))
+    by_hand: set[str] = set()
+    others: set[str] = set()
+    for config in configs:
+        unknown = {name for name in config if _is_unknown(name)}
+        (by_hand if _is_by_hand(config) else others).update(unknown)
+    if by_hand:
+        raise SettingError(_message(by_hand))
+    if others:
+        warn_caller(_message(others))
 
 
-def _unknown(name: str) -> str:
-    """Return the message for an unknown setting, with the most similar names."""
-    known = [each.name for each in SETTINGS]
-    # The most similar one need not be the one that was meant: CACHE_TIMEOUT is nearer
-    # to CACHE_LOCK_TIMEOUT than to CACHE_DEFAULT_TIMEOUT.
-    nearest = get_close_matches(name, known, cutoff=_SIMILAR)
-    hint = f"Did you mean {' or '.join(nearest)}? " if nearest else ""
-    return f"There is no setting {name}. {hint}All settings: {', '.join(known)}."
+def _is_unknown(name: object) -> bool:
+    return isinstance(name, str) and name.startswith(_PREFIX) and name not in _KNOWN
+
+
+def _is_by_hand(config: Mapping[Any, Any]) -> bool:
+    return all(isinstance(name, str) and name.startswith(_PREFIX) for name in config)
+
+
+def _message(unknown: Iterable[str]) -> str:
+    """Return the message for unknown settings, each with the most similar names."""
+    names = [each.name for each in SETTINGS]
+    told = [
+        f"There is no setting {name}.{did_you_mean(name, names)}"
+        for name in sorted(unknown)
+    ]
+    return f"{' '.join(told)} All settings: {', '.join(names)}."
 
 
 def settings_table() -> str:
     """Return the table of settings for the documentation, in Markdown."""
     rows = [
-        f"| `{each.name}` | `{each.default!r}` | {each.used_by} | {each.meaning} |"
-        for each in SETTINGS
+        f"| `{name}` | `{_shown(default)}` | {used_by} | {meaning} |"
+        for name, default, used_by, meaning in map(astuple, SETTINGS)
     ]
     head = ["| setting | default | used by | meaning |", "|---|---|---|---|"]
     return "\n".join([*head, *rows])
+
+
+def unused_settings_list() -> str:
+    """Return the list of settings without an effect for the documentation."""
+    return "\n".join(f"- `{name}`: {why}." for name, why in UNUSED.items())
+
+
+def _shown(default: object) -> str:
+    return "hashlib.sha256" if default is hashlib.sha256 else repr(default)

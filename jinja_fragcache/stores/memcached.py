@@ -48,6 +48,8 @@ class MemcachedStore(TextStore):
         username: The user, for servers with SASL. This needs pylibmc.
         password: The password, for servers with SASL.
         pool_size: The largest number of pylibmc's connections to each server.
+        pool_blocking: Always True, and taken because Flask-Caching has it: a thread
+            waits while others use all connections.
         may_flush: Whether no one else uses the servers, so that `clear()` may flush
             them.
         clock: Returns the time of day in seconds since 1970.
@@ -58,7 +60,7 @@ class MemcachedStore(TextStore):
     Raises:
         StoreError: If no client is installed, or the ready client can't be used.
         TimeoutValueError: If the default timeout is not valid.
-        ValueError: If the prefix can't be part of a key.
+        ValueError: If the prefix can't be part of a key, or `pool_blocking` is False.
     """
 
     # pylibmc returns None for an empty value.
@@ -75,12 +77,18 @@ class MemcachedStore(TextStore):
         password: str | None = None,
         pool_size: int = 10,
         *,
+        pool_blocking: bool = True,
         may_flush: bool = False,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
         **options: Any,
     ) -> None:
         super().__init__(default_timeout)
+        if not pool_blocking:
+            raise ValueError(
+                "pool_blocking can't be False. With a larger pool_size, threads wait"
+                " less for each other's connections."
+            )
         prefix = key_prefix or ""
         if len(prefix) > _LONGEST_PREFIX or not _PREFIX.fullmatch(prefix):
             raise ValueError(

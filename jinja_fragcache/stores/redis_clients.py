@@ -8,11 +8,11 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from difflib import get_close_matches
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.forks import PerProcess
+from jinja_fragcache.messages import did_you_mean, unknown_argument
 
 from .base import has_coroutines
 from .optional import import_optional
@@ -25,7 +25,6 @@ _NOT_IN_HOSTS = re.compile("[@/?#]|://")
 _SENTINEL_OPTION = "sentinel_"
 _OF_WATCH = ("min_other_sentinels", "force_master_ip")
 _PORT = 6379
-_UNKNOWN_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
 
@@ -252,15 +251,15 @@ def _made_now(make: Callable[[], Any]) -> PerProcess[Any]:
         # Raises now for options that a connection does not take, and not on first use.
         client.connection_pool.make_connection()
     except TypeError as error:
-        unknown = _UNKNOWN_ARGUMENT.search(str(error))
-        if not unknown:
+        unknown = unknown_argument(error)
+        if unknown is None:
             raise
     else:
         return clients
     redis = import_optional("redis", "redis")
     of_connections = redis.connection.AbstractConnection
     known = {*_names(redis.Redis), *_names(of_connections)}
-    raise _unknown_option(unknown[1], known)
+    raise _unknown_option(unknown, known)
 
 
 def _names(made: type) -> set[str]:
@@ -269,10 +268,9 @@ def _names(made: type) -> set[str]:
 
 
 def _unknown_option(name: str, known: Iterable[str]) -> StoreError:
-    nearest = get_close_matches(name, known)
-    hint = f" Did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
     return StoreError(
-        f"The client of Redis takes no option {name!r} (CACHE_OPTIONS).{hint}"
+        f"The client of Redis takes no option {name!r} (CACHE_OPTIONS)."
+        f"{did_you_mean(name, known)}"
     )
 
 

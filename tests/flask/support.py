@@ -1,5 +1,7 @@
 """What the tests of the Flask extension share."""
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -46,3 +48,11 @@ def check_works(store: Any) -> None:
     assert store.get("k") == "text"
     store.delete("k")
     assert store.get("k") is None
+
+
+def flask_caching_source() -> Path:
+    """Return the folder of the installed Flask-Caching, without importing it."""
+    spec = find_spec("flask_caching")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent

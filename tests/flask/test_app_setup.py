@@ -194,7 +194,10 @@ def test_cache_options_may_limit_the_bytes() -> None:
         ({"CACHE_TYPE": "filesystem"}, "CACHE_DIR is missing"),
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_PORT": "x"}, "CACHE_REDIS_PORT can't be"),
         ({"CACHE_OPTIONS": ["x"]}, "CACHE_OPTIONS can't be"),
-        ({"CACHE_OPTIONS": {"x": 1}}, "unexpected keyword argument 'x'"),
+        (
+            {"CACHE_OPTIONS": {"x": 1}},
+            "takes no option 'x' .CACHE_OPTIONS.* It takes threshold",
+        ),
         ({"CACHE_OPTIONS": {"max_bytes": 0}}, "'simple': A MemoryStore can't be"),
         ({"CACHE_THRESHOLD": -1}, "CACHE_THRESHOLD can't be -1"),
         ({"CACHE_THRESHOLD": "0.5"}, "CACHE_THRESHOLD can't be 0.5"),
@@ -333,3 +336,25 @@ def test_a_url_in_a_wrong_setting_is_not_shown(settings: Any, message: str) -> N
 def test_a_wrong_value_is_an_error_at_once(settings: Any, message: str) -> None:
     with pytest.raises((SettingError, StoreError), match=message):
         made(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, False),
+        ({"CACHE_IGNORE_ERRORS": True}, True),
+        ({"CACHE_OPTIONS": {"ignore_delete_many_errors": True}}, True),
+        ({"CACHE_OPTIONS": {"ignore_errors": True}}, True),
+        (
+            {"CACHE_OPTIONS": {"ignore_errors": False}, "CACHE_IGNORE_ERRORS": True},
+            False,
+        ),
+    ],
+)
+def test_failed_deletes_may_be_ignored_by_an_option_too(
+    settings: Any, expected: bool
+) -> None:
+    app_cache = make_app_cache(
+        Flask(__name__), {"CACHE_TYPE": "simple", **settings}, strict=lambda: False
+    )
+    assert app_cache.ignore_errors is expected

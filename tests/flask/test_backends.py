@@ -1,5 +1,8 @@
 """Every type that `CACHE_TYPE` can name, made from its own settings."""
 
+import ast
+import hashlib
+import re
 import sys
 import time
 import traceback
@@ -18,7 +21,7 @@ from jinja_fragcache.stores import (
     MemcachedStore,
     SpreadMemcachedStore,
 )
-from tests.flask.support import check_works, made
+from tests.flask.support import check_works, flask_caching_source, made
 
 USER = "ann@shop.test"
 PASSWORD = "correct-horse"
@@ -316,3 +319,121 @@ def test_a_page_is_rendered_while_the_server_is_down(
             cache.clear()
     assert time.monotonic() - started < 5
     assert caplog.records
+
+
+def their_names() -> list[str]:
+    """Return the import paths of all that the installed Flask-Caching's modules make.
+
+    Those of the package `backends`, too, from which they are imported as well.
+    """
+    folder = flask_caching_source()
+    paths = []
+    for room in ("backends", "contrib"):
+        for file in sorted((folder / room).glob("*.py")):
+            module = "" if file.stem == "__init__" else f".{file.stem}"
+            for node in ast.parse(file.read_text("utf-8")).body:
+                if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                    names = [node.name]
+                elif isinstance(node, ast.ImportFrom) and not module:
+                    names = [each.name for each in node.names]
+                else:
+                    names = []
+                paths += [f"flask_caching.{room}{module}.{each}" for each in names]
+    return paths
+
+
+# The base of the others, which caches nothing; and one without a store in this package.
+NO_STORE_OF_OURS = ("BaseCache", "GoogleCloudStorageCache")
+# The factories of Flask-Cache 0.13, and of Flask-Caching before 2.0.
+FACTORIES = {
+    "flask_cache": (
+        "null simple filesystem memcached gaememcached saslmemcached redis"
+        " spreadsaslmemcachedcache"
+    ),
+    "flask_caching": (
+        "null simple filesystem memcached gaememcached saslmemcached redis"
+        " redissentinel rediscluster uwsgi spreadsaslmemcached"
+    ),
+}
+THEIRS = [
+    *(each for each in their_names() if not each.endswith(NO_STORE_OF_OURS)),
+    *(
+        f"{package}.backends.{name}"
+        for package, names in FACTORIES.items()
+        for name in names.split()
+    ),
+    "flask_cache.backends.RedisCache",
+    "flask_caching.backends.simple.SimpleCache",
+    "flask_caching.backends:SimpleCache",
+    "flask_caching.backends.uwsgicache:UWSGICache",
+]
+
+
+@pytest.mark.parametrize("path", THEIRS)
+def test_a_path_into_flask_caching_names_our_store(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("flask_cache", "flask_caching"):
+        monkeypatch.setitem(sys.modules, package, None)
+    name = re.split("[.:]", path)[-1]
+    settings: Any = {
+        "CACHE_DIR": tmp_path,
+        "CACHE_NO_NULL_WARNING": True,
+        "CACHE_MEMCACHED_USERNAME": "ann",
+        "CACHE_MEMCACHED_PASSWORD": "secret",
+        "CACHE_REDIS_CLUSTER": "127.0.0.1:1",
+    }
+    if name.lower().startswith("uwsgi"):
+        with pytest.raises(SettingError, match="are you running under uWSGI"):
+            made(CACHE_TYPE=path, **settings)
+        return
+    store = made(CACHE_TYPE=path, **settings)
+    assert type(store) is type(made(CACHE_TYPE=name, **settings))
+    assert type(store).__module__.startswith(("jinja_fragcache", "cachelib.base"))
+
+
+def test_the_test_of_paths_has_those_that_applications_write() -> None:
+    assert {
+        "flask_caching.backends.RedisCache",
+        "flask_caching.backends.rediscache.RedisCache",
+        "flask_caching.backends.simplecache.SimpleCache",
+        "flask_caching.contrib.uwsgicache.UWSGICache",
+    } <= set(THEIRS)
+    assert "flask_caching.backends.base.BaseCache" in their_names()
+
+
+def test_cache_file_hash_method_names_the_files(tmp_path: Path) -> None:
+    settings: Any = {"CACHE_TYPE": "filesystem", "CACHE_DIR": tmp_path}
+    made(**settings, CACHE_FILE_HASH_METHOD=hashlib.md5).set("k", "text")
+    name = hashlib.md5(b"k", usedforsecurity=False).hexdigest()
+    assert (tmp_path / name).exists()
+
+
+def test_cache_uwsgi_name_names_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[str] = []
+
+    def init(_store: Any, default_timeout: int = 300, cache: str = "") -> None:
+        named.append(cache)
+
+    monkeypatch.setattr("jinja_fragcache.stores.UWSGIStore.__init__", init)
+    made(CACHE_TYPE="uwsgi", CACHE_UWSGI_NAME="shop")
+    made(CACHE_TYPE="uwsgi", CACHE_UWSGI_NAME="shop", CACHE_OPTIONS={"cache": "mine"})
+    assert named == ["shop", "mine"]
+
+
+@pytest.mark.parametrize("kind", ["memcached", "spreadsaslmemcached"])
+def test_pool_blocking_is_taken_from_flask_caching(kind: str) -> None:
+    servers = ["127.0.0.1:1"]
+    settings: Any = {"CACHE_TYPE": kind, "CACHE_MEMCACHED_SERVERS": servers}
+    made(**settings, CACHE_OPTIONS={"pool_blocking": True})
+    with pytest.raises(SettingError, match="pool_blocking can't be False"):
+        made(**settings, CACHE_OPTIONS={"pool_blocking": False})
+
+
+def test_an_option_that_memcached_does_not_know_is_named() -> None:
+    with pytest.raises(SettingError, match="its client takes no option 'colour'"):
+        made(
+            CACHE_TYPE="memcached",
+            CACHE_MEMCACHED_SERVERS=["127.0.0.1:1"],
+            CACHE_OPTIONS={"colour": 1},
+        )

@@ -1,5 +1,6 @@
 """Stores that `CACHE_TYPE` names by an import string."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from flask import Flask, render_template_string
 
 from jinja_fragcache import Cache, SettingError
+from jinja_fragcache.stores import TextSerializer
 from tests.flask import custom_caches
 from tests.flask.support import check_works, made
 
@@ -94,7 +96,7 @@ def test_an_import_string_may_name_a_class_of_cachelib(tmp_path: Path) -> None:
         ("tests.flask.broken_caches.cache", "named 'a_package_that_nobody_has'"),
         ("tests.flask.missing.cache", "No module named 'tests.flask.missing'"),
         (".", "can't be imported"),
-        (f"{CUSTOM}.PlainCache", "takes other arguments .*'colour'"),
+        (f"{CUSTOM}.PlainCache", "takes no option 'colour' .* It takes name"),
         (f"{CUSTOM}.no_store", "list can't be a store"),
     ],
 )
@@ -107,3 +109,40 @@ def test_a_wrong_import_string_is_an_error(name: str, message: str) -> None:
 def test_an_error_inside_a_factory_is_raised_unchanged() -> None:
     with pytest.raises(TypeError, match="the factory's own mistake"):
         made(CACHE_TYPE=f"{CUSTOM}.failing")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("OfBaseCache", {}),
+        ("OfSimpleCache", {}),
+        ("OfFileSystemCache", {}),
+        ("OfRedisCache", {}),
+    ],
+)
+def test_a_class_of_the_user_that_derives_from_flask_caching_is_a_custom_cache(
+    name: str, settings: Any, tmp_path: Path, redis_port: int
+) -> None:
+    app = Flask(__name__)
+    path = f"tests.flask.flask_caching_caches.{name}"
+    settings |= {"CACHE_DIR": str(tmp_path), "CACHE_REDIS_PORT": redis_port}
+    cache = Cache(app, config={"CACHE_TYPE": path, **settings})
+    with app.test_request_context():
+        assert f"{type(cache.cache).__module__}.{type(cache.cache).__name__}" == path
+        assert [render_template_string(PAGE, n=n) for n in "ab"] == ["a", "a"]
+        cache.delete_fragment("x")
+        assert render_template_string(PAGE, n="c") == "c"
+        assert cache.set("values", {"n": 1})
+        assert cache.get("values") == {"n": 1}
+        # Nothing that is stored is a pickle, so nothing is unpickled.
+        serializer = getattr(cache.cache, "serializer", None)
+        assert serializer is None or isinstance(serializer, TextSerializer)
+
+
+def test_a_module_that_can_not_work_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "google", None)
+    name = "flask_caching.contrib.googlecloudstoragecache.GoogleCloudStorageCache"
+    with pytest.raises(SettingError, match="no google-cloud-storage module found"):
+        made(CACHE_TYPE=name, CACHE_GCS_BUCKET="shop")

@@ -261,11 +261,11 @@ def test_a_cluster_uses_the_password_in_the_options(
         ({"CACHE_REDIS_URL": 5}, "CACHE_REDIS_URL.* can't be read"),
         (
             {"CACHE_OPTIONS": {"socket_timout": 1}},
-            r"'socket_timout' \(CACHE_OPTIONS\)\. Did you mean 'socket_timeout'",
+            r"'socket_timout' \(CACHE_OPTIONS\)\. Did you mean socket_timeout",
         ),
         (
             {"CACHE_TYPE": "redissentinel", "CACHE_OPTIONS": {"usrname": "ann"}},
-            r"'usrname' \(CACHE_OPTIONS\)\. Did you mean 'username'",
+            r"'usrname' \(CACHE_OPTIONS\)\. Did you mean username",
         ),
         (
             {"CACHE_TYPE": "rediscluster", "CACHE_OPTIONS": {"db": 1}},

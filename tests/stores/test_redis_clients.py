@@ -26,7 +26,7 @@ def test_an_unknown_option_is_an_error_at_once() -> None:
         lambda **options: RedisClusterStore("127.0.0.1:1", **options),
         lambda **options: RedisClusterStore(url="redis://127.0.0.1", **options),
     ):
-        told = r"no option 'socket_timout' \(CACHE_OPTIONS\)\. Did .*'socket_timeout'"
+        told = r"no option 'socket_timout' \(CACHE_OPTIONS\)\. Did .* socket_timeout"
         with pytest.raises(StoreError, match=told):
             make(socket_timout=1)
 
