@@ -16,10 +16,12 @@ from jinja_fragcache.errors import (
     StoreError,
     TimeoutValueError,
 )
+from jinja_fragcache.messages import logger
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .backend_arguments import IGNORE_ERRORS, store_options
-from .backends import make_store
+from .backends import is_null, make_store
+from .first_use import UndecidedCache
 from .serializers import make_serializer
 from .setting_values import read_settings
 from .value_cache import AppCache
@@ -30,7 +32,7 @@ _RULES = [each.name for each in fields(Policy) if each.name != "default_timeout"
 
 def make_app_cache(
     app: Flask,
-    settings: Mapping[str, Any],
+    given: Mapping[str, Any],
     strict: Callable[[], bool],
     announcer: Announcer | None = None,
     announce_call: Callable[[str, Any], None] | None = None,
@@ -38,8 +40,10 @@ def make_app_cache(
     """Make the cache that the settings describe.
 
     Args:
-        app: The application, which is passed to the factory that `CACHE_TYPE` may name.
-        settings: The application's settings. Missing ones have their default.
+        app: The application. Its settings are used, and it is passed to the factory
+            that `CACHE_TYPE` may name.
+        given: Settings that override those of the application. Missing ones have their
+            default.
         strict: As for `FragmentCache`.
         announcer: As for `FragmentCache`.
         announce_call: As for `AppCache`. It is called with CACHE_ENABLE_SIGNALS only.
@@ -47,13 +51,64 @@ def make_app_cache(
     Raises:
         SettingError: If a setting has a value that is not allowed.
     """
-    settings = read_settings(settings)
-    if settings.get("TESTING") and not settings["CACHE_IN_TESTING"]:
-        settings |= {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
+    settings = read_settings({**app.config, **given})
+    codec = ValueCodec(make_serializer(settings))
+
+    def make(*, is_off: bool) -> FragmentCache:
+        off = {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
+        used = settings | off if is_off else settings
+        return _make_fragment_cache(app, used, strict, announcer)
+
+    # Made now, because the settings may be wrong.
+    was_off = _is_off(app, given, settings)
+    first = make(is_off=was_off)
+
+    def choose() -> FragmentCache:
+        now = read_settings({**app.config, **given})
+        is_off = _is_off(app, given, now)
+        if is_off and not now["CACHE_NO_NULL_WARNING"]:
+            logger.warning(
+                "Nothing is cached, because TESTING is true. To cache all the same, set"
+                " CACHE_IN_TESTING to True. To leave this line out, set"
+                " CACHE_NO_NULL_WARNING to True."
+            )
+        return first if is_off == was_off else make(is_off=is_off)
+
+    return AppCache(
+        UndecidedCache(choose),
+        codec,
+        source_check=settings["CACHE_SOURCE_CHECK"],
+        announce_call=announce_call if settings["CACHE_ENABLE_SIGNALS"] else None,
+        ignore_errors=_ignores_errors(settings),
+    )
+
+
+def _is_off(app: Flask, given: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Return whether nothing is cached because the application is in testing mode."""
+    # `given` may be a copy of the application's settings, made before TESTING was set.
+    is_testing = app.testing or given.get("TESTING")
+    return (
+        bool(is_testing)
+        and not settings["CACHE_IN_TESTING"]
+        and not is_null(settings["CACHE_TYPE"])
+    )
+
+
+def _make_fragment_cache(
+    app: Flask,
+    settings: Mapping[str, Any],
+    strict: Callable[[], bool],
+    announcer: Announcer | None,
+) -> FragmentCache:
+    """Make the engine, and its store.
+
+    Raises:
+        SettingError: If a setting has a value that is not allowed.
+    """
     timeout = _default_timeout(settings)
     store = make_store(app, {**settings, "CACHE_DEFAULT_TIMEOUT": timeout})
     try:
-        fragment_cache = FragmentCache(
+        return FragmentCache(
             store,
             default_timeout=timeout,
             strict=strict,
@@ -64,13 +119,6 @@ def make_app_cache(
         raise SettingError(f"CACHE_TYPE: {error}") from None
     except PolicyError as error:
         raise SettingError(f"CACHE_{error.name.upper()}: {error}") from None
-    return AppCache(
-        fragment_cache,
-        ValueCodec(make_serializer(settings)),
-        source_check=settings["CACHE_SOURCE_CHECK"],
-        announce_call=announce_call if settings["CACHE_ENABLE_SIGNALS"] else None,
-        ignore_errors=_ignores_errors(settings),
-    )
 
 
 def _ignores_errors(settings: Mapping[str, Any]) -> bool:

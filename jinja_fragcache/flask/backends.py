@@ -49,10 +49,9 @@ def make_store(app: Flask, settings: Settings) -> Store:
     cache_type: Any = settings["CACHE_TYPE"]
     if cache_type is not None and not isinstance(cache_type, str):
         return _without_pickle(cache_type)
-    theirs = _THEIR_NAMES.fullmatch(cache_type or "")
-    name: Any = theirs[1] if theirs else cache_type
-    if name in TYPES:
-        return TYPES[name](settings)
+    make = _maker(cache_type)
+    if make is not None:
+        return make(settings)
     if cache_type in _READY_CACHES:
         name = _READY_CACHES[cache_type]
         raise SettingError(
@@ -76,6 +75,18 @@ def make_store(app: Flask, settings: Settings) -> Store:
         " function (app, config, args, kwargs), or a store, as in"
         " CACHE_TYPE=cachelib.FileSystemCache(folder)."
     )
+
+
+def is_null(cache_type: Any) -> bool:
+    """Return whether a type is the one that caches nothing."""
+    return isinstance(cache_type, str) and _maker(cache_type) is _null
+
+
+def _maker(cache_type: str | None) -> Callable[[Settings], Store] | None:
+    """Return what makes the store of a type, None if it is not one of the types."""
+    theirs = _THEIR_NAMES.fullmatch(cache_type or "")
+    name: Any = theirs[1] if theirs else cache_type
+    return TYPES.get(name)
 
 
 def _without_pickle(store: Any) -> Store:

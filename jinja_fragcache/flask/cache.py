@@ -14,6 +14,7 @@ from .app_setup import make_app_cache
 from .argument_keys import ArgumentKeys
 from .decorators import decorate, make_decorator
 from .delete_methods import DeleteMethods
+from .first_use import keep_store
 from .keys import Keys
 from .options import Options
 from .route_check import DecoratedFunctions
@@ -91,7 +92,7 @@ class Cache(DeleteMethods):
         announcer = SignalAnnouncer(app, self)
         app_cache = make_app_cache(
             app,
-            {**app.config, **given},
+            given,
             # A function, because tests may set TESTING later.
             strict=lambda: app.debug or app.testing,
             announcer=announcer,
@@ -100,8 +101,7 @@ class Cache(DeleteMethods):
         # Weakly, so that applications made for a test don't live as long as the cache.
         self._last_app = ref(app)
         app.extensions.setdefault(_EXTENSION, {})[self] = app_cache
-        # Where Flask-Caching's users find the store.
-        app.extensions.setdefault("cache", {})[self] = app_cache.fragment_cache.store
+        keep_store(app, self, app_cache.fragment_cache)
         self._apps.add(app)
         self._decorated.watch(app)
         if self.with_jinja2_ext:

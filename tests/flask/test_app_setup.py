@@ -10,11 +10,13 @@ from typing import Any
 import cachelib
 import pytest
 import redis
-from flask import Flask
+from flask import Flask, render_template_string
 
 from jinja_fragcache import Cache, FragmentCache, MemoryStore, SettingError, StoreError
 from jinja_fragcache.flask.app_setup import make_app_cache
 from jinja_fragcache.stores import FileStore
+
+PAGE = "{% cache 60, 'x' %}{{ n }}{% endcache %}"
 
 
 class Touch:
@@ -233,12 +235,88 @@ def test_testing_turns_the_cache_off_unless_cache_in_testing(
     assert isinstance(made(**{"CACHE_TYPE": "simple", **settings}).store, kind)
 
 
-def test_nothing_is_cached_in_testing() -> None:
+def in_time(app: Flask) -> None:
+    app.testing = True
+    Cache(app, config={"CACHE_TYPE": "simple"})
+
+
+def set_later(app: Flask) -> None:
+    Cache(app, config={"CACHE_TYPE": "simple"})
+    app.testing = True
+
+
+def set_later_in_the_config(app: Flask) -> None:
+    app.config["CACHE_TYPE"] = "simple"
+    Cache().init_app(app, config=app.config)
+    app.config.update(TESTING=True)
+
+
+def given_to_the_cache(app: Flask) -> None:
+    Cache(app, config={"CACHE_TYPE": "simple", "TESTING": True})
+
+
+@pytest.mark.parametrize(
+    "set_up", [in_time, set_later, set_later_in_the_config, given_to_the_cache]
+)
+def test_nothing_is_cached_in_testing_and_one_line_says_so(
+    set_up: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Flask(__name__)
+    set_up(app)
+    (cache,) = app.extensions["jinja_fragcache"]
+    with app.test_request_context():
+        assert not caplog.records
+        pages = [render_template_string(PAGE, n=n) for n in "ab"]
+        assert pages == ["a", "b"]
+        assert isinstance(app.jinja_env.fragment_cache.store, cachelib.NullCache)  # type: ignore[attr-defined]
+    (line,) = caplog.messages
+    assert line.startswith("Nothing is cached, because TESTING is true.")
+    assert "set CACHE_IN_TESTING to True" in line
+    assert cache.fragment_cache.store is app.jinja_env.fragment_cache.store  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ["CACHE_IN_TESTING", "CACHE_NO_NULL_WARNING"])
+def test_the_settings_for_testing_are_looked_at_when_the_cache_is_first_used(
+    when: str, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Flask(__name__)
+    app.config["CACHE_TYPE"] = "simple"
+    if when == "before":
+        app.config[name] = True
+    cache = Cache(app)
+    app.config.update({"TESTING": True, name: True})
+    cache.set("k", 1)
+    assert cache.get("k") == (1 if name == "CACHE_IN_TESTING" else None)
+    assert not caplog.records
+
+
+def test_testing_that_ends_before_the_first_use_is_over() -> None:
     app = Flask(__name__)
     app.testing = True
     cache = Cache(app, config={"CACHE_TYPE": "simple"})
+    app.testing = False
     cache.set("k", 1)
-    assert cache.get("k") is None
+    app.testing = True
+    assert cache.get("k") == 1
+
+
+def test_a_wrong_setting_is_an_error_at_once_in_testing_too() -> None:
+    for settings in ({"CACHE_JITTER": 2}, {"CACHE_SERIALIZER": "yaml"}):
+        with pytest.raises(SettingError):
+            made(TESTING=True, CACHE_TYPE="simple", **settings)
+
+
+@pytest.mark.parametrize("name", ["null", "flask_caching.backends.NullCache", ""])
+def test_the_type_null_says_so_itself_in_testing(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Flask(__name__)
+    app.testing = True
+    with pytest.warns(UserWarning, match="CACHE_TYPE is 'null': nothing is cached"):
+        cache = Cache(app, config={"CACHE_TYPE": name})
+    cache.set("k", 1)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(

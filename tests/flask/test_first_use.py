@@ -1,0 +1,121 @@
+"""A cache that is chosen when it is first used."""
+
+import copy
+import pickle
+import threading
+
+import flask_caching
+import pytest
+from flask import Flask
+
+from jinja_fragcache import Cache, FragmentCache, MemoryStore
+from jinja_fragcache.flask.first_use import UndecidedCache
+from tests.support import Counter
+
+
+def test_it_is_chosen_once_and_then_a_plain_cache() -> None:
+    calls = Counter()
+    chosen = FragmentCache(default_timeout=7)
+
+    def choose() -> FragmentCache:
+        calls()
+        return chosen
+
+    cache = UndecidedCache(choose)
+    assert isinstance(cache, FragmentCache)
+    assert calls.calls == 0
+    assert cache.policy.default_timeout == 7
+    assert cache.store is chosen.store
+    assert cache.engine is chosen.engine
+    assert calls.calls == 1
+    # The fast path of a hit asks for exactly this class.
+    assert type(cache) is FragmentCache
+
+
+def test_methods_choose_as_well() -> None:
+    store = MemoryStore()
+    cache = UndecidedCache(lambda: FragmentCache(store))
+    cache.invalidate_tags("t")
+    assert type(cache) is FragmentCache
+    assert len(store) == 1
+
+
+def test_an_error_of_the_choice_is_raised_until_it_is_gone() -> None:
+    errors = [ValueError("wrong")]
+
+    def choose() -> FragmentCache:
+        if errors:
+            raise errors.pop()
+        return FragmentCache()
+
+    cache = UndecidedCache(choose)
+    with pytest.raises(ValueError, match="wrong"):
+        cache.get("k")
+    assert cache.get("k") is None
+
+
+def test_an_attribute_that_no_cache_has_is_an_error() -> None:
+    cache = UndecidedCache(FragmentCache)
+    with pytest.raises(AttributeError, match="_colour"):
+        _ = cache._colour
+    assert type(cache) is UndecidedCache
+    with pytest.raises(AttributeError, match="colour"):
+        _ = cache.colour
+
+
+def test_copies_and_pickles_are_those_of_a_plain_cache() -> None:
+    cache = UndecidedCache(lambda: FragmentCache(default_timeout=7))
+    assert copy.copy(cache) is cache
+    assert copy.deepcopy(cache) is cache
+    assert type(cache) is UndecidedCache
+    assert pickle.loads(pickle.dumps(cache)).policy.default_timeout == 7
+
+
+def test_threads_that_are_first_together_get_one_cache() -> None:
+    calls = Counter()
+    together = threading.Barrier(4)
+    stores = []
+
+    def choose() -> FragmentCache:
+        calls()
+        return FragmentCache()
+
+    cache = UndecidedCache(choose)
+
+    def use() -> None:
+        together.wait(10)
+        stores.append(cache.store)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert calls.calls == 1
+    assert stores == [cache.store] * 4
+
+
+def test_the_store_in_the_extensions_is_used_when_it_is_looked_up() -> None:
+    app = Flask(__name__)
+    cache = Cache(app, config={"CACHE_TYPE": "simple"})
+    stores = app.extensions["cache"]
+    assert list(stores) == [cache]
+    assert type(app.jinja_env.fragment_cache) is UndecidedCache  # type: ignore[attr-defined]
+    assert stores[cache] is stores.get(cache) is cache.cache
+    assert list(stores.values()) == [cache.cache]
+    with pytest.raises(KeyError):
+        stores[Cache()]
+
+
+def test_several_caches_and_flask_caching_itself_share_the_extensions() -> None:
+    app = Flask(__name__)
+    config = {"CACHE_TYPE": "SimpleCache"}
+    theirs = flask_caching.Cache(app, with_jinja2_ext=False, config=config)
+    ours = [Cache(app, config=config) for _ in range(2)]
+    stores = app.extensions["cache"]
+    assert list(stores) == [theirs, *ours]
+    theirs.set("k", 1)
+    assert theirs.get("k") == 1
+    assert [stores[each] for each in ours] == [
+        app.extensions["jinja_fragcache"][each].fragment_cache.store for each in ours
+    ]
