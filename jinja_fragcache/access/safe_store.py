@@ -21,6 +21,7 @@ from .adapter import Adapter
 from .breaker import Breaker
 from .runner import Operation, Runner
 from .stats import Recorder
+from .store_check import what_to_check
 
 _FAILED = object()
 # The start of the error that Redis returns for a key with a list, a hash or the like.
@@ -219,11 +220,12 @@ class SafeStore:
         """Count and log a failure that is not raised."""
         self._recorder.stats.failures += 1
         logger.warning(
-            "The store could not %s %r: %s: %s",
+            "The store could not %s %r: %s: %s%s",
             what,
             key,
             type(error).__name__,
-            without_logins(error),
+            without_logins(error).rstrip("."),
+            what_to_check(self._adapter.store, error),
         )
 
     def read_failed(self, keys: Iterable[str], error: Exception) -> None:
@@ -283,8 +285,9 @@ class SafeStore:
         except Exception as error:  # noqa: BLE001 - raised below
             failure = StoreError(
                 f"The store could not {what}: {type(error).__name__}:"
-                f" {without_logins(error).rstrip('.')}. What it holds may still be"
-                " served."
+                f" {without_logins(error).rstrip('.')}."
+                f"{what_to_check(self._adapter.store, error)}"
+                " What it holds may still be served."
             )
             cause = without_secret_causes(error)
         else:

@@ -70,6 +70,17 @@ def store_name(store: object) -> str:
     return f"{type(store).__module__}.{type(store).__qualname__}"
 
 
+def what_to_check(store: object, error: Exception) -> str:
+    """Return what to look at after an error of a store, if the store knows that.
+
+    Returns:
+        A sentence with a space in front, or an empty text.
+    """
+    ask = getattr(store, "what_to_check", None)
+    told = ask(error) if callable(ask) else ""
+    return f" {told}" if told and isinstance(told, str) else ""
+
+
 class CoroutinesOnly:
     """Stands for a store of coroutine functions where nothing can await them."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from jinja_fragcache.errors import SettingError, StoreError
-from jinja_fragcache.messages import warn_caller, without_logins
+from jinja_fragcache.messages import without_logins
 from jinja_fragcache.stores import (
     RedisClusterStore,
     RedisSentinelStore,
@@ -16,7 +16,6 @@ from .backend_arguments import (
     Settings,
     key_prefix,
     make_with,
-    store_options,
     whole_number,
 )
 
@@ -54,15 +53,8 @@ def _of_url(settings: Settings) -> dict[str, Any]:
         said = read_url(url)
     except StoreError as error:
         raise SettingError(f"CACHE_TYPE {settings['CACHE_TYPE']!r}: {error}") from None
-    has_password = "password" in {**said, **store_options(settings)}
-    if settings["CACHE_REDIS_PASSWORD"] and not has_password:
-        # As in Flask-Caching. A server without a password would refuse one.
-        warn_caller(
-            "CACHE_REDIS_PASSWORD is not used beside CACHE_REDIS_URL. Write the"
-            ' password in the URL, or set CACHE_OPTIONS={"password": ...}.'
-        )
-    db = whole_number(settings, "CACHE_REDIS_DB", _LARGEST_DB)
-    return {"url": url, "db": said.get("db", db)}
+    account = _redis_account(settings)
+    return {"url": url, **{name: said.get(name, account[name]) for name in account}}
 
 
 def make_redis_sentinel(settings: Settings) -> Store:

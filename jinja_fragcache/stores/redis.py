@@ -10,6 +10,7 @@ from jinja_fragcache.forks import PerProcess
 
 from .base import Timed
 from .redis_clients import clients_of_ready, clients_of_server, clients_of_url
+from .redis_errors import what_to_check
 from .text_store import TextStore
 
 _KEYS_AT_ONCE = 500
@@ -137,6 +138,11 @@ class RedisStore(TextStore):
     def _client(self) -> Any:
         """The client of this process."""
         return self._clients.value
+
+    def what_to_check(self, error: Exception) -> str:
+        """Return which settings to look at after an error, as a sentence, or ""."""
+        pool = getattr(self._client, "connection_pool", None)
+        return what_to_check(error, getattr(pool, "connection_kwargs", {}))
 
     def get(self, key: str) -> str | int | None:
         """Return the value of a key, or None if it has none."""

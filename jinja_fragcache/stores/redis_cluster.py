@@ -5,6 +5,7 @@ from typing import Any
 
 from .redis import RedisStore
 from .redis_clients import clients_of_cluster
+from .redis_errors import what_to_check
 
 
 class RedisClusterStore(RedisStore):
@@ -49,6 +50,11 @@ class RedisClusterStore(RedisStore):
             key_prefix=key_prefix,
             may_flush=may_flush,
         )
+
+    def what_to_check(self, error: Exception) -> str:
+        """Return which settings to look at after an error, as a sentence, or ""."""
+        # Without the client, because making one takes long while the nodes are down.
+        return what_to_check(error, {})
 
     # The two keys may be on two nodes, and a script can't read both.
     set_many_if_equal = None  # type: ignore[assignment]

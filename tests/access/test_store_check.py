@@ -4,6 +4,7 @@ import pytest
 import redis
 
 from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.access.store_check import what_to_check
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.stores import MemoryStore
 from tests.support import RecordingStore
@@ -40,3 +41,24 @@ def test_methods_without_a_signature_are_accepted() -> None:
 
     store: Any = Store()
     adapt(store)
+
+
+class Advised:
+    def __init__(self, told: Any) -> None:
+        self.told = told
+
+    def what_to_check(self, error: Exception) -> Any:
+        return f"{self.told} {error}." if isinstance(self.told, str) else self.told
+
+
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        (Advised("Check the port for"), " Check the port for x."),
+        (Advised(None), ""),
+        (Advised(5), ""),
+        (object(), ""),
+    ],
+)
+def test_a_store_may_say_what_to_check_after_an_error(store: object, told: str) -> None:
+    assert what_to_check(store, ValueError("x")) == told

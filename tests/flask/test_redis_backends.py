@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import redis
+from flask import Flask
 
-from jinja_fragcache import SettingError
+from jinja_fragcache import Cache, SettingError, StoreError
 from jinja_fragcache.stores import (
     RedisClusterStore,
     RedisSentinelStore,
@@ -151,6 +152,8 @@ def database(**settings: Any) -> Any:
         ("redis://:a@127.0.0.1", {}, ("a", 0)),
         ("redis://:a@127.0.0.1/3", {"CACHE_OPTIONS": {"db": 4}}, ("a", 4)),
         ("redis://:a@127.0.0.1", {"CACHE_OPTIONS": {"password": "b"}}, ("b", 0)),
+        ("redis://127.0.0.1", {"CACHE_REDIS_PASSWORD": "b"}, ("b", 0)),
+        ("redis://:a@127.0.0.1", {"CACHE_REDIS_PASSWORD": "b"}, ("a", 0)),
         ("", {"CACHE_REDIS_DB": 2, "CACHE_REDIS_PASSWORD": "b"}, ("b", 2)),
         ("", {"CACHE_REDIS_PASSWORD": ""}, (None, 0)),
     ],
@@ -159,16 +162,6 @@ def test_what_the_url_does_not_say_is_taken_from_elsewhere(
     url: str, settings: Any, expected: Any
 ) -> None:
     assert database(CACHE_REDIS_URL=url, **settings) == expected
-
-
-def test_a_password_that_is_not_used_beside_a_url_is_warned_of() -> None:
-    settings: Any = {"CACHE_REDIS_PASSWORD": "b"}
-    with pytest.warns(UserWarning, match="CACHE_REDIS_PASSWORD is not used") as warned:
-        made(CACHE_TYPE="redis", CACHE_REDIS_URL="redis://127.0.0.1", **settings)
-    assert "'b'" not in str(warned[0].message)
-    assert database(CACHE_REDIS_URL="redis://:a@127.0.0.1", **settings) == ("a", 0)
-    settings["CACHE_OPTIONS"] = {"password": "c"}
-    assert database(CACHE_REDIS_URL="redis://127.0.0.1", **settings) == ("c", 0)
 
 
 @pytest.mark.parametrize("url", ["", None])
@@ -276,3 +269,25 @@ def test_a_cluster_uses_the_password_in_the_options(
 def test_an_error_names_the_wrong_setting(settings: Any, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         made(**{"CACHE_TYPE": "redis", "CACHE_REDIS_CLUSTER": "h:1", **settings})
+
+
+def test_the_log_and_the_error_of_a_delete_name_the_setting_and_the_server(
+    watched: servers.Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = watched.master.port
+    config = {
+        "CACHE_TYPE": "redis",
+        "CACHE_REDIS_HOST": "127.0.0.1",
+        "CACHE_REDIS_PORT": port,
+        "CACHE_REDIS_PASSWORD": "hunter2",
+    }
+    cache = Cache(Flask(__name__), config=config)
+    assert cache.get("k") is None
+    read = caplog.messages[0]
+    with pytest.raises(StoreError) as raised:
+        cache.delete("k")
+    for told in (read, str(raised.value)):
+        assert "Check the user and password (CACHE_REDIS_PASSWORD" in told
+        assert f"of the server at 127.0.0.1:{port}." in told
+        assert "hunter2" not in told
+    cache.cache._client.close()  # type: ignore[attr-defined]
