@@ -102,7 +102,9 @@ def _without_pickle(store: Any) -> Store:
 
 
 def _null(settings: Settings) -> Store:
-    if not settings["CACHE_NO_NULL_WARNING"]:
+    # As in Flask-Caching: a name with dots is not written by chance.
+    is_meant = "." in settings["CACHE_TYPE"] or settings["CACHE_NO_NULL_WARNING"]
+    if not is_meant:
         warn_caller(
             "CACHE_TYPE is 'null': nothing is cached. Set CACHE_TYPE to 'simple', or"
             " CACHE_NO_NULL_WARNING to True if this is meant."

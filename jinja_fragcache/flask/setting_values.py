@@ -13,6 +13,8 @@ _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 # An empty prefix is one, and an empty secret must not turn signing off.
 _MAY_BE_EMPTY = {"CACHE_KEY_PREFIX", "CACHE_SIGNING_KEY"}
+# A flag, for which None has a meaning of its own.
+_FLAG_OR_NONE = "CACHE_SOURCE_CHECK"
 # Flask-Caching has the default for None, too. Elsewhere None has a meaning, or is a
 # mistake.
 _MAY_BE_NONE = {
@@ -37,8 +39,15 @@ def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
             default.
 
     Raises:
-        SettingError: If a number or a flag is a text that can't be read.
+        SettingError: If a number or a flag is a text that can't be read, or a function
+            is none.
     """
+    method = given.get("CACHE_HASH_METHOD")
+    if method and not callable(method):
+        raise SettingError(
+            f"CACHE_HASH_METHOD can't be {without_logins(repr(method))}. It is a"
+            " function such as hashlib.sha256. (Keys are SHA-256 always: leave it out.)"
+        )
     return {**given, **{each.name: _read(each, given) for each in SETTINGS}}
 
 
@@ -49,7 +58,7 @@ def _read(setting: Setting, given: Mapping[str, Any]) -> Any:
         return default
     if isinstance(value, str) and not value and name not in _MAY_BE_EMPTY:
         return default
-    if isinstance(default, bool):
+    if isinstance(default, bool) or (name == _FLAG_OR_NONE and value is not None):
         return _read_flag(setting, value)
     if isinstance(default, int) and isinstance(value, str):
         return _read_number(setting, value)

@@ -79,6 +79,7 @@ def test_the_warning_of_null_can_be_turned_off() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made(CACHE_TYPE="null", CACHE_NO_NULL_WARNING=True)
+        made(CACHE_TYPE="flask_caching.backends.NullCache")
 
 
 def test_cache_type_may_be_a_store() -> None:

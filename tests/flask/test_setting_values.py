@@ -1,5 +1,6 @@
 """The values of settings, also as texts from the environment."""
 
+import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -120,3 +121,17 @@ def test_none_is_the_default_where_flask_caching_has_it(
     name: str, expected: Any
 ) -> None:
     assert read(name, None) == expected
+
+
+def test_the_source_check_may_be_unsaid() -> None:
+    name = "CACHE_SOURCE_CHECK"
+    values = (None, "", "true", "0", False)
+    assert [read(name, each) for each in values] == [None, None, True, False, False]
+    with pytest.raises(SettingError, match="CACHE_SOURCE_CHECK can't be 'maybe'"):
+        read(name, "maybe")
+
+
+def test_a_hash_method_is_a_function() -> None:
+    read_settings({"CACHE_HASH_METHOD": hashlib.md5})
+    with pytest.raises(SettingError, match="CACHE_HASH_METHOD can't be 'sha256'"):
+        read_settings({"CACHE_HASH_METHOD": "sha256"})
