@@ -9,6 +9,7 @@ from typing import Any, Self
 from .access.breaker import DEFAULT_RETRY_AFTER
 from .access.runner import perform, perform_async
 from .access.stats import Announcer, Stats
+from .clocks import time_of_day
 from .engine import claims
 from .engine.engine import Engine
 from .engine.lookup import current_entries
@@ -80,7 +81,7 @@ class FragmentCache:
         retry_after: float = DEFAULT_RETRY_AFTER,
         template_digest: bool = False,
         timer: Callable[[], float] = time.monotonic,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
     ) -> None:
         if isinstance(store, FragmentCache):

@@ -9,6 +9,7 @@ from typing import Any
 from jinja_fragcache.access import event_loops
 from jinja_fragcache.access.safe_store import SafeStore
 from jinja_fragcache.access.stats import Recorder
+from jinja_fragcache.clocks import time_of_day
 
 from .policy import Policy
 from .singleflight import Flights
@@ -41,7 +42,7 @@ class Context:
     tag_hints: TagHints
     policy: Policy = DEFAULT_POLICY
     timer: Callable[[], float] = time.monotonic
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = time_of_day
     chance: Callable[[], float] = random.random
     sleep: Callable[[float], Any] = time.sleep
 

@@ -16,6 +16,7 @@ from jinja_fragcache.access.breaker import Breaker
 from jinja_fragcache.access.runner import perform, perform_async
 from jinja_fragcache.access.safe_store import SafeStore
 from jinja_fragcache.access.stats import Announcer, Recorder, Stats
+from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.entries.freshness import Wanted, servable_text, servable_texts
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
 from jinja_fragcache.keys.digests import digest
@@ -86,7 +87,7 @@ class Engine:
         strict: bool | Callable[[], bool] = False,
         announcer: Announcer | None = None,
         timer: Callable[[], float] = time.monotonic,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.policy = policy

@@ -3,13 +3,13 @@
 import hashlib
 import math
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
@@ -57,7 +57,7 @@ class FileStore(TextStore):
         mode: int | None = None,
         hash_method: Callable[..., Any] = hashlib.sha256,
         *,
-        timer: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time_of_day,
     ) -> None:
         if type(threshold) is not int or threshold < 0:
             raise ValueError(

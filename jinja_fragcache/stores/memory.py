@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
+from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
@@ -53,7 +54,7 @@ class MemoryStore:
         default_timeout: The timeout in seconds of entries that are stored without one;
             0 or None if they never expire.
         max_bytes: The largest number of bytes; None for no limit.
-        timer: A monotonic clock in seconds.
+        timer: A clock in seconds; None for the time of day.
 
     Attributes:
         default_timeout: The default timeout in seconds; 0 if entries never expire.
@@ -69,7 +70,7 @@ class MemoryStore:
         threshold: int = DEFAULT_THRESHOLD,
         default_timeout: int = DEFAULT_TIMEOUT,
         max_bytes: int | None = DEFAULT_MAX_BYTES,
-        timer: Callable[[], float] = time.monotonic,
+        timer: Callable[[], float] | None = None,
     ) -> None:
         if type(threshold) is not int or threshold < 1:
             raise ValueError(
@@ -113,7 +114,8 @@ class MemoryStore:
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if entry.expires_at <= self._timer():
+        # The same as `_now()`, without a call: every hit comes here.
+        if entry.expires_at <= (self._timer or time.time)():
             self._remove_expired(key, entry)
             return None
         entry.read = True
@@ -185,7 +187,7 @@ class MemoryStore:
             None if there is no entry.
         """
         entry = self._live_entry(key)
-        return None if entry is None else entry.expires_at - self._timer()
+        return None if entry is None else entry.expires_at - self._now()
 
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Add to a number, and return the new one.
@@ -240,11 +242,14 @@ class MemoryStore:
         if self._write_lock.locked():
             self._used_bytes = sum(entry.size for entry in self._entries.values())
 
+    def _now(self) -> float:
+        return time_of_day() if self._timer is None else self._timer()
+
     def _make_entry(self, key: str, value: Any, timeout: int | None) -> _Entry:
         if timeout is None:
             timeout = self.default_timeout
         never = timeout == NEVER_EXPIRES
-        expires_at = float("inf") if never else self._timer() + timeout
+        expires_at = float("inf") if never else self._now() + timeout
         return _Entry(key, value, expires_at)
 
     def _make_entries(
@@ -256,7 +261,7 @@ class MemoryStore:
 
     def _live_entry(self, key: str) -> _Entry | None:
         entry = self._entries.get(key)
-        return None if entry is None or entry.expires_at <= self._timer() else entry
+        return None if entry is None or entry.expires_at <= self._now() else entry
 
     def _remove_expired(self, key: str, entry: _Entry) -> None:
         with self._write_lock:
@@ -287,7 +292,7 @@ class MemoryStore:
         return entries <= self._threshold and used_bytes <= self._max_bytes
 
     def _key_to_evict(self) -> str:
-        now = self._timer()
+        now = self._now()
         oldest = list(islice(self._entries.items(), _MOST_EXAMINED))
         for key, entry in oldest:
             if entry.expires_at <= now:

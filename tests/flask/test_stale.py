@@ -67,7 +67,7 @@ def own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the caches of this file use the clocks of their stores."""
 
     def make(store: MemoryStore, **options: Any) -> FragmentCache:
-        return FragmentCache(store, clock=store._timer, **options)
+        return FragmentCache(store, clock=store._now, **options)
 
     monkeypatch.setattr("jinja_fragcache.flask.app_setup.FragmentCache", make)
 
