@@ -7,7 +7,7 @@ PORT ?= 8000
 # Each process runs whole files, so that it starts each server once.
 PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: demo serve test test-slow test-all coverage check lint types layers bench soak fuzz clean
+.PHONY: demo serve test test-slow test-all coverage check lint types layers bench soak fuzz compat clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
 
@@ -60,6 +60,10 @@ FUZZ_SECONDS ?= 60
 fuzz: $(VENV)/fuzz.stamp
 	$(BIN)/python benchmarks/fuzz_compiler.py -max_total_time=$(FUZZ_SECONDS) -max_len=400 \
 		-timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1
+
+# Flask-Caching's own tests, which are downloaded.
+compat: $(VENV)/compat.stamp
+	$(BIN)/python tests/compat/run.py
 
 clean:
 	rm -rf $(VENV)

@@ -333,7 +333,13 @@ def _find_serializer(setting: Any) -> Serializer:
     if setting is pickle or setting is json:
         return known[setting.__name__]()
     if isinstance(setting, type):
-        setting = setting()
+        try:
+            setting = setting()
+        except TypeError as error:
+            raise SettingError(
+                f"CACHE_SERIALIZER can't be {describe(setting)}: {error}."
+                " Give an object of it."
+            ) from None
     if callable(getattr(setting, "dumps", None)) and callable(
         getattr(setting, "loads", None)
     ):

@@ -130,6 +130,10 @@ class MemoryStore:
                 entry.read = True
         return [None if entry is None else entry.value for entry in entries]
 
+    def get_dict(self, *keys: str) -> dict[str, Any]:
+        """Like `get_many`, but return a dictionary."""
+        return dict(zip(keys, self.get_many(*keys), strict=True))
+
     def has(self, key: str) -> bool:
         """Return whether the key has a value. This does not count as a read."""
         return self._live_entry(key) is not None

@@ -608,3 +608,13 @@ def test_json_is_readable() -> None:
         '[{" date":"2026-01-02"},{" dec":"1.50"},'
         '{" u":"00000000000000000000000000000001"}]'
     )
+
+
+def test_a_serializer_class_that_needs_arguments_is_refused() -> None:
+    class Needy:
+        def __init__(self, protocol: int) -> None: ...
+
+    with pytest.raises(
+        SettingError, match=r"Needy.* missing 1 required .* object of it"
+    ):
+        make_serializer({"CACHE_SERIALIZER": Needy, "CACHE_SIGNING_KEY": None})
