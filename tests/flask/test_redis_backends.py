@@ -242,6 +242,12 @@ def test_a_cluster_uses_the_password_in_the_options(
     assert "db" not in given
 
 
+def test_a_cluster_does_not_use_cache_redis_db() -> None:
+    url = "redis://127.0.0.1:1"
+    store = made(CACHE_TYPE="rediscluster", CACHE_REDIS_URL=url, CACHE_REDIS_DB=2)
+    assert isinstance(store, RedisClusterStore)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

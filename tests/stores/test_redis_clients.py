@@ -6,6 +6,7 @@ import redis
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.stores import RedisClusterStore, RedisSentinelStore, RedisStore
+from tests.servers import wait_for
 
 
 def test_a_client_that_decodes_is_refused(redis_port: int) -> None:
@@ -74,6 +75,16 @@ def test_a_url_may_ask_for_one_connection(redis_port: int) -> None:
     store = RedisStore(url=url, single_connection_client=True)
     assert store._client.connection is not None
     store._client.close()
+
+
+def test_closing_the_client_of_a_url_closes_its_connections(redis_port: int) -> None:
+    store = RedisStore(url=f"redis://127.0.0.1:{redis_port}")
+    name = "closed-by-its-client"
+    store._client.client_setname(name)
+    with redis.Redis(port=redis_port) as other:
+        assert name in [each["name"] for each in other.client_list()]
+        store._client.close()
+        wait_for(lambda: name not in [each["name"] for each in other.client_list()])
 
 
 @pytest.mark.parametrize("url", ["redis://h:x", "redis://h:99999", "redis://:x/y@h:1"])
