@@ -26,6 +26,8 @@ _SAME_SCOPE = {TAG, HOLE_TAG}
 _VARIABLES = {"block": "_block_vars", "for": "_loop_vars"}
 _NOWHERE = (None, None)
 _FRAGMENTS = {TAG, LIST_TAG}
+# What stands in these is not a part of the fragment around them.
+_NOT_IN_FRAGMENT = {"block", HOLE_TAG}
 # These tags print what stands in them at once.
 _NOT_COLLECTING = {"if", "for", "with", "autoescape"}
 #: The type of the tokens that hold a `Site`.
@@ -229,7 +231,9 @@ class _Nesting:
             self.in_branch.add(index)
         if outer in self._is_direct and name in _NOT_COLLECTING:
             self._is_direct.add(index)
-        if name in _FRAGMENTS or (name != "block" and outer in self._in_fragment):
+        if name in _FRAGMENTS or (
+            name not in _NOT_IN_FRAGMENT and outer in self._in_fragment
+        ):
             self._in_fragment.add(index)
         # The names for tags, and for holes.
         if around is not None and not is_around:

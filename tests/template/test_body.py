@@ -319,6 +319,7 @@ def seen(context: Context) -> str:
         "{% block b %}{% set x = 1 %}{% nocache %}BODY{% endnocache %}{% endblock %}",
         "{% block b %}{% set x = 1 %}{% cache 300, 'o' %}{% nocache %}BODY{% endnocache %}{% endcache %}{% endblock %}",
         "{% for i in [1] %}{% set x = 1 %}{% cache 300, 'o' %}{% nocache %}BODY{% endnocache %}{% endcache %}{% endfor %}",
+        "{% cache 300, 'o' %}{% nocache %}{% for i in [1] %}{% set x = 1 %}{% nocache %}BODY{% endnocache %}{% endfor %}{% endnocache %}{% endcache %}",
         "{% set x = 1 %}BODY",
         "{% set x = 1 %}{% block b %}BODY{% endblock %}",
         "{% for i in [] %}{% set x = 1 %}{% else %}{% set x = 2 %}BODY{% endfor %}",
