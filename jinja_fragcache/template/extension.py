@@ -293,6 +293,8 @@ def _print(text: nodes.InternalName) -> nodes.FilterBlock:
 
 
 def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:
+    # Jinja allows a colon at the end of every tag.
+    parser.stream.skip_if("colon")
     if parser.stream.current.type != "block_end":
         parser.fail(
             f"{written(parser, 'nocache')} takes no arguments: what stands in it is"

@@ -299,6 +299,12 @@ def test_a_block_that_may_change_its_output_can_not_have_holes(body: str) -> Non
         Site({}).env.from_string(f"{{% cache 60, 'x' %}}{body}{{% endcache %}}")
 
 
+def test_a_colon_may_end_nocache() -> None:
+    source = "# cache 5, 'x':\na\n# nocache:\nb\n# endnocache\n# endcache"
+    env = environment(line_statement_prefix="#")
+    assert env.from_string(source).render() == "a\nb\n"
+
+
 def test_nocache_takes_no_arguments_and_needs_its_end() -> None:
     with pytest.raises(TemplateSyntaxError, match="nocache %} takes no arguments"):
         Site({}).env.from_string("{% nocache 5 %}{% endnocache %}")
