@@ -7,7 +7,8 @@ PORT ?= 8000
 # Each process runs whole files, so that it starts each server once.
 PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: demo serve test test-slow test-all coverage check lint types layers bench soak fuzz compat clean
+.PHONY: demo serve test test-slow test-all coverage check lint types layers bench soak fuzz compat \
+	transparency clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
 
@@ -64,6 +65,10 @@ fuzz: $(VENV)/fuzz.stamp
 # Flask-Caching's own tests, which are downloaded.
 compat: $(VENV)/compat.stamp
 	$(BIN)/python tests/compat/run.py
+
+# Downloads Jinja's own tests, and programs with templates of their own.
+transparency: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks.transparency
 
 clean:
 	rm -rf $(VENV)
