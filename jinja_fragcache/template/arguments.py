@@ -1,14 +1,21 @@
 """Parses the arguments of the cache tag.
 
-`{% cache [timeout [[,] name [, key ...]]] [, option=expr ...] %}`
+`{% cache [timeout[,] [name[,] [key[,] ...]]] [option=expr[,] ...] %}`
+
+Every comma may be left out, as in django-jinja's tag. Then an argument ends where Jinja
+can't read its expression any further.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from itertools import zip_longest
 from typing import NoReturn
 
 from jinja2 import nodes
+from jinja2.lexer import Token, TokenStream
 from jinja2.optimizer import Optimizer
 from jinja2.parser import Parser
 
@@ -46,6 +53,15 @@ class Arguments:
 
 
 _OPTIONS = [each.name for each in fields(Arguments)]
+# Options of other packages' tags, and what to do instead.
+_NOT_HERE = {
+    "using": (
+        "Where fragments are stored is not a matter of the tag, but of the environment:"
+        ' env.fragment_cache = FragmentCache(caches["default"]).'
+    ),
+}
+_OPEN = {"lparen", "lbracket", "lbrace"}
+_CLOSE = {"rparen", "rbracket", "rbrace"}
 
 
 def parse_arguments(parser: Parser) -> Arguments:
@@ -59,14 +75,45 @@ def parse_arguments(parser: Parser) -> Arguments:
     options: dict[str, nodes.Expr] = {}
     while not _at_end(parser):
         if positional or options:
-            _parse_comma(parser, after_timeout=len(positional) == 1 and not options)
+            _skip_comma(parser)
         if _at_option(parser):
             _parse_option(parser, options)
         elif options:
             _fail(parser, "A value without a name stands behind an option.")
         else:
-            positional.append(_parse_value(parser, first=not positional))
+            positional.append(_parse_value(parser))
     return _arrange(parser, positional, options)
+
+
+@contextmanager
+def tag_alone(parser: Parser) -> Iterator[None]:
+    """Let the parser read the rest of a tag alone, with commas that Jinja needs.
+
+    Jinja joins two texts that stand side by side, so `"row" "news"` would be the one
+    name `rownews`. And in `x is defined stale=60`, it would take `stale` for an
+    argument of the test.
+    """
+    stream = parser.stream
+    tokens: list[Token] = []
+    while not stream.current.test_any("block_end", "eof"):
+        tokens.append(next(stream))
+    tokens.append(stream.current)
+    parser.stream = TokenStream(_separated(tokens), stream.name, stream.filename)
+    yield
+    parser.stream = stream
+
+
+def _separated(tokens: list[Token]) -> Iterator[Token]:
+    """Yield the tokens of a tag, and commas where Jinja would not end an argument."""
+    before, depth = "comma", 0
+    for token, after in zip_longest(tokens, tokens[1:]):
+        are_texts = before == token.type == "string"
+        is_option = token.type == "name" and after.type == "assign"
+        if depth == 0 and (are_texts or (is_option and before != "comma")):
+            yield Token(token.lineno, "comma", ",")
+        yield token
+        depth += (token.type in _OPEN) - (token.type in _CLOSE)
+        before = token.type
 
 
 def example(parser: Parser, inner: str) -> str:
@@ -137,12 +184,9 @@ def _at_option(parser: Parser) -> bool:
     return stream.current.type == "name" and stream.look().type == "assign"
 
 
-def _parse_comma(parser: Parser, *, after_timeout: bool) -> None:
-    if parser.stream.skip_if("comma"):
-        if _at_end(parser):
-            _fail(parser, "The tag ends with a comma.")
-    elif not after_timeout:
-        _fail(parser, "Only the comma behind the timeout may be left out.")
+def _skip_comma(parser: Parser) -> None:
+    if parser.stream.skip_if("comma") and _at_end(parser):
+        _fail(parser, "The tag ends with a comma.")
 
 
 def _parse_option(parser: Parser, options: dict[str, nodes.Expr]) -> None:
@@ -152,6 +196,7 @@ def _parse_option(parser: Parser, options: dict[str, nodes.Expr]) -> None:
     if name not in _OPTIONS:
         nearest = get_close_matches(name, _OPTIONS, n=1)
         hint = f" Did you mean {nearest[0]}?" if nearest else ""
+        hint = f" {_NOT_HERE[name]}" if name in _NOT_HERE else hint
         _fail(
             parser,
             f"The cache tag has no option {name!r}, it has {', '.join(_OPTIONS)}."
@@ -159,31 +204,48 @@ def _parse_option(parser: Parser, options: dict[str, nodes.Expr]) -> None:
         )
     if name in options:
         _fail(parser, f"The option {name!r} is given twice.")
-    options[name] = _parse_value(parser, first=False)
+    options[name] = _parse_value(parser)
 
 
-def _parse_value(parser: Parser, *, first: bool) -> nodes.Expr:
+def _parse_value(parser: Parser) -> nodes.Expr:
     stream = parser.stream
     if stream.current.test_any("comma", "block_end"):
         _fail(parser, "A value is missing.")
     if stream.current.type == "mul":
         _fail(parser, "A list of key values goes into the option: vary_on=values.")
-    if stream.current.type == "string" and stream.look().type == "string":
-        # Jinja would join the two strings: {% cache 'del' "key" %} would mean 'delkey'.
-        # Here they are two arguments, with the comma between them left out.
-        if not first:
-            _fail(parser, "Two texts stand side by side.")
-        token = next(stream)
-        return nodes.Const(token.value, lineno=token.lineno)
+    if stream.current.type == "assign":
+        _fail(parser, "There is a '=' that belongs to no option.")
     value = parse_expression(parser)
-    if (
-        first
-        and isinstance(value, nodes.Call | nodes.Getitem)
-        and isinstance(value.node, nodes.Const)
-    ):
-        # {% cache None ("key") %} would call None.
-        _fail(parser, "A comma is missing behind the timeout.")
+    if _swallows(value):
+        _fail(parser, "A comma is missing before a bracket or a minus.")
     return value
+
+
+def _swallows(value: nodes.Expr | None) -> bool:
+    """Return whether an expression is a constant and what should be the next argument.
+
+    `None ("key")` would call None, `"row" [a]` would be a letter of the name, and
+    `"row" -1` a subtraction.
+    """
+    while True:
+        match value:
+            case nodes.Call(node=first) | nodes.Getitem(node=first):
+                if isinstance(first, nodes.Const):
+                    return True
+            case nodes.Sub(left=first):
+                if isinstance(first, nodes.Const) and isinstance(first.value, str):
+                    return True
+            case nodes.BinExpr(left=first) | nodes.Compare(expr=first):
+                pass
+            case nodes.Getattr(node=first) | nodes.Filter(node=first):
+                pass
+            case nodes.Test(node=first) | nodes.CondExpr(expr1=first):
+                pass
+            case nodes.Concat(nodes=[first, *_]):
+                pass
+            case _:
+                return False
+        value = first
 
 
 def _arrange(

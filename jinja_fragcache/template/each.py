@@ -74,7 +74,7 @@ def _copy(target: nodes.Expr, ctx: str) -> nodes.Expr:
 
 
 def parse_each(parser: Parser) -> Each:
-    """Parse `item in items if test` and the comma after it.
+    """Parse `item in items if test` and the comma after it, if there is one.
 
     Raises:
         jinja2.TemplateSyntaxError: If a part is missing or wrong. The message shows
@@ -91,8 +91,7 @@ def parse_each(parser: Parser) -> Each:
     test = parse_expression(parser) if stream.skip_if("name:if") else None
     if stream.current.test("name:recursive"):
         parser.fail(f"A list of cached rows can't be recursive. {shown}")
-    if not stream.skip_if("comma") and not stream.current.test("block_end"):
-        parser.fail(f"A comma is missing behind what the tag goes through. {shown}")
+    stream.skip_if("comma")
     return Each(target, iterable, test)
 
 

@@ -41,7 +41,7 @@ from jinja_fragcache.render.holes import HOLE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
 from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS, TEXT
 
-from .arguments import Arguments, parse_arguments, written
+from .arguments import Arguments, parse_arguments, tag_alone, written
 from .body import (
     check_loop_control,
     keep_macro_names,
@@ -120,7 +120,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
     def _parse_fragment(
         self, parser: Parser, line: int, site: Site
     ) -> list[nodes.Node]:
-        arguments = parse_arguments(parser)
+        with tag_alone(parser):
+            arguments = parse_arguments(parser)
         body = parser.parse_statements(("name:endcache",), drop_needle=True)
         printing = _Printing(self, parser, line, body)
         call = printing.look_up(site, arguments)
@@ -135,9 +136,10 @@ class FragmentCacheExtension(BodyRendering, Extension):
         ]
 
     def _parse_list(self, parser: Parser, line: int, site: Site) -> list[nodes.Node]:
-        each = parse_each(parser)
-        arguments = parse_arguments(parser)
-        check_row_key(parser, arguments)
+        with tag_alone(parser):
+            each = parse_each(parser)
+            arguments = parse_arguments(parser)
+            check_row_key(parser, arguments)
         ends = ("name:endcache_each", "name:else")
         body = parser.parse_statements(ends)
         else_: list[nodes.Node] = []

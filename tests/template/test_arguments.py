@@ -1,8 +1,10 @@
-"""The grammar of the tag, shown by the keys and timeouts that it stores."""
+"""The grammar of the tags, shown by the keys and timeouts that they store."""
 
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jinja2 import TemplateSyntaxError
 
 from jinja_fragcache import (
@@ -43,6 +45,24 @@ DEFAULT = default_fragment_name("page", 1)
         ("300, vary_on=[a]", 300, DEFAULT, [1]),
         ('300, "row", a if a else b', 300, "row", [1]),
         ('300, "row", vary_on=none', 300, "row", []),
+        ('300 "row" a b', 300, "row", [1, "2"]),
+        ('300 "row", a b', 300, "row", [1, "2"]),
+        ('300, "row" a, b', 300, "row", [1, "2"]),
+        ('300 "row" "b" "c"', 300, "row", ["b", "c"]),
+        ('300 "row" a if off else "b" "c"', 300, "row", ["b", "c"]),
+        ('300 "row" not off a not in ids', 300, "row", [True, False]),
+        ('300 "row" a is divisibleby 3 b', 300, "row", [False, "2"]),
+        ('300 "row", (a), [b] {"c": a}', 300, "row", [1, ["2"], {"c": 1}]),
+        ('300 "row" vary_on=["a" "b"]', 300, "row", ["ab"]),
+        ('300 "row" a, stale=0 tags=[] unless=off', 300, "row", [1]),
+        (
+            'timeout=300 name="row" vary_on=[a] unless=a is none stale=0',
+            300,
+            "row",
+            [1],
+        ),
+        ('seconds*2 "r"+"ow" a|string', 14, "row", [1]),
+        ('300 "row" seconds -a', 300, "row", [6]),
     ],
 )
 def test_arguments_by_position_and_by_name_are_understood(
@@ -60,9 +80,9 @@ def test_arguments_by_position_and_by_name_are_understood(
     ("arguments", "expected"),
     [
         ("300,", "The tag ends with a comma"),
-        ('300, "a" "b"', "Two texts stand side by side"),
-        ('300, "a", b c', "Only the comma behind the timeout may be left out"),
-        ("300, 'a' b", "Only the comma behind the timeout may be left out"),
+        ('300 "a",', "The tag ends with a comma"),
+        ('300, "a" = 3', "There is a '=' that belongs to no option"),
+        ('300 "a" using="other"', 'env.fragment_cache = FragmentCache(caches["default'),
         (", 'x'", "A value is missing"),
         ("300,, 'x'", "A value is missing"),
         ("timeout=", "A value is missing"),
@@ -75,8 +95,16 @@ def test_arguments_by_position_and_by_name_are_understood(
         ("300, 'a', name='b'", "The name is given twice"),
         ("300, 'a', 1, vary_on=[2]", "The key values are given twice"),
         ("unless=a, unless=b", "The option 'unless' is given twice"),
-        ('None ("key")', "A comma is missing behind the timeout"),
-        ('300 ["key"]', "A comma is missing behind the timeout"),
+        ('None ("key")', "A comma is missing before a bracket or a minus"),
+        ('300 ["key"]', "A comma is missing before a bracket or a minus"),
+        ('300 "key" (a)', "A comma is missing before a bracket or a minus"),
+        ('300 "key" [a]', "A comma is missing before a bracket or a minus"),
+        ('300 "key" [a].b|upper ~ "c" if a', "A comma is missing before a bracket"),
+        ('300 "key" -a', "A comma is missing before a bracket or a minus"),
+        ('300 "key" (a) is odd', "A comma is missing before a bracket or a minus"),
+        ('300 "key" (a) == b', "A comma is missing before a bracket or a minus"),
+        ('name="key" [a]', "A comma is missing before a bracket or a minus"),
+        ('"sidebar" 300', "A timeout can't be 'sidebar'"),
         ('"sidebar"', "A timeout can't be 'sidebar'"),
         ('"sidebar" "b"', "A timeout can't be 'sidebar'"),
         ("-1", "A timeout can't be -1"),
@@ -105,6 +133,82 @@ def test_wrong_arguments_are_a_syntax_error_that_shows_what_to_write(
     assert expected in message
     assert "Write" in message
     assert (raised.value.lineno, raised.value.name) == (2, "page")
+
+
+def test_an_unclosed_tag_is_a_syntax_error() -> None:
+    for source in ("{% cache 300, 'a'", "{% cache", "{% cache_each item in"):
+        with pytest.raises(TemplateSyntaxError):
+            environment().from_string(source)
+
+
+# Expressions behind which Jinja ends, whatever follows.
+_VALUES = st.sampled_from(
+    [
+        "a",
+        "user.id",
+        "ids[0]",
+        "double(a)",
+        '"text"',
+        "'other text'",
+        "7",
+        "1.5",
+        "none",
+        "true",
+        "not off",
+        "a if off else b",
+        'a if off else "c"',
+        "a is divisibleby 3",
+        "a is not in ids",
+        "a not in ids",
+        'a ~ "-" ~ "d"',
+        '"e" ~ a',
+        "seconds - a * 2",
+        "{'f': a}",
+        "b|upper|replace('2', 'g' 'h')",
+        "a == 1",
+    ]
+)
+_TIMEOUTS = st.sampled_from(["300", "None", "seconds", "60 * 5", "'del'", "double(a)"])
+_NAMES = st.sampled_from(['"row"', "name", 'name ~ "s"', '"a" ~ "b"'])
+_OPTIONS = st.sampled_from(
+    [
+        "stale=60",
+        "stale_if_error=seconds",
+        'tags=["t", "u"]',
+        "unless=a is none",
+        "version=a is none",
+        "template_digest=false",
+    ]
+)
+
+
+@given(
+    st.sampled_from(["cache", "cache_each item in ids,"]),
+    st.tuples(_TIMEOUTS, _NAMES),
+    st.lists(_VALUES, min_size=1, max_size=4),
+    st.lists(_OPTIONS, unique=True, max_size=3),
+    st.data(),
+)
+def test_every_comma_may_be_left_out(
+    tag: str,
+    first: tuple[str, str],
+    values: list[str],
+    options: list[str],
+    data: st.DataObject,
+) -> None:
+    arguments = [*first, *values, *options]
+    gaps = [data.draw(st.sampled_from([" ", ", "])) for _ in arguments[1:]]
+    some = "".join(map(str.__add__, arguments, [*gaps, ""]))
+
+    def stored(tag: str, arguments: str) -> dict[str, int | None]:
+        store = RecordingStore()
+        end = tag.split(maxsplit=1)[0]
+        source = f"{{% {tag} {arguments} %}}text{{% end{end} %}}"
+        template = environment({"page": source}, store).get_template("page")
+        template.render(CONTEXT, double=lambda n: 2 * n, user={"id": 3})
+        return store.timeouts
+
+    assert stored(tag.rstrip(","), some) == stored(tag, ", ".join(arguments))
 
 
 def test_an_error_shows_tags_in_the_delimiters_of_the_environment() -> None:

@@ -635,7 +635,6 @@ def test_a_fragment_around_a_list_has_its_tags_and_earliest_expiry() -> None:
         ("cache_each item in items, 60", "no key value"),
         ("cache_each item in items, 60, 'row'", "no key value"),
         ("cache_each item in items, 60, 'row', vary_on=[]", "no key value"),
-        ("cache_each item in items 60, 'row', item", "comma is missing behind what"),
         ("cache_each item in items recursive, 60, 'row', item", "can't be recursive"),
         ("cache_each item in items, 60, 'row', item, x=1", "no option 'x'"),
         ("cache_each item in items, -1, 'row', item", "A timeout can't be -1"),
