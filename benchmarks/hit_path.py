@@ -56,6 +56,10 @@ PAGES = (
         "two key values",
         '{%% cache 300, "row", ids[%d], lang %%}{{ html }}{%% endcache %%}',
     ),
+    Page(
+        "name from a variable",
+        "{%% cache 300, ids[%d] %%}{{ html }}{%% endcache %%}",
+    ),
     Page("default name", "\n{%% cache 300 %%}{#%d#}{{ html }}{%% endcache %%}"),
     Page(
         "constant key, no autoescape",

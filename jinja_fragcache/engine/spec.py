@@ -166,6 +166,7 @@ class FragmentSpec(NamedTuple):
             life=life,
             templates=tuple(sorted(templates.items())),
             holes=holes,
+            body=self.wanted.body,
         )
         try:
             return encode(entry)

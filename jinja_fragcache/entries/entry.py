@@ -50,6 +50,18 @@ class Life(NamedTuple):
     cost: float
 
 
+class Body(NamedTuple):
+    """The body of a tag whose name is known only when it is rendered.
+
+    Attributes:
+        digest: The digest of its source.
+        template: The name of its template.
+    """
+
+    digest: str
+    template: str
+
+
 class Entry(NamedTuple):
     """A text, and everything that decides whether and how it may be served.
 
@@ -66,6 +78,7 @@ class Entry(NamedTuple):
         holes: The holes that are filled for each request, in their order: how many
             characters of text are between the previous hole and this one, and the
             number of the hole in its template.
+        body: The body that printed the text, if another tag may have the same name.
     """
 
     text: str
@@ -76,6 +89,7 @@ class Entry(NamedTuple):
     life: Life | None = None
     templates: tuple[tuple[str, str], ...] = ()
     holes: tuple[tuple[int, int], ...] = ()
+    body: Body | None = None
 
 
 # json.dumps would make an encoder on each call.
@@ -127,6 +141,8 @@ def header_line(entry: Entry) -> str:
         fields["templates"] = dict(entry.templates)
     if entry.holes:
         fields["holes"] = entry.holes
+    if entry.body is not None:
+        fields["body"] = entry.body
     return f"{HEADER_MARK}{_to_json(fields)}\n"
 
 
@@ -168,6 +184,7 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
     life = tuple(fields.pop(name) for name in ("expires", "cost") if name in fields)
     templates = fields.pop("templates", {})
     holes = fields.pop("holes", [])
+    body = fields.pop("body", None)
     readable = (
         # An unknown field may change what the text means.
         not fields
@@ -177,6 +194,7 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
         and len(life) in {0, len(Life._fields)}
         and all(type(each) in {int, float} and 0 <= each < _LATEST for each in life)
         and _are_holes(holes)
+        and (body is None or _is_body(body))
         and _has_few(tags, templates, holes)
     )
     if not readable:
@@ -189,6 +207,7 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
         Life(*life) if life else None,
         tuple(sorted(templates.items())),
         tuple((length, hole) for length, hole in holes),
+        None if body is None else Body(*body),
     )
 
 
@@ -210,6 +229,11 @@ def _maps_to_strings(value: object) -> bool:
     return isinstance(value, dict) and all(
         isinstance(each, str) for each in value.values()
     )
+
+
+def _is_body(value: object) -> bool:
+    """Return whether a JSON value is a list of the fields of a `Body`."""
+    return isinstance(value, list) and [type(each) for each in value] == [str, str]
 
 
 def _are_holes(value: object) -> bool:

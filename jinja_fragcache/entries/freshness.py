@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from .entry import HEADER_MARK, Entry, Life, decode, header_line
+from .entry import HEADER_MARK, Body, Entry, Life, decode, header_line
 
-_NOTHING_MORE = Entry("")[3:]
+_NOTHING_MORE = Entry("")[3:-1]
 
 
 class GracePeriods(NamedTuple):
@@ -73,19 +73,30 @@ class Wanted(NamedTuple):
         version: The version it must have; None if the fragment's name alone says what
             it is.
         header: The header line of an entry that matches, "" if it needs none.
+        body: The body that must have printed it; None if the name alone tells which.
     """
 
     escaped: bool
     version: str | None
     header: str
+    body: Body | None = None
 
 
 @lru_cache(maxsize=4096)
-def want(escaped: bool, version: str | None) -> Wanted:
-    """Return what an entry must match, one object for the same arguments."""
-    plain = escaped and version is None
-    entry = Entry("", escaped, version)
-    return Wanted(escaped, version, "" if plain else header_line(entry))
+def want(
+    escaped: bool, version: str | None, body: tuple[str, str] | None = None
+) -> Wanted:
+    """Return what an entry must match, one object for the same arguments.
+
+    Args:
+        escaped: As in `Wanted`.
+        version: As in `Wanted`.
+        body: The fields of `Wanted.body`, as compiled templates have them.
+    """
+    plain = escaped and version is None and body is None
+    made_by = None if body is None else Body(*body)
+    entry = Entry("", escaped, version, body=made_by)
+    return Wanted(escaped, version, "" if plain else header_line(entry), made_by)
 
 
 def servable_text(stored: object, wanted: Wanted) -> str | None:
@@ -111,9 +122,8 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
     if stored is None:
         return None
     entry = decode(stored)
-    if entry is None or entry[1:] != (wanted.escaped, wanted.version, *_NOTHING_MORE):
-        return None
-    return entry.text
+    plain = (wanted.escaped, wanted.version, *_NOTHING_MORE, wanted.body)
+    return None if entry is None or entry[1:] != plain else entry.text
 
 
 def servable_texts(stored: Iterable[object], wanted: Wanted) -> list[str | None]:
@@ -135,7 +145,13 @@ def matches(entry: Entry, wanted: Wanted) -> bool:
         entry.version == wanted.version
         and entry.escaped == wanted.escaped
         and entry.form is None
+        and _digest_of(entry.body) == _digest_of(wanted.body)
     )
+
+
+def _digest_of(body: Body | None) -> str | None:
+    """Return what tells a body from others: the same one may stand in two templates."""
+    return None if body is None else body.digest
 
 
 def has_current_tags(

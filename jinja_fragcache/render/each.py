@@ -25,6 +25,7 @@ from jinja_fragcache.keys.fragment import make_template_fragment_key
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
 from .lookup import Spec, TagOptions, resolve
+from .shared_names import refuse_shared
 from .sources import sources_of
 from .versions import source_digest
 
@@ -172,7 +173,9 @@ async def _keyed_rows_async(
     keys: list[Any],
 ) -> Rows:
     if not _can_be_decided_early(engine, keys):
-        return await _rows_async(engine, _listed(asked, given, keys))
+        listed = _listed(asked, given, keys)
+        await engine.find_rows_async(listed)
+        return _texts_or_misses(engine, listed)
     texts, stored = await engine.texts_async(keys, asked.wanted)
     if None not in texts:
         return "".join(texts)  # type: ignore[arg-type]  # none of them is None
@@ -275,6 +278,7 @@ def add_row_with_options(
 def rows_with_options(
     environment: Environment,
     rows: list[Row],
+    site: Site,
     *,
     has_holes: bool = False,
 ) -> Rows | Awaitable[Rows]:
@@ -283,20 +287,35 @@ def rows_with_options(
     Args:
         environment: The template's.
         rows: The rows.
+        site: Where the tag stands.
         has_holes: Whether the rows have holes. Their texts are `FilledRows` then.
     """
     engine = engine_of(environment)
     if engine.blocks and environment.is_async:
-        return _rows_async(engine, rows, has_holes=has_holes)
+        return _rows_with_options_async(environment, rows, site, has_holes=has_holes)
     engine.find_rows(rows)
+    _refuse_shared(environment, rows, site)
     return _texts_or_misses(engine, rows, has_holes=has_holes)
 
 
-async def _rows_async(
-    engine: Engine, rows: list[Row], *, has_holes: bool = False
+async def _rows_with_options_async(
+    environment: Environment, rows: list[Row], site: Site, *, has_holes: bool
 ) -> Rows:
+    engine = engine_of(environment)
     await engine.find_rows_async(rows)
+    _refuse_shared(environment, rows, site)
     return _texts_or_misses(engine, rows, has_holes=has_holes)
+
+
+def _refuse_shared(environment: Environment, rows: list[Row], site: Site) -> None:
+    """Let rows be uncached under whose keys other tags have stored their text."""
+    for row in rows:
+        spec, found = row.spec, row.found
+        if row.value is not MISSING or spec is None or found is None:
+            continue
+        if refuse_shared(environment, site, spec.wanted.body, found.stored):
+            engine_of(environment).count_uncached()
+            row.spec, row.flow = None, bypass
 
 
 def _texts_or_misses(

@@ -33,6 +33,7 @@ from jinja_fragcache.timeouts import normalize_timeout
 
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
+from .shared_names import refuse_shared
 from .sources import sources_of
 from .versions import source_digest, version_of, with_page
 
@@ -75,7 +76,11 @@ class Miss:
 
 @pass_context
 def fragment(
-    context: Context, key: str, spec: Spec, site: Site
+    context: Context,
+    key: str,
+    spec: Spec,
+    site: Site,
+    body: tuple[str, str] | None = None,
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Return a fragment's text, or a `Miss`.
 
@@ -84,6 +89,7 @@ def fragment(
         key: The fragment's key.
         spec: The constants of the tag.
         site: Where the tag stands.
+        body: The fields of the tag's `Body`; None if its name is a constant.
 
     Returns:
         The text or the `Miss`; in an async environment whose store may block, an
@@ -97,7 +103,7 @@ def fragment(
     escaped, timeout, version = spec
     if version is None and engine.template_digest:
         version = source_digest(environment, site)
-    wanted = want(escaped, version)
+    wanted = want(escaped, version) if body is None else want(escaped, version, body)
     stored: list[object] | None = None
     awaits = engine.blocks and environment.is_async
     if not (awaits or current_dependencies() or key in engine.tagged_keys):
@@ -114,8 +120,8 @@ def fragment(
         digest_of=None if version is None else sources_of(environment).digest_of,
     )
     if awaits:
-        return _serve_async(engine, asked)
-    return _serve(engine, asked, stored=stored)
+        return _serve_async(environment, site, asked)
+    return _serve(environment, site, asked, stored=stored)
 
 
 @pass_context
@@ -125,6 +131,7 @@ def named_fragment(
     spec: Spec,
     site: Site,
     vary_on: Any,
+    body: tuple[str, str] | None = None,
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Like `fragment`, with the key computed at render time.
 
@@ -134,6 +141,7 @@ def named_fragment(
         spec: The constants of the tag.
         site: Where the tag stands.
         vary_on: The fragment's key values.
+        body: As for `fragment`.
 
     Raises:
         FragmentTagError: If the key is refused and the cache is strict.
@@ -143,7 +151,7 @@ def named_fragment(
     except KeyValueError as error:
         refuse(context.environment, site, error)
         return _uncached(context.environment, bypass)
-    return fragment(context, key, spec, site)
+    return fragment(context, key, spec, site, body)
 
 
 @dataclass(slots=True)
@@ -162,6 +170,7 @@ class TagOptions:
         template_digest: Whether the entry is bound to its template's source; None for
             the cache's default.
         holes: The numbers of the holes that the fragment may have.
+        body: As for `fragment`.
     """
 
     unless: Any = None
@@ -172,6 +181,7 @@ class TagOptions:
     version: Any = None
     template_digest: Any = None
     holes: tuple[int, ...] = ()
+    body: tuple[str, str] | None = None
 
 
 @pass_context
@@ -209,8 +219,8 @@ def fragment_with_options(
         return _uncached(environment, asked, has_holes=bool(given.holes))
     engine = engine_of(environment)
     if engine.blocks and environment.is_async:
-        return _serve_async(engine, asked)
-    return _serve(engine, asked)
+        return _serve_async(environment, site, asked)
+    return _serve(environment, site, asked)
 
 
 def resolve(
@@ -263,7 +273,7 @@ def resolve(
             )
         return FragmentSpec(
             key,
-            want(escaped, version),
+            want(escaped, version, options.body),
             normalize_timeout(timeout),
             _grace(engine, options),
             tag_names(options.tags),
@@ -286,25 +296,33 @@ def _grace(engine: Engine, options: TagOptions) -> GracePeriods:
 
 
 def _serve(
-    engine: Engine, asked: FragmentSpec, stored: list[object] | None = None
+    environment: Environment,
+    site: Site,
+    asked: FragmentSpec,
+    stored: list[object] | None = None,
 ) -> Text | Miss:
     """Look a fragment up, and serve it if it is fresh.
 
     Args:
-        engine: The engine of the cache.
+        environment: The template's.
+        site: Where the tag stands.
         asked: The fragment.
         stored: What the store returned, in a list; None if it was not asked yet.
     """
+    engine = engine_of(environment)
     if stored is None and _can_be_decided_early(engine, asked):
         text = engine.text(asked.key, asked.wanted)
         if not isinstance(text, Undecided):
             return text
         stored = [text.stored]
     found = NOTHING if stored == [None] else engine.find([asked], stored)[0]
-    return _text_or_miss(engine, asked, found)
+    return _text_or_miss(environment, site, asked, found)
 
 
-async def _serve_async(engine: Engine, asked: FragmentSpec) -> Text | Miss:
+async def _serve_async(
+    environment: Environment, site: Site, asked: FragmentSpec
+) -> Text | Miss:
+    engine = engine_of(environment)
     stored: list[object] | None = None
     if _can_be_decided_early(engine, asked):
         text = await engine.text_async(asked.key, asked.wanted)
@@ -314,7 +332,7 @@ async def _serve_async(engine: Engine, asked: FragmentSpec) -> Text | Miss:
     found = NOTHING
     if stored != [None]:
         (found,) = await engine.find_async([asked], stored)
-    return _text_or_miss(engine, asked, found)
+    return _text_or_miss(environment, site, asked, found)
 
 
 def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
@@ -327,10 +345,14 @@ def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
     )
 
 
-def _text_or_miss(engine: Engine, asked: FragmentSpec, found: Found) -> Text | Miss:
+def _text_or_miss(
+    environment: Environment, site: Site, asked: FragmentSpec, found: Found
+) -> Text | Miss:
     if found is NOTHING or not found.is_fresh:
+        if refuse_shared(environment, site, asked.wanted.body, found.stored):
+            return _uncached(environment, bypass, has_holes=bool(asked.holes))
         token = token_hex(16) if asked.holes else ""
-        return Miss(engine, partial(renew, asked, found), token)
+        return Miss(engine_of(environment), partial(renew, asked, found), token)
     value: Text = found.value
     return value
 

@@ -5,13 +5,17 @@ constant string, it is known before the template is rendered. If it is an expres
 is known once that was evaluated (see `output.note_template`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeVar
 
 from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError
 from jinja2.lexer import Token
 
+from jinja_fragcache.entries.entry import Body
 from jinja_fragcache.keys.digests import code_digest, digest
+
+from .bodies import body_digests
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -146,11 +150,14 @@ class _Source(NamedTuple):
         digest: The digest of its source.
         references: The templates that it names by constant strings.
         is_current: Returns whether the source is still the same.
+        bodies: The line of the tag with each of the bodies of cache tags in it, by the
+            digest of the body.
     """
 
     digest: str
     references: tuple[str, ...]
     is_current: Callable[[], bool]
+    bodies: Mapping[str, int] = MappingProxyType({})
 
 
 class Sources:
@@ -202,6 +209,11 @@ class Sources:
             _remember(self._whole, (name, own), whole)
         return whole
 
+    def line_of(self, body: Body) -> int | None:
+        """Return the line of a tag, None if no tag in its template has this body."""
+        source = self._source(body.template)
+        return None if source is None else source.bodies.get(body.digest)
+
     def _follow(
         self, parent: str | None, references: tuple[str, ...], found: dict[str, str]
     ) -> None:
@@ -242,10 +254,15 @@ class Sources:
             template = environment.get_template(name)
             return _Source(_compiled_digest(template), (), _always)
         text, filename, is_current = given
+        tokens = _tokens(environment, text, name, filename)
         return _Source(
             digest(text),
-            references(_tokens(environment, text, name, filename)),
+            references(tokens),
             is_current or _always,
+            {
+                body: tokens[index].lineno
+                for index, body in body_digests(tokens).items()
+            },
         )
 
 

@@ -34,6 +34,7 @@ from jinja2.parser import Parser
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import cache_tag
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
+from jinja_fragcache.render.bodies import LIST_TAG
 from jinja_fragcache.render.call_blocks import BodyRendering
 from jinja_fragcache.render.each import ROW_FUNCTIONS
 from jinja_fragcache.render.functions import register
@@ -55,7 +56,7 @@ from .holes import WHICH, make_hole, take_holes
 from .lookup_call import LookupCall
 from .names import bound_names
 from .parts import Part, facts_of, finish, set_line
-from .tag_sites import HOLE_TAG, LIST_TAG, SITE, TAGS, Site, mark_sites
+from .tag_sites import HOLE_TAG, SITE, TAGS, Site, mark_sites
 
 
 class FragmentCacheExtension(BodyRendering, Extension):

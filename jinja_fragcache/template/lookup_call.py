@@ -105,6 +105,11 @@ class LookupCall:
             self._options["template_digest"] = nodes.Const(_TRUE)
         else:
             self._name = arguments.name
+        # Only a name that is known at render time may be another tag's by mistake.
+        self._body: list[nodes.Expr] = []
+        if self._constant(self._name) is _UNKNOWN:
+            template = parser.name or f"string-{site.digest}"
+            self._body = [nodes.Const((site.body, template))]
 
     def fragment(self) -> nodes.Filter:
         """Return the call that looks a fragment up."""
@@ -113,7 +118,7 @@ class LookupCall:
         if key.value is not None and (own or self._is_plain()):
             return filter_call(key, FRAGMENT, [self._spec(own), self._site])
         if self._is_plain():
-            arguments = [self._spec(), self._site, self._vary_on]
+            arguments = [self._spec(), self._site, self._vary_on, *self._body]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
         keywords = self._keywords()
         return filter_call(key, FRAGMENT_WITH_OPTIONS, self._arguments(), keywords)
@@ -144,7 +149,7 @@ class LookupCall:
         keywords = []
         if "holes" in self._options:
             keywords = [nodes.Keyword("has_holes", nodes.Const(_TRUE))]
-        return filter_call(rows, ROWS_WITH_OPTIONS, [], keywords)
+        return filter_call(rows, ROWS_WITH_OPTIONS, [self._site], keywords)
 
     def _has_plain_rows(self) -> bool:
         """Return whether the rows differ in their key values only."""
@@ -182,6 +187,8 @@ class LookupCall:
         given = {name: self._unless_not(each) for name, each in self._options.items()}
         if self._unless is not None:
             given["unless"] = self._unless
+        if self._body:
+            (given["body"],) = self._body
         return [nodes.Keyword(*each) for each in given.items()]
 
     def _unless_not(self, value: nodes.Expr) -> nodes.Expr:

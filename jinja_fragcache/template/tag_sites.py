@@ -13,11 +13,10 @@ from typing import NamedTuple, Self
 
 from jinja2.lexer import Token
 
+from jinja_fragcache.render.bodies import LIST_TAG, TAG, body_digests
 from jinja_fragcache.render.output import NOTE_TEMPLATE
 from jinja_fragcache.render.sources import find_namings, references, tokens_digest
 
-TAG = "cache"
-LIST_TAG = "cache_each"
 HOLE_TAG = "nocache"
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
 # Without these tags, what stands in them would stand in the scope around them.
@@ -53,6 +52,7 @@ class Site(NamedTuple):
         variables: The name under which compiled templates keep what is set in the
             `{% block %}` or `{% for %}` around the tag, None if neither is around it or
             another scope is in between.
+        body: Digest of the tag's body, "" for a hole and for a tag without its end.
     """
 
     digest: str
@@ -63,6 +63,7 @@ class Site(NamedTuple):
     never_prints: bool
     in_branch: bool
     variables: str | None
+    body: str
 
     def to_text(self) -> str:
         """Return it as the value of a token. Other extensions expect a string there."""
@@ -121,7 +122,7 @@ def _sites(tokens: list[Token]) -> dict[int, Site]:
     if not places:
         return {}
     digest, named = tokens_digest(tokens), references(tokens)
-    nesting = _Nesting(tokens)
+    nesting, bodies = _Nesting(tokens), body_digests(tokens)
     return {
         index: Site(
             digest,
@@ -132,6 +133,7 @@ def _sites(tokens: list[Token]) -> dict[int, Site]:
             may_not_print and nesting.is_skipped(index),
             index in nesting.in_branch,
             nesting.variables(index),
+            bodies.get(index, ""),
         )
         for number, (index, position, may_not_print) in enumerate(places)
     }

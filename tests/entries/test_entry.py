@@ -12,6 +12,7 @@ from jinja_fragcache.entries.entry import (
     MOST_HOLES,
     MOST_TAGS,
     MOST_TEMPLATES,
+    Body,
     Entry,
     HeaderTooLargeError,
     Life,
@@ -37,6 +38,7 @@ entries = st.builds(
     tags.map(lambda digests: tuple(sorted(digests.items()))),
     # Only empty pieces, because a text shorter than its pieces counts as cut off.
     st.lists(st.tuples(st.just(0), st.integers(0, 99))).map(tuple),
+    st.none() | st.builds(Body, st.text(), st.text()),
 )
 
 
@@ -78,6 +80,11 @@ def test_all_but_the_text_is_stored_in_a_header_line() -> None:
         HEADER_MARK + "[1]\ntext",
         HEADER_MARK + '{"format":1}',
         HEADER_MARK + '{"format":2}\ntext',
+        HEADER_MARK + '{"format":1,"body":"a"}\ntext',
+        HEADER_MARK + '{"format":1,"body":["a"]}\ntext',
+        HEADER_MARK + '{"format":1,"body":["a",1]}\ntext',
+        HEADER_MARK + '{"format":1,"body":["a","b","c"]}\ntext',
+        HEADER_MARK + '{"format":1,"body":{"a":"b"}}\ntext',
         HEADER_MARK + '{"format":1,"holes":[3]}\ntext',
         HEADER_MARK + '{"format":1,"holes":{"3":1}}\ntext',
         HEADER_MARK + '{"format":1,"holes":[[3]]}\ntext',

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from jinja_fragcache.entries.entry import HEADER_MARK, Entry, Life, encode
+from jinja_fragcache.entries.entry import HEADER_MARK, Body, Entry, Life, encode
 from jinja_fragcache.entries.freshness import (
     FRESH,
     GracePeriods,
@@ -113,6 +113,24 @@ def test_a_text_with_tags_templates_or_holes_is_not_served_at_once(
     entry = Entry("text", **more)
     assert servable_text(encode(entry), wanted) is None
     assert matches(entry, wanted)
+
+
+def test_a_text_of_another_body_is_not_served() -> None:
+    mine, moved, other = ("1", "a.html"), ("1", "b.html"), ("2", "a.html")
+    wanted = want(True, None, mine)
+    for body, matching, at_once in (
+        (Body(*mine), True, "text"),
+        # The same body in another template is looked at more closely.
+        (Body(*moved), True, None),
+        (Body(*other), False, None),
+        (None, False, None),
+    ):
+        entry = Entry("text", body=body)
+        assert matches(entry, wanted) is matching
+        assert servable_text(encode(entry), wanted) == at_once
+    entry = Entry("text", body=Body(*mine))
+    assert not matches(entry, want(True, None))
+    assert servable_text(encode(entry), want(True, None)) is None
 
 
 def test_a_value_of_a_function_is_not_served_as_a_fragment() -> None:

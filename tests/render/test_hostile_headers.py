@@ -112,6 +112,7 @@ FIELDS = st.sampled_from(
         "cost",
         "templates",
         "holes",
+        "body",
         "other",
     ]
 )
