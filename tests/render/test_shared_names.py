@@ -210,6 +210,15 @@ def test_the_same_template_in_several_environments_is_the_same_tag() -> None:
     assert overlay.get_template("page").render(url=URL) == "one1"
 
 
+def test_the_same_body_in_another_template_is_no_other_one_when_it_is_due() -> None:
+    page = ONE.replace("url", "url, version=v")
+    process = Process({"a": page, "b": page}, strict=True)
+    texts = [process.render(name, v=v) for v in (1, 2) for name in ("a", "b")]
+    assert texts == ["one1", "one1", "one2", "one2"]
+    process.render("b", v=3)
+    assert process.render("a", v=4) == "one4"
+
+
 def test_a_fragment_is_deleted_by_its_name() -> None:
     process = Process({"page": ONE})
     process.render("page")
