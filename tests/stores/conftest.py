@@ -79,7 +79,7 @@ def memory() -> Subject:
 
     def remaining(key: str) -> float | str:
         expires_at = store._entries[key].expires_at
-        return FOR_EVER if expires_at == float("inf") else expires_at - time.monotonic()
+        return FOR_EVER if expires_at == float("inf") else expires_at - time.time()
 
     return Subject(store, remaining)
 
