@@ -15,8 +15,8 @@ from jinja2.utils import internalcode
 from jinja_fragcache.engine.batch import renew_rows
 from jinja_fragcache.entries.pieces import Pieces
 
-from .each import FilledRows, MissedRows
-from .lookup import Miss
+from .each import FilledRows, MissedRows, Rows
+from .lookup import Miss, Text
 
 
 class BodyRendering:
@@ -24,8 +24,11 @@ class BodyRendering:
 
     @staticmethod
     @internalcode
-    def _render(miss: Miss, *, caller: Callable[[], str]) -> str:
+    def _render(found: Text | Miss, *, caller: Callable[[], str]) -> str:
         """Return a fragment's text, or put it into the miss if it may have holes."""
+        if not isinstance(found, Miss):
+            return _text(found)
+        miss = found
         if not miss.token:
             return str(miss.engine.run(miss.flow, caller))
 
@@ -39,10 +42,13 @@ class BodyRendering:
     @staticmethod
     @internalcode
     async def _render_async(
-        miss: Miss,
+        found: Text | Miss,
         *,
         caller: Callable[[], Awaitable[str]],
     ) -> str:
+        if not isinstance(found, Miss):
+            return _text(found)
+        miss = found
         if not miss.token:
             return str(await miss.engine.run_async(miss.flow, caller))
 
@@ -77,12 +83,14 @@ class BodyRendering:
     @staticmethod
     @internalcode
     def _render_rows(
-        missed: MissedRows,
+        found: Rows,
         *,
         caller: Callable[[Any, LoopContext], str],
     ) -> str:
         """Return the text of a list, or put it into the miss if it may have holes."""
-        engine, token = missed.engine, missed.token
+        if not isinstance(found, MissedRows):
+            return _text(found)
+        missed, engine, token = found, found.engine, found.token
         items = [row.item for row in missed.rows]
         loops = Loops(items)
 
@@ -97,11 +105,13 @@ class BodyRendering:
     @staticmethod
     @internalcode
     async def _render_rows_async(
-        missed: MissedRows,
+        found: Rows,
         *,
         caller: Callable[[Any, LoopContext], Awaitable[str]],
     ) -> str:
-        engine, token = missed.engine, missed.token
+        if not isinstance(found, MissedRows):
+            return _text(found)
+        missed, engine, token = found, found.engine, found.token
         items = [row.item for row in missed.rows]
         loops = Loops(items)
 
@@ -161,6 +171,14 @@ class Loops:
         while self._loop.index0 < number:
             next(self._loop)
         return self._loop
+
+
+def _text(found: Text | FilledRows) -> str:
+    """Return a text that needs no rendering, "" if it has holes, which are next.
+
+    Only other code generators than that of `template.code_generator` need it.
+    """
+    return found if isinstance(found, str) else ""
 
 
 def _pieces(found: Pieces | Miss) -> Pieces:

@@ -120,7 +120,7 @@ def rows(
     environment: Environment,
     given: list[tuple[Any, Any]],
     spec: Spec,
-    site: Site,
+    escaped: bool,
     name: str,
 ) -> Rows | Awaitable[Rows]:
     """Return the text of all rows, or `MissedRows`.
@@ -131,7 +131,7 @@ def rows(
         environment: The template's.
         given: The item of each row and its key values.
         spec: The constants of the tag, the same for all rows.
-        site: Where the tag stands.
+        escaped: Whether autoescape is on where the tag stands.
         name: The fragment name of all rows.
 
     Returns:
@@ -141,7 +141,7 @@ def rows(
         FragmentTagError: If a key is refused and the cache is strict.
     """
     engine = engine_of(environment)
-    escaped, timeout, version = spec
+    timeout, version, site = spec
     if version is None and engine.template_digest:
         version = source_digest(environment, site)
     asked = FragmentSpec(
@@ -244,7 +244,7 @@ def add_row_with_options(
     item: Any,
     rows: list[Row],
     spec: Spec,
-    site: Site,
+    escaped: bool,
     name: Any,
     vary_on: Any,
     **options: Any,
@@ -256,7 +256,7 @@ def add_row_with_options(
         item: The row's item.
         rows: The rows so far.
         spec: As for `fragment_with_options`.
-        site: As for `fragment_with_options`.
+        escaped: As for `fragment_with_options`.
         name: As for `fragment_with_options`.
         vary_on: As for `fragment_with_options`.
         options: The fields of `TagOptions`.
@@ -265,7 +265,7 @@ def add_row_with_options(
         FragmentTagError: If an option has a wrong value; or if the key is refused and
             the cache is strict.
     """
-    asked = resolve(context, None, spec, site, name, vary_on, TagOptions(**options))
+    asked = resolve(context, None, spec, escaped, name, vary_on, TagOptions(**options))
     if isinstance(asked, FragmentSpec):
         rows.append(Row(item, asked))
     else:

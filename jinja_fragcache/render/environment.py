@@ -17,8 +17,8 @@ from jinja_fragcache.stores import Store
 
 #: Where a cache tag stands, as a constant in compiled templates: the template's name,
 #: the line, the digest of the template's source, and the templates that it names by
-#: constant strings.
-Site = tuple[str | None, int, str, tuple[str, ...]]
+#: constant strings (see `sources.references`).
+Site = tuple[str | None, int, str, str]
 _WRAPPED = "_fragment_cache_of_bare_store"
 
 

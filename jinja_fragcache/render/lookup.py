@@ -5,8 +5,9 @@ Each function here is a filter, because the compiler calls filters directly, whi
 call in a template goes through `context.call`. No template's text can name them, not
 even in a sandbox (see `functions`).
 
-What is known when a template is compiled is passed as two tuples of constants, `Spec`
-and `Site`. Options that only some tags have are passed as keyword arguments.
+What is known when a template is compiled is passed as one tuple of constants, `Spec`.
+Whether the text is escaped is passed beside it, because only Jinja's compiler knows.
+Options that only some tags have are passed as keyword arguments.
 """
 
 from collections.abc import Awaitable, Callable
@@ -42,11 +43,11 @@ FRAGMENT = FunctionName("fragment")
 NAMED_FRAGMENT = FunctionName("named_fragment")
 FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 
-#: The constants of a tag: whether autoescape is on where it stands; the timeout in
-#: seconds, 0 for never expires, None for the cache's default; and the version that an
-#: entry must have. If the version is None, the cache decides whether the entry is bound
-#: to its template's source.
-Spec = tuple[bool, Any, str | None]
+#: The constants of a tag: the timeout in seconds, 0 for never expires, None for the
+#: cache's default; the version that an entry must have; and where the tag stands. If
+#: the version is None, the cache decides whether the entry is bound to its template's
+#: source.
+Spec = tuple[Any, str | None, Site]
 #: The text of a fragment, with or without holes.
 Text = str | Pieces
 
@@ -79,7 +80,7 @@ def fragment(
     context: Context,
     key: str,
     spec: Spec,
-    site: Site,
+    escaped: bool,
     body: tuple[str, str] | None = None,
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Return a fragment's text, or a `Miss`.
@@ -88,7 +89,7 @@ def fragment(
         context: The context of the template that is being rendered.
         key: The fragment's key.
         spec: The constants of the tag.
-        site: Where the tag stands.
+        escaped: Whether autoescape is on where the tag stands.
         body: The fields of the tag's `Body`; None if its name is a constant.
 
     Returns:
@@ -100,7 +101,7 @@ def fragment(
     engine: Engine = (
         cache.engine if cache.__class__ is FragmentCache else engine_of(environment)
     )
-    escaped, timeout, version = spec
+    timeout, version, site = spec
     if version is None and engine.template_digest:
         version = source_digest(environment, site)
     wanted = want(escaped, version) if body is None else want(escaped, version, body)
@@ -129,7 +130,7 @@ def named_fragment(
     context: Context,
     name: Any,
     spec: Spec,
-    site: Site,
+    escaped: bool,
     vary_on: Any,
     body: tuple[str, str] | None = None,
 ) -> Text | Miss | Awaitable[Text | Miss]:
@@ -138,8 +139,8 @@ def named_fragment(
     Args:
         context: The context of the template that is being rendered.
         name: The fragment's name.
-        spec: The constants of the tag.
-        site: Where the tag stands.
+        spec: As for `fragment`.
+        escaped: As for `fragment`.
         vary_on: The fragment's key values.
         body: As for `fragment`.
 
@@ -149,9 +150,9 @@ def named_fragment(
     try:
         key = make_template_fragment_key(name, vary_on)
     except KeyValueError as error:
-        refuse(context.environment, site, error)
+        refuse(context.environment, spec[2], error)
         return _uncached(context.environment, bypass)
-    return fragment(context, key, spec, site, body)
+    return fragment(context, key, spec, escaped, body)
 
 
 @dataclass(slots=True)
@@ -189,7 +190,7 @@ def fragment_with_options(
     context: Context,
     key: str | None,
     spec: Spec,
-    site: Site,
+    escaped: bool,
     name: Any = None,
     vary_on: Any = (),
     **options: Any,
@@ -203,7 +204,7 @@ def fragment_with_options(
         key: The fragment's key, or None to make it of `name` and `vary_on`.
         spec: The constants of the tag. Here the timeout need not be one: it may be any
             value that a user wrote, also `'del'`.
-        site: Where the tag stands.
+        escaped: As for `fragment`.
         name: The fragment's name.
         vary_on: The fragment's key values.
         options: The fields of `TagOptions`.
@@ -213,21 +214,21 @@ def fragment_with_options(
             the cache is strict.
     """
     given = TagOptions(**options)
-    asked = resolve(context, key, spec, site, name, vary_on, given)
+    asked = resolve(context, key, spec, escaped, name, vary_on, given)
     environment = context.environment
     if not isinstance(asked, FragmentSpec):
         return _uncached(environment, asked, has_holes=bool(given.holes))
     engine = engine_of(environment)
     if engine.blocks and environment.is_async:
-        return _serve_async(environment, site, asked)
-    return _serve(environment, site, asked)
+        return _serve_async(environment, spec[2], asked)
+    return _serve(environment, spec[2], asked)
 
 
 def resolve(
     context: Context,
     key: str | None,
     spec: Spec,
-    site: Site,
+    escaped: bool,
     name: Any,
     vary_on: Any,
     options: TagOptions,
@@ -238,7 +239,7 @@ def resolve(
         context: The context of the template that is being rendered.
         key: As for `fragment_with_options`.
         spec: As for `fragment_with_options`.
-        site: As for `fragment_with_options`.
+        escaped: As for `fragment_with_options`.
         name: As for `fragment_with_options`.
         vary_on: As for `fragment_with_options`.
         options: The tag's options.
@@ -254,7 +255,7 @@ def resolve(
         return bypass
     environment = context.environment
     engine = engine_of(environment)
-    escaped, timeout, version = spec
+    timeout, version, site = spec
     try:
         if options.by_page:
             vary_on = with_page(context, vary_on)

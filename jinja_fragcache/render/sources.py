@@ -5,7 +5,9 @@ constant string, it is known before the template is rendered. If it is an expres
 is known once that was evaluated (see `output.note_template`).
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -132,10 +134,20 @@ def _ends_name(tokens: Sequence[Token], index: int) -> bool:
     return follows is None or (behind is not None and behind.value == follows)
 
 
-def references(tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Return the templates that a template names by constant strings, each once."""
-    names = [name for each in find_namings(tokens) for name in each.names]
-    return tuple(dict.fromkeys(names))
+def references(namings: Iterable[Naming]) -> str:
+    """Return the templates that a template names by constant strings, each once.
+
+    Returns:
+        Their names as JSON, "" for none. Each tag has them as a constant, so that they
+        are one text: a list of each name would be written and read again for each tag.
+    """
+    names = [name for each in namings for name in each.names]
+    return json.dumps([*dict.fromkeys(names)]) if names else ""
+
+
+@lru_cache(maxsize=256)
+def _names(references: str) -> tuple[str, ...]:
+    return tuple(json.loads(references)) if references else ()
 
 
 def tokens_digest(tokens: Iterable[Token]) -> str:
@@ -148,14 +160,14 @@ class _Source(NamedTuple):
 
     Attributes:
         digest: The digest of its source.
-        references: The templates that it names by constant strings.
+        references: What `references` returns for it.
         is_current: Returns whether the source is still the same.
         bodies: The line of the tag with each of the bodies of cache tags in it, by the
             digest of the body.
     """
 
     digest: str
-    references: tuple[str, ...]
+    references: str
     is_current: Callable[[], bool]
     bodies: Mapping[str, int] = MappingProxyType({})
 
@@ -186,15 +198,13 @@ class Sources:
             return MISSING_TEMPLATE
         return self.whole_digest(name, source.digest, source.references)
 
-    def whole_digest(
-        self, name: str | None, own: str, references: tuple[str, ...]
-    ) -> str:
+    def whole_digest(self, name: str | None, own: str, references: str) -> str:
         """Return one digest of a template and of those that it names by strings.
 
         Args:
             name: The template's name.
             own: The digest of its own source.
-            references: The templates that it names by constant strings.
+            references: What `references` returns for it.
         """
         if not references:
             return own
@@ -215,9 +225,9 @@ class Sources:
         return None if source is None else source.bodies.get(body.digest)
 
     def _follow(
-        self, parent: str | None, references: tuple[str, ...], found: dict[str, str]
+        self, parent: str | None, references: str, found: dict[str, str]
     ) -> None:
-        for reference in references:
+        for reference in _names(references):
             name = reference
             if parent is not None:
                 name = self.environment.join_path(reference, parent)
@@ -252,12 +262,12 @@ class Sources:
         except RuntimeError:
             # Jinja's loader of compiled templates has no sources.
             template = environment.get_template(name)
-            return _Source(_compiled_digest(template), (), _always)
+            return _Source(_compiled_digest(template), "", _always)
         text, filename, is_current = given
         tokens = _tokens(environment, text, name, filename)
         return _Source(
             digest(text),
-            references(tokens),
+            references(find_namings(tokens)),
             is_current or _always,
             {
                 body: tokens[index].lineno

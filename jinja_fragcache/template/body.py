@@ -5,7 +5,7 @@ A miss renders the body in a function of its own, which Jinja compiles like the 
 refused.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from jinja2 import nodes
@@ -16,7 +16,7 @@ from jinja2.visitor import NodeTransformer
 from jinja_fragcache.render.output import INCLUDE, TEXT
 
 from .arguments import written
-from .filter_call import filter_call
+from .filter_call import filter_call, python_expression
 from .parts import part_of
 from .tag_sites import Site
 
@@ -91,19 +91,28 @@ def keep_macro_names(
 
 
 def names_from_outside(
-    body: list[nodes.Node], parameters: Iterable[str] = ()
+    body: list[nodes.Node],
+    assigned: Container[str] | None,
+    parameters: Iterable[str] = (),
 ) -> list[nodes.Expr]:
     """Return the names that the body reads from the scope around its tag.
 
     Jinja does not look for names in a call block, so a name that is set after the
-    fragment, in the same scope, would be undefined in it.
+    fragment, in the same scope, would be undefined in it. Other names are left out.
 
     Args:
         body: The body.
+        assigned: The names that may be set in the template, None for all.
         parameters: Names that the call block passes to the body.
     """
+    if assigned == ():
+        return []
     symbols = find_symbols(body)
-    names = {name for how, name in symbols.loads.values() if how == VAR_LOAD_RESOLVE}
+    names = {
+        name
+        for how, name in symbols.loads.values()
+        if how == VAR_LOAD_RESOLVE and (assigned is None or name in assigned)
+    }
     return [nodes.Name(name, "load") for name in sorted(names.difference(parameters))]
 
 
@@ -137,31 +146,32 @@ def _pass_variables(parser: Parser, body: Iterable[nodes.Node], name: str) -> No
         name: The name under which the compiled template keeps the names.
     """
     for call in _calls_in_scope(body):
-        variables = parser.free_identifier()
-        variables.name = name
-        call.kwargs.append(nodes.Keyword(name, variables))
+        call.kwargs.append(nodes.Keyword(name, python_expression(parser, name)))
 
 
 def _calls_in_scope(body: Iterable[nodes.Node]) -> Iterator[nodes.Call]:
     for node in body:
-        match node:
-            case nodes.If():
-                for each in (node.test, *node.body, *node.elif_, *node.else_):
-                    yield from _calls_in_scope([each])
-            case nodes.For():
-                yield from _calls_in_scope([node.iter])
-            case nodes.With():
-                yield from _calls_in_scope(node.values)
-            case nodes.CallBlock():
-                yield from _calls_in_scope([node.call])
-            case nodes.Output() | nodes.ExprStmt() | nodes.Assign() | nodes.Expr():
-                if isinstance(node, nodes.Call):
-                    yield node
-                yield from node.find_all(nodes.Call)
-            case (
-                nodes.Include() | nodes.Import() | nodes.FromImport() | nodes.Extends()
-            ):
-                yield from _calls_in_scope([node.template])
+        if part_of(node) is None:
+            yield from _calls_of(node)
+
+
+def _calls_of(node: nodes.Node) -> Iterator[nodes.Call]:
+    match node:
+        case nodes.If():
+            body = (node.test, *node.body, *node.elif_, *node.else_)
+            yield from _calls_in_scope(body)
+        case nodes.For():
+            yield from _calls_of(node.iter)
+        case nodes.With():
+            yield from _calls_in_scope(node.values)
+        case nodes.CallBlock():
+            yield from _calls_of(node.call)
+        case nodes.Output() | nodes.ExprStmt() | nodes.Assign() | nodes.Expr():
+            if isinstance(node, nodes.Call):
+                yield node
+            yield from node.find_all(nodes.Call)
+        case nodes.Include() | nodes.Import() | nodes.FromImport() | nodes.Extends():
+            yield from _calls_of(node.template)
 
 
 def mend(parser: Parser, body: list[nodes.Node]) -> None:

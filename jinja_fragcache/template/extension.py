@@ -1,31 +1,25 @@
 """The Jinja extension: compiles `cache`, `cache_each` and `nocache` to nodes.
 
-`{% cache 300, "sidebar" %} ... {% endcache %}` is compiled as if the template were:
+`{% cache 300, "sidebar" %} ... {% endcache %}` becomes these nodes:
 
     {% set found = the text of the store, or a Miss, which is false %}
-    {% if found %}{{ found }}
-    {% elif found != "" %}
-        {% set text %}{% call render(found) %} ... {% endcall %}{% endset %}
-        {% if text %}{{ text }}{% endif %}
-    {% endif %}
+    {% call render(found) %} ... {% endcall %}
 
-So a hit costs one call and builds nothing, the body is compiled like any call block,
-and nothing empty is printed. If there are holes in the body, the text goes through a
-second call block:
+If there are holes in the body, the text goes through a second call block:
 
     {% set found = the text with holes of the store, or a Miss %}
-    {% if not found %}
-        {% set text %}{% call render(found) %} ... {% endcall %}{% endset %}
-    {% endif %}
-    {% set text %}{% call(hole) fill(found) %}
+    {% call render(found) %} ... {% endcall %}
+    {% call(hole) fill(found) %}
         {% if hole == 3 %} ... {% elif ... %}
-    {% endcall %}{% endset %}
-    {% if text %}{{ text }}{% endif %}
+    {% endcall %}
+
+`code_generator` compiles these call blocks so that a hit builds nothing.
 """
 
 from collections.abc import Iterable, Sequence
 
 from jinja2 import Environment, nodes
+from jinja2.compiler import CodeGenerator
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from jinja2.nativetypes import NativeCodeGenerator
@@ -40,7 +34,7 @@ from jinja_fragcache.render.each import ROW_FUNCTIONS
 from jinja_fragcache.render.functions import register
 from jinja_fragcache.render.holes import HOLE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
-from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS, TEXT
+from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
 
 from .arguments import Arguments, parse_arguments, tag_alone, written
 from .body import (
@@ -50,12 +44,13 @@ from .body import (
     mend,
     names_from_outside,
 )
+from .code_generator import FragmentCodeGenerator
 from .each import ROW_NAMES, Each, check_row_key, parse_each
-from .filter_call import filter_call
+from .filter_call import filter_call, python_expression
 from .holes import WHICH, make_hole, take_holes
 from .lookup_call import LookupCall
 from .names import bound_names
-from .parts import Part, facts_of, finish, set_line
+from .parts import CallBlockKind, Holes, Part, facts_of, finish
 from .tag_sites import HOLE_TAG, SITE, TAGS, Site, mark_sites
 
 
@@ -76,6 +71,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
         super().__init__(environment)
         if not hasattr(environment, "fragment_cache"):
             environment.extend(fragment_cache=FragmentCache())
+        if environment.code_generator_class is CodeGenerator:
+            environment.code_generator_class = FragmentCodeGenerator
         register(
             environment,
             {
@@ -102,13 +99,9 @@ class FragmentCacheExtension(BodyRendering, Extension):
         self._check_environment(parser, token.lineno)
         parse = self._parse_list if token.value == LIST_TAG else self._parse_fragment
         fragment = parse(parser, token.lineno, site)
-        if site.never_prints:
-            # Compiled for the blocks that may be in it.
-            fragment = [nodes.If(nodes.Const(None), fragment, [], [])]
-        elif site.may_not_print:
-            fragment = _if_printing(parser, fragment)
-        set_line(fragment, token.lineno)
-        return fragment
+        if site.printing == "always":
+            return fragment
+        return _if_printing(parser, fragment, site, token.lineno)
 
     def _check_environment(self, parser: Parser, line: int) -> None:
         if issubclass(self.environment.code_generator_class, NativeCodeGenerator):
@@ -124,14 +117,14 @@ class FragmentCacheExtension(BodyRendering, Extension):
         with tag_alone(parser):
             arguments = parse_arguments(parser)
         body = parser.parse_statements(("name:endcache",), drop_needle=True)
-        printing = _Printing(self, parser, line, body)
-        call = printing.look_up(site, arguments)
-        seen = names_from_outside(body)
+        printing = _Printing(self, parser, line, site, body)
+        call = printing.look_up(arguments)
+        reading = printing.reading(body)
         body = keep_surroundings(parser, body, site)
         return [
-            *_reading([*seen, *printing.holes.seen]),
+            *reading,
             *call.preparation,
-            nodes.Assign(printing.found, call.fragment()),
+            nodes.Assign(printing.found, call.fragment(), lineno=line),
             *printing.print_body("_render", body),
             *printing.print_holes("_fill"),
         ]
@@ -148,21 +141,22 @@ class FragmentCacheExtension(BodyRendering, Extension):
             # As in a loop, the names that are set there end with it.
             else_ = [nodes.Scope(parser.parse_statements(ends[:1], drop_needle=True))]
         rows = parser.free_identifier()
-        printing = _Printing(self, parser, line, body)
-        call = printing.look_up(site, arguments)
-        asking = [*call.preparation, nodes.ExprStmt(call.row(each.item, rows))]
+        printing = _Printing(self, parser, line, site, body)
+        call = printing.look_up(arguments)
+        asked = nodes.ExprStmt(call.row(each.item, rows), lineno=line)
+        asking = [*call.preparation, asked]
         body = [*each.unpacking(), *body]
-        seen = names_from_outside(body, ROW_NAMES)
+        reading = printing.reading(body, ROW_NAMES)
         printed = [
-            nodes.Assign(printing.found, call.rows(rows)),
+            nodes.Assign(printing.found, call.rows(rows), lineno=line),
             *printing.print_body("_render_rows", body, ROW_NAMES),
             *printing.print_holes("_fill_rows", each),
         ]
         return [
-            *_reading([*seen, *printing.holes.seen]),
-            nodes.Assign(rows, nodes.List([])),
+            *reading,
+            nodes.Assign(rows, nodes.List([]), lineno=line),
             each.loop(asking),
-            nodes.If(rows, printed, [], else_),
+            nodes.If(rows, printed, [], else_, lineno=line),
         ]
 
 
@@ -173,6 +167,7 @@ class _Printing:
         extension: The extension whose methods render.
         parser: Parses the template.
         line: The line of the tag.
+        site: Where the tag stands.
         body: The tag's body. Its holes are taken out of it, in place.
 
     Attributes:
@@ -188,32 +183,51 @@ class _Printing:
         extension: FragmentCacheExtension,
         parser: Parser,
         line: int,
+        site: Site,
         body: list[nodes.Node],
     ) -> None:
         self._extension = extension
         self._parser = parser
         self._line = line
+        self._site = site
         self._facts = facts_of(body)
         if self._facts.leaves_loop:
             check_loop_control(parser, body)
         self.found = parser.free_identifier()
-        self.holes = take_holes(parser, body, self.found)
+        self.holes = Holes()
+        if self._facts.has_holes:
+            self.holes = take_holes(parser, body, self.found, site)
 
-    def look_up(self, site: Site, arguments: Arguments) -> LookupCall:
+    def look_up(self, arguments: Arguments) -> LookupCall:
         """Return the call that looks the fragment, or the rows, up.
 
         Args:
-            site: Where the tag stands.
             arguments: The arguments of the tag.
         """
         return LookupCall(
             self._parser,
             self._line,
-            site,
+            self._site,
             arguments,
             by_page=self._facts.depends_on_page,
             holes=tuple(self.holes.numbers),
         )
+
+    def reading(
+        self, body: list[nodes.Node], parameters: Sequence[str] = ()
+    ) -> list[nodes.Node]:
+        """Return nodes that make names known where the tag stands.
+
+        They compile to nothing: there are no targets that the values could be assigned
+        to.
+
+        Args:
+            body: The body without its holes.
+            parameters: The names of the arguments that it takes.
+        """
+        seen = names_from_outside(body, self._site.whole.assigned, parameters)
+        names = [*seen, *self.holes.seen]
+        return [nodes.With([], names, [], lineno=self._line)] if names else []
 
     def print_body(
         self, method: str, body: list[nodes.Node], parameters: Sequence[str] = ()
@@ -228,14 +242,12 @@ class _Printing:
         if self._facts.needs_mending:
             mend(self._parser, body)
         kept = keep_macro_names(self._parser, body, self._facts.macro_names)
-        text = self._parser.free_identifier()
         block = self._call_block(method, body, parameters)
-        rendered = [*_assignments(kept), self._assigned(text, block, Part(self._facts))]
+        kind = CallBlockKind.BODY
         if self.holes.numbers:
-            return [nodes.If(nodes.Not(self.found), rendered, [], [])]
-        is_miss = nodes.Compare(self.found, [nodes.Operand("ne", nodes.Const(""))])
-        missed = nodes.If(is_miss, [*rendered, *_print_if_any(text)], [], [])
-        return [nodes.If(self.found, [_print(self.found)], [missed], [])]
+            kind = CallBlockKind.BODY_WITH_HOLES
+        finish(block, Part(self._facts, kind=kind))
+        return [*self._assignments(kept), block]
 
     def print_holes(self, method: str, each: Each | None = None) -> list[nodes.Node]:
         """Return the nodes that print a text with holes.
@@ -251,7 +263,6 @@ class _Printing:
         if each is not None:
             body = [*each.unpacking(), *body]
             names += ROW_NAMES
-        text = self._parser.free_identifier()
         block = self._call_block(method, body, names)
         bound = {*names, *(bound_names(each.unpacking()) if each else ())}
         part = Part(
@@ -260,12 +271,10 @@ class _Printing:
             block=block,
             line=self._line,
             bound=frozenset(bound),
+            kind=CallBlockKind.HOLES,
         )
-        return [
-            *_assignments(holes.kept),
-            self._assigned(text, block, part),
-            *_print_if_any(text),
-        ]
+        finish(block, part)
+        return [*self._assignments(holes.kept), block]
 
     def _call_block(
         self, method: str, body: list[nodes.Node], parameters: Sequence[str]
@@ -277,22 +286,13 @@ class _Printing:
         args = [nodes.Name(name, "param") for name in parameters]
         return nodes.CallBlock(call, args, [], body, lineno=self._line)
 
-    def _assigned(
-        self, text: nodes.InternalName, block: nodes.CallBlock, part: Part
-    ) -> nodes.AssignBlock:
-        assigned = nodes.AssignBlock(text, None, [block], lineno=self._line)
-        finish(assigned, part)
-        return assigned
-
-
-def _print_if_any(text: nodes.InternalName) -> list[nodes.Node]:
-    return [nodes.If(text, [_print(text)], [], [])]
-
-
-def _print(text: nodes.InternalName) -> nodes.FilterBlock:
-    # A filter block writes what its filter returns without escaping or finalizing it
-    # again.
-    return nodes.FilterBlock([], filter_call(text, TEXT, []))
+    def _assignments(
+        self, kept: list[tuple[str, nodes.InternalName]]
+    ) -> list[nodes.Node]:
+        return [
+            nodes.Assign(new, nodes.Name(name, "load"), lineno=self._line)
+            for name, new in kept
+        ]
 
 
 def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:
@@ -308,28 +308,32 @@ def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:
     return make_hole(parser, site, line, content)
 
 
-def _if_printing(parser: Parser, fragment: list[nodes.Node]) -> list[nodes.Node]:
+def _if_printing(
+    parser: Parser, fragment: list[nodes.Node], site: Site, line: int
+) -> list[nodes.Node]:
     """Wrap a fragment so that it does nothing where Jinja prints nothing.
 
-    Jinja skips a template's own output there, and only the compiler knows where that
-    is. So a piece of output is put there, and it is checked whether it was skipped.
+    Args:
+        parser: The parser of the template.
+        fragment: The fragment.
+        site: Where its tag stands.
+        line: The line of the tag.
     """
-    printing = parser.free_identifier()
-    mark = nodes.Output([nodes.TemplateData("printing")])
-    return [
-        nodes.Assign(printing, nodes.List([])),
-        nodes.FilterBlock([mark], filter_call(None, NOTE_PRINTING, [printing])),
-        nodes.If(printing, fragment, [], []),
-    ]
-
-
-def _assignments(kept: list[tuple[str, nodes.InternalName]]) -> list[nodes.Node]:
-    return [nodes.Assign(new, nodes.Name(name, "load")) for name, new in kept]
-
-
-def _reading(names: list[nodes.Expr]) -> list[nodes.Node]:
-    """Return the nodes that make names known where the tag stands.
-
-    It compiles to nothing: there are no targets that the values could be assigned to.
-    """
-    return [nodes.With([], names, [])] if names else []
+    checking: list[nodes.Node] = []
+    if site.printing == "never":
+        # Compiled for the blocks that may be in it.
+        test: nodes.Expr = nodes.Const(None)
+    elif site.printing == "unless_extended" and "extends" not in parser.extensions:
+        # The test that Jinja writes around the template's own output.
+        test = python_expression(parser, "parent_template is None")
+    else:
+        # Only the compiler knows. So a piece of output is put there, and it is checked
+        # whether it was skipped.
+        test = parser.free_identifier()
+        mark = nodes.Output([nodes.TemplateData("printing")], lineno=line)
+        noted = filter_call(None, NOTE_PRINTING, [test])
+        checking = [
+            nodes.Assign(test, nodes.List([]), lineno=line),
+            nodes.FilterBlock([mark], noted, lineno=line),
+        ]
+    return [*checking, nodes.If(test, fragment, [], [], lineno=line)]

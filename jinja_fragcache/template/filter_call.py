@@ -1,6 +1,7 @@
-"""Makes the nodes that call functions of `render`, which are filters."""
+"""Makes the nodes that call functions of `render`, and other expressions for them."""
 
 from jinja2 import nodes
+from jinja2.parser import Parser
 
 from jinja_fragcache.render.functions import FunctionName
 
@@ -11,7 +12,7 @@ def filter_call(
     arguments: list[nodes.Expr],
     keywords: list[nodes.Keyword] | None = None,
 ) -> nodes.Filter:
-    """Return the node that calls a function of `render`.
+    """Return the node that calls a function of `render`, which is a filter.
 
     Args:
         value: The first argument, in front of the `|`; None in a filter block.
@@ -20,3 +21,17 @@ def filter_call(
         keywords: The keyword arguments.
     """
     return nodes.Filter(value, name, arguments, keywords or [], None, None)
+
+
+def python_expression(parser: Parser, code: str) -> nodes.InternalName:
+    """Return an expression that is written into the compiled template as it is.
+
+    It is one node, and each node costs time wherever Jinja goes through the template.
+
+    Args:
+        parser: The parser of the template.
+        code: Python code that reads nothing but names of the compiled template.
+    """
+    node = parser.free_identifier()
+    node.name = code
+    return node

@@ -26,14 +26,22 @@ from .body import (
 )
 from .filter_call import filter_call
 from .names import bound_names, free_names, stored_names
-from .parts import Facts, Holes, Part, facts_of, finish, own_nodes, part_of
+from .parts import (
+    Facts,
+    Holes,
+    Part,
+    facts_of,
+    finish,
+    hole_number,
+    number_hole,
+    own_nodes,
+    part_of,
+)
 from .tag_sites import Site
 
 #: The parameter that tells a call block which hole to render. It starts with a digit,
 #: so that no template can use this name.
 WHICH = "0hole"
-# Attribute of a scope: the number of the hole that it is the content of.
-_NUMBER = "fragment_cache_hole"
 _Modifiers = tuple[nodes.ScopedEvalContextModifier, ...]
 
 
@@ -56,22 +64,25 @@ def make_hole(
     where = nodes.Const((parser.name, line))
     note = nodes.ExprStmt(filter_call(where, NOTE_HOLE, []))
     node = nodes.Scope([note, *content], lineno=line)
-    setattr(node, _NUMBER, site.number)
+    number_hole(node, site.number)
     return node
 
 
-def take_holes(parser: Parser, body: list[nodes.Node], miss: nodes.Expr) -> Holes:
+def take_holes(
+    parser: Parser, body: list[nodes.Node], miss: nodes.Expr, site: Site
+) -> Holes:
     """Take the holes out of a fragment's body, and leave marks in their places.
 
     Args:
         parser: The parser of the template.
         body: The body of the fragment, which is changed in place.
         miss: The name of the fragment's miss.
+        site: Where the fragment's tag stands.
 
     Raises:
         jinja2.TemplateSyntaxError: If a hole can't be taken out.
     """
-    taker = _HoleTaker(parser, miss)
+    taker = _HoleTaker(parser, miss, site)
     body[:] = taker.scope(body, frozenset(), ())
     return taker.holes
 
@@ -82,14 +93,16 @@ class _HoleTaker:
     Args:
         parser: The parser of the template.
         miss: The name of the fragment's miss.
+        site: Where the fragment's tag stands.
 
     Attributes:
         holes: The holes that were taken out so far.
     """
 
-    def __init__(self, parser: Parser, miss: nodes.Expr) -> None:
+    def __init__(self, parser: Parser, miss: nodes.Expr, site: Site) -> None:
         self._parser = parser
         self._miss = miss
+        self._assigned = site.whole.assigned
         self.holes = Holes()
 
     def scope(
@@ -117,7 +130,7 @@ class _HoleTaker:
         modifiers: _Modifiers,
     ) -> nodes.Node:
         """Return a node, changed in place, or the mark that replaces it."""
-        number = getattr(node, _NUMBER, None)
+        number = hole_number(node)
         if number is not None:
             return self._replace(node, number, bound, modifiers)
         part = part_of(node)
@@ -165,7 +178,7 @@ class _HoleTaker:
         facts = facts_of(content)
         if facts.needs_mending:
             mend(self._parser, content)
-        seen = names_from_outside(content)
+        seen = names_from_outside(content, self._assigned)
         kept = keep_macro_names(self._parser, content, facts.macro_names)
         inner = nodes.Scope(content, lineno=node.lineno)
         finish(inner, Part(facts, free))
@@ -259,7 +272,7 @@ class _HoleTaker:
 def _hole_lines(body: Iterable[nodes.Node]) -> Iterator[int]:
     for node in own_nodes(body):
         part = part_of(node)
-        if hasattr(node, _NUMBER):
+        if hole_number(node) is not None:
             yield node.lineno
         elif part is not None and part.holes is not None:
             yield part.line

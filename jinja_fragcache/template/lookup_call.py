@@ -84,7 +84,7 @@ class LookupCall:
         self._parser = parser
         self._line = line
         self._eval_ctx = nodes.EvalContext(parser.environment, parser.name)
-        self._site = nodes.Const((parser.name, line, site.digest, site.references))
+        self._site = (parser.name, line, site.whole.digest, site.whole.references)
         self._vary_on = arguments.vary_on
         self._timeout = self._decide_timeout(arguments.timeout)
         self._options = self._decide_options(arguments)
@@ -98,7 +98,7 @@ class LookupCall:
             self._unless = parser.free_identifier()
             self.preparation = [nodes.Assign(self._unless, arguments.unless)]
         if arguments.name is None:
-            template = parser.name or f"string-{site.digest}"
+            template = parser.name or f"string-{site.whole.digest}"
             default = default_fragment_name(template, line, site.position)
             self._name: nodes.Expr = nodes.Const(default)
             # A fragment that is known by its place is bound to what stands there.
@@ -108,7 +108,7 @@ class LookupCall:
         # Only a name that is known at render time may be another tag's by mistake.
         self._body: list[nodes.Expr] = []
         if self._constant(self._name) is _UNKNOWN:
-            template = parser.name or f"string-{site.digest}"
+            template = parser.name or f"string-{site.whole.digest}"
             self._body = [nodes.Const((site.body, template))]
 
     def fragment(self) -> nodes.Filter:
@@ -116,9 +116,9 @@ class LookupCall:
         key = nodes.Const(None if "by_page" in self._options else self._constant_key())
         own = self._own_version()
         if key.value is not None and (own or self._is_plain()):
-            return filter_call(key, FRAGMENT, [self._spec(own), self._site])
+            return filter_call(key, FRAGMENT, [self._spec(own), escaped_here()])
         if self._is_plain():
-            arguments = [self._spec(), self._site, self._vary_on, *self._body]
+            arguments = [self._spec(), escaped_here(), self._vary_on, *self._body]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
         keywords = self._keywords()
         return filter_call(key, FRAGMENT_WITH_OPTIONS, self._arguments(), keywords)
@@ -144,12 +144,12 @@ class LookupCall:
             rows: The list.
         """
         if self._has_plain_rows():
-            arguments = [self._spec(), self._site, self._name]
+            arguments = [self._spec(), escaped_here(), self._name]
             return filter_call(rows, ROWS, arguments)
         keywords = []
         if "holes" in self._options:
             keywords = [nodes.Keyword("has_holes", nodes.Const(_TRUE))]
-        return filter_call(rows, ROWS_WITH_OPTIONS, [self._site], keywords)
+        return filter_call(rows, ROWS_WITH_OPTIONS, [nodes.Const(self._site)], keywords)
 
     def _has_plain_rows(self) -> bool:
         """Return whether the rows differ in their key values only."""
@@ -164,23 +164,27 @@ class LookupCall:
     def _own_version(self) -> str | None:
         """Return the digest of this template, if that is all of the version."""
         digests = self._options.get("template_digest")
-        _, _, own, references = self._site.value
+        _, _, own, references = self._site
         is_bound = isinstance(digests, nodes.Const) and digests.value is True
         if not is_bound or references or len(self._options) > 1 or self._unless:
             return None
         timeout = self._timeout
         is_known = isinstance(timeout, nodes.Const) and timeout.value != DELETE
-        return str(own) if is_known else None
+        return own if is_known else None
 
-    def _spec(self, version: str | None = None) -> nodes.Tuple:
+    def _spec(self, version: str | None = None) -> nodes.Expr:
         """Return an expression for `render.lookup.Spec`."""
         timeout = self._unless_not(self._timeout)
-        return nodes.Tuple([escaped_here(), timeout, nodes.Const(version)], "load")
+        if isinstance(timeout, nodes.Const):
+            # One node, since each costs time wherever Jinja goes through the template.
+            return nodes.Const((timeout.value, version, self._site))
+        rest = [nodes.Const(version), nodes.Const(self._site)]
+        return nodes.Tuple([timeout, *rest], "load")
 
     def _arguments(self) -> list[nodes.Expr]:
         """Return the positional arguments after the key or the list of rows."""
         values = map(self._unless_not, (self._name, self._vary_on))
-        return [self._spec(), self._site, *values]
+        return [self._spec(), escaped_here(), *values]
 
     def _keywords(self) -> list[nodes.Keyword]:
         """Return the keyword arguments."""

@@ -7,13 +7,25 @@ it. So the time that it takes to compile a template is linear in its length.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 
 from jinja2 import nodes
 
-_ATTRIBUTE = "fragment_cache_part"
+_PART = "fragment_cache_part"
+_HOLE = "fragment_cache_hole"
 #: Jinja binds these in the body of every macro.
 MACRO_NAMES = frozenset({"caller", "kwargs", "varargs"})
 _PAGE_NAMES = ("self", "super")
+# Most nodes are of these types, and there is nothing in them.
+_LEAVES = {nodes.Name, nodes.Const, nodes.TemplateData, nodes.InternalName}
+
+
+class CallBlockKind(Enum):
+    """What a call block of a fragment renders: its body, or the holes of one."""
+
+    BODY = "body"
+    BODY_WITH_HOLES = "body with holes"
+    HOLES = "holes"
 
 
 @dataclass(slots=True)
@@ -26,6 +38,7 @@ class Facts:
         passes_context: Whether they include or import a template with its context.
         leaves_loop: Whether there is a `{% break %}` or `{% continue %}`.
         needs_mending: Whether there is a node that can't be compiled in a function.
+        has_holes: Whether there is a hole.
         macro_names: Those of `MACRO_NAMES` that are read, and not set before.
     """
 
@@ -33,6 +46,7 @@ class Facts:
     passes_context: bool = False
     leaves_loop: bool = False
     needs_mending: bool = False
+    has_holes: bool = False
     macro_names: set[str] = field(default_factory=set)
 
     def add(self, other: "Facts") -> None:
@@ -41,6 +55,7 @@ class Facts:
         self.passes_context |= other.passes_context
         self.leaves_loop |= other.leaves_loop
         self.needs_mending |= other.needs_mending
+        self.has_holes |= other.has_holes
 
 
 @dataclass(slots=True)
@@ -86,6 +101,7 @@ class Part:
         block: The call block that renders them.
         line: The line of their fragment.
         bound: The names that it binds around them.
+        kind: What it renders, None if it is no call block.
     """
 
     facts: Facts
@@ -94,17 +110,29 @@ class Part:
     block: nodes.CallBlock | None = None
     line: int = 0
     bound: frozenset[str] = frozenset()
+    kind: CallBlockKind | None = None
 
 
 def finish(node: nodes.Node, part: Part) -> None:
     """Note what is known of a node."""
-    setattr(node, _ATTRIBUTE, part)
+    setattr(node, _PART, part)
 
 
 def part_of(node: nodes.Node) -> Part | None:
     """Return what is known of a node, None if it is not finished."""
-    part: Part | None = getattr(node, _ATTRIBUTE, None)
+    part: Part | None = getattr(node, _PART, None)
     return part
+
+
+def number_hole(node: nodes.Scope, number: int) -> None:
+    """Note that a scope is the content of a hole, with the number of its tag."""
+    setattr(node, _HOLE, number)
+
+
+def hole_number(node: nodes.Node) -> int | None:
+    """Return the number of the hole that a node is the content of, None if of none."""
+    number: int | None = getattr(node, _HOLE, None)
+    return number
 
 
 def own_nodes(
@@ -123,6 +151,8 @@ def own_nodes(
     while waiting:
         node = waiting.pop()
         yield node
+        if type(node) in _LEAVES:
+            continue
         is_entered = into_blocks or not isinstance(node, nodes.Block)
         if is_entered and part_of(node) is None:
             waiting.extend(reversed([*node.iter_child_nodes()]))
@@ -133,33 +163,34 @@ def facts_of(body: Iterable[nodes.Node]) -> Facts:
     facts = Facts()
     unset = set(MACRO_NAMES)
     for node in own_nodes(body, into_blocks=False):
-        part = part_of(node)
-        if part is not None:
-            facts.depends_on_page |= part.facts.depends_on_page
-            facts.passes_context |= part.facts.passes_context
-            continue
-        match node:
-            case nodes.Name():
-                facts.depends_on_page |= node.name in _PAGE_NAMES
-                if node.ctx != "load":
-                    unset.discard(node.name)
-                elif node.name in unset:
-                    facts.macro_names.add(node.name)
-            case nodes.Block():
-                facts.add(facts_of(node.body))
-                facts.depends_on_page = True
-            case nodes.Include() | nodes.Import() | nodes.FromImport():
-                facts.passes_context |= node.with_context
-                facts.needs_mending |= not node.with_context
-            case nodes.OverlayScope():
-                facts.needs_mending = True
-            case nodes.Break() | nodes.Continue():
-                facts.leaves_loop = True
+        if isinstance(node, nodes.Name):
+            facts.depends_on_page |= node.name in _PAGE_NAMES
+            if node.ctx != "load":
+                unset.discard(node.name)
+            elif node.name in unset:
+                facts.macro_names.add(node.name)
+        elif isinstance(node, nodes.Stmt):
+            _add_statement(facts, node)
     return facts
 
 
-def set_line(body: Iterable[nodes.Node], line: int) -> None:
-    """Set the line of all nodes of a body that have none."""
-    for node in own_nodes(body):
-        if getattr(node, "lineno", None) is None:
-            node.lineno = line
+def _add_statement(facts: Facts, node: nodes.Stmt) -> None:
+    part = part_of(node)
+    if part is not None:
+        facts.depends_on_page |= part.facts.depends_on_page
+        facts.passes_context |= part.facts.passes_context
+        facts.has_holes |= part.holes is not None
+        return
+    match node:
+        case nodes.Scope():
+            facts.has_holes |= hole_number(node) is not None
+        case nodes.Block():
+            facts.add(facts_of(node.body))
+            facts.depends_on_page = True
+        case nodes.Include() | nodes.Import() | nodes.FromImport():
+            facts.passes_context |= node.with_context
+            facts.needs_mending |= not node.with_context
+        case nodes.OverlayScope():
+            facts.needs_mending = True
+        case nodes.Break() | nodes.Continue():
+            facts.leaves_loop = True

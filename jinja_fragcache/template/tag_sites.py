@@ -8,14 +8,20 @@ a tag has to know is inserted after its name, as a token of a type of its own.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 from jinja2.lexer import Token
 
 from jinja_fragcache.render.bodies import LIST_TAG, TAG, body_digests
 from jinja_fragcache.render.output import NOTE_TEMPLATE
-from jinja_fragcache.render.sources import find_namings, references, tokens_digest
+from jinja_fragcache.render.sources import (
+    Naming,
+    find_namings,
+    references,
+    tokens_digest,
+)
 
 HOLE_TAG = "nocache"
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
@@ -27,26 +33,51 @@ _NOWHERE = (None, None)
 _FRAGMENTS = {TAG, LIST_TAG}
 # What stands in these is not a part of the fragment around them.
 _NOT_IN_FRAGMENT = {"block", HOLE_TAG}
-# These tags print what stands in them at once.
-_NOT_COLLECTING = {"if", "for", "with", "autoescape"}
+# What stands in these tags is printed where they stand, or collected whether Jinja
+# prints output there or not.
+_PRINTING_AS_AROUND = {"if", "for", "with", "autoescape", "filter", HOLE_TAG}
+_ALWAYS_PRINTING = {"block", "macro", "set", "call", *_FRAGMENTS}
+# These tags set names in the scope that they are in, and those set none.
+_ASSIGNING = {"set", "import", "from", "macro"}
+_NOT_ASSIGNING = {
+    *("if", "elif", "else", "for", "break", "continue", "with", "autoescape"),
+    *("block", "extends", "include", "call", "filter", "print", "do", *TAGS),
+}
+_KNOWN = _ASSIGNING | _NOT_ASSIGNING
 #: The type of the tokens that hold a `Site`.
 SITE = "fragment_cache_site"
+#: When a tag prints: always; unless the template extends another one when it is
+#: reached; never; or when Jinja prints output there, which only its compiler knows.
+Printing = Literal["always", "unless_extended", "never", "with_output"]
+
+
+class Whole(NamedTuple):
+    """What is known of a whole template.
+
+    Attributes:
+        digest: Digest of the template's source. Comments and the white space inside
+            tags don't change it.
+        references: The templates that this one names by constant strings, as
+            `sources.references` returns them.
+        assigned: The names that may be set by tags such as `{% set %}`, and possibly
+            others. None if any name may be, because there are tags of other extensions.
+    """
+
+    digest: str
+    references: str
+    assigned: tuple[str, ...] | None
 
 
 class Site(NamedTuple):
     """The place of a tag in its template.
 
     Attributes:
-        digest: Digest of the template's source. Comments and the white space inside
-            tags don't change it.
-        references: The templates that this one names by constant strings.
+        whole: What is known of the template.
         number: The number of the tag among all of this extension's tags in the
             template, from 0.
         position: 1 for the first cache tag that starts on its line, 2 for the next.
-        may_not_print: Whether the tag comes after an `{% extends %}` and is outside of
-            all blocks, where Jinja prints nothing.
-        never_prints: Whether that is certain: the `{% extends %}` is in no other tag,
-            and the tag is in none that collects its output.
+        printing: When the tag prints. After an `{% extends %}` and outside of all
+            blocks, Jinja prints nothing.
         in_branch: Whether the tag stands in an `{% if %}`, and no other scope is
             between the two. An unknown filter is no error there until it is used.
         variables: The name under which compiled templates keep what is set in the
@@ -55,25 +86,35 @@ class Site(NamedTuple):
         body: Digest of the tag's body, "" for a hole and for a tag without its end.
     """
 
-    digest: str
-    references: tuple[str, ...]
+    whole: Whole
     number: int
     position: int
-    may_not_print: bool
-    never_prints: bool
+    printing: Printing
     in_branch: bool
     variables: str | None
     body: str
 
-    def to_text(self) -> str:
-        """Return it as the value of a token. Other extensions expect a string there."""
-        return json.dumps(self)
+    def to_text(self, whole: str) -> str:
+        """Return it as the value of a token. Other extensions expect a string there.
+
+        Args:
+            whole: `self.whole` as JSON, which is the same for all tags of a template.
+        """
+        return f"{json.dumps(self[1:])}\n{whole}"
 
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Return the site that `to_text` was called on."""
-        digest, references, *rest = json.loads(text)
-        return cls(digest, tuple(references), *rest)
+        own, _, whole = text.partition("\n")
+        return cls(_whole_from_text(whole), *json.loads(own))
+
+
+# All tags of a template have the same, one after the other.
+@lru_cache(maxsize=16)
+def _whole_from_text(text: str) -> Whole:
+    digest, references, assigned = json.loads(text)
+    assigned = None if assigned is None else tuple(assigned)
+    return Whole(digest, references, assigned)
 
 
 def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Token]:
@@ -91,8 +132,9 @@ def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Tok
         # Another instance, such as that of a subclass, has inserted them.
         yield from tokens
         return
-    sites = _sites(tokens)
-    spans = [span for each in find_namings(tokens) for span in each.expressions]
+    namings = find_namings(tokens)
+    sites = _sites(tokens, namings)
+    spans = [span for each in namings for span in each.expressions]
     opening = {start for start, _ in spans}
     closing = {end for _, end in spans}
     for index, token in enumerate(tokens):
@@ -102,7 +144,7 @@ def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Tok
             yield Token(token.lineno, "lparen", "(")
         yield token
         if index in sites:
-            yield Token(token.lineno, SITE, sites[index].to_text())
+            yield Token(token.lineno, SITE, sites[index])
 
 
 def _note_filter(line: int, name: str | None) -> Iterator[Token]:
@@ -116,47 +158,53 @@ def _note_filter(line: int, name: str | None) -> Iterator[Token]:
         yield Token(line, "rparen", ")")
 
 
-def _sites(tokens: list[Token]) -> dict[int, Site]:
-    """Return the sites of this extension's tags, by the index of the tag's name."""
+def _sites(tokens: list[Token], namings: list[Naming]) -> dict[int, str]:
+    """Return this extension's tags, as `Site.to_text`, by the index of their names."""
     places = list(_places(tokens))
     if not places:
         return {}
-    digest, named = tokens_digest(tokens), references(tokens)
     nesting, bodies = _Nesting(tokens), body_digests(tokens)
-    return {
-        index: Site(
-            digest,
-            named,
+    whole = Whole(tokens_digest(tokens), references(namings), _assigned(tokens))
+    text = json.dumps(whole)
+    sites = {}
+    for number, (index, position) in enumerate(places):
+        site = Site(
+            whole,
             number,
             position,
-            may_not_print,
-            may_not_print and nesting.is_skipped(index),
+            nesting.printing(index),
             index in nesting.in_branch,
             nesting.variables(index),
             bodies.get(index, ""),
         )
-        for number, (index, position, may_not_print) in enumerate(places)
-    }
+        sites[index] = site.to_text(text)
+    return sites
 
 
-def _places(tokens: list[Token]) -> Iterator[tuple[int, int, bool]]:
-    """Yield the index of each tag's name, its `position` and its `may_not_print`."""
-    extends = False
-    depth = position = line = 0
+def _places(tokens: list[Token]) -> Iterator[tuple[int, int]]:
+    """Yield the index of each tag's name, and its `position`."""
+    position = line = 0
     for index, (before, token) in enumerate(pairwise(tokens), start=1):
-        if token.type != "name" or before.type != "block_begin":
-            continue
-        if token.value == "extends":
-            extends = True
-        elif token.value == "block":
-            depth += 1
-        elif token.value == "endblock":
-            depth -= 1
-        elif token.value in TAGS:
+        if before.type == "block_begin" and token.value in TAGS:
             if token.value != HOLE_TAG:
                 position = position + 1 if token.lineno == line else 1
                 line = token.lineno
-            yield index, position, extends and depth == 0
+            yield index, position
+
+
+def _assigned(tokens: list[Token]) -> tuple[str, ...] | None:
+    """Return the `Whole.assigned` of a template."""
+    names: set[str] = set()
+    is_assigning = False
+    for before, token in pairwise(tokens):
+        if before.type == "block_begin":
+            is_assigning = token.value in _ASSIGNING
+            if token.value.removeprefix("end") not in _KNOWN:
+                return None
+        elif is_assigning and token.type == "name":
+            names.add(token.value)
+        is_assigning = is_assigning and token.type != "block_end"
+    return tuple(sorted(names))
 
 
 class _Nesting:
@@ -182,23 +230,27 @@ class _Nesting:
         self._variables: dict[int, tuple[str | None, str | None]] = {}
         self._in_fragment: set[int] = set()
         self._outer: dict[int, int | None] = {}
-        self._is_direct: set[int] = set()
+        self._printing: dict[int, Printing] = {}
+        # The first `{% extends %}`, the first that no tag of another extension is
+        # around, and the first that no tag is around.
+        self._extends = self._direct_extends = self._top_extends = len(tokens)
         for index, around in self._around.items():
             self._decide(index, around)
-        extends = (
-            index
-            for index, outer in self._outer.items()
-            if outer is None and self._names[index] == "extends"
-        )
-        self._extended_from = min(extends, default=len(tokens))
 
     def variables(self, index: int) -> str | None:
         """Return the `Site.variables` of a tag."""
         return self._variables[index][self._names[index] == HOLE_TAG]
 
-    def is_skipped(self, index: int) -> bool:
-        """Return whether Jinja skips the output of a tag that stands in no block."""
-        return index > self._extended_from and index in self._is_direct
+    def printing(self, index: int) -> Printing:
+        """Return the `Site.printing` of a tag."""
+        if index < self._extends:
+            return "always"
+        printing = self._printing[index]
+        if printing != "unless_extended":
+            return printing
+        if index > self._top_extends:
+            return "never"
+        return printing if index > self._direct_extends else "with_output"
 
     def _read(self, tokens: list[Token]) -> None:
         opened: list[int] = []
@@ -224,15 +276,13 @@ class _Nesting:
         is_around = around is None or around in self._ended
         outer = around if around is None or is_around else self._outer[around]
         self._outer[index] = outer
+        self._decide_printing(index, outer)
         if outer is None:
-            self._is_direct.add(index)
             self._variables[index] = _NOWHERE
             return
         name = self._names[outer]
         if name == "if" or (name in _SAME_SCOPE and outer in self.in_branch):
             self.in_branch.add(index)
-        if outer in self._is_direct and name in _NOT_COLLECTING:
-            self._is_direct.add(index)
         if name in _FRAGMENTS or (
             name not in _NOT_IN_FRAGMENT and outer in self._in_fragment
         ):
@@ -252,3 +302,21 @@ class _Nesting:
         if name == "for" and self._names[index] == "else":
             variables = _NOWHERE
         self._variables[index] = variables
+
+    def _decide_printing(self, index: int, outer: int | None) -> None:
+        """Decide when a tag prints if an `{% extends %}` is in front of it."""
+        if outer is None:
+            printing: Printing = "unless_extended"
+        else:
+            printing = self._printing[outer]
+            if self._names[outer] in _ALWAYS_PRINTING:
+                printing = "always"
+            elif printing != "always" and self._names[outer] not in _PRINTING_AS_AROUND:
+                printing = "with_output"
+        self._printing[index] = printing
+        if self._names[index] == "extends":
+            self._extends = min(self._extends, index)
+            if printing == "unless_extended":
+                self._direct_extends = min(self._direct_extends, index)
+            if outer is None:
+                self._top_extends = min(self._top_extends, index)

@@ -9,8 +9,8 @@ from jinja_fragcache.render.environment import Site
 from jinja_fragcache.stores import MemoryStore
 from tests.support import RecordingStore, ask, environment
 
-SITE: Site = ("page", 1, "digest", ())
-SPEC = (True, 60, None)
+SITE: Site = ("page", 1, "digest", "")
+SPEC = (60, None, SITE)
 
 
 def given_rows() -> list[tuple[Any, Any]]:
@@ -21,7 +21,7 @@ def given_rows() -> list[tuple[Any, Any]]:
 
 
 def listed(cache: FragmentCache, given: list[tuple[Any, Any]]) -> Any:
-    return rows(environment(store=cache), given, SPEC, SITE, "row")
+    return rows(environment(store=cache), given, SPEC, True, "row")
 
 
 def missed_rows(cache: FragmentCache, given: list[tuple[Any, Any]]) -> list[Any]:

@@ -15,7 +15,9 @@ from jinja2 import (
     TemplateSyntaxError,
     nodes,
 )
+from jinja2.ext import Extension
 from jinja2.nativetypes import NativeEnvironment
+from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 from markupsafe import Markup
@@ -305,10 +307,11 @@ def test_a_fragment_prints_if_a_conditional_extends_is_not_taken() -> None:
     source = (
         "{% if yes %}{% extends 'b' %}{% endif %}{% cache 5, 'x' %}own{% endcache %}"
     )
-    env = environment({"b": "base", "c": source})
-    assert env.get_template("c").render(yes=False) == "own"
-    assert env.get_template("c").render(yes=True) == "base"
-    assert env.get_template("c").render(yes=False) == "own"
+    template = environment({"b": "base", "c": source}).get_template("c")
+    # Nothing empty is printed either.
+    assert list(template.generate(yes=False)) == ["own"]
+    assert list(template.generate(yes=True)) == ["base"]
+    assert list(template.generate(yes=False)) == ["own"]
 
 
 def test_a_fragment_in_a_macro_of_a_child_template_is_cached() -> None:
@@ -737,9 +740,19 @@ def test_a_hit_creates_no_macro_and_makes_no_context_call(arguments: str) -> Non
     assert (macros.calls, CountingContext.calls) == seen
 
 
+class Overlaying(Extension):
+    tags = {"made"}  # noqa: RUF012 - this is how Jinja declares it
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        next(parser.stream)
+        body = parser.parse_statements(("name:endmade",), drop_needle=True)
+        return nodes.OverlayScope(nodes.Dict([]), body)
+
+
 def test_compiled_tags_use_every_filter_that_is_registered() -> None:
     source = (
-        "{% if x %}{% extends 'x' %}{% endif %}"
+        "{% extends 'x' %}{% made %}{% cache %}{% endcache %}{% endmade %}"
+        "{% cache %}{% made %}{% endmade %}{% endcache %}"
         "{% cache %}{% include 'y' without context %}{% endcache %}"
         "{% cache a %}{% endcache %}{% cache 5, 'a' %}{% endcache %}"
         "{% cache 5, 'a', b %}{% endcache %}"
@@ -748,7 +761,7 @@ def test_compiled_tags_use_every_filter_that_is_registered() -> None:
         "{% cache_each a in b, 5, 'a', a %}{% endcache_each %}"
         "{% cache_each a in b, c, 'a', a %}{% endcache_each %}"
     )
-    ast = environment().parse(source)
+    ast = environment(extensions=[Overlaying]).parse(source)
     used = {node.name for node in ast.find_all(nodes.Filter)}
     assert used == {
         *FRAGMENT_FUNCTIONS,

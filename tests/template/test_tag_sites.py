@@ -22,21 +22,21 @@ def test_positions_are_counted_for_each_line() -> None:
     assert [site.position for site in sites(source)] == [1, 2, 1, 1, 2]
 
 
-def test_a_tag_after_extends_and_outside_of_blocks_may_not_print() -> None:
+def test_a_tag_after_extends_and_outside_of_blocks_never_prints() -> None:
     source = (
         "{% cache %}{% extends 'x' %}{% cache %}{% block a %}{% cache %}"
         "{% block b %}{% endblock %}{% cache %}{% endblock %}{% cache %}"
     )
-    flags = [site.may_not_print for site in sites(source)]
-    assert flags == [False, True, False, False, True]
+    flags = [site.printing for site in sites(source)]
+    assert flags == ["always", "never", "always", "always", "never"]
 
 
 def test_the_digest_changes_with_the_source_but_not_with_comments() -> None:
-    first = sites("{% cache %}a{% endcache %}")[0].digest
-    assert first == sites("{%  cache  %}{# note #}a{% endcache %}")[0].digest
-    assert first != sites("{% cache %}b{% endcache %}")[0].digest
-    assert first != sites("{% cache 5 %}a{% endcache %}")[0].digest
-    assert first != sites("{% cache %}a{% endcache %}\n.")[0].digest
+    first = sites("{% cache %}a{% endcache %}")[0].whole.digest
+    assert first == sites("{%  cache  %}{# note #}a{% endcache %}")[0].whole.digest
+    assert first != sites("{% cache %}b{% endcache %}")[0].whole.digest
+    assert first != sites("{% cache 5 %}a{% endcache %}")[0].whole.digest
+    assert first != sites("{% cache %}a{% endcache %}\n.")[0].whole.digest
 
 
 def test_tokens_that_have_sites_already_are_left_unchanged() -> None:
@@ -46,26 +46,64 @@ def test_tokens_that_have_sites_already_are_left_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "skipped"),
+    ("source", "printing"),
     [
-        ("{% extends 'a' %}TAG", True),
-        ("{% set x = 1 %}{% extends 'a' %}{% set x = 1 %}TAG", True),
-        ("{% extends 'a' %}{% if x %}{% for y in x %}TAG{% endfor %}{% endif %}", True),
-        ("{% extends 'a' %}{% block b %}{% endblock %}TAG", True),
-        ("{% extends 'a' %}{% block b %}TAG{% endblock %}", False),
-        ("TAG{% extends 'a' %}", False),
-        ("{% if x %}{% extends 'a' %}{% endif %}TAG", False),
-        ("{% if x %}{% set y = 1 %}{% extends 'a' %}{% endif %}TAG", False),
-        ("{% extends 'a' %}{% macro m() %}TAG{% endmacro %}", False),
-        ("{% extends 'a' %}{% set x %}TAG{% endset %}", False),
-        ("{% extends 'a' %}{% call m() %}{% if x %}TAG{% endif %}{% endcall %}", False),
-        ("{% extends 'a' %}{% filter upper %}TAG{% endfilter %}", False),
-        ("{% extends 'a' %}{% endif %}{% endfor %}TAG", True),
+        ("{% extends 'a' %}TAG", "never"),
+        ("{% set x = 1 %}{% extends 'a' %}{% set x = 1 %}TAG", "never"),
+        (
+            "{% extends 'a' %}{% if x %}{% for y in x %}TAG{% endfor %}{% endif %}",
+            "never",
+        ),
+        ("{% extends 'a' %}{% filter upper %}TAG{% endfilter %}", "never"),
+        ("{% extends 'a' %}{% nocache %}TAG{% endnocache %}", "never"),
+        ("{% extends 'a' %}{% block b %}{% endblock %}TAG", "never"),
+        ("{% extends 'a' %}{% endif %}{% endfor %}TAG", "never"),
+        ("{% extends 'a' %}{% block b %}TAG{% endblock %}", "always"),
+        ("TAG{% extends 'a' %}", "always"),
+        ("{% extends 'a' %}{% macro m() %}TAG{% endmacro %}", "always"),
+        ("{% extends 'a' %}{% set x %}TAG{% endset %}", "always"),
+        (
+            "{% extends 'a' %}{% call m() %}{% if x %}TAG{% endif %}{% endcall %}",
+            "always",
+        ),
+        (
+            "{% extends 'a' %}{% call m() %}{% own %}TAG{% endown %}{% endcall %}",
+            "always",
+        ),
+        ("{% if x %}{% extends 'a' %}{% endif %}TAG", "unless_extended"),
+        ("{% if x %}{% set y = 1 %}{% extends 'a' %}{% endif %}TAG", "unless_extended"),
+        ("{% if x %}{% extends 'a' %}TAG{% endif %}", "unless_extended"),
+        ("{% extends 'a' %}{% own %}TAG{% endown %}", "with_output"),
+        (
+            "{% extends 'a' %}{% own %}{% if x %}TAG{% endif %}{% endown %}",
+            "with_output",
+        ),
+        ("{% own %}{% extends 'a' %}{% endown %}TAG", "with_output"),
         ("", None),
     ],
 )
-def test_where_a_tag_is_known_to_print_nothing(
-    source: str, skipped: bool | None
-) -> None:
+def test_when_a_tag_prints(source: str, printing: str | None) -> None:
     found = sites(source.replace("TAG", "{% cache %}{% endcache %}"))
-    assert [site.never_prints for site in found] == ([skipped] if source else [])
+    assert [site.printing for site in found if site.number == len(found) - 1] == (
+        [printing] if source else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "assigned"),
+    [
+        ("{% if a %}{% for b in c %}{{ d }}{% endfor %}{% endif %}", ()),
+        ("{% set a = b %}{% set c, d = e %}{{ f }}", ("a", "b", "c", "d", "e")),
+        ("{% set a %}{{ b }}{% endset %}", ("a",)),
+        (
+            "{% import a as b %}{% from c import d as e %}",
+            ("a", "as", "b", "c", "d", "e", "import"),
+        ),
+        ("{% macro a(b) %}{{ c }}{% endmacro %}", ("a", "b")),
+        ("{% set a = 1 %}{% own b %}{% endown %}", None),
+        ("{% endless %}", None),
+    ],
+)
+def test_the_names_that_may_be_assigned(source: str, assigned: object) -> None:
+    (site,) = sites(source + "{% cache c, d %}{% endcache %}")
+    assert site.whole.assigned == assigned
