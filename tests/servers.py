@@ -215,21 +215,22 @@ def round_trips(port: int) -> Iterator[RoundTrips]:
 
 def uwsgi(file: Path) -> Iterator[int]:
     """Run a uWSGI server with a cache, which serves the application in a file."""
+    # Without a master process, entries expire only in a lazy cache.
+    cache = "--cache2=name=shop,items=100,blocksize=65536,lazy=1"
+    with uwsgi_server(f"--wsgi-file={file}", cache, "--threads=4") as server:
+        yield server.port
+
+
+@contextmanager
+def uwsgi_server(*options: str, **env: str) -> Iterator[Server]:
+    """Run a uWSGI server that finds the tests' modules."""
     if find_spec("pyuwsgi") is None:
         missing("pyuwsgi is not installed")
     start = "import pyuwsgi, sys; pyuwsgi.run(sys.argv[1:])"
-    with running(
-        sys.executable,
-        "-c",
-        start,
-        "--http-socket=127.0.0.1:{port}",
-        # Without a master process, entries expire only in a lazy cache.
-        "--cache2=name=shop,items=100,blocksize=65536,lazy=1",
-        f"--wsgi-file={file}",
-        f"--pythonpath={Path.cwd()}",
-        "--threads=4",
-    ) as server:
-        yield server.port
+    always = ("--http-socket=127.0.0.1:{port}", f"--pythonpath={Path.cwd()}")
+    command = (sys.executable, "-c", start, *always)
+    with running(*command, *options, **env) as server:
+        yield server
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import pymemcache
 
@@ -71,25 +71,36 @@ def application() -> Callable[..., Iterable[bytes]]:
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         found = _store.get(environ["PATH_INFO"].removeprefix("/"))
-        start_response("200 OK", [("Content-Type", "text/plain")])
+        start_response("200 OK", [("X-Process", str(os.getpid()))])
         return [str(found).encode()]
 
     return serve
 
 
-def count_wrong_pages(port: int, *, clients: int, requests: int) -> int:
-    """Request pages of a server, and return how many were not those asked for."""
+class Pages(NamedTuple):
+    """How many pages were not those asked for, and the processes that served all."""
 
-    def ask(client: int) -> int:
+    wrong: int
+    processes: set[int]
+
+
+def request_pages(port: int, *, clients: int, requests: int) -> Pages:
+    """Request pages of a server that serves `application()`."""
+
+    def ask(client: int) -> Pages:
         chosen = random.Random(client)
-        wrong = 0
+        wrong, processes = 0, set()
         for _ in range(requests):
             key = chosen.choice(KEYS)
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
             connection.request("GET", f"/{key}")
-            wrong += connection.getresponse().read() != text(key).encode()
+            response = connection.getresponse()
+            wrong += response.read() != text(key).encode()
+            processes.add(int(response.headers["X-Process"]))
             connection.close()
-        return wrong
+        return Pages(wrong, processes)
 
     with ThreadPoolExecutor(clients) as pool:
-        return sum(pool.map(ask, range(clients)))
+        asked = list(pool.map(ask, range(clients)))
+    processes = {each for pages in asked for each in pages.processes}
+    return Pages(sum(pages.wrong for pages in asked), processes)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from jinja_fragcache.stores import (
 )
 from tests import servers
 from tests.forking import Child
+from tests.servers import Server
 from tests.stores import fork_workers
 from tests.stores.fork_workers import KEYS, count_wrong, text
 
@@ -246,18 +247,9 @@ def test_a_lock_is_free_once_its_holder_was_killed_though_it_has_a_child(
         os.kill(grandchild, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("kind", ["pylibmc", "pymemcache", "redis", "file"])
-def test_gunicorn_with_preload_serves_no_wrong_page(
-    kind: str,
-    memcached_port: int,
-    redis_port: int,
-    tmp_path: Path,
-) -> None:
+@contextmanager
+def gunicorn(**env: str) -> Iterator[Server]:
     pytest.importorskip("gunicorn")
-    if kind == "pylibmc":
-        pytest.importorskip("pylibmc")
-    port = redis_port if kind == "redis" else memcached_port
-    env = {"FORK_STORE": kind, "FORK_PORT": str(port), "FORK_FOLDER": str(tmp_path)}
     options = ("--bind", "127.0.0.1:{port}", "--chdir", str(Path.cwd()))
     with servers.running(
         sys.executable,
@@ -265,10 +257,41 @@ def test_gunicorn_with_preload_serves_no_wrong_page(
         "tests.stores.fork_workers:application()",
         **env,
     ) as server:
-        wrong = fork_workers.count_wrong_pages(server.port, clients=8, requests=250)
+        yield server
+
+
+@contextmanager
+def uwsgi(**env: str) -> Iterator[Server]:
+    # The application is loaded before the workers are forked, unless it is `lazy-apps`.
+    with servers.uwsgi_server(
+        *("--master", "--processes=4", "--threads=2", "--die-on-term", "--no-orphans"),
+        "--module=tests.stores.fork_workers:application()",
+        **env,
+    ) as server:
+        yield server
+
+
+@pytest.mark.parametrize("kind", ["pylibmc", "pymemcache", "redis", "file"])
+@pytest.mark.parametrize("serving", [gunicorn, uwsgi])
+def test_a_server_that_forks_a_loaded_application_serves_no_wrong_page(
+    serving: Callable[..., AbstractContextManager[Server]],
+    kind: str,
+    memcached_port: int,
+    redis_port: int,
+    tmp_path: Path,
+) -> None:
+    if kind == "pylibmc":
+        pytest.importorskip("pylibmc")
+    port = redis_port if kind == "redis" else memcached_port
+    env = {"FORK_STORE": kind, "FORK_PORT": str(port), "FORK_FOLDER": str(tmp_path)}
+    with serving(**env) as server:
+        found = fork_workers.request_pages(server.port, clients=8, requests=250)
         server.process.terminate()
         server.process.wait(30)
-    assert wrong == 0
+    assert found.wrong == 0
+    # The one that loaded the application serves no page.
+    assert len(found.processes) > 1
+    assert server.process.pid not in found.processes
 
 
 def test_a_ready_client_of_cachelib_keeps_to_redis_py_s_own_pools(
