@@ -48,6 +48,7 @@ layers: $(VENV)/check.stamp
 bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/hit_path.py
 	$(BIN)/python benchmarks/misses.py
+	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/lists.py
 	$(BIN)/python benchmarks/memory_store.py
 	$(BIN)/python benchmarks/file_store.py

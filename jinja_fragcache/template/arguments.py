@@ -145,7 +145,7 @@ def parse_expression(parser: Parser, *, with_condexpr: bool = True) -> nodes.Exp
     """
     line = parser.stream.current.lineno
     expression = parser.parse_expression(with_condexpr=with_condexpr)
-    if isinstance(expression, nodes.Name | nodes.Const):
+    if isinstance(expression, nodes.Const) or _is_path(expression):
         return expression
     environment = parser.environment
     eval_ctx = nodes.EvalContext(environment, parser.name)
@@ -157,6 +157,18 @@ def parse_expression(parser: Parser, *, with_condexpr: bool = True) -> nodes.Exp
     except Exception as error:  # noqa: BLE001 - the expression is the template's
         fail_for(parser, error, line)
     return expression
+
+
+def _is_path(node: nodes.Expr) -> bool:
+    """Return whether an expression is like `user` or `user.address[0]`.
+
+    Nothing in it can be computed while compiling.
+    """
+    while isinstance(node, nodes.Getattr) or (
+        isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const)
+    ):
+        node = node.node
+    return isinstance(node, nodes.Name)
 
 
 def fail_for(parser: Parser, error: Exception, line: int) -> NoReturn:

@@ -6,8 +6,8 @@ store are rendered after that, each with its item and with a `loop` at its posit
 (`render.call_blocks`). The functions that it calls are in `render.each`.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass
+from typing import cast
 
 from jinja2 import nodes
 from jinja2.parser import Parser
@@ -68,9 +68,11 @@ class Each:
 
 def _copy(target: nodes.Expr, ctx: str) -> nodes.Expr:
     """Copy a target, to read it (`ctx` is "load") or to assign to it ("store")."""
-    copied = deepcopy(target)
-    copied.set_ctx(ctx)
-    return copied
+    if isinstance(target, nodes.Tuple):
+        items = [_copy(each, ctx) for each in target.items]
+        return nodes.Tuple(items, ctx, lineno=target.lineno)
+    # Jinja's parser allows nothing else there.
+    return nodes.Name(cast("nodes.Name", target).name, ctx, lineno=target.lineno)
 
 
 def parse_each(parser: Parser) -> Each:

@@ -1,6 +1,8 @@
 """The work of compiling a template is linear in its length, however it is nested."""
 
+import sys
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -124,3 +126,45 @@ def test_a_hole_in_each_of_many_fragments_is_compiled_once() -> None:
     for name in ("hole", "hole behind", "in a hole"):
         source = nested(NESTS[name], 8).replace("y", "uniquename")
         assert env.compile(source, raw=True).count("undefined(name='uniquename')") == 8
+
+
+def python_calls(source: str) -> int:
+    """How many calls of Python functions compile a template."""
+    env = environment()
+    env.compile(source, raw=True)
+    calls = 0
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        env.compile(source, raw=True)
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+@pytest.mark.parametrize("depth", [12, 24])
+def test_nested_fragments_take_three_times_the_work_of_call_blocks(depth: int) -> None:
+    fragments = python_calls(nested(("{% cache 300, 'a' %}", "{% endcache %}"), depth))
+    assert fragments < python_calls(nested(CALL, depth)) * 3.3
+
+
+@pytest.mark.parametrize(
+    ("start", "times"),
+    [
+        ("{% cache 300, 'a' %}", 1.5),
+        ("{% cache 300, 'a', item.id %}", 1.7),
+        ("{% cache 300, 'a' %}{% nocache %}{{ a }}{% endnocache %}", 2.6),
+    ],
+)
+def test_the_work_of_fragments_in_a_row_is_near_that_of_call_blocks(
+    start: str, times: float
+) -> None:
+    body = "<p>{{ a.b|upper }}</p>{% if a %}{{ a }}{% endif %}{{ c(a.d) }}"
+    fragments = python_calls(f"{start}{body}{{% endcache %}}" * 50)
+    blocks = python_calls(f"{{% call m(a) %}}{body}{{% endcall %}}" * 50)
+    assert fragments < blocks * times
