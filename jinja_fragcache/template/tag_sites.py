@@ -185,7 +185,9 @@ def _places(tokens: list[Token]) -> Iterator[tuple[int, int]]:
     """Yield the index of each tag's name, and its `position`."""
     position = line = 0
     for index, (before, token) in enumerate(pairwise(tokens), start=1):
-        if before.type == "block_begin" and token.value in TAGS:
+        if token.type != "name" or before.type != "block_begin":
+            continue
+        if token.value in TAGS:
             if token.value != HOLE_TAG:
                 position = position + 1 if token.lineno == line else 1
                 line = token.lineno
@@ -199,7 +201,8 @@ def _assigned(tokens: list[Token]) -> tuple[str, ...] | None:
     for before, token in pairwise(tokens):
         if before.type == "block_begin":
             is_assigning = token.value in _ASSIGNING
-            if token.value.removeprefix("end") not in _KNOWN:
+            # Jinja raises the error for what is no name.
+            if token.type != "name" or token.value.removeprefix("end") not in _KNOWN:
                 return None
         elif is_assigning and token.type == "name":
             names.add(token.value)

@@ -14,6 +14,7 @@ def sites(source: str) -> list[Site]:
 def test_only_the_names_of_cache_tags_get_a_site() -> None:
     source = "{{ cache }} {% set cache = 1 %} cache {% raw %}{% cache %}{% endraw %}"
     assert sites(source) == []
+    assert sites("{% 'cache' %}{% 300 %}{% ") == []
     assert len(sites(source + "{% cache %}{%- cache -%}{% endcache %}")) == 2
 
 
@@ -102,6 +103,7 @@ def test_when_a_tag_prints(source: str, printing: str | None) -> None:
         ("{% macro a(b) %}{{ c }}{% endmacro %}", ("a", "b")),
         ("{% set a = 1 %}{% own b %}{% endown %}", None),
         ("{% endless %}", None),
+        ("{% 300 %}", None),
     ],
 )
 def test_the_names_that_may_be_assigned(source: str, assigned: object) -> None:
