@@ -38,8 +38,10 @@ class FragmentCodeGenerator(CodeGenerator):
             return
         found = cast("nodes.InternalName", node.call.args[0]).name
         if part.kind is CallBlockKind.HOLES:
-            self._write_call(node, frame, f"{found} = ")
-            self._write_print(node, frame, found)
+            # Bodies still need what was found, for the marks of their holes.
+            text = self.temporary_identifier()
+            self._write_call(node, frame, f"{text} = ")
+            self._write_print(node, frame, text)
         elif part.kind is CallBlockKind.BODY_WITH_HOLES:
             self.writeline(f"if not {found}:", node)
             self.indent()
