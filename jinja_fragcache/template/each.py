@@ -59,11 +59,13 @@ class Each:
             target = _copy(self.target, "store")
         recursive = False
         items = filter_call(self.iterable, ITEMS, [])
-        return nodes.For(target, items, body, [], self.test, recursive)
+        line = self.target.lineno
+        return nodes.For(target, items, body, [], self.test, recursive, lineno=line)
 
     def unpacking(self) -> list[nodes.Node]:
         """Make the nodes that assign an item to its names."""
-        return [nodes.Assign(_copy(self.target, "store"), nodes.Name(_ITEM, "load"))]
+        target, item = _copy(self.target, "store"), nodes.Name(_ITEM, "load")
+        return [nodes.Assign(target, item, lineno=target.lineno)]
 
 
 def _copy(target: nodes.Expr, ctx: str) -> nodes.Expr:

@@ -62,7 +62,7 @@ def make_hole(
     """
     content = keep_surroundings(parser, content, site)
     where = nodes.Const((parser.name, line))
-    note = nodes.ExprStmt(filter_call(where, NOTE_HOLE, []))
+    note = nodes.ExprStmt(filter_call(where, NOTE_HOLE, []), lineno=line)
     node = nodes.Scope([note, *content], lineno=line)
     number_hole(node, site.number)
     return node

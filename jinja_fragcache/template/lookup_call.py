@@ -96,9 +96,10 @@ class LookupCall:
         self.preparation: list[nodes.Node] = []
         if arguments.unless is not None:
             self._unless = parser.free_identifier()
-            self.preparation = [nodes.Assign(self._unless, arguments.unless)]
+            unless = nodes.Assign(self._unless, arguments.unless, lineno=line)
+            self.preparation = [unless]
+        template = parser.name or f"string-{site.whole.digest}"
         if arguments.name is None:
-            template = parser.name or f"string-{site.whole.digest}"
             default = default_fragment_name(template, line, site.position)
             self._name: nodes.Expr = nodes.Const(default)
             # A fragment that is known by its place is bound to what stands there.
@@ -108,7 +109,6 @@ class LookupCall:
         # Only a name that is known at render time may be another tag's by mistake.
         self._body: list[nodes.Expr] = []
         if self._constant(self._name) is _UNKNOWN:
-            template = parser.name or f"string-{site.whole.digest}"
             self._body = [nodes.Const((site.body, template))]
 
     def fragment(self) -> nodes.Filter:

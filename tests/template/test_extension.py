@@ -703,6 +703,28 @@ def test_an_error_in_a_body_names_the_line_of_the_template() -> None:
     assert not [frame for frame in frames if "jinja_fragcache/" in frame.filename]
 
 
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "{% cache 5, fail() %}{% endcache %}",
+        "{% cache 5, 'x', unless=fail() %}{% endcache %}",
+        "{% cache_each a in fail(), 5, 'x', a %}{% endcache_each %}",
+        "{% cache_each a in [1] if fail(), 5, 'x', a %}{% endcache_each %}",
+        "{% cache_each a in [1], 5, 'x', fail() %}{% endcache_each %}",
+        "{% cache_each a in [1], 5, 'x', a, unless=fail() %}{% endcache_each %}",
+        "{% cache_each a, b in [1], 5, 'x', a %}{% endcache_each %}",
+        "{% cache 5, 'x' %}{% nocache %}{{ fail() }}{% endnocache %}{% endcache %}",
+    ],
+)
+def test_an_error_in_a_tag_names_its_line(tag: str) -> None:
+    env = environment({"p": f"{{{{ 1 }}}}\n\n{tag}\n\n{{{{ 2 }}}}"})
+    with pytest.raises((BodyError, TypeError)) as raised:
+        env.get_template("p").render(fail=fail)
+    frames = traceback.extract_tb(raised.value.__traceback__)
+    lines = [each.lineno for each in frames if each.filename == "<template>"]
+    assert lines[-1] == 3
+
+
 # What a hit costs
 
 
