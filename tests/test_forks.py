@@ -113,7 +113,7 @@ def test_nothing_is_kept_of_objects_that_are_gone() -> None:
     gc.collect()
     before = len(forks._heirs), len(forks._locks)
     made = [MemoryStore(), Flights(), TagHints(), Breaker(), PerProcess(object)]
-    assert len(forks._heirs) == before[0] + 3
+    assert len(forks._heirs) == before[0] + 4
     assert len(forks._locks) == before[1] + 4
     del made
     gc.collect()
@@ -163,7 +163,7 @@ def test_tags_can_be_noted_in_a_child() -> None:
         hints.note("k", ["a"])
         return hints.of("k")
 
-    with Held(hints._lock):
+    with Held(hints.by_key._lock):
         assert Child(in_child).result() == ["a"]
 
 

@@ -18,8 +18,9 @@ checked and bounded before it is used, and anything else is a miss.
 
 import json
 from collections.abc import Sized
-from functools import lru_cache
 from typing import Any, NamedTuple
+
+from jinja_fragcache.remembered import Remembered
 
 HEADER_MARK = "\x1e"
 FORMAT = 1
@@ -31,9 +32,6 @@ MOST_TEMPLATES = 1_000
 MOST_HOLES = 10_000
 #: The longest header line, in characters.
 LONGEST_HEADER = 2**20
-# Header lines up to this length are parsed once, in characters. They are remembered, so
-# 4,096 of them must not take too much memory.
-_LONGEST_REMEMBERED = 2**11
 # In seconds since 1970, about the year 143,000,000. No time in a header is later.
 _LATEST = 2**52
 
@@ -94,6 +92,8 @@ class Entry(NamedTuple):
 
 # json.dumps would make an encoder on each call.
 _to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+# What header lines say. An entry with a life is decoded on every hit.
+_known: Remembered[str, tuple[Any, ...]] = Remembered(4096, 4 * 2**20)
 # All fields but the text, of an entry that needs no header.
 _PLAIN = Entry("")[1:]
 
@@ -161,9 +161,12 @@ def decode(stored: object) -> Entry | None:
     if end < 0:
         return None
     line, text = stored[:end], stored[end + 1 :]
-    fields = _remembered(line) if end <= _LONGEST_REMEMBERED else _parse_header(line)
+    fields = _known.get(line)
     if fields is None:
-        return None
+        fields = _parse_header(line)
+        if fields is None:
+            return None
+        _known.add(line, fields)
     entry = Entry(text, *fields)
     # If the text is shorter, it was cut off.
     return entry if sum(length for length, _ in entry.holes) <= len(text) else None
@@ -209,10 +212,6 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
         tuple((length, hole) for length, hole in holes),
         None if body is None else Body(*body),
     )
-
-
-# An entry with a life is decoded on every hit.
-_remembered = lru_cache(maxsize=4096)(_parse_header)
 
 
 def _has_few(tags: Sized, templates: Sized, holes: Sized) -> bool:

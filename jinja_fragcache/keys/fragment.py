@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -16,13 +15,16 @@ from jinja_fragcache.messages import (
     describe_class,
     describe_error,
 )
+from jinja_fragcache.remembered import Remembered
 
 from .encoding import encode_text, encode_value, refusal
 
 T = TypeVar("T")
+# Keys by a name and key values. On the path of every hit with key values, which are
+# nearly always strings and ints. Other values are never looked up here: True and 1.0
+# equal 1, but have keys of their own.
+_known: Remembered[tuple[Any, ...], str] = Remembered(4096, 4 * 2**20)
 _READABLE_CHARACTERS = 80
-_MEMOIZED_CHARACTERS = 200
-_MEMOIZED_PARTS = 8
 _NOT_READABLE = re.compile(r"[^!-~]+")
 _WRONG_NAME = "A fragment's name is text and this one is {}"
 _WRONG_VALUES = "vary_on takes a list or tuple of key values and got {}"
@@ -69,32 +71,31 @@ def make_template_fragment_key(
         # makes many keys.
         part = vary_on[0]
         kind = type(part)
-        if (kind is int or (kind is str and len(part) <= _MEMOIZED_CHARACTERS)) and (
-            type(fragment_name) is str and len(fragment_name) <= _MEMOIZED_CHARACTERS
-        ):
-            return _memoized_key(fragment_name, part)
+        if (kind is int or kind is str) and type(fragment_name) is str:
+            key = _known.get((fragment_name, part))
+            return _make_known((fragment_name, part)) if key is None else key
     if type(fragment_name) is not str:
         fragment_name = _name_text(fragment_name)
     parts = (fragment_name, *key_values(vary_on))
-    if len(parts) > _MEMOIZED_PARTS:
-        return _make_key(*parts)
     for part in parts:
         kind = type(part)
-        if kind is not int and (kind is not str or len(part) > _MEMOIZED_CHARACTERS):
-            return _make_key(*parts)
-    return _memoized_key(*parts)
+        if kind is not int and kind is not str:
+            return _make_key(parts)
+    key = _known.get(parts)
+    return _make_known(parts) if key is None else key
 
 
-def _make_key(name: str, *values: Any) -> str:
+def _make_key(parts: tuple[Any, ...]) -> str:
+    name, *values = parts
     # Not by map(): a StopIteration would end it, and with it the key.
     encoded = encode_text(name) + "".join([encode_value(value) for value in values])
     return digest_key("fragment", name, encoded)
 
 
-# On the path of every hit with key values, which are nearly always short strings and
-# ints. Other values are never looked up here: True and 1.0 equal 1, but have keys of
-# their own.
-_memoized_key = lru_cache(maxsize=4096)(_make_key)
+def _make_known(parts: tuple[Any, ...]) -> str:
+    key = _make_key(parts)
+    _known.add(parts, key)
+    return key
 
 
 def digest_key(kind: str, name: str, encoded: str) -> str:

@@ -7,20 +7,17 @@ is known once that was evaluated (see `output.note_template`).
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError
 from jinja2.lexer import Token
 
 from jinja_fragcache.entries.entry import Body
 from jinja_fragcache.keys.digests import code_digest, digest
+from jinja_fragcache.remembered import Remembered, size_of
 
 from .bodies import body_digests
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 _NAMING = {"include", "import", "from", "extends"}
 # What ends the template's name in a tag, and the word that must follow it then.
@@ -39,6 +36,9 @@ MISSING_TEMPLATE = "missing"
 _ATTRIBUTE = "_fragment_cache_sources"
 # A loader may know any number of names, and `from_string` makes any number of sources.
 _MOST_REMEMBERED = 10_000
+_MOST_BYTES = 32 * 2**20
+# What is in texts of references.
+_known_names: Remembered[str, tuple[str, ...]] = Remembered(256, 2**20)
 
 
 class Naming(NamedTuple):
@@ -145,9 +145,12 @@ def references(namings: Iterable[Naming]) -> str:
     return json.dumps([*dict.fromkeys(names)]) if names else ""
 
 
-@lru_cache(maxsize=256)
 def _names(references: str) -> tuple[str, ...]:
-    return tuple(json.loads(references)) if references else ()
+    names = _known_names.get(references)
+    if names is None:
+        names = tuple(json.loads(references)) if references else ()
+        _known_names.add(references, names)
+    return names
 
 
 def tokens_digest(tokens: Iterable[Token]) -> str:
@@ -184,8 +187,13 @@ class Sources:
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self._by_name: dict[str, _Source] = {}
-        self._whole: dict[tuple[str | None, str], str] = {}
+        self._by_name: Remembered[str, _Source] = Remembered(
+            _MOST_REMEMBERED, _MOST_BYTES
+        )
+        # By a template's name and the digest of its own source.
+        self._whole: Remembered[tuple[str | None, str], str] = Remembered(
+            _MOST_REMEMBERED, _MOST_BYTES
+        )
 
     def __reduce__(self) -> tuple[type[Self], tuple[Environment]]:
         """Pickle and copy it without what was read."""
@@ -216,7 +224,7 @@ class Sources:
         self._follow(name, references, found)
         whole = digest("\n".join([own, *map(repr, sorted(found.items()))]))
         if not reloads and MISSING_TEMPLATE not in found.values():
-            _remember(self._whole, (name, own), whole)
+            self._whole.add((name, own), whole)
         return whole
 
     def line_of(self, body: Body) -> int | None:
@@ -244,16 +252,21 @@ class Sources:
         if known is not None and (not reloads or known.is_current()):
             return known
         try:
-            source = self._load(name)
+            source, size = self._load(name)
         except (OSError, ValueError):
             # It is missing, or a file that is no template: it can't be decoded, or its
             # name is none. (TemplateNotFound is an OSError.)
-            self._by_name.pop(name, None)
+            self._by_name.forget(name)
             return None
-        _remember(self._by_name, name, source)
+        self._by_name.add(name, source, size)
         return source
 
-    def _load(self, name: str) -> _Source:
+    def _load(self, name: str) -> tuple[_Source, int]:
+        """Return a source, and the bytes of what it may refer to.
+
+        What tells whether the source is the same may keep all of it, as that of Jinja's
+        `DictLoader` does.
+        """
         environment = self.environment
         if environment.loader is None:
             raise TemplateNotFound(name)
@@ -262,10 +275,10 @@ class Sources:
         except RuntimeError:
             # Jinja's loader of compiled templates has no sources.
             template = environment.get_template(name)
-            return _Source(_compiled_digest(template), "", _always)
+            return _Source(_compiled_digest(template), "", _always), 0
         text, filename, is_current = given
         tokens = _tokens(environment, text, name, filename)
-        return _Source(
+        source = _Source(
             digest(text),
             references(find_namings(tokens)),
             is_current or _always,
@@ -274,12 +287,7 @@ class Sources:
                 for index, body in body_digests(tokens).items()
             },
         )
-
-
-def _remember(known: dict[K, V], key: K, value: V) -> None:
-    if len(known) >= _MOST_REMEMBERED:
-        known.clear()
-    known[key] = value
+        return source, 0 if is_current is None else size_of(text)
 
 
 def _tokens(

@@ -16,7 +16,8 @@ from markupsafe import Markup
 
 from jinja_fragcache import default_fragment_name, make_template_fragment_key
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.keys.fragment import _make_key, _memoized_key
+from jinja_fragcache.keys.fragment import _known, _make_key
+from jinja_fragcache.remembered import size_of
 from tests.support import NAMES, SCALARS, VALUES, canonical
 
 
@@ -45,11 +46,11 @@ def test_adjacent_strings_do_not_run_together(texts: list[str], between: str) ->
 
 
 @given(NAMES, st.lists(VALUES, max_size=4))
-def test_a_memoized_key_is_the_one_that_would_be_made(
+def test_a_remembered_key_is_the_one_that_would_be_made(
     name: str, vary_on: list[Any]
 ) -> None:
     for _ in range(2):
-        made = _make_key(name, *vary_on)
+        made = _make_key((name, *vary_on))
         assert make_template_fragment_key(name, vary_on) == made
 
 
@@ -115,11 +116,19 @@ def test_an_iterator_as_vary_on_is_refused(vary_on: Any) -> None:
         make_template_fragment_key("x", vary_on)
 
 
-def test_the_key_of_many_values_is_not_memoized() -> None:
-    before = _memoized_key.cache_info()
-    key = make_template_fragment_key("x", list(range(1000)))
-    assert key == _make_key("x", *range(1000))
-    assert _memoized_key.cache_info() == before
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("x" * 2**20, []), ("x", ["\N{PARTY POPPER}" * 2**18]), ("x", list(range(10**5)))],
+)
+def test_keys_of_hostile_sizes_are_remembered_within_the_same_bytes(
+    name: str, values: list[Any]
+) -> None:
+    for number in range(8):
+        parts = (f"{name}{number}", *values)
+        for _ in range(2):
+            key = make_template_fragment_key(parts[0], values)
+            assert key == _make_key(parts)
+    assert sum(size_of(each) for each in _known.items()) < 4 * 2**20
 
 
 def test_vary_on_may_be_any_ordered_iterable() -> None:

@@ -380,3 +380,27 @@ def test_the_number_of_sources_that_are_remembered_is_bounded(
     assert [found.digest_of(f"page {number}") for number in range(9)] == digests
     assert len(found._by_name) <= 3
     assert len(found._whole) <= 3
+
+
+def test_sources_that_may_be_kept_for_comparison_count_with_their_size() -> None:
+    # The loader's own check whether a template has changed refers to its source.
+    loader = FunctionLoader(lambda name: (name * 2**20, None, lambda: True))
+    found = Sources(Environment(loader=loader))
+    digests = [found.digest_of(f"page {number:03}") for number in range(40)]
+    assert len(set(digests)) == 40
+    assert 0 < len(found._by_name) < 5
+    # Only the digest is kept of one that never changes.
+    loader = FunctionLoader(lambda name: (name * 2**20, None, None))
+    found = Sources(Environment(loader=loader))
+    for number in range(9):
+        found.digest_of(f"page {number:03}")
+    assert len(found._by_name) == 9
+
+
+def test_long_names_of_templates_are_remembered_within_the_same_bytes() -> None:
+    loader = FunctionLoader(lambda name: "{% include 'a' %}" + name[:9])
+    found = Sources(Environment(loader=loader, auto_reload=False))
+    for number in range(40):
+        found.digest_of(f"{number:09}" + "x" * 2**20)
+    assert 0 < len(found._by_name) < 33
+    assert 0 < len(found._whole) < 33

@@ -1,0 +1,89 @@
+"""What this process remembers for a while, within a number of entries and of bytes."""
+
+import sys
+import threading
+from typing import TypeVar
+
+from .forks import free_after_fork, notify_after_fork
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+#: What an entry takes besides its key and value, in bytes: its places in two
+#: dictionaries, and its size. tracemalloc counts 74 to 120 on CPython 3.11, with 1,000
+#: to 1,000,000 entries.
+ENTRY_BYTES = 120
+
+
+class Remembered(dict[K, V]):
+    """Remembers the entries that were added last.
+
+    It is read as any dict is, without a lock, and a read costs no more than there. When
+    it is full, the entries that were added first go. Only `add` and `forget` change it.
+
+    Args:
+        most: The largest number of entries.
+        most_bytes: The largest number of bytes, as `size_of` and `ENTRY_BYTES` count
+            them. An entry that is larger by itself is not remembered.
+    """
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        super().__init__()
+        self._most = most
+        self._most_bytes = most_bytes
+        self._sizes: dict[K, int] = {}
+        self._used_bytes = 0
+        self._lock = free_after_fork(threading.Lock())
+        notify_after_fork(self)
+
+    def add(self, key: K, value: V, more_bytes: int = 0) -> None:
+        """Remember a value, in place of what was remembered under its key.
+
+        Args:
+            key: A text, or a tuple of texts and numbers.
+            value: The value.
+            more_bytes: What the value takes in addition to what `size_of` counts.
+        """
+        size = size_of(key) + size_of(value) + more_bytes + ENTRY_BYTES
+        with self._lock:
+            self._remove(key)
+            if size > self._most_bytes:
+                return
+            while self and not self._has_room(size):
+                self._remove(next(iter(self)))
+            self[key] = value
+            self._sizes[key] = size
+            self._used_bytes += size
+
+    def forget(self, key: K) -> None:
+        """Forget what is remembered under a key, if anything is."""
+        with self._lock:
+            self._remove(key)
+
+    def after_fork(self) -> None:
+        """Forget all in a child process, if a thread of the parent was just adding."""
+        if self._lock.locked():
+            self.clear()
+            self._sizes.clear()
+            self._used_bytes = 0
+
+    # The following methods are called while the lock is held.
+
+    def _has_room(self, size: int) -> bool:
+        fits = self._used_bytes + size <= self._most_bytes
+        return fits and len(self) < self._most
+
+    def _remove(self, key: K) -> None:
+        if key in self._sizes:
+            del self[key]
+            self._used_bytes -= self._sizes.pop(key)
+
+
+def size_of(value: object) -> int:
+    """Return the bytes of a value, and of all that is in it: in tuples and dicts."""
+    size = sys.getsizeof(value, 0)
+    if isinstance(value, tuple):
+        size += sum(map(size_of, value))
+    elif isinstance(value, dict):
+        size += sum(map(size_of, value.items()))
+    return size
