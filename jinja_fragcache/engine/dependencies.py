@@ -34,9 +34,20 @@ class Dependencies:
             parts.
         is_live: Whether some part must be rendered on each request, so that the body's
             text must not be stored.
+        is_over: Whether the body has ended. A task that it started may go on for as
+            long as the process: nothing is collected for that, or it would grow without
+            end.
     """
 
-    __slots__ = ("expires", "is_live", "is_outdated", "parent", "tags", "templates")
+    __slots__ = (
+        "expires",
+        "is_live",
+        "is_outdated",
+        "is_over",
+        "parent",
+        "tags",
+        "templates",
+    )
 
     def __init__(self) -> None:
         self.parent: Dependencies | None = None
@@ -45,10 +56,14 @@ class Dependencies:
         self.templates: dict[str, str] = {}
         self.is_outdated = False
         self.is_live = False
+        self.is_over = False
 
     def __enter__(self) -> Self:
         """Start collecting."""
-        self.parent = _current.get()
+        parent = _current.get()
+        while parent is not None and parent.is_over:
+            parent = parent.parent
+        self.parent = parent
         _current.set(self)
         return self
 
@@ -57,6 +72,7 @@ class Dependencies:
         # Not by a token, which another context would refuse: an asynchronous generator
         # may be closed in one.
         _current.set(self.parent)
+        self.is_over = True
 
     def include(
         self,
@@ -64,22 +80,28 @@ class Dependencies:
         expires: float = math.inf,
         templates: Mapping[str, str] | None = None,
     ) -> None:
-        """Add what a part depends on.
+        """Add what a part depends on, if the body has not ended.
 
         Args:
             tags: The part's tags, each with its version, None where that is not known.
             expires: The time at which the part expires, in seconds since 1970.
             templates: The templates the part was made of, each with its digest.
         """
+        if self.is_over:
+            return
+        self.include_versions(tags)
+        self.expires = min(self.expires, expires)
+        for name, digest in (templates or {}).items():
+            if self.templates.setdefault(name, digest) != digest:
+                self.is_outdated = True
+
+    def include_versions(self, tags: Mapping[str, str | None]) -> None:
+        """Add tags, each with its version, also after the body has ended."""
         for tag, version in tags.items():
             known = self.tags.setdefault(tag, version)
             if known is None:
                 self.tags[tag] = version
             elif version is not None and version != known:
-                self.is_outdated = True
-        self.expires = min(self.expires, expires)
-        for name, digest in (templates or {}).items():
-            if self.templates.setdefault(name, digest) != digest:
                 self.is_outdated = True
 
     def make_live(self) -> None:

@@ -202,7 +202,7 @@ class Lead:
         others = [tag for tag in dependencies.tags if tag not in named]
         context.tag_hints.note(self.key, others)
         before = {**self.there.versions, **(self.versions or {})}
-        dependencies.include(
+        dependencies.include_versions(
             {tag: _text(before.get(tag)) for tag in (*dependencies.tags, *named)}
         )
         if dependencies.is_outdated:

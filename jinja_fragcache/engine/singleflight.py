@@ -36,7 +36,9 @@ class Flight:
         alone: Whether nobody waits for it.
 
     Attributes:
-        parent: The flight in whose body it began, or None.
+        has_landed: Whether those who wait get `landing`.
+        parent: The innermost flight in whose body it began and that had not landed, or
+            None.
         awaited: The flights that its body waits for.
         turn: How often its leader has begun to read or write the store. Callers that
             joined before the last turn may be served what the flight landed with;
@@ -53,10 +55,10 @@ class Flight:
         "__weakref__",
         "_flights",
         "_future",
-        "_has_landed",
         "_thread",
         "alone",
         "awaited",
+        "has_landed",
         "is_spoiled",
         "is_stored",
         "key",
@@ -68,7 +70,12 @@ class Flight:
 
     def __init__(self, key: str, flights: "Flights", *, alone: bool = False) -> None:
         self.key = key
-        self.parent = _leading.get()
+        # A task that a body started may go on after that body. It has to begin flights
+        # without a chain that grows.
+        parent = _leading.get()
+        while parent is not None and parent.has_landed:
+            parent = parent.parent
+        self.parent = parent
         self.alone = alone
         self.awaited: list[Flight] = []
         self.turn = 0
@@ -78,7 +85,7 @@ class Flight:
         self.may_be_stored = False
         self._flights = flights
         self._thread = threading.get_ident()
-        self._has_landed = False
+        self.has_landed = False
         # Made only when somebody waits, which is seldom.
         self._future: Future[None] | None = None
 
@@ -94,7 +101,7 @@ class Flight:
         _leading.set(self.parent)
         with self._flights.lock:
             self._flights.land(self)
-            self._has_landed = True
+            self.has_landed = True
             future = self._future
         if future is not None:
             future.set_result(None)
@@ -105,21 +112,21 @@ class Flight:
         Returns:
             What it landed with; None for nothing, or if it has not landed.
         """
-        if not self._has_landed:
+        if not self.has_landed:
             wait([self._awaitable()], seconds)
-        return self.landing if self._has_landed else None
+        return self.landing if self.has_landed else None
 
     async def wait_async(self, seconds: float) -> Any:
         """Like `wait`, without blocking the event loop."""
-        if not self._has_landed:
+        if not self.has_landed:
             await wait_for(self._awaitable(), seconds)
-        return self.landing if self._has_landed else None
+        return self.landing if self.has_landed else None
 
     def _awaitable(self) -> "Future[None]":
         with self._flights.lock:
             if self._future is None:
                 self._future = Future()
-                if self._has_landed:
+                if self.has_landed:
                     self._future.set_result(None)
             return self._future
 
@@ -130,7 +137,7 @@ class Flight:
             chain: The flights that the caller leads.
             blocking: Whether the caller's thread is blocked while it waits.
         """
-        if self._has_landed:
+        if self.has_landed:
             return True
         # A blocked thread can't land what it leads itself.
         if blocking and self._thread == threading.get_ident():

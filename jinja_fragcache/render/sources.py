@@ -37,6 +37,7 @@ _ATTRIBUTE = "_fragment_cache_sources"
 # A loader may know any number of names, and `from_string` makes any number of sources.
 _MOST_REMEMBERED = 10_000
 _MOST_BYTES = 32 * 2**20
+_MOST_BYTES_OF_DIGESTS = 4 * 2**20
 # What is in texts of references.
 _known_names: Remembered[str, tuple[str, ...]] = Remembered(256, 2**20)
 
@@ -192,7 +193,7 @@ class Sources:
         )
         # By a template's name and the digest of its own source.
         self._whole: Remembered[tuple[str | None, str], str] = Remembered(
-            _MOST_REMEMBERED, _MOST_BYTES
+            _MOST_REMEMBERED, _MOST_BYTES_OF_DIGESTS
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[Environment]]:

@@ -1,4 +1,5 @@
 import math
+from contextvars import copy_context
 
 import pytest
 
@@ -76,3 +77,28 @@ def test_make_live_marks_all_outer_recordings() -> None:
 def test_a_tag_that_is_not_text_is_an_error() -> None:
     with Dependencies(), pytest.raises(KeyValueError, match="A tag is text"):
         cache_tag(7)  # type: ignore[arg-type]
+
+
+def test_nothing_is_collected_after_the_body() -> None:
+    def go_on(number: int) -> None:
+        cache_tag(f"tag {number}")
+
+    with Dependencies() as ended:
+        inherited = copy_context()
+    for number in range(3):
+        inherited.run(go_on, number)
+    assert ended.tags == {}
+    ended.include_versions({"named": "1"})
+    assert ended.tags == {"named": "1"}
+
+
+def test_bodies_in_a_task_that_goes_on_are_part_of_those_that_still_run() -> None:
+    def go_on() -> Dependencies | None:
+        with Dependencies() as later:
+            return later.parent
+
+    with Dependencies() as outer:
+        with Dependencies():
+            inherited = copy_context()
+        assert inherited.copy().run(go_on) is outer
+    assert inherited.run(go_on) is None

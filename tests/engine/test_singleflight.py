@@ -5,6 +5,7 @@ import gc
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
@@ -499,3 +500,20 @@ def test_a_waiting_caller_with_another_escaping_renders_its_own_text(
         joins.wait_for(2)
         body.go_on.set()
         assert (first.result(), second.result()) == ("text 1", "text 2")
+
+
+def test_a_task_that_goes_on_after_a_body_begins_no_chain() -> None:
+    flights = Flights()
+
+    def go_on(key: str) -> tuple[Flight, Context]:
+        with Flight(key, flights) as later:
+            return later, copy_context()
+
+    with Flight("outer", flights) as outer:
+        inner, inherited = go_on("inner")
+        assert inner.parent is outer
+        # `inner` has landed, and `outer` has not.
+        later, inherited = inherited.run(go_on, "later")
+        assert later.parent is outer
+    last, _ = inherited.run(go_on, "last")
+    assert last.parent is None
