@@ -1,10 +1,17 @@
-"""Counts and announces what happens in a cache."""
+"""Counts, announces and logs what happens in a cache."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from jinja_fragcache.keys.digests import digest
 from jinja_fragcache.messages import logger
+from jinja_fragcache.remembered import Remembered
+
+# A warning is logged once for each place. Places are tags and functions, but also keys,
+# of which there may be any number.
+_MOST_PLACES = 1000
+_MOST_BYTES = 2**18
 
 
 @dataclass(slots=True)
@@ -57,7 +64,7 @@ class Announcer(Protocol):
 
 
 class Recorder:
-    """Counts what happens in a cache and announces it.
+    """Counts what happens in a cache, announces it, and logs it.
 
     Args:
         stats: The numbers to count.
@@ -67,6 +74,15 @@ class Recorder:
     def __init__(self, stats: Stats, announcer: Announcer | None = None) -> None:
         self.stats = stats
         self._announcer = announcer
+        self._warned_of: Remembered[str, None] = Remembered(_MOST_PLACES, _MOST_BYTES)
+
+    def warn_once(self, place: Hashable, message: str) -> None:
+        """Log a warning, once for each place."""
+        # A key may be of any length.
+        remembered = digest(repr(place))
+        if remembered not in self._warned_of:
+            self._warned_of.add(remembered, None)
+            logger.warning(message)
 
     def announce(self, event: str, key: str, **more: Any) -> None:
         """Announce an event, if somebody listens for it."""

@@ -19,8 +19,6 @@ from jinja_fragcache.access.stats import Announcer, Recorder, Stats
 from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.entries.freshness import Wanted, servable_text, servable_texts
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
-from jinja_fragcache.keys.digests import digest
-from jinja_fragcache.messages import logger
 from jinja_fragcache.stores.base import Store
 
 from .batch import Row, find_rows
@@ -32,10 +30,6 @@ from .policy import Policy
 from .singleflight import Flights
 from .spec import EntrySpec
 from .tag_hints import TagHints
-
-# A warning is logged once for each place. Places are tags and functions, but also keys,
-# of which there may be any number.
-_MOST_PLACES = 1000
 
 
 class Undecided:
@@ -97,7 +91,6 @@ class Engine:
         self.stats = Stats()
         self._hit_receivers = announcer.receivers["hit"] if announcer else ()
         self._strict = strict
-        self._warned_of: set[str] = set()
         self._adapter = adapt(store)
         self.blocks = self._adapter.blocks
         self._plain = self._adapter.plain
@@ -267,11 +260,4 @@ class Engine:
 
     def warn_once(self, place: Hashable, message: str) -> None:
         """Log a warning, once for each place."""
-        # A key may be of any length.
-        remembered = digest(repr(place))
-        if remembered in self._warned_of:
-            return
-        if len(self._warned_of) >= _MOST_PLACES:
-            self._warned_of.clear()
-        self._warned_of.add(remembered)
-        logger.warning(message)
+        self._recorder.warn_once(place, message)

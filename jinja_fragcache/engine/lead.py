@@ -8,6 +8,7 @@ from jinja2.utils import internalcode
 from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.keys.fragment import key_without_values
 from jinja_fragcache.stores.base import Timed
 
 from . import claims
@@ -237,8 +238,10 @@ class Lead:
                 stored = spec.dump(self.value, versions, life, dependencies.templates)
                 self.to_store, self.has_tags = (stored, seconds), bool(versions)
                 expires = life and life.expires
-            except NotStored:
-                pass
+            except NotStored as reason:
+                if reason.warning is not None:
+                    place = key_without_values(self.key)
+                    context.recorder.warn_once(place, reason.warning)
         if self.to_store is None and versions is not None:
             context.flights.note_not_to_store(self.key)
         if not is_nested:

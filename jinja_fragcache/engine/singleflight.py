@@ -72,10 +72,10 @@ class Flight:
         self.key = key
         # A task that a body started may go on after that body. It has to begin flights
         # without a chain that grows.
-        parent = _leading.get()
+        parent: Flight | None = _leading.get()
         while parent is not None and parent.has_landed:
             parent = parent.parent
-        self.parent = parent
+        self.parent: Flight | None = parent
         self.alone = alone
         self.awaited: list[Flight] = []
         self.turn = 0
@@ -85,7 +85,7 @@ class Flight:
         self.may_be_stored = False
         self._flights = flights
         self._thread = threading.get_ident()
-        self.has_landed = False
+        self.has_landed: bool = False
         # Made only when somebody waits, which is seldom.
         self._future: Future[None] | None = None
 

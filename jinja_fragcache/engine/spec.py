@@ -14,7 +14,6 @@ from jinja_fragcache.entries.entry import (
 from jinja_fragcache.entries.freshness import GracePeriods, Wanted, matches
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
-from jinja_fragcache.messages import logger
 
 
 class EntrySpec(Protocol):
@@ -82,7 +81,15 @@ class EntrySpec(Protocol):
 
 
 class NotStored(Exception):  # noqa: N818 - it is not an error
-    """A value must not be stored."""
+    """A value must not be stored.
+
+    Args:
+        warning: What to log about it, once for each fragment or function; None for
+            nothing.
+    """
+
+    def __init__(self, warning: str | None = None) -> None:
+        self.warning = warning
 
 
 class Stopped(Exception):  # noqa: N818 - it is not an error
@@ -171,5 +178,4 @@ class FragmentSpec(NamedTuple):
         try:
             return encode(entry)
         except HeaderTooLargeError as error:
-            logger.warning("%r is not stored. %s", self.key, error)
-            raise NotStored from None
+            raise NotStored(f"{self.key!r} is not stored. {error}") from None

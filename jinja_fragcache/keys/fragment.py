@@ -114,6 +114,11 @@ def digest_key(kind: str, name: str, encoded: str) -> str:
     return f"{kind}:{readable}:{digest}"
 
 
+def key_without_values(key: str) -> str:
+    """Return the part of a key that all keys with the same name begin with."""
+    return key.rpartition(":")[0]
+
+
 def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
     """Return the key values in a `vary_on`, which are none for None.
 

@@ -1,4 +1,7 @@
+import pytest
+
 from jinja_fragcache.access.stats import Recorder, Stats
+from jinja_fragcache.remembered import size_of
 from tests.support import Ears
 
 
@@ -18,3 +21,15 @@ def test_an_event_nobody_listens_for_is_not_announced() -> None:
     recorder.hit("k")
     recorder.miss("k")
     assert ears.heard == [("miss", "k")]
+
+
+def test_the_places_that_were_warned_of_are_remembered_within_bounds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recorder = Recorder(Stats())
+    for number in range(2500):
+        recorder.warn_once((f"{number}" * 1000, number), "told")
+    recorder.warn_once(("2499" * 1000, 2499), "told again")
+    assert len(caplog.records) == 2500
+    assert len(recorder._warned_of) == 1000
+    assert sum(map(size_of, recorder._warned_of)) < 100_000

@@ -139,17 +139,6 @@ def test_a_refusal_is_logged_once_for_each_place(
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
-def test_the_number_of_remembered_places_is_bounded(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    made = engine()
-    for number in range(2500):
-        made.warn_once(number, "told")
-    made.warn_once(2499, "told again")
-    assert len(caplog.records) == 2500
-    assert len(made._warned_of) <= 1000
-
-
 def test_a_refusal_is_an_error_in_a_strict_cache() -> None:
     strict = False
     made = engine(strict=lambda: strict)
