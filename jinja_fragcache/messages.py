@@ -3,6 +3,7 @@
 import inspect
 import logging
 import re
+import reprlib
 import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -18,6 +19,8 @@ _UNKNOWN_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
 # From 0 to 1; as for difflib.
 _SIMILAR = 0.75
 _DESCRIBED_CHARACTERS = 100
+_DESCRIBED_ITEMS = 40
+_CONTAINERS = {list, tuple, dict, set, frozenset}
 _LOGGED_CHARACTERS = 2000
 
 
@@ -91,6 +94,27 @@ def without_secret_causes(error: BaseException) -> BaseException | None:
     return error
 
 
+class _ShortRepr(reprlib.Repr):
+    """Shows builtin containers up to a depth and a length, and all else by its repr.
+
+    A list that contains another one twice, which contains a third one twice, and so on,
+    has a repr that takes for ever.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxlist = self.maxtuple = self.maxdict = _DESCRIBED_ITEMS
+        self.maxset = self.maxfrozenset = _DESCRIBED_ITEMS
+
+    def repr1(self, x: Any, level: int) -> str:
+        """Return the repr of a value that is inside of others."""
+        return super().repr1(x, level) if type(x) in _CONTAINERS else repr(x)
+
+
+_short_repr = _ShortRepr().repr
+
+
 def describe(value: Any) -> str:
     """Return a value's repr (at most 100 characters) and class, to show in a message.
 
@@ -102,7 +126,7 @@ def describe(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return repr(value)
     try:
-        shown = one_line(repr(value)[:_DESCRIBED_CHARACTERS])
+        shown = one_line(_short_repr(value)[:_DESCRIBED_CHARACTERS])
         return f"{shown} ({one_line(str(value.__class__.__name__))})"
     except Exception:  # noqa: BLE001 - describing for an error may not raise another
         return f"an object of {class_name(value)}"

@@ -1,4 +1,5 @@
 import logging
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,18 @@ def test_a_value_is_described_even_if_its_repr_fails() -> None:
 
 def test_a_long_value_is_described_by_its_first_100_characters() -> None:
     assert describe("a" * 200) == "'" + "a" * 99 + " (str)"
+
+
+def test_a_value_whose_repr_takes_for_ever_is_described() -> None:
+    value: Any = []
+    for _ in range(60):
+        value = [value, {"a": value, 1: (value,)}, {1.5}]
+    assert describe(value).startswith("[[[[...], {...}, {...}], {'a': [...], ")
+    assert describe({(1, "a"): None}) == "{(1, 'a'): None} (dict)"
+    assert describe(frozenset({1})) == "frozenset({1}) (frozenset)"
+    # A class with a repr of its own, and the name of another one.
+    named = type("list", (list,), {"__repr__": lambda _: "mine"})
+    assert describe([named()]) == "[mine] (list)"
 
 
 def test_an_undefined_value_is_described_by_the_message_of_jinja() -> None:

@@ -47,7 +47,7 @@ from jinja_fragcache.messages import (
 
 from .attributes import attributes_of
 from .object_ids import object_id
-from .parts import database_identity, parts_of
+from .parts import database_identity, is_translated, parts_of
 from .reprs import full_repr
 
 # A value nested deeper than this contains itself, or its key would cost too much.
@@ -55,59 +55,48 @@ _DEEPEST = 100
 # If less of the stack than this many frames was free in the first place, it is not the
 # value that used it up.
 _FREE_FRAMES = 200
+# How large a value and all that is in it may be. A list that contains another one
+# twice, which contains a third one twice, and so on, has more values than could ever be
+# encoded. Each character counts, again in each value that it is inside of, and this
+# much for an object or a container, and for each item of that.
+_LARGEST = 64 * 2**20
+_VALUE_SIZE = 256
+_ITEM_SIZE = 16
+# Shorter texts count as a part of what they are inside of.
+_LONG = 1000
 _OWN_KEY_METHODS = ("__cache_key__", "__caching_id__")
 # Types whose content is all that they hold. A subclass may hold more.
 _CONTAINERS = frozenset({list, tuple, dict, set, frozenset, bytes})
 # Types that count as their text. A subclass may hold more than that.
 _TEXTUAL = (str, int, float, UUID, Decimal, datetime, date, time)
 _TIME_ZONES = (timezone, ZoneInfo)
-# Texts that are translated when they are printed: the package and the class.
-_LAZY_TEXTS = {
-    ("django", "Promise"),
-    ("babel", "LazyProxy"),
-    ("flask_babel", "LazyString"),
-}
 
 
-class Encoder:
-    """Encodes values as strings.
+class _Encoding:
+    """Encodes one value, for templates."""
 
-    Args:
-        exact: Whether values of different types differ. In a template, `1` and `"1"`
-            name the same row, and so do a list and a tuple. To a function, they are
-            different arguments.
-    """
+    # Whether values of different types differ. In a template, `1` and `"1"` name the
+    # same row, and so do a list and a tuple. To a function, they differ.
+    _exact = False
+    # How many values the present one is inside of.
+    _depth = 0
+    _room = _LARGEST
 
-    def __init__(self, *, exact: bool) -> None:
-        self._exact = exact
-
-    def encode(self, value: Any) -> str:
-        """Return a string that no other value is encoded as.
-
-        Raises:
-            KeyValueError: If nothing identifies the value, such as an undefined
-                variable or an object that is known only by its address, or if the
-                value's own code raises.
-            RecursionError: If the stack was nearly full already.
-        """
-        if type(value) is str:
-            return encode_text(value)
+    def of(self, value: Any) -> str:
+        """Return the encoding of the value. See `encode_value`."""
         try:
-            return self._nested(value, 0)
+            return self._nested(value)
         except RecursionError as error:
             if _is_stack_full():
                 raise
             raise _too_deep(value) from error
 
-    def _nested(self, value: Any, depth: int) -> str:
-        """Encode a value, or a value inside another one.
-
-        Args:
-            value: The value.
-            depth: How many values it is inside of.
-        """
+    def _nested(self, value: Any) -> str:
+        """Encode the value, or a value inside of it."""
         kind = type(value)
         if kind is str:
+            if len(value) > _LONG:
+                self._take_room(len(value), value)
             return encode_text(value)
         if kind is int and not self._exact:
             return encode_text(_int_text(value))
@@ -115,12 +104,30 @@ class Encoder:
             return "n"
         if value is True or value is False:
             return "t" if value else "f"
-        if depth > _DEEPEST:
+        return self._guarded(value)
+
+    def _take_room(self, size: int, value: Any) -> None:
+        """Count something that is encoded, and refuse it if there is no room for it."""
+        self._room -= size
+        if self._room < 0:
+            raise refusal(
+                "A key value is too large: {}. What a key is made from takes"
+                f" {_LARGEST // 2**20} MiB at most. Write the values that identify it,"
+                " as in item.id.",
+                value,
+            )
+
+    def _guarded(self, value: Any) -> str:
+        """Encode a value whose own code may run, or that may have values inside."""
+        if self._depth > _DEEPEST:
             raise _too_deep(value)
+        self._depth += 1
         try:
-            if kind in _CONTAINERS:
-                return self._container(value, depth + 1)
-            return self._any(value, depth + 1)
+            if type(value) in _CONTAINERS:
+                self._take_room(_ITEM_SIZE * len(value), value)
+                encoded = self._container(value)
+            else:
+                encoded = self._any(value)
         except (KeyValueError, RecursionError):
             raise
         except Exception as error:
@@ -133,8 +140,11 @@ class Encoder:
                 f"{start} {describe_error(error)}. {end}",
                 for_log=f"{start} {class_name(error)}. {end}",
             ) from error
+        self._depth -= 1
+        self._take_room(_VALUE_SIZE + len(encoded), value)
+        return encoded
 
-    def _any(self, value: Any, depth: int) -> str:
+    def _any(self, value: Any) -> str:
         if isinstance(value, Undefined):
             raise KeyValueError(
                 f"A key value is undefined: {why_undefined(value)}. Check its"
@@ -144,14 +154,10 @@ class Encoder:
         if hasattr(type(value), "_get_current_object"):
             # Werkzeug's LocalProxy, such as current_user. It counts as the object
             # behind it.
-            return self._nested(value._get_current_object(), depth)  # noqa: SLF001 - its documented way
-        return (
-            self._own_key(value, depth)
-            or self._plain(value, depth)
-            or self._object(value, depth)
-        )
+            return self._nested(value._get_current_object())  # noqa: SLF001 - its documented way
+        return self._own_key(value) or self._plain(value) or self._object(value)
 
-    def _own_key(self, value: Any, depth: int) -> str | None:
+    def _own_key(self, value: Any) -> str | None:
         """Encode an object by its `__cache_key__()` or `__caching_id__()`.
 
         The class is part of it, or the user 5 and the group 5 would share an entry.
@@ -175,17 +181,17 @@ class Encoder:
                     " function.",
                     value,
                 )
-            return f"o{_class_of(value)}{self._nested(own_key, depth)}"
+            return f"o{_class_of(value)}{self._nested(own_key)}"
         return None
 
-    def _plain(self, value: Any, depth: int) -> str | None:
+    def _plain(self, value: Any) -> str | None:
         """Encode a value that counts as its text, or an enum member.
 
         Returns:
             None for any other object.
         """
         if isinstance(value, Enum):
-            return self._class_if_exact(value) + self._nested(value.value, depth)
+            return self._class_if_exact(value) + self._nested(value.value)
         text = _text_of(value)
         if text is None:
             return None
@@ -199,13 +205,13 @@ class Encoder:
                 # The repr of another time zone may leave its offset out.
                 more = {**more, "": [text, value.tzname()]}
         if more:
-            return f"a{_class_of(value)}{encoded}{self._nested(more, depth)}"
+            return f"a{_class_of(value)}{encoded}{self._nested(more)}"
         return self._class_if_exact(value) + encoded
 
     def _class_if_exact(self, value: Any) -> str:
         return f"x{_class_of(value)}" if self._exact else ""
 
-    def _container(self, value: Any, depth: int) -> str:
+    def _container(self, value: Any) -> str:
         """Encode a list, tuple, dict, set, frozenset or bytes.
 
         Only the builtin types: a subclass may hold more (Werkzeug's CombinedMultiDict
@@ -216,63 +222,81 @@ class Encoder:
             return f"b{len(value)}:{value.hex()}"
         if kind is dict:
             pairs = [
-                self._nested(key, depth) + self._nested(item, depth)
-                for key, item in value.items()
+                self._nested(key) + self._nested(item) for key, item in value.items()
             ]
             return f"d{len(pairs)}:" + "".join(sorted(pairs))
         if kind is set or kind is frozenset:
             mark = "z" if self._exact and kind is frozenset else "e"
-            items = sorted([self._nested(item, depth) for item in value])
+            items = sorted([self._nested(item) for item in value])
             return f"{mark}{len(items)}:" + "".join(items)
         mark = "u" if self._exact and kind is tuple else "l"
-        return mark + self._sequence(value, depth)
+        return mark + self._sequence(value)
 
-    def _sequence(self, values: Any, depth: int) -> str:
+    def _sequence(self, values: Any) -> str:
         # Not by map(): a StopIteration would end it.
-        encoded = [self._nested(value, depth) for value in values]
+        encoded = [self._nested(value) for value in values]
         return f"{len(encoded)}:" + "".join(encoded)
 
-    def _object(self, value: Any, depth: int) -> str:
+    def _object(self, value: Any) -> str:
         """Encode an object by its database identity, its text or its id."""
         cls = _class_of(value)
         identity = database_identity(value)
         if identity is not None:
-            return f"o{cls}{self._nested(identity, depth)}"
-        if _is_lazy_text(type(value)):
+            return f"o{cls}{self._nested(identity)}"
+        if is_translated(value):
             return f"o{cls}{encode_text(str.__str__(str(value)))}"
         known = object_id(value) if self._exact else None
         if known is None:
-            return self._by_parts(value, cls, depth) or self._by_repr(value, cls, depth)
+            return self._by_parts(value, cls) or self._by_repr(value, cls)
         # An object without a repr may have fields.
         is_class = isinstance(value, type)
-        by_parts = None if is_class else self._by_parts(value, cls, depth)
+        by_parts = None if is_class else self._by_parts(value, cls)
         return by_parts or f"i{cls}{encode_text(known)}"
 
-    def _by_parts(self, value: Any, cls: str, depth: int) -> str | None:
+    def _by_parts(self, value: Any, cls: str) -> str | None:
         """Encode an object by what it consists of, if that is known."""
         parts = parts_of(value)
         if parts is None:
             return None
-        encoded = f"{cls}l{self._sequence(parts.values, depth)}"
+        encoded = f"{cls}l{self._sequence(parts.values)}"
         if not parts.attributes:
             return f"o{encoded}"
-        return f"a{encoded}{self._nested(parts.attributes, depth)}"
+        return f"a{encoded}{self._nested(parts.attributes)}"
 
-    def _by_repr(self, value: Any, cls: str, depth: int) -> str:
+    def _by_repr(self, value: Any, cls: str) -> str:
         """Encode an object by its repr and its attributes, which the repr has to show.
 
         The attributes are part of the key, because those that differ may have one repr:
         `P(1, 11)` and `P(11, 1)` may both be printed as `P111`.
         """
         attributes = attributes_of(value)
+        # First, because the repr of a value that is too large might take for ever.
+        encoded = self._nested(attributes)
         text = encode_text(full_repr(value, attributes))
-        return f"r{cls}{text}{self._nested(attributes, depth)}"
+        return f"r{cls}{text}{encoded}"
 
 
-#: Encodes key values in templates.
-encode_value = Encoder(exact=False).encode
-#: Encodes arguments of functions.
-encode_argument = Encoder(exact=True).encode
+class _ExactEncoding(_Encoding):
+    """Encodes one value, for calls of functions."""
+
+    _exact = True
+
+
+def encode_value(value: Any) -> str:
+    """Return a string that no other key value in a template is encoded as.
+
+    Raises:
+        KeyValueError: If nothing identifies the value, such as an undefined variable or
+            an object that is known only by its address, if it is too large, or if the
+            value's own code raises.
+        RecursionError: If the stack was nearly full already.
+    """
+    return encode_text(value) if type(value) is str else _Encoding().of(value)
+
+
+def encode_argument(value: Any) -> str:
+    """Like `encode_value`, for an argument of a function: types differ, too."""
+    return encode_text(value) if type(value) is str else _ExactEncoding().of(value)
 
 
 def encode_text(text: str) -> str:
@@ -313,14 +337,6 @@ def _attributes_of_text(value: Any) -> dict[str, Any]:
     base = next((each for each in _TEXTUAL if issubclass(type(value), each)), None)
     # None for a proxy.
     return {} if base is None else attributes_of(value, base)
-
-
-def _is_lazy_text(cls: type) -> bool:
-    """Return whether a class is one of texts that are translated when printed."""
-    return any(
-        (each.__module__.partition(".")[0], each.__name__) in _LAZY_TEXTS
-        for each in cls.__mro__
-    )
 
 
 def _prints_differently(value: object) -> bool:

@@ -8,7 +8,7 @@ import sys
 from array import array
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
-from datetime import timedelta, timezone
+from datetime import timedelta, timezone, tzinfo
 from fractions import Fraction
 from functools import partial
 from ipaddress import (
@@ -67,8 +67,15 @@ _READERS: dict[type, Callable[[Any], list[Any]]] = {
     **dict.fromkeys(_BY_REPR, lambda value: [repr(value)]),
     **dict.fromkeys(_BY_STR, lambda value: [str(value)]),
 }
-
-
+# Texts that are translated when they are printed: the package and the class.
+_TRANSLATED = {
+    ("django", "Promise"),
+    ("babel", "LazyProxy"),
+    ("flask_babel", "LazyString"),
+}
+# Packages whose durations and time zones say what they are made from, when they are
+# pickled. Subclasses outside of them may hold more.
+_OWN_TIMES = {"pandas", "pytz"}
 # Why an object is refused, and what to do.
 _UNSAVED = ("A key value has no primary key yet", "Save it first.")
 _OF_ONE_NAME = (
@@ -141,7 +148,7 @@ def parts_of(value: Any) -> Parts | None:
         return Parts(_READERS[cls](value), {})
     values = _name_of(value)
     if values is None:
-        values = _numpy_scalar(value)
+        values = _of_package(value)
     if values is not None:
         return Parts(values, {})
     fields, content = _fields_of(value), _content_of(value)
@@ -172,14 +179,39 @@ def _name_of(value: Any) -> list[Any] | None:
     raise _refusal(*_OF_ONE_NAME, value)
 
 
-def _numpy_scalar(value: Any) -> list[Any] | None:
-    """Return the type and the bytes of a number of numpy."""
-    for cls in type(value).__mro__:
-        if cls.__module__ == "numpy" and cls.__name__ == "generic":
-            if value.dtype.hasobject:
-                return None  # its bytes are addresses
-            return [value.dtype.str, value.tobytes()]
+def _of_package(value: Any) -> list[Any] | None:
+    """Return what a value of a package consists of that is not imported here.
+
+    It is the type and the bytes of a number of numpy, the names and values of a row of
+    SQLAlchemy, and what a duration of pandas or a time zone of pytz is made from.
+    """
+    cls = type(value)
+    package, name = _package(cls), cls.__name__
+    if package == "sqlalchemy" and name == "Row":
+        return [list(value._fields), list(value)]
+    if package == "sqlalchemy" and name == "RowMapping":
+        return [list(value.keys()), list(value.values())]
+    if package in _OWN_TIMES and isinstance(value, timedelta | tzinfo):
+        made: Any = value.__reduce__()
+        _, arguments = made
+        return list(arguments)
+    if any(
+        _package(each) == "numpy" and each.__name__ == "generic" for each in cls.__mro__
+    ):
+        # The bytes of objects are addresses.
+        return None if value.dtype.hasobject else [value.dtype.str, value.tobytes()]
     return None
+
+
+def is_translated(value: object) -> bool:
+    """Return whether an object is a text that is translated when it is printed."""
+    return any(
+        (_package(each), each.__name__) in _TRANSLATED for each in type(value).__mro__
+    )
+
+
+def _package(cls: type) -> str:
+    return str(cls.__module__).partition(".")[0]
 
 
 def _fields_of(value: Any) -> Parts | None:

@@ -20,6 +20,7 @@ from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from werkzeug.local import LocalProxy
 
 from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.keys import encoding
 from jinja_fragcache.keys.encoding import encode_argument, encode_text, encode_value
 from tests.support import NAMES, SCALARS, VALUES, canonical, short_repr
 
@@ -433,6 +434,75 @@ def test_an_object_that_contains_itself_is_refused(
 ) -> None:
     with pytest.raises(KeyValueError, match="contains itself, or is nested too deeply"):
         encode(value)
+
+
+class Showing:
+    """An object whose repr shows all that it holds, if there is time for it."""
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def __repr__(self) -> str:
+        return f"Showing({self.held!r})"
+
+
+def doubled(times: int) -> Any:
+    """Return a list that contains a list twice, which contains a list twice, ..."""
+    value: Any = []
+    for _ in range(times):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize("encode", [encode_value, encode_argument])
+@pytest.mark.parametrize(
+    "value",
+    [
+        doubled(60),
+        tuple(doubled(60)),
+        {"a": doubled(60)},
+        OrderedDict(a=doubled(60)),
+        Showing(doubled(60)),
+        SimpleNamespace(list=doubled(60)),
+        Card(doubled(60), "ann"),
+        ["x" * 2**16] * 100,
+        [b"x" * 2**16] * 100,
+        [None] * 100_000,
+        [[[None]] * 1000] * 1000,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_that_is_too_large_is_refused(
+    value: Any, encode: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding._Encoding, "_room", 2**20)
+    with pytest.raises(
+        KeyValueError, match=r"is too large: .* as in item\.id"
+    ) as caught:
+        encode(value)
+    assert "xx" not in caught.value.for_log
+
+
+def test_the_error_for_a_value_that_is_too_large_tells_the_bounds() -> None:
+    with pytest.raises(KeyValueError, match=r"64 MiB at most\. Write the values"):
+        encode_value(doubled(60))
+
+
+def test_large_values_have_keys() -> None:
+    numbers = list(range(100_000))
+    assert encode_value(numbers) != encode_value(numbers[1:])
+    long = "x" * 2**20
+    assert encode_value([long] * 10) != encode_value([long] * 9)
+    # What is not in another value is not counted.
+    assert encode_value("x" * 2**27)[-9:] == "x" * 9
+
+
+@pytest.mark.parametrize("encode", [encode_value, encode_argument])
+def test_a_value_nested_too_deeply_is_refused_whatever_its_size(
+    encode: Callable[[Any], str],
+) -> None:
+    with pytest.raises(KeyValueError, match="nested too deeply"):
+        encode(doubled(150))
 
 
 def test_values_may_be_nested() -> None:

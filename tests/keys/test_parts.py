@@ -1,6 +1,7 @@
 """Objects whose parts are known: each kind counts by all that it consists of."""
 
 import builtins
+import copy
 import functools
 import operator
 import re
@@ -16,7 +17,7 @@ from fractions import Fraction
 from ipaddress import ip_address, ip_network
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType, SimpleNamespace
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -380,3 +381,69 @@ def test_a_number_of_numpy_counts_by_its_bytes() -> None:
     assert encode_value(generic(1)) != encode_value(generic(2))
     with pytest.raises(KeyValueError):
         encode_value(generic(1, hasobject=True))
+
+
+def test_a_row_of_sqlalchemy_counts_by_its_names_and_values() -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    engine = sqlalchemy.create_engine("sqlite://")
+
+    def rows(query: str) -> list[Any]:
+        with engine.connect() as connection:
+            (row,) = connection.execute(sqlalchemy.text(query)).fetchall()
+            return [row, row._mapping]
+
+    for encode in (encode_value, encode_argument):
+        queries = ["1 AS a, 2 AS b", "1 AS a, 3 AS b", "1 AS a, 2 AS c", "1 AS a"]
+        encoded = [list(map(encode, rows(f"SELECT {query}"))) for query in queries]
+        assert len({each for pair in encoded for each in pair}) == 8
+        assert encoded[0] == list(map(encode, rows("SELECT 1 AS a, 2 AS b")))
+    # The names may be the same.
+    first, other = (rows(f"SELECT 1 AS a, {number} AS a")[1] for number in (2, 3))
+    assert encode_value(first) != encode_value(other)
+
+
+WINTER = datetime(2026, 1, 1)  # noqa: DTZ001 - pytz adds the zone
+SUMMER = datetime(2026, 7, 1)  # noqa: DTZ001
+
+
+def test_a_time_zone_of_pytz_counts_as_what_it_is_made_from() -> None:
+    pytz = pytest.importorskip("pytz")
+    berlin = pytz.timezone("Europe/Berlin")
+    zones = [
+        berlin,
+        berlin.localize(WINTER).tzinfo,
+        berlin.localize(SUMMER).tzinfo,
+        pytz.timezone("Europe/Paris"),
+        pytz.timezone("Etc/GMT+3"),
+        pytz.utc,
+        pytz.FixedOffset(60),
+        pytz.FixedOffset(61),
+    ]
+    for encode in (encode_value, encode_argument):
+        assert len(set(map(encode, zones))) == len(zones)
+        assert encode(copy.copy(berlin)) == encode(berlin)
+
+
+class Timedelta(timedelta):
+    """Like that of pandas, which has nanoseconds where Python can't read them."""
+
+    __module__ = "pandas._libs.tslibs.timedeltas"
+
+    def __new__(cls, nanoseconds: int) -> Self:
+        made = super().__new__(cls, microseconds=nanoseconds // 1000)
+        made.nanoseconds = nanoseconds
+        return made
+
+    nanoseconds: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.nanoseconds,)
+
+
+def test_a_duration_of_pandas_counts_with_its_nanoseconds() -> None:
+    for encode in (encode_value, encode_argument):
+        assert encode(Timedelta(1001)) == encode(Timedelta(1001))
+        assert encode(Timedelta(1001)) != encode(Timedelta(1002))
+    mine = type("Timedelta", (Timedelta,), {"__module__": "mine"})
+    with pytest.raises(KeyValueError):
+        encode_value(mine(1001))
