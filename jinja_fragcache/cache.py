@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
-from typing import Any, Self
+from typing import Any
 
 from .access.breaker import DEFAULT_RETRY_AFTER
 from .access.runner import perform, perform_async
@@ -21,9 +21,10 @@ from .errors import StoreError
 from .keys.fragment import make_template_fragment_key, tag_names
 from .stores.base import Store
 from .stores.memory import MemoryStore
+from .stores.shared import Shared
 
 
-class FragmentCache:
+class FragmentCache(Shared):
     """Caches fragments in a store, for one environment or several.
 
     Args:
@@ -109,14 +110,6 @@ class FragmentCache:
             clock=clock,
             chance=chance,
         )
-
-    def __copy__(self) -> Self:
-        """Return the cache itself: copies of an environment share it."""
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return the cache itself: copies of an environment share it."""
-        return self
 
     def __reduce__(self) -> tuple[Callable[[Policy], "FragmentCache"], tuple[Policy]]:
         """Pickle the rules alone. A store holds connections and locks."""

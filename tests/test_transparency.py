@@ -1,7 +1,6 @@
 """Output with a cold cache = output with a warm one = output without the tags."""
 
 import asyncio
-import copy
 import pickle
 from collections.abc import Callable, Iterator
 from itertools import cycle
@@ -15,7 +14,7 @@ from jinja2.meta import find_referenced_templates, find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
-from jinja_fragcache import FragmentCache, FragmentCacheExtension, MemoryStore
+from jinja_fragcache import FragmentCache, FragmentCacheExtension
 from jinja_fragcache.stores import Store
 from tests.support import (
     CoroutineStore,
@@ -643,28 +642,6 @@ def test_an_environment_can_be_pickled(kind: type[Environment]) -> None:
     assert other.fragment_cache.policy == fragment_cache(env).policy
     assert other.fragment_cache.store is not fragment_cache(env).store
     assert env.get_template("p").render(n=4) == "1"
-
-
-def test_an_environment_with_a_bare_store_in_memory_can_be_pickled() -> None:
-    env = environment({"p": "{% cache %}{{ n }}{% endcache %}"})
-    env.fragment_cache = MemoryStore(threshold=7)  # type: ignore[attr-defined]
-    env.cache = None
-    assert env.get_template("p").render(n=1) == "1"
-    other = pickle.loads(pickle.dumps(env))
-    assert [other.get_template("p").render(n=n) for n in (2, 3)] == ["2", "2"]
-    assert env.get_template("p").render(n=4) == "1"
-
-
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, Environment.overlay])
-def test_copies_of_an_environment_share_its_cache(
-    copied: Callable[[Environment], Environment],
-) -> None:
-    env = environment({"p": "{% cache %}{{ n }}{% endcache %}"})
-    assert env.get_template("p").render(n=1) == "1"
-    env.cache = None
-    other = copied(env)
-    assert fragment_cache(other) is fragment_cache(env)
-    assert other.get_template("p").render(n=2) == "1"
 
 
 @pytest.mark.parametrize("enable_async", [False, True])

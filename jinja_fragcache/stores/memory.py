@@ -12,6 +12,8 @@ from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
+from .shared import Shared
+
 DEFAULT_TIMEOUT = 300
 DEFAULT_THRESHOLD = 10_000
 #: 64 MiB: enough for 10,000 texts of 6 KiB, and little enough for each of the several
@@ -37,7 +39,7 @@ class _Entry:
         self.size = sys.getsizeof(key) + sys.getsizeof(value, 0) + ENTRY_BYTES
 
 
-class MemoryStore:
+class MemoryStore(Shared):
     """Stores values in this process, for all its threads, within limits.
 
     When it is full, it evicts an entry that has expired, or else one that has not been

@@ -7,10 +7,12 @@ import cachelib
 
 from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
+from .memory import DEFAULT_THRESHOLD, MemoryStore
+from .shared import Shared
 from .text import TextSerializer
 
 
-class TextStore(cachelib.BaseCache):
+class TextStore(Shared, cachelib.BaseCache):
     """Base of the stores that hold text and integers as bytes.
 
     It is a `cachelib.BaseCache` with all the methods of one, so it can be used wherever
@@ -33,6 +35,10 @@ class TextStore(cachelib.BaseCache):
 
     def __init__(self, default_timeout: Any) -> None:
         super().__init__(normalize_timeout(default_timeout) or NEVER_EXPIRES)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle an empty `MemoryStore`, and no connection, password or folder."""
+        return MemoryStore, (DEFAULT_THRESHOLD, self.default_timeout)
 
     def get_many(self, *keys: str) -> list[Any]:
         """Return the values of keys, None for keys without an entry."""

@@ -4,10 +4,12 @@ from typing import Any
 
 import cachelib
 
+from .memory import DEFAULT_THRESHOLD, MemoryStore
+from .shared import Shared
 from .text import NeverEmptySerializer
 
 
-class UWSGIStore(cachelib.UWSGICache):
+class UWSGIStore(Shared, cachelib.UWSGICache):
     """A `cachelib.UWSGICache` that holds text and integers, and never unpickles.
 
     It works in the processes of a uWSGI server that has a cache
@@ -24,6 +26,10 @@ class UWSGIStore(cachelib.UWSGICache):
     """
 
     serializer = NeverEmptySerializer()  # type: ignore[assignment]  # of another class than cachelib's own
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle an empty `MemoryStore`."""
+        return MemoryStore, (DEFAULT_THRESHOLD, self.default_timeout)
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool:  # type: ignore[override]  # False in place of None
         """Store a value.
