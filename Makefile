@@ -53,9 +53,13 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/memory_store.py
 	$(BIN)/python benchmarks/file_store.py
 
+SOAK_SECONDS ?= 600
+# Wrong pages, and then whether memory grows.
 soak: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/soak.py
 	$(BIN)/python benchmarks/soak.py --processes 4 --threads 16 --stale 2
+	$(BIN)/python -m benchmarks.memory_soak --seconds $(SOAK_SECONDS) \
+		--picture docs/memory-soak.svg
 
 FUZZ_SECONDS ?= 60
 # Where atheris can't be installed, it is skipped.
