@@ -446,6 +446,13 @@ class Showing:
         return f"Showing({self.held!r})"
 
 
+class Unread:
+    """An object that is behind what is too large, and so is not looked at."""
+
+    def __cache_key__(self) -> str:
+        raise AssertionError
+
+
 def doubled(times: int) -> Any:
     """Return a list that contains a list twice, which contains a list twice, ..."""
     value: Any = []
@@ -465,8 +472,8 @@ def doubled(times: int) -> Any:
         Showing(doubled(60)),
         SimpleNamespace(list=doubled(60)),
         Card(doubled(60), "ann"),
-        ["x" * 2**16] * 100,
-        [b"x" * 2**16] * 100,
+        [*["x" * 2**16] * 100, Unread()],
+        [*[b"x" * 2**16] * 100, Unread()],
         [None] * 100_000,
         [[[None]] * 1000] * 1000,
     ],
