@@ -1,8 +1,9 @@
 """Whether what a store returned may be served: pure decisions."""
 
 from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
 from typing import NamedTuple
+
+from jinja_fragcache.remembered import Remembered
 
 from .entry import HEADER_MARK, Body, Entry, Life, decode, header_line
 
@@ -82,11 +83,13 @@ class Wanted(NamedTuple):
     body: Body | None = None
 
 
-@lru_cache(maxsize=4096)
+_Parts = tuple[bool, str | None, tuple[str, str] | None]
+
+
 def want(
     escaped: bool, version: str | None, body: tuple[str, str] | None = None
 ) -> Wanted:
-    """Return what an entry must match, one object for the same arguments.
+    """Return what an entry must match.
 
     Args:
         escaped: As in `Wanted`.
@@ -97,6 +100,17 @@ def want(
     made_by = None if body is None else Body(*body)
     entry = Entry("", escaped, version, body=made_by)
     return Wanted(escaped, version, "" if plain else header_line(entry), made_by)
+
+
+class _RememberedWanted(Remembered[_Parts, Wanted]):
+    def __missing__(self, parts: _Parts) -> Wanted:
+        wanted = want(*parts)
+        self.add(parts, wanted)
+        return wanted
+
+
+#: `WANTED[escaped, version, body]` is `want(escaped, version, body)`, for every hit.
+WANTED = _RememberedWanted(4096, 4 * 2**20)
 
 
 def servable_text(stored: object, wanted: Wanted) -> str | None:

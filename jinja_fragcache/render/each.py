@@ -17,7 +17,7 @@ from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.flow import bypass
 from jinja_fragcache.engine.spec import FragmentSpec
-from jinja_fragcache.entries.freshness import want
+from jinja_fragcache.entries.freshness import WANTED
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
@@ -146,7 +146,7 @@ def rows(
         version = source_digest(environment, site)
     asked = FragmentSpec(
         "",
-        want(escaped, version),
+        WANTED[escaped, version, None],
         timeout,
         engine.grace,
         digest_of=None if version is None else sources_of(environment).digest_of,

@@ -26,7 +26,7 @@ from jinja_fragcache.engine.flow import Flow, bypass, remove, renew
 from jinja_fragcache.engine.lookup import NOTHING, Found
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
-from jinja_fragcache.entries.freshness import GracePeriods, want
+from jinja_fragcache.entries.freshness import WANTED, GracePeriods
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
@@ -104,7 +104,7 @@ def fragment(
     timeout, version, site = spec
     if version is None and engine.template_digest:
         version = source_digest(environment, site)
-    wanted = want(escaped, version) if body is None else want(escaped, version, body)
+    wanted = WANTED[escaped, version, body]
     stored: list[object] | None = None
     awaits = engine.blocks and environment.is_async
     if not (awaits or current_dependencies() or key in engine.tagged_keys):
@@ -274,7 +274,7 @@ def resolve(
             )
         return FragmentSpec(
             key,
-            want(escaped, version, options.body),
+            WANTED[escaped, version, options.body],
             normalize_timeout(timeout),
             _grace(engine, options),
             tag_names(options.tags),

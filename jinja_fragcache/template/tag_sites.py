@@ -8,12 +8,12 @@ a tag has to know is inserted after its name, as a token of a type of its own.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple, Self
 
 from jinja2.lexer import Token
 
+from jinja_fragcache.remembered import Remembered
 from jinja_fragcache.render.bodies import LIST_TAG, TAG, body_digests
 from jinja_fragcache.render.output import NOTE_TEMPLATE
 from jinja_fragcache.render.sources import (
@@ -109,12 +109,18 @@ class Site(NamedTuple):
         return cls(_whole_from_text(whole), *json.loads(own))
 
 
-# All tags of a template have the same, one after the other.
-@lru_cache(maxsize=16)
+# What all tags of a template have the same, one after the other.
+_known: Remembered[str, Whole] = Remembered(16, 8 * 2**20)
+
+
 def _whole_from_text(text: str) -> Whole:
-    digest, references, assigned = json.loads(text)
-    assigned = None if assigned is None else tuple(assigned)
-    return Whole(digest, references, assigned)
+    whole = _known.get(text)
+    if whole is None:
+        digest, references, assigned = json.loads(text)
+        assigned = None if assigned is None else tuple(assigned)
+        whole = Whole(digest, references, assigned)
+        _known.add(text, whole)
+    return whole
 
 
 def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Token]:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from jinja_fragcache.entries.entry import HEADER_MARK, Body, Entry, Life, encode
 from jinja_fragcache.entries.freshness import (
     FRESH,
+    WANTED,
     GracePeriods,
     has_current_tags,
     matches,
@@ -15,6 +16,7 @@ from jinja_fragcache.entries.freshness import (
     standing,
     want,
 )
+from jinja_fragcache.remembered import size_of
 
 texts = st.text() | st.text().map(lambda text: HEADER_MARK + text)
 versions = st.none() | st.sampled_from(["a", "b"])
@@ -138,3 +140,12 @@ def test_a_value_of_a_function_is_not_served_as_a_fragment() -> None:
     entry = Entry("text", form="json")
     assert servable_text(encode(entry), wanted) is None
     assert not matches(entry, wanted)
+
+
+def test_what_is_wanted_is_remembered_within_the_same_bytes() -> None:
+    for number in range(40):
+        body = (f"{number:020}", "x" * 2**18)
+        wanted = WANTED[True, None, body]
+        assert WANTED[True, None, body] == wanted == want(True, None, body)
+    assert sum(size_of(each) for each in WANTED.items()) < 4 * 2**20
+    assert WANTED[False, "v", None] is WANTED[False, "v", None]
