@@ -137,6 +137,14 @@ class AsyncOnlyError(StoreError):
     """
 
 
+class DamagedValueError(StoreError):
+    """A server returned something under a key that was not stored there in that form.
+
+    Reads of the stores on servers raise it. A `FragmentCache` takes it for a miss, and
+    writes the entry again.
+    """
+
+
 class FragmentTagError(FragmentCacheError, TemplateRuntimeError):
     """A cache tag got a wrong value while its template was rendered.
 

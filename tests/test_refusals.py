@@ -100,6 +100,17 @@ def test_a_key_of_another_type_is_a_miss_and_is_overwritten(client: Any) -> None
     assert client.lrange("other", 0, -1) == [b"kept"]
 
 
+def test_what_others_have_stored_is_overwritten(client: Any) -> None:
+    site = Site(own_store(client))
+    site.page()
+    client.set(f"wrong:{A}", "a text without a checksum")
+    for _ in range(3):
+        assert site.page() == "text.text."
+    assert site.bodies == 3
+    # Each miss looks twice, the second time when it has the right to render.
+    assert (site.cache.stats().failures, site.cache.stats().skipped) == (2, 0)
+
+
 def test_a_lock_of_another_type_is_taken(client: Any) -> None:
     store = own_store(client)
     site = Site(store)

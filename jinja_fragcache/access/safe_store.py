@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pickle import UnpicklingError
 from typing import Any
 
-from jinja_fragcache.errors import AsyncOnlyError, StoreError
+from jinja_fragcache.errors import AsyncOnlyError, DamagedValueError, StoreError
 from jinja_fragcache.messages import (
     logger,
     without_logins,
@@ -300,11 +300,12 @@ class SafeStore:
 def is_about_one_value(error: Exception) -> bool:
     """Return whether a read failed because of what is stored under its key.
 
-    That is a value of another type in Redis, or bytes that can't be decoded. While the
+    That is a value of another type in Redis, one of another key, or bytes that can't be
+    decoded. While the
     store was left alone for it, no other value would be read, and this one not be
     overwritten.
     """
-    unreadable = isinstance(error, UnicodeError | UnpicklingError)
+    unreadable = isinstance(error, UnicodeError | UnpicklingError | DamagedValueError)
     return unreadable or str(error).startswith(_WRONG_TYPE)
 
 

@@ -3,7 +3,7 @@
 import re
 import secrets
 
-from jinja_fragcache.errors import StoreError
+from jinja_fragcache.errors import DamagedValueError, StoreError
 
 from .memcached_base import MemcachedClient
 
@@ -19,7 +19,10 @@ def read_generation(client: MemcachedClient, key: str) -> str:
         StoreError: If the server does not keep it.
     """
     for tries in range(_TRIES):
-        stored = client.get(key)
+        try:
+            stored = client.get(key)
+        except DamagedValueError:
+            stored = b""
         if stored is not None and _GENERATION.fullmatch(stored):
             return stored.decode()
         # Never an earlier one, under which cleared entries would be found again:

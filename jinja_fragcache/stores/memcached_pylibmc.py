@@ -9,9 +9,10 @@ from functools import partial
 from queue import LifoQueue
 from typing import Any
 
-from jinja_fragcache.errors import StoreError
+from jinja_fragcache.errors import DamagedValueError, StoreError
 from jinja_fragcache.forks import PerProcess, free_after_fork, keep_unused
 
+from .checksum import with_checksum, without_checksum
 from .memcached_base import PLAIN_FLAGS, value_too_large
 from .optional import import_optional
 
@@ -75,30 +76,35 @@ class PylibmcClient:
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, or None if it has none."""
         with self._reserved() as client:
-            stored: bytes | None = client.get(key)
-            return stored
+            stored = client.get(key)
+            return None if stored is None else without_checksum(key, stored)
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
         """Return the values of keys, in one round trip."""
         with self._reserved() as client:
-            found: Mapping[str, bytes | None] = client.get_multi(keys)
-            return found
+            found = client.get_multi(keys)
+            return {
+                key: without_checksum(key, found[key])
+                for key in keys
+                if found.get(key) is not None
+            }
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value, and return whether it was stored."""
         with self._reserved(key, len(data)) as client:
-            return bool(client.set(key, data, time=expiry))
+            return bool(client.set(key, with_checksum(key, data), time=expiry))
 
     def set_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
         """Store values one by one, and return the keys that failed."""
         largest = max(data, key=lambda key: len(data[key]))
         with self._reserved(largest, len(data[largest])) as client:
-            return list(client.set_multi(data, time=expiry))
+            checked = {key: with_checksum(key, each) for key, each in data.items()}
+            return list(client.set_multi(checked, time=expiry))
 
     def add(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value if the key has none, and return whether it was stored."""
         with self._reserved(key, len(data)) as client:
-            return bool(client.add(key, data, time=expiry))
+            return bool(client.add(key, with_checksum(key, data), time=expiry))
 
     def delete(self, key: str) -> bool:
         """Delete an entry, and return whether there was one."""
@@ -129,9 +135,8 @@ class PylibmcClient:
         pool = self._pools.value
         clients = [pool.free.get() for _ in range(self._size)]
         for client in clients:
-            client.disconnect_all()
+            pool.disconnect(client)
             pool.free.put(client)
-        pool.logged_in.clear()
 
     def _make_pool(self) -> "_Pool":
         pool = _Pool()
@@ -178,6 +183,11 @@ class PylibmcClient:
             if self._has_account and id(client) not in pool.logged_in:
                 client = self._log_in(client, pool)
             yield client
+        except DamagedValueError:
+            # It may have been the answer to an earlier question. The next answers on
+            # this connection would be, too, and libmemcached does not look at keys.
+            pool.disconnect(client)
+            raise
         except self._pylibmc.TooBig:
             raise value_too_large(key, size) from None
         except self._pylibmc.Error as error:
@@ -201,6 +211,11 @@ class _Pool:
         self.free: LifoQueue[Any] = LifoQueue()
         self.all: list[Any] = []
         self.logged_in: set[int] = set()
+
+    def disconnect(self, client: Any) -> None:
+        """Close the connection of a client, which opens a new one on its next call."""
+        client.disconnect_all()
+        self.logged_in.discard(id(client))
 
 
 def _keep_pool(pool: _Pool) -> None:

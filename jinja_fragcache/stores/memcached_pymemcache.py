@@ -9,6 +9,7 @@ from typing import Any
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.forks import PerProcess
 
+from .checksum import with_checksum, without_checksum
 from .memcached_base import PLAIN_FLAGS, value_too_large
 from .optional import import_optional
 
@@ -36,13 +37,17 @@ class PymemcacheClient:
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, or None if it has none."""
-        stored: bytes | None = self._client.value.get(key)
-        return stored
+        stored = self._client.value.get(key)
+        return None if stored is None else without_checksum(key, stored)
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
         """Return the values of keys, in one round trip."""
-        found: Mapping[str, bytes | None] = self._client.value.get_many(keys)
-        return found
+        found = self._client.value.get_many(keys)
+        return {
+            key: without_checksum(key, stored)
+            for key, stored in found.items()
+            if stored is not None
+        }
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value, and return whether it was stored."""
@@ -53,7 +58,8 @@ class PymemcacheClient:
         largest = max(data, key=lambda key: len(data[key]))
         with self._raising_for_size(largest, len(data[largest])):
             set_many = self._client.value.set_many
-            return list(set_many(dict(data), expire=expiry, noreply=False))
+            checked = {key: with_checksum(key, each) for key, each in data.items()}
+            return list(set_many(checked, expire=expiry, noreply=False))
 
     def add(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value if the key has none, and return whether it was stored."""
@@ -88,7 +94,8 @@ class PymemcacheClient:
     def _write(self, command: str, key: str, data: bytes, expiry: int) -> bool:
         write: Callable[..., Any] = getattr(self._client.value, command)
         with self._raising_for_size(key, len(data)):
-            return bool(write(key, data, expire=expiry, noreply=False))
+            checked = with_checksum(key, data)
+            return bool(write(key, checked, expire=expiry, noreply=False))
 
     @contextmanager
     def _raising_for_size(self, key: str, size: int) -> Iterator[None]:

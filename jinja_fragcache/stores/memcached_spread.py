@@ -33,7 +33,7 @@ class SpreadMemcachedStore(MemcachedStore):
         password: As for `MemcachedStore`.
         pool_size: As for `MemcachedStore`.
         chunksize: The bytes in one key. By default Memcached takes 1 MiB, with the key
-            and about 60 bytes of its own.
+            and about 70 bytes of its own and of the checksum.
         maxchunk: The largest number of keys for one value.
         options: As for `MemcachedStore`.
 

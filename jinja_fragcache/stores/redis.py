@@ -5,63 +5,22 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from jinja_fragcache.errors import StoreError
+from jinja_fragcache.errors import DamagedValueError, StoreError
 from jinja_fragcache.forks import PerProcess
 
 from .base import Timed
+from .checksum import with_checksum, without_checksum
 from .redis_clients import clients_of_ready, clients_of_server, clients_of_url
 from .redis_errors import what_to_check
+from .redis_scripts import (
+    DELETE_MANY_IF_EQUAL,
+    REPLACE_OTHER_TYPES,
+    SET_MANY_IF_EQUAL,
+)
 from .text_store import TextStore
 
 _KEYS_AT_ONCE = 500
 _GLOB_CHARACTERS = re.compile(r"[*?\[\]\\]")
-# In a script, nothing can come between a comparison and what depends on it.
-#
-# KEYS are a key, its other key, the next key, and so on. ARGV is the expected value,
-# and then for each key its value and its seconds.
-_SET_MANY_IF_EQUAL = """
-local kept = {}
-for at = 1, #KEYS, 2 do
-  local value, seconds = ARGV[at + 1], ARGV[at + 2]
-  -- pcall, because a value of another type is an error, and equals nothing.
-  local is_equal = redis.pcall("GET", KEYS[at + 1]) == ARGV[1]
-  if is_equal then
-    if seconds == "0" then
-      redis.call("SET", KEYS[at], value)
-    else
-      redis.call("SET", KEYS[at], value, "EX", seconds)
-    end
-    redis.call("DEL", KEYS[at + 1])
-  end
-  kept[#kept + 1] = is_equal and 1 or 0
-end
-return kept
-"""
-_DELETE_MANY_IF_EQUAL = """
-local deleted = {}
-for at, key in ipairs(KEYS) do
-  local is_equal = redis.pcall("GET", key) == ARGV[1]
-  deleted[at] = is_equal and redis.call("DEL", key) or 0
-end
-return deleted
-"""
-# KEYS are keys. ARGV is for each key its value and its seconds.
-_REPLACE_OTHER_TYPES = """
-local replaced = {}
-for at, key in ipairs(KEYS) do
-  local value, seconds = ARGV[2 * at - 1], ARGV[2 * at]
-  local is_other = redis.call("TYPE", key).ok ~= "string"
-  if is_other then
-    if seconds == "0" then
-      redis.call("SET", key, value)
-    else
-      redis.call("SET", key, value, "EX", seconds)
-    end
-  end
-  replaced[at] = is_other and 1 or 0
-end
-return replaced
-"""
 # The server's error for a key that holds a list, a hash or the like.
 _WRONG_TYPE = "WRONGTYPE"
 # The server's errors for a value that it can't count with.
@@ -74,9 +33,9 @@ _NO_ENTRY = -2
 class RedisStore(TextStore):
     """Stores text and integers on a Redis server, and clears only its own keys.
 
-    It takes the arguments of `cachelib.RedisCache`. `add` and counting are atomic. The
-    client that it makes waits for the server for 0.25 seconds at most, and does not try
-    again.
+    It takes the arguments of `cachelib.RedisCache`. `add` and counting are atomic.
+    Texts have a checksum of the key and the text. The client that it makes waits for
+    the server for 0.25 seconds at most, and does not try again.
 
     Args:
         host: The host name of the server, or a ready client.
@@ -145,22 +104,33 @@ class RedisStore(TextStore):
         return what_to_check(error, getattr(pool, "connection_kwargs", {}))
 
     def get(self, key: str) -> str | int | None:
-        """Return the value of a key, or None if it has none."""
+        """Return the value of a key, or None if it has none.
+
+        Raises:
+            StoreError: If the server returned something that this store has not stored
+                under the key.
+        """
+        full_key = self._full_key(key)
         try:
-            stored = self._client.get(self._full_key(key))
+            stored = self._client.get(full_key)
         except Exception as error:
             # Only this key is missing, and the next write overwrites it.
             if not str(error).startswith(_WRONG_TYPE):
                 raise
             return None
-        return self.serializer.loads(stored)
+        (value,) = self._loaded([full_key], [stored])
+        return value
 
     def get_many(self, *keys: str) -> list[Any]:
-        """Return the values of keys, None for keys without an entry."""
+        """Return the values of keys, None for keys without an entry.
+
+        Raises:
+            StoreError: As for `get`.
+        """
         if not keys:
             return []
-        stored = self._read_many(self._full_keys(keys))
-        return list(map(self.serializer.loads, stored))
+        full_keys = self._full_keys(keys)
+        return self._loaded(full_keys, self._read_many(full_keys))
 
     def has(self, key: str) -> bool:
         """Return whether the key has a value."""
@@ -180,9 +150,10 @@ class RedisStore(TextStore):
             TypeError: If the value is neither a text nor an integer.
             TimeoutValueError: If the timeout is not valid.
         """
-        seconds, data = self._expiry(timeout), self.serializer.dumps(value)
+        seconds, full_key = self._expiry(timeout), self._full_key(key)
+        data = self._dumped(full_key, value)
         # Returned as it is, so that a client with coroutines is noticed.
-        is_stored: bool = self._client.set(self._full_key(key), data, ex=seconds)
+        is_stored: bool = self._client.set(full_key, data, ex=seconds)
         return is_stored
 
     def set_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[str]:
@@ -196,8 +167,8 @@ class RedisStore(TextStore):
         would leave an entry that never expires. If the key has a value, a second one
         looks whether it is of a type that this store can't read, and then replaces it.
         """
-        seconds, data = self._expiry(timeout), self.serializer.dumps(value)
-        full_key = self._full_key(key)
+        seconds, full_key = self._expiry(timeout), self._full_key(key)
+        data = self._dumped(full_key, value)
         if self._client.set(full_key, data, ex=seconds, nx=True):
             return True
         return bool(self._replace_other_types({full_key: data}, seconds))
@@ -212,7 +183,7 @@ class RedisStore(TextStore):
         left = {self._full_key(key): key for key in mapping if key not in done}
         if left:
             values = {
-                full_key: self.serializer.dumps(mapping[key])
+                full_key: self._dumped(full_key, mapping[key])
                 for full_key, key in left.items()
             }
             replaced = self._replace_other_types(values, self._expiry(timeout))
@@ -235,19 +206,25 @@ class RedisStore(TextStore):
         if not values:
             return []
         full_keys: list[str] = []
-        arguments: list[Any] = [self.serializer.dumps(expected)]
+        arguments: list[Any] = []
         for key, (value, timeout) in values.items():
-            full_keys += self._full_keys([key, others[key]])
-            arguments += [self.serializer.dumps(value), self._expiry(timeout) or 0]
-        script = (_SET_MANY_IF_EQUAL, len(full_keys), *full_keys, *arguments)
+            full_key, other = self._full_keys([key, others[key]])
+            full_keys += [full_key, other]
+            arguments += [
+                self._dumped(other, expected),
+                self._dumped(full_key, value),
+                self._expiry(timeout) or 0,
+            ]
+        script = (SET_MANY_IF_EQUAL, len(full_keys), *full_keys, *arguments)
         return _done(values, self._client.eval(*script))
 
     def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
         """Delete those keys that have an expected value, and return them."""
         if not keys:
             return []
-        data = self.serializer.dumps(expected)
-        script = (_DELETE_MANY_IF_EQUAL, len(keys), *self._full_keys(keys), data)
+        full_keys = self._full_keys(keys)
+        wanted = [self._dumped(full_key, expected) for full_key in full_keys]
+        script = (DELETE_MANY_IF_EQUAL, len(keys), *full_keys, *wanted)
         return _done(keys, self._client.eval(*script))
 
     def delete(self, key: str) -> bool:
@@ -343,6 +320,31 @@ class RedisStore(TextStore):
         """Return the seconds as redis-py takes them: None if an entry never expires."""
         return self._seconds(timeout) or None
 
+    def _dumped(self, full_key: str, value: Any) -> bytes:
+        return with_checksum(full_key, self.serializer.dumps(value))
+
+    def _loaded(
+        self, full_keys: Sequence[str], stored: Iterable[Any]
+    ) -> list[str | int | None]:
+        """Return the values of which the server has returned this.
+
+        Raises:
+            DamagedValueError: If this store has not stored one of them.
+        """
+        loads = self.serializer.loads
+        try:
+            return [
+                None if each is None else loads(without_checksum(full_key, each))
+                for full_key, each in zip(full_keys, stored, strict=True)
+            ]
+        except DamagedValueError:
+            # It may have been the answer to an earlier question, and then more answers
+            # will come too late.
+            pool = getattr(self._client, "connection_pool", None)
+            if pool is not None:
+                pool.disconnect(inuse_connections=False)
+            raise
+
     def _read_many(self, full_keys: Sequence[str]) -> Iterable[bytes | None]:
         found: Iterable[bytes | None] = self._client.mget(full_keys)
         return found
@@ -356,7 +358,7 @@ class RedisStore(TextStore):
             The full keys that had such a value, or none any more.
         """
         arguments = [part for each in values.values() for part in (each, seconds or 0)]
-        script = (_REPLACE_OTHER_TYPES, len(values), *values, *arguments)
+        script = (REPLACE_OTHER_TYPES, len(values), *values, *arguments)
         return _done(values, self._client.eval(*script))
 
     def _write_many(
@@ -368,7 +370,7 @@ class RedisStore(TextStore):
         for full_key, value in zip(
             self._full_keys(values), values.values(), strict=True
         ):
-            data = self.serializer.dumps(value)
+            data = self._dumped(full_key, value)
             pipeline.set(full_key, data, ex=seconds, nx=only_new)
         return _done(values, pipeline.execute())
 

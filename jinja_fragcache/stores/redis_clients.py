@@ -307,6 +307,9 @@ def _short_waits(retries: int = 0) -> dict[str, Any]:
         "socket_connect_timeout": _SECONDS,
         "retry": import_optional("redis.retry", "redis").Retry(no_pauses, retries),
         "socket_read_size": _READ_BYTES,
+        # With version 3, redis-py uses a connection again on which something is left to
+        # read, because it may be a notification. It would be taken for the next answer.
+        "protocol": 2,
     }
 
 

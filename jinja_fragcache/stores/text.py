@@ -13,10 +13,10 @@ from cachelib.serializers import BaseSerializer
 
 # No text begins with this byte in UTF-8.
 _TEXT_MARK = b"\xff"
-# The numbers that a server can count with. It does not take a longer one for a number.
+#: The numbers that a server can count with. It does not take a longer one for a number.
 # Memcached leaves blanks behind a number that it counted down to fewer digits
 # (protocol.txt).
-_NUMBER = re.compile(rb"-?(0|[1-9][0-9]{0,18}) *")
+NUMBER = re.compile(rb"-?(0|[1-9][0-9]{0,18}) *")
 # The first bytes of numbers and of marked texts. Most texts begin with another byte,
 # and need no further check.
 _FIRST_BYTES = frozenset(b"-0123456789" + _TEXT_MARK)
@@ -40,8 +40,8 @@ class TextSerializer(BaseSerializer):
         """
         if isinstance(value, str):
             text = value.encode("utf-8", "surrogatepass")
-            return _TEXT_MARK + text if _NUMBER.fullmatch(text) else text
-        if type(value) is int and _NUMBER.fullmatch(number := b"%d" % value):
+            return _TEXT_MARK + text if NUMBER.fullmatch(text) else text
+        if type(value) is int and NUMBER.fullmatch(number := b"%d" % value):
             return number
         raise TypeError(
             "This store keeps texts and numbers of up to 19 digits, and was given"
@@ -57,10 +57,10 @@ class TextSerializer(BaseSerializer):
         if not isinstance(bvalue, bytes):
             return bvalue if isinstance(bvalue, str) else None
         if bvalue and bvalue[0] in _FIRST_BYTES:
-            if _NUMBER.fullmatch(bvalue):
+            if NUMBER.fullmatch(bvalue):
                 return int(bvalue)
             marked = bvalue.removeprefix(_TEXT_MARK)
-            if _NUMBER.fullmatch(marked):
+            if NUMBER.fullmatch(marked):
                 return marked.decode("ascii")
         try:
             return bvalue.decode("utf-8", "surrogatepass")

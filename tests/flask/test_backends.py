@@ -21,6 +21,7 @@ from jinja_fragcache.stores import (
     MemcachedStore,
     SpreadMemcachedStore,
 )
+from jinja_fragcache.stores.checksum import with_checksum
 from tests.flask.support import check_works, flask_caching_source, made
 
 USER = "ann@shop.test"
@@ -57,7 +58,7 @@ def test_memcached_takes_its_settings(
     check_works(store)
     store.set("k", "text")
     client = pymemcache.Client(("127.0.0.1", memcached_port))
-    assert client.get("shop:k") == b"text"
+    assert client.get("shop:k") == with_checksum("shop:k", b"text")
     client.close()
 
 

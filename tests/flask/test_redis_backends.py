@@ -14,6 +14,7 @@ from jinja_fragcache.stores import (
     RedisSentinelStore,
     RedisStore,
 )
+from jinja_fragcache.stores.checksum import with_checksum
 from tests import servers
 from tests.flask.support import check_works, made
 
@@ -42,7 +43,7 @@ def test_redis_writes_to_a_server(name: str, how: str, redis_port: int) -> None:
     store = made(CACHE_TYPE=name, CACHE_KEY_PREFIX="shop:", **settings[how])
     assert isinstance(store, RedisStore)
     store.set("k", "text", timeout=30)
-    assert client.get("shop:k") == b"text"
+    assert client.get("shop:k") == with_checksum("shop:k", b"text")
     assert store.get("k") == "text"
     store.clear()
     assert client.dbsize() == 0
@@ -109,7 +110,7 @@ def test_redissentinel_writes_to_the_master(
     assert type(store) is RedisSentinelStore
     store.set("mine", "text")
     with redis.Redis(port=watched.master.port, password=PASSWORD, db=1) as client:
-        assert client.get("shop:mine") == b"text"
+        assert client.get("shop:mine") == with_checksum("shop:mine", b"text")
 
 
 def test_cache_redis_sentinel_password_is_for_the_sentinels() -> None:
@@ -176,7 +177,7 @@ def test_an_empty_url_is_none(url: Any, redis_port: int, opened: list[Any]) -> N
     opened.append(store)
     store.set("k", "text")
     with redis.Redis(port=redis_port, db=2) as client:
-        assert client.get("flask_cache_k") == b"text"
+        assert client.get("flask_cache_k") == with_checksum("flask_cache_k", b"text")
 
 
 def test_options_reach_a_server_with_a_password_beside_a_url(
@@ -190,7 +191,7 @@ def test_options_reach_a_server_with_a_password_beside_a_url(
     opened.append(store)
     store.set("k", "text")
     with redis.Redis(port=watched.master.port, password=PASSWORD, db=3) as client:
-        assert client.get("flask_cache_k") == b"text"
+        assert client.get("flask_cache_k") == with_checksum("flask_cache_k", b"text")
 
 
 @pytest.mark.parametrize("how", ["prefix", "kwargs"])
@@ -208,7 +209,7 @@ def test_options_reach_the_sentinels_and_the_master(
     opened.append(store)
     store.set("k", "text")
     with redis.Redis(port=watched.master.port, password=PASSWORD, db=4) as client:
-        assert client.get("flask_cache_k") == b"text"
+        assert client.get("flask_cache_k") == with_checksum("flask_cache_k", b"text")
     (sentinel,) = store._client.connection_pool.sentinel_manager.sentinels
     assert sentinel.client_getname() == "s"
     sentinel.close()

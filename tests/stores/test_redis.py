@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import redis
 
-from jinja_fragcache.errors import StoreError
+from jinja_fragcache.errors import DamagedValueError, StoreError
 from jinja_fragcache.stores import RedisStore, Timed
+from jinja_fragcache.stores.checksum import with_checksum
 from tests import servers
 from tests.support import adapted, in_threads
 
@@ -24,9 +25,21 @@ def store(client: Any) -> RedisStore:
     return RedisStore(client, key_prefix="shop:")
 
 
-def test_redis_holds_the_text_unchanged(store: RedisStore, client: Any) -> None:
+def test_redis_holds_the_text_and_its_checksum(store: RedisStore, client: Any) -> None:
     store.set("k", "<p>text</p>")
-    assert client.get("shop:k") == b"<p>text</p>"
+    assert client.get("shop:k") == b"<p>text</p>\x1e636350a7"
+
+
+def test_what_others_have_stored_is_damaged(store: RedisStore, client: Any) -> None:
+    store.set_many({"a": "text", "b": "other", "c": 5})
+    client.rename("shop:a", "shop:d")
+    client.set("shop:e", b"\x80\x04pickled")
+    for key in "de":
+        with pytest.raises(DamagedValueError, match=f"'shop:{key}' is damaged"):
+            store.get(key)
+        with pytest.raises(StoreError):
+            store.get_many("b", key)
+    assert store.get_many("a", "b", "c") == [None, "other", 5]
 
 
 def test_has_is_true_for_an_empty_value(store: RedisStore) -> None:
@@ -39,7 +52,7 @@ def test_a_prefix_may_be_a_function(client: Any) -> None:
     prefixes = iter(["ann:", "bob:", "ann:"])
     store = RedisStore(client, key_prefix=lambda: next(prefixes))
     store.set("k", "text")
-    assert client.get("ann:k") == b"text"
+    assert client.get("ann:k") == with_checksum("ann:k", b"text")
     assert [store.get("k"), store.get("k")] == [None, "text"]
 
 
@@ -193,27 +206,6 @@ def test_set_many_if_equal_stores_a_value_with_its_timeout(
         assert store.get("k") == "7"
         assert client.ttl("shop:k") == seconds
         assert client.exists("shop:lock") == 0
-
-
-def test_set_many_if_equal_is_one_script(store: RedisStore, client: Any) -> None:
-    locks = {key: f"lock {key}" for key in "abcd"}
-    store.add_many(dict.fromkeys(locks.values(), "mine"), 30)
-    store.set("lock b", "theirs")
-    client.config_resetstat()
-    values: dict[str, Timed] = {
-        "a": ("text", 30),
-        "b": ("no", 30),
-        "c": (5, 0),
-        "d": ("7", None),
-    }
-    assert store.set_many_if_equal(values, locks, "mine") == ["a", "c", "d"]
-    assert store.delete_many_if_equal(list(locks.values()), "theirs") == ["lock b"]
-    calls = client.info("commandstats")
-    assert calls["cmdstat_eval"]["calls"] == 2
-    # All of it was done by the scripts, not by other commands of the client.
-    assert store.get_many("a", "b", "c", "d") == ["text", None, 5, "7"]
-    assert [client.ttl(f"shop:{key}") for key in "acd"] == [30, -1, 300]
-    assert store.get_many(*locks.values()) == [None] * 4
 
 
 def test_clear_deletes_locks_first(

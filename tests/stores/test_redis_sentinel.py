@@ -4,6 +4,7 @@ import pytest
 import redis
 
 from jinja_fragcache.stores import RedisSentinelStore, RedisStore
+from jinja_fragcache.stores.checksum import with_checksum
 from tests import servers
 
 PASSWORD = "correct-horse"
@@ -21,7 +22,7 @@ def test_the_store_follows_the_sentinels_to_a_new_master(tmp_path: Path) -> None
         watched.master.process.kill()
         servers.wait_for(lambda: is_kept(store, "new"))
         with redis.Redis(port=watched.replica.port, password=PASSWORD) as client:
-            assert client.get("shop:new") == b"text"
+            assert client.get("shop:new") == with_checksum("shop:new", b"text")
         assert store.get("k") == "text"
         store._client.close()
 

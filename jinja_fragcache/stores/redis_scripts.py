@@ -1,0 +1,52 @@
+"""The scripts that run on a Redis server.
+
+In a script, nothing can come between a comparison and what depends on it.
+"""
+
+#: KEYS are a key, its other key, the next key, and so on. ARGV is for each key the
+#: value that is expected of the other key, its own value and its seconds.
+SET_MANY_IF_EQUAL = """
+local kept = {}
+for at = 1, #KEYS / 2 do
+  local key, other = KEYS[2 * at - 1], KEYS[2 * at]
+  local expected, value, seconds = unpack(ARGV, 3 * at - 2, 3 * at)
+  -- pcall, because a value of another type is an error, and equals nothing.
+  local is_equal = redis.pcall("GET", other) == expected
+  if is_equal then
+    if seconds == "0" then
+      redis.call("SET", key, value)
+    else
+      redis.call("SET", key, value, "EX", seconds)
+    end
+    redis.call("DEL", other)
+  end
+  kept[#kept + 1] = is_equal and 1 or 0
+end
+return kept
+"""
+#: KEYS are keys. ARGV is for each key the value that is expected of it.
+DELETE_MANY_IF_EQUAL = """
+local deleted = {}
+for at, key in ipairs(KEYS) do
+  local is_equal = redis.pcall("GET", key) == ARGV[at]
+  deleted[at] = is_equal and redis.call("DEL", key) or 0
+end
+return deleted
+"""
+#: KEYS are keys. ARGV is for each key its value and its seconds.
+REPLACE_OTHER_TYPES = """
+local replaced = {}
+for at, key in ipairs(KEYS) do
+  local value, seconds = ARGV[2 * at - 1], ARGV[2 * at]
+  local is_other = redis.call("TYPE", key).ok ~= "string"
+  if is_other then
+    if seconds == "0" then
+      redis.call("SET", key, value)
+    else
+      redis.call("SET", key, value, "EX", seconds)
+    end
+  end
+  replaced[at] = is_other and 1 or 0
+end
+return replaced
+"""

@@ -1,0 +1,47 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jinja_fragcache.errors import DamagedValueError
+from jinja_fragcache.stores.checksum import with_checksum, without_checksum
+from jinja_fragcache.stores.text import TextSerializer
+
+TEXTS = st.text(max_size=20).map(TextSerializer().dumps)
+
+
+@given(st.text(max_size=9), TEXTS)
+def test_what_is_stored_is_read_again(key: str, data: bytes) -> None:
+    assert without_checksum(key, with_checksum(key, data)) == data
+
+
+@pytest.mark.parametrize("number", [b"0", b"-7", b"12 ", b"9" * 19])
+def test_numbers_stay_numbers(number: bytes) -> None:
+    assert with_checksum("k", number) == number
+    assert without_checksum("k", number) == number
+
+
+@given(TEXTS, st.text(min_size=1, max_size=9))
+def test_the_text_of_another_key_is_damaged(data: bytes, other: str) -> None:
+    with pytest.raises(DamagedValueError, match="of another key"):
+        without_checksum("", with_checksum(other, data))
+
+
+@given(TEXTS, st.data())
+def test_a_text_that_was_changed_is_damaged(data: bytes, draw: st.DataObject) -> None:
+    stored = with_checksum("k", data)
+    at = draw.draw(st.integers(0, len(stored) - 1))
+    cut, put = draw.draw(st.integers(0, 4)), draw.draw(st.binary(max_size=4))
+    changed = stored[:at] + put + stored[at + cut :]
+    if changed != stored:
+        with pytest.raises(DamagedValueError):
+            without_checksum("k", changed)
+
+
+@pytest.mark.parametrize(
+    "stored", [b"", b"OK", b"text", b"\x1e", b"7f3a9c21", "text", 7, True, [b"text"]]
+)
+def test_anything_else_is_damaged(stored: Any) -> None:
+    with pytest.raises(DamagedValueError, match="'k'"):
+        without_checksum("k", stored)
