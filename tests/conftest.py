@@ -29,6 +29,19 @@ def redis_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> servers.Certificate:
+    """Provide the certificate of `redis_tls_port`."""
+    return servers.certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(scope="session")
+def redis_tls_port(certificate: servers.Certificate) -> Iterator[int]:
+    """Provide the port of a Redis server with TLS that all tests share."""
+    with servers.running(*servers.tls_options(certificate)) as server:
+        yield server.port
+
+
+@pytest.fixture(scope="session")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Watched]:
     """Provide a Redis master, its replica and a sentinel that all tests share."""
     folder = tmp_path_factory.mktemp("sentinel")

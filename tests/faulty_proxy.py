@@ -3,7 +3,6 @@
 import select
 import socket
 import socketserver
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -51,6 +50,15 @@ def memcached_reply(data: bytes) -> int | None:
             return begin
         begin += int(line.split()[3]) + 2
     return None
+
+
+def tls_record(data: bytes) -> int | None:
+    """Return the length of the TLS record at the start of some bytes (RFC 8446, 5.1).
+
+    With this framing, a proxy does to records what it does to replies otherwise.
+    """
+    end = 5 + int.from_bytes(data[3:5])
+    return end if 5 <= len(data) >= end else None
 
 
 class Answer(NamedTuple):
@@ -252,28 +260,24 @@ class FaultyProxy(socketserver.ThreadingTCPServer):
     Args:
         port: The port of the server.
         framing: Finds the ends of replies.
-        context: With it, the proxy is a TLS endpoint.
 
     Attributes:
         port: The port of the proxy.
         plan: What is done to the next replies, in the order of their arrival. All
             others are passed on as they are.
         happened: The faults that happened.
-        context: See above. New connections use what it is then.
+        connections: How many connections there were.
     """
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = True
 
-    def __init__(
-        self, port: int, framing: Framing, context: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, port: int, framing: Framing) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
         self.behind = ("127.0.0.1", port)
         self.port: int = self.server_address[1]
         self.framing = framing
-        self.context = context
         self.plan: list[Fault] = []
         self.happened: list[Fault] = []
         self.connections = 0
@@ -311,7 +315,7 @@ class FaultyProxy(socketserver.ThreadingTCPServer):
                 self._open.discard(client)
 
     def cut_all(self) -> None:
-        """Cut all connections, in the middle of a TLS session if there is one."""
+        """Cut all connections."""
         with self._lock:
             for each in self._open:
                 with suppress(OSError):
@@ -324,13 +328,11 @@ class _Connection(socketserver.BaseRequestHandler):
     server: FaultyProxy
 
     def handle(self) -> None:
-        raw: socket.socket = self.request
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        context = self.server.context
-        client = context.wrap_socket(raw, server_side=True) if context else raw
+        client: socket.socket = self.request
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.server.note(client, is_open=True)
         try:
-            with client, socket.create_connection(self.server.behind) as behind:
+            with socket.create_connection(self.server.behind) as behind:
                 behind.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._pass(client, behind)
         finally:
@@ -339,8 +341,7 @@ class _Connection(socketserver.BaseRequestHandler):
     def _pass(self, client: socket.socket, behind: socket.socket) -> None:
         replies, later = b"", b""
         while True:
-            ready = [client] if _has_pending(client) else []
-            for side in ready or select.select([client, behind], [], [])[0]:
+            for side in select.select([client, behind], [], [])[0]:
                 data = side.recv(1 << 16)
                 if not data:
                     return
@@ -361,21 +362,15 @@ class _Connection(socketserver.BaseRequestHandler):
                         return
 
 
-def _has_pending(client: socket.socket) -> bool:
-    return isinstance(client, ssl.SSLSocket) and client.pending() > 0
-
-
 def _send_without_end(client: socket.socket) -> None:
     for _ in range(_ENDLESS >> 12):
         client.sendall(b"7" * (1 << 12))
 
 
 @contextmanager
-def faulty_proxy(
-    port: int, framing: Framing, context: ssl.SSLContext | None = None
-) -> Iterator[FaultyProxy]:
+def faulty_proxy(port: int, framing: Framing) -> Iterator[FaultyProxy]:
     """Run a proxy of a server in the `with` block."""
-    with FaultyProxy(port, framing, context) as proxy:
+    with FaultyProxy(port, framing) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, args=[0.01])
         thread.start()
         try:

@@ -84,6 +84,36 @@ def redis_server(program: str = "redis-server") -> Iterator[int]:
 
 
 @dataclass
+class Certificate:
+    """A certificate for 127.0.0.1 that is signed by itself, and its private key."""
+
+    file: Path
+    key: Path
+
+
+def certificate(folder: Path) -> Certificate:
+    """Make a certificate in a folder, with the openssl command."""
+    program = shutil.which("openssl") or missing("openssl is not installed")
+    made = Certificate(folder / "certificate.pem", folder / "key.pem")
+    command = [program, "req", "-x509", "-nodes", "-days", "2"]
+    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-out", str(made.file), "-keyout", str(made.key)]
+    subprocess.run(command, check=True, capture_output=True)
+    return made
+
+
+def tls_options(certificate: Certificate) -> tuple[str, ...]:
+    """Return the program and the options of a Redis server that speaks TLS only."""
+    return (
+        *("redis-server", "--port", "0", "--tls-port", "{port}", "--save", ""),
+        *("--bind", "127.0.0.1", "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(certificate.file)),
+        *("--tls-key-file", str(certificate.key)),
+    )
+
+
+@dataclass
 class Watched:
     """A Redis master and its replica, and the port of a sentinel that watches them."""
 

@@ -1,14 +1,15 @@
 """Pages while a real Redis server hangs, dies and comes back."""
 
-import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from jinja_fragcache import FragmentCache, StoreError
 from jinja_fragcache.stores import RedisStore
@@ -89,62 +90,47 @@ def test_no_page_fails_while_the_server_is_killed_and_comes_back() -> None:
         store._client.close()
 
 
-class CuttingProxy:
-    """Passes bytes on to a server, and ends each connection after so many of them."""
+@pytest.mark.own_patience
+def test_no_page_fails_while_the_server_has_another_certificate(tmp_path: Path) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for each in folders:
+        each.mkdir()
+    first, second = map(servers.certificate, folders)
 
-    def __init__(self, port: int, most: int) -> None:
-        self._server = port
-        self._most = most
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+    @contextmanager
+    def restarted(certificate: servers.Certificate) -> Iterator[None]:
+        options = servers.tls_options(certificate)
+        command = [part.format(port=server.port) for part in options]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as again:
+            yield
+            again.kill()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self._server)) as server:
-            upwards = threading.Thread(target=self._pass, args=(client, server, 10**9))
-            upwards.start()
-            self._pass(server, client, self._most)
-            for each in (client, server):
-                try:
-                    each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue
-            upwards.join()
-
-    @staticmethod
-    def _pass(source: socket.socket, target: socket.socket, most: int) -> None:
-        while most > 0:
-            try:
-                data = source.recv(65536)[:most]
-                target.sendall(data)
-            except OSError:
-                return
-            if not data:
-                return
-            most -= len(data)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.mark.parametrize("most", [1, 3, 7, 50, 333, 1000, 4097])
-def test_no_page_is_wrong_if_connections_are_cut(most: int, redis_port: int) -> None:
-    with redis.Redis(port=redis_port) as client:
-        client.flushall()
-    proxy = CuttingProxy(redis_port, most)
-    store = RedisStore("127.0.0.1", proxy.port, key_prefix="cut:")
-    cache = FragmentCache(store, retry_after=0)
-    template = environment(store=cache).from_string(PAGE)
-    for _ in range(20):
+    with servers.running(*servers.tls_options(first)) as server:
+        url = f"rediss://127.0.0.1:{server.port}"
+        store = RedisStore(url=url, ssl_ca_certs=str(first.file), key_prefix="shop:")
+        cache = FragmentCache(store, retry_after=0.1)
+        template = environment(store=cache).from_string(PAGE)
         assert render(template) == ROWS
-    assert cache.stats().failures
-    proxy.close()
-    store._client.close()
+        assert render(template) == ROWS
+        assert (cache.stats().hits, cache.stats().failures) == (FRAGMENTS, 0)
+        server.process.kill()
+        server.process.wait()
+        with restarted(second):
+
+            def is_refused() -> bool:
+                assert render(template) == ROWS
+                with pytest.raises(StoreError) as raised:
+                    cache.delete_fragment("row", [1])
+                return "CERTIFICATE_VERIFY_FAILED" in str(raised.value)
+
+            servers.wait_for(is_refused)
+            assert cache.stats().failures > 0
+        with restarted(first):
+            before = cache.stats().hits
+
+            def hits_resume() -> bool:
+                assert render(template) == ROWS
+                return cache.stats().hits > before
+
+            servers.wait_for(hits_resume)
+        store._client.close()

@@ -2,9 +2,9 @@
 
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import redis
@@ -32,6 +32,7 @@ from tests.faulty_proxy import (
     Cut,
     Fault,
     FaultyProxy,
+    Framing,
     Hang,
     Instead,
     Twice,
@@ -40,6 +41,7 @@ from tests.faulty_proxy import (
     memcached_reply,
     plans,
     redis_reply,
+    tls_record,
 )
 from tests.support import environment
 
@@ -54,6 +56,20 @@ PAGE = (
     "{% if not loop.last %}|{% endif %}{% endcache_each %}"
 )
 NAMES = ["plain", "tagged", "row0", "row1", "row2"]
+FAILURES = [Cut(0), Cut(1), Hang()]
+HTTP = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+REDIS_ERRORS = [
+    HTTP,
+    *(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", b"*1\r\n"),
+    *(b"-LOADING Redis is loading the dataset in memory\r\n", b"$9999999999\r\n"),
+    *(b"-NOAUTH Authentication required.\r\n", b"-MOVED 1 127.0.0.1:1\r\n"),
+    *(b"+OK\r\n", b":1\r\n", b"$4\r\ntext\r\n"),
+]
+MEMCACHED_ERRORS = [
+    HTTP,
+    *(b"ERROR\r\n", b"SERVER_ERROR out of memory\r\n", b"VALUE k\r\n"),
+    b"VALUE k 0 99999999999\r\n",
+]
 prefixes = map("p{}:".format, itertools.count())
 
 
@@ -83,16 +99,45 @@ def ready_redis(port: int, prefix: str) -> Any:
     return RedisStore(client, key_prefix=prefix)
 
 
+def redis_with_tls(port: int, prefix: str) -> Any:
+    url = f"rediss://127.0.0.1:{port}?ssl_cert_reqs=none"
+    return RedisStore(url=url, key_prefix=prefix)
+
+
 def memcached(port: int, prefix: str) -> Any:
     return MemcachedStore([f"127.0.0.1:{port}"], key_prefix=prefix, pool_size=2)
 
 
-REDIS: Mapping[str, Callable[[int, str], Any]] = {
-    "redis": own_redis,
-    "redis_python": redis_without_hiredis,
-    "redis_ready": ready_redis,
+class Kind(NamedTuple):
+    """A store with one of its clients.
+
+    Attributes:
+        make: Returns the store for a port and a prefix.
+        server: The fixture that provides the port of the server.
+        framing: Finds the ends of replies.
+        answers: What may come in place of a reply.
+        errors: Those of them that a read is never answered with.
+    """
+
+    make: Callable[[int, str], Any]
+    server: str
+    framing: Framing
+    answers: Sequence[bytes]
+    errors: Sequence[bytes]
+
+
+REDIS = Kind(own_redis, "redis_port", redis_reply, REDIS_ANSWERS, REDIS_ERRORS)
+MEMCACHED = Kind(
+    memcached, "memcached_port", memcached_reply, MEMCACHED_ANSWERS, MEMCACHED_ERRORS
+)
+KINDS = {
+    "redis": REDIS,
+    "redis_python": REDIS._replace(make=redis_without_hiredis),
+    "redis_ready": REDIS._replace(make=ready_redis),
+    "redis_tls": Kind(redis_with_tls, "redis_tls_port", tls_record, [HTTP], [HTTP]),
+    "memcached_pymemcache": MEMCACHED,
+    "memcached_pylibmc": MEMCACHED,
 }
-KINDS = [*REDIS, "memcached_pymemcache", "memcached_pylibmc"]
 
 
 class Site:
@@ -105,7 +150,7 @@ class Site:
     """
 
     def __init__(self, kind: str, proxy: FaultyProxy, **options: Any) -> None:
-        self.store = REDIS.get(kind, memcached)(proxy.port, next(prefixes))
+        self.store = KINDS[kind].make(proxy.port, next(prefixes))
         options = {"retry_after": 0, "lock_timeout": 0.05, **options}
         self.cache = FragmentCache(self.store, **options)
         self.bodies = 0
@@ -160,19 +205,14 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 @pytest.fixture
 def proxy(kind: str, request: pytest.FixtureRequest) -> Iterator[FaultyProxy]:
     """Provide a proxy of the server of a store."""
-    server = "redis" if kind in REDIS else "memcached"
-    port = request.getfixturevalue(f"{server}_port")
-    framing = redis_reply if kind in REDIS else memcached_reply
-    with faulty_proxy(port, framing) as proxy:
+    port = request.getfixturevalue(KINDS[kind].server)
+    with faulty_proxy(port, KINDS[kind].framing) as proxy:
         yield proxy
-
-
-ANSWERS = {"redis": REDIS_ANSWERS, "memcached": MEMCACHED_ANSWERS}
 
 
 def faults(kind: str) -> st.SearchStrategy[Fault]:
     """Return a strategy of what may happen to a reply."""
-    losses = LOSSES | st.sampled_from(ANSWERS[kind.partition("_")[0]]).map(Instead)
+    losses = LOSSES | st.sampled_from(KINDS[kind].answers).map(Instead)
     if kind == "memcached_pylibmc":
         # It writes outside of its memory if it gets more values than it asked for.
         return losses
@@ -181,7 +221,7 @@ def faults(kind: str) -> st.SearchStrategy[Fault]:
 
 @pytest.mark.slow
 @pytest.mark.own_patience
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_page_is_wrong_or_fails(
     kind: str, proxy: FaultyProxy, data: st.DataObject, monkeypatch: pytest.MonkeyPatch
@@ -205,6 +245,7 @@ def test_no_page_is_wrong_or_fails(
     site.close()
 
 
+@pytest.mark.slow
 @pytest.mark.own_patience
 @pytest.mark.parametrize("fault", [Twice(), TwiceLate()])
 def test_a_reply_that_comes_twice_is_never_the_text_of_another_fragment(
@@ -220,27 +261,13 @@ def test_a_reply_that_comes_twice_is_never_the_text_of_another_fragment(
         site.close()
 
 
-FAILURES = [Cut(0), Cut(1), Hang(), Instead(b"HTTP/1.1 400 Bad Request\r\n\r\n")]
-REDIS_ERRORS = [
-    *(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", b"*1\r\n"),
-    *(b"-LOADING Redis is loading the dataset in memory\r\n", b"$9999999999\r\n"),
-    *(b"-NOAUTH Authentication required.\r\n", b"-MOVED 1 127.0.0.1:1\r\n"),
-    *(b"+OK\r\n", b":1\r\n", b"$4\r\ntext\r\n"),
-]
-MEMCACHED_ERRORS = [
-    *(b"ERROR\r\n", b"SERVER_ERROR out of memory\r\n", b"VALUE k\r\n"),
-    b"VALUE k 0 99999999999\r\n",
-]
-
-
 @pytest.mark.slow
 @pytest.mark.own_patience
 def test_a_failure_is_counted_and_the_next_page_is_served(
     kind: str, proxy: FaultyProxy
 ) -> None:
-    errors = REDIS_ERRORS if kind in REDIS else MEMCACHED_ERRORS
     site = Site(kind, proxy)
-    for fault in [*FAILURES, *map(Instead, errors)]:
+    for fault in [*FAILURES, *map(Instead, KINDS[kind].errors)]:
         site.check_page()
         before = site.cache.stats().failures
         proxy.start([fault])
@@ -285,7 +312,7 @@ def test_an_unread_reply_is_not_taken_for_the_next_one(
     proxy.start([TwiceLate() if is_late else Twice()])
     before = proxy.connections
     assert store.get("a") == "text of a"
-    if kind not in {"redis", "redis_python"}:
+    if kind not in {"redis", "redis_python", "redis_tls"}:
         with pytest.raises((StoreError, KeyError)):
             store.get("b")
     assert store.get("b") == "text of b"
