@@ -383,6 +383,108 @@ def test_a_server_without_memory_deletes(client: Any) -> None:
     assert site.page() == "text.text."
 
 
+def test_a_key_that_the_user_may_not_use_does_not_close_the_store() -> None:
+    with servers.running(*servers.REDIS) as server:
+        with redis.Redis(port=server.port) as client:
+            keys = ["~keys:fragment:b:*", "~keys:lock:*", "~keys:tag:*"]
+            client.execute_command("ACL", "SETUSER", "ann", "on", ">pw", "+@all", *keys)
+        store = RedisStore(
+            "127.0.0.1", server.port, "pw", username="ann", key_prefix="keys:"
+        )
+        site = Site(store)
+        for _ in range(3):
+            assert site.quickly() == "text.text."
+        # Only the first page has rendered both.
+        assert site.bodies == 4
+        stats = site.cache.stats()
+        assert (stats.hits, stats.skipped) == (2, 0)
+        assert stats.failures >= 3
+        with pytest.raises(StoreError, match="may still be served"):
+            site.cache.delete_fragment("a")
+        site.cache.delete_fragment("b")
+        store._client.close()
+
+
+CLIENTS = ["pymemcache", "pylibmc"]
+
+
+def without_other_clients(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name == "pylibmc":
+        pytest.importorskip("pylibmc")
+    else:
+        monkeypatch.setitem(sys.modules, "pylibmc", None)
+
+
+def fill(port: int) -> None:
+    """Fill a Memcached server with values of several sizes."""
+    client = pymemcache.Client(("127.0.0.1", port), default_noreply=False)
+    for size in (100_000, 10_000, 1000, 300, 100, 1):
+        with suppress(pymemcache.MemcacheServerError):
+            for number in range(100_000):
+                client.set(f"{size}.{number}", b"x" * size)
+    client.close()
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_memcached_server_without_memory_deletes(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_other_clients(name, monkeypatch)
+    # With -M it evicts nothing.
+    with servers.memcached_server("-M", "-m", "3") as server:
+        store = MemcachedStore([f"127.0.0.1:{server.port}"], key_prefix="full:")
+        site = Site(store)
+        assert site.page() == "text.text."
+        fill(server.port)
+        assert site.quickly() == "text.text."
+        assert (site.bodies, site.cache.stats().failures) == (2, 0)
+        template = environment(store=site.cache).from_string(
+            '{% cache 60, "large" %}{{ body() * 20000 }}{% endcache %}'
+        )
+        assert template.render(body=lambda: "text.") == "text." * 20_000
+        stats = site.cache.stats()
+        assert stats.failures >= 1
+        assert stats.skipped == 0
+        site.cache.delete_fragment("a")
+        site.cache.invalidate_tags("t")
+        assert site.quickly() == "text.text."
+        assert site.bodies == 4
+        store.close()
+
+
+@pytest.mark.own_patience
+@pytest.mark.parametrize("name", CLIENTS)
+def test_half_of_the_memcached_servers_cost_one_wait_and_no_page(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_other_clients(name, monkeypatch)
+    with servers.memcached_server() as one, servers.memcached_server() as other:
+        addresses = [f"127.0.0.1:{each.port}" for each in (one, other)]
+        store = MemcachedStore(addresses, key_prefix="half:")
+        cache = FragmentCache(store, retry_after=3600)
+        template = environment(store=cache).from_string(
+            "{% for n in range(20) %}"
+            '{% cache 60, "n", n %}{{ n }};{% endcache %}{% endfor %}'
+        )
+        text = "".join(f"{n};" for n in range(20))
+
+        def delete_all() -> None:
+            for n in range(20):
+                cache.delete_fragment("n", [n])
+
+        assert template.render() == template.render() == text
+        assert cache.stats().hits == 20
+        with servers.paused(other.process.pid):
+            for _ in range(3):
+                assert template.render() == text
+            stats = cache.stats()
+            assert stats.failures == 1
+            assert stats.skipped >= 40
+            with pytest.raises(StoreError):
+                delete_all()
+        store.close()
+
+
 @pytest.mark.slow
 @pytest.mark.own_patience
 def test_half_a_cluster_costs_one_wait_and_no_page() -> None:

@@ -5,6 +5,7 @@ if the store were empty. After a failure the store is skipped for a while. Delet
 loudly, because what should be gone may still be served, and they are always tried.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pickle import UnpicklingError
 from typing import Any
@@ -24,8 +25,12 @@ from .stats import Recorder
 from .store_check import what_to_check
 
 _FAILED = object()
-# The start of the error that Redis returns for a key with a list, a hash or the like.
-_WRONG_TYPE = "WRONGTYPE"
+# The errors of Redis for a key with a list, a hash or the like, and for one that the
+# user may not use (Redis 6 and 7.0, and Redis 7.2).
+_OF_ONE_KEY = re.compile(
+    "WRONGTYPE|this user has no permissions to access one of the keys"
+    "|No permissions to access a key"
+)
 # Names of errors of redis-py and pylibmc.
 _DOWN = {"ConnectionError", "TimeoutError", "ServerDown", "ServerDead"}
 
@@ -298,15 +303,14 @@ class SafeStore:
 
 
 def is_about_one_value(error: Exception) -> bool:
-    """Return whether a read failed because of what is stored under its key.
+    """Return whether a read failed because of its key, or of what is stored there.
 
-    That is a value of another type in Redis, one of another key, or bytes that can't be
-    decoded. While the
-    store was left alone for it, no other value would be read, and this one not be
-    overwritten.
+    That is a value of another type in Redis, a key that the user may not use, the value
+    of another key, or bytes that can't be decoded. While the store was left alone for
+    it, no other value would be read, and this one not be overwritten.
     """
     unreadable = isinstance(error, UnicodeError | UnpicklingError | DamagedValueError)
-    return unreadable or str(error).startswith(_WRONG_TYPE)
+    return unreadable or bool(_OF_ONE_KEY.match(str(error)))
 
 
 def is_down(error: Exception) -> bool:
