@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 #: Returns the length of the reply at the start of some bytes, None if it is not whole.
 Framing = Callable[[bytes], int | None]
-# More than any client keeps in its buffers.
-_ENDLESS = 1 << 23
+# More than clients read at once.
+_ENDLESS = 1 << 20
 _LINE_END = b"\r\n"
 
 
@@ -68,7 +68,7 @@ class Answer(NamedTuple):
         now: These bytes, at once.
         later: These, when the client sends its next request on the same connection.
         ends: Whether the connection is closed after `now`.
-        is_endless: Whether bytes without a line break follow without an end.
+        is_endless: Whether a megabyte without a line break follows.
     """
 
     now: bytes = b""
@@ -163,7 +163,7 @@ class Instead(Fault):
 
 @dataclass(frozen=True)
 class Endless(Fault):
-    """Something comes that has no end."""
+    """A line comes that has no end. After a megabyte the connection is closed."""
 
     start: bytes
 
@@ -233,9 +233,11 @@ MEMCACHED_ANSWERS = [
     b"$4\r\ntext\r\n",
 ]
 _POSITIONS = st.integers(0, 400)
-#: Faults that leave a reply out, or a part of it.
-LOSSES: st.SearchStrategy[Fault] = st.builds(Cut, _POSITIONS) | st.builds(
-    Hang, st.sampled_from([0, 6])
+#: Faults that leave a reply out, or the end of it.
+LOSSES: st.SearchStrategy[Fault] = st.one_of(
+    st.builds(Cut, _POSITIONS),
+    st.builds(Hang, st.sampled_from([0, 6])),
+    st.builds(Endless, st.sampled_from([b"", b"$", b"+", b"*", b"VALUE k 0 "])),
 )
 #: Faults after which replies may be taken for those to other requests.
 REPEATS: st.SearchStrategy[Fault] = st.sampled_from([Twice(), TwiceLate()]) | st.builds(
