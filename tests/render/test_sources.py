@@ -15,6 +15,8 @@ from jinja2 import (
 )
 
 from jinja_fragcache import FragmentCacheExtension
+from jinja_fragcache.remembered import size_of
+from jinja_fragcache.render import sources
 from jinja_fragcache.render.sources import (
     MISSING_TEMPLATE,
     Sources,
@@ -382,25 +384,45 @@ def test_the_number_of_sources_that_are_remembered_is_bounded(
     assert len(found._whole) <= 3
 
 
-def test_sources_that_may_be_kept_for_comparison_count_with_their_size() -> None:
+def test_sources_that_may_be_kept_for_comparison_count_with_their_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sources, "_MOST_BYTES", 2**15)
     # The loader's own check whether a template has changed refers to its source.
-    loader = FunctionLoader(lambda name: (name * 2**20, None, lambda: True))
+    loader = FunctionLoader(lambda name: (name * 1000, None, lambda: True))
     found = Sources(Environment(loader=loader))
     digests = [found.digest_of(f"page {number:03}") for number in range(40)]
     assert len(set(digests)) == 40
     assert 0 < len(found._by_name) < 5
     # Only the digest is kept of one that never changes.
-    loader = FunctionLoader(lambda name: (name * 2**20, None, None))
+    loader = FunctionLoader(lambda name: (name * 1000, None, None))
     found = Sources(Environment(loader=loader))
     for number in range(9):
         found.digest_of(f"page {number:03}")
     assert len(found._by_name) == 9
 
 
-def test_long_names_of_templates_are_remembered_within_the_same_bytes() -> None:
+def test_long_names_of_templates_are_remembered_within_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sources, "_MOST_BYTES", 2**15)
+    monkeypatch.setattr(sources, "_MOST_BYTES_OF_DIGESTS", 2**15)
     loader = FunctionLoader(lambda name: "{% include 'a' %}" + name[:9])
     found = Sources(Environment(loader=loader, auto_reload=False))
     for number in range(40):
-        found.digest_of(f"{number:09}" + "x" * 2**20)
-    assert 0 < len(found._by_name) < 33
+        found.digest_of(f"{number:09}" + "x" * 2**13)
+    assert 0 < len(found._by_name) < 5
     assert 0 < len(found._whole) < 5
+
+
+def test_long_references_are_remembered_within_the_same_bytes() -> None:
+    templates = {
+        str(number): "{% include '" + str(number) * 2**17 + "' ignore missing %}"
+        for number in range(9)
+    }
+    found = Sources(environment(templates))
+    for name in templates:
+        assert found.digest_of(name) == found.digest_of(name)
+    known = sources._known_names
+    assert any(name[2:3] == "8" for name in known)
+    assert sum(size_of(each) for each in known.items()) < 2**20

@@ -1,7 +1,10 @@
 import pytest
 from jinja2 import Environment
 
+from jinja_fragcache.remembered import size_of
+from jinja_fragcache.template import tag_sites
 from jinja_fragcache.template.tag_sites import SITE, Site, mark_sites
+from tests.support import environment
 
 
 def sites(source: str) -> list[Site]:
@@ -109,3 +112,13 @@ def test_when_a_tag_prints(source: str, printing: str | None) -> None:
 def test_the_names_that_may_be_assigned(source: str, assigned: object) -> None:
     (site,) = sites(source + "{% cache c, d %}{% endcache %}")
     assert site.whole.assigned == assigned
+
+
+def test_what_tags_share_is_remembered_within_the_same_bytes() -> None:
+    env = environment()
+    for number in range(12):
+        name = f"{number}" + "x" * 2**19
+        source = "{% cache 300, 'k' %}{% include '" + name + "' %}{% endcache %}"
+        env.parse(source)
+    assert any(text.count(name) for text in tag_sites._known)
+    assert sum(size_of(each) for each in tag_sites._known.items()) < 8 * 2**20
