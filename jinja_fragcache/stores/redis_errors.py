@@ -18,6 +18,7 @@ _SENTINELS = (
 # cluster has one class for all reasons, and names them in the text.
 _CAUSES = (
     ("HELLO must be called with the client already authenticated", _LOGIN),
+    ("Authentication required", _LOGIN),
     ("invalid username-password pair", _LOGIN),
     ("AuthenticationError", _LOGIN),
     ("NoPermissionError", "the rights of the user (CACHE_REDIS_URL)"),
