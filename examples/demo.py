@@ -189,6 +189,7 @@ def main(console: Console | None = None) -> None:
     app = create_app()
     # A page that fails, or a key that is refused, ends the demo with an exception.
     app.testing = True
+    app.config["CACHE_IN_TESTING"] = True
     comparisons = compare(app)
     with app.app_context():
         total = cache.stats()

@@ -15,6 +15,7 @@ PATHS = ["/", "/modules/cmd", "/modules/json", "/search?q=cmd", "/modules.json"]
 def app() -> Flask:
     app = create_app()
     app.testing = True
+    app.config["CACHE_IN_TESTING"] = True
     return app
 
 

@@ -50,6 +50,7 @@ PATHS = [
 def app() -> Flask:
     app = create_app()
     app.testing = True
+    app.config["CACHE_IN_TESTING"] = True
     return app
 
 
@@ -613,4 +614,5 @@ def test_applications_share_nothing(app: Flask) -> None:
     write(app.test_client(), "cmd", "Only here.")
     other = create_app()
     other.testing = True
+    other.config["CACHE_IN_TESTING"] = True
     assert "Only here." not in show(other.test_client(), "/modules/cmd")
