@@ -14,7 +14,6 @@ from .app_setup import make_app_cache
 from .argument_keys import ArgumentKeys
 from .decorators import decorate, make_decorator
 from .delete_methods import DeleteMethods
-from .first_use import keep_store
 from .keys import Keys
 from .options import Options
 from .route_check import DecoratedFunctions
@@ -22,9 +21,12 @@ from .settings import check_names
 from .signals import SignalAnnouncer
 from .typing import CachedDecorator, MemoizeDecorator
 from .value_cache import AppCache
+from .value_store import ValueStore
 from .view_keys import ViewKeys
 
 _EXTENSION = "jinja_fragcache"
+# Where Flask-Caching's users find the store: in `app.extensions["cache"][cache]`.
+_STORES = "cache"
 _EXAMPLE = 'Cache(app, config={"CACHE_TYPE": "simple"})'
 
 
@@ -101,7 +103,7 @@ class Cache(DeleteMethods):
         # Weakly, so that applications made for a test don't live as long as the cache.
         self._last_app = ref(app)
         app.extensions.setdefault(_EXTENSION, {})[self] = app_cache
-        keep_store(app, self, app_cache.fragment_cache)
+        app.extensions.setdefault(_STORES, {})[self] = ValueStore(app_cache)
         self._apps.add(app)
         self._decorated.watch(app)
         if self.with_jinja2_ext:
@@ -112,6 +114,15 @@ class Cache(DeleteMethods):
     def app(self) -> Flask | None:
         """The application that was set up last; None if there is none any more."""
         return self._last_app()
+
+    @property
+    def cache(self) -> ValueStore:
+        """The store of the current application.
+
+        Its methods `get`, `set` and the like do what those of this class do. All else
+        is the store's own.
+        """
+        return ValueStore(self._app_cache)
 
     @property
     def _app_cache(self) -> AppCache:

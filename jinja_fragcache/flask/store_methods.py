@@ -8,7 +8,6 @@ from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
 from jinja_fragcache.messages import describe
-from jinja_fragcache.stores import Store
 
 from .value_cache import AppCache
 
@@ -33,15 +32,6 @@ class StoreMethods(ABC):
     def fragment_cache(self) -> FragmentCache:
         """The engine of the current application."""
         return self._app_cache.fragment_cache
-
-    @property
-    def cache(self) -> Store:
-        """The store of the current application.
-
-        Reading from it directly returns entries in their stored form, which is not
-        always the value.
-        """
-        return self.fragment_cache.store
 
     def get(self, key: str) -> Any:
         """Return the value of a key, or None if it has none.

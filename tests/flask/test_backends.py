@@ -156,7 +156,7 @@ def test_a_ready_cachelib_cache_is_the_store(ready_cachelib_cache: Any) -> None:
     app = Flask(__name__)
     cache = Cache(app, config={"CACHE_TYPE": ready_cachelib_cache})
     with app.test_request_context():
-        assert cache.cache is ready_cachelib_cache
+        assert cache.fragment_cache.store is ready_cachelib_cache
         assert [render_template_string(PAGE, n=n) for n in "ab"] == ["a", "a"]
         cache.delete_fragment("x")
         assert render_template_string(PAGE, n="c") == "c"

@@ -128,7 +128,8 @@ def test_a_class_of_the_user_that_derives_from_flask_caching_is_a_custom_cache(
     settings |= {"CACHE_DIR": str(tmp_path), "CACHE_REDIS_PORT": redis_port}
     cache = Cache(app, config={"CACHE_TYPE": path, **settings})
     with app.test_request_context():
-        assert f"{type(cache.cache).__module__}.{type(cache.cache).__name__}" == path
+        store = type(cache.fragment_cache.store)
+        assert f"{store.__module__}.{store.__name__}" == path
         assert [render_template_string(PAGE, n=n) for n in "ab"] == ["a", "a"]
         cache.delete_fragment("x")
         assert render_template_string(PAGE, n="c") == "c"

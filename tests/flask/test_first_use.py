@@ -3,11 +3,9 @@
 import copy
 import pickle
 
-import flask_caching
 import pytest
-from flask import Flask
 
-from jinja_fragcache import Cache, FragmentCache, MemoryStore
+from jinja_fragcache import FragmentCache, MemoryStore
 from jinja_fragcache.flask.first_use import UndecidedCache
 from tests.support import Counter
 
@@ -82,29 +80,3 @@ def test_a_thread_that_comes_second_does_not_choose_again() -> None:
     # As called by a thread that has waited for the lock meanwhile.
     assert UndecidedCache.__getattr__(cache, "store") is store
     assert calls.calls == 1
-
-
-def test_the_store_in_the_extensions_is_used_when_it_is_looked_up() -> None:
-    app = Flask(__name__)
-    cache = Cache(app, config={"CACHE_TYPE": "simple"})
-    stores = app.extensions["cache"]
-    assert list(stores) == [cache]
-    assert type(app.jinja_env.fragment_cache) is UndecidedCache  # type: ignore[attr-defined]
-    assert stores[cache] is stores.get(cache) is cache.cache
-    assert list(stores.values()) == [cache.cache]
-    with pytest.raises(KeyError):
-        stores[Cache()]
-
-
-def test_several_caches_and_flask_caching_itself_share_the_extensions() -> None:
-    app = Flask(__name__)
-    config = {"CACHE_TYPE": "SimpleCache"}
-    theirs = flask_caching.Cache(app, with_jinja2_ext=False, config=config)
-    ours = [Cache(app, config=config) for _ in range(2)]
-    stores = app.extensions["cache"]
-    assert list(stores) == [theirs, *ours]
-    theirs.set("k", 1)
-    assert theirs.get("k") == 1
-    assert [stores[each] for each in ours] == [
-        app.extensions["jinja_fragcache"][each].fragment_cache.store for each in ours
-    ]

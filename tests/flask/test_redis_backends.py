@@ -297,4 +297,4 @@ def test_the_log_and_the_error_of_a_delete_name_the_setting_and_the_server(
         assert "Check the user and password (CACHE_REDIS_PASSWORD" in told
         assert f"of the server at 127.0.0.1:{port}." in told
         assert "hunter2" not in told
-    cache.cache._client.close()  # type: ignore[attr-defined]
+    cache.cache._client.close()

@@ -67,7 +67,7 @@ VALUES = [
 def test_get_returns_the_value_that_was_set(
     cache: Cache, serializer: str, value: Any
 ) -> None:
-    store = cache.cache
+    store = cache.fragment_cache.store
     cache = make_cache(CACHE_TYPE=store, CACHE_SERIALIZER=serializer)
     assert cache.set("k", value) is True
     got = cache.get("k")
@@ -91,7 +91,7 @@ def test_a_key_without_a_value_is_none(cache: Cache) -> None:
 def test_has_counts_none_but_no_unreadable_entry(cache: Cache) -> None:
     cache.set("none", None)
     assert cache.has("none")
-    cache.cache.set("torn", "\x1e{torn")
+    cache.fragment_cache.store.set("torn", "\x1e{torn")
     assert not cache.has("torn")
 
 

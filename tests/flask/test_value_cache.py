@@ -14,7 +14,8 @@ from tests.support import RecordingStore
 def test_strings_and_ints_are_stored_as_they_are() -> None:
     cache = make_cache()
     cache.set_many({"text": "<p>", "number": 5})
-    assert [cache.cache.get(key) for key in ("text", "number")] == ["<p>", 5]
+    store = cache.fragment_cache.store
+    assert [store.get(key) for key in ("text", "number")] == ["<p>", 5]
 
 
 def test_entries_of_another_serializer_are_not_read() -> None:
@@ -144,4 +145,4 @@ def test_nothing_is_set_under_the_key_of_a_call_if_its_tags_can_not_be_read() ->
 
     key = function.make_cache_key()
     assert not site.cache.set(key, "set")
-    assert site.cache.cache.get(str(key)) is None
+    assert site.store.get(str(key)) is None
