@@ -96,7 +96,7 @@ class ArgumentKeys:
         takes_instance = names[:1] in (["self"], ["cls"])
         self.by_instance = takes_instance and names[0] not in self._ignored
 
-    def __call__(self, *args: Any, **kwargs: Any) -> str:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> str:
         """Return the key of a call. A value that is set under it gets the call's tags.
 
         Args:

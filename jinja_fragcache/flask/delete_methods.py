@@ -23,6 +23,7 @@ class DeleteMethods(StoreMethods):
     def delete_cached(
         self,
         function: Callable[..., Any],
+        /,
         path: str | None = None,
         query_args: QueryArguments | None = None,
         **kwargs: Any,
@@ -58,7 +59,7 @@ class DeleteMethods(StoreMethods):
         return self._app_cache.delete(make_cache_key(**kwargs))
 
     def delete_memoized(
-        self, function: Callable[..., Any] | str, *args: Any, **kwargs: Any
+        self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any
     ) -> None:
         """Delete values that `memoize` has stored.
 
@@ -99,7 +100,9 @@ class DeleteMethods(StoreMethods):
             ) from None
         self._app_cache.delete(key)
 
-    def delete_memoized_verhash(self, function: Callable[..., Any], *args: Any) -> None:
+    def delete_memoized_verhash(
+        self, function: Callable[..., Any], /, *args: Any
+    ) -> None:
         """Delete the values of all calls of a function, as `delete_memoized` does.
 
         Flask-Caching keeps a version for each function, which this method deletes.

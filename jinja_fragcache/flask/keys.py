@@ -85,7 +85,7 @@ class Keys(Protocol):
         """Whether a function of the user makes the key of each call."""
         ...
 
-    def __call__(self, *args: Any, **kwargs: Any) -> str:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> str:
         """Return the key of a call without making the call.
 
         This is the decorated function's `make_cache_key`.

@@ -156,3 +156,25 @@ def test_unlink_deletes_several_values(site: Site) -> None:
     site.cache.set_many({"a": 1, "b": 2, "c": 3})
     assert site.cache.unlink("a", "b") == ["a", "b"]
     assert site.cache.get_many("a", "b", "c") == [None, None, 3]
+
+
+def test_the_function_may_have_parameters_of_any_name(site: Site) -> None:
+    @site.cache.memoize()
+    def memoized(self: int, function: int, f: int) -> int:
+        return site.calls()
+
+    @site.app.route("/<function>/<f>")
+    @site.cache.cached()
+    def view(function: str, f: str) -> str:
+        return f"{site.calls()}"
+
+    call = {"self": 1, "function": 2, "f": 3}
+    assert [memoized(**call), memoized(**call)] == [1, 1]
+    site.cache.delete_memoized(memoized, **call)
+    assert memoized(**call) == 2
+    memoized.delete_memoized(**call)
+    assert memoized(**call) == 3
+    assert site.get("/a/b", "/a/b") == ["4", "4"]
+    with site.app.test_request_context():
+        assert site.cache.delete_cached(view, function="a", f="b")
+    assert site.get("/a/b") == ["5"]
