@@ -377,6 +377,8 @@ def test_a_path_into_flask_caching_names_our_store(
     for package in ("flask_cache", "flask_caching"):
         monkeypatch.setitem(sys.modules, package, None)
     name = re.split("[.:]", path)[-1]
+    if "sasl" in name.lower():
+        pytest.importorskip("pylibmc")  # There are wheels for Python 3.11 only.
     settings: Any = {
         "CACHE_DIR": tmp_path,
         "CACHE_NO_NULL_WARNING": True,

@@ -390,7 +390,8 @@ def test_a_row_of_sqlalchemy_counts_by_its_names_and_values() -> None:
     def rows(query: str) -> list[Any]:
         with engine.connect() as connection:
             (row,) = connection.execute(sqlalchemy.text(query)).fetchall()
-            return [row, row._mapping]
+        engine.dispose()
+        return [row, row._mapping]
 
     for encode in (encode_value, encode_argument):
         queries = ["1 AS a, 2 AS b", "1 AS a, 3 AS b", "1 AS a, 2 AS c", "1 AS a"]
