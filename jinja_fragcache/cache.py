@@ -52,6 +52,10 @@ class FragmentCache(Shared):
         template_digest: Whether an entry is a miss if its template has changed, or a
             template that this one includes, imports or extends, if its tag does not say
             so. A fragment without a name is always bound to these.
+        guard: Whether a fragment is stored only if its key covers what its body reads
+            of the request. Else it is rendered, and an error if the cache is strict.
+        guard_allow: The dotted names of what bodies may read all the same, such as
+            `g.theme`.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
@@ -81,6 +85,8 @@ class FragmentCache(Shared):
         lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
         retry_after: float = DEFAULT_RETRY_AFTER,
         template_digest: bool = False,
+        guard: bool = True,
+        guard_allow: Iterable[str] = (),
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
@@ -100,6 +106,8 @@ class FragmentCache(Shared):
             lock_timeout=lock_timeout,
             retry_after=retry_after,
             template_digest=template_digest,
+            guard=guard,
+            guard_allow=guard_allow,  # type: ignore[arg-type]  # made a tuple there
         )
         self.engine = Engine(
             self.store,

@@ -116,6 +116,19 @@ class SerializationError(FragmentCacheError, TypeError):
     """
 
 
+class UncoveredReadError(FragmentCacheError, TemplateRuntimeError):
+    """A body reads what differs between requests, and its key lacks it.
+
+    Stored, the text of one user would be shown to the next. A strict cache (Flask's
+    debug and testing modes, `FragmentCache(strict=True)`) raises this exception. One
+    that is not strict doesn't store the entry, and logs one warning for each place.
+
+    Example:
+        `{% cache 300, "sidebar" %}{{ current_user.name }}{% endcache %}` raises it.
+        Write `{% cache 300, "sidebar", current_user.id %}`.
+    """
+
+
 class StoreError(FragmentCacheError):
     """A store failed, or an object can't be used as a store.
 

@@ -1,15 +1,18 @@
 """What a body depends on, collected while it renders.
 
 What is nested in a body becomes part of its entry: the tags of the parts, the time at
-which the first of them expires, and the templates that were used. (The model is
-Drupal's render cache, where such metadata "bubbles up".)
+which the first of them expires, the templates that were used, and what was read of the
+request. (The model is Drupal's render cache, where such metadata "bubbles up".)
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Self
+from typing import Any, Protocol, Self
 
+from jinja_fragcache.guard.places import places
+from jinja_fragcache.guard.reads import Read, texts_of
 from jinja_fragcache.keys.fragment import tag_names
 
 # The dependencies of the innermost body that is rendering. Threads and tasks that it
@@ -17,6 +20,98 @@ from jinja_fragcache.keys.fragment import tag_names
 _current: ContextVar["Dependencies | None"] = ContextVar("dependencies", default=None)
 #: Returns the dependencies of the body that is rendering here, or None.
 current_dependencies = _current.get
+# More different reads are counted as this one, so that a body can't fill the memory.
+_MOST_READS = 64
+_MANY_READS = "request"
+
+
+class Framework(Protocol):
+    """What tells of a web framework's requests."""
+
+    def watch(self, context: Any) -> None:
+        """Let what is read of the current request be noted.
+
+        It is called when a body begins, so it has to be cheap where nothing is to do.
+
+        Args:
+            context: The context of the template that is being rendered, or None.
+        """
+        ...
+
+    def request(self) -> object:
+        """Return the current request, None if there is none."""
+        ...
+
+    def note_variable(self, name: str, value: Any) -> None:
+        """Note a read if a template's variable differs between requests.
+
+        Args:
+            name: The name of the variable.
+            value: Its value.
+        """
+        ...
+
+    def value_of(self, name: str) -> Any:
+        """Return what a read of a dotted name gives in the current request.
+
+        Raises:
+            LookupError: If that is not known.
+        """
+        ...
+
+
+_frameworks: list[Framework] = []
+_guarded: set[str] = set()
+
+
+def add_framework(framework: Framework) -> None:
+    """Let a framework's requests tell what is read of them."""
+    if framework not in _frameworks:
+        _frameworks.append(framework)
+
+
+def start_watching(context: Any = None) -> None:
+    """Let what is read of the current request be noted.
+
+    Args:
+        context: The context of the template that is being rendered, if there is one.
+    """
+    for framework in _frameworks:
+        framework.watch(context)
+
+
+def _current_request() -> object:
+    requests = (framework.request() for framework in _frameworks)
+    return next((each for each in requests if each is not None), None)
+
+
+def guard(*names: str) -> None:
+    """Tell the guard of template variables that differ between users.
+
+    A fragment whose body reads one of them is stored only if its key names it.
+
+    Args:
+        names: The names of the variables, such as `tenant`.
+    """
+    _guarded.update(names)
+
+
+def note_variable(name: str, value: Any) -> None:
+    """Note that a body reads a variable of a template, if requests differ in it."""
+    if name in _guarded:
+        note_read(name, value)
+    for framework in _frameworks:
+        framework.note_variable(name, value)
+
+
+def texts_of_now(name: str) -> frozenset[str]:
+    """Return the texts of what a read gives in the current request, none if unknown."""
+    for framework in _frameworks:
+        try:
+            return texts_of(framework.value_of(name))
+        except LookupError:
+            continue
+    return frozenset()
 
 
 class Dependencies:
@@ -37,6 +132,10 @@ class Dependencies:
         is_over: Whether the body has ended. A task that it started may go on for as
             long as the process: nothing is collected for that, or it would grow without
             end.
+        reads: What was read of the request, by names.
+        is_quiet: Whether nothing is noted for now.
+        request: The request that the body runs in, if any. What is read of another one,
+            such as one that a test makes meanwhile, is not the body's.
     """
 
     __slots__ = (
@@ -44,7 +143,10 @@ class Dependencies:
         "is_live",
         "is_outdated",
         "is_over",
+        "is_quiet",
         "parent",
+        "reads",
+        "request",
         "tags",
         "templates",
     )
@@ -57,6 +159,9 @@ class Dependencies:
         self.is_outdated = False
         self.is_live = False
         self.is_over = False
+        self.reads: dict[str, Read] = {}
+        self.is_quiet = False
+        self.request: object = None
 
     def __enter__(self) -> Self:
         """Start collecting."""
@@ -64,6 +169,7 @@ class Dependencies:
         while parent is not None and parent.is_over:
             parent = parent.parent
         self.parent = parent
+        self.request = _current_request()
         _current.set(self)
         return self
 
@@ -79,6 +185,7 @@ class Dependencies:
         tags: Mapping[str, str | None],
         expires: float = math.inf,
         templates: Mapping[str, str] | None = None,
+        reads: Iterable[Read] = (),
     ) -> None:
         """Add what a part depends on, if the body has not ended.
 
@@ -86,6 +193,7 @@ class Dependencies:
             tags: The part's tags, each with its version, None where that is not known.
             expires: The time at which the part expires, in seconds since 1970.
             templates: The templates the part was made of, each with its digest.
+            reads: What it read of the request.
         """
         if self.is_over:
             return
@@ -94,6 +202,8 @@ class Dependencies:
         for name, digest in (templates or {}).items():
             if self.templates.setdefault(name, digest) != digest:
                 self.is_outdated = True
+        for read in reads:
+            self.note(read)
 
     def include_versions(self, tags: Mapping[str, str | None]) -> None:
         """Add tags, each with its version, also after the body has ended."""
@@ -104,12 +214,57 @@ class Dependencies:
             elif version is not None and version != known:
                 self.is_outdated = True
 
+    def note(self, read: Read) -> None:
+        """Note that something of the request was read, if the body has not ended."""
+        if self.is_quiet or self.is_over:
+            return
+        known = self.reads.get(read.name)
+        if known is not None:
+            # `"user" in session` shows less of it than `session["user"]`.
+            read = known._replace(values=known.values | read.values)
+        elif len(self.reads) >= _MOST_READS:
+            read = Read(_MANY_READS, where=read.where)
+        self.reads[read.name] = read
+
     def make_live(self) -> None:
         """Note that neither this body's text nor any around it may be stored."""
         dependencies: Dependencies | None = self
         while dependencies is not None:
             dependencies.is_live = True
             dependencies = dependencies.parent
+
+
+def note_read(name: str, value: Any = None) -> None:
+    """Tell the body that is running that it has read what differs between requests.
+
+    Its entry is stored only if its key covers that. Where no body is running, this does
+    nothing.
+
+    Args:
+        name: A dotted name, such as `tenant` or `session.user`.
+        value: What was read. A key that has this value, or its id, covers the read.
+    """
+    dependencies = _current.get()
+    if dependencies is None or dependencies.is_quiet:
+        return
+    if dependencies.request is not _current_request():
+        return
+    where = () if name in dependencies.reads else places()
+    dependencies.note(Read(name, texts_of(value), where))
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Note nothing that is read inside of the block."""
+    dependencies = _current.get()
+    if dependencies is None or dependencies.is_quiet:
+        yield
+        return
+    dependencies.is_quiet = True
+    try:
+        yield
+    finally:
+        dependencies.is_quiet = False
 
 
 def cache_tag(*tags: str) -> str:

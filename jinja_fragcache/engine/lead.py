@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.entries.freshness import BY_VALUE
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.guard.reads import Read
 from jinja_fragcache.keys.fragment import key_without_values
 from jinja_fragcache.stores.base import Timed
 
@@ -150,6 +152,8 @@ class Lead:
         dependencies = Dependencies()
         try:
             with dependencies:
+                if self.spec.guard is not None:
+                    self.spec.guard.start()
                 self.value = yield self._render()
         except Exception as error:
             if not (yield from self._serve_last_good(context, error)):
@@ -170,7 +174,8 @@ class Lead:
             tags: Mapping[str, str | None] | None = versions
             if tags is None:
                 tags = {**dict.fromkeys(self.spec.tags), **dependencies.tags}
-            outer.include(tags, expires, dependencies.templates)
+            reads = self._reads_for_outer(dependencies)
+            outer.include(tags, expires, dependencies.templates, reads)
 
     def _serve_last_good(self, context: Context, error: Exception) -> Operation[bool]:
         """Use an old value in place of an error, and return whether there is one."""
@@ -235,7 +240,10 @@ class Lead:
                     until=dependencies.expires,
                     told=is_nested,
                 )
-                stored = spec.dump(self.value, versions, life, dependencies.templates)
+                reads = self._covered_reads(dependencies)
+                stored = spec.dump(
+                    self.value, versions, life, dependencies.templates, reads
+                )
                 self.to_store, self.has_tags = (stored, seconds), bool(versions)
                 expires = life and life.expires
             except NotStored as reason:
@@ -249,6 +257,39 @@ class Lead:
         if expires is None:
             expires = end(context, spec.timeout)
         return min(expires, dependencies.expires)
+
+    def _covered_reads(self, dependencies: Dependencies) -> tuple[str, ...]:
+        """Return the names of what was read of the request, for the entry.
+
+        Raises:
+            NotStored: If the key doesn't cover it.
+            FragmentCacheError: If so, and the cache is strict.
+        """
+        guard = self.spec.guard
+        if guard is None or not dependencies.reads:
+            return ()
+        cover = guard.cover()
+        reads = [each for each in dependencies.reads.values() if not cover.allows(each)]
+        if left := cover.left(reads):
+            guard.refuse(left)
+            raise NotStored
+        return tuple(
+            each.name if cover.names_it(each) else f"{BY_VALUE}{each.name}"
+            for each in reads
+        )
+
+    def _reads_for_outer(self, dependencies: Dependencies) -> list[Read]:
+        """Return what was read of the request, as the body around depends on it."""
+        guard = self.spec.guard
+        reads = dependencies.reads.values()
+        if guard is None or not reads:
+            return list(reads)
+        cover = guard.cover()
+        return [
+            each._replace(instead=cover.values) if cover.covers(each) else each
+            for each in reads
+            if not cover.allows(each)
+        ]
 
     def note_stored(self) -> None:
         """Note that the value was stored."""

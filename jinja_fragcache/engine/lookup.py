@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.entries.entry import Entry
-from jinja_fragcache.entries.freshness import GONE, Standing, has_current_tags
+from jinja_fragcache.entries.freshness import BY_VALUE, GONE, Standing, has_current_tags
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
+from jinja_fragcache.guard.reads import Read
 
 from .context import Context
 from .dependencies import current_dependencies
@@ -182,7 +183,13 @@ def note_served(spec: EntrySpec, found: Found, context: Context) -> Operation[No
     else:
         left = yield from context.store.remaining(spec.key)
         expires = end(context, spec.timeout) if left is None else context.clock() + left
-    dependencies.include(dict(entry.tags), expires, dict(entry.templates))
+    reads: list[Read] = []
+    if entry.reads:
+        instead = spec.guard.cover().values if spec.guard else frozenset()
+        reads = [
+            Read(name.removeprefix(BY_VALUE), instead=instead) for name in entry.reads
+        ]
+    dependencies.include(dict(entry.tags), expires, dict(entry.templates), reads)
 
 
 def note_unstored(spec: EntrySpec, context: Context) -> None:

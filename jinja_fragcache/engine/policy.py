@@ -37,6 +37,9 @@ class Policy:
             same value, before it makes the value itself.
         retry_after: For how many seconds the store is skipped after it failed.
         template_digest: Whether entries are bound to the source of their template.
+        guard: Whether an entry is stored only if its key covers what its body reads of
+            the request.
+        guard_allow: The dotted names of what bodies may read all the same.
 
     Raises:
         TimeoutValueError: If `default_timeout` is not a timeout.
@@ -51,6 +54,8 @@ class Policy:
     lock_timeout: float = DEFAULT_LOCK_TIMEOUT
     retry_after: float = DEFAULT_RETRY_AFTER
     template_digest: bool = False
+    guard: bool = True
+    guard_allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the values, and round timeouts up to whole seconds."""
@@ -72,9 +77,14 @@ class Policy:
             ):
                 raise PolicyError(name, describe(value), f"a number from 0 to {most}")
 
-        told: Any = self.template_digest
-        if not isinstance(told, bool):
-            raise PolicyError("template_digest", describe(told), "True or False")
+        for name in ("template_digest", "guard"):
+            told: Any = getattr(self, name)
+            if not isinstance(told, bool):
+                raise PolicyError(name, describe(told), "True or False")
+        names: Any = self.guard_allow
+        if isinstance(names, str) or not all(isinstance(each, str) for each in names):
+            raise PolicyError("guard_allow", describe(names), 'names: ["g.theme"]')
+        set_to(self, "guard_allow", tuple(names))
 
     def grace(self, stale: int | None, stale_if_error: int | None) -> GracePeriods:
         """Return the grace periods of an entry.

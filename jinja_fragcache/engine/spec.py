@@ -11,9 +11,35 @@ from jinja_fragcache.entries.entry import (
     Life,
     encode,
 )
-from jinja_fragcache.entries.freshness import GracePeriods, Wanted, matches
+from jinja_fragcache.entries.freshness import BY_VALUE, GracePeriods, Wanted, matches
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
+from jinja_fragcache.guard.reads import Cover, Read
+
+from .dependencies import texts_of_now
+
+
+class Guard(Protocol):
+    """Sees to it that what a body reads of the request is in its key."""
+
+    def start(self) -> None:
+        """Prepare for the body, which begins now."""
+        ...
+
+    def cover(self) -> Cover:
+        """Return what the key names."""
+        ...
+
+    def refuse(self, reads: Sequence[Read]) -> None:
+        """Raise, or log once, that an entry is not stored.
+
+        Args:
+            reads: What was read, and is not in the key.
+
+        Raises:
+            FragmentCacheError: If the cache is strict.
+        """
+        ...
 
 
 class EntrySpec(Protocol):
@@ -37,6 +63,11 @@ class EntrySpec(Protocol):
     @property
     def grace(self) -> GracePeriods:
         """For how long its entry may be served after its timeout."""
+        ...
+
+    @property
+    def guard(self) -> Guard | None:
+        """The guard of its key; None if there is none."""
         ...
 
     def load(self, stored: object, entry: Entry | None) -> Any:
@@ -65,6 +96,7 @@ class EntrySpec(Protocol):
         tags: Mapping[str, str],
         life: Life | None,
         templates: Mapping[str, str],
+        reads: tuple[str, ...],
     ) -> str | int:
         """Return what is stored for a value.
 
@@ -73,11 +105,31 @@ class EntrySpec(Protocol):
             tags: Its tags, each with its version.
             life: How long it is fresh, if the entry has to contain that.
             templates: The templates that expressions named, each with its digest.
+            reads: What was read of the request, as for `Entry`.
 
         Raises:
             NotStored: If the value must not be stored.
         """
         ...
+
+
+def is_covered_now(reads: Sequence[str], guard: Guard | None) -> bool:
+    """Return whether a key still has what was covered by a value alone.
+
+    Two different values may be the same by chance, such as the numbers of a user and of
+    a product. They are not in the next request.
+
+    Args:
+        reads: The reads of an entry.
+        guard: The guard of its key.
+    """
+    by_value = [name[1:] for name in reads if name[:1] == BY_VALUE]
+    if not by_value:
+        return True
+    if guard is None:
+        return False
+    values = guard.cover().values
+    return all(not values.isdisjoint(texts_of_now(name)) for name in by_value)
 
 
 class NotStored(Exception):  # noqa: N818 - it is not an error
@@ -119,6 +171,7 @@ class FragmentSpec(NamedTuple):
             sources of the templates it was rendered from.
         holes: The numbers of the holes that the fragment may have. If there are any,
             its value is a `Pieces`, else a string.
+        guard: As for `EntrySpec`.
     """
 
     key: str
@@ -128,6 +181,7 @@ class FragmentSpec(NamedTuple):
     tags: tuple[str, ...] = ()
     digest_of: Callable[[str], str] | None = None
     holes: tuple[int, ...] = ()
+    guard: Guard | None = None
 
     def load(self, stored: object, entry: Entry | None) -> Any:
         """Like `EntrySpec.load`."""
@@ -144,6 +198,8 @@ class FragmentSpec(NamedTuple):
             return MISSING
         if entry.holes and not {number for _, number in entry.holes} <= set(self.holes):
             return MISSING
+        if entry.reads and not is_covered_now(entry.reads, self.guard):
+            return MISSING
         return Pieces(entry.text, entry.holes) if self.holes else entry.text
 
     def timeout_of(self, value: Any) -> int | None:
@@ -156,12 +212,13 @@ class FragmentSpec(NamedTuple):
         tags: Mapping[str, str],
         life: Life | None,
         templates: Mapping[str, str],
+        reads: tuple[str, ...] = (),
     ) -> str:
         """Like `EntrySpec.dump`."""
         text, holes = value if isinstance(value, Pieces) else (str(value), ())
         templates = templates if self.digest_of else {}
         header = self.wanted.header
-        if not (tags or life or templates or holes) and (
+        if not (tags or life or templates or holes or reads) and (
             header or not text.startswith(HEADER_MARK)
         ):
             return header + text
@@ -173,6 +230,7 @@ class FragmentSpec(NamedTuple):
             life=life,
             templates=tuple(sorted(templates.items())),
             holes=holes,
+            reads=reads,
             body=self.wanted.body,
         )
         try:

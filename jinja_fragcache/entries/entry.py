@@ -30,6 +30,7 @@ FORMAT = 1
 MOST_TAGS = 10_000
 MOST_TEMPLATES = 1_000
 MOST_HOLES = 10_000
+MOST_READS = 100
 #: The longest header line, in characters.
 LONGEST_HEADER = 2**20
 # In seconds since 1970, about the year 143,000,000. No time in a header is later.
@@ -77,6 +78,8 @@ class Entry(NamedTuple):
             characters of text are between the previous hole and this one, and the
             number of the hole in its template.
         body: The body that printed the text, if another tag may have the same name.
+        reads: The names of what was read of the request, all covered by the key. One
+            that begins with "=" is covered by a value alone.
     """
 
     text: str
@@ -88,6 +91,7 @@ class Entry(NamedTuple):
     templates: tuple[tuple[str, str], ...] = ()
     holes: tuple[tuple[int, int], ...] = ()
     body: Body | None = None
+    reads: tuple[str, ...] = ()
 
 
 # json.dumps would make an encoder on each call.
@@ -143,6 +147,8 @@ def header_line(entry: Entry) -> str:
         fields["holes"] = entry.holes
     if entry.body is not None:
         fields["body"] = entry.body
+    if entry.reads:
+        fields["reads"] = entry.reads
     return f"{HEADER_MARK}{_to_json(fields)}\n"
 
 
@@ -188,6 +194,7 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
     templates = fields.pop("templates", {})
     holes = fields.pop("holes", [])
     body = fields.pop("body", None)
+    reads = fields.pop("reads", [])
     readable = (
         # An unknown field may change what the text means.
         not fields
@@ -198,6 +205,7 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
         and all(type(each) in {int, float} and 0 <= each < _LATEST for each in life)
         and _are_holes(holes)
         and (body is None or _is_body(body))
+        and _are_reads(reads)
         and _has_few(tags, templates, holes)
     )
     if not readable:
@@ -211,6 +219,15 @@ def _parse_header(line: str) -> tuple[Any, ...] | None:
         tuple(sorted(templates.items())),
         tuple((length, hole) for length, hole in holes),
         None if body is None else Body(*body),
+        tuple(reads),
+    )
+
+
+def _are_reads(reads: object) -> bool:
+    return (
+        isinstance(reads, list)
+        and len(reads) <= MOST_READS
+        and all(isinstance(each, str) for each in reads)
     )
 
 

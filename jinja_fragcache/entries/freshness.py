@@ -7,7 +7,10 @@ from jinja_fragcache.remembered import Remembered
 
 from .entry import HEADER_MARK, Body, Entry, Life, decode, header_line
 
-_NOTHING_MORE = Entry("")[3:-1]
+#: Begins the name of a read that a value alone covers.
+BY_VALUE = "="
+# The fields from `form` to `holes`.
+_NOTHING_MORE = Entry("")[3:-2]
 
 
 class GracePeriods(NamedTuple):
@@ -137,7 +140,11 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
         return None
     entry = decode(stored)
     plain = (wanted.escaped, wanted.version, *_NOTHING_MORE, wanted.body)
-    return None if entry is None or entry[1:] != plain else entry.text
+    # What was read of the request matters to a body around it only, unless a value
+    # covers it, which may have been the same by chance.
+    if entry is None or entry[1:-1] != plain:
+        return None
+    return None if any(name[:1] == BY_VALUE for name in entry.reads) else entry.text
 
 
 def servable_texts(stored: Iterable[object], wanted: Wanted) -> list[str | None]:

@@ -82,6 +82,7 @@ class ValueCodec:
         value: Any,
         tags: Mapping[str, str] | None = None,
         life: Life | None = None,
+        reads: tuple[str, ...] = (),
     ) -> str | int:
         """Return what to store for a value.
 
@@ -90,12 +91,13 @@ class ValueCodec:
             value: Any value.
             tags: The tags of the entry, each with its version.
             life: How long it is fresh, if its timeout alone does not tell.
+            reads: What was read of the request, as for `Entry`.
 
         Raises:
             SerializationError: If the value can't be serialized, or has too many tags.
         """
         pairs = tuple(sorted((tags or {}).items()))
-        bare = not pairs and life is None
+        bare = not (pairs or life or reads)
         if bare and type(value) is int and -_INT64_END <= value < _INT64_END:
             return value
         if type(value) is str:
@@ -104,7 +106,7 @@ class ValueCodec:
             text, form = str(value), _MARKUP
         else:
             text, form = self._serializer.dumps(key, value), self._serializer.form
-        entry = Entry(text, form=form, tags=pairs, life=life)
+        entry = Entry(text, form=form, tags=pairs, life=life, reads=reads)
         try:
             return encode(entry)
         except HeaderTooLargeError as error:

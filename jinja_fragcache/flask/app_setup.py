@@ -79,6 +79,7 @@ def make_app_cache(
         codec,
         source_check=settings["CACHE_SOURCE_CHECK"],
         announce_call=announce_call if settings["CACHE_ENABLE_SIGNALS"] else None,
+        guards=settings["CACHE_GUARD"],
         ignore_errors=_ignores_errors(settings),
     )
 

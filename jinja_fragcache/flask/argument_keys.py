@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.digests import code_digest, digest, source_digest
 from jinja_fragcache.keys.encoding import encode_argument, encode_text
 from jinja_fragcache.keys.fragment import digest_key, tag_names
@@ -56,6 +57,7 @@ class ArgumentKeys:
 
     by_path = False
     are_custom = False
+    named = Cover()
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from .options import Options
 from .route_check import DecoratedFunctions
 from .settings import check_names
 from .signals import SignalAnnouncer
+from .template_reads import watch_app
 from .typing import CachedDecorator, MemoizeDecorator
 from .value_cache import AppCache
 from .value_store import ValueStore
@@ -106,6 +107,8 @@ class Cache(DeleteMethods):
         app.extensions.setdefault(_STORES, {})[self] = ValueStore(app_cache)
         self._apps.add(app)
         self._decorated.watch(app)
+        if app_cache.guards:
+            watch_app(app)
         if self.with_jinja2_ext:
             app.jinja_env.add_extension(FragmentCacheExtension)
             app.jinja_env.fragment_cache = app_cache.fragment_cache  # type: ignore[attr-defined]
@@ -173,6 +176,7 @@ class Cache(DeleteMethods):
         stale: Any = None,
         stale_if_error: Any = None,
         tags: Any = None,
+        allow: Iterable[str] = (),
     ) -> CachedDecorator:
         """Decorate a view, or a function without arguments, to cache what it returns.
 
@@ -211,6 +215,8 @@ class Cache(DeleteMethods):
             tags: The tags by which `invalidate_tags` invalidates the values: a list of
                 strings, or a function that gets the arguments of the call and returns
                 one.
+            allow: The dotted names of what the function may read of the request though
+                its key lacks it, such as `g.theme`.
 
         Raises:
             TypeError: If an option has a value that is not allowed.
@@ -230,6 +236,7 @@ class Cache(DeleteMethods):
             stale=stale,
             stale_if_error=stale_if_error,
             tags=tags,
+            allow=allow,
             response_hit_indication=response_hit_indication,
         )
         if make_cache_key is not None and not callable(make_cache_key):
@@ -264,6 +271,7 @@ class Cache(DeleteMethods):
         stale: Any = None,
         stale_if_error: Any = None,
         tags: Any = None,
+        allow: Iterable[str] = (),
     ) -> MemoizeDecorator:
         """Decorate a function or method to cache a value for each set of arguments.
 
@@ -288,6 +296,7 @@ class Cache(DeleteMethods):
             stale: As for `cached`.
             stale_if_error: As for `cached`.
             tags: As for `cached`.
+            allow: As for `cached`.
 
         Raises:
             TypeError: If an option has a value that is not allowed.
@@ -307,6 +316,7 @@ class Cache(DeleteMethods):
             stale=stale,
             stale_if_error=stale_if_error,
             tags=tags,
+            allow=allow,
             is_memoized=True,
         )
 

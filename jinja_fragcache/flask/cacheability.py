@@ -3,7 +3,6 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 from types import MethodType
 from typing import Any, NamedTuple, Self
 
@@ -11,6 +10,10 @@ from flask import current_app, has_request_context, request
 from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
+
+from jinja_fragcache.engine.dependencies import note_read, quietly
+from jinja_fragcache.guard.reads import Cover
+from jinja_fragcache.guard.watched import is_watched
 
 # Methods that only read (RFC 9110, 9.2.1).
 _READ_METHODS = ("GET", "HEAD")
@@ -22,6 +25,8 @@ _STATUSES_FOR_ONE_CLIENT = (206, 304)
 _STATUSES_TO_STORE = (200, 203, 204, 300, 301, 308, 404, 410)
 # Unauthorized and Proxy Authentication Required.
 _STATUSES_ASKING_WHO = (401, 407)
+# What tells users apart, in the names of a key.
+_OF_USERS = ("session", "current_user")
 # A stream of events is sent while it is being made, and may never end.
 _EVENT_STREAM = "text/event-stream"
 
@@ -78,7 +83,13 @@ class SessionWatch:
 
     def is_empty(self) -> bool:
         """Return whether the session is empty, so that it identifies nobody."""
-        return not self._session
+        with quietly():
+            return not self._session
+
+    def note_read(self) -> None:
+        """Note that the session was read, if its class can't tell of what."""
+        if self.read and not is_watched(self._session):
+            note_read("session")
 
     def _flags(self) -> tuple[bool, bool]:
         session = self._session
@@ -154,7 +165,7 @@ def judge(
     watch: SessionWatch,
     *,
     is_view: bool,
-    is_key_custom: bool,
+    cover: Cover,
     any_status: bool = False,
 ) -> Verdict:
     """Judge whether a value that was made during a request may be served to others.
@@ -163,8 +174,7 @@ def judge(
         value: What the function returned.
         watch: How the function used the session.
         is_view: Whether the function is the view, so that any value is an answer.
-        is_key_custom: Whether a function of the user makes the key of each call. Such a
-            key may tell apart requests that look the same to this package.
+        cover: What the key names of the request.
         any_status: Whether the user has said that the answer is to be stored, so that
             an error may be, too.
     """
@@ -180,18 +190,10 @@ def judge(
         )
     ):
         return Verdict(kept=False)
-    warning = _why_private(answer, watch)
-    if warning is None and not is_key_custom:
-        warning = _why_not_under_this_key(answer, watch)
-    if warning is not None:
-        return Verdict(kept=False, warning=warning)
-    if watch.read and not is_key_custom:
-        if watch.is_empty() and _is_page(answer):
-            warning = "It reads the session, which is empty, and others get this answer"
-            return Verdict(kept=True, warning=warning)
-        warning = "It reads the session, and others would get the same answer"
-        return Verdict(kept=False, warning=warning)
-    return Verdict(kept=True)
+    warning = _why_private(answer, watch) or _why_not_under_this_key(
+        answer, watch, cover
+    )
+    return Verdict(kept=warning is None, warning=warning)
 
 
 def _is_for_one_client(answer: Response) -> bool:
@@ -214,9 +216,17 @@ def _is_passing(answer: Response, value: Any, *, is_view: bool) -> bool:
     return is_answer and answer.status_code not in _STATUSES_TO_STORE
 
 
-def _is_page(answer: Response | None) -> bool:
-    """Return whether an answer is a page, and not for example a redirect to a login."""
-    return answer is None or answer.status_code == HTTPStatus.OK
+def _is_header_in(cover: Cover, header: str) -> bool:
+    """Return whether a key has a header, or what it tells: who the user is."""
+    if header in {"authorization", "cookie"} and _tells_users(cover):
+        return True
+    told = "request.cookies" if header == "cookie" else f"request.headers.{header}"
+    return any(name == told or name.startswith(f"{told}.") for name in cover.names)
+
+
+def _tells_users(cover: Cover) -> bool:
+    """Return whether a key has something of the session or the user."""
+    return any(name.partition(".")[0] in _OF_USERS for name in cover.names)
 
 
 def _why_private(answer: Response | None, watch: SessionWatch) -> str | None:
@@ -228,20 +238,30 @@ def _why_private(answer: Response | None, watch: SessionWatch) -> str | None:
     return None
 
 
-def _why_not_under_this_key(answer: Response | None, watch: SessionWatch) -> str | None:
+def _why_not_under_this_key(
+    answer: Response | None, watch: SessionWatch, cover: Cover
+) -> str | None:
     """Return why an answer may differ between requests of one key, None if it doesn't.
 
-    The key is one that this package makes: it contains nothing of the user.
+    Args:
+        answer: The answer, if it can have headers.
+        watch: How the function used the session.
+        cover: What the key names of the request.
     """
-    varying = answer.vary.as_set() - {"accept-encoding"} if answer is not None else ()
+    varying = sorted(
+        name
+        for name in (answer.vary.as_set() if answer is not None else ())
+        if name != "accept-encoding" and not _is_header_in(cover, name)
+    )
     if varying:
-        return f"It varies by {', '.join(sorted(varying))}, which is not in its key"
+        return f"It varies by {', '.join(varying)}, which is not in its key"
     public = answer is not None and answer.cache_control.public
-    if "Authorization" in request.headers and not public:
+    authorized = "Authorization" in request.headers and not public
+    if authorized and not _is_header_in(cover, "authorization"):
         return "The request has an Authorization header (RFC 9111, section 3.5)"
     if answer is not None and answer.status_code in _STATUSES_ASKING_WHO:
         return "It asks for credentials, which other requests may have"
-    if watch.was_read_before() and not watch.is_empty():
+    if watch.was_read_before() and not (watch.is_empty() or _tells_users(cover)):
         # For example by a `before_request` function that puts the user into `g`.
         return "The session was read before it was called, and may be shown"
     return None

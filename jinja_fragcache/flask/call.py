@@ -7,13 +7,16 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
-from jinja_fragcache.engine.spec import NotStored, Stopped
+from jinja_fragcache.engine.dependencies import quietly
+from jinja_fragcache.engine.spec import NotStored, Stopped, is_covered_now
 from jinja_fragcache.entries.entry import Entry, Life
 from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError, SerializationError
+from jinja_fragcache.guard.reads import Cover
 
 from .cacheability import SessionWatch, judge
+from .call_guard import CallGuard
 from .keys import full_name
 from .options import Options
 from .responses import (
@@ -46,8 +49,10 @@ class FunctionCall:
             request.
         is_view: Whether the function is the view of the current request, so that its
             value is the answer.
-        is_key_custom: Whether a function of the user made the key.
+        named: What the key names of the request.
         grace: The grace periods of the entry.
+        guard: Sees to it that what the function reads of the request is in the key;
+            None if nothing does.
         is_made: Whether the function was called and returned.
         is_kept: Whether the value it returned is to be stored.
         raised: The answer that it raised, if that is its value.
@@ -64,8 +69,9 @@ class FunctionCall:
     timeout: int | None
     session_watch: SessionWatch | None
     is_view: bool
-    is_key_custom: bool
+    named: Cover
     grace: GracePeriods
+    guard: CallGuard | None = None
     is_made: bool = False
     is_kept: bool = False
     raised: HTTPException | None = None
@@ -83,6 +89,8 @@ class FunctionCall:
             UnreadableError: If the serializer can't read the entry.
         """
         if entry is None or self.is_forced:
+            return MISSING
+        if entry.reads and not is_covered_now(entry.reads, self.guard):
             return MISSING
         value = self.app_cache.codec.decode(self.key, entry)
         if value is None and not self.options.cache_none:
@@ -123,6 +131,7 @@ class FunctionCall:
         tags: Mapping[str, str],
         life: Life | None,
         templates: Mapping[str, str],
+        reads: tuple[str, ...] = (),
     ) -> str | int:
         """Return what to store for a value.
 
@@ -131,13 +140,14 @@ class FunctionCall:
             tags: Its tags, each with its version.
             life: How long it is fresh, if the store's timeout alone doesn't tell that.
             templates: Not used.
+            reads: What was read of the request.
 
         Raises:
             NotStored: If the serializer can't keep it, and the cache is not strict.
             SerializationError: If the same, if the cache is strict.
         """
         try:
-            return self.app_cache.codec.encode(self.key, value, tags, life)
+            return self.app_cache.codec.encode(self.key, value, tags, life, reads)
         except SerializationError as error:
             # A user's serializer can't know the class of raised answers.
             if self.raised is None:
@@ -244,13 +254,16 @@ class FunctionCall:
         watch = self.session_watch
         if watch is None:
             return True
-        verdict = judge(
-            value,
-            watch,
-            is_view=self.is_view,
-            is_key_custom=self.is_key_custom,
-            any_status=self.options.has_filter,
-        )
+        watch.note_read()
+        # What this package reads is not read by the function.
+        with quietly():
+            verdict = judge(
+                value,
+                watch,
+                is_view=self.is_view,
+                cover=self.named,
+                any_status=self.options.has_filter,
+            )
         if verdict.warning is not None:
             name = full_name(self.function)
             done = "cached" if verdict.kept else "not cached"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, Self
 
 from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.messages import describe, describe_class
 
 #: How errors name a key that a user's `make_cache_key` returned.
@@ -83,6 +84,11 @@ class Keys(Protocol):
     @property
     def are_custom(self) -> bool:
         """Whether a function of the user makes the key of each call."""
+        ...
+
+    @property
+    def named(self) -> Cover:
+        """What the key names of the request, if no function of the user makes it."""
         ...
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> str:

@@ -1,7 +1,7 @@
 """The options that `cached` and `memoize` share, checked when they decorate."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jinja_fragcache.engine.policy import normalize_grace
@@ -39,6 +39,8 @@ class Options:
             arguments of the call and returns one.
         response_hit_indication: Whether an answer from the cache has the header
             `hit_cache: True`.
+        allow: The dotted names of what the function may read of the request though its
+            key lacks it.
         is_memoized: Whether the decorator is `memoize`, so that the function is not
             expected to make answers. Of other functions an answer that is raised, as
             `abort()` does, is stored like one that is returned.
@@ -66,6 +68,7 @@ class Options:
         stale_if_error: Any,
         tags: Any = None,
         response_hit_indication: bool | None = False,
+        allow: Iterable[str] = (),
         is_memoized: bool = False,
     ) -> None:
         if callable(timeout):
@@ -90,6 +93,11 @@ class Options:
                 " hashlib.sha256. (Keys are SHA-256 always: leave it out.)"
             )
         self.has_filter = response_filter is not None
+        self.allow = tuple(allow)
+        if isinstance(allow, str) or not all(isinstance(e, str) for e in self.allow):
+            raise TypeError(
+                f'allow is a list of names, such as ["g.theme"], not {allow!r}.'
+            )
         self.is_memoized = is_memoized
         self.cache_none = cache_none
         self.source_check = source_check

@@ -222,6 +222,19 @@ SETTINGS = (
         " of its keys; `None` for that of functions inside functions only",
     ),
     Setting(
+        "CACHE_GUARD",
+        True,
+        "all",
+        "whether an entry is stored only if its key covers what its body reads of the"
+        " request",
+    ),
+    Setting(
+        "CACHE_GUARD_ALLOW",
+        (),
+        "all",
+        "names of what bodies may read all the same, such as `g.theme`",
+    ),
+    Setting(
         "CACHE_ENABLE_SIGNALS",
         False,
         "all",

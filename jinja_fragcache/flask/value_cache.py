@@ -30,6 +30,8 @@ class AppCache:
             (`CACHE_SOURCE_CHECK`); None if nobody has said so.
         announce_call: Gets "hit" or "miss" and a call, and sends Flask-Caching's
             signal; None if these are not sent (`CACHE_ENABLE_SIGNALS`).
+        guards: Whether what a body reads of the request has to be in its key
+            (`CACHE_GUARD`).
         ignore_errors: Whether a delete that fails is logged, not raised
             (`CACHE_IGNORE_ERRORS`).
     """
@@ -38,6 +40,7 @@ class AppCache:
     codec: ValueCodec
     source_check: bool | None
     announce_call: Callable[[str, Any], None] | None
+    guards: bool
     ignore_errors: bool
 
     @property

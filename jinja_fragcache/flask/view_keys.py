@@ -17,6 +17,7 @@ from jinja_fragcache.keys.digests import source_digest
 from jinja_fragcache.keys.encoding import encode_argument, encode_text
 from jinja_fragcache.keys.fragment import digest_key
 
+from .call_guard import named_by_path
 from .keys import CUSTOM_KEY, CallKey, check_key, full_name
 from .signatures import signature_of
 
@@ -37,6 +38,7 @@ class ViewKeys:
     Attributes:
         by_path: Whether the key contains the path of the request.
         are_custom: Whether `key_prefix` is a function.
+        named: What the key names of the request.
 
     Raises:
         KeyValueError: If the key is not a string.
@@ -59,6 +61,7 @@ class ViewKeys:
         self._source = cache(partial(source_digest, function))
         self.by_path = isinstance(key_prefix, str) and _PATH in key_prefix
         self.are_custom = callable(key_prefix)
+        self.named = named_by_path(by_path=self.by_path, query_string=query_string)
 
     def __call__(
         self,

@@ -27,6 +27,7 @@ from .functions import FunctionName
 from .lookup import Spec, TagOptions, resolve
 from .shared_names import refuse_shared
 from .sources import sources_of
+from .tag_guard import TagGuard
 from .versions import source_digest
 
 # The class of the groups of `itertools.groupby`, which has no name.
@@ -115,9 +116,9 @@ def add_row(vary_on: Any, given: list[tuple[Any, Any]], item: Any) -> str:
     return ""
 
 
-@pass_environment
+@pass_context
 def rows(
-    environment: Environment,
+    context: Context,
     given: list[tuple[Any, Any]],
     spec: Spec,
     escaped: bool,
@@ -128,7 +129,7 @@ def rows(
     A list of hits takes this path, so everything that is done for each row counts.
 
     Args:
-        environment: The template's.
+        context: The context of the template that is being rendered.
         given: The item of each row and its key values.
         spec: The constants of the tag, the same for all rows.
         escaped: Whether autoescape is on where the tag stands.
@@ -140,6 +141,7 @@ def rows(
     Raises:
         FragmentTagError: If a key is refused and the cache is strict.
     """
+    environment = context.environment
     engine = engine_of(environment)
     timeout, version, site = spec
     if version is None and engine.template_digest:
@@ -150,6 +152,7 @@ def rows(
         timeout,
         engine.grace,
         digest_of=None if version is None else sources_of(environment).digest_of,
+        guard=TagGuard(context, site) if engine.policy.guard else None,
     )
     keys = _keys(environment, name, given, site)
     if engine.blocks and environment.is_async:
@@ -193,9 +196,18 @@ def _listed(
     asked: FragmentSpec, given: list[tuple[Any, Any]], keys: Sequence[str | None]
 ) -> list[Row]:
     return [
-        Row(item, flow=bypass) if key is None else Row(item, asked._replace(key=key))
-        for (item, _), key in zip(given, keys, strict=True)
+        Row(item, flow=bypass)
+        if key is None
+        else Row(item, _row_spec(asked, key, vary_on))
+        for (item, vary_on), key in zip(given, keys, strict=True)
     ]
+
+
+def _row_spec(asked: FragmentSpec, key: str, vary_on: Any) -> FragmentSpec:
+    guard: Any = asked.guard
+    if guard is None:
+        return asked._replace(key=key)
+    return asked._replace(key=key, guard=guard.for_row(vary_on))
 
 
 def _undecided(
@@ -207,8 +219,10 @@ def _undecided(
 ) -> tuple[list[Row], list[object]]:
     """Return all rows, and what the store returned for the undecided ones."""
     listed = [
-        Row(item, asked._replace(key=key)) if text is None else Row(item, value=text)
-        for (item, _), key, text in zip(given, keys, texts, strict=True)
+        Row(item, _row_spec(asked, key, vary_on))
+        if text is None
+        else Row(item, value=text)
+        for (item, vary_on), key, text in zip(given, keys, texts, strict=True)
     ]
     pairs = zip(texts, stored, strict=True)
     return listed, [each for text, each in pairs if text is None]

@@ -16,9 +16,10 @@ from jinja_fragcache.errors import (
 from jinja_fragcache.stores import Store
 
 #: Where a cache tag stands, as a constant in compiled templates: the template's name,
-#: the line, the digest of the template's source, and the templates that it names by
-#: constant strings (see `sources.references`).
-Site = tuple[str | None, int, str, str]
+#: the line, the digest of the template's source, the templates that it names by
+#: constant strings (see `sources.references`), and names for the guard (see
+#: `tag_guard`).
+Site = tuple[str | None, int, str, str, str]
 _WRAPPED = "_fragment_cache_of_bare_store"
 
 

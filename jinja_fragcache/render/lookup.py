@@ -36,6 +36,7 @@ from .environment import Site, engine_of, refuse
 from .functions import FunctionName
 from .shared_names import refuse_shared
 from .sources import sources_of
+from .tag_guard import TagGuard
 from .versions import source_digest, version_of, with_page
 
 DELETE = "del"
@@ -82,6 +83,7 @@ def fragment(
     spec: Spec,
     escaped: bool,
     body: tuple[str, str] | None = None,
+    vary_on: Any = (),
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Return a fragment's text, or a `Miss`.
 
@@ -91,6 +93,7 @@ def fragment(
         spec: The constants of the tag.
         escaped: Whether autoescape is on where the tag stands.
         body: The fields of the tag's `Body`; None if its name is a constant.
+        vary_on: The key values, if they are not constants.
 
     Returns:
         The text or the `Miss`; in an async environment whose store may block, an
@@ -119,6 +122,7 @@ def fragment(
         timeout,
         engine.grace,
         digest_of=None if version is None else sources_of(environment).digest_of,
+        guard=TagGuard(context, site, vary_on) if engine.policy.guard else None,
     )
     if awaits:
         return _serve_async(environment, site, asked)
@@ -152,7 +156,7 @@ def named_fragment(
     except KeyValueError as error:
         refuse(context.environment, spec[2], error)
         return _uncached(context.environment, bypass)
-    return fragment(context, key, spec, escaped, body)
+    return fragment(context, key, spec, escaped, body, vary_on)
 
 
 @dataclass(slots=True)
@@ -281,6 +285,7 @@ def resolve(
             # Only an entry with a version may be bound to templates.
             None if version is None else sources_of(environment).digest_of,
             options.holes,
+            TagGuard(context, site, vary_on) if engine.policy.guard else None,
         )
     except (KeyValueError, TimeoutValueError, PolicyError) as error:
         refuse(environment, site, error)

@@ -50,6 +50,7 @@ class Arguments:
     tags: nodes.Expr | None = None
     version: nodes.Expr | None = None
     template_digest: nodes.Expr | None = None
+    allow: nodes.Expr | None = None
 
 
 _OPTIONS = [each.name for each in fields(Arguments)]

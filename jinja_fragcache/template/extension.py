@@ -44,6 +44,7 @@ from .body import (
     mend,
     names_from_outside,
 )
+from .body_names import HOLE_TAG
 from .code_generator import FragmentCodeGenerator
 from .each import ROW_NAMES, Each, check_row_key, parse_each
 from .filter_call import filter_call, python_expression
@@ -51,7 +52,7 @@ from .holes import WHICH, make_hole, take_holes
 from .lookup_call import LookupCall
 from .names import bound_names
 from .parts import CallBlockKind, Holes, Part, facts_of, finish
-from .tag_sites import HOLE_TAG, SITE, TAGS, Site, mark_sites
+from .tag_sites import SITE, TAGS, Site, mark_sites
 
 
 class FragmentCacheExtension(BodyRendering, Extension):

@@ -35,11 +35,13 @@ from jinja_fragcache.render.lookup import (
     FRAGMENT_WITH_OPTIONS,
     NAMED_FRAGMENT,
 )
+from jinja_fragcache.render.tag_guard import PARTS
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .arguments import Arguments, example, fail_for
 from .autoescape import escaped_here
 from .filter_call import filter_call
+from .key_names import key_names
 from .tag_sites import Site
 
 _TRUE: Any = True
@@ -84,7 +86,11 @@ class LookupCall:
         self._parser = parser
         self._line = line
         self._eval_ctx = nodes.EvalContext(parser.environment, parser.name)
-        self._site = (parser.name, line, site.whole.digest, site.whole.references)
+        names = PARTS.join(
+            [_key_names(arguments), site.names, self._allowed(arguments)]
+        )
+        whole = site.whole
+        self._site = (parser.name, line, whole.digest, whole.references, names)
         self._vary_on = arguments.vary_on
         self._timeout = self._decide_timeout(arguments.timeout)
         self._options = self._decide_options(arguments)
@@ -110,6 +116,18 @@ class LookupCall:
         self._body: list[nodes.Expr] = []
         if self._constant(self._name) is _UNKNOWN:
             self._body = [nodes.Const((site.body, template))]
+
+    def _allowed(self, arguments: Arguments) -> str:
+        """Return what `allow` names, as the guard's names."""
+        if arguments.allow is None:
+            return ""
+        allowed = self._constant(arguments.allow)
+        if not isinstance(allowed, list | tuple) or not all(
+            isinstance(each, str) and each.strip() for each in allowed
+        ):
+            shown = example(self._parser, '300, "sidebar", allow=["g.theme"]')
+            self._fail(f"allow is a list of constant texts. Write {shown}.")
+        return " ".join(allowed)
 
     def fragment(self) -> nodes.Filter:
         """Return the call that looks a fragment up."""
@@ -164,7 +182,7 @@ class LookupCall:
     def _own_version(self) -> str | None:
         """Return the digest of this template, if that is all of the version."""
         digests = self._options.get("template_digest")
-        _, _, own, references = self._site
+        _, _, own, references, _ = self._site
         is_bound = isinstance(digests, nodes.Const) and digests.value is True
         if not is_bound or references or len(self._options) > 1 or self._unless:
             return None
@@ -296,6 +314,17 @@ def _checked_digest(value: Any) -> bool | None:
     if value is not None and not isinstance(value, bool):
         raise PolicyError("template_digest", describe(value), "true or false")
     return value
+
+
+def _key_names(arguments: Arguments) -> str:
+    """Return what the tag's key, and what decides whether it is used, names."""
+    given = [arguments.name, arguments.vary_on, arguments.version, arguments.unless]
+    names = key_names([each for each in given if each is not None])
+    if arguments.name is None:
+        # The key has the template, so that of another page is another key.
+        names.append("request.endpoint")
+    # A name with white space is that of an item. Its value may cover the read of it.
+    return " ".join([name for name in names if not any(c in name for c in " \n\t|")])
 
 
 def _is_none(node: nodes.Expr) -> bool:

@@ -23,7 +23,8 @@ from jinja_fragcache.render.sources import (
     tokens_digest,
 )
 
-HOLE_TAG = "nocache"
+from .body_names import HOLE_TAG, body_names
+
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
 # Without these tags, what stands in them would stand in the scope around them.
 _SAME_SCOPE = {TAG, HOLE_TAG}
@@ -84,6 +85,7 @@ class Site(NamedTuple):
             `{% block %}` or `{% for %}` around the tag, None if neither is around it or
             another scope is in between.
         body: Digest of the tag's body, "" for a hole and for a tag without its end.
+        names: The names that its body reads, with a space between them.
     """
 
     whole: Whole
@@ -93,6 +95,7 @@ class Site(NamedTuple):
     in_branch: bool
     variables: str | None
     body: str
+    names: str
 
     def to_text(self, whole: str) -> str:
         """Return it as the value of a token. Other extensions expect a string there.
@@ -170,6 +173,7 @@ def _sites(tokens: list[Token], namings: list[Naming]) -> dict[int, str]:
     if not places:
         return {}
     nesting, bodies = _Nesting(tokens), body_digests(tokens)
+    names = body_names(tokens)
     whole = Whole(tokens_digest(tokens), references(namings), _assigned(tokens))
     text = json.dumps(whole)
     sites = {}
@@ -182,6 +186,7 @@ def _sites(tokens: list[Token], namings: list[Naming]) -> dict[int, str]:
             index in nesting.in_branch,
             nesting.variables(index),
             bodies.get(index, ""),
+            names.get(index, ""),
         )
         sites[index] = site.to_text(text)
     return sites

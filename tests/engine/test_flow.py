@@ -114,6 +114,7 @@ class Asked:
     timeout: int | None = 30
     grace: GracePeriods = NO_GRACE
     error: Exception | None = None
+    guard: None = None
     dumped: list[Mapping[str, str]] = field(default_factory=list)
 
     def load(self, stored: object, entry: Entry | None) -> Any:
@@ -132,6 +133,7 @@ class Asked:
         tags: Mapping[str, str],
         life: Life | None,
         templates: Mapping[str, str],
+        reads: tuple[str, ...] = (),
     ) -> str:
         self.dumped.append(tags)
         pairs = tuple(sorted(tags.items()))

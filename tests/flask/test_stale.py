@@ -497,6 +497,7 @@ def test_an_answer_for_one_client_is_never_served_in_place_of_an_error(
             return f"Hello {number}"
         return f"Hello {session.get('user')} {number}"
 
+    site.app.testing = False
     site.view(greeting, stale=60, stale_if_error=60)
     ann = site.app.test_client()
     with ann.session_transaction() as opened:

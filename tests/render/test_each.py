@@ -9,7 +9,7 @@ from jinja_fragcache.render.environment import Site
 from jinja_fragcache.stores import MemoryStore
 from tests.support import RecordingStore, ask, environment
 
-SITE: Site = ("page", 1, "digest", "")
+SITE: Site = ("page", 1, "digest", "", "||")
 SPEC = (60, None, SITE)
 
 
@@ -21,7 +21,8 @@ def given_rows() -> list[tuple[Any, Any]]:
 
 
 def listed(cache: FragmentCache, given: list[tuple[Any, Any]]) -> Any:
-    return rows(environment(store=cache), given, SPEC, True, "row")
+    context = environment(store=cache).from_string("").new_context()
+    return rows(context, given, SPEC, True, "row")
 
 
 def missed_rows(cache: FragmentCache, given: list[tuple[Any, Any]]) -> list[Any]:

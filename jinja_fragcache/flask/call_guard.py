@@ -1,0 +1,82 @@
+"""The guard of a decorated function's key: what it reads of the request is in it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jinja_fragcache.engine.dependencies import Dependencies, start_watching
+from jinja_fragcache.errors import UncoveredReadError
+from jinja_fragcache.guard.messages import explain
+from jinja_fragcache.guard.reads import Cover, Read, texts_of
+
+from .keys import full_name
+from .value_cache import AppCache
+
+# What a key made of the request's path names of the request.
+_OF_PATH = frozenset(("request.endpoint", "request.path", "request.view_args"))
+_OF_QUERY = frozenset({"request.args", "request.full_path"})
+
+
+class KeyReads(Dependencies):
+    """What a user's function reads while it makes a key: the key names that."""
+
+    def cover(self, key: str) -> Cover:
+        """Return what the key names."""
+        values = frozenset().union(*(read.values for read in self.reads.values()))
+        return Cover(frozenset(self.reads), values | {key})
+
+
+class CallGuard:
+    """Sees to it that what a function reads of the request is in its key.
+
+    Args:
+        app_cache: The values of the current application.
+        function: The function.
+        named: What the key names by its form or by the reads of a user's function.
+        values: The values that are in the key, such as the arguments of the call.
+        allowed: The dotted names of what may be read though the key lacks it.
+    """
+
+    __slots__ = ("_allowed", "_app_cache", "_cover", "_function", "_named", "_values")
+
+    def __init__(
+        self,
+        app_cache: AppCache,
+        function: Callable[..., Any],
+        named: Cover,
+        values: Sequence[Any],
+        allowed: Sequence[str],
+    ) -> None:
+        self._app_cache = app_cache
+        self._function = function
+        self._named = named
+        self._values = values
+        self._allowed = allowed
+        self._cover: Cover | None = None
+
+    def start(self) -> None:
+        """Like `engine.spec.Guard.start`."""
+        start_watching()
+
+    def cover(self) -> Cover:
+        """Like `engine.spec.Guard.cover`."""
+        if self._cover is None:
+            policy = self._app_cache.fragment_cache.policy
+            self._cover = Cover(
+                self._named.names,
+                self._named.values | texts_of(self._values),
+                frozenset({*policy.guard_allow, *self._allowed}),
+            )
+        return self._cover
+
+    def refuse(self, reads: Sequence[Read]) -> None:
+        """Like `engine.spec.Guard.refuse`."""
+        name = full_name(self._function)
+        told = explain(reads, in_template=False)
+        error = UncoveredReadError(f"{name}(): the value is not cached. {told}")
+        self._app_cache.fragment_cache.engine.refuse((name, "reads"), error)
+
+
+def named_by_path(*, by_path: bool, query_string: bool) -> Cover:
+    """Return what a key that this package makes of the request names of it."""
+    names = _OF_PATH if by_path else frozenset()
+    return Cover(names | _OF_QUERY if query_string else names)

@@ -1,0 +1,135 @@
+"""Notes what templates read of the request through what Flask gives them.
+
+That are the names that context processors return, and functions such as `url_for`.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial, wraps
+from typing import Any
+
+from flask import Flask, g, get_flashed_messages, has_request_context, request
+from jinja2.runtime import Context
+from jinja2.utils import missing
+
+from jinja_fragcache.engine.dependencies import (
+    Dependencies,
+    add_framework,
+    current_dependencies,
+    note_read,
+    note_variable,
+    quietly,
+    start_watching,
+)
+
+from .request_reads import NAMES, FlaskRequests
+from .shared_values import shared_names
+
+_WRAPS = "_fragcache_wraps"
+_FRAMEWORK = FlaskRequests()
+
+
+def watch_app(app: Flask) -> None:
+    """Let the guard see what an application's templates and functions read.
+
+    Args:
+        app: The application.
+    """
+    add_framework(_FRAMEWORK)
+    if hasattr(app.update_template_context, _WRAPS):
+        return
+    # As subclasses may override them. Flask calls both on the application.
+    own: Any = app
+    own.update_template_context = _noting_names(app)
+    own.url_for = _noting_host(app.url_for)
+    environment = app.jinja_env
+    environment.globals["url_for"] = app.url_for
+    environment.globals["get_flashed_messages"] = _noting_flashes
+    environment.context_class = _noting_context(environment.context_class)
+
+
+@wraps(get_flashed_messages)
+def _noting_flashes(*args: Any, **kwargs: Any) -> Any:
+    note_read("flashed messages")
+    with quietly():
+        return get_flashed_messages(*args, **kwargs)
+
+
+def _noting_host(url_for: Callable[..., str]) -> Callable[..., str]:
+    """Return `url_for`, with a note of what its URLs show of the request."""
+
+    @wraps(url_for)
+    def noting(endpoint: str, **values: Any) -> str:
+        if current_dependencies() is None:
+            return url_for(endpoint, **values)
+        # It reads the blueprint, for endpoints that begin with a dot.
+        with quietly():
+            url = url_for(endpoint, **values)
+            in_request = has_request_context()
+            host, root = (request.host, request.script_root) if in_request else ("", "")
+        if endpoint.startswith("."):
+            note_read("request.endpoint")
+        if "//" in url.partition("?")[0][:9]:
+            note_read("request.host", host)
+        if root:
+            note_read("request.script_root", root)
+        return url
+
+    return noting
+
+
+def _noting_names(app: Flask) -> Callable[[dict[str, Any]], None]:
+    """Return `app.update_template_context`, with processors that are watched."""
+    update = app.update_template_context
+
+    @wraps(update)
+    def noting(context: dict[str, Any]) -> None:
+        for processors in app.template_context_processors.values():
+            processors[:] = [_watched(each) for each in processors]
+        start_watching()
+        with quietly():
+            update(context)
+
+    setattr(noting, _WRAPS, update)
+    return noting
+
+
+def _watched(processor: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a context processor that remembers what it read for its names."""
+    if hasattr(processor, _WRAPS):
+        return processor
+
+    shared = cache(partial(shared_names, processor))
+
+    @wraps(processor)
+    def watched() -> Any:
+        dependencies = Dependencies()
+        with dependencies:
+            given = processor()
+        if dependencies.parent is not None:
+            dependencies.parent.include(
+                dependencies.tags, dependencies.expires, dependencies.templates
+            )
+        if dependencies.reads:
+            fields = vars(g._get_current_object())  # noqa: SLF001 - Werkzeug's documented way
+            names = fields.setdefault(NAMES, {})
+            names |= {
+                name: value for name, value in given.items() if name not in shared()
+            }
+        return given
+
+    setattr(watched, _WRAPS, processor)
+    return watched
+
+
+def _noting_context(kind: type[Context]) -> type[Context]:
+    """Return a subclass of a class of contexts that notes which names are read."""
+
+    class NotingContext(kind):  # type: ignore[valid-type,misc]
+        def resolve_or_missing(self, key: str) -> Any:
+            value = super().resolve_or_missing(key)
+            if current_dependencies() is not None and value is not missing:
+                note_variable(key, value)
+            return value
+
+    NotingContext.__name__ = kind.__name__
+    return NotingContext

@@ -1,0 +1,121 @@
+"""Reads: what a body reads that differs between requests, and what a key covers of it.
+
+A read has a dotted name: `session.user`, `request.args.page`, `current_user`. Two
+requests in which it differs may need another text. So it has to be in the key, or the
+text is not stored.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+# Reads whose parts are read one by one. A key that names one part covers only that.
+_CONTAINERS = frozenset(
+    {
+        "session",
+        "g",
+        "request",
+        "request.args",
+        "request.cookies",
+        "request.files",
+        "request.form",
+        "request.headers",
+        "request.json",
+        "request.values",
+    }
+)
+# By what an object may stand in a key: the fields that name a row or a user.
+_IDENTITIES = ("id", "pk", "uuid", "username")
+_PLAIN = (str, int, float, UUID, Decimal, date)
+
+
+class Read(NamedTuple):
+    """Something that differs between requests and was read while a body ran.
+
+    Attributes:
+        name: Its dotted name.
+        values: The texts of the values by which it may stand in a key.
+        where: Where it was read: templates and lines, from the body inwards.
+        instead: The texts of the key values of the nested fragment that it was read
+            for. A key with all of these tells the nested text, so it covers the read.
+    """
+
+    name: str
+    values: frozenset[str] = frozenset()
+    where: tuple[str, ...] = ()
+    instead: frozenset[str] = frozenset()
+
+
+class Cover(NamedTuple):
+    """What a key names.
+
+    Attributes:
+        names: The dotted names of the key's expressions.
+        values: The texts of its values.
+        allowed: The dotted names of what may be read though the key lacks it.
+    """
+
+    names: frozenset[str] = frozenset()
+    values: frozenset[str] = frozenset()
+    allowed: frozenset[str] = frozenset()
+
+    def covers(self, read: Read) -> bool:
+        """Return whether requests with the same key read the same."""
+        return self.names_it(read) or not self.values.isdisjoint(read.values)
+
+    def names_it(self, read: Read) -> bool:
+        """Return whether the key names a read, or all key values that it was read for.
+
+        Else a value covers it, which may be the same by chance.
+        """
+        return any(_names(name, read.name) for name in self.names) or bool(
+            read.instead and read.instead <= self.values
+        )
+
+    def allows(self, read: Read) -> bool:
+        """Return whether a read is allowed though it is not in the key."""
+        return any(_names(name, read.name) for name in self.allowed)
+
+    def left(self, reads: Iterable[Read]) -> list[Read]:
+        """Return the reads that it doesn't cover."""
+        return [read for read in reads if not self.covers(read)]
+
+
+def _names(name: str, read: str) -> bool:
+    """Return whether a key with a name covers a read."""
+    if name == read or read.startswith(f"{name}."):
+        return True
+    # `user.id` tells who the user is.
+    return name.startswith(f"{read}.") and read not in _CONTAINERS
+
+
+def texts_of(value: Any) -> frozenset[str]:
+    """Return the texts by which a value may stand in a key.
+
+    Args:
+        value: A plain value, a list of values, or an object, which may stand there by
+            its id.
+    """
+    if isinstance(value, Enum):
+        value = value.value
+    if value is None or isinstance(value, _PLAIN):
+        return frozenset({str(value)})
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return frozenset().union(*map(texts_of, value))
+    found = {str(each) for each in _identities(value) if isinstance(each, _PLAIN)}
+    return frozenset(found)
+
+
+def _identities(value: Any) -> Iterable[Any]:
+    for name in _IDENTITIES:
+        with suppress(Exception):  # A property of the user's may raise anything.
+            yield getattr(value, name, None)
+    get_id = getattr(value, "get_id", None)
+    if callable(get_id):
+        with suppress(Exception):  # So may a method.
+            identity = get_id()
+            yield "None" if identity is None else identity

@@ -1,0 +1,182 @@
+"""Objects of a request whose reads are noted.
+
+An object is watched by giving it a class of its own: a subclass of its class, made once
+for each, that notes what is read and is the same in everything else. So all code that
+has the object is seen, also what got it long before, and nothing has to be taken back:
+where no body is running, nothing is noted.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+#: Called with the dotted name of what was read, and its value.
+Note = Callable[[str, Any], None]
+_NOTHING = object()
+
+
+def watch(value: Any, make: Callable[..., type], *args: Any) -> bool:
+    """Give an object a class that notes reads, and return whether that was possible.
+
+    Args:
+        value: The object. One that is watched already is left alone.
+        make: Gets the object's class and `args`, and returns the subclass.
+        args: See `make`.
+    """
+    kind = type(value)
+    if is_watched(value):
+        return True
+    try:
+        # Flask's `g` has a __setattr__ of its own.
+        object.__setattr__(value, "__class__", make(kind, *args))
+    except TypeError:
+        return False  # Its memory is laid out otherwise, as that of built-in classes.
+    return True
+
+
+def is_watched(value: Any) -> bool:
+    """Return whether an object notes what is read of it."""
+    return bool(getattr(type(value), "is_watched", False))
+
+
+class _Noting:
+    """What all watching classes have."""
+
+    is_watched = True
+
+
+@cache
+def mapping_class(kind: type, name: str, note: Note) -> type:
+    """Return a subclass of a mapping's class that notes which items are read.
+
+    Args:
+        kind: The class of the mapping, such as that of a session.
+        name: Its dotted name, such as `session`. An item is `session.user`, and what
+            depends on all items is `session`.
+        note: Called for each read.
+    """
+
+    def reading_item(method: str) -> Callable[..., Any]:
+        original = getattr(kind, method)
+
+        def read(self: Any, key: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                found = original(self, key, *args, **kwargs)
+            except KeyError:
+                note(f"{name}.{key}", None)
+                raise
+            note(f"{name}.{key}", found)
+            return found
+
+        return read
+
+    def contains(self: Any, key: Any) -> Any:
+        is_there = inherited.__contains__(self, key)
+        # What is there is not read, and is no text for a key.
+        note(f"{name}.{key}", object() if is_there else None)
+        return is_there
+
+    def reading_all(method: str) -> Callable[..., Any]:
+        original = getattr(kind, method)
+
+        def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+            note(name, None)
+            return original(self, *args, **kwargs)
+
+        return read
+
+    inherited: Any = kind
+    items = ("__getitem__", "get", "getlist", "pop", "setdefault")
+    everything = (
+        *("__iter__", "__len__", "__eq__", "__ne__", "__or__", "__ror__", "__repr__"),
+        *("__str__", "keys", "values", "items", "lists", "listvalues", "to_dict"),
+        *("copy", "popitem", "to_wsgi_list", "__copy__", "__deepcopy__"),
+    )
+    own: dict[str, Any] = {"__slots__": (), "__module__": kind.__module__}
+    own |= {each: reading_item(each) for each in items if hasattr(kind, each)}
+    own |= {each: reading_all(each) for each in everything if hasattr(kind, each)}
+    own |= {"__contains__": contains, "__hash__": kind.__hash__}
+    return type(kind.__name__, (_Noting, kind), own)
+
+
+def properties_class(
+    kind: type, reads: Mapping[str, Callable[[Any, Any], Any]]
+) -> type:
+    """Return a subclass of a class that notes which attributes are read.
+
+    What an attribute reads of its own object while it is computed is not noted.
+
+    Args:
+        kind: The class, such as that of a request.
+        reads: For each attribute, a function that gets the object and the value, notes
+            the read, and returns the value.
+    """
+    busy = "_fragcache_reading"
+
+    def attribute(name: str) -> property:
+        def read(self: Any) -> Any:
+            fields = vars(self)
+            if busy in fields:
+                return _inherited(kind, self, name)
+            fields[busy] = True
+            try:
+                value = _inherited(kind, self, name)
+            finally:
+                del fields[busy]
+            return reads[name](self, value)
+
+        def write(self: Any, value: Any) -> None:
+            descriptor = _descriptor(kind, name)
+            if hasattr(type(descriptor), "__set__"):
+                descriptor.__set__(self, value)
+            else:
+                vars(self)[name] = value
+
+        return property(read, write)
+
+    own = {name: attribute(name) for name in reads}
+    return type(kind.__name__, (_Noting, kind), {**own, "__module__": kind.__module__})
+
+
+def _descriptor(kind: type, name: str) -> Any:
+    """Return what a class or its bases have under a name, unbound, or `_NOTHING`."""
+    found = (vars(base)[name] for base in kind.__mro__ if name in vars(base))
+    return next(found, _NOTHING)
+
+
+def _inherited(kind: type, value: Any, name: str) -> Any:
+    """Return an attribute as the original class has it.
+
+    Raises:
+        AttributeError: If it has none.
+    """
+    descriptor = _descriptor(kind, name)
+    if name in vars(value) and not hasattr(type(descriptor), "__set__"):
+        return vars(value)[name]
+    if descriptor is _NOTHING:
+        raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
+    bind = getattr(type(descriptor), "__get__", None)
+    return descriptor if bind is None else bind(descriptor, value, kind)
+
+
+def attributes_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
+    """Return a subclass of a class that notes which of its own attributes are read.
+
+    Args:
+        kind: The class, such as that of Flask's `g`.
+        read: Gets the object, an attribute's name and its value, notes the read, and
+            returns the value.
+    """
+    inherited: Any = kind.__getattribute__
+
+    def get_attribute(self: Any, name: str) -> Any:
+        try:
+            value = inherited(self, name)
+        except AttributeError:
+            if not name.startswith("__"):
+                read(self, name, None)  # That it is missing is told, too.
+            raise
+        return value if name.startswith("__") else read(self, name, value)
+
+    own: dict[str, Any] = {"__getattribute__": get_attribute}
+    return type(kind.__name__, (_Noting, kind), {**own, "__module__": kind.__module__})

@@ -1,0 +1,70 @@
+"""The guard of a tag's key: what its body reads of the request has to be in it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2.runtime import Context
+from jinja2.utils import missing
+
+from jinja_fragcache.engine.dependencies import note_variable, start_watching
+from jinja_fragcache.errors import UncoveredReadError
+from jinja_fragcache.guard.messages import explain
+from jinja_fragcache.guard.reads import Cover, Read, texts_of
+
+from .environment import Site, engine_of, name_of
+
+#: Separates the parts of `Site`'s names: of the key, of the body, and allowed ones.
+PARTS = "|"
+
+
+class TagGuard:
+    """Sees to it that what a fragment's body reads of the request is in its key.
+
+    It is made on a miss, so that a hit costs nothing more.
+
+    Args:
+        context: The context of the template.
+        site: Where the tag stands.
+        vary_on: The key values.
+    """
+
+    __slots__ = ("_context", "_cover", "_site", "_vary_on")
+
+    def __init__(self, context: Context, site: Site, vary_on: Any = ()) -> None:
+        self._context = context
+        self._site = site
+        self._vary_on = vary_on
+        self._cover: Cover | None = None
+
+    def for_row(self, vary_on: Any) -> "TagGuard":
+        """Return the guard of a list's row that has other key values."""
+        return TagGuard(self._context, self._site, vary_on)
+
+    def start(self) -> None:
+        """Like `engine.spec.Guard.start`."""
+        start_watching(self._context)
+        for name in self._names(1):
+            value = self._context.resolve_or_missing(name)
+            if value is not missing:
+                note_variable(name, value)
+
+    def cover(self) -> Cover:
+        """Like `engine.spec.Guard.cover`."""
+        if self._cover is None:
+            allowed = engine_of(self._context.environment).policy.guard_allow
+            self._cover = Cover(
+                frozenset(self._names(0)),
+                texts_of(self._vary_on),
+                frozenset({*allowed, *self._names(2)}),
+            )
+        return self._cover
+
+    def refuse(self, reads: Sequence[Read]) -> None:
+        """Like `engine.spec.Guard.refuse`."""
+        place = self._site[:2]
+        engine = engine_of(self._context.environment)
+        message = f"{name_of(*place)}: the fragment is not cached. {explain(reads)}"
+        engine.refuse((*place, "reads"), UncoveredReadError(message))
+
+    def _names(self, part: int) -> list[str]:
+        return self._site[4].split(PARTS)[part].split()
