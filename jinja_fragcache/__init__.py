@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from .access.stats import Stats as Stats
 from .cache import FragmentCache as FragmentCache
 from .engine.dependencies import cache_tag as cache_tag
+from .engine.dependencies import guard_variables as guard_variables
+from .engine.dependencies import note_read as note_read
 from .errors import FragmentCacheError as FragmentCacheError
 from .errors import FragmentTagError as FragmentTagError
 from .errors import KeyValueError as KeyValueError
@@ -13,6 +15,7 @@ from .errors import SerializationError as SerializationError
 from .errors import SettingError as SettingError
 from .errors import StoreError as StoreError
 from .errors import TimeoutValueError as TimeoutValueError
+from .errors import UncoveredReadError as UncoveredReadError
 from .keys.fragment import default_fragment_name as default_fragment_name
 from .keys.fragment import make_template_fragment_key as make_template_fragment_key
 from .render.environment import fragment_cache_of as fragment_cache_of
@@ -38,10 +41,13 @@ __all__ = [
     "Stats",
     "StoreError",
     "TimeoutValueError",
+    "UncoveredReadError",
     "cache_tag",
     "default_fragment_name",
     "fragment_cache_of",
+    "guard_variables",
     "make_template_fragment_key",
+    "note_read",
     "set_fragment_cache",
 ]
 

@@ -85,7 +85,7 @@ def _current_request() -> object:
     return next((each for each in requests if each is not None), None)
 
 
-def guard(*names: str) -> None:
+def guard_variables(*names: str) -> None:
     """Tell the guard of template variables that differ between users.
 
     A fragment whose body reads one of them is stored only if its key names it.

@@ -13,6 +13,8 @@ from typing import Any
 #: Called with the dotted name of what was read, and its value.
 Note = Callable[[str, Any], None]
 _NOTHING = object()
+# An attribute of the subclasses.
+_WATCHED = "_fragcache_is_watched"
 
 
 def watch(value: Any, make: Callable[..., type], *args: Any) -> bool:
@@ -36,13 +38,13 @@ def watch(value: Any, make: Callable[..., type], *args: Any) -> bool:
 
 def is_watched(value: Any) -> bool:
     """Return whether an object notes what is read of it."""
-    return bool(getattr(type(value), "is_watched", False))
+    return hasattr(type(value), _WATCHED)
 
 
-class _Noting:
-    """What all watching classes have."""
-
-    is_watched = True
+def _subclass(kind: type, own: Mapping[str, Any]) -> type:
+    # Its objects have no more memory than before, so an object can change its class.
+    more = {"__slots__": (), "__module__": kind.__module__, _WATCHED: True}
+    return type(kind.__name__, (kind,), {**own, **more})
 
 
 @cache
@@ -92,11 +94,10 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
         *("__str__", "keys", "values", "items", "lists", "listvalues", "to_dict"),
         *("copy", "popitem", "to_wsgi_list", "__copy__", "__deepcopy__"),
     )
-    own: dict[str, Any] = {"__slots__": (), "__module__": kind.__module__}
-    own |= {each: reading_item(each) for each in items if hasattr(kind, each)}
+    own = {each: reading_item(each) for each in items if hasattr(kind, each)}
     own |= {each: reading_all(each) for each in everything if hasattr(kind, each)}
     own |= {"__contains__": contains, "__hash__": kind.__hash__}
-    return type(kind.__name__, (_Noting, kind), own)
+    return _subclass(kind, own)
 
 
 def properties_class(
@@ -134,8 +135,7 @@ def properties_class(
 
         return property(read, write)
 
-    own = {name: attribute(name) for name in reads}
-    return type(kind.__name__, (_Noting, kind), {**own, "__module__": kind.__module__})
+    return _subclass(kind, {name: attribute(name) for name in reads})
 
 
 def _descriptor(kind: type, name: str) -> Any:
@@ -178,5 +178,4 @@ def attributes_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
             raise
         return value if name.startswith("__") else read(self, name, value)
 
-    own: dict[str, Any] = {"__getattribute__": get_attribute}
-    return type(kind.__name__, (_Noting, kind), {**own, "__module__": kind.__module__})
+    return _subclass(kind, {"__getattribute__": get_attribute})

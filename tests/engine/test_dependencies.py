@@ -1,11 +1,22 @@
 import math
 from contextvars import copy_context
+from typing import Any
 
 import pytest
 
-from jinja_fragcache import cache_tag
-from jinja_fragcache.engine.dependencies import Dependencies, current_dependencies
+from jinja_fragcache import cache_tag, guard_variables, note_read
+from jinja_fragcache.engine import dependencies
+from jinja_fragcache.engine.dependencies import (
+    Dependencies,
+    add_framework,
+    current_dependencies,
+    note_variable,
+    quietly,
+    start_watching,
+    texts_of_now,
+)
 from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.guard.reads import Read
 
 
 def test_nothing_is_recorded_outside_of_bodies() -> None:
@@ -102,3 +113,103 @@ def test_bodies_in_a_task_that_goes_on_are_part_of_those_that_still_run() -> Non
             inherited = copy_context()
         assert inherited.copy().run(go_on) is outer
     assert inherited.run(go_on) is None
+
+
+def test_what_is_read_in_a_body_is_noted_with_its_value() -> None:
+    note_read("session.user", 4)
+    with Dependencies() as body:
+        note_read("session.user", 5)
+        note_read("session.user", 6)
+        note_read("request.host")
+    note_read("session.user", 7)
+    assert {name: set(each.values) for name, each in body.reads.items()} == {
+        "session.user": {"5", "6"},
+        "request.host": {"None"},
+    }
+
+
+def test_a_body_with_very_many_reads_has_read_the_request() -> None:
+    with Dependencies() as body:
+        for number in range(1000):
+            note_read(f"request.args.{number}")
+    assert len(body.reads) == 65
+    assert "request" in body.reads
+
+
+def test_nothing_is_noted_quietly() -> None:
+    with quietly():
+        pass
+    with Dependencies() as body:
+        with quietly(), quietly():
+            note_read("session.user")
+        note_read("session.cart")
+    assert body.reads.keys() == {"session.cart"}
+
+
+def test_what_a_part_has_read_is_included() -> None:
+    with Dependencies() as body:
+        body.include({}, reads=[Read("session.user")])
+    body.include({}, reads=[Read("session.cart")])
+    assert body.reads == {"session.user": Read("session.user")}
+
+
+class Framework:
+    """A framework with one request, which is replaced by hand."""
+
+    def __init__(self) -> None:
+        self.now: object = None
+        self.watched: list[Any] = []
+
+    def watch(self, context: Any) -> None:
+        self.watched.append(context)
+
+    def request(self) -> object:
+        return self.now
+
+    def note_variable(self, name: str, value: Any) -> None:
+        if name == "request":
+            note_read(name, value)
+
+    def value_of(self, name: str) -> Any:
+        if name != "session.user":
+            raise LookupError(name)
+        return 5
+
+
+@pytest.fixture
+def framework(monkeypatch: pytest.MonkeyPatch) -> Framework:
+    monkeypatch.setattr(dependencies, "_frameworks", [])
+    monkeypatch.setattr(dependencies, "_guarded", set())
+    framework = Framework()
+    add_framework(framework)
+    add_framework(framework)
+    return framework
+
+
+def test_a_framework_is_asked_once(framework: Framework) -> None:
+    start_watching("context")
+    assert framework.watched == ["context"]
+    assert texts_of_now("session.user") == {"5"}
+    assert texts_of_now("session.cart") == set()
+
+
+def test_what_is_read_of_another_request_is_not_the_body_s(
+    framework: Framework,
+) -> None:
+    framework.now = "first"
+    with Dependencies() as body:
+        framework.now = "second"
+        note_read("session.cart")
+        framework.now = "first"
+        note_read("session.user")
+    assert body.reads.keys() == {"session.user"}
+
+
+def test_variables_are_noted_if_a_framework_or_the_user_says_so(
+    framework: Framework,
+) -> None:
+    guard_variables("tenant")
+    with Dependencies() as body:
+        for name in ("request", "tenant", "title"):
+            note_variable(name, name)
+    assert body.reads.keys() == {"request", "tenant"}

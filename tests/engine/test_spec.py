@@ -1,12 +1,15 @@
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from jinja_fragcache.engine.spec import FragmentSpec
+from jinja_fragcache.engine import dependencies
+from jinja_fragcache.engine.spec import FragmentSpec, is_covered_now
 from jinja_fragcache.entries.entry import Entry, Life, decode, encode
 from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
+from jinja_fragcache.guard.reads import Cover
 
 SPEC = FragmentSpec("k", want(True, "v1"), 60)
 ENTRY = Entry("text", version="v1")
@@ -80,3 +83,23 @@ def test_templates_are_dumped_only_in_an_entry_that_is_bound_to_them() -> None:
     entry = decode(SPEC.dump("text", {}, None, {"t": "1"}))
     assert entry is not None
     assert entry.templates == ()
+
+
+@pytest.mark.parametrize(("now", "is_covered"), [(5, True), (6, False)])
+def test_what_a_value_covered_has_to_be_the_same_now(
+    now: int, is_covered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    framework = SimpleNamespace(value_of=lambda _: now)
+    monkeypatch.setattr(dependencies, "_frameworks", [framework])
+    guard: Any = SimpleNamespace(cover=lambda: Cover(values=frozenset({"5"})))
+    assert is_covered_now(["user", "=session.user"], guard) is is_covered
+    assert is_covered_now(["user"], None)
+    assert not is_covered_now(["=session.user"], None)
+    spec = SPEC._replace(guard=guard)
+    entry = ENTRY._replace(reads=("=session.user",))
+    assert load(spec, entry) == ("text" if is_covered else MISSING)
+
+
+def test_reads_are_dumped_with_the_text() -> None:
+    dumped = SPEC.dump("text", {}, None, {}, ("user",))
+    assert decode(dumped) == ENTRY._replace(reads=("user",))

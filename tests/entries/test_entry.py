@@ -40,6 +40,7 @@ entries = st.builds(
     # Only empty pieces, because a text shorter than its pieces counts as cut off.
     st.lists(st.tuples(st.just(0), st.integers(0, 99))).map(tuple),
     st.none() | st.builds(Body, st.text(), st.text()),
+    st.lists(st.text(), max_size=3).map(tuple),
 )
 
 
@@ -93,6 +94,9 @@ def test_all_but_the_text_is_stored_in_a_header_line() -> None:
         HEADER_MARK + '{"format":1,"holes":[[true,1]]}\ntext',
         HEADER_MARK + '{"format":1,"holes":[[3,1],[2,1]]}\ntext',
         HEADER_MARK + '{"format":1,"templates":{"a.html":1}}\ntext',
+        HEADER_MARK + '{"format":1,"reads":"user"}\ntext',
+        HEADER_MARK + '{"format":1,"reads":[1]}\ntext',
+        HEADER_MARK + '{"format":1,"reads":[' + '"",' * 100 + '""]}\ntext',
         HEADER_MARK + '{"format":1,"else":1}\ntext',
         HEADER_MARK + '{"format":1,"escaped":0}\ntext',
         HEADER_MARK + '{"format":1,"version":7}\ntext',

@@ -149,3 +149,11 @@ def test_what_is_wanted_is_remembered_within_the_same_bytes() -> None:
         assert WANTED[True, None, body] == wanted == want(True, None, body)
     assert sum(size_of(each) for each in WANTED.items()) < 4 * 2**20
     assert WANTED[False, "v", None] is WANTED[False, "v", None]
+
+
+def test_only_a_read_that_a_value_alone_covers_is_looked_at() -> None:
+    wanted = want(True, None)
+    named = encode(Entry("text", reads=("user", "session.cart")))
+    by_value = encode(Entry("text", reads=("user", "=session.cart")))
+    assert servable_text(named, wanted) == "text"
+    assert servable_text(by_value, wanted) is None

@@ -1,0 +1,121 @@
+"""What a decorated function reads has to be in its key."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import request, session
+
+from jinja_fragcache import UncoveredReadError
+from jinja_fragcache.flask.call_guard import CallGuard, KeyReads, named_by_path
+from jinja_fragcache.guard.reads import Cover, Read
+from tests.flask.support import Site
+
+Decorate = Callable[[Site], Any]
+
+
+def user() -> str:
+    return f"Hello {session.get('user')}"
+
+
+def who() -> str:
+    return f"key of {session.get('user')}"
+
+
+def texts(site: Site, call: Callable[[], object], path: str = "/") -> list[str]:
+    """Return what each of two users gets."""
+    site.app.add_url_rule(path, "view", call)  # type: ignore[arg-type]
+    found = []
+    for name in ("Ann", "Bob"):
+        client = site.app.test_client()
+        with client.session_transaction() as opened:
+            opened["user"] = name
+        found.append(client.get(path).text)
+    return found
+
+
+DECORATORS: dict[str, Decorate] = {
+    "view": lambda site: site.cache.cached(),
+    "function": lambda site: site.cache.cached(key_prefix="all"),
+    "memoize": lambda site: site.cache.memoize(),
+}
+
+
+@pytest.mark.parametrize("decorate", DECORATORS.values(), ids=DECORATORS)
+def test_a_value_whose_key_lacks_what_was_read_is_not_stored(
+    site: Site, decorate: Decorate
+) -> None:
+    function = decorate(site)(user)
+    assert texts(site, function) == ["Hello Ann", "Hello Bob"]
+    assert site.cache.stats().stored == 0
+
+
+@pytest.mark.parametrize("decorate", DECORATORS.values(), ids=DECORATORS)
+def test_a_strict_cache_names_the_function_and_what_it_read(
+    site: Site, decorate: Decorate
+) -> None:
+    site.app.testing = True
+    with pytest.raises(UncoveredReadError, match=r"user\(\): .* session.user, which"):
+        texts(site, decorate(site)(user))
+
+
+def test_a_key_of_the_user_s_covers_what_it_reads(site: Site) -> None:
+    function = site.cache.cached(key_prefix=who)(user)
+    assert texts(site, function) == ["Hello Ann", "Hello Bob"]
+    assert site.cache.stats().stored == 2
+
+
+def test_a_key_of_the_user_s_covers_nothing_else(site: Site) -> None:
+    function = site.cache.cached(key_prefix=lambda: request.host)(user)
+    assert texts(site, function) == ["Hello Ann", "Hello Bob"]
+    assert site.cache.stats().stored == 0
+
+
+def test_an_argument_covers_what_gave_it(site: Site) -> None:
+    @site.cache.memoize()
+    def greeting(name: str) -> str:
+        return f"Hello {session['user']}"
+
+    assert texts(site, lambda: greeting(session["user"])) == ["Hello Ann", "Hello Bob"]
+    assert site.cache.stats().stored == 2
+
+
+@pytest.mark.parametrize("allow", [["session.user"], ["session"]])
+def test_a_decorator_may_allow_it(site: Site, allow: list[str]) -> None:
+    function = site.cache.cached(key_prefix="all", allow=allow)(user)
+    assert texts(site, function) == ["Hello Ann", "Hello Ann"]
+
+
+def test_an_allow_that_is_no_list_of_names_is_refused(site: Site) -> None:
+    with pytest.raises(TypeError, match="allow is a list of names"):
+        site.cache.cached(allow="session")
+
+
+def test_the_path_and_the_query_are_covered_where_they_are_in_the_key() -> None:
+    path = named_by_path(by_path=True, query_string=False)
+    query = named_by_path(by_path=True, query_string=True)
+    other = named_by_path(by_path=False, query_string=False)
+    assert [each.covers(Read("request.path")) for each in (path, query, other)] == [
+        True,
+        True,
+        False,
+    ]
+    assert query.covers(Read("request.args.page"))
+    assert not path.covers(Read("request.args.page"))
+
+
+def test_what_a_key_function_reads_is_named_with_its_values() -> None:
+    reads = KeyReads()
+    reads.note(Read("session.user", frozenset({"5"})))
+    assert reads.cover("key") == Cover(
+        frozenset({"session.user"}), frozenset({"5", "key"})
+    )
+
+
+def test_the_cache_s_own_list_is_allowed_everywhere() -> None:
+    site = Site(CACHE_GUARD_ALLOW=["g.theme"])
+    with site.app.app_context():
+        app_cache: Any = site.app.extensions["cache"][site.cache]._app_cache
+        guard = CallGuard(app_cache, user, Cover(), [7], ["session"])
+        assert guard.cover().allowed == {"g.theme", "session"}
+        assert guard.cover().values == {"7"}

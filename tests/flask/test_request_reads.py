@@ -1,0 +1,150 @@
+"""What is read of Flask's request, session and `g` is noted while a body runs."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask, Response, flash, g, get_flashed_messages, request, session
+from flask.testing import FlaskClient
+
+from jinja_fragcache.engine.dependencies import Dependencies
+from jinja_fragcache.flask.request_reads import FlaskRequests
+from tests.flask.support import Site
+
+URL = "/path?page=2"
+
+
+@pytest.fixture
+def app(site: Site) -> Iterator[Flask]:
+    """Return the site's application in a request, whose objects are watched."""
+    headers = {"Cookie": "theme=dark", "User-Agent": "agent"}
+    with site.app.test_request_context(URL, headers=headers, json={"a": 1}):
+        session["user"] = "Ann"
+        FlaskRequests().watch(None)
+        yield site.app
+
+
+def noted(read: Callable[[], object]) -> dict[str, set[str]]:
+    """Return the names of what is read, each with the texts of its values."""
+    body = Dependencies()
+    with body:
+        read()
+    return {name: set(each.values) for name, each in body.reads.items()}
+
+
+# Outside of a request, the proxy has no methods.
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        (lambda: session["user"], {"session.user": {"Ann"}}),
+        (lambda: len(session), {"session": {"None"}}),
+        (lambda: request.args["page"], {"request.args.page": {"2"}}),
+        (lambda: request.args.get("x"), {"request.args.x": {"None"}}),
+        (lambda: list(request.args), {"request.args": {"None"}}),
+        (lambda: request.values.get("page"), {"request.values.page": {"2"}}),
+        (lambda: request.form.get("x"), {"request.form.x": {"None"}}),
+        (lambda: request.cookies["theme"], {"request.cookies.theme": {"dark"}}),
+        (
+            lambda: request.headers["User-Agent"],
+            {"request.headers.user-agent": {"agent"}},
+        ),
+        (lambda: request.host, {"request.host": {"localhost"}}),
+        (lambda: request.path, {"request.path": {"/path"}}),
+        (lambda: request.is_secure, {"request.scheme": {"False"}}),
+        (lambda: request.method, {"request.method": {"GET"}}),
+        (lambda: request.json, {"request.json": set()}),
+        (lambda: request.get_json(), {"request.json": {"None"}}),  # noqa: PLW0108
+        (lambda: request.get_data(), {"request.data": {"None"}}),  # noqa: PLW0108
+        (lambda: g.get("theme"), {"g.theme": {"None"}}),
+        (lambda: "theme" in g, {"g.theme": {"None"}}),
+        (lambda: list(g), {"g": {"None"}}),
+    ],
+)
+def test_each_read_has_a_name_and_the_texts_of_its_value(
+    app: Flask, read: Callable[[], object], expected: dict[str, set[str]]
+) -> None:
+    found = noted(read)
+    assert found.keys() == expected.keys()
+    for name, texts in expected.items():
+        assert texts <= found[name]
+
+
+def test_nothing_is_noted_where_no_body_runs(app: Flask) -> None:
+    assert session["user"] == "Ann"
+    assert noted(lambda: None) == {}
+
+
+def test_the_request_of_a_test_client_inside_of_a_body_is_another_one(
+    app: Flask,
+) -> None:
+    def ask() -> None:
+        with app.test_client() as client:
+            client.get("/nowhere")
+            assert request.host == "localhost"
+
+    assert noted(ask) == {}
+
+
+@pytest.mark.parametrize("name", ["db", "redis", "_private"])
+def test_connections_in_g_are_the_same_for_all(app: Flask, name: str) -> None:
+    setattr(g, name, object())
+    found = noted(lambda: getattr(g, name))
+    assert found.keys() == ({f"g.{name}"} if name == "_private" else set())
+
+
+def test_functions_and_modules_in_g_are_the_same_for_all(app: Flask) -> None:
+    g.connect, g.module = len, pytest
+    assert noted(lambda: (g.connect, g.module)) == {}
+
+
+def test_what_flask_reads_for_itself_is_not_noted(app: Flask) -> None:
+    assert noted(lambda: app.make_response("text")) == {}
+    assert noted(lambda: Response("text").set_cookie("a", "b")) == {}
+
+
+def test_flashed_messages_are_not_the_session_s(app: Flask) -> None:
+    flash("Hello")
+    assert noted(get_flashed_messages).keys() == {"flashed messages"}
+
+
+def test_values_of_reads_are_known_in_the_current_request(app: Flask) -> None:
+    g.theme = "dark"
+    value_of = FlaskRequests().value_of
+    names = ["session.user", "request.args.page", "request.host", "g.theme"]
+    assert [value_of(name) for name in names] == ["Ann", "2", "localhost", "dark"]
+    with pytest.raises(LookupError):
+        value_of("tenant")
+
+
+def test_outside_of_requests_and_applications_there_is_nothing_to_watch() -> None:
+    framework = FlaskRequests()
+    framework.watch(None)
+    framework.note_variable("user", "Ann")
+    assert framework.request() is None
+    with pytest.raises(LookupError):
+        framework.value_of("session.user")
+
+
+def test_an_application_of_its_own_class_of_sessions_is_watched(site: Site) -> None:
+    class Opened(dict[str, Any]):
+        modified = False
+
+    class Sessions:
+        def open_session(self, *_: object) -> Opened:
+            return Opened(user="Ann")
+
+        def is_null_session(self, _: object) -> bool:
+            return False
+
+        def save_session(self, *_: object) -> None:
+            pass
+
+    site.app.session_interface = Sessions()  # type: ignore[assignment]
+
+    @site.app.route("/")
+    def index() -> list[str]:
+        FlaskRequests().watch(None)
+        return list(noted(lambda: session["user"]))
+
+    client: FlaskClient = site.app.test_client()
+    assert client.get("/").json == ["session.user"]

@@ -1,0 +1,68 @@
+from typing import Any
+
+import pytest
+from flask import Flask, g, session
+
+from jinja_fragcache.flask.shared_values import lives_with, shared_names
+
+SITE = {"name": "Shop"}
+
+
+def mixed() -> dict[str, Any]:
+    menu = session["menu"]
+    return {
+        "site": "Shop",
+        "name": SITE["name"],
+        "menu": menu,
+        "cart": session["cart"],
+        "theme": g.theme,
+        "made": len(SITE),
+        f"{menu}": 1,
+    }
+
+
+def by_keywords() -> dict[str, Any]:
+    return dict(site="Shop", cart=session["cart"])  # noqa: C408 - the point
+
+
+def twice() -> dict[str, Any]:
+    if "cart" in session:
+        return {"site": "Shop", "cart": session["cart"]}
+    return {"site": "Shop", "cart": None}
+
+
+def test_names_that_constants_and_globals_give_are_shared() -> None:
+    assert shared_names(mixed) == {"site", "name"}
+    assert shared_names(by_keywords) == {"site"}
+    assert shared_names(twice) == {"site"}
+
+
+def test_a_processor_without_source_shares_nothing() -> None:
+    assert shared_names(dict) == frozenset()
+
+
+class Extension:
+    __slots__ = ("held",)
+
+    def __init__(self) -> None:
+        self.held = object()
+
+
+@pytest.fixture
+def app() -> Flask:
+    app = Flask(__name__)
+    app.extensions["own"] = Extension()
+    app.config["OBJECT"] = object()
+    return app
+
+
+def test_what_an_application_holds_is_the_same_for_all_users(app: Flask) -> None:
+    extension = app.extensions["own"]
+    for value in (app, extension, extension.held, app.config["OBJECT"], len, pytest):
+        assert lives_with(app, value)
+
+
+def test_plain_values_and_new_objects_are_not(app: Flask) -> None:
+    app.config["NUMBER"] = 5
+    for value in (5, "text", None, object(), Extension()):
+        assert not lives_with(app, value)

@@ -1,0 +1,106 @@
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from jinja_fragcache.guard.reads import Cover, Read, texts_of
+from tests.support import short_repr
+
+ID = UUID(int=7)
+
+
+class Color(Enum):
+    RED = 3
+
+
+class Row:
+    id = 5
+    pk = "five"
+
+    def get_id(self) -> str:
+        return "user-5"
+
+
+class Anonymous:
+    def get_id(self) -> None:
+        return None
+
+
+class Failing:
+    @property
+    def id(self) -> int:
+        raise ZeroDivisionError
+
+    def get_id(self) -> str:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        ("text", ["text"]),
+        (7, ["7"]),
+        (True, ["True"]),
+        (None, ["None"]),
+        (ID, [str(ID)]),
+        (date(2020, 1, 2), ["2020-01-02"]),
+        (Decimal("1.5"), ["1.5"]),
+        (Color.RED, ["3"]),
+        ([1, ("a", [None])], ["1", "None", "a"]),
+        (Row(), ["5", "five", "user-5"]),
+        (Anonymous(), ["None"]),
+        (Failing(), []),
+        (object(), []),
+    ],
+    ids=short_repr,
+)
+def test_the_texts_by_which_a_value_may_stand_in_a_key(
+    value: Any, texts: list[str]
+) -> None:
+    assert sorted(texts_of(value)) == texts
+
+
+@pytest.mark.parametrize(
+    ("named", "read", "covered"),
+    [
+        ("session.user", "session.user", True),
+        ("session.user", "session.users", False),
+        ("session.user", "session", False),
+        ("session", "session.user", True),
+        ("request.args", "request.args.page", True),
+        ("request.args.page", "request.args.pages", False),
+        ("request.args.page", "request.args", False),
+        # An object's id tells which object it is. What holds items has none.
+        ("current_user.id", "current_user", True),
+        ("current_user.id", "current", False),
+        ("g.user.id", "g.user", True),
+        ("g.user.id", "g", False),
+        ("request.cookies.theme", "request", False),
+    ],
+)
+def test_which_names_cover_a_read(named: str, read: str, covered: bool) -> None:
+    assert Cover(frozenset({named})).covers(Read(read)) is covered
+    assert Cover(allowed=frozenset({named})).allows(Read(read)) is covered
+
+
+def test_a_value_in_the_key_covers_the_read_that_gave_it() -> None:
+    cover = Cover(values=frozenset({"5", "de"}))
+    read = Read("session.user", frozenset({"5"}))
+    assert cover.covers(read)
+    assert not cover.names_it(read)
+    assert not cover.covers(Read("session.user", frozenset({"6"})))
+    assert not cover.covers(Read("session.user"))
+
+
+def test_all_key_values_of_a_nested_fragment_cover_what_it_read() -> None:
+    nested = Read("current_user", instead=frozenset({"5", "de"}))
+    assert Cover(values=frozenset({"5", "de", "x"})).names_it(nested)
+    assert not Cover(values=frozenset({"5"})).covers(nested)
+
+
+def test_the_reads_that_a_key_lacks_are_told() -> None:
+    reads = [Read("session.user"), Read("request.host")]
+    assert Cover(frozenset({"session"})).left(reads) == reads[1:]

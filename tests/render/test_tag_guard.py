@@ -1,0 +1,125 @@
+"""What a tag's body reads has to be in its key."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from jinja_fragcache import FragmentCache, MemoryStore, UncoveredReadError, note_read
+from jinja_fragcache.engine import dependencies
+from jinja_fragcache.engine.dependencies import guard_variables
+from tests.support import environment
+
+TENANT = "{{ tenant }}"
+
+
+@pytest.fixture(autouse=True)
+def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependencies, "_guarded", set())
+    guard_variables("tenant")
+
+
+def rendered(source: str, **options: Any) -> tuple[list[str], int]:
+    """Return the text for two tenants, and how many entries were stored."""
+    cache = FragmentCache(MemoryStore(), **options)
+    template = environment({"page.html": source}, cache).get_template("page.html")
+    texts = [template.render(tenant=each, same=[1]) for each in ("Ann", "Bob")]
+    return texts, cache.stats().stored
+
+
+def tag(arguments: str, body: str = TENANT) -> str:
+    return "{% cache 60, " + arguments + " %}" + body + "{% endcache %}"
+
+
+@pytest.mark.parametrize(
+    "arguments", ["'n'", "'n', same", "'n', stale=5", "'n' ~ same"]
+)
+def test_a_fragment_whose_key_lacks_what_its_body_reads_is_not_stored(
+    arguments: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert rendered(tag(arguments)) == (["Ann", "Bob"], 0)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage().startswith(
+        "page.html, line 1: the fragment is not cached. Its body reads tenant"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["'n', tenant", "'n', tenant|upper", "'n', same, tenant, stale=5", "'n' ~ tenant"],
+)
+def test_a_fragment_whose_key_names_it_is_stored_for_each(
+    arguments: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert rendered(tag(arguments)) == (["Ann", "Bob"], 2)
+    assert caplog.records == []
+
+
+def test_a_value_in_the_key_covers_what_gave_it() -> None:
+    source = "{% set who = tenant %}" + tag("'n', who")
+    assert rendered(source) == (["Ann", "Bob"], 2)
+
+
+def test_a_value_that_was_the_same_by_chance_covers_nothing_in_the_next_request() -> (
+    None
+):
+    cache = FragmentCache(MemoryStore())
+    source = "{% cache 60, 'n', product %}{{ tenant }}{% endcache %}"
+    template = environment({"page.html": source}, cache).get_template("page.html")
+    assert template.render(tenant=5, product=5) == "5"
+    assert template.render(tenant=6, product=5) == "6"
+
+
+def test_a_strict_cache_raises_with_the_tag_to_write() -> None:
+    with pytest.raises(UncoveredReadError, match="Write tenant behind the name"):
+        rendered(tag("'n'"), strict=True)
+
+
+@pytest.mark.parametrize("options", [{"guard": False}, {"guard_allow": ["tenant"]}])
+def test_the_cache_may_allow_it(options: dict[str, Any]) -> None:
+    assert rendered(tag("'n'"), **options) == (["Ann", "Ann"], 1)
+
+
+def test_a_tag_may_allow_it() -> None:
+    assert rendered(tag("'n', allow=['tenant']")) == (["Ann", "Ann"], 1)
+
+
+def test_what_is_read_in_a_hole_is_not_in_the_body() -> None:
+    source = tag("'n'", "x{% nocache %}{{ tenant }}{% endnocache %}")
+    assert rendered(source) == (["xAnn", "xBob"], 1)
+
+
+@pytest.mark.parametrize("key", ["tenant", "tenant|upper"])
+def test_rows_have_guards_of_their_own(key: str) -> None:
+    rows = "{% cache_each n in same, 60, 'row', n KEY %}{{ tenant }}{% endcache_each %}"
+    assert rendered(rows.replace("KEY", "")) == (["Ann", "Bob"], 0)
+    assert rendered(rows.replace("KEY", f", {key}")) == (["Ann", "Bob"], 2)
+
+
+@pytest.mark.parametrize(
+    ("outer", "stored"), [("'o'", 2), ("'o', tenant", 4), ("'o', tenant.lower()", 4)]
+)
+def test_what_a_nested_fragment_reads_is_read_by_the_one_around(
+    outer: str, stored: int
+) -> None:
+    source = tag(outer, tag("'n', tenant"))
+    assert rendered(source) == (["Ann", "Bob"], stored)
+
+
+def test_a_hit_inside_of_another_body_passes_its_reads_on() -> None:
+    source = tag("'n', tenant") + tag("'o'", tag("'n', tenant"))
+    assert rendered(source) == (["AnnAnn", "BobBob"], 2)
+
+
+def test_a_read_that_a_function_tells_of_counts() -> None:
+    cache = FragmentCache(MemoryStore())
+    source = "{% cache 60, 'n' %}{{ read() }}{% endcache %}"
+    template = environment({"page.html": source}, cache).get_template("page.html")
+
+    def read() -> str:
+        note_read("theme", "dark")
+        return "dark"
+
+    assert template.render(read=read) == "dark"
+    assert cache.stats().stored == 0
