@@ -156,7 +156,7 @@ class Figures:
         return (
             f"{_NAMES[self.kind]}: {'flat' if self.is_flat else 'NOT FLAT'}."
             f" {last / _MIB:.1f} MiB in the last third, {middle / _MIB:.1f} MiB in the"
-            f" second ({self.change:+.1%}). In"
+            f" second ({self.change:+z.1%}). In"
             f" {self.samples[-1].seconds:.0f} seconds, {self.new['keys']:,} new keys,"
             f" {self.new['tags']:,} new tags and {self.new['templates']:,} new"
             " templates."
@@ -355,7 +355,7 @@ def picture(runs: list[Figures]) -> str:
 
 def _line(figures: Figures) -> Line:
     points = [(each.seconds / 60, each.resident / _MIB) for each in figures.samples]
-    note = f"{figures.new['keys']:,} keys, {figures.change:+.1%}"
+    note = f"{figures.new['keys']:,} keys, {figures.change:+z.1%}"
     return Line(_NAMES[figures.kind], note, points)
 
 
