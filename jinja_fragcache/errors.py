@@ -166,3 +166,10 @@ class FragmentTagError(FragmentCacheError, TemplateRuntimeError):
     `KeyValueError`), and for a template included in `{% nocache %}` that uses a name
     bound by the fragment around it.
     """
+
+
+class CheckError(FragmentCacheError):
+    """The templates can't be checked: a path, a setting or an option is wrong.
+
+    Only `jinja-fragcache check` and `jinja-fragcache list` raise it, and print it.
+    """

@@ -1,0 +1,150 @@
+"""Which reads the key of a fragment covers."""
+
+from collections.abc import Iterable, Iterator
+
+from .scopes import LOOP, SET, Binding, Seen, Visit
+from .vocabulary import (
+    IDENTITIES,
+    Path,
+    Vocabulary,
+    is_bag,
+    is_flag,
+    request_says,
+    within,
+)
+
+# What each of these in a key says of the loop.
+_PLACES = {"index", "index0", "revindex", "revindex0"}
+_SAME_PLACE = {*_PLACES, "first", "cycle", "changed", "previtem", "nextitem"}
+
+
+class Coverage:
+    """What the key of one fragment covers.
+
+    Args:
+        visit: The fragment.
+        vocabulary: The names that have a meaning.
+    """
+
+    def __init__(self, visit: Visit, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._visit = visit
+        self.keys = [*_with_sources(visit.key)]
+        self._unless = [*_with_sources(visit.unless)]
+        self.has_locale = any(
+            self._is_locale(key.path) for key in self.keys if key.binding is None
+        ) or any(self._is_locale(path) for path in vocabulary.covered)
+        self._has_user = any(map(self._tells_user, self.keys))
+
+    def covers(self, seen: Seen) -> bool:
+        """Return whether a read has the same value wherever the key has the same."""
+        if seen.binding is None and within(seen.path, self._vocabulary.covered):
+            return True
+        if any(_says(key, seen) for key in self.keys):
+            return True
+        if any(self._rules_out(tested, seen) for tested in self._unless):
+            return True
+        if seen.binding is None:
+            return self._has_user and self._is_of_user(seen.path)
+        return self._is_made_from_key(seen.binding)
+
+    def has_object(self) -> bool:
+        """Return whether a key value tells which of many objects a fragment shows."""
+        return any(
+            not key.read.is_partial and self._is_object(key) for key in self.keys
+        )
+
+    def _is_object(self, key: Seen) -> bool:
+        if key.binding is not None:
+            return key.binding.kind != SET
+        words = self._vocabulary
+        return key.path[0] not in words.known and not key.read.is_called
+
+    def _is_made_from_key(self, binding: Binding) -> bool:
+        """Return whether a value is made from nothing but what the key covers."""
+        if binding.kind != SET or not binding.sources:
+            return False
+        return all(
+            source.binding is not binding and self.covers(source)
+            for source in _with_sources(binding.sources, only_ends=True)
+        )
+
+    def _rules_out(self, tested: Seen, seen: Seen) -> bool:
+        """Return whether a body is stored only where a value is false.
+
+        With `unless=user.is_authenticated`, all entries are nobody's.
+        """
+        if tested.binding is not seen.binding:
+            return False
+        if seen.binding is None and self._is_user(tested.path):
+            return self._is_of_user(seen.path)
+        return seen.path[: len(tested.path)] == tested.path
+
+    def _is_locale(self, path: Path) -> bool:
+        names = self._vocabulary.locales
+        return within(path, names) is not None or (path[-1],) in names
+
+    def _is_user(self, path: Path) -> bool:
+        return within(path, self._vocabulary.users) is not None
+
+    def _is_of_user(self, path: Path) -> bool:
+        return self._is_user(path) or bool(within(path, self._vocabulary.owned))
+
+    def _tells_user(self, key: Seen) -> bool:
+        """Return whether a part of the key is another one for each user."""
+        if key.binding is not None or key.read.is_partial:
+            return False
+        user = within(key.path, self._vocabulary.users)
+        return user is not None and not any(map(is_flag, key.path[len(user) :]))
+
+
+def _with_sources(reads: Iterable[Seen], *, only_ends: bool = False) -> Iterator[Seen]:
+    """Iterate over reads, and over what the values that they read are made from.
+
+    Args:
+        reads: The reads.
+        only_ends: Whether to leave out the values that are made from others.
+    """
+    waiting = [*reads]
+    done: set[int] = set()
+    while waiting:
+        seen = waiting.pop()
+        binding = seen.binding
+        is_made = binding is not None and binding.kind == SET and bool(binding.sources)
+        if not (only_ends and is_made):
+            yield seen
+        if binding is not None and is_made and id(binding) not in done:
+            done.add(id(binding))
+            waiting += binding.sources
+
+
+def ends_of(binding: Binding) -> list[Seen]:
+    """Return what a value is made from in the end, without values in between."""
+    return [*_with_sources(binding.sources, only_ends=True)]
+
+
+def _says(key: Seen, seen: Seen) -> bool:
+    """Return whether a part of a key tells all that a read may be."""
+    if key.binding is not seen.binding:
+        return False
+    if key.read.is_partial:
+        return key.path == seen.path
+    if key.binding is None or key.path[0] == seen.path[0]:
+        return _path_says(key.path, seen.path)
+    # The names that a loop unpacks an item to.
+    return key.binding.kind == LOOP and not any(map(is_flag, key.path[1:]))
+
+
+def _path_says(key: Path, path: Path) -> bool:
+    if path[: len(key)] == key:
+        return True
+    if key[0] != path[0]:
+        return False
+    if key[0] == "loop":
+        return key[1] in _PLACES and path[1:2] != () and path[1] in _SAME_PLACE
+    if not is_bag(key):
+        return not any(map(is_flag, key[1:]))
+    if len(path) > 1 and path[1] in request_says(key):
+        return True
+    # request.user.id tells all of request.user.
+    return key[-1] in IDENTITIES and len(key) > 2 and path[: len(key) - 1] == key[:-1]  # noqa: PLR2004

@@ -1,0 +1,120 @@
+"""Finds what expressions read."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from jinja2 import nodes
+
+from .outline import FILTER, Read
+
+# Methods that read the item of a mapping that their first argument names.
+_LOOK_UPS = {"get", "getlist", "get_all", "getall"}
+# Filters whose result tells little of a value.
+_PARTIAL_FILTERS = {"length", "count"}
+
+
+def reads_of(*expressions: nodes.Node | None) -> tuple[Read, ...]:
+    """Return what expressions read, each with its path."""
+    return tuple(_all(expressions, is_partial=False))
+
+
+@dataclass(slots=True)
+class _Chain:
+    """A name, with what is read of it.
+
+    Attributes:
+        read: The name and the path.
+        others: Expressions that stand in it, such as the arguments of calls.
+    """
+
+    read: Read
+    others: list[nodes.Node] = field(default_factory=list)
+
+    def then(self, step: str) -> "_Chain":
+        read = self.read
+        return _Chain(read._replace(path=(*read.path, step)), self.others)
+
+
+def _all(expressions: Iterable[nodes.Node | None], is_partial: bool) -> Iterator[Read]:
+    for each in expressions:
+        if each is not None:
+            yield from _reads(each, is_partial)
+
+
+def _reads(node: nodes.Node, is_partial: bool) -> Iterator[Read]:
+    chain = _chain(node)
+    if chain is not None:
+        read = chain.read
+        yield read._replace(is_partial=True) if is_partial else read
+        yield from _all(chain.others, is_partial=False)
+        return
+    whole: list[nodes.Node | None] = []
+    tested: list[nodes.Node | None] = []
+    match node:
+        case nodes.CondExpr():
+            tested, whole = [node.test], [node.expr1, node.expr2]
+        case nodes.And():
+            tested, whole = [node.left], [node.right]
+        case nodes.Compare() | nodes.Not() | nodes.Test():
+            tested = [*node.iter_child_nodes()]
+        case nodes.Filter():
+            yield Read((FILTER + node.name,), node.lineno, is_called=True)
+            tested, whole = [], [*node.iter_child_nodes()]
+            if node.name in _PARTIAL_FILTERS:
+                tested, whole = whole, tested
+        case _:
+            whole = [*node.iter_child_nodes()]
+    yield from _all(tested, is_partial=True)
+    yield from _all(whole, is_partial)
+
+
+def _chain(node: nodes.Node | None) -> _Chain | None:
+    """Return the chain that an expression is, None if it is another one."""
+    match node:
+        case nodes.Name(ctx="load"):
+            return _Chain(Read((node.name,), node.lineno))
+        case nodes.Getattr():
+            base = _chain(node.node)
+            return base and base.then(node.attr)
+        case nodes.Getitem():
+            return _item(node)
+        case nodes.Filter(name="attr", args=[nodes.Const(value=str() as name)]):
+            base = _chain(node.node)
+            return base and base.then(name)
+        case nodes.Call():
+            base = _chain(node.node)
+            return base and _call(node, base)
+    return None
+
+
+def _item(node: nodes.Getitem) -> _Chain | None:
+    base = _chain(node.node)
+    match node.arg:
+        case nodes.Const(value=str() | int() as item):
+            return base and base.then(str(item))
+    if base is not None:
+        base.others.append(node.arg)
+    return base
+
+
+def _call(node: nodes.Call, base: _Chain) -> _Chain:
+    arguments: list[nodes.Node] = [*node.iter_child_nodes()]
+    read = base.read
+    match node.args:
+        case [nodes.Const(value=str() as item), *_] if (
+            len(read.path) > 1 and read.path[-1] in _LOOK_UPS
+        ):
+            read = read._replace(path=(*read.path[:-1], item))
+        case _:
+            is_external = read.path[-1] == "url_for" and _is_external(node)
+            read = read._replace(is_called=True, is_external=is_external)
+    # The first child is what is called.
+    return _Chain(read, [*base.others, *arguments[1:]])
+
+
+def _is_external(node: nodes.Call) -> bool:
+    for each in node.kwargs:
+        is_off = isinstance(each.value, nodes.Const) and not each.value.value
+        if each.key in {"_external", "_scheme"} and not is_off:
+            return True
+    return False

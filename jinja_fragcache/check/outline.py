@@ -1,0 +1,264 @@
+"""The outline of a template: what it reads, binds and names, without its text.
+
+An outline is made of plain values, so that it can be kept in a file between two runs.
+"""
+
+from typing import Any, NamedTuple
+
+#: Begins the name of a filter in a path.
+FILTER = "|"
+
+
+class Read(NamedTuple):
+    """One place where an expression reads a name.
+
+    Attributes:
+        path: The name, and the attributes and constant items that are read of it:
+            `request.args.get("page")` is `("request", "args", "page")`. A filter is a
+            name that begins with `|`.
+        line: The line.
+        is_called: Whether the value is called.
+        is_partial: Whether only a part of the value counts: its truth or length.
+        is_external: Whether it is a call of `url_for` whose result contains the host.
+    """
+
+    path: tuple[str, ...]
+    line: int
+    is_called: bool = False
+    is_partial: bool = False
+    is_external: bool = False
+
+
+Reads = tuple[Read, ...]
+Templates = tuple[str, ...]
+
+
+class Tag(NamedTuple):
+    """A cache tag.
+
+    Attributes:
+        kind: `cache` or `cache_each`.
+        line: Its line.
+        position: 1 for the first cache tag on its line, 2 for the next.
+        name: Its name, None if it has none or the name is no constant.
+        is_name_variable: Whether the name is no constant.
+        timeout: Its timeout in seconds, None if it has none or it is no constant.
+        key: What the key, the name and the version read.
+        unless: What the option `unless` reads.
+        head: The head of the loop of a `cache_each`, as it is written.
+        timeout_text: The timeout as it is written, like the following.
+        name_text: The name.
+        key_texts: The key values, None if they come from one expression.
+        vary_on_text: The expression that they come from.
+        options: The other options, each with its value.
+        body: Digest of the body.
+    """
+
+    kind: str
+    line: int
+    position: int
+    name: str | None
+    is_name_variable: bool
+    timeout: float | None
+    key: Reads
+    unless: Reads
+    head: str
+    timeout_text: str | None
+    name_text: str | None
+    key_texts: tuple[str, ...] | None
+    vary_on_text: str
+    options: tuple[tuple[str, str], ...]
+    body: str
+
+
+class Use(NamedTuple):
+    """Reads whose values are printed or tested."""
+
+    reads: Reads
+
+
+class Bind(NamedTuple):
+    """`{% set %}`, or one assignment of `{% with %}`.
+
+    Attributes:
+        names: The names that get a value.
+        reads: What the value is made from.
+        body: The body of a `{% set %}` block.
+        is_added: Whether it sets an attribute of a namespace, which keeps its others.
+        line: The line.
+    """
+
+    names: tuple[str, ...]
+    reads: Reads
+    body: "tuple[Statement, ...]"
+    is_added: bool
+    line: int
+
+
+class Branch(NamedTuple):
+    """`{% if %}` with all its branches, which are no scopes."""
+
+    reads: Reads
+    bodies: "tuple[tuple[Statement, ...], ...]"
+
+
+class Loop(NamedTuple):
+    """`{% for %}`, or the loop of a `cache_each`."""
+
+    names: tuple[str, ...]
+    reads: Reads
+    test: Reads
+    body: "tuple[Statement, ...]"
+    else_: "tuple[Statement, ...]"
+    line: int
+
+
+class Group(NamedTuple):
+    """Statements in a scope of their own."""
+
+    body: "tuple[Statement, ...]"
+
+
+class Macro(NamedTuple):
+    """`{% macro %}`. The reads are those of the defaults of its arguments."""
+
+    name: str
+    arguments: tuple[str, ...]
+    reads: Reads
+    body: "tuple[Statement, ...]"
+    line: int
+
+
+class CallBlock(NamedTuple):
+    """`{% call %}`. The reads are those of the call."""
+
+    arguments: tuple[str, ...]
+    reads: Reads
+    body: "tuple[Statement, ...]"
+    line: int
+
+
+class Include(NamedTuple):
+    """`{% include %}`. The reads are those of an expression for the name."""
+
+    templates: Templates
+    reads: Reads
+    with_context: bool
+
+
+class Import(NamedTuple):
+    """`{% import %}` and `{% from %}`.
+
+    Attributes:
+        templates: The templates that it may name.
+        target: The name of the module, None for `{% from %}`.
+        names: The names that `{% from %}` imports, each with the name that it gets.
+        with_context: Whether macros see the context.
+        line: The line.
+    """
+
+    templates: Templates
+    target: str | None
+    names: tuple[tuple[str, str], ...]
+    with_context: bool
+    line: int
+
+
+class Block(NamedTuple):
+    """`{% block %}`."""
+
+    name: str
+    body: "tuple[Statement, ...]"
+    is_scoped: bool
+
+
+class Fragment(NamedTuple):
+    """A cache tag with its body."""
+
+    tag: Tag
+    body: "tuple[Statement, ...]"
+
+
+class Hole(NamedTuple):
+    """`{% nocache %}`."""
+
+    body: "tuple[Statement, ...]"
+
+
+Statement = (
+    Use
+    | Bind
+    | Branch
+    | Loop
+    | Group
+    | Macro
+    | CallBlock
+    | Include
+    | Import
+    | Block
+    | Fragment
+    | Hole
+)
+
+
+class Outline(NamedTuple):
+    """What is known of a template.
+
+    Attributes:
+        body: Its statements.
+        tags: Its cache tags, in their order.
+        blocks: All its blocks.
+        extends: The templates that it may extend, None if it extends none. Empty if
+            the name is an expression.
+        names: The names that it reads outside of keys.
+        identified: The names of which it reads what identifies an object, as `post` in
+            `post.id`.
+    """
+
+    body: tuple[Statement, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    extends: Templates | None = None
+    names: tuple[str, ...] = ()
+    identified: tuple[str, ...] = ()
+
+
+class Broken(NamedTuple):
+    """A template that can't be parsed."""
+
+    line: int
+    message: str
+
+
+_CLASSES: dict[str, Any] = {
+    each.__name__: each
+    for each in (
+        *(Read, Tag, Use, Bind, Branch, Loop, Group, Macro, CallBlock, Include, Import),
+        *(Block, Fragment, Hole, Outline, Broken),
+    )
+}
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value of an outline as lists and constants, which JSON can hold.
+
+    An object is a list that begins with the name of its class, and a tuple one that
+    begins with None.
+    """
+    if not isinstance(value, tuple):
+        return value
+    kind = None if type(value) is tuple else type(value).__name__
+    return [kind, *map(to_plain, value)]
+
+
+def from_plain(value: Any) -> Any:
+    """Return the value that `to_plain` was called on.
+
+    Raises:
+        (LookupError, TypeError): If there is none.
+    """
+    if not isinstance(value, list):
+        return value
+    content = map(from_plain, value[1:])
+    kind = value[0]
+    return tuple(content) if kind is None else _CLASSES[kind](*content)

@@ -1,0 +1,310 @@
+"""Makes outlines from the sources of templates."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from hashlib import sha256
+from typing import Any
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+
+from jinja_fragcache.template.arguments import Arguments
+
+from .expressions import reads_of
+from .marks import Mark, body_of, mark_of
+from .outline import (
+    FILTER,
+    Bind,
+    Block,
+    Branch,
+    Broken,
+    CallBlock,
+    Fragment,
+    Group,
+    Hole,
+    Import,
+    Include,
+    Loop,
+    Macro,
+    Outline,
+    Reads,
+    Statement,
+    Tag,
+    Templates,
+    Use,
+)
+from .vocabulary import OBJECT_IDENTITIES
+from .writing import write
+
+_SPACE = re.compile(r"(?:\s|\\n|\\t|\\r)+")
+_POSITIONAL = {"timeout", "name", "vary_on"}
+
+
+def outline(
+    source: str, name: str, marking: Environment, real: Environment | None
+) -> Outline | Broken:
+    """Return the outline of a template.
+
+    Args:
+        source: The template's source.
+        name: The template's name.
+        marking: The environment that marks tags.
+        real: The environment whose errors count for templates with tags, None if it has
+            other tags.
+
+    Returns:
+        A `Broken` if it can't be parsed.
+    """
+    try:
+        tree = marking.parse(source, name)
+        made = _Outlining(marking).template(tree)
+        if real is not None and (made.tags or "nocache" in source):
+            # Holes, constant keys and loop control are checked there.
+            real.parse(source, name)
+    except TemplateSyntaxError as error:
+        return Broken(error.lineno, " ".join((error.message or "").split()))
+    except RecursionError:
+        return Broken(1, "It is nested too deeply.")
+    return made
+
+
+class _Outlining:
+    """Makes one outline."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._eval_ctx = nodes.EvalContext(environment)
+        self._tags: list[Tag] = []
+        self._blocks: list[Block] = []
+        self._extends: Templates | None = None
+        self._line = self._position = 0
+
+    def template(self, tree: nodes.Template) -> Outline:
+        """Return the outline of a template's nodes."""
+        body = self._body(tree.body)
+        names: set[str] = set()
+        identified: set[str] = set()
+        for read in _all_reads(body):
+            names.add(read.path[0])
+            if len(read.path) > 1 and read.path[1] in OBJECT_IDENTITIES:
+                identified.add(read.path[0])
+        for tag in self._tags:
+            identified |= {read.path[0] for read in tag.key if len(read.path) > 1}
+        return Outline(
+            body,
+            tuple(self._tags),
+            tuple(self._blocks),
+            self._extends,
+            tuple(sorted(names)),
+            tuple(sorted(identified)),
+        )
+
+    def _body(self, body: Iterable[nodes.Node]) -> tuple[Statement, ...]:
+        return tuple(each for node in body for each in self._statements(node))
+
+    def _statements(self, node: nodes.Node) -> Iterator[Statement]:
+        match node:
+            case nodes.Output() | nodes.ExprStmt():
+                reads = reads_of(*node.iter_child_nodes())
+                if reads:
+                    yield Use(reads)
+            case nodes.If():
+                yield self._branch(node)
+            case nodes.For():
+                yield self._loop(node)
+            case nodes.Assign() | nodes.AssignBlock():
+                yield self._bind(node)
+            case nodes.With():
+                values = zip(node.targets, node.values, strict=True)
+                binds = [
+                    Bind(_stored(to), reads_of(value), (), False, node.lineno)
+                    for to, value in values
+                ]
+                yield Group((*binds, *self._body(node.body)))
+            case nodes.Scope():
+                yield self._scope(node)
+            case _:
+                yield from self._others(node)
+
+    def _others(self, node: nodes.Node) -> Iterator[Statement]:
+        match node:
+            case nodes.Macro():
+                yield Macro(
+                    node.name,
+                    tuple(each.name for each in node.args),
+                    reads_of(*node.defaults),
+                    self._body(node.body),
+                    node.lineno,
+                )
+            case nodes.CallBlock():
+                yield CallBlock(
+                    tuple(each.name for each in node.args),
+                    reads_of(node.call, *node.defaults),
+                    self._body(node.body),
+                    node.lineno,
+                )
+            case nodes.Include() | nodes.Import() | nodes.FromImport():
+                yield self._naming(node)
+            case nodes.Extends():
+                self._extends, reads = _templates(node.template)
+                yield Use(reads)
+            case nodes.Block():
+                block = Block(node.name, self._body(node.body), node.scoped)
+                self._blocks.append(block)
+                yield block
+            case nodes.FilterBlock():
+                yield Use(reads_of(node.filter))
+                yield Group(self._body(node.body))
+            case nodes.Expr() | nodes.Helper():
+                yield Use(reads_of(node))
+            case _:
+                # An {% autoescape %}, or a statement of another extension.
+                yield Group(self._body(node.iter_child_nodes()))
+
+    def _branch(self, node: nodes.If) -> Branch:
+        tests, bodies = [node.test], [node.body]
+        for each in node.elif_:
+            tests.append(each.test)
+            bodies.append(each.body)
+        bodies.append(node.else_)
+        return Branch(reads_of(*tests), tuple(map(self._body, bodies)))
+
+    def _loop(self, node: nodes.For) -> Loop:
+        return Loop(
+            _stored(node.target),
+            reads_of(node.iter),
+            reads_of(node.test),
+            self._body(node.body),
+            self._body(node.else_),
+            node.lineno,
+        )
+
+    def _bind(self, node: nodes.Assign | nodes.AssignBlock) -> Bind:
+        added = [each.name for each in _find(node.target, nodes.NSRef)]
+        names = (*_stored(node.target), *added)
+        if isinstance(node, nodes.Assign):
+            return Bind(names, reads_of(node.node), (), bool(added), node.lineno)
+        body = self._body(node.body)
+        return Bind(names, reads_of(node.filter), body, bool(added), node.lineno)
+
+    def _naming(self, node: nodes.Include | nodes.Import | nodes.FromImport) -> Any:
+        templates, reads = _templates(node.template)
+        if isinstance(node, nodes.Include):
+            return Include(templates, reads, node.with_context)
+        names: list[tuple[str, str]] = []
+        target = None
+        if isinstance(node, nodes.Import):
+            target = node.target
+        else:
+            names = [(n, n) if isinstance(n, str) else n for n in node.names]
+        return Import(templates, target, tuple(names), node.with_context, node.lineno)
+
+    def _scope(self, node: nodes.Scope) -> Statement:
+        mark = mark_of(node)
+        if mark is None:
+            return Group(self._body(node.body))
+        if mark.arguments is None:
+            return Hole(self._body(body_of(node)))
+        content = body_of(node)
+        place = len(self._tags)
+        tag = self._tag(mark, mark.arguments, _digest(content))
+        # In front of the tags in it.
+        self._tags.insert(place, tag)
+        return Fragment(tag, self._body(content))
+
+    def _tag(self, mark: Mark, arguments: Arguments, body: str) -> Tag:
+        self._position = self._position + 1 if mark.line == self._line else 1
+        self._line = mark.line
+        name = self._constant(arguments.name)
+        timeout = self._constant(arguments.timeout)
+        vary_on = arguments.vary_on
+        key_texts = None
+        if isinstance(vary_on, nodes.List | nodes.Tuple):
+            key_texts = tuple(map(write, vary_on.items))
+        each, head = mark.each, ""
+        if each:
+            test = f" if {write(each.test)}" if each.test else ""
+            head = f"{_target(each.target)} in {write(each.iterable)}{test}"
+        return Tag(
+            mark.kind,
+            mark.line,
+            self._position,
+            name if isinstance(name, str) else None,
+            arguments.name is not None and name is None,
+            timeout if isinstance(timeout, int | float) else None,
+            reads_of(arguments.name, vary_on, arguments.version),
+            reads_of(arguments.unless),
+            head,
+            write(arguments.timeout) if arguments.timeout else None,
+            write(arguments.name) if arguments.name else None,
+            key_texts,
+            write(vary_on),
+            _options(arguments),
+            body,
+        )
+
+    def _constant(self, expression: nodes.Expr | None) -> Any:
+        """Return the value of a constant expression, None if it is no constant."""
+        if expression is None:
+            return None
+        try:
+            return expression.as_const(self._eval_ctx)
+        except Exception:  # noqa: BLE001 - the expression is the template's
+            return None
+
+
+def _options(arguments: Arguments) -> tuple[tuple[str, str], ...]:
+    names = (each.name for each in fields(Arguments) if each.name not in _POSITIONAL)
+    given = ((name, getattr(arguments, name)) for name in names)
+    return tuple((name, write(value)) for name, value in given if value is not None)
+
+
+def _target(target: nodes.Expr) -> str:
+    if isinstance(target, nodes.Tuple):
+        return ", ".join(map(write, target.items))
+    return write(target)
+
+
+def _find(node: nodes.Node, kind: type[Any]) -> Iterator[Any]:
+    # Scope.find_all finds the node itself as well.
+    return nodes.Scope([node]).find_all(kind)
+
+
+def _stored(target: nodes.Node) -> tuple[str, ...]:
+    return tuple(each.name for each in _find(target, nodes.Name) if each.ctx != "load")
+
+
+def _templates(node: nodes.Expr) -> tuple[Templates, Reads]:
+    """Return the constant names of templates in an expression, and what it reads."""
+    match node:
+        case nodes.Const(value=str() as name):
+            return (name,), ()
+        case nodes.List() | nodes.Tuple():
+            parts = [*node.items]
+        case nodes.CondExpr():
+            parts = [node.expr1, *([node.expr2] if node.expr2 else [])]
+        case nodes.Or():
+            parts = [node.left, node.right]
+        case _:
+            return (), reads_of(node)
+    names = [name for part in parts for name in _templates(part)[0]]
+    return tuple(names), reads_of(node)
+
+
+def _digest(body: list[nodes.Node]) -> str:
+    """Return a digest of a body that white space and comments don't change."""
+    text = _SPACE.sub(" ", repr(body))
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _all_reads(body: Iterable[Statement]) -> Iterator[Any]:
+    """Iterate over all reads of statements, but for filters."""
+    for each in body:
+        for name in each._fields:
+            value = getattr(each, name)
+            if name in {"reads", "test"}:
+                yield from (read for read in value if read.path[0][0] != FILTER)
+            elif name in {"body", "else_"}:
+                yield from _all_reads(value)
+            elif name == "bodies":
+                for body_ in value:
+                    yield from _all_reads(body_)

@@ -1,0 +1,223 @@
+"""Loads the templates that are checked: from folders, or from an environment."""
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, TemplateError
+
+from jinja_fragcache.errors import CheckError
+from jinja_fragcache.template.extension import FragmentCacheExtension
+
+from .outline import Broken, Outline
+
+_ENDINGS = (".html", ".htm", ".xhtml", ".xml", ".jinja", ".jinja2", ".j2")
+# Also .txt files, but only in folders of templates, because others are no templates.
+_TEXT = ".txt"
+_FOLDER = "templates"
+_NEVER = {
+    *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "node_modules"),
+    *("__pycache__", "site-packages", ".fragcache_cache"),
+}
+_EXTENSIONS = ("jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols")
+
+
+@dataclass(slots=True)
+class Template:
+    """A template.
+
+    Attributes:
+        name: The name by which others include it.
+        file: The path of its file, as it is shown.
+        source: Its source.
+        root: The folder to which names of templates in it are relative, "" if there is
+            only one.
+        is_asked: Whether its findings are shown, or it is read for the others only.
+        read: Its outline, or why it can't be parsed.
+    """
+
+    name: str
+    file: str
+    source: str
+    root: str = ""
+    is_asked: bool = True
+    read: Outline | Broken = field(default_factory=Outline)
+
+
+@dataclass(slots=True)
+class Project:
+    """Templates, with the environment that they belong to.
+
+    Attributes:
+        environment: The environment, for its delimiters and globals.
+        templates: The templates, by their names.
+        constants: The names of globals that the application has set.
+        extensions: What `default_environment` makes the environment from, None if it is
+            another one.
+    """
+
+    environment: Environment
+    templates: dict[str, Template]
+    constants: frozenset[str] = frozenset()
+    extensions: tuple[str, ...] | None = None
+
+    def roots(self) -> dict[str, str]:
+        """Return the folder of each template, for templates that have one name."""
+        return {name: template.root for name, template in self.templates.items()}
+
+    def outlines(self) -> dict[str, Outline]:
+        """Return the outlines of the templates that could be parsed."""
+        return {
+            name: template.read
+            for name, template in self.templates.items()
+            if isinstance(template.read, Outline)
+        }
+
+
+def default_environment(extensions: Iterable[str] = ()) -> Environment:
+    """Return the environment in which the templates of folders are parsed.
+
+    Args:
+        extensions: Import names of more Jinja extensions.
+
+    Raises:
+        CheckError: If one can't be imported.
+    """
+    environment = Environment(  # noqa: S701 - nothing is rendered
+        extensions=[*_EXTENSIONS, FragmentCacheExtension]
+    )
+    for name in extensions:
+        try:
+            environment.add_extension(name)
+        except Exception as error:
+            raise CheckError(
+                f"The Jinja extension {name!r} can't be imported:"
+                f" {type(error).__name__}: {error}"
+            ) from error
+    return environment
+
+
+def from_environment(environment: Environment, exclude: Sequence[str] = ()) -> Project:
+    """Return the templates that the loader of an environment lists.
+
+    Args:
+        environment: The environment.
+        exclude: Patterns of names and paths to leave out, such as `admin/*`.
+
+    Raises:
+        CheckError: If it can't list them.
+    """
+    if environment.loader is None:
+        raise CheckError("The environment has no loader. Name the templates' folder.")
+    try:
+        names = environment.list_templates()
+    except TypeError as error:
+        raise CheckError(
+            f"The environment's loader can't list its templates: {error}. Name the"
+            " templates' folder."
+        ) from error
+    templates = {}
+    for name in names:
+        if not _is_template(Path(name), in_folder=True):
+            continue
+        try:
+            source, file, _ = environment.loader.get_source(environment, name)
+        except (TemplateError, OSError, UnicodeDecodeError):
+            # Files that are no templates stand in folders of templates, too.
+            continue
+        if not _is_excluded((name, _shown(file)), exclude):
+            templates[name] = Template(name, _shown(file), source)
+    defaults = set(Environment().globals)  # noqa: S701 - for their names only
+    own = frozenset(environment.globals) - defaults
+    return Project(environment, templates, own)
+
+
+def from_paths(
+    paths: Sequence[Path], environment: Environment, exclude: Sequence[str] = ()
+) -> Project:
+    """Return the templates in folders, and single files.
+
+    Args:
+        paths: The folders and files. Of a file, the others in its folder are read, too.
+        environment: The environment in which they are parsed.
+        exclude: Patterns of paths to leave out, such as `admin/*`.
+
+    Raises:
+        CheckError: If a path does not exist, or can't be read.
+    """
+    templates: dict[str, Template] = {}
+    asked = [path.resolve() for path in paths]
+    roots: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise CheckError(f"There is no file or folder {str(path)!r}.")
+        roots.update(dict.fromkeys(_roots(path)))
+    done: set[Path] = set()
+    for root in roots:
+        for file in _files(root):
+            resolved = file.resolve()
+            if resolved in done:
+                continue
+            done.add(resolved)
+            is_asked = any(resolved.is_relative_to(each) for each in asked)
+            name = file.relative_to(root).as_posix()
+            if _is_excluded((_shown(file), name), exclude):
+                continue
+            if name in templates:
+                name = f"{root.as_posix()}/{name}"
+            templates[name] = Template(
+                name, _shown(file), _source(file), root.as_posix(), is_asked
+            )
+    return Project(environment, templates)
+
+
+def _roots(path: Path) -> Iterator[Path]:
+    """Yield the folders to which the names of a path's templates are relative."""
+    for parent in (path, *path.resolve().parents):
+        if parent.name == _FOLDER and parent.is_dir():
+            yield parent
+            return
+    if path.is_file():
+        yield path.parent
+        return
+    yield from sorted(
+        each
+        for each in path.rglob(_FOLDER)
+        if each.is_dir() and not _NEVER.intersection(each.relative_to(path).parts)
+    )
+    yield path
+
+
+def _files(root: Path) -> Iterator[Path]:
+    in_folder = root.name == _FOLDER
+    for file in sorted(root.rglob("*")):
+        inner = file.relative_to(root)
+        if _NEVER.intersection(inner.parts) or not file.is_file():
+            continue
+        if _is_template(file, in_folder=in_folder):
+            yield file
+
+
+def _is_excluded(names: Iterable[str], exclude: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(name, one) for name in names for one in exclude)
+
+
+def _is_template(file: Path, *, in_folder: bool) -> bool:
+    return file.suffix in _ENDINGS or (in_folder and file.suffix == _TEXT)
+
+
+def _source(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckError(f"{_shown(file)} can't be read: {error}") from error
+
+
+def _shown(file: str | Path | None) -> str:
+    """Return a path as it is shown: relative to the current folder, if it is in it."""
+    if file is None:
+        return ""
+    path = Path(file).absolute()
+    here = Path.cwd()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()

@@ -1,0 +1,161 @@
+"""Which reads a key covers. Each case is a key, and a body that it covers or not."""
+
+import pytest
+
+from jinja_fragcache.check.coverage import Coverage, ends_of
+from jinja_fragcache.check.vocabulary import vocabulary
+from tests.check.support import visits
+
+COVERED = [
+    ("user.id", "user.name"),
+    ("user", "user.name"),
+    ("current_user.get_id()", "current_user.name"),
+    ("user.id", "current_user.name"),
+    ("user.id", "perms.blog.add"),
+    ("session.user_id", "user.name"),
+    ("request.user.id", "request.user.name"),
+    ("g.user.id", "g.user.name"),
+    ("f(user)", "user.name"),
+    ("user.id if user else 0", "user.name"),
+    ("[user.id, lang]", "user.name"),
+    ("user.is_admin", "user.is_admin"),
+    ("user.is_admin == true", "user.is_admin"),
+    ("request.args.get('page')", "request.args.page"),
+    ("request.args", "request.args.page"),
+    ("request.url", "request.args.page"),
+    ("request.path", "request.endpoint"),
+    ("request.full_path", "request.path"),
+    ("session.theme", "session['theme']"),
+    ("post.id", "post.title"),
+    ("post.author.id", "post.title"),
+    ("get_locale()", "get_locale()"),
+    ("get_locale()", "get_locale().language"),
+]
+NOT_COVERED = [
+    ("1", "user.name"),
+    ("user.is_admin", "user.name"),
+    ("user.role", "user.name"),
+    ("user is none", "user.name"),
+    ("'in' if user else 'out'", "user.name"),
+    ("user|length", "user.name"),
+    ("user.id", "session.theme"),
+    ("user.id", "request.cookies.theme"),
+    ("session.theme", "session.cart"),
+    ("request.args.page", "request.args.q"),
+    ("request.path", "request.args.q"),
+    ("request.full_path", "request.host"),
+    ("g.site", "g.user"),
+    ("post.category", "post.title"),
+    ("posts", "post.title"),
+]
+
+
+def is_covered(source: str) -> bool:
+    [visit] = visits(source)
+    coverage = Coverage(visit, vocabulary())
+    return all(map(coverage.covers, visit.body.reads.values()))
+
+
+@pytest.mark.parametrize(("key", "read"), COVERED)
+def test_covered(key: str, read: str) -> None:
+    page = f"{{% cache 1, 'x', {key} %}}{{{{ {read} }}}}{{% endcache %}}"
+    assert is_covered(page)
+
+
+@pytest.mark.parametrize(("key", "read"), NOT_COVERED)
+def test_not_covered(key: str, read: str) -> None:
+    page = f"{{% cache 1, 'x', {key} %}}{{{{ {read} }}}}{{% endcache %}}"
+    assert not is_covered(page)
+
+
+@pytest.mark.parametrize(
+    ("before", "tag", "read", "covered"),
+    [
+        ("{% for a in b %}", "cache 1, 'x', a.name", "a.title", True),
+        ("{% for a in b %}", "cache 1, 'x', a.is_new", "a.title", False),
+        ("{% for a, c in b %}", "cache 1, 'x', a", "c.title", True),
+        ("{% for a, c in b %}", "cache 1, 'x', a.is_new", "c.title", False),
+        ("{% for a in b %}{% for c in a %}", "cache 1, 'x', c", "a.title", False),
+        ("{% for a in b %}", "cache 1, 'x', loop.index", "loop.first", True),
+        ("{% for a in b %}", "cache 1, 'x', loop.index", "loop.last", False),
+        ("{% for a in b %}", "cache 1, 'x', loop.index", "a.title", False),
+        ("{% set a = b.c %}", "cache 1, 'x', b.id", "a", True),
+        ("{% set a = b.c ~ d %}", "cache 1, 'x', b.id", "a", False),
+        ("{% set a = b.c ~ d %}", "cache 1, 'x', b.id, d", "a", True),
+        ("{% set a = user.id ~ lang %}", "cache 1, 'x', a", "user.name", True),
+        ("{% set a = [user.id] %}", "cache 1, 'x', vary_on=a", "user.name", True),
+        ("{% set a = user.is_admin %}", "cache 1, 'x', a", "user.name", False),
+        ("{% set a = user %}{% set c = a.b %}", "cache 1, 'x', user.id", "c", True),
+        ("", "cache 1, user.id", "user.name", True),
+        ("", "cache 1, 'x', version=post.updated", "post.title", True),
+        ("", "cache 1, 'x', unless=user.is_authenticated", "user.name", True),
+        ("", "cache 1, 'x', unless=request.args", "request.args.q", True),
+        ("", "cache 1, 'x', unless=request.args.q", "request.args.page", False),
+        ("", "cache 1, 'x', unless=preview", "user.name", False),
+    ],
+)
+def test_names_that_templates_bind(
+    before: str, tag: str, read: str, covered: bool
+) -> None:
+    ends = "{% endfor %}" * before.count("{% for")
+    assert is_covered(
+        f"{before}{{% {tag} %}}{{{{ {read} }}}}{{% endcache %}}{ends}"
+    ) is (covered)
+
+
+def test_names_of_the_settings_need_not_stand_in_the_key() -> None:
+    [visit] = visits("{% cache 1, 'x' %}{{ g.tenant.name }}{{ user.id }}{% endcache %}")
+    coverage = Coverage(visit, vocabulary(covered=["g.tenant", "get_locale()"]))
+    assert [*map(coverage.covers, visit.body.reads.values())] == [True, False]
+    assert coverage.has_locale
+
+
+@pytest.mark.parametrize(
+    ("key", "has_locale"),
+    [
+        ("lang", True),
+        ("get_locale()", True),
+        ("g.locale", True),
+        ("user.id", False),
+        ("user.locale", True),
+        ("item.lang", True),
+    ],
+)
+def test_locales(key: str, has_locale: bool) -> None:
+    [visit] = visits(f"{{% cache 1, 'x', {key} %}}{{% endcache %}}")
+    assert Coverage(visit, vocabulary()).has_locale is has_locale
+
+
+@pytest.mark.parametrize(
+    ("key", "has_object"),
+    [
+        ("post.id", True),
+        ("slug", True),
+        ("lang", False),
+        ("user.id", False),
+        ("request.path", False),
+        ("f()", False),
+        ("post is none", False),
+    ],
+)
+def test_objects(key: str, has_object: bool) -> None:
+    [visit] = visits(f"{{% cache 1, 'x', {key} %}}{{% endcache %}}")
+    assert Coverage(visit, vocabulary()).has_object() is has_object
+
+
+def test_what_a_value_is_made_from_in_the_end() -> None:
+    [visit] = visits(
+        "{% set a = x.y %}{% set b = a ~ z %}{% cache 1, 'x' %}{{ b }}{% endcache %}"
+    )
+    [seen] = visit.body.reads.values()
+    assert seen.binding
+    assert {end.path for end in ends_of(seen.binding)} == {("x", "y"), ("z",)}
+
+
+def test_a_value_that_is_made_from_itself_has_an_end() -> None:
+    [visit] = visits(
+        "{% set ns = namespace(x=1) %}{% set ns.x = ns.x ~ user.name %}"
+        "{% cache 1, 'x', user.id %}{{ ns.x }}{% endcache %}"
+    )
+    coverage = Coverage(visit, vocabulary())
+    assert not any(map(coverage.covers, visit.body.reads.values()))
