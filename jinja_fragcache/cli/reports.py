@@ -1,0 +1,128 @@
+"""What people read: findings, counts, and the table of fragments."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from jinja_fragcache.check.checker import name_shown
+from jinja_fragcache.check.findings import Finding, Report
+from jinja_fragcache.check.outline import Outline, Tag
+from jinja_fragcache.check.project import Project, Template
+from jinja_fragcache.check.rules import ERROR, NOTE, WARNING
+
+_COLORS = {ERROR: "red", WARNING: "yellow", NOTE: "cyan"}
+# With fewer templates, a run takes less than a second.
+_MANY = 200
+
+
+def with_progress(templates: Sequence[Template]) -> Iterable[Template]:
+    """Show a progress bar while many templates are read, if there is a terminal."""
+    console = Console(stderr=True)
+    if len(templates) < _MANY or not console.is_terminal:
+        return templates
+    return track(templates, "Reading templates", console=console, transient=True)
+
+
+def show_report(report: Report) -> None:
+    """Print findings, and a line that sums them up."""
+    for finding in report.findings:
+        _show_finding(finding)
+    click.echo(_summary(report))
+
+
+def _show_finding(finding: Finding) -> None:
+    place = click.style(f"{finding.file}:{finding.line}:", bold=True)
+    color = _COLORS[finding.rule.level]
+    code = click.style(f"{finding.rule.level} {finding.code}", fg=color)
+    click.echo(f"{place} {code} {finding.message}")
+    for read in finding.reads:
+        click.echo(f"    read:  {read}")
+    if finding.remedy:
+        click.echo(f"    write: {click.style(finding.remedy, fg='green')}")
+    click.echo(f"    see:   {finding.rule.page}")
+
+
+def _summary(report: Report) -> str:
+    checked = (
+        f"{_count(report.templates, 'template')},"
+        f" {_count(report.fragments, 'fragment')}"
+    )
+    parts = [
+        _count(number, level)
+        for level in (ERROR, WARNING, NOTE)
+        if (number := sum(each.rule.level == level for each in report.findings))
+    ]
+    return f"{checked}: {', '.join(parts) or 'nothing to say'}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+class Row(NamedTuple):
+    """A fragment, as the table shows it."""
+
+    name: str
+    kind: str
+    timeout: str
+    key: str
+    tags: str
+    template: str
+    line: int
+    file: str
+
+
+def rows_of(project: Project) -> list[Row]:
+    """Return all fragments of the templates that were asked for, by their names."""
+    rows = [
+        _row(template, tag)
+        for template in project.templates.values()
+        if template.is_asked and isinstance(template.read, Outline)
+        for tag in template.read.tags
+    ]
+    return sorted(rows)
+
+
+def _row(template: Template, tag: Tag) -> Row:
+    key = ", ".join(tag.key_texts) if tag.key_texts is not None else tag.vary_on_text
+    tags = dict(tag.options).get("tags", "")
+    return Row(
+        name_shown(template.name, tag),
+        tag.kind,
+        tag.timeout_text or "",
+        key,
+        tags,
+        template.name,
+        tag.line,
+        template.file,
+    )
+
+
+def show_rows(rows: Sequence[Row]) -> None:
+    """Print the table of fragments."""
+    table = Table(box=SIMPLE_HEAD)
+    for title in ("Name", "Timeout", "Key", "Tags", "Template"):
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        place = f"{row.template}:{row.line}"
+        cells = (row.name, row.timeout or "default", row.key, row.tags, place)
+        table.add_row(*map(Text, cells))
+    console = Console()
+    if not console.is_terminal:
+        # A file has no width. Nothing is to be cut there.
+        console = Console(width=10_000)
+    console.print(table)
+    click.echo(f"{_count(len(rows), 'fragment')}.")
+
+
+def rows_as_json(rows: Sequence[Row]) -> str:
+    """Return the fragments as JSON."""
+    content = [row._asdict() for row in rows]
+    return json.dumps(content, indent=2, ensure_ascii=False)

@@ -1,0 +1,226 @@
+import json
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from click.testing import CliRunner, Result
+
+from jinja_fragcache.cli.commands import commands
+
+LEAK = '{% cache 300, "a" %}{{ user.name }}{% endcache %}'
+CLEAN = '{% cache 300, "a", user.id %}{{ user.name }}{% endcache %}'
+NOTE = '{{ post.id }}{% cache 300, "a" %}{{ post.title }}{% endcache %}'
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "templates").mkdir()
+    return tmp_path
+
+
+def write(here: Path, name: str, text: str) -> None:
+    (here / name).write_text(dedent(text), "utf-8")
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(commands, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "summary"),
+    [
+        (CLEAN, 0, "1 template, 1 fragment: nothing to say."),
+        (LEAK, 1, "1 template, 1 fragment: 1 error."),
+        (NOTE, 0, "1 template, 1 fragment: 1 note."),
+        ("{% if %}", 1, "1 template, 0 fragments: 1 error."),
+    ],
+)
+def test_the_exit_status_tells_whether_something_is_wrong(
+    here: Path, source: str, status: int, summary: str
+) -> None:
+    write(here, "templates/a.html", source)
+    result = run("check", "templates")
+    assert result.exit_code == status
+    assert result.output.splitlines()[-1] == summary
+
+
+def test_a_finding_for_people(here: Path) -> None:
+    write(here, "templates/a.html", LEAK)
+    assert run("check", "templates").output == dedent(
+        """\
+        templates/a.html:1: error FC001 "a" reads user.name, which is not in its key: \
+what one visitor sees is served to the next.
+            read:  user.name in a.html:1
+            write: {% cache 300, "a", user.id %}
+            see:   docs/check.md#fc001
+        1 template, 1 fragment: 1 error.
+        """
+    )
+
+
+def test_formats_for_programs(here: Path) -> None:
+    write(here, "templates/a.html", LEAK)
+    for name in ("json", "sarif"):
+        result = run("check", "templates", "--format", name)
+        assert result.exit_code == 1
+        assert json.loads(result.stdout)
+    assert run("check", "templates", "--format", "github").stdout.startswith("::error")
+
+
+def test_rules_can_be_selected_and_ignored(here: Path) -> None:
+    write(here, "templates/a.html", LEAK)
+    assert run("check", "templates", "--select", "FC002, FC003").exit_code == 0
+    assert run("check", "templates", "--ignore", "FC001").exit_code == 0
+    assert run("check", "templates", "--select", "FC001").exit_code == 1
+
+
+def test_settings_say_what_is_checked(here: Path) -> None:
+    write(here, "templates/a.html", LEAK)
+    settings = '[tool.jinja-fragcache]\npaths = ["templates"]\n'
+    write(here, "pyproject.toml", settings)
+    assert run("check").exit_code == 1
+    write(here, "pyproject.toml", settings + 'shared = ["user"]\n')
+    assert run("check").exit_code == 0
+    write(here, "pyproject.toml", settings + 'ignore = ["FC001"]\n')
+    assert run("check").exit_code == 0
+    assert run("check", "--select", "FC001").exit_code == 0
+    write(here, "pyproject.toml", settings + 'exclude = ["a.*"]\n')
+    assert run("check").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "There is nothing to read."),
+        (["nothing"], "There is no file or folder 'nothing'."),
+        (["templates", "--select", "FC1"], "--select names the rule 'FC1'"),
+        (["templates", "--format", "xml"], "'xml' is not one of"),
+        (["--app", "a:b", "--env", "c:d"], "Give --app or --env, not both."),
+        (["--app", "nothing:app"], "--app nothing:app: there is no module 'nothing'."),
+        (["--nothing"], "No such option"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(arguments: list[str], told: str) -> None:
+    result = run("check", *arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_wrong_setting_is_told() -> None:
+    write(Path.cwd(), "pyproject.toml", "[tool.jinja-fragcache]\npath = []\n")
+    for command in ("check", "list"):
+        result = run(command)
+        assert result.exit_code == 2
+        assert "Did you mean paths?" in result.stderr
+
+
+def test_a_second_run_reads_what_the_first_has_kept(here: Path) -> None:
+    write(here, "templates/a.html", LEAK)
+    first = run("check", "templates")
+    kept = here / ".fragcache_cache" / "outlines.json"
+    before = kept.stat().st_mtime_ns
+    assert run("check", "templates").output == first.output
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_nothing_is_kept_if_that_is_asked_for(here: Path) -> None:
+    write(here, "templates/a.html", LEAK)
+    run("check", "templates", "--no-cache")
+    assert not (here / ".fragcache_cache").exists()
+
+
+def test_the_templates_of_an_application_and_its_blueprints(here: Path) -> None:
+    (here / "shop" / "templates").mkdir(parents=True)
+    write(here, "templates/a.html", "{% extends 'layout.html' %}")
+    write(here, "shop/templates/layout.html", LEAK)
+    write(
+        here,
+        "site_of_the_test.py",
+        """
+        from flask import Blueprint, Flask
+        from jinja_fragcache import Cache
+
+        def create_app():
+            app = Flask(__name__, template_folder="templates")
+            Cache(app, config={"CACHE_TYPE": "simple"})
+            app.register_blueprint(
+                Blueprint("shop", __name__, template_folder="shop/templates")
+            )
+            return app
+
+        app = create_app()
+        """,
+    )
+    for target in ("app", "create_app", "create_app()"):
+        result = run("check", "--app", f"site_of_the_test:{target}")
+        assert "shop/templates/layout.html:1: error FC001" in result.output
+        assert "2 templates, 1 fragment: 1 error." in result.output
+
+
+def test_the_templates_of_an_environment(here: Path) -> None:
+    write(
+        here,
+        "environment_of_the_test.py",
+        f"""
+        from jinja2 import DictLoader, Environment
+        from jinja_fragcache import FragmentCacheExtension
+
+        templates = {{"a.html": {LEAK.replace("{%", "<%").replace("%}", "%>")!r}}}
+        env = Environment(
+            loader=DictLoader(templates),
+            extensions=[FragmentCacheExtension],
+            block_start_string="<%",
+            block_end_string="%>",
+        )
+        """,
+    )
+    result = run("check", "--env", "environment_of_the_test:env")
+    assert 'write: <% cache 300, "a", user.id %>' in result.output
+
+
+def test_the_list_of_fragments(here: Path) -> None:
+    source = """\
+        {% cache 300, "b", x.id, lang, tags=["t"] %}{% endcache %}
+        {% cache %}{% endcache %}{% cache_each a in c, 60, "[red]", a %}{% endcache_each %}
+        """
+    write(here, "templates/a.html", source)
+    result = run("list", "templates")
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.output.splitlines() if "a.html" in line]
+    assert lines == [
+        ["[red]", "60", "a", "a.html:2"],
+        ["a.html:2", "default", "a.html:2"],
+        ["b", "300", "x.id,", "lang", '["t"]', "a.html:1"],
+    ]
+    assert result.output.splitlines()[-1] == "3 fragments."
+
+
+def test_the_list_as_json(here: Path) -> None:
+    write(here, "templates/a.html", '{% cache 300, "b", x.id %}{% endcache %}')
+    result = run("list", "templates", "--format", "json")
+    assert json.loads(result.stdout) == [
+        {
+            "name": "b",
+            "kind": "cache",
+            "timeout": "300",
+            "key": "x.id",
+            "tags": "",
+            "template": "a.html",
+            "line": 1,
+            "file": "templates/a.html",
+        }
+    ]
+
+
+def test_a_template_that_can_not_be_listed_is_told(here: Path) -> None:
+    write(here, "templates/a.html", "{% if %}")
+    result = run("list", "templates")
+    assert result.exit_code == 1
+    assert "templates/a.html: can't be parsed." in result.stderr

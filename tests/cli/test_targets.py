@@ -1,0 +1,90 @@
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from jinja_fragcache.cli.targets import environment_of, environment_of_app
+from jinja_fragcache.errors import CheckError
+
+MODULE = """
+from jinja2 import Environment
+
+env = Environment(autoescape=True)
+
+class App:
+    jinja_env = env
+
+class Broken:
+    @property
+    def jinja_env(self):
+        raise ValueError("no environment")
+
+app, broken, number = App(), Broken(), 3
+
+def make_env():
+    return env
+
+def fails():
+    raise ValueError("no configuration")
+
+class inner:
+    env = env
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "target_of_the_test", raising=False)
+    (tmp_path / "target_of_the_test.py").write_text(dedent(MODULE), "utf-8")
+    (tmp_path / "failing_target.py").write_text("x = 1 / 0", "utf-8")
+    (tmp_path / "needing_target.py").write_text("import not_installed_at_all", "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("target", ["app", "App", "App()"])
+def test_the_environment_of_an_application(target: str, folder: Path) -> None:
+    environment = environment_of_app(f"target_of_the_test:{target}", folder)
+    assert environment is environment_of("target_of_the_test:env", folder)
+
+
+@pytest.mark.parametrize("target", ["env", "make_env", "make_env()", "inner.env"])
+def test_an_environment(target: str, folder: Path) -> None:
+    assert environment_of(f"target_of_the_test:{target}", folder)  # type: ignore[truthy-bool]
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("app", "'app' is not of the form module:name"),
+        ("nothing:app", "there is no module 'nothing'"),
+        ("nothing.inner:app", "there is no module 'nothing'"),
+        ("target_of_the_test:nothing", "there is no 'nothing' in it"),
+        (
+            "target_of_the_test:number",
+            "an object of int, which is no Flask application",
+        ),
+        ("target_of_the_test:fails", "can't be called: ValueError: no configuration"),
+        ("target_of_the_test:fails()", r"test\.py:20\)"),
+        ("target_of_the_test:broken", "can't make its Jinja environment: ValueError"),
+        ("failing_target:app", r"ZeroDivisionError: .*failing_target\.py:1\)"),
+        ("needing_target:app", "ModuleNotFoundError: .*'not_installed_at_all'"),
+    ],
+)
+def test_what_is_no_application(target: str, told: str, folder: Path) -> None:
+    with pytest.raises(CheckError, match=told):
+        environment_of_app(target, folder)
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("target_of_the_test:number", "which is no Jinja environment"),
+        ("target_of_the_test:app", "an object of App, which is no Jinja environment"),
+        ("target_of_the_test:fails", "can't be called: ValueError"),
+    ],
+)
+def test_what_is_no_environment(target: str, told: str, folder: Path) -> None:
+    with pytest.raises(CheckError, match=told):
+        environment_of(target, folder)
