@@ -118,7 +118,11 @@ def test_an_iterator_as_vary_on_is_refused(vary_on: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("x" * 2**20, []), ("x", ["\N{PARTY POPPER}" * 2**18]), ("x", list(range(20_000)))],
+    [
+        ("x" * 2**20, []),
+        ("x", ["\N{PARTY POPPER}" * 2**18]),
+        ("x", list(range(20_000))),
+    ],
 )
 def test_keys_of_hostile_sizes_are_remembered_within_the_same_bytes(
     name: str, values: list[Any]
