@@ -8,7 +8,7 @@ in a process of its own, all at the same time.
 
 The resident memory of each process is measured again and again, after a collection of
 what is in cycles. The first third of the run is the warm-up: stores and caches fill up
-to their bounds. The line is flat if the median of the last third is at most 3% above
+to their bounds. The line is flat if the median of the last third is at most 2% above
 that of the second third. The script ends with an error if a line is not flat.
 
 Run it with `make soak` (for SOAK_SECONDS, 600 by default), or
@@ -52,9 +52,8 @@ from jinja_fragcache.stores import FileStore, MemoryStore, RedisStore, Store
 STORES = ("memory", "redis", "file")
 _NAMES = {"memory": "MemoryStore", "redis": "RedisStore", "file": "FileStore"}
 #: How much larger the last third of the samples may be than the second third. In ten
-#: minutes that is about 100 bytes for each key that was new meanwhile: less than a dict
-#: needs to remember it.
-TOLERANCE = 0.03
+#: minutes that is less for each new key than a dict needs to remember it.
+TOLERANCE = 0.02
 _SAMPLES = 200
 _MIB = 2**20
 _STORE_BYTES = 8 * _MIB
