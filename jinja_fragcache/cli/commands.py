@@ -149,9 +149,8 @@ def list_command(
         _write(rows_as_json(rows))
     else:
         show_rows(rows)
-    broken = [
-        each for each in project.templates.values() if isinstance(each.read, Broken)
-    ]
+    asked = [each for each in project.templates.values() if each.is_asked]
+    broken = [each for each in asked if isinstance(each.read, Broken)]
     for template in broken:
         click.echo(f"{template.file}: can't be parsed. See the check.", err=True)
     sys.exit(1 if broken else 0)
@@ -164,7 +163,8 @@ def _write(text: str) -> None:
 
 
 def _codes(text: str | None, option: str) -> tuple[str, ...]:
-    codes = tuple(each.strip() for each in (text or "").split(",") if each.strip())
+    named = (each.strip().upper() for each in (text or "").split(","))
+    codes = tuple(code for code in named if code)
     check_codes(codes, option)
     return codes
 

@@ -8,7 +8,7 @@ from jinja_fragcache.check.project import default_environment, from_paths
 from jinja_fragcache.check.reading import read
 from jinja_fragcache.check.rules import RULES
 from jinja_fragcache.check.vocabulary import vocabulary
-from tests.check.support import codes, findings
+from tests.check.support import codes, findings, project_of
 
 HERE = Path(__file__).parent
 EXPECTED = (HERE / "leaks" / "expected.txt").read_text("utf-8").splitlines()
@@ -82,6 +82,15 @@ def test_the_item_of_a_loop_is_told_once() -> None:
         "row.html": row,
     }
     assert codes(templates) == ["FC004"]
+
+
+def test_only_templates_that_were_asked_for_are_told() -> None:
+    leak = "{% cache 300, vary_on=[lang] %}{{ user.name }}{% endcache %}"
+    project = project_of({"a.html": leak, "b.html": leak})
+    project.templates["a.html"].is_asked = False
+    report = check(project, vocabulary(), RULES)
+    assert [finding.file for finding in report.findings] == ["b.html"]
+    assert report.fragments == 2
 
 
 def test_only_active_rules_are_told() -> None:

@@ -75,7 +75,7 @@ def test_formats_for_programs(here: Path) -> None:
 
 def test_rules_can_be_selected_and_ignored(here: Path) -> None:
     write(here, "templates/a.html", LEAK)
-    assert run("check", "templates", "--select", "FC002, FC003").exit_code == 0
+    assert run("check", "templates", "--select", "FC002, fc003").exit_code == 0
     assert run("check", "templates", "--ignore", "FC001").exit_code == 0
     assert run("check", "templates", "--select", "FC001").exit_code == 1
 
@@ -224,3 +224,5 @@ def test_a_template_that_can_not_be_listed_is_told(here: Path) -> None:
     result = run("list", "templates")
     assert result.exit_code == 1
     assert "templates/a.html: can't be parsed." in result.stderr
+    write(here, "templates/b.html", "")
+    assert run("list", "templates/b.html").exit_code == 0
