@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from jinja2 import nodes
 
 from .outline import FILTER, Read
+from .vocabulary import is_bag
 
 # Methods that read the item of a mapping that their first argument names.
 _LOOK_UPS = {"get", "getlist", "get_all", "getall"}
@@ -55,6 +56,8 @@ def _reads(node: nodes.Node, is_partial: bool) -> Iterator[Read]:
             tested, whole = [node.test], [node.expr1, node.expr2]
         case nodes.And():
             tested, whole = [node.left], [node.right]
+        case nodes.Compare(expr=nodes.Const(value=str() as item), ops=[operand]):
+            yield from _membership(item, operand)
         case nodes.Compare() | nodes.Not() | nodes.Test():
             tested = [*node.iter_child_nodes()]
         case nodes.Filter():
@@ -66,6 +69,19 @@ def _reads(node: nodes.Node, is_partial: bool) -> Iterator[Read]:
             whole = [*node.iter_child_nodes()]
     yield from _all(tested, is_partial=True)
     yield from _all(whole, is_partial)
+
+
+def _membership(item: str, operand: nodes.Operand) -> Iterator[Read]:
+    """Yield what `"next" in request.args` reads: this item, of some mappings."""
+    chain = _chain(operand.expr)
+    is_in = operand.op in {"in", "notin"}
+    if chain is not None and is_in and is_bag(chain.read.path):
+        chain = chain.then(item)
+    if chain is None:
+        yield from _reads(operand.expr, is_partial=True)
+        return
+    yield chain.read._replace(is_partial=True)
+    yield from _all(chain.others, is_partial=False)
 
 
 def _chain(node: nodes.Node | None) -> _Chain | None:
