@@ -9,6 +9,7 @@ from .vocabulary import (
     Vocabulary,
     is_bag,
     is_flag,
+    paths,
     request_says,
     within,
 )
@@ -28,17 +29,17 @@ class Coverage:
 
     def __init__(self, visit: Visit, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._visit = visit
+        self._allowed = vocabulary.covered | paths(visit.tag.allow)
         self.keys = [*_with_sources(visit.key)]
         self._unless = [*_with_sources(visit.unless)]
         self.has_locale = any(
             self._is_locale(key.path) for key in self.keys if key.binding is None
-        ) or any(self._is_locale(path) for path in vocabulary.covered)
+        ) or any(map(self._is_locale, self._allowed))
         self._has_user = any(map(self._tells_user, self.keys))
 
     def covers(self, seen: Seen) -> bool:
         """Return whether a read has the same value wherever the key has the same."""
-        if seen.binding is None and within(seen.path, self._vocabulary.covered):
+        if self.allows(seen):
             return True
         if any(_says(key, seen) for key in self.keys):
             return True
@@ -47,6 +48,10 @@ class Coverage:
         if seen.binding is None:
             return self._has_user and self._is_of_user(seen.path)
         return self._is_made_from_key(seen.binding)
+
+    def allows(self, seen: Seen) -> bool:
+        """Return whether the tag or the settings let a read pass."""
+        return seen.binding is None and within(seen.path, self._allowed) is not None
 
     def has_object(self) -> bool:
         """Return whether a key value tells which of many objects a fragment shows."""

@@ -45,6 +45,7 @@ class Tag(NamedTuple):
         timeout: Its timeout in seconds, None if it has none or it is no constant.
         key: What the key, the name and the version read.
         unless: What the option `unless` reads.
+        allow: What the option `allow` names.
         head: The head of the loop of a `cache_each`, as it is written.
         timeout_text: The timeout as it is written, like the following.
         name_text: The name.
@@ -62,6 +63,7 @@ class Tag(NamedTuple):
     timeout: float | None
     key: Reads
     unless: Reads
+    allow: tuple[str, ...]
     head: str
     timeout_text: str | None
     name_text: str | None

@@ -233,6 +233,7 @@ class _Outlining:
             timeout if isinstance(timeout, int | float) else None,
             reads_of(arguments.name, vary_on, arguments.version),
             reads_of(arguments.unless),
+            self._allowed(arguments.allow),
             head,
             write(arguments.timeout) if arguments.timeout else None,
             write(arguments.name) if arguments.name else None,
@@ -241,6 +242,12 @@ class _Outlining:
             _options(arguments),
             body,
         )
+
+    def _allowed(self, expression: nodes.Expr | None) -> tuple[str, ...]:
+        names = self._constant(expression)
+        if not isinstance(names, list | tuple):
+            return ()
+        return tuple(name for name in names if isinstance(name, str))
 
     def _constant(self, expression: nodes.Expr | None) -> Any:
         """Return the value of a constant expression, None if it is no constant."""

@@ -130,6 +130,7 @@ class _Judging:
         if self._judge.is_token(seen):
             in_key = any(key.path == seen.path for key in self._coverage.keys)
             # Whether there is one at all is the same for all.
+            in_key = in_key or self._coverage.allows(seen)
             if not seen.read.is_partial and not in_key:
                 yield "FC002", (seen.path[-1],), seen
         elif self._coverage.covers(seen):

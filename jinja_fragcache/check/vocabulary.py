@@ -216,19 +216,20 @@ def vocabulary(
             other lists.
         covered: Names that need not stand in a key.
     """
-    same = _paths(shared)
+    same = paths(shared)
     return Vocabulary(
-        users=_paths(_USERS) - same,
-        owned=_paths(_OWNED) - same,
-        personal=_paths((*_PERSONAL, *names)) - same,
-        tokens=_paths(_TOKENS) - same,
-        locales=_paths((*_LOCALES, *locale)) - same,
-        shared=_paths(_SHARED) | same,
-        covered=_paths(covered),
+        users=paths(_USERS) - same,
+        owned=paths(_OWNED) - same,
+        personal=paths((*_PERSONAL, *names)) - same,
+        tokens=paths(_TOKENS) - same,
+        locales=paths((*_LOCALES, *locale)) - same,
+        shared=paths(_SHARED) | same,
+        covered=paths(covered),
     )
 
 
-def _paths(names: Iterable[str]) -> frozenset[Path]:
+def paths(names: Iterable[str]) -> frozenset[Path]:
+    """Return names with dots, such as `g.user` and `get_locale()`, as paths."""
     return frozenset(tuple(name.removesuffix("()").split(".")) for name in names)
 
 

@@ -103,6 +103,16 @@ def test_names_that_templates_bind(
     ) is (covered)
 
 
+def test_names_that_the_tag_allows() -> None:
+    [visit] = visits(
+        "{% cache 1, 'x', allow=['g.user', 'locale'] %}{{ g.user.a }}{{ user.a }}"
+        "{% endcache %}"
+    )
+    coverage = Coverage(visit, vocabulary())
+    assert [*map(coverage.covers, visit.body.reads.values())] == [True, False]
+    assert coverage.has_locale
+
+
 def test_names_of_the_settings_need_not_stand_in_the_key() -> None:
     [visit] = visits("{% cache 1, 'x' %}{{ g.tenant.name }}{{ user.id }}{% endcache %}")
     coverage = Coverage(visit, vocabulary(covered=["g.tenant", "get_locale()"]))

@@ -49,7 +49,7 @@ def test_kinds_of_statements(source: str, kinds: list[type]) -> None:
 
 def test_a_tag_is_known_by_what_it_says() -> None:
     source = (
-        '\n{% cache 60*5, "row" ~ "s", a.id, b, unless=c.d, version=e, tags=["t"] %}'
+        '\n{% cache 60*5, "row" ~ "s", a.id, b, unless=c.d, version=e, tags=["t"], allow=["g.a"] %}'
         "{% endcache %}"
     )
     [tag] = outline_of(source).tags
@@ -58,7 +58,13 @@ def test_a_tag_is_known_by_what_it_says() -> None:
     assert [read.path for read in tag.key] == [("a", "id"), ("b",), ("e",)]
     assert [read.path for read in tag.unless] == [("c", "d")]
     assert tag.key_texts == ("a.id", "b")
-    assert tag.options == (("unless", "c.d"), ("tags", '["t"]'), ("version", "e"))
+    assert tag.allow == ("g.a",)
+    assert dict(tag.options) == {
+        "unless": "c.d",
+        "tags": '["t"]',
+        "version": "e",
+        "allow": '["g.a"]',
+    }
 
 
 def test_a_name_and_key_values_that_come_from_variables() -> None:

@@ -160,6 +160,11 @@ def test_an_object_that_is_one_of_many(
     assert codes(before + cached("{{ post.title }}", key)) == expected
 
 
+def test_a_token_that_the_tag_allows() -> None:
+    page = "{% cache 1, 'x', allow=['csrf_token'] %}{{ csrf_token() }}{% endcache %}"
+    assert codes(page) == []
+
+
 def test_names_of_the_settings() -> None:
     page = cached("{{ g.tenant.name }}{{ user.name }}{{ tongue }}{{ _('a') }}")
     assert codes(page) == ["FC001", "FC003"]
