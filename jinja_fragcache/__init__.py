@@ -16,6 +16,7 @@ from .errors import SettingError as SettingError
 from .errors import StoreError as StoreError
 from .errors import TimeoutValueError as TimeoutValueError
 from .errors import UncoveredReadError as UncoveredReadError
+from .errors import WrongCallError as WrongCallError
 from .keys.fragment import default_fragment_name as default_fragment_name
 from .keys.fragment import make_template_fragment_key as make_template_fragment_key
 from .render.environment import fragment_cache_of as fragment_cache_of
@@ -42,6 +43,7 @@ __all__ = [
     "StoreError",
     "TimeoutValueError",
     "UncoveredReadError",
+    "WrongCallError",
     "cache_tag",
     "default_fragment_name",
     "fragment_cache_of",

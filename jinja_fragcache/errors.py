@@ -129,6 +129,18 @@ class UncoveredReadError(FragmentCacheError, TemplateRuntimeError):
     """
 
 
+class WrongCallError(FragmentCacheError, TypeError):
+    """A memoized function does not accept the arguments that were given.
+
+    `delete_memoized(f, ...)` and `f.make_cache_key(...)` raise it. A call of the
+    function itself raises Python's own TypeError.
+
+    Example:
+        `cache.delete_memoized(add, 1)` raises it if `add` takes two numbers. Write
+        `cache.delete_memoized(add, 1, 2)`, or `delete_memoized(add)` for all calls.
+    """
+
+
 class StoreError(FragmentCacheError):
     """A store failed, or an object can't be used as a store.
 

@@ -10,7 +10,7 @@ from types import CellType
 from typing import Any
 from uuid import UUID
 
-from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.digests import code_digest, digest, source_digest
 from jinja_fragcache.keys.encoding import encode_argument, encode_text
@@ -20,7 +20,6 @@ from .keys import (
     CUSTOM_KEY,
     CallKey,
     TaggedKey,
-    WrongCallError,
     check_key,
     full_name,
 )
@@ -46,6 +45,7 @@ class ArgumentKeys:
         tags: Returns the tags that the user gives to the entry of a call.
 
     Attributes:
+        function: The function.
         name: The function's module and qualified name.
         by_instance: Whether the function is a method, whose object is part of the key.
 
@@ -67,7 +67,7 @@ class ArgumentKeys:
         source_check: Callable[[], bool | None] = lambda: None,
         tags: Callable[..., Any] = lambda *_, **__: (),
     ) -> None:
-        self._function = function
+        self.function = function
         self._source_check = source_check
         self._source = cache(partial(source_digest, function))
         self._user_tags = tags
@@ -110,7 +110,7 @@ class ArgumentKeys:
             KeyValueError: If an argument has nothing that identifies it.
             WrongCallError: If the function does not accept these arguments.
         """
-        if args and self._function is getattr(args[0], "uncached", args[0]):
+        if args and self.function is getattr(args[0], "uncached", args[0]):
             args = args[1:]
         key, tags = self.of_call(args, kwargs, source_check=self._source_check())
         return TaggedKey(key, (*tags, *tag_names(self._user_tags(*args, **kwargs))))
@@ -127,7 +127,7 @@ class ArgumentKeys:
             KeyValueError: If the key is not a string.
             WrongCallError: If the function does not accept these arguments.
         """
-        key = check_key(make(self._function, *args, **kwargs), CUSTOM_KEY)
+        key = check_key(make(self.function, *args, **kwargs), CUSTOM_KEY)
         arguments = self._bind(args, kwargs)
         if not self.by_instance:
             return CallKey(key, self._tags(None))

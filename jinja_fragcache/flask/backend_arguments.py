@@ -119,3 +119,8 @@ def make_with(make: type[S], settings: Settings, **given: Any) -> S:
         refusal = f": {without_logins(error)}"
     # Not as the context of the client's error, which may show a password.
     raise SettingError(f"CACHE_TYPE {cache_type!r}{refusal}")
+
+
+def split_text(text: str) -> list[str]:
+    """Return the parts of a text that names several servers, with commas in between."""
+    return [part.strip() for part in text.split(",")]

@@ -10,7 +10,7 @@ from cachelib.serializers import BaseSerializer
 from flask import Flask
 
 from jinja_fragcache.errors import SettingError
-from jinja_fragcache.messages import warn_caller, without_logins
+from jinja_fragcache.messages import did_you_mean, warn_caller, without_logins
 from jinja_fragcache.stores import (
     FileStore,
     MemcachedStore,
@@ -26,6 +26,7 @@ from .backend_arguments import (
     default_timeout,
     key_prefix,
     make_with,
+    split_text,
     store_args,
     store_options,
     threshold,
@@ -69,8 +70,9 @@ def make_store(app: Flask, settings: Settings) -> Store:
         )
     # A URL may contain a password.
     shown = "this URL" if is_url else repr(cache_type)
+    hint = "" if is_url else did_you_mean(str(cache_type), TYPES)
     raise SettingError(
-        f"CACHE_TYPE can't be {shown}. It is one of"
+        f"CACHE_TYPE can't be {shown}.{hint} It is one of"
         f" {', '.join(map(repr, TYPES))}, or 'package.module.name' of a class or of a"
         " function (app, config, args, kwargs), or a store, as in"
         " CACHE_TYPE=cachelib.FileSystemCache(folder)."
@@ -144,8 +146,14 @@ def _filesystem(settings: Settings) -> Store:
 
 
 def _memcached(settings: Settings) -> Store:
-    servers = settings["CACHE_MEMCACHED_SERVERS"]
+    servers = _servers(settings)
     return make_with(MemcachedStore, settings, servers=servers, **key_prefix(settings))
+
+
+def _servers(settings: Settings) -> Any:
+    """Return the servers; a text, as the environment has it, names them with commas."""
+    servers = settings["CACHE_MEMCACHED_SERVERS"]
+    return split_text(servers) if isinstance(servers, str) else servers
 
 
 def _sasl_memcached(settings: Settings) -> Store:
@@ -164,7 +172,7 @@ def _spread_memcached(settings: Settings) -> Store:
 
 def _with_account(settings: Settings) -> dict[str, Any]:
     return {
-        "servers": settings["CACHE_MEMCACHED_SERVERS"],
+        "servers": _servers(settings),
         "username": settings["CACHE_MEMCACHED_USERNAME"],
         "password": settings["CACHE_MEMCACHED_PASSWORD"],
         **key_prefix(settings),

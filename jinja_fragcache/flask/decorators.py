@@ -12,7 +12,7 @@ from flask import has_request_context
 from jinja_fragcache.engine.dependencies import start_watching
 from jinja_fragcache.engine.flow import recall
 from jinja_fragcache.engine.spec import Stopped
-from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.timeouts import normalize_timeout
@@ -20,7 +20,7 @@ from jinja_fragcache.timeouts import normalize_timeout
 from .cacheability import SessionWatch, is_current_view, is_read_request
 from .call import FunctionCall, refuse
 from .call_guard import CallGuard, KeyReads
-from .keys import CallKey, Keys, WrongCallError, full_name
+from .keys import CallKey, Keys, full_name
 from .options import Options
 from .signatures import signature_of
 from .typing import CachedFunction, P, R

@@ -1,14 +1,14 @@
 """The methods of `Cache` that delete what decorated functions have stored."""
 
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
-from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.messages import describe
 
 from .argument_keys import ArgumentKeys, find_by_name
 from .decorators import decorated, keys_of
-from .keys import WrongCallError
 from .store_methods import StoreMethods
 from .view_keys import QueryArguments, ViewKeys
 
@@ -75,7 +75,7 @@ class DeleteMethods(StoreMethods):
             KeyValueError: If `memoize` has not decorated such a function, or an
                 argument has nothing that identifies it, or a method's object is
                 missing.
-            TypeError: If the function does not accept these arguments.
+            WrongCallError: If the function does not accept these arguments.
             StoreError: If the store failed. The values may still be served.
         """
         if args and all(decorated(each, ArgumentKeys) for each in args):
@@ -83,7 +83,8 @@ class DeleteMethods(StoreMethods):
                 self.delete_memoized(each)
             return
         keys, instances = self._memoized_keys(function)
-        if not args and not kwargs:
+        # With a method's object alone, all calls on that object are meant.
+        if not kwargs and (not args or _are_same(args, instances)):
             self._app_cache.invalidate([keys.tag_of(*instances)])
             return
         # The object of a method may be repeated as the first argument.
@@ -127,6 +128,9 @@ class DeleteMethods(StoreMethods):
         """
         if isinstance(function, str):
             return find_by_name(self._memoized.values(), function), ()
+        for keys in self._memoized.values():
+            if keys.function is function:  # It is the `uncached` of the decorated one.
+                return keys, ()
         memoized = decorated(function, ArgumentKeys)
         if memoized is None:
             raise KeyValueError(
@@ -135,8 +139,7 @@ class DeleteMethods(StoreMethods):
                 + _instead(function, ViewKeys, "delete_cached")
             )
         owner = getattr(function, "__self__", None)
-        keys: ArgumentKeys = keys_of(memoized)
-        return keys, () if owner is None else (owner,)
+        return keys_of(memoized), () if owner is None else (owner,)
 
 
 def _instead(function: Any, kind: type, method: str) -> str:
@@ -144,3 +147,8 @@ def _instead(function: Any, kind: type, method: str) -> str:
     if decorated(function, kind) is None:
         return ""
     return f" For this one, write cache.{method}({function.__name__}, ...)."
+
+
+def _are_same(args: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    """Return whether two tuples have the same objects, whatever these are equal to."""
+    return len(args) == len(others) and all(map(is_, args, others))

@@ -46,10 +46,6 @@ def tags_of(key: str) -> tuple[str, ...]:
     return key.tags if isinstance(key, TaggedKey) else ()
 
 
-class WrongCallError(TypeError):
-    """A function does not accept the arguments that were given."""
-
-
 def full_name(function: Any) -> str:
     """Return a function's module and qualified name, joined by a dot."""
     return f"{function.__module__}.{function.__qualname__}"
@@ -66,8 +62,9 @@ def check_key(key: Any, name: str = "A key") -> str:
         KeyValueError: If the key is not a string.
     """
     if not isinstance(key, str):
+        hint = " Give several keys one by one." if isinstance(key, list | tuple) else ""
         raise KeyValueError(
-            f"{name} has to be a text and is {describe(key)}.",
+            f"{name} has to be a text and is {describe(key)}.{hint}",
             for_log=f"{name} has to be a text and is {describe_class(key)}.",
         )
     return key

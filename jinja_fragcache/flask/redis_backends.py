@@ -16,6 +16,7 @@ from .backend_arguments import (
     Settings,
     key_prefix,
     make_with,
+    split_text,
     whole_number,
 )
 
@@ -59,8 +60,11 @@ def _of_url(settings: Settings) -> dict[str, Any]:
 
 def make_redis_sentinel(settings: Settings) -> Store:
     """Make the store of the type `redissentinel`."""
+    sentinels = settings["CACHE_REDIS_SENTINELS"]
+    if isinstance(sentinels, str):
+        sentinels = [each.rsplit(":", 1) for each in split_text(sentinels)]
     given = {
-        "sentinels": settings["CACHE_REDIS_SENTINELS"],
+        "sentinels": sentinels,
         "master": settings["CACHE_REDIS_SENTINEL_MASTER"],
         "sentinel_password": settings["CACHE_REDIS_SENTINEL_PASSWORD"],
     }

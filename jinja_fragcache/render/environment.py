@@ -106,9 +106,17 @@ def refuse(environment: Environment, site: Site, error: FragmentCacheError) -> N
     for_log = f"{start} {error.for_log}"
     if isinstance(error, UnnamedPageError):
         # The tag is written correctly, so it is not an error in a strict cache.
-        engine.warn_once(place, for_log)
+        engine.warn_once(warned_for(site), for_log)
     else:
-        engine.refuse(place, FragmentTagError(f"{start} {error}", for_log=for_log))
+        refusal = FragmentTagError(f"{start} {error}", for_log=for_log)
+        engine.refuse(warned_for(site), refusal)
+
+
+def warned_for(site: Site) -> tuple[str, int]:
+    """Return what tells the place of a tag from others, so that each is warned of."""
+    template, line, digest, *_ = site
+    # Templates from strings have no name.
+    return (digest if template is None else template), line
 
 
 def name_of(template: str | None, line: int) -> str:

@@ -11,7 +11,7 @@ from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain
 from jinja_fragcache.guard.reads import Cover, Read, texts_of
 
-from .environment import Site, engine_of, name_of
+from .environment import Site, engine_of, name_of, warned_for
 
 #: Separates the parts of `Site`'s names: of the key, of the body, and allowed ones.
 PARTS = "|"
@@ -64,7 +64,7 @@ class TagGuard:
         place = self._site[:2]
         engine = engine_of(self._context.environment)
         message = f"{name_of(*place)}: the fragment is not cached. {explain(reads)}"
-        engine.refuse((*place, "reads"), UncoveredReadError(message))
+        engine.refuse((*warned_for(self._site), "reads"), UncoveredReadError(message))
 
     def _names(self, part: int) -> list[str]:
         return self._site[4].split(PARTS)[part].split()

@@ -179,7 +179,7 @@ def test_cache_options_may_limit_the_bytes() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"CACHE_TYPE": "redsi"}, "CACHE_TYPE can't be 'redsi'. It is one of 'null'"),
+        ({"CACHE_TYPE": "redsi"}, "CACHE_TYPE can't be 'redsi'. Did you mean redis"),
         ({"CACHE_TYPE": None}, "CACHE_TYPE can't be None"),
         ({"CACHE_TYPE": ["simple"]}, "CACHE_TYPE: builtins.list can't be a store"),
         ({"CACHE_TYPE": MemoryStore}, "write its name with"),

@@ -11,9 +11,9 @@ from flask import Flask
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jinja_fragcache import KeyValueError
+from jinja_fragcache import KeyValueError, WrongCallError
 from jinja_fragcache.flask.argument_keys import ArgumentKeys
-from jinja_fragcache.flask.keys import CallKey, WrongCallError, full_name
+from jinja_fragcache.flask.keys import CallKey, full_name
 
 
 def keys_for(

@@ -217,7 +217,7 @@ def test_a_ready_store_of_this_package_keeps_its_serializer(
             "'colour' .CACHE_OPTIONS",
         ),
         (
-            {"CACHE_TYPE": "redissentinel", "CACHE_REDIS_SENTINELS": "127.0.0.1:1"},
+            {"CACHE_TYPE": "redissentinel", "CACHE_REDIS_SENTINELS": "127.0.0.1"},
             "CACHE_REDIS_SENTINELS can't be",
         ),
         (
@@ -230,8 +230,8 @@ def test_a_ready_store_of_this_package_keeps_its_serializer(
             "'host:port,host:port'",
         ),
         (
-            {"CACHE_TYPE": "memcached", "CACHE_MEMCACHED_SERVERS": "127.0.0.1:1"},
-            "CACHE_MEMCACHED_SERVERS=",
+            {"CACHE_TYPE": "memcached", "CACHE_MEMCACHED_SERVERS": "a:b"},
+            "CACHE_MEMCACHED_USERNAME",
         ),
         (
             {"CACHE_TYPE": "memcached", "CACHE_MEMCACHED_SERVERS": []},
@@ -440,3 +440,20 @@ def test_an_option_that_memcached_does_not_know_is_named() -> None:
             CACHE_MEMCACHED_SERVERS=["127.0.0.1:1"],
             CACHE_OPTIONS={"colour": 1},
         )
+
+
+def test_servers_may_be_one_text_with_commas(
+    memcached_port: int, opened: list[Any]
+) -> None:
+    servers = f"localhost:{memcached_port}, 127.0.0.1:{memcached_port}"
+    store = made(CACHE_TYPE="memcached", CACHE_MEMCACHED_SERVERS=servers)
+    opened.append(store)
+    check_works(store)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("Redis", "redis"), ("simplecache", "SimpleCache")]
+)
+def test_a_similar_type_is_suggested(wrong: str, right: str) -> None:
+    with pytest.raises(SettingError, match=f"Did you mean .*{right}"):
+        made(CACHE_TYPE=wrong)

@@ -178,3 +178,39 @@ def test_the_function_may_have_parameters_of_any_name(site: Site) -> None:
     with site.app.test_request_context():
         assert site.cache.delete_cached(view, function="a", f="b")
     assert site.get("/a/b") == ["5"]
+
+
+def test_the_function_without_its_cache_names_its_values_too(site: Site) -> None:
+    @site.cache.memoize()
+    def function(a: int) -> int:
+        return site.calls()
+
+    assert [function(1), function(2)] == [1, 2]
+    site.cache.delete_memoized(function.uncached, 1)
+    assert [function(1), function(2)] == [3, 2]
+    site.cache.delete_memoized(function.uncached)
+    assert function(2) == 4
+
+
+def test_a_methods_object_alone_means_all_calls_on_it(site: Site) -> None:
+    class Adder:
+        @site.cache.memoize()
+        def add(self, a: int) -> int:
+            return site.calls()
+
+        @classmethod
+        @site.cache.memoize()
+        def of_class(cls, a: int) -> int:
+            return site.calls() * a
+
+    one, two = Adder(), Adder()
+    assert [one.add(1), two.add(1), Adder.of_class(1)] == [1, 2, 3]
+    site.cache.delete_memoized(one.add, one)
+    site.cache.delete_memoized(Adder.of_class, Adder)
+    assert [one.add(1), two.add(1), Adder.of_class(1)] == [4, 2, 5]
+
+
+def test_a_list_of_keys_is_refused_with_what_to_write(site: Site) -> None:
+    keys: Any = ["a", "b"]
+    with pytest.raises(KeyValueError, match="Give several keys one by one"):
+        site.cache.delete_many(keys)
