@@ -6,13 +6,13 @@ request. (The model is Drupal's render cache, where such metadata "bubbles up".)
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Protocol, Self
 
 from jinja_fragcache.guard.places import places
-from jinja_fragcache.guard.reads import Read, texts_of
+from jinja_fragcache.guard.reads import Read, is_plain, texts_of
 from jinja_fragcache.keys.fragment import tag_names
 
 # The dependencies of the innermost body that is rendering. Threads and tasks that it
@@ -51,6 +51,14 @@ class Framework(Protocol):
         """
         ...
 
+    def told_by(self, name: str) -> Iterable[str]:
+        """Return the dotted names of all that a name in a key tells.
+
+        Args:
+            name: A dotted name, such as `request.user_agent.string`.
+        """
+        ...
+
     def value_of(self, name: str) -> Any:
         """Return what a read of a dotted name gives in the current request.
 
@@ -62,6 +70,10 @@ class Framework(Protocol):
 
 _frameworks: list[Framework] = []
 _guarded: set[str] = set()
+# How what was noted is read again, by names.
+_again: dict[str, Callable[[], Any]] = {}
+_MOST_AGAIN = 1000
+_UNKNOWN = object()
 
 
 def add_framework(framework: Framework) -> None:
@@ -104,8 +116,20 @@ def note_variable(name: str, value: Any) -> None:
         framework.note_variable(name, value)
 
 
+def names_told_by(names: Iterable[str]) -> frozenset[str]:
+    """Return the dotted names of all that names in a key tell."""
+    told = set(names)
+    for framework in _frameworks:
+        told.update(*map(framework.told_by, frozenset(told)))
+    return frozenset(told)
+
+
 def texts_of_now(name: str) -> frozenset[str]:
     """Return the texts of what a read gives in the current request, none if unknown."""
+    again = _again.get(name)
+    if again is not None:
+        with suppress(Exception):  # The user's function may raise anything.
+            return texts_of(again())
     for framework in _frameworks:
         try:
             return texts_of(framework.value_of(name))
@@ -136,7 +160,10 @@ class Dependencies:
         is_quiet: Whether nothing is noted for now.
         request: The request that the body runs in, if any. What is read of another one,
             such as one that a test makes meanwhile, is not the body's.
+        has_places: Whether it is noted where something was read.
     """
+
+    has_places = True
 
     __slots__ = (
         "expires",
@@ -234,23 +261,41 @@ class Dependencies:
             dependencies = dependencies.parent
 
 
-def note_read(name: str, value: Any = None) -> None:
+def note_read(
+    name: str, value: Any = _UNKNOWN, *, again: Callable[[], Any] | None = None
+) -> None:
     """Tell the body that is running that it has read what differs between requests.
 
     Its entry is stored only if its key covers that. Where no body is running, this does
     nothing.
 
     Args:
-        name: A dotted name, such as `tenant` or `session.user`.
-        value: What was read. A key that has this value, or its id, covers the read.
+        name: A dotted name, such as `tenant` or `shop.currency`.
+        value: What was read. A key that has this value, or its id, covers the read, if
+            `again` is given.
+        again: Returns the value in another request. Two values may be the same by
+            chance, so a value in a key is compared again before an entry is served.
     """
+    if _current.get() is None:
+        return
+    if again is not None and (name in _again or len(_again) < _MOST_AGAIN):
+        _again[name] = again
+    if value is _UNKNOWN:
+        note(Read(name))
+    else:
+        note(Read(name, texts_of(value), is_object=not is_plain(value)))
+
+
+def note(read: Read) -> None:
+    """Like `note_read`, for what was made of other reads, too."""
     dependencies = _current.get()
-    if dependencies is None or dependencies.is_quiet:
+    if dependencies is None or dependencies.is_quiet or dependencies.is_over:
         return
     if dependencies.request is not _current_request():
         return
-    where = () if name in dependencies.reads else places()
-    dependencies.note(Read(name, texts_of(value), where))
+    if dependencies.has_places and read.name not in dependencies.reads:
+        read = read._replace(where=places())
+    dependencies.note(read)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.runner import Operation
-from jinja_fragcache.entries.freshness import BY_VALUE
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard.reads import Read
@@ -20,7 +19,7 @@ from .dependencies import Dependencies
 from .expiry import end, lifetime
 from .lookup import Found, note_served
 from .singleflight import Flight
-from .spec import EntrySpec, NotStored
+from .spec import EntrySpec, Guard, NotStored, names_covering
 from .stale_if_error import last_good, says_gone
 from .stale_while_revalidate import serve_stale
 from .tags import versions_since
@@ -268,15 +267,24 @@ class Lead:
         guard = self.spec.guard
         if guard is None or not dependencies.reads:
             return ()
-        cover = guard.cover()
-        reads = [each for each in dependencies.reads.values() if not cover.allows(each)]
-        if left := cover.left(reads):
+        covered = self._covered(guard, dependencies)
+        if left := [read for read, names in covered if names is None]:
             guard.refuse(left)
             raise NotStored
-        return tuple(
-            each.name if cover.names_it(each) else f"{BY_VALUE}{each.name}"
+        found = [name for _, names in covered for name in names or ()]
+        return tuple(dict.fromkeys(found))
+
+    def _covered(
+        self, guard: Guard, dependencies: Dependencies
+    ) -> list[tuple[Read, list[str] | None]]:
+        """Return each read that is not allowed, with the names that cover it."""
+        cover = guard.cover()
+        reads = list(dependencies.reads.values())
+        return [
+            (each, names_covering(guard, each))
             for each in reads
-        )
+            if not cover.allows(each)
+        ]
 
     def _reads_for_outer(self, dependencies: Dependencies) -> list[Read]:
         """Return what was read of the request, as the body around depends on it."""
@@ -284,11 +292,10 @@ class Lead:
         reads = dependencies.reads.values()
         if guard is None or not reads:
             return list(reads)
-        cover = guard.cover()
+        values = guard.cover().values
         return [
-            each._replace(instead=cover.values) if cover.covers(each) else each
-            for each in reads
-            if not cover.allows(each)
+            read if names is None else read._replace(instead=values)
+            for read, names in self._covered(guard, dependencies)
         ]
 
     def note_stored(self) -> None:

@@ -16,8 +16,6 @@ from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.guard.reads import Cover, Read
 
-from .dependencies import texts_of_now
-
 
 class Guard(Protocol):
     """Sees to it that what a body reads of the request is in its key."""
@@ -28,6 +26,10 @@ class Guard(Protocol):
 
     def cover(self) -> Cover:
         """Return what the key names."""
+        ...
+
+    def texts_now(self, name: str) -> frozenset[str]:
+        """Return the texts of what a read gives now, none if that is not known."""
         ...
 
     def refuse(self, reads: Sequence[Read]) -> None:
@@ -113,6 +115,32 @@ class EntrySpec(Protocol):
         ...
 
 
+def names_covering(guard: Guard, read: Read) -> list[str] | None:
+    """Return the names by which a key covers a read, None if it does not.
+
+    Args:
+        guard: The guard of the key.
+        read: The read.
+
+    Returns:
+        The names for the entry: "=" stands before that of a read that only a value
+        covers. That can be compared again in the next request, else it covers nothing.
+    """
+    cover = guard.cover()
+    if cover.names_it(read):
+        return [read.name]
+    if cover.has_value(read) and not cover.values.isdisjoint(
+        guard.texts_now(read.name)
+    ):
+        return [f"{BY_VALUE}{read.name}"]
+    if not read.parts:
+        return None
+    found = [names_covering(guard, part) for part in read.parts]
+    if any(names is None for names in found):
+        return None
+    return [name for names in found for name in names or ()]
+
+
 def is_covered_now(reads: Sequence[str], guard: Guard | None) -> bool:
     """Return whether a key still has what was covered by a value alone.
 
@@ -126,10 +154,12 @@ def is_covered_now(reads: Sequence[str], guard: Guard | None) -> bool:
     by_value = [name[1:] for name in reads if name[:1] == BY_VALUE]
     if not by_value:
         return True
-    if guard is None:
-        return False
-    values = guard.cover().values
-    return all(not values.isdisjoint(texts_of_now(name)) for name in by_value)
+    return guard is not None and all(_has_now(guard, name) for name in by_value)
+
+
+def _has_now(guard: Guard, name: str) -> bool:
+    """Return whether a key has the value that a read gives now."""
+    return not guard.cover().values.isdisjoint(guard.texts_now(name))
 
 
 class NotStored(Exception):  # noqa: N818 - it is not an error

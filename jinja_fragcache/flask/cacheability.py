@@ -26,7 +26,7 @@ _STATUSES_TO_STORE = (200, 203, 204, 300, 301, 308, 404, 410)
 # Unauthorized and Proxy Authentication Required.
 _STATUSES_ASKING_WHO = (401, 407)
 # What tells users apart, in the names of a key.
-_OF_USERS = ("session", "current_user")
+_OF_USERS = frozenset({"session", "current_user", "g", "request.user"})
 # A stream of events is sent while it is being made, and may never end.
 _EVENT_STREAM = "text/event-stream"
 
@@ -59,14 +59,12 @@ class SessionWatch:
         # From Flask 3.1.3 on, access by the attribute's name counts as reading.
         self._session: Any = context.get("_session", context.get("session"))
         self.read = self.changed = False
-        self._before = (False, False)
-        self._was_read: bool | None = None
+        self._before = self._flags()
+        self._was_read, _ = self._before
 
     def __enter__(self) -> Self:
         """Start recording."""
         self._before = self._flags()
-        if self._was_read is None:
-            self._was_read = self._before[0]
         self._set_flags(read=False, changed=False)
         return self
 
@@ -78,8 +76,8 @@ class SessionWatch:
         self._set_flags(read=self.read or read, changed=self.changed or changed)
 
     def was_read_before(self) -> bool:
-        """Return whether the request read the session before the first block."""
-        return bool(self._was_read)
+        """Return whether the session was read before this object was made."""
+        return self._was_read
 
     def is_empty(self) -> bool:
         """Return whether the session is empty, so that it identifies nobody."""
@@ -225,8 +223,10 @@ def _is_header_in(cover: Cover, header: str) -> bool:
 
 
 def _tells_users(cover: Cover) -> bool:
-    """Return whether a key has something of the session or the user."""
-    return any(name.partition(".")[0] in _OF_USERS for name in cover.names)
+    """Return whether a key has something of the session, the user, or `g`."""
+    names = cover.names | cover.made_of
+    roots = {name.partition(".")[0] for name in names}
+    return not _OF_USERS.isdisjoint(names | roots)
 
 
 def _why_private(answer: Response | None, watch: SessionWatch) -> str | None:

@@ -74,6 +74,8 @@ class _CallFactory:
             return None
         if is_view and not is_key_custom and not is_read_request():
             return None
+        # What the key's function reads was not read before.
+        session_watch = SessionWatch() if has_request_context() else None
         with KeyReads() if is_key_custom else nullcontext() as read:
             if read is not None:
                 start_watching()
@@ -94,7 +96,7 @@ class _CallFactory:
             tags=key.tags,
             is_forced=is_forced,
             timeout=timeout,
-            session_watch=SessionWatch() if has_request_context() else None,
+            session_watch=session_watch,
             is_view=is_view,
             named=named,
             grace=app_cache.fragment_cache.policy.grace(

@@ -5,26 +5,30 @@ key (see `guard`).
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial, wraps
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from flask import current_app, g, has_app_context, has_request_context
+from flask import Request, current_app, g, has_app_context, has_request_context
 from flask.globals import request_ctx
 
 from jinja_fragcache.engine.dependencies import (
     current_dependencies,
+    note,
     note_read,
     quietly,
 )
+from jinja_fragcache.guard.reads import Read, texts_of
 from jinja_fragcache.guard.watched import (
     attributes_class,
+    is_watched,
     mapping_class,
     properties_class,
     watch,
 )
 
+from .request_names import ATTRIBUTES, BELOW_ROOT, METHODS, PARTS, told_by
 from .shared_values import lives_with
 
 # The items of the session, and the attributes of `g`, that have a name of their own.
@@ -35,6 +39,13 @@ _SPECIAL = {
     "g._login_user": "current_user",
 }
 _BABEL = "_flask_babel"
+# What Flask-Babel keeps there, by the name of what it shows.
+_OF_BABEL = {
+    "babel_locale": "locale",
+    "babel_translations": "locale",
+    "babel_tzinfo": "timezone",
+}
+_NOTHING = object()
 #: Where `g` keeps the names whose context processors read something of the request,
 #: with their values.
 NAMES = "_fragcache_names"
@@ -65,44 +76,9 @@ _SHARED_MODULES = frozenset(
         "sqlite3",
     }
 )
-_CONTAINERS = ("args", "cookies", "files", "form", "headers", "values")
-# Attributes of the request by the name of what they show of it.
-_ATTRIBUTES = {
-    "accept_charsets": "headers.accept-charset",
-    "accept_encodings": "headers.accept-encoding",
-    "accept_languages": "headers.accept-language",
-    "accept_mimetypes": "headers.accept",
-    "access_route": "remote_addr",
-    "authorization": "headers.authorization",
-    "base_url": "url",
-    "blueprint": "endpoint",
-    "blueprints": "endpoint",
-    "data": "data",
-    "endpoint": "endpoint",
-    "environ": "environ",
-    "full_path": "url",
-    "host": "host",
-    "host_url": "host",
-    "is_secure": "scheme",
-    "json": "json",
-    "method": "method",
-    "path": "path",
-    "query_string": "args",
-    "referrer": "headers.referer",
-    "remote_addr": "remote_addr",
-    "remote_user": "remote_user",
-    "root_path": "script_root",
-    "root_url": "host",
-    "scheme": "scheme",
-    "script_root": "script_root",
-    "stream": "data",
-    "url": "url",
-    "url_root": "host",
-    "url_rule": "endpoint",
-    "user_agent": "headers.user-agent",
-    "view_args": "view_args",
-}
-_METHODS = {"get_data": "request.data", "get_json": "request.json"}
+# What all requests have.
+_OF_REQUESTS = frozenset(vars(Request({}))) | {"routing_exception"}
+_CONTAINERS = ("args", "cookies", "files", "form", "headers", "values", "view_args")
 
 
 class FlaskRequests:
@@ -117,7 +93,11 @@ class FlaskRequests:
         if not has_request_context():
             return
         current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Werkzeug's documented way
-        watch(current.request, _request_class)
+        request = current.request
+        if not is_watched(request):
+            if type(request.view_args) is dict:
+                request.view_args = _ViewArguments(request.view_args)
+            watch(request, _request_class, _own_attributes(request))
         session = _session_of(current)
         if session is not None:
             watch(session, mapping_class, "session", _note)
@@ -134,11 +114,15 @@ class FlaskRequests:
             return
         fields = vars(_current_g())
         names = fields.get(NAMES, {})
-        is_given = name in names and names[name] is value
-        if is_given and not lives_with(current_app, value):
-            note_read(name, value)
+        given, reads = names.get(name, (_NOTHING, ()))
+        if given is value and not lives_with(current_app, value):
+            note(Read(name, texts_of(value), parts=tuple(reads)))
         elif value is not None and fields.get("_login_user") is value:
             note_read("current_user", value)
+
+    def told_by(self, name: str) -> Iterable[str]:
+        """Like `Framework.told_by`."""
+        return told_by(name)
 
     def value_of(self, name: str) -> Any:
         """Like `Framework.value_of`."""
@@ -161,8 +145,8 @@ def _value_of(name: str) -> Any:
         if "_login_user" not in fields:
             current_app.login_manager._load_user()  # noqa: SLF001 - Flask-Login's own way
         return fields["_login_user"]
-    if name == "locale" and "flask_babel" in sys.modules:
-        return str(sys.modules["flask_babel"].get_locale())
+    if name in _OF_BABEL.values() and "flask_babel" in sys.modules:
+        return getattr(sys.modules["flask_babel"], f"get_{name}")()
     if root == "session" and part:
         session = _session_of(current)
         return None if session is None else session.get(part)
@@ -170,9 +154,9 @@ def _value_of(name: str) -> Any:
         return fields.get(part)
     if root == "request" and part:
         attribute, _, item = part.partition(".")
-        value: Any = getattr(current.request, attribute, None)
-        return value.get(item) if item else value
-    return fields.get(NAMES, {})[name]
+        value: Any = getattr(current.request, attribute)
+        return value.get(item) if item and value is not None else value
+    raise LookupError(name)
 
 
 def _current_g() -> Any:
@@ -217,27 +201,69 @@ def _noting_token(value: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return noting
 
 
-def _note(name: str, value: Any) -> None:
-    note_read(_SPECIAL.get(name, name), value)
+def _note(name: str, *value: Any) -> None:
+    note_read(_SPECIAL.get(name, name), *value)
+
+
+def _own_attributes(request: Any) -> frozenset[str]:
+    """Return the attributes that an application has given to a request."""
+    kind = type(request)
+    return frozenset(
+        name
+        for name in vars(request)
+        if not (name.startswith("_") or name in _OF_REQUESTS or hasattr(kind, name))
+    )
 
 
 @cache
-def _request_class(kind: type) -> type:
+def _request_class(kind: type, own: frozenset[str]) -> type:
+    """Return a subclass of a class of requests that notes what is read.
+
+    Args:
+        kind: The class.
+        own: The names of attributes that the class doesn't know.
+    """
     reads: dict[str, Callable[[Any, Any], Any]] = {
-        name: partial(_read_attribute, f"request.{shown}")
-        for name, shown in _ATTRIBUTES.items()
+        name: partial(_read_attribute, shown) for name, shown in ATTRIBUTES.items()
     }
+    reads |= {name: partial(_read_attribute, name) for name in own}
     reads |= {name: partial(_read_container, f"request.{name}") for name in _CONTAINERS}
     made = properties_class(kind, reads)
-    for name, shown in _METHODS.items():
-        setattr(made, name, _noting_method(getattr(kind, name), shown))
+    for name, shown in METHODS.items():
+        setattr(made, name, _noting_method(getattr(kind, name), f"request.{shown}"))
     return made
 
 
 def _read_attribute(shown: str, request: Any, value: Any) -> Any:
     if current_dependencies() is not None and not _is_flask_itself():
-        note_read(shown, value)
+        note_attribute(request, shown, value)
     return value
+
+
+def note_attribute(request: Any, shown: str, value: Any) -> None:
+    """Note that an attribute of a request was read.
+
+    Args:
+        request: The request.
+        shown: The name of what it shows.
+        value: Its value.
+    """
+    texts = texts_of(value)
+    if shown.startswith("headers."):
+        with quietly():
+            # As it stands in the request, not as it was parsed.
+            texts = texts_of(request.headers.get(shown.partition(".")[2]))
+    parts = []
+    if shown in PARTS:
+        with quietly():
+            names = PARTS[shown]
+            if shown in BELOW_ROOT and request.script_root:
+                names = (*names, "script_root")
+            parts = [
+                Read(f"request.{each}", texts_of(getattr(request, each)))
+                for each in names
+            ]
+    note(Read(f"request.{shown}", texts, parts=tuple(parts)))
 
 
 def _read_container(shown: str, request: Any, value: Any) -> Any:
@@ -245,9 +271,14 @@ def _read_container(shown: str, request: Any, value: Any) -> Any:
         current_dependencies() is not None
         and not _is_flask_itself()
         and not watch(value, mapping_class, shown, _note_item)
+        and value is not None
     ):
         note_read(shown)
     return value
+
+
+class _ViewArguments(dict[str, Any]):
+    """The arguments of a view. A plain dictionary can't be watched."""
 
 
 def _is_flask_itself() -> bool:
@@ -257,9 +288,9 @@ def _is_flask_itself() -> bool:
     return module.partition(".")[0] in {"flask", "werkzeug"}
 
 
-def _note_item(name: str, value: Any) -> None:
+def _note_item(name: str, *value: Any) -> None:
     # The names of headers don't depend on case.
-    note_read(name.lower() if name.startswith("request.headers") else name, value)
+    note_read(name.lower() if name.startswith("request.headers") else name, *value)
 
 
 def _noting_method(original: Callable[..., Any], shown: str) -> Callable[..., Any]:
@@ -299,7 +330,8 @@ def _read_g(context: Any, name: str, value: Any) -> Any:
     if dependencies is None or dependencies.is_quiet:
         return value
     if name == _BABEL:
-        _note_locale()
+        if type(value) is SimpleNamespace:
+            value = vars(context)[_BABEL] = _Locales(**vars(value))
         return value
     shown = f"g.{name}"
     if shown in _SPECIAL or not _is_shared(name, value):
@@ -317,12 +349,22 @@ def _is_shared(name: str, value: Any) -> bool:
     )
 
 
-def _note_locale() -> None:
-    """Note that the locale was read, if Flask-Babel selects one for each request."""
-    babel: Any = sys.modules.get("flask_babel")
+class _Locales(SimpleNamespace):
+    """What Flask-Babel keeps of a request in `g`, with a note of what is read."""
+
+    def __getattribute__(self, name: str) -> Any:
+        shown = _OF_BABEL.get(name)
+        if shown is not None and _is_selected(shown):
+            with quietly():  # What tells the locale need not be in the key beside it.
+                value = _value_of(shown)
+            note_read(shown, value)
+        return super().__getattribute__(name)
+
+
+def _is_selected(shown: str) -> bool:
+    """Return whether a body runs, and Flask-Babel's users select a locale."""
+    dependencies = current_dependencies()
+    if dependencies is None or dependencies.is_quiet:
+        return False
     extension = current_app.extensions.get("babel")
-    if getattr(extension, "locale_selector", None) is None:
-        return
-    with quietly():  # What tells the locale need not be in the key beside it.
-        locale = babel.get_locale()
-    note_read("locale", str(locale))
+    return getattr(extension, f"{shown}_selector", None) is not None

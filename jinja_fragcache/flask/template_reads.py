@@ -21,7 +21,7 @@ from jinja_fragcache.engine.dependencies import (
     start_watching,
 )
 
-from .request_reads import NAMES, FlaskRequests
+from .request_reads import NAMES, FlaskRequests, note_attribute
 from .shared_values import shared_names
 
 _WRAPS = "_fragcache_wraps"
@@ -65,11 +65,12 @@ def _noting_host(url_for: Callable[..., str]) -> Callable[..., str]:
         with quietly():
             url = url_for(endpoint, **values)
             in_request = has_request_context()
-            host, root = (request.host, request.script_root) if in_request else ("", "")
+            host = request.host_url if in_request else ""
+            root = request.script_root if in_request else ""
         if endpoint.startswith("."):
             note_read("request.endpoint")
-        if "//" in url.partition("?")[0][:9]:
-            note_read("request.host", host)
+        if in_request and "//" in url.partition("?")[0][:9]:
+            note_attribute(request, "host_url", host)
         if root:
             note_read("request.script_root", root)
         return url
@@ -113,7 +114,9 @@ def _watched(processor: Callable[[], Any]) -> Callable[[], Any]:
             fields = vars(g._get_current_object())  # noqa: SLF001 - Werkzeug's documented way
             names = fields.setdefault(NAMES, {})
             names |= {
-                name: value for name, value in given.items() if name not in shared()
+                name: (value, tuple(dependencies.reads.values()))
+                for name, value in given.items()
+                if name not in shared()
             }
         return given
 

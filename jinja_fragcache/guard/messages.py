@@ -44,8 +44,8 @@ def _as_key(name: str) -> str:
     """Return the expression that puts a read into a key."""
     if name == "current_user":
         return "current_user.get_id()"
-    if name == "locale":
-        return "get_locale()"
+    if name in {"locale", "timezone"}:
+        return f"get_{name}()"
     root, _, part = name.rpartition(".")
     if part and not part.isidentifier():
         return f'{root}["{part}"]'

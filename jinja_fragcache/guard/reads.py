@@ -7,7 +7,7 @@ text is not stored.
 
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import date
+from datetime import date, tzinfo
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
@@ -26,11 +26,13 @@ _CONTAINERS = frozenset(
         "request.headers",
         "request.json",
         "request.values",
+        "request.view_args",
     }
 )
 # By what an object may stand in a key: the fields that name a row or a user.
 _IDENTITIES = ("id", "pk", "uuid", "username")
-_PLAIN = (str, int, float, UUID, Decimal, date)
+_NAMING = {*_IDENTITIES, "email", "get_id", "key"}
+_PLAIN = (str, int, float, UUID, Decimal, date, tzinfo)
 
 
 class Read(NamedTuple):
@@ -42,12 +44,17 @@ class Read(NamedTuple):
         where: Where it was read: templates and lines, from the body inwards.
         instead: The texts of the key values of the nested fragment that it was read
             for. A key with all of these tells the nested text, so it covers the read.
+        parts: The reads of which it consists, as a URL does of host and path. A key
+            that covers all of them covers it.
+        is_object: Whether an object was read, whose attributes may say less of it.
     """
 
     name: str
     values: frozenset[str] = frozenset()
     where: tuple[str, ...] = ()
     instead: frozenset[str] = frozenset()
+    parts: tuple["Read", ...] = ()
+    is_object: bool = False
 
 
 class Cover(NamedTuple):
@@ -57,40 +64,49 @@ class Cover(NamedTuple):
         names: The dotted names of the key's expressions.
         values: The texts of its values.
         allowed: The dotted names of what may be read though the key lacks it.
+        made_of: The dotted names of what a user's function read to make the key, also
+            where the key doesn't tell all of it.
     """
 
     names: frozenset[str] = frozenset()
     values: frozenset[str] = frozenset()
     allowed: frozenset[str] = frozenset()
-
-    def covers(self, read: Read) -> bool:
-        """Return whether requests with the same key read the same."""
-        return self.names_it(read) or not self.values.isdisjoint(read.values)
+    made_of: frozenset[str] = frozenset()
 
     def names_it(self, read: Read) -> bool:
         """Return whether the key names a read, or all key values that it was read for.
 
-        Else a value covers it, which may be the same by chance.
+        Requests with the same key read the same then.
         """
         return any(_names(name, read.name) for name in self.names) or bool(
             read.instead and read.instead <= self.values
         )
 
+    def has_value(self, read: Read) -> bool:
+        """Return whether the key has the value that was read.
+
+        That may be another value that is the same by chance.
+        """
+        return not self.values.isdisjoint(read.values)
+
     def allows(self, read: Read) -> bool:
         """Return whether a read is allowed though it is not in the key."""
         return any(_names(name, read.name) for name in self.allowed)
-
-    def left(self, reads: Iterable[Read]) -> list[Read]:
-        """Return the reads that it doesn't cover."""
-        return [read for read in reads if not self.covers(read)]
 
 
 def _names(name: str, read: str) -> bool:
     """Return whether a key with a name covers a read."""
     if name == read or read.startswith(f"{name}."):
         return True
-    # `user.id` tells who the user is.
-    return name.startswith(f"{read}.") and read not in _CONTAINERS
+    # `user.id` tells who the user is, `user.is_admin` doesn't.
+    part = name.removeprefix(f"{read}.")
+    names_object = part in _NAMING or part.endswith("_id")
+    return part != name and names_object and read not in _CONTAINERS
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether a value is a text, a number, or the like."""
+    return value is None or isinstance(value, _PLAIN)
 
 
 def texts_of(value: Any) -> frozenset[str]:
@@ -102,10 +118,12 @@ def texts_of(value: Any) -> frozenset[str]:
     """
     if isinstance(value, Enum):
         value = value.value
-    if value is None or isinstance(value, _PLAIN):
+    if is_plain(value):
         return frozenset({str(value)})
     if isinstance(value, (list, tuple, set, frozenset)):
         return frozenset().union(*map(texts_of, value))
+    if type(value).__module__ == "babel.core":  # A locale.
+        return frozenset({str(value)})
     found = {str(each) for each in _identities(value) if isinstance(each, _PLAIN)}
     return frozenset(found)
 

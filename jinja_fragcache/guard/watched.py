@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-#: Called with the dotted name of what was read, and its value.
-Note = Callable[[str, Any], None]
+#: Called with the dotted name of what was read, and its value, if one value tells it.
+Note = Callable[..., None]
 _NOTHING = object()
 # An attribute of the subclasses.
 _WATCHED = "_fragcache_is_watched"
@@ -74,15 +74,15 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
 
     def contains(self: Any, key: Any) -> Any:
         is_there = inherited.__contains__(self, key)
-        # What is there is not read, and is no text for a key.
-        note(f"{name}.{key}", object() if is_there else None)
+        # What is there is not read, so no value in a key tells it.
+        note(f"{name}.{key}", *(() if is_there else (None,)))
         return is_there
 
     def reading_all(method: str) -> Callable[..., Any]:
         original = getattr(kind, method)
 
         def read(self: Any, *args: Any, **kwargs: Any) -> Any:
-            note(name, None)
+            note(name)
             return original(self, *args, **kwargs)
 
         return read

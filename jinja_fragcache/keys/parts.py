@@ -183,7 +183,8 @@ def _of_package(value: Any) -> list[Any] | None:
     """Return what a value of a package consists of that is not imported here.
 
     It is the type and the bytes of a number of numpy, the names and values of a row of
-    SQLAlchemy, and what a duration of pandas or a time zone of pytz is made from.
+    SQLAlchemy, the identifier of a locale of Babel, and what a duration of pandas or a
+    time zone of pytz is made from.
     """
     cls = type(value)
     package, name = _package(cls), cls.__name__
@@ -191,6 +192,8 @@ def _of_package(value: Any) -> list[Any] | None:
         return [list(value._fields), list(value)]
     if package == "sqlalchemy" and name == "RowMapping":
         return [list(value.keys()), list(value.values())]
+    if package == "babel" and name == "Locale":
+        return [str(value)]
     if package in _OWN_TIMES and isinstance(value, timedelta | tzinfo):
         made: Any = value.__reduce__()
         _, arguments = made

@@ -6,7 +6,12 @@ from typing import Any
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
-from jinja_fragcache.engine.dependencies import note_variable, start_watching
+from jinja_fragcache.engine.dependencies import (
+    names_told_by,
+    note_variable,
+    start_watching,
+    texts_of_now,
+)
 from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain
 from jinja_fragcache.guard.reads import Cover, Read, texts_of
@@ -53,11 +58,19 @@ class TagGuard:
         if self._cover is None:
             allowed = engine_of(self._context.environment).policy.guard_allow
             self._cover = Cover(
-                frozenset(self._names(0)),
+                names_told_by(self._names(0)),
                 texts_of(self._vary_on),
                 frozenset({*allowed, *self._names(2)}),
             )
         return self._cover
+
+    def texts_now(self, name: str) -> frozenset[str]:
+        """Like `engine.spec.Guard.texts_now`."""
+        texts = texts_of_now(name)
+        if texts or "." in name:
+            return texts
+        value = self._context.resolve_or_missing(name)
+        return frozenset() if value is missing else texts_of(value)
 
     def refuse(self, reads: Sequence[Read]) -> None:
         """Like `engine.spec.Guard.refuse`."""

@@ -41,7 +41,7 @@ from jinja_fragcache.timeouts import normalize_timeout
 from .arguments import Arguments, example, fail_for
 from .autoescape import escaped_here
 from .filter_call import filter_call
-from .key_names import key_names
+from .key_names import key_names, names_if_false
 from .tag_sites import Site
 
 _TRUE: Any = True
@@ -317,9 +317,11 @@ def _checked_digest(value: Any) -> bool | None:
 
 
 def _key_names(arguments: Arguments) -> str:
-    """Return what the tag's key, and what decides whether it is used, names."""
-    given = [arguments.name, arguments.vary_on, arguments.version, arguments.unless]
+    """Return what the tag's key, and its `unless`, name."""
+    given = [arguments.name, arguments.vary_on, arguments.version]
     names = key_names([each for each in given if each is not None])
+    if arguments.unless is not None:
+        names += names_if_false(arguments.unless)
     if arguments.name is None:
         # The key has the template, so that of another page is another key.
         names.append("request.endpoint")

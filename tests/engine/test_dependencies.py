@@ -10,6 +10,7 @@ from jinja_fragcache.engine.dependencies import (
     Dependencies,
     add_framework,
     current_dependencies,
+    names_told_by,
     note_variable,
     quietly,
     start_watching,
@@ -124,7 +125,7 @@ def test_what_is_read_in_a_body_is_noted_with_its_value() -> None:
     note_read("session.user", 7)
     assert {name: set(each.values) for name, each in body.reads.items()} == {
         "session.user": {"5", "6"},
-        "request.host": {"None"},
+        "request.host": set(),
     }
 
 
@@ -170,6 +171,9 @@ class Framework:
         if name == "request":
             note_read(name, value)
 
+    def told_by(self, name: str) -> list[str]:
+        return ["session.user"] if name == "user" else []
+
     def value_of(self, name: str) -> Any:
         if name != "session.user":
             raise LookupError(name)
@@ -191,6 +195,21 @@ def test_a_framework_is_asked_once(framework: Framework) -> None:
     assert framework.watched == ["context"]
     assert texts_of_now("session.user") == {"5"}
     assert texts_of_now("session.cart") == set()
+
+
+def test_a_framework_tells_what_names_in_keys_tell(framework: Framework) -> None:
+    assert names_told_by(["user", "x"]) == {"user", "x", "session.user"}
+
+
+def test_what_a_user_notes_may_be_read_again(
+    framework: Framework, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dependencies, "_again", {})
+    note_read("tenant", 5, again=lambda: 5)
+    assert texts_of_now("tenant") == set()
+    with Dependencies():
+        note_read("tenant", 5, again=lambda: 6)
+    assert texts_of_now("tenant") == {"6"}
 
 
 def test_what_is_read_of_another_request_is_not_the_body_s(

@@ -1,15 +1,13 @@
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from jinja_fragcache.engine import dependencies
-from jinja_fragcache.engine.spec import FragmentSpec, is_covered_now
+from jinja_fragcache.engine.spec import FragmentSpec, is_covered_now, names_covering
 from jinja_fragcache.entries.entry import Entry, Life, decode, encode
 from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
-from jinja_fragcache.guard.reads import Cover
+from jinja_fragcache.guard.reads import Cover, Read
 
 SPEC = FragmentSpec("k", want(True, "v1"), 60)
 ENTRY = Entry("text", version="v1")
@@ -85,19 +83,58 @@ def test_templates_are_dumped_only_in_an_entry_that_is_bound_to_them() -> None:
     assert entry.templates == ()
 
 
-@pytest.mark.parametrize(("now", "is_covered"), [(5, True), (6, False)])
+class Guard:
+    """A guard of a key with the value 5, in a request where each read gives a value."""
+
+    def __init__(self, now: str) -> None:
+        self.now = now
+
+    def start(self) -> None:
+        pass
+
+    def cover(self) -> Cover:
+        return Cover(frozenset({"user"}), frozenset({"5"}))
+
+    def texts_now(self, name: str) -> frozenset[str]:
+        return frozenset({self.now})
+
+    def refuse(self, reads: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("now", "is_covered"), [("5", True), ("6", False)])
 def test_what_a_value_covered_has_to_be_the_same_now(
-    now: int, is_covered: bool, monkeypatch: pytest.MonkeyPatch
+    now: str, is_covered: bool
 ) -> None:
-    framework = SimpleNamespace(value_of=lambda _: now)
-    monkeypatch.setattr(dependencies, "_frameworks", [framework])
-    guard: Any = SimpleNamespace(cover=lambda: Cover(values=frozenset({"5"})))
+    guard = Guard(now)
     assert is_covered_now(["user", "=session.user"], guard) is is_covered
     assert is_covered_now(["user"], None)
     assert not is_covered_now(["=session.user"], None)
     spec = SPEC._replace(guard=guard)
     entry = ENTRY._replace(reads=("=session.user",))
     assert load(spec, entry) == ("text" if is_covered else MISSING)
+
+
+FIVE, SIX = frozenset({"5"}), frozenset({"6"})
+
+
+@pytest.mark.parametrize(
+    ("read", "names"),
+    [
+        (Read("user"), ["user"]),
+        (Read("session.user", FIVE), ["=session.user"]),
+        (Read("session.user", SIX), None),
+        (Read("cart", parts=(Read("user"), Read("x", FIVE))), ["user", "=x"]),
+        (Read("cart", parts=(Read("user"), Read("x", SIX))), None),
+    ],
+    ids=lambda value: value.name if isinstance(value, Read) else None,
+)
+def test_the_names_that_cover_a_read(read: Read, names: list[str] | None) -> None:
+    assert names_covering(Guard("5"), read) == names
+
+
+def test_a_value_that_can_not_be_compared_again_covers_nothing() -> None:
+    assert names_covering(Guard(""), Read("session.user", FIVE)) is None
 
 
 def test_reads_are_dumped_with_the_text() -> None:

@@ -95,21 +95,41 @@ def test_the_path_and_the_query_are_covered_where_they_are_in_the_key() -> None:
     path = named_by_path(by_path=True, query_string=False)
     query = named_by_path(by_path=True, query_string=True)
     other = named_by_path(by_path=False, query_string=False)
-    assert [each.covers(Read("request.path")) for each in (path, query, other)] == [
+    assert [each.names_it(Read("request.path")) for each in (path, query, other)] == [
         True,
         True,
         False,
     ]
-    assert query.covers(Read("request.args.page"))
-    assert not path.covers(Read("request.args.page"))
+    assert query.names_it(Read("request.args.page"))
+    assert not path.names_it(Read("request.args.page"))
 
 
 def test_what_a_key_function_reads_is_named_with_its_values() -> None:
     reads = KeyReads()
     reads.note(Read("session.user", frozenset({"5"})))
     assert reads.cover("key") == Cover(
-        frozenset({"session.user"}), frozenset({"5", "key"})
+        frozenset({"session.user"}),
+        frozenset({"5", "key"}),
+        made_of=frozenset({"session.user"}),
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "names", "values"),
+    [
+        ("menu-True", (), ("menu-True",)),
+        ("menu-15-True", (), ("menu-15-True",)),
+        ("menu_5", (), ("menu_5", "5")),
+        ("d8e8fca2dc0f896f", ("current_user",), ("d8e8fca2dc0f896f", "5")),
+    ],
+)
+def test_a_key_tells_an_object_that_was_read_only_by_its_id(
+    key: str, names: tuple[str, ...], values: tuple[str, ...]
+) -> None:
+    reads = KeyReads()
+    reads.note(Read("current_user", frozenset({"5"}), is_object=True))
+    cover = reads.cover(key)
+    assert (sorted(cover.names), cover.values) == (list(names), frozenset(values))
 
 
 def test_the_cache_s_own_list_is_allowed_everywhere() -> None:

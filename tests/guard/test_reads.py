@@ -3,8 +3,10 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
+from babel import Locale
 
 from jinja_fragcache.guard.reads import Cover, Read, texts_of
 from tests.support import short_repr
@@ -75,6 +77,10 @@ def test_the_texts_by_which_a_value_may_stand_in_a_key(
         ("request.args.page", "request.args", False),
         # An object's id tells which object it is. What holds items has none.
         ("current_user.id", "current_user", True),
+        ("current_user.get_id", "current_user", True),
+        ("g.tenant.tenant_id", "g.tenant", True),
+        ("current_user.is_admin", "current_user", False),
+        ("current_user.profile.id", "current_user", False),
         ("current_user.id", "current", False),
         ("g.user.id", "g.user", True),
         ("g.user.id", "g", False),
@@ -82,25 +88,23 @@ def test_the_texts_by_which_a_value_may_stand_in_a_key(
     ],
 )
 def test_which_names_cover_a_read(named: str, read: str, covered: bool) -> None:
-    assert Cover(frozenset({named})).covers(Read(read)) is covered
+    assert Cover(frozenset({named})).names_it(Read(read)) is covered
     assert Cover(allowed=frozenset({named})).allows(Read(read)) is covered
 
 
-def test_a_value_in_the_key_covers_the_read_that_gave_it() -> None:
+def test_a_key_may_have_the_value_that_was_read() -> None:
     cover = Cover(values=frozenset({"5", "de"}))
-    read = Read("session.user", frozenset({"5"}))
-    assert cover.covers(read)
-    assert not cover.names_it(read)
-    assert not cover.covers(Read("session.user", frozenset({"6"})))
-    assert not cover.covers(Read("session.user"))
+    assert cover.has_value(Read("session.user", frozenset({"5"})))
+    assert not cover.has_value(Read("session.user", frozenset({"6"})))
+    assert not cover.has_value(Read("session.user"))
 
 
 def test_all_key_values_of_a_nested_fragment_cover_what_it_read() -> None:
     nested = Read("current_user", instead=frozenset({"5", "de"}))
     assert Cover(values=frozenset({"5", "de", "x"})).names_it(nested)
-    assert not Cover(values=frozenset({"5"})).covers(nested)
+    assert not Cover(values=frozenset({"5"})).names_it(nested)
 
 
-def test_the_reads_that_a_key_lacks_are_told() -> None:
-    reads = [Read("session.user"), Read("request.host")]
-    assert Cover(frozenset({"session"})).left(reads) == reads[1:]
+def test_a_locale_and_a_time_zone_stand_in_keys_by_their_names() -> None:
+    assert texts_of(Locale("de", "AT")) == {"de_AT"}
+    assert texts_of(ZoneInfo("Europe/Berlin")) == {"Europe/Berlin"}

@@ -13,13 +13,13 @@ from jinja_fragcache.guard.watched import (
 )
 
 
-class Notes(list[tuple[str, Any]]):
+class Notes(list[tuple[Any, ...]]):
     """Keeps what is noted. (A class whose objects are hashable, as functions are.)"""
 
     __hash__ = object.__hash__  # type: ignore[assignment]
 
-    def __call__(self, name: str, value: Any) -> None:
-        self.append((name, value))
+    def __call__(self, name: str, *value: Any) -> None:
+        self.append((name, *value))
 
 
 class Session(dict[str, Any]):
@@ -32,7 +32,7 @@ def watched_session(notes: Notes) -> Session:
     return session
 
 
-ALL = ("session", None)
+ALL = ("session",)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ ALL = ("session", None)
     ],
 )
 def test_each_way_to_read_a_mapping_is_noted(
-    read: Callable[[Session], object], noted: tuple[str, Any]
+    read: Callable[[Session], object], noted: tuple[Any, ...]
 ) -> None:
     notes = Notes()
     session = watched_session(notes)
@@ -75,8 +75,7 @@ def test_an_item_that_is_missing_was_read() -> None:
 def test_that_an_item_is_there_is_no_text_for_a_key() -> None:
     notes = Notes()
     assert "user" in watched_session(notes)
-    ((name, value),) = notes
-    assert (name, type(value)) == ("session.user", object)
+    assert notes == [("session.user",)]
 
 
 def test_writing_is_not_reading() -> None:

@@ -16,6 +16,7 @@ TENANT = "{{ tenant }}"
 @pytest.fixture(autouse=True)
 def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dependencies, "_guarded", set())
+    monkeypatch.setattr(dependencies, "_again", {})
     guard_variables("tenant")
 
 

@@ -1,7 +1,7 @@
 import pytest
 from jinja2 import Environment, nodes
 
-from jinja_fragcache.template.key_names import key_names
+from jinja_fragcache.template.key_names import key_names, names_if_false
 
 
 def names_in(expressions: str) -> list[str]:
@@ -23,12 +23,49 @@ def names_in(expressions: str) -> list[str]:
         ("request.headers['Accept-Language']", ["request.headers.accept-language"]),
         ("get_locale()", ["locale"]),
         ("csrf_token()", ["csrf_token"]),
-        ("user.id if user else none", ["user", "user.id"]),
-        ("user.name|lower ~ session.cart", ["user.name", "session.cart"]),
         ("user.get_id()", ["user.get_id"]),
-        ("request.args[key]", ["request.args", "key"]),
+        ("session.items()", ["session"]),
+        ("request.query_string.decode()", ["request.query_string"]),
         ("user.id, user.id, 'text'", ["user.id"]),
+        ("[user.id, {'k': cart}], 5 ~ key", ["user.id", "cart", "key"]),
+        ("user.name|lower ~ session.cart", ["user.name", "session.cart"]),
+        ("user.id or 0", ["user.id"]),
+        ("user and user.id", ["user.id"]),
+        ("user.id if user else none", ["user.id"]),
+        ("user.id if user.is_authenticated", ["user.id"]),
+        # What says less than the name:
+        ("session|length", []),
+        ("'vip' in session", []),
+        ("user is defined", []),
+        ("not user", []),
+        ("request.args[key]", []),
+        ("f(user.id)", []),
+        ("user.id or session.id", []),
+        ("user.id if user.is_admin else none", []),
+        ("user.id if ok else other.id", []),
     ],
 )
 def test_the_names_of_a_keys_expressions(expression: str, names: list[str]) -> None:
-    assert sorted(names_in(expression)) == sorted(names)
+    assert names_in(expression) == names
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        ("current_user.is_authenticated", ["current_user"]),
+        ("not current_user.is_anonymous", ["current_user"]),
+        ("session.get('user')", ["session.user"]),
+        ("preview or user", ["preview", "user"]),
+        ("current_user.is_anonymous", []),
+        ("not user", []),
+        ("preview and user", []),
+        ("user == 5", []),
+    ],
+)
+def test_what_is_the_same_where_a_condition_is_false(
+    condition: str, names: list[str]
+) -> None:
+    template = Environment().parse("{{ [" + condition + "] }}")
+    listed = template.find(nodes.List)
+    assert listed is not None
+    assert names_if_false(listed.items[0]) == names
