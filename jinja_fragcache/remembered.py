@@ -46,10 +46,12 @@ class Remembered(dict[K, V]):
         """
         size = size_of(key) + size_of(value) + more_bytes + ENTRY_BYTES
         with self._lock:
-            self._remove(key)
+            if key in self._sizes:
+                self._remove(key)
             if size > self._most_bytes:
                 return
-            while self and not self._has_room(size):
+            room = self._most_bytes - size
+            while len(self) >= self._most or self._used_bytes > room:
                 self._remove(next(iter(self)))
             self[key] = value
             self._sizes[key] = size
@@ -67,13 +69,8 @@ class Remembered(dict[K, V]):
             self._sizes.clear()
             self._used_bytes = 0
 
-    # The following methods are called while the lock is held.
-
-    def _has_room(self, size: int) -> bool:
-        fits = self._used_bytes + size <= self._most_bytes
-        return fits and len(self) < self._most
-
     def _remove(self, key: K) -> None:
+        # The lock is held.
         if key in self._sizes:
             del self[key]
             self._used_bytes -= self._sizes.pop(key)
@@ -83,7 +80,10 @@ def size_of(value: object) -> int:
     """Return the bytes of a value, and of all that is in it: in tuples and dicts."""
     size = sys.getsizeof(value, 0)
     if isinstance(value, tuple):
-        size += sum(map(size_of, value))
+        # Most keys are tuples of texts, and each miss remembers one.
+        for each in value:
+            is_plain = type(each) is str or type(each) is int
+            size += sys.getsizeof(each) if is_plain else size_of(each)
     elif isinstance(value, dict):
         size += sum(map(size_of, value.items()))
     return size
