@@ -23,6 +23,8 @@ current_dependencies = _current.get
 # More different reads are counted as this one, so that a body can't fill the memory.
 _MOST_READS = 64
 _MANY_READS = "request"
+# In characters. What is longer has to be in the key.
+_LONGEST_KEPT = 200
 
 
 class Framework(Protocol):
@@ -42,12 +44,13 @@ class Framework(Protocol):
         """Return the current request, None if there is none."""
         ...
 
-    def note_variable(self, name: str, value: Any) -> None:
+    def note_variable(self, name: str, value: Any, context: Any) -> None:
         """Note a read if a template's variable differs between requests.
 
         Args:
             name: The name of the variable.
             value: Its value.
+            context: The context that has it.
         """
         ...
 
@@ -59,8 +62,12 @@ class Framework(Protocol):
         """
         ...
 
-    def value_of(self, name: str) -> Any:
+    def value_of(self, name: str, context: Any) -> Any:
         """Return what a read of a dotted name gives in the current request.
+
+        Args:
+            name: The name.
+            context: As for `watch`.
 
         Raises:
             LookupError: If that is not known.
@@ -108,12 +115,18 @@ def guard_variables(*names: str) -> None:
     _guarded.update(names)
 
 
-def note_variable(name: str, value: Any) -> None:
-    """Note that a body reads a variable of a template, if requests differ in it."""
+def note_variable(name: str, value: Any, context: Any) -> None:
+    """Note that a body reads a variable of a template, if requests differ in it.
+
+    Args:
+        name: The name of the variable.
+        value: Its value.
+        context: The context that has it.
+    """
     if name in _guarded:
         note_read(name, value)
     for framework in _frameworks:
-        framework.note_variable(name, value)
+        framework.note_variable(name, value, context)
 
 
 def names_told_by(names: Iterable[str]) -> frozenset[str]:
@@ -124,15 +137,20 @@ def names_told_by(names: Iterable[str]) -> frozenset[str]:
     return frozenset(told)
 
 
-def texts_of_now(name: str) -> frozenset[str]:
-    """Return the texts of what a read gives in the current request, none if unknown."""
+def texts_of_now(name: str, context: Any = None) -> frozenset[str]:
+    """Return the texts of what a read gives in the current request, none if unknown.
+
+    Args:
+        name: The dotted name of the read.
+        context: As for `start_watching`.
+    """
     again = _again.get(name)
     if again is not None:
         with suppress(Exception):  # The user's function may raise anything.
             return texts_of(again())
     for framework in _frameworks:
         try:
-            return texts_of(framework.value_of(name))
+            return texts_of(framework.value_of(name, context))
         except LookupError:
             continue
     return frozenset()
@@ -248,7 +266,12 @@ class Dependencies:
         known = self.reads.get(read.name)
         if known is not None:
             # `"user" in session` shows less of it than `session["user"]`.
-            read = known._replace(values=known.values | read.values)
+            read = known._replace(
+                values=known.values | read.values,
+                # What differs between the two tells nothing of both.
+                instead=known.instead if known.instead == read.instead else frozenset(),
+                kept=known.kept if known.kept == read.kept else None,
+            )
         elif len(self.reads) >= _MOST_READS:
             read = Read(_MANY_READS, where=read.where)
         self.reads[read.name] = read
@@ -284,6 +307,21 @@ def note_read(
         note(Read(name))
     else:
         note(Read(name, texts_of(value), is_object=not is_plain(value)))
+
+
+def note_kept_read(name: str, value: str) -> None:
+    """Like `note_read`, for what is the same in nearly all requests.
+
+    The entry is stored though its key lacks it. It keeps the value, and is served only
+    where that is the same.
+
+    Args:
+        name: A dotted name, such as `request.base_url`.
+        value: What was read.
+    """
+    if _current.get() is not None:
+        kept = value if len(value) <= _LONGEST_KEPT else None
+        note(Read(name, texts_of(value), kept=kept))
 
 
 def note(read: Read) -> None:

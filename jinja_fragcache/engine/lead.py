@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.entries.freshness import BY_VALUE, KEPT
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard.reads import Read
@@ -294,7 +295,7 @@ class Lead:
             return list(reads)
         values = guard.cover().values
         return [
-            read if names is None else read._replace(instead=values)
+            read._replace(instead=values) if _is_named(names) else read
             for read, names in self._covered(guard, dependencies)
         ]
 
@@ -321,6 +322,18 @@ class Lead:
         except StoreError as error:
             # The caller did not ask for the delete, so it could do nothing about it.
             context.store.failed("delete", self.key, error)
+
+
+def _is_named(names: list[str] | None) -> bool:
+    """Return whether names cover a read.
+
+    What a value alone covers, or the entry keeps, has to be compared again for the body
+    around, too.
+
+    Args:
+        names: As `names_covering` returns them.
+    """
+    return names is not None and not any(name[:1] in {BY_VALUE, KEPT} for name in names)
 
 
 def _text(version: object) -> str | None:

@@ -5,14 +5,20 @@ from typing import Any, NamedTuple
 
 from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.entries.entry import Entry
-from jinja_fragcache.entries.freshness import BY_VALUE, GONE, Standing, has_current_tags
+from jinja_fragcache.entries.freshness import (
+    BY_VALUE,
+    GONE,
+    KEPT,
+    Standing,
+    has_current_tags,
+)
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
 from jinja_fragcache.guard.reads import Read
 
 from .context import Context
 from .dependencies import current_dependencies
 from .expiry import end, is_expired, standing
-from .spec import EntrySpec
+from .spec import EntrySpec, Guard
 from .tags import read_versions
 
 
@@ -185,11 +191,23 @@ def note_served(spec: EntrySpec, found: Found, context: Context) -> Operation[No
         expires = end(context, spec.timeout) if left is None else context.clock() + left
     reads: list[Read] = []
     if entry.reads:
-        instead = spec.guard.cover().values if spec.guard else frozenset()
-        reads = [
-            Read(name.removeprefix(BY_VALUE), instead=instead) for name in entry.reads
-        ]
+        reads = [_read_of(each, spec.guard) for each in entry.reads]
     dependencies.include(dict(entry.tags), expires, dict(entry.templates), reads)
+
+
+def _read_of(name: str, guard: Guard | None) -> Read:
+    """Return what a nested entry tells of a read of its body.
+
+    Args:
+        name: As in `Entry.reads`.
+        guard: The guard of the entry's key.
+    """
+    if name[:1] == KEPT:
+        shown, _, text = name[1:].partition(" ")
+        return Read(shown, frozenset({text}), kept=text)
+    if name[:1] == BY_VALUE:
+        return Read(name[1:], guard.texts_now(name[1:]) if guard else frozenset())
+    return Read(name, instead=guard.cover().values if guard else frozenset())
 
 
 def note_unstored(spec: EntrySpec, context: Context) -> None:

@@ -11,7 +11,13 @@ from jinja_fragcache.entries.entry import (
     Life,
     encode,
 )
-from jinja_fragcache.entries.freshness import BY_VALUE, GracePeriods, Wanted, matches
+from jinja_fragcache.entries.freshness import (
+    BY_VALUE,
+    KEPT,
+    GracePeriods,
+    Wanted,
+    matches,
+)
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.guard.reads import Cover, Read
@@ -125,10 +131,13 @@ def names_covering(guard: Guard, read: Read) -> list[str] | None:
     Returns:
         The names for the entry: "=" stands before that of a read that only a value
         covers. That can be compared again in the next request, else it covers nothing.
+        "~" stands before that of a read that the entry keeps, with its text.
     """
     cover = guard.cover()
     if cover.names_it(read):
         return [read.name]
+    if read.kept is not None:
+        return [f"{KEPT}{read.name} {read.kept}"]
     if cover.has_value(read) and not cover.values.isdisjoint(
         guard.texts_now(read.name)
     ):
@@ -142,19 +151,25 @@ def names_covering(guard: Guard, read: Read) -> list[str] | None:
 
 
 def is_covered_now(reads: Sequence[str], guard: Guard | None) -> bool:
-    """Return whether a key still has what was covered by a value alone.
+    """Return whether what is not covered by a name is the same as it was.
 
-    Two different values may be the same by chance, such as the numbers of a user and of
-    a product. They are not in the next request.
+    A key still has to have what was covered by a value alone: two different values may
+    be the same by chance, such as the numbers of a user and of a product. They are not
+    in the next request. And what the entry keeps has to be the present value.
 
     Args:
         reads: The reads of an entry.
         guard: The guard of its key.
     """
     by_value = [name[1:] for name in reads if name[:1] == BY_VALUE]
-    if not by_value:
+    kept = [name[1:].partition(" ") for name in reads if name[:1] == KEPT]
+    if not (by_value or kept):
         return True
-    return guard is not None and all(_has_now(guard, name) for name in by_value)
+    return (
+        guard is not None
+        and all(_has_now(guard, name) for name in by_value)
+        and all(text in guard.texts_now(name) for name, _, text in kept)
+    )
 
 
 def _has_now(guard: Guard, name: str) -> bool:

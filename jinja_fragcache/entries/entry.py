@@ -79,7 +79,8 @@ class Entry(NamedTuple):
             number of the hole in its template.
         body: The body that printed the text, if another tag may have the same name.
         reads: The names of what was read of the request, all covered by the key. One
-            that begins with "=" is covered by a value alone.
+            that begins with "=" is covered by a value alone. One that begins with "~"
+            is not covered: what follows its name is what was read.
     """
 
     text: str

@@ -9,6 +9,8 @@ from .entry import HEADER_MARK, Body, Entry, Life, decode, header_line
 
 #: Begins the name of a read that a value alone covers.
 BY_VALUE = "="
+#: Begins the name of a read whose text the entry keeps, which follows after a space.
+KEPT = "~"
 # The fields from `form` to `holes`.
 _NOTHING_MORE = Entry("")[3:-2]
 
@@ -141,10 +143,12 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
     entry = decode(stored)
     plain = (wanted.escaped, wanted.version, *_NOTHING_MORE, wanted.body)
     # What was read of the request matters to a body around it only, unless a value
-    # covers it, which may have been the same by chance.
+    # covers it, which may have been the same by chance, or the entry keeps it.
     if entry is None or entry[1:-1] != plain:
         return None
-    return None if any(name[:1] == BY_VALUE for name in entry.reads) else entry.text
+    if any(name[:1] in {BY_VALUE, KEPT} for name in entry.reads):
+        return None
+    return entry.text
 
 
 def servable_texts(stored: Iterable[object], wanted: Wanted) -> list[str | None]:

@@ -108,7 +108,7 @@ class FlaskRequests:
             return None
         return request_ctx._get_current_object().request  # type: ignore[attr-defined]  # noqa: SLF001 - Werkzeug's documented way
 
-    def note_variable(self, name: str, value: Any) -> None:
+    def note_variable(self, name: str, value: Any, context: Any) -> None:
         """Like `Framework.note_variable`."""
         if not has_app_context():
             return
@@ -124,7 +124,7 @@ class FlaskRequests:
         """Like `Framework.told_by`."""
         return told_by(name)
 
-    def value_of(self, name: str) -> Any:
+    def value_of(self, name: str, context: Any) -> Any:
         """Like `Framework.value_of`."""
         if not has_request_context():
             raise LookupError(name)

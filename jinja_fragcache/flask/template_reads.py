@@ -131,7 +131,7 @@ def _noting_context(kind: type[Context]) -> type[Context]:
         def resolve_or_missing(self, key: str) -> Any:
             value = super().resolve_or_missing(key)
             if current_dependencies() is not None and value is not missing:
-                note_variable(key, value)
+                note_variable(key, value, self)
             return value
 
     NotingContext.__name__ = kind.__name__

@@ -19,18 +19,27 @@ _CONTAINERS = frozenset(
         "session",
         "g",
         "request",
+        "request.COOKIES",
+        "request.FILES",
+        "request.GET",
+        "request.META",
+        "request.POST",
         "request.args",
         "request.cookies",
         "request.files",
         "request.form",
         "request.headers",
         "request.json",
+        "request.path_params",
+        "request.query_params",
+        "request.state",
+        "request.url",
         "request.values",
         "request.view_args",
     }
 )
 # By what an object may stand in a key: the fields that name a row or a user.
-_IDENTITIES = ("id", "pk", "uuid", "username")
+_IDENTITIES = ("id", "pk", "uuid", "username", "auth_id", "identity")
 _NAMING = {*_IDENTITIES, "email", "get_id", "key"}
 _PLAIN = (str, int, float, UUID, Decimal, date, tzinfo)
 
@@ -47,6 +56,9 @@ class Read(NamedTuple):
         parts: The reads of which it consists, as a URL does of host and path. A key
             that covers all of them covers it.
         is_object: Whether an object was read, whose attributes may say less of it.
+        kept: The text of what was read, if the entry keeps it: then the key need not
+            have it, and a hit compares it with the present one. This is for what is
+            the same in nearly all requests, such as the host. None for all else.
     """
 
     name: str
@@ -55,6 +67,7 @@ class Read(NamedTuple):
     instead: frozenset[str] = frozenset()
     parts: tuple["Read", ...] = ()
     is_object: bool = False
+    kept: str | None = None
 
 
 class Cover(NamedTuple):

@@ -51,7 +51,7 @@ class TagGuard:
         for name in self._names(1):
             value = self._context.resolve_or_missing(name)
             if value is not missing:
-                note_variable(name, value)
+                note_variable(name, value, self._context)
 
     def cover(self) -> Cover:
         """Like `engine.spec.Guard.cover`."""
@@ -66,7 +66,7 @@ class TagGuard:
 
     def texts_now(self, name: str) -> frozenset[str]:
         """Like `engine.spec.Guard.texts_now`."""
-        texts = texts_of_now(name)
+        texts = texts_of_now(name, self._context)
         if texts or "." in name:
             return texts
         value = self._context.resolve_or_missing(name)

@@ -11,6 +11,7 @@ from jinja_fragcache.engine.dependencies import (
     add_framework,
     current_dependencies,
     names_told_by,
+    note_kept_read,
     note_variable,
     quietly,
     start_watching,
@@ -154,6 +155,39 @@ def test_what_a_part_has_read_is_included() -> None:
     assert body.reads == {"session.user": Read("session.user")}
 
 
+@pytest.mark.parametrize(
+    ("others", "kept"),
+    [
+        ([], "en"),
+        ([Read("locale", kept="en")], "en"),
+        ([Read("locale", kept="de")], None),
+        ([Read("locale")], None),
+    ],
+)
+def test_only_one_text_of_a_read_can_be_kept(
+    others: list[Read], kept: str | None
+) -> None:
+    with Dependencies() as body:
+        note_kept_read("locale", "en")
+        body.include({}, reads=others)
+    assert body.reads["locale"].kept == kept
+
+
+def test_a_long_text_is_not_kept() -> None:
+    with Dependencies() as body:
+        note_kept_read("request.base_url", "x" * 201)
+    assert body.reads["request.base_url"].kept is None
+
+
+def test_what_is_read_directly_is_not_covered_by_the_key_of_a_nested_fragment() -> None:
+    nested = Read("user", instead=frozenset({"7"}))
+    with Dependencies() as body:
+        body.include({}, reads=[nested, nested])
+        assert body.reads["user"].instead == {"7"}
+        note_read("user")
+    assert body.reads["user"].instead == set()
+
+
 class Framework:
     """A framework with one request, which is replaced by hand."""
 
@@ -167,14 +201,14 @@ class Framework:
     def request(self) -> object:
         return self.now
 
-    def note_variable(self, name: str, value: Any) -> None:
+    def note_variable(self, name: str, value: Any, context: Any) -> None:
         if name == "request":
             note_read(name, value)
 
     def told_by(self, name: str) -> list[str]:
         return ["session.user"] if name == "user" else []
 
-    def value_of(self, name: str) -> Any:
+    def value_of(self, name: str, context: Any) -> Any:
         if name != "session.user":
             raise LookupError(name)
         return 5
@@ -230,5 +264,5 @@ def test_variables_are_noted_if_a_framework_or_the_user_says_so(
     guard_variables("tenant")
     with Dependencies() as body:
         for name in ("request", "tenant", "title"):
-            note_variable(name, name)
+            note_variable(name, name, None)
     assert body.reads.keys() == {"request", "tenant"}

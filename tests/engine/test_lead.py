@@ -103,6 +103,7 @@ BY_NAME = Read("user")
 BY_VALUE = Read("session.user", frozenset({"5"}))
 ALLOWED = Read("request.host")
 LACKING = Read("session.cart", frozenset({"7"}))
+KEPT = Read("request.base_url", frozenset({"http://a/"}), kept="http://a/")
 
 
 def body_with(*reads: Read) -> Dependencies:
@@ -113,8 +114,9 @@ def body_with(*reads: Read) -> Dependencies:
 
 def test_what_a_key_covers_is_stored_with_the_entry() -> None:
     guard = Guard()
-    names = lead(guard=guard)._covered_reads(body_with(BY_NAME, BY_VALUE, ALLOWED))
-    assert names == ("user", "=session.user")
+    reads = body_with(BY_NAME, BY_VALUE, ALLOWED, KEPT)
+    names = lead(guard=guard)._covered_reads(reads)
+    assert names == ("user", "=session.user", "~request.base_url http://a/")
     assert guard.refused == []
 
 
@@ -131,11 +133,14 @@ def test_without_a_guard_nothing_is_refused() -> None:
 
 def test_the_body_around_gets_what_is_not_allowed() -> None:
     reads = lead(guard=Guard())._reads_for_outer(
-        body_with(BY_NAME, BY_VALUE, ALLOWED, LACKING)
+        body_with(BY_NAME, BY_VALUE, ALLOWED, LACKING, KEPT)
     )
     assert [(each.name, set(each.instead)) for each in reads] == [
         ("user", {"5"}),
-        ("session.user", {"5"}),
+        ("session.user", set()),
         ("session.cart", set()),
+        ("request.base_url", set()),
     ]
+    assert reads[1].values == {"5"}
+    assert reads[-1].kept == "http://a/"
     assert lead()._reads_for_outer(body_with(LACKING)) == [LACKING]

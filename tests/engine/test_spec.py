@@ -115,6 +115,16 @@ def test_what_a_value_covered_has_to_be_the_same_now(
     assert load(spec, entry) == ("text" if is_covered else MISSING)
 
 
+@pytest.mark.parametrize(("now", "is_same"), [("http://a b/", True), ("b", False)])
+def test_what_an_entry_keeps_has_to_be_the_same_now(now: str, is_same: bool) -> None:
+    guard = Guard(now)
+    reads = ("user", "~request.base_url http://a b/")
+    assert is_covered_now(reads, guard) is is_same
+    assert not is_covered_now(reads, None)
+    spec = SPEC._replace(guard=guard)
+    assert load(spec, ENTRY._replace(reads=reads)) == ("text" if is_same else MISSING)
+
+
 FIVE, SIX = frozenset({"5"}), frozenset({"6"})
 
 
@@ -124,6 +134,8 @@ FIVE, SIX = frozenset({"5"}), frozenset({"6"})
         (Read("user"), ["user"]),
         (Read("session.user", FIVE), ["=session.user"]),
         (Read("session.user", SIX), None),
+        (Read("user", kept="a"), ["user"]),
+        (Read("request.host", FIVE, kept="a b"), ["~request.host a b"]),
         (Read("cart", parts=(Read("user"), Read("x", FIVE))), ["user", "=x"]),
         (Read("cart", parts=(Read("user"), Read("x", SIX))), None),
     ],

@@ -151,9 +151,11 @@ def test_what_is_wanted_is_remembered_within_the_same_bytes() -> None:
     assert WANTED[False, "v", None] is WANTED[False, "v", None]
 
 
-def test_only_a_read_that_a_value_alone_covers_is_looked_at() -> None:
+def test_only_reads_that_no_name_covers_are_looked_at() -> None:
     wanted = want(True, None)
     named = encode(Entry("text", reads=("user", "session.cart")))
     by_value = encode(Entry("text", reads=("user", "=session.cart")))
     assert servable_text(named, wanted) == "text"
+    kept = encode(Entry("text", reads=("user", "~request.base_url http://a/")))
     assert servable_text(by_value, wanted) is None
+    assert servable_text(kept, wanted) is None

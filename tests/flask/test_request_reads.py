@@ -1,6 +1,7 @@
 """What is read of Flask's request, session and `g` is noted while a body runs."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -109,7 +110,7 @@ def test_flashed_messages_are_not_the_session_s(app: Flask) -> None:
 
 def test_values_of_reads_are_known_in_the_current_request(app: Flask) -> None:
     g.theme = "dark"
-    value_of = FlaskRequests().value_of
+    value_of = partial(FlaskRequests().value_of, context=None)
     names = ["session.user", "request.args.page", "request.host", "g.theme"]
     assert [value_of(name) for name in names] == ["Ann", "2", "localhost", "dark"]
     with pytest.raises(LookupError):
@@ -119,10 +120,10 @@ def test_values_of_reads_are_known_in_the_current_request(app: Flask) -> None:
 def test_outside_of_requests_and_applications_there_is_nothing_to_watch() -> None:
     framework = FlaskRequests()
     framework.watch(None)
-    framework.note_variable("user", "Ann")
+    framework.note_variable("user", "Ann", None)
     assert framework.request() is None
     with pytest.raises(LookupError):
-        framework.value_of("session.user")
+        framework.value_of("session.user", None)
 
 
 def test_an_application_of_its_own_class_of_sessions_is_watched(site: Site) -> None:

@@ -85,6 +85,8 @@ def test_the_texts_by_which_a_value_may_stand_in_a_key(
         ("g.user.id", "g.user", True),
         ("g.user.id", "g", False),
         ("request.cookies.theme", "request", False),
+        ("request.GET.page", "request.GET", False),
+        ("request.url.path", "request.url", False),
     ],
 )
 def test_which_names_cover_a_read(named: str, read: str, covered: bool) -> None:

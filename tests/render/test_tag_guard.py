@@ -72,6 +72,22 @@ def test_a_value_that_was_the_same_by_chance_covers_nothing_in_the_next_request(
     assert template.render(tenant=6, product=5) == "6"
 
 
+def test_nor_does_it_for_a_fragment_around() -> None:
+    now = {"user": 5}
+
+    def read() -> int:
+        note_read("shop.user", now["user"], again=lambda: now["user"])
+        return now["user"]
+
+    inner = tag("'n', product", "{{ read() }}")
+    source = tag("'o', product", inner) + tag("'p', product", inner)
+    env = environment({"page.html": source}, FragmentCache(MemoryStore()))
+    template = env.get_template("page.html")
+    assert template.render(product=5, read=read) == "55"
+    now["user"] = 6
+    assert template.render(product=5, read=read) == "66"
+
+
 def test_a_strict_cache_raises_with_the_tag_to_write() -> None:
     with pytest.raises(UncoveredReadError, match="Write tenant behind the name"):
         rendered(tag("'n'"), strict=True)
