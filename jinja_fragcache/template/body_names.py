@@ -1,6 +1,6 @@
 """The names that the body of each tag reads, as its template's tokens show them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from jinja2.lexer import Token
@@ -57,13 +57,15 @@ _AFTER = {"dot", "pipe"}
 def body_names(tokens: Sequence[Token]) -> dict[int, str]:
     """Return the names in the body of each cache tag, by the index of the tag's name.
 
-    What is in a hole is not in the body. The names of attributes, filters and arguments
-    are left out; some others that no variable has may be there.
+    What is in a hole is not in the body. What a macro of the template reads is, where
+    the body names the macro: Jinja looks a name up once for both, maybe before the
+    body begins. The names of attributes, filters and arguments are left out; some
+    others that no variable has may be there.
 
     Returns:
         For each tag that has an end, the names in order, with a space between them.
     """
-    found: dict[int, str] = {}
+    found: dict[int, set[str]] = {}
     opened: list[tuple[int, str, set[str]]] = []
     in_tag = False
     for index, (before, token) in enumerate(pairwise(tokens), start=1):
@@ -74,18 +76,64 @@ def body_names(tokens: Sequence[Token]) -> dict[int, str]:
                 opened.append((index, name, set()))
             elif name in _TAGS and opened and opened[-1][1] == name:
                 start, _, names = opened.pop()
-                found[start] = " ".join(sorted(names))
+                found[start] = names
                 if opened and name != HOLE_TAG:
                     opened[-1][2].update(names)
             continue
         in_tag = in_tag and token.type != "block_end"
-        if token.type != "name" or not opened or before.type in _AFTER:
-            continue
-        after = tokens[index + 1] if index + 1 < len(tokens) else None
-        if token.value in _WORDS or (after is not None and after.type == "assign"):
+        if not opened or not _is_variable(tokens, index):
             continue
         # What a tag names in its arguments is read by the body around it.
         depth = -2 if in_tag else -1
         if len(opened) >= -depth:
             opened[depth][2].add(token.value)
+    macros = _macro_names(tokens)
+    return {
+        index: " ".join(sorted(_with_macros(names, macros)))
+        for index, names in found.items()
+    }
+
+
+def _is_variable(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a token may be the name of a variable that is read there."""
+    token = tokens[index]
+    if (
+        token.type != "name"
+        or token.value in _WORDS
+        or tokens[index - 1].type in _AFTER
+    ):
+        return False
+    return index + 1 == len(tokens) or tokens[index + 1].type != "assign"
+
+
+def _macro_names(tokens: Sequence[Token]) -> dict[str, set[str]]:
+    """Return the names that each macro of a template reads, without its parameters."""
+    found: dict[str, set[str]] = {}
+    opened: list[tuple[set[str], set[str]]] = []
+    in_head = False
+    for index, (before, token) in enumerate(pairwise(tokens), start=1):
+        if before.type == "block_begin" and token.value in {"macro", "endmacro"}:
+            in_head = token.value == "macro"
+            if in_head and index + 1 < len(tokens):
+                opened.append((found.setdefault(tokens[index + 1].value, set()), set()))
+            elif opened:
+                names, parameters = opened.pop()
+                names -= parameters
+        elif in_head and token.type == "block_end":
+            in_head = False
+        elif opened and in_head and before.type in {"lparen", "comma"}:
+            opened[-1][1].add(token.value)
+        elif opened and _is_variable(tokens, index):
+            opened[-1][0].add(token.value)
     return found
+
+
+def _with_macros(names: set[str], macros: Mapping[str, set[str]]) -> set[str]:
+    """Return names, and what the macros among them read."""
+    every = set(names)
+    left = [name for name in names if name in macros]
+    while left:
+        read = macros[left.pop()] - every
+        every |= read
+        left += [name for name in read if name in macros]
+    return every

@@ -102,6 +102,11 @@ def test_a_tag_may_allow_it() -> None:
     assert rendered(tag("'n', allow=['tenant']")) == (["Ann", "Ann"], 1)
 
 
+def test_a_macro_reads_it_though_the_page_has_read_it_before() -> None:
+    macro = "{{ tenant }}{% macro nav() %}{{ tenant }}{% endmacro %}"
+    assert rendered(macro + tag("'n'", "{{ nav() }}")) == (["AnnAnn", "BobBob"], 0)
+
+
 def test_what_is_read_in_a_hole_is_not_in_the_body() -> None:
     source = tag("'n'", "x{% nocache %}{{ tenant }}{% endnocache %}")
     assert rendered(source) == (["xAnn", "xBob"], 1)

@@ -33,5 +33,29 @@ def test_a_nested_body_and_its_arguments_are_read_by_the_body_around() -> None:
     assert names_in(source + "{% endcache %}") == ["key x y", "y"]
 
 
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [
+        ("nav()", "nav user"),
+        ("nav(user)", "nav"),
+        ("nav(page, user)", "nav"),
+        ("nav(page=cart)", "cart nav user"),
+        ("nav(page='a', user=cart)", "cart nav"),
+    ],
+)
+def test_a_macro_that_a_body_names_is_in_the_body(head: str, names: str) -> None:
+    macro = "{% macro " + head + " %}{{ user.name }}{% endmacro %}"
+    assert names_in(macro + "{% cache 60, 'a' %}{{ nav() }}{% endcache %}") == [names]
+    assert names_in(macro + "{% cache 60, 'a' %}x{% endcache %}{{ nav() }}") == [""]
+
+
+def test_macros_may_call_one_another() -> None:
+    source = "{% macro a() %}{{ b() }}{{ x }}{% endmacro %}"
+    source += (
+        "{% macro b() %}{{ a() }}{% macro c() %}{{ y }}{% endmacro %}{% endmacro %}"
+    )
+    assert names_in(source + "{% cache 60, 'n' %}{{ a() }}{% endcache %}") == ["a b x"]
+
+
 def test_a_tag_without_an_end_has_no_names() -> None:
     assert names_in("{% cache 60, 'a' %}{{ x }}") == []
