@@ -279,7 +279,12 @@ def configure_django() -> None:
     """Give Django settings, as a project does once in its process."""
     if not django_settings.configured:
         local = "django.core.cache.backends.locmem.LocMemCache"
-        django_settings.configure(CACHES={"default": {"BACKEND": local}})
+        django_settings.configure(
+            CACHES={"default": {"BACKEND": local}},
+            INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+            SECRET_KEY="secret",
+            USE_TZ=True,
+        )
 
 
 def environment(

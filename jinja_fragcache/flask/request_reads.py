@@ -7,7 +7,7 @@ key (see `guard`).
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache, partial, wraps
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 from flask import Request, current_app, g, has_app_context, has_request_context
@@ -19,6 +19,7 @@ from jinja_fragcache.engine.dependencies import (
     note_read,
     quietly,
 )
+from jinja_fragcache.frameworks.shared import is_shared
 from jinja_fragcache.guard.reads import Read, texts_of
 from jinja_fragcache.guard.watched import (
     attributes_class,
@@ -49,33 +50,6 @@ _NOTHING = object()
 #: Where `g` keeps the names whose context processors read something of the request,
 #: with their values.
 NAMES = "_fragcache_names"
-# What `g` holds for all users alike.
-_SHARED_G = frozenset(
-    {
-        "db",
-        "conn",
-        "connection",
-        "cursor",
-        "database",
-        "engine",
-        "redis",
-        "sqlite_db",
-    }
-)
-_SHARED_MODULES = frozenset(
-    {
-        "MySQLdb",
-        "elasticsearch",
-        "mysql",
-        "psycopg",
-        "psycopg2",
-        "pymongo",
-        "pymysql",
-        "redis",
-        "sqlalchemy",
-        "sqlite3",
-    }
-)
 # What all requests have.
 _OF_REQUESTS = frozenset(vars(Request({}))) | {"routing_exception"}
 _CONTAINERS = ("args", "cookies", "files", "form", "headers", "values", "view_args")
@@ -334,19 +308,10 @@ def _read_g(context: Any, name: str, value: Any) -> Any:
             value = vars(context)[_BABEL] = _Locales(**vars(value))
         return value
     shown = f"g.{name}"
-    if shown in _SPECIAL or not _is_shared(name, value):
+    is_ours = name.startswith("_fragcache")
+    if shown in _SPECIAL or not (is_ours or is_shared(name, value)):
         _note(shown, value)
     return value
-
-
-def _is_shared(name: str, value: Any) -> bool:
-    return (
-        name.startswith("_fragcache")
-        or name in _SHARED_G
-        or callable(value)
-        or isinstance(value, ModuleType)
-        or type(value).__module__.partition(".")[0] in _SHARED_MODULES
-    )
 
 
 class _Locales(SimpleNamespace):

@@ -8,18 +8,16 @@ from functools import cache, partial, wraps
 from typing import Any
 
 from flask import Flask, g, get_flashed_messages, has_request_context, request
-from jinja2.runtime import Context
-from jinja2.utils import missing
 
 from jinja_fragcache.engine.dependencies import (
     Dependencies,
     add_framework,
     current_dependencies,
     note_read,
-    note_variable,
     quietly,
     start_watching,
 )
+from jinja_fragcache.frameworks.contexts import note_variables
 
 from .request_reads import NAMES, FlaskRequests, note_attribute
 from .shared_values import shared_names
@@ -44,7 +42,7 @@ def watch_app(app: Flask) -> None:
     environment = app.jinja_env
     environment.globals["url_for"] = app.url_for
     environment.globals["get_flashed_messages"] = _noting_flashes
-    environment.context_class = _noting_context(environment.context_class)
+    note_variables(environment)
 
 
 @wraps(get_flashed_messages)
@@ -122,17 +120,3 @@ def _watched(processor: Callable[[], Any]) -> Callable[[], Any]:
 
     setattr(watched, _WRAPS, processor)
     return watched
-
-
-def _noting_context(kind: type[Context]) -> type[Context]:
-    """Return a subclass of a class of contexts that notes which names are read."""
-
-    class NotingContext(kind):  # type: ignore[valid-type,misc]
-        def resolve_or_missing(self, key: str) -> Any:
-            value = super().resolve_or_missing(key)
-            if current_dependencies() is not None and value is not missing:
-                note_variable(key, value, self)
-            return value
-
-    NotingContext.__name__ = kind.__name__
-    return NotingContext

@@ -6,6 +6,14 @@ from .reads import Read
 
 # What these are is told apart for each request, so they belong into no key.
 _FOR_HOLES = {"csrf_token", "flashed messages"}
+_AS_KEYS = {
+    "current_user": "current_user.get_id()",
+    "language": "get_language()",
+    "locale": "get_locale()",
+    "request.user": "request.user.id",
+    "timezone": "get_timezone()",
+    "user": "user.id",
+}
 
 
 def explain(reads: Sequence[Read], *, in_template: bool = True) -> str:
@@ -42,11 +50,9 @@ def _remedy(names: list[str], *, in_template: bool) -> str:
 
 def _as_key(name: str) -> str:
     """Return the expression that puts a read into a key."""
-    if name == "current_user":
-        return "current_user.get_id()"
-    if name in {"locale", "timezone"}:
-        return f"get_{name}()"
+    if name in _AS_KEYS:
+        return _AS_KEYS[name]
     root, _, part = name.rpartition(".")
-    if part and not part.isidentifier():
+    if part and not part.removesuffix("()").isidentifier():
         return f'{root}["{part}"]'
     return name

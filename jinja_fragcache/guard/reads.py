@@ -32,6 +32,8 @@ _CONTAINERS = frozenset(
         "request.json",
         "request.path_params",
         "request.query_params",
+        "request.resolver_match",
+        "request.resolver_match.kwargs",
         "request.state",
         "request.url",
         "request.values",

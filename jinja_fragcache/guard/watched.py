@@ -13,6 +13,13 @@ from typing import Any
 #: Called with the dotted name of what was read, and its value, if one value tells it.
 Note = Callable[..., None]
 _NOTHING = object()
+# Sets an object's class also where its class has a __setattr__ or a __class__ of its
+# own, as Flask's `g` and Django's lazy objects do.
+_CLASS: Any = vars(object)["__class__"]
+# A field of an object while an attribute of it is computed.
+_BUSY = "_fragcache_reading"
+# The methods of mappings that return an item's value.
+_TELLING = ("__getitem__", "get", "getlist", "pop", "setdefault")
 # An attribute of the subclasses.
 _WATCHED = "_fragcache_is_watched"
 
@@ -29,8 +36,7 @@ def watch(value: Any, make: Callable[..., type], *args: Any) -> bool:
     if is_watched(value):
         return True
     try:
-        # Flask's `g` has a __setattr__ of its own.
-        object.__setattr__(value, "__class__", make(kind, *args))
+        _CLASS.__set__(value, make(kind, *args))
     except TypeError:
         return False  # Its memory is laid out otherwise, as that of built-in classes.
     return True
@@ -38,10 +44,16 @@ def watch(value: Any, make: Callable[..., type], *args: Any) -> bool:
 
 def is_watched(value: Any) -> bool:
     """Return whether an object notes what is read of it."""
-    return hasattr(type(value), _WATCHED)
+    return is_watching(type(value))
 
 
-def _subclass(kind: type, own: Mapping[str, Any]) -> type:
+def is_watching(kind: type) -> bool:
+    """Return whether the objects of a class note what is read of them."""
+    return hasattr(kind, _WATCHED)
+
+
+def subclass(kind: type, own: Mapping[str, Any]) -> type:
+    """Return a subclass of a class for `watch`, with some attributes of its own."""
     # Its objects have no more memory than before, so an object can change its class.
     more = {"__slots__": (), "__module__": kind.__module__, _WATCHED: True}
     return type(kind.__name__, (kind,), {**own, **more})
@@ -67,7 +79,7 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
             except KeyError:
                 note(f"{name}.{key}", None)
                 raise
-            note(f"{name}.{key}", found)
+            note(f"{name}.{key}", *((found,) if method in _TELLING else ()))
             return found
 
         return read
@@ -88,16 +100,17 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
         return read
 
     inherited: Any = kind
-    items = ("__getitem__", "get", "getlist", "pop", "setdefault")
+    items = (*_TELLING, "has_key", "aget", "apop", "asetdefault", "ahas_key")
     everything = (
         *("__iter__", "__len__", "__eq__", "__ne__", "__or__", "__ror__", "__repr__"),
         *("__str__", "keys", "values", "items", "lists", "listvalues", "to_dict"),
         *("copy", "popitem", "to_wsgi_list", "__copy__", "__deepcopy__"),
+        *("akeys", "avalues", "aitems", "dict", "multi_items", "urlencode"),
     )
     own = {each: reading_item(each) for each in items if hasattr(kind, each)}
     own |= {each: reading_all(each) for each in everything if hasattr(kind, each)}
     own |= {"__contains__": contains, "__hash__": kind.__hash__}
-    return _subclass(kind, own)
+    return subclass(kind, own)
 
 
 def properties_class(
@@ -112,18 +125,17 @@ def properties_class(
         reads: For each attribute, a function that gets the object and the value, notes
             the read, and returns the value.
     """
-    busy = "_fragcache_reading"
 
     def attribute(name: str) -> property:
         def read(self: Any) -> Any:
             fields = vars(self)
-            if busy in fields:
+            if _BUSY in fields:
                 return _inherited(kind, self, name)
-            fields[busy] = True
+            fields[_BUSY] = True
             try:
                 value = _inherited(kind, self, name)
             finally:
-                del fields[busy]
+                fields.pop(_BUSY, None)
             return reads[name](self, value)
 
         def write(self: Any, value: Any) -> None:
@@ -135,7 +147,7 @@ def properties_class(
 
         return property(read, write)
 
-    return _subclass(kind, {name: attribute(name) for name in reads})
+    return subclass(kind, {name: attribute(name) for name in reads})
 
 
 def _descriptor(kind: type, name: str) -> Any:
@@ -162,6 +174,8 @@ def _inherited(kind: type, value: Any, name: str) -> Any:
 def attributes_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
     """Return a subclass of a class that notes which of its own attributes are read.
 
+    What an attribute reads of its own object while it is computed is not noted.
+
     Args:
         kind: The class, such as that of Flask's `g`.
         read: Gets the object, an attribute's name and its value, notes the read, and
@@ -170,12 +184,17 @@ def attributes_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
     inherited: Any = kind.__getattribute__
 
     def get_attribute(self: Any, name: str) -> Any:
+        if name.startswith("__") or _BUSY in vars(self):
+            return inherited(self, name)
+        vars(self)[_BUSY] = True
         try:
             value = inherited(self, name)
         except AttributeError:
-            if not name.startswith("__"):
-                read(self, name, None)  # That it is missing is told, too.
+            vars(self).pop(_BUSY, None)
+            read(self, name, None)  # That it is missing is told, too.
             raise
-        return value if name.startswith("__") else read(self, name, value)
+        finally:
+            vars(self).pop(_BUSY, None)
+        return read(self, name, value)
 
-    return _subclass(kind, {"__getattribute__": get_attribute})
+    return subclass(kind, {"__getattribute__": get_attribute})

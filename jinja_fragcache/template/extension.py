@@ -27,6 +27,7 @@ from jinja2.parser import Parser
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import cache_tag
+from jinja_fragcache.frameworks.contexts import watch_contexts
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
 from jinja_fragcache.render.bodies import LIST_TAG
 from jinja_fragcache.render.call_blocks import BodyRendering
@@ -85,6 +86,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
             },
         )
         environment.globals.setdefault("cache_tag", cache_tag)
+        watch_contexts()
 
     def filter_stream(self, stream: TokenStream) -> Iterable[Token]:
         """Mark where the template's tags stand. Called by Jinja."""

@@ -13,6 +13,7 @@ from jinja2 import nodes
 # What functions return by another name than their own.
 _FUNCTIONS = {
     "csrf_token": "csrf_token",
+    "get_language": "language",
     "get_locale": "locale",
     "get_timezone": "timezone",
 }

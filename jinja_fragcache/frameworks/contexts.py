@@ -1,0 +1,191 @@
+"""Requests that are found in the contexts of templates.
+
+Starlette and Django give templates a variable `request`. There is nothing to set up:
+the first body whose template has one lets it be watched.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from jinja2 import Environment
+from jinja2.runtime import Context
+from jinja2.utils import missing
+
+from jinja_fragcache.engine.dependencies import (
+    add_framework,
+    current_dependencies,
+    note_read,
+    note_variable,
+    quietly,
+)
+from jinja_fragcache.guard.watched import is_watched, is_watching, subclass, watch
+
+from . import django, starlette
+from .django_language import LANGUAGE, current_language
+from .shared import is_shared
+
+# Variables that differ between users by their names, wherever they come from.
+_PERSONAL = {
+    "csrf_input": "csrf_token",
+    "csrf_token": "csrf_token",
+    "current_user": "current_user",
+    "user": "user",
+}
+# What names in keys tell by another name.
+_TOLD = {
+    "LANGUAGE_CODE": LANGUAGE,
+    "request.LANGUAGE_CODE": LANGUAGE,
+    "request.build_absolute_uri": "request.build_absolute_uri()",
+    "request.client.host": "request.client",
+    "request.get_full_path": "request.get_full_path()",
+    "request.get_host": "request.get_host()",
+    "request.get_port": "request.get_port()",
+}
+# What templates have as variables, too, with its parts.
+_SAME = {"request.user": "user", "session": "request.session", "user": "request.user"}
+_PLAIN = (str, bytes, int, float, bool, type(None))
+
+
+class Kind(NamedTuple):
+    """What is known of a framework's requests.
+
+    Attributes:
+        watch: Lets what is read of a request be noted.
+        parts_of: Yields what of a request a view may give to a template.
+        variables: Notes the reads of variables that differ by their names.
+    """
+
+    watch: Callable[[Any], None]
+    parts_of: Callable[[Any], Iterator[Any]]
+    variables: Mapping[str, Callable[[], None]] = {}
+
+
+_KINDS = {
+    django.BASE: Kind(django.watch_request, django.parts_of, django.VARIABLES),
+    starlette.BASE: Kind(starlette.watch_request, starlette.parts_of),
+}
+
+
+@cache
+def _kind_of(kind: Any) -> Kind | None:
+    """Return what is known of a class of requests, None if it is none."""
+    bases = ((each.__module__, each.__name__) for each in kind.__mro__)
+    return next((_KINDS[base] for base in bases if base in _KINDS), None)
+
+
+def _known(value: Any) -> Kind | None:
+    kind: Any = type(value)
+    return _kind_of(kind)
+
+
+def _request_in(context: Any) -> tuple[Any, Kind | None]:
+    """Return the request that a template has, and what is known of it."""
+    if context is None:
+        return None, None
+    request = context.vars.get("request") or context.parent.get("request")
+    return request, _known(request)
+
+
+class RequestsInContexts:
+    """Tells what is read of requests (see `engine.dependencies.Framework`)."""
+
+    def watch(self, context: Any) -> None:
+        """Like `Framework.watch`."""
+        request, kind = _request_in(context)
+        if kind is None:
+            return
+        kind.watch(request)
+        # The templates that this one includes have contexts of their own.
+        note_variables(context.environment)
+        watch(context, _noting_context)
+
+    def request(self) -> object:
+        """Like `Framework.request`. It is not known without a context."""
+        return None
+
+    def note_variable(self, name: str, value: Any, context: Any) -> None:
+        """Like `Framework.note_variable`."""
+        request, kind = _request_in(context)
+        if kind is None or value is request or is_watched(value):
+            return
+        if name in _PERSONAL:
+            note_read(_PERSONAL[name], value)
+        elif name in kind.variables:
+            kind.variables[name]()
+        elif type(value).__name__ == "PermWrapper":  # What Django calls `perms`.
+            note_read("request.user", value.user)
+        elif not issubclass(type(value), _PLAIN) and not is_shared(name, value):
+            with quietly():
+                parts = list(kind.parts_of(request))
+            if any(part is value for part in parts):
+                note_read(name, value)
+
+    def told_by(self, name: str) -> Iterator[str]:
+        """Like `Framework.told_by`."""
+        if name in _TOLD:
+            yield _TOLD[name]
+        for other, same in _SAME.items():
+            if name == other or name.startswith(f"{other}."):
+                yield same + name.removeprefix(other)
+
+    def value_of(self, name: str, context: Any) -> Any:
+        """Like `Framework.value_of`."""
+        if name == LANGUAGE:
+            return current_language()
+        request, kind = _request_in(context)
+        if kind is None:
+            raise LookupError(name)
+        root, *parts = name.split(".", 2)
+        value = request if root == "request" else _variable(context, root)
+        try:
+            with quietly():
+                for part in parts:
+                    value = _part(value, part)
+        except Exception as error:  # Whatever there is instead, it is not known.
+            raise LookupError(name) from error
+        return str(value) if type(value).__name__ == "URL" else value
+
+
+def _variable(context: Any, name: str) -> Any:
+    for names in (context.vars, context.parent):
+        if name in names:
+            return names[name]
+    raise LookupError(name)
+
+
+def _part(value: Any, name: str) -> Any:
+    if name.endswith("()"):
+        return getattr(value, name[:-2])()
+    get = getattr(value, "get", None)
+    # A request of Starlette is a mapping of its fields, too.
+    return get(name) if callable(get) and not _known(value) else getattr(value, name)
+
+
+def note_variables(environment: Environment) -> None:
+    """Let the contexts of an environment's templates note which variables are read."""
+    kind: Any = environment.context_class
+    environment.context_class = _noting_context(kind)
+
+
+@cache
+def _noting_context(kind: type[Context]) -> type[Context]:
+    """Return a subclass of a class of contexts that notes which variables are read."""
+    if is_watching(kind):
+        return kind
+
+    def resolve_or_missing(self: Any, key: str) -> Any:
+        value = kind.resolve_or_missing(self, key)
+        if current_dependencies() is not None and value is not missing:
+            note_variable(key, value, self)
+        return value
+
+    return subclass(kind, {"resolve_or_missing": resolve_or_missing})
+
+
+def watch_contexts() -> None:
+    """Let the requests in the contexts of templates be watched."""
+    add_framework(_FRAMEWORK)
+
+
+_FRAMEWORK = RequestsInContexts()

@@ -1,0 +1,82 @@
+"""Notes what is read of a request, for all frameworks."""
+
+from collections.abc import Callable, MutableMapping
+from functools import wraps
+from typing import Any
+
+from jinja_fragcache.engine.dependencies import (
+    current_dependencies,
+    note_read,
+    quietly,
+)
+from jinja_fragcache.guard.views import MappingView
+from jinja_fragcache.guard.watched import mapping_class, watch
+
+# Items that have a name of their own. (Django's session and cookies have these names,
+# and what shows messages in Starlette uses the same.)
+_SPECIAL = {
+    "request.COOKIES.csrftoken": "csrf_token",
+    "request.COOKIES.messages": "flashed messages",
+    "request.META.CSRF_COOKIE": "csrf_token",
+    "request.cookies.csrftoken": "csrf_token",
+    "request.session._auth_user_backend": "request.user",
+    "request.session._auth_user_hash": "request.user",
+    "request.session._auth_user_id": "request.user",
+    "request.session._csrftoken": "csrf_token",
+    "request.session._messages": "flashed messages",
+    "request.session.csrf_token": "csrf_token",
+}
+
+
+def is_noting() -> bool:
+    """Return whether a body is running that what is read belongs to."""
+    dependencies = current_dependencies()
+    return dependencies is not None and not dependencies.is_quiet
+
+
+def note_item(name: str, *value: Any) -> None:
+    """Note that an item was read, by the name that it has for the guard.
+
+    Args:
+        name: Its dotted name.
+        value: Its value, if that tells what was read.
+    """
+    # The names of headers don't depend on case.
+    shown = name.lower() if name.startswith("request.headers.") else name
+    note_read(_SPECIAL.get(shown, shown), *value)
+
+
+def watched_mapping(shown: str, value: Any) -> Any:
+    """Return a mapping of a request, as one that notes which items are read.
+
+    Args:
+        shown: Its dotted name.
+        value: The mapping.
+    """
+    if not is_noting() or watch(value, mapping_class, shown, note_item):
+        return value
+    if isinstance(value, MutableMapping):
+        return MappingView(value, shown, note_item)
+    note_read(shown)
+    return value
+
+
+def noting(
+    original: Callable[..., Any], note: Callable[..., None]
+) -> Callable[..., Any]:
+    """Return a method that notes what it reads by one name, and nothing else of it.
+
+    Args:
+        original: The method.
+        note: Gets the object and the arguments, and notes the read.
+    """
+
+    @wraps(original)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not is_noting():
+            return original(self, *args, **kwargs)
+        note(self, *args, **kwargs)
+        with quietly():
+            return original(self, *args, **kwargs)
+
+    return method

@@ -1,0 +1,164 @@
+"""Notes what bodies read of a request of Starlette, and so of FastAPI."""
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any
+
+from jinja_fragcache.engine.dependencies import note_kept_read, note_read
+from jinja_fragcache.guard.watched import properties_class, subclass, watch
+
+from .reading import is_noting, note_item, noting, watched_mapping
+from .shared import is_shared
+
+BASE = ("starlette.requests", "HTTPConnection")
+_MAPPINGS = ("cookies", "headers", "path_params", "query_params", "session")
+_ATTRIBUTES = {
+    "auth": "request.auth",
+    "client": "request.client",
+    "method": "request.method",
+    "scope": "request",
+    "user": "request.user",
+}
+_BODY = {"body": "request.body", "form": "request.form", "json": "request.json"}
+_URL_PARTS = (
+    *("components", "fragment", "hostname", "is_secure", "netloc", "password"),
+    *("path", "port", "query", "scheme", "username"),
+)
+# What the application has, not the client.
+_OF_APPLICATION = frozenset(
+    {
+        *("app", "asgi", "app_root_path", "endpoint", "extensions", "http_version"),
+        *("route", "router", "type"),
+    }
+)
+
+
+def watch_request(request: Any) -> None:
+    """Let what is read of a request be noted."""
+    watch(request, _request_class)
+
+
+def parts_of(request: Any) -> Iterator[Any]:
+    """Yield the objects of a request that a view may give to a template."""
+    for name in ("auth", "session", "user"):
+        yield request.scope.get(name)
+    yield from (request.scope.get("state") or {}).values()
+
+
+@cache
+def _request_class(kind: type) -> type:
+    reads: dict[str, Callable[[Any, Any], Any]] = {
+        name: partial(_read_attribute, shown) for name, shown in _ATTRIBUTES.items()
+    }
+    reads |= {name: partial(_read_mapping, f"request.{name}") for name in _MAPPINGS}
+    reads |= {
+        "app": _read_app,
+        "base_url": _read_base_url,
+        "state": _read_state,
+        "url": _read_url,
+    }
+    made = properties_class(kind, reads)
+    own: dict[str, Callable[..., None]] = {
+        "__getitem__": _note_field,
+        "__iter__": _note_all,
+        "url_for": _note_base_url,
+    }
+    own |= {name: _noting_name(shown) for name, shown in _BODY.items()}
+    for name, note in own.items():
+        if hasattr(kind, name):  # A websocket has no body.
+            setattr(made, name, noting(getattr(kind, name), note))
+    return made
+
+
+def _noting_name(shown: str) -> Callable[..., None]:
+    return lambda *_, **__: note_read(shown)
+
+
+def _read_attribute(shown: str, _: Any, value: Any) -> Any:
+    if is_noting():
+        note_read(shown, value)
+    return value
+
+
+def _read_mapping(shown: str, _: Any, value: Any) -> Any:
+    return watched_mapping(shown, value)
+
+
+def _read_app(_: Any, value: Any) -> Any:
+    return value  # It is the same for all.
+
+
+def _read_base_url(_: Any, value: Any) -> Any:
+    note_kept_read("request.base_url", str(value))
+    return value
+
+
+def _read_url(_: Any, value: Any) -> Any:
+    if is_noting():
+        watch(value, _url_class)
+    return value
+
+
+def _read_state(_: Any, value: Any) -> Any:
+    if is_noting():
+        watch(value, _state_class)
+    return value
+
+
+def _note_field(_: Any, key: Any) -> None:
+    if key not in _OF_APPLICATION:
+        note_read(f"request.{key}")
+
+
+def _note_all(_: Any) -> None:
+    note_read("request")
+
+
+def _note_base_url(request: Any, *_: Any, **__: Any) -> None:
+    # Its URLs have the host, which the client sends.
+    note_kept_read("request.base_url", str(request.base_url))
+
+
+@cache
+def _url_class(kind: type) -> type:
+    def part(name: str) -> Callable[[Any, Any], Any]:
+        shown = "request.url" if name == "components" else f"request.url.{name}"
+        return partial(_read_attribute, shown)
+
+    made = properties_class(kind, {name: part(name) for name in _URL_PARTS})
+    for name in ("__str__", "__repr__"):
+        setattr(made, name, noting(getattr(kind, name), _note_url))
+    return made
+
+
+def _note_url(url: Any) -> None:
+    note_read("request.url", vars(url).get("_url"))
+
+
+@cache
+def _state_class(kind: type) -> type:
+    """Return a subclass of the class of `request.state` that notes what is read."""
+
+    def reading(method: str) -> Callable[..., Any]:
+        original = getattr(kind, method)
+
+        def read(self: Any, name: str) -> Any:
+            try:
+                value = original(self, name)
+            except (AttributeError, KeyError):
+                _note_state(name, None)
+                raise
+            _note_state(name, value)
+            return value
+
+        return read
+
+    methods = ("__getattr__", "__getitem__")
+    return subclass(
+        kind, {name: reading(name) for name in methods if hasattr(kind, name)}
+    )
+
+
+def _note_state(name: str, value: Any) -> None:
+    if not name.startswith("_") and not is_shared(name, value):
+        note_item(f"request.state.{name}", value)

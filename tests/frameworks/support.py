@@ -1,0 +1,46 @@
+"""A page with one fragment, for the tests of all frameworks."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import Environment
+
+from jinja_fragcache import FragmentCache, MemoryStore
+from tests.support import environment
+
+TAG = "{% cache 60, 'n', KEY %}BODY{% endcache %}"
+
+
+class Page:
+    """A page with a fragment, and its cache.
+
+    Args:
+        body: The body of the fragment.
+        key: What stands behind the fragment's name.
+        options: Those of the cache.
+    """
+
+    def __init__(self, body: str, key: str = "", **options: Any) -> None:
+        tag = TAG if key else TAG.replace(", KEY", "")
+        self.templates = {
+            "page.html": tag.replace("KEY", key).replace("BODY", body),
+            "user.html": "{{ user }}",
+        }
+        self.cache = FragmentCache(MemoryStore(), **options)
+
+    def environment(self, **options: Any) -> Environment:
+        """Return an environment with the page's template."""
+        return environment(self.templates, self.cache, **options)
+
+    def check(self, ask: Callable[[str], str], *, is_cached: bool) -> None:
+        """Check that each of two users gets a text of their own.
+
+        Args:
+            ask: Returns the page for a user.
+            is_cached: Whether the fragment is to be stored for each.
+        """
+        ann, bob = ask("ann"), ask("bob")
+        assert ann != bob
+        assert (ask("ann"), ask("bob")) == (ann, bob)
+        stats = self.cache.stats()
+        assert (stats.stored, stats.hits) == ((2, 2) if is_cached else (0, 0))
