@@ -16,6 +16,7 @@ from .errors import SettingError as SettingError
 from .errors import StoreError as StoreError
 from .errors import TimeoutValueError as TimeoutValueError
 from .errors import UncoveredReadError as UncoveredReadError
+from .errors import VerificationError as VerificationError
 from .errors import WrongCallError as WrongCallError
 from .keys.fragment import default_fragment_name as default_fragment_name
 from .keys.fragment import make_template_fragment_key as make_template_fragment_key
@@ -43,6 +44,7 @@ __all__ = [
     "StoreError",
     "TimeoutValueError",
     "UncoveredReadError",
+    "VerificationError",
     "WrongCallError",
     "cache_tag",
     "default_fragment_name",

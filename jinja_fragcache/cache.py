@@ -11,7 +11,7 @@ from .access.runner import perform, perform_async
 from .access.stats import Announcer, Stats
 from .clocks import time_of_day
 from .engine import claims
-from .engine.engine import Engine
+from .engine.engine import Engine, VerifyingEngine
 from .engine.lookup import current_entries
 from .engine.policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .engine.tags import invalidate
@@ -56,6 +56,9 @@ class FragmentCache(Shared):
             of the request. Else it is rendered, and an error if the cache is strict.
         guard_allow: The dotted names of what bodies may read all the same, such as
             `g.theme`.
+        verify: On which fraction of hits, from 0 to 1, the body is rendered too, and
+            compared with what is served. A difference is counted and logged; with 1, it
+            is an error if the cache is strict.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
@@ -87,6 +90,7 @@ class FragmentCache(Shared):
         template_digest: bool = False,
         guard: bool = True,
         guard_allow: Iterable[str] = (),
+        verify: float = 0,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
@@ -108,8 +112,10 @@ class FragmentCache(Shared):
             template_digest=template_digest,
             guard=guard,
             guard_allow=guard_allow,  # type: ignore[arg-type]  # made a tuple there
+            verify=verify,
         )
-        self.engine = Engine(
+        engine = VerifyingEngine if self.policy.verify else Engine
+        self.engine: Engine = engine(
             self.store,
             self.policy,
             strict=strict,

@@ -141,6 +141,15 @@ class WrongCallError(FragmentCacheError, TypeError):
     """
 
 
+class VerificationError(FragmentCacheError, TemplateRuntimeError):
+    """A hit is not what making the value again gives.
+
+    A cache that verifies all hits (`verify=1`) raises it if it is strict (Flask's
+    debug and testing modes, `FragmentCache(strict=True)`). Others log one line for each
+    place, and count it in `stats().differed`.
+    """
+
+
 class StoreError(FragmentCacheError):
     """A store failed, or an object can't be used as a store.
 

@@ -1,9 +1,10 @@
 """Counts, announces and logs what happens in a cache."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from jinja_fragcache.errors import FragmentCacheError
 from jinja_fragcache.keys.digests import digest
 from jinja_fragcache.messages import logger
 from jinja_fragcache.remembered import Remembered
@@ -33,6 +34,8 @@ class Stats:
         waited: Misses that were served what another caller made meanwhile.
         stale: Fragments and values served after their timeout. They count as hits;
             those that were served because the body failed count as misses.
+        verified: Hits on which the value was made again and compared.
+        differed: Those of them on which it was another one.
     """
 
     hits: int = 0
@@ -44,6 +47,8 @@ class Stats:
     skipped: int = 0
     waited: int = 0
     stale: int = 0
+    verified: int = 0
+    differed: int = 0
 
 
 class Announcer(Protocol):
@@ -69,10 +74,18 @@ class Recorder:
     Args:
         stats: The numbers to count.
         announcer: Is told what happens; None for nobody.
+        strict: Whether what is refused is an error, or a function that returns this.
     """
 
-    def __init__(self, stats: Stats, announcer: Announcer | None = None) -> None:
+    def __init__(
+        self,
+        stats: Stats,
+        announcer: Announcer | None = None,
+        *,
+        strict: bool | Callable[[], bool] = False,
+    ) -> None:
         self.stats = stats
+        self._strict = strict
         self._announcer = announcer
         self._warned_of: Remembered[str, None] = Remembered(_MOST_PLACES, _MOST_BYTES)
 
@@ -83,6 +96,16 @@ class Recorder:
         if remembered not in self._warned_of:
             self._warned_of.add(remembered, None)
             logger.warning(message)
+
+    def refuse(self, place: Hashable, error: FragmentCacheError) -> None:
+        """Raise an error if the cache is strict, or log it once for each place.
+
+        Raises:
+            FragmentCacheError: If the cache is strict.
+        """
+        if self._strict() if callable(self._strict) else self._strict:
+            raise error from None
+        self.warn_once(place, error.for_log)
 
     def announce(self, event: str, key: str, **more: Any) -> None:
         """Announce an event, if somebody listens for it."""

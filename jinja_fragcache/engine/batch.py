@@ -19,12 +19,14 @@ from jinja_fragcache.entries.values import MISSING
 
 from . import claims
 from .context import Context
-from .flow import Flow, join, renew_missed
+from .dependencies import is_in_trial
+from .flow import Flow, bypass, join, renew_missed
 from .lead import Lead, Render
 from .leader import lead
 from .lookup import Found, find
 from .singleflight import Flight
 from .spec import FragmentSpec
+from .verify import is_chosen, verify
 
 
 @dataclass(slots=True)
@@ -33,8 +35,8 @@ class Row:
 
     Attributes:
         item: The item of the loop.
-        spec: What is asked for; None for a row that is not cached, or has its value.
-        flow: Renders a row that is not cached; None for other rows.
+        spec: What is asked for; None for a row that has a flow, or has its value.
+        flow: Renders a row that is not cached, or is to be verified; None for others.
         found: What the look-up found; None before it, and for a row without a spec.
         value: The text to print; MISSING until it is known.
     """
@@ -57,14 +59,21 @@ def find_rows(
         stored: What the store returned for each row that has a spec; None if it was not
             asked yet.
     """
-    asked = [row for row in rows if row.spec is not None]
+    asked = [(row, row.spec) for row in rows if row.spec is not None]
     if not asked:
         return
-    specs = [row.spec for row in asked if row.spec is not None]
-    found = yield from find(specs, context, stored)
-    for row, each in zip(asked, found, strict=True):
+    if is_in_trial():
+        for row, _ in asked:
+            row.spec, row.flow = None, bypass
+        return
+    found = yield from find([spec for _, spec in asked], context, stored)
+    for (row, spec), each in zip(asked, found, strict=True):
         row.found = each
-        if each.is_fresh:
+        if not each.is_fresh:
+            continue
+        if is_chosen(spec, context):
+            row.spec, row.flow = None, partial(verify, spec, each)
+        else:
             row.value = each.value
 
 
@@ -88,7 +97,7 @@ def renew_rows(
 
 
 class _Uncached:
-    """A row that is not cached, as a step between the leads."""
+    """A row that is not cached, or is verified, as a step between the leads."""
 
     def __init__(self, row: Row, render: Render) -> None:
         self._row = row

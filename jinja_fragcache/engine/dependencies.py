@@ -179,6 +179,11 @@ class Dependencies:
         request: The request that the body runs in, if any. What is read of another one,
             such as one that a test makes meanwhile, is not the body's.
         has_places: Whether it is noted where something was read.
+        is_trial: Whether the body is rendered only to be compared with what is served
+            (see `verify`), so that nothing in it is stored or looked up.
+
+    Args:
+        is_trial: See above.
     """
 
     has_places = True
@@ -189,6 +194,7 @@ class Dependencies:
         "is_outdated",
         "is_over",
         "is_quiet",
+        "is_trial",
         "parent",
         "reads",
         "request",
@@ -196,7 +202,8 @@ class Dependencies:
         "templates",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_trial: bool = False) -> None:
+        self.is_trial = is_trial
         self.parent: Dependencies | None = None
         self.tags: dict[str, str | None] = {}
         self.expires = math.inf
@@ -214,6 +221,8 @@ class Dependencies:
         while parent is not None and parent.is_over:
             parent = parent.parent
         self.parent = parent
+        if parent is not None and parent.is_trial:
+            self.is_trial = True
         self.request = _current_request()
         _current.set(self)
         return self
@@ -281,7 +290,15 @@ class Dependencies:
         dependencies: Dependencies | None = self
         while dependencies is not None:
             dependencies.is_live = True
-            dependencies = dependencies.parent
+            dependencies = None if dependencies.is_trial else dependencies.parent
+
+
+def is_in_trial() -> bool:
+    """Return whether a body is running only to be compared with what is served."""
+    dependencies = _current.get()
+    return (
+        dependencies is not None and dependencies.is_trial and not dependencies.is_over
+    )
 
 
 def note_read(

@@ -30,6 +30,7 @@ from .policy import Policy
 from .singleflight import Flights
 from .spec import EntrySpec
 from .tag_hints import TagHints
+from .verify import draw
 
 
 class Undecided:
@@ -39,12 +40,14 @@ class Undecided:
 
     Attributes:
         stored: What the store returned.
+        is_chosen: Whether it is to be verified if it is a hit.
     """
 
-    __slots__ = ("stored",)
+    __slots__ = ("is_chosen", "stored")
 
-    def __init__(self, stored: object) -> None:
+    def __init__(self, stored: object, *, is_chosen: bool = False) -> None:
         self.stored = stored
+        self.is_chosen = is_chosen
 
 
 class Engine:
@@ -90,12 +93,11 @@ class Engine:
         self.template_digest: bool = policy.template_digest
         self.stats = Stats()
         self._hit_receivers = announcer.receivers["hit"] if announcer else ()
-        self._strict = strict
         self._adapter = adapt(store)
         self.blocks = self._adapter.blocks
         self._plain = self._adapter.plain
         self._breaker = Breaker(policy.retry_after, timer)
-        self._recorder = Recorder(self.stats, announcer)
+        self._recorder = Recorder(self.stats, announcer, strict=strict)
         flights, tag_hints = Flights(), TagHints()
         self.tagged_keys = tag_hints.by_key
 
@@ -254,10 +256,35 @@ class Engine:
         Raises:
             FragmentCacheError: If the cache is strict.
         """
-        if self._strict() if callable(self._strict) else self._strict:
-            raise error from None
-        self.warn_once(place, error.for_log)
+        self._recorder.refuse(place, error)
 
     def warn_once(self, place: Hashable, message: str) -> None:
         """Log a warning, once for each place."""
         self._recorder.warn_once(place, message)
+
+
+class VerifyingEngine(Engine):
+    """The engine of a cache that verifies hits.
+
+    It is a class of its own, so that a hit of any other cache does nothing for that.
+    """
+
+    def text(self, key: str, wanted: Wanted) -> str | Undecided:
+        """Like `Engine.text`. A hit that is to be verified is `Undecided`."""
+        if not draw(self.context):
+            return super().text(key, wanted)
+        (stored,) = perform(self.context.store.read([key]))
+        return Undecided(stored, is_chosen=True)
+
+    async def text_async(self, key: str, wanted: Wanted) -> str | Undecided:
+        """Like `text`, but awaits the store."""
+        if not draw(self.context):
+            return await super().text_async(key, wanted)
+        (stored,) = await perform_async(self.async_context.store.read([key]))
+        return Undecided(stored, is_chosen=True)
+
+    def _decide(
+        self, keys: Sequence[str], stored: Sequence[object], wanted: Wanted
+    ) -> list[str | None]:
+        # `find_rows` chooses.
+        return [None for _ in keys]

@@ -14,6 +14,7 @@ from jinja_fragcache.access.runner import Operation
 
 from . import claims
 from .context import Context
+from .dependencies import is_in_trial
 from .lead import Lead, Render
 from .leader import lead
 from .lookup import Found, find, look_up, note_served, note_unstored
@@ -21,6 +22,7 @@ from .singleflight import Flight
 from .spec import EntrySpec
 from .stale_if_error import last_good
 from .stale_while_revalidate import serve_stale
+from .verify import is_chosen, verify
 
 # How often a caller waits for others before it makes the value without storing it.
 _MOST_WAITS = 2
@@ -35,7 +37,8 @@ def remove(key: str, context: Context, render: Render) -> Operation[Any]:
     Raises:
         StoreError: If the store failed.
     """
-    yield from claims.delete(context, [key])
+    if not is_in_trial():
+        yield from claims.delete(context, [key])
     return (yield render())
 
 
@@ -49,9 +52,11 @@ def bypass(context: Context, render: Render) -> Operation[Any]:
 def recall(spec: EntrySpec, context: Context, render: Render) -> Operation[Any]:
     """Serve the stored value, or make and store one."""
     (found,) = yield from find([spec], context)
-    if found.is_fresh:
-        return found.value
-    return (yield from renew(spec, found, context, render))
+    if not found.is_fresh:
+        return (yield from renew(spec, found, context, render))
+    if is_chosen(spec, context):
+        return (yield from verify(spec, found, context, render))
+    return found.value
 
 
 @internalcode
@@ -69,6 +74,8 @@ def renew(
         context: The cache.
         render: Makes the value.
     """
+    if is_in_trial():
+        return bypass(context, render)
     if not found.standing.served:
         context.recorder.miss(spec.key)
     return renew_missed(spec, found, context, render, claims.deadline(context))

@@ -40,6 +40,8 @@ class Policy:
         guard: Whether an entry is stored only if its key covers what its body reads of
             the request.
         guard_allow: The dotted names of what bodies may read all the same.
+        verify: On which fraction of hits, from 0 to 1, the value is made again and
+            compared with what is served.
 
     Raises:
         TimeoutValueError: If `default_timeout` is not a timeout.
@@ -56,6 +58,7 @@ class Policy:
     template_digest: bool = False
     guard: bool = True
     guard_allow: tuple[str, ...] = ()
+    verify: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the values, and round timeouts up to whole seconds."""
@@ -68,6 +71,7 @@ class Policy:
             ("jitter", 1),
             ("lock_timeout", LONGEST),
             ("retry_after", LONGEST),
+            ("verify", 1),
         ):
             value = getattr(self, name)
             if (

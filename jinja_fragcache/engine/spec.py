@@ -78,6 +78,33 @@ class EntrySpec(Protocol):
         """The guard of its key; None if there is none."""
         ...
 
+    @property
+    def verified_as(self) -> str | None:
+        """How messages begin that tell of a difference; None if hits are not verified.
+
+        It says where it is and what it is.
+        """
+        ...
+
+    def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what makes the value again, so that this object does not notice it.
+
+        Args:
+            render: Makes the value.
+        """
+        ...
+
+    def differing(self, served: Any, made: Any) -> tuple[str, str] | None:
+        """Return texts that show two values, None if they are equal.
+
+        It never fails: values that can't be compared count as equal.
+
+        Args:
+            served: What is stored.
+            made: What was made now.
+        """
+        ...
+
     def load(self, stored: object, entry: Entry | None) -> Any:
         """Return the value that is stored, or MISSING if it may not be served.
 
@@ -217,6 +244,7 @@ class FragmentSpec(NamedTuple):
         holes: The numbers of the holes that the fragment may have. If there are any,
             its value is a `Pieces`, else a string.
         guard: As for `EntrySpec`.
+        verified_as: As for `EntrySpec`.
     """
 
     key: str
@@ -227,6 +255,16 @@ class FragmentSpec(NamedTuple):
     digest_of: Callable[[str], str] | None = None
     holes: tuple[int, ...] = ()
     guard: Guard | None = None
+    verified_as: str | None = None
+
+    def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
+        """Like `EntrySpec.trial`."""
+        return render
+
+    def differing(self, served: Any, made: Any) -> tuple[str, str] | None:
+        """Like `EntrySpec.differing`. What is in holes is not compared."""
+        texts = (_with_marks(served), _with_marks(made))
+        return None if texts[0] == texts[1] else texts
 
     def load(self, stored: object, entry: Entry | None) -> Any:
         """Like `EntrySpec.load`."""
@@ -282,3 +320,12 @@ class FragmentSpec(NamedTuple):
             return encode(entry)
         except HeaderTooLargeError as error:
             raise NotStored(f"{self.key!r} is not stored. {error}") from None
+
+
+def _with_marks(value: Any) -> str:
+    """Return a text, with the same in place of each hole."""
+    if not isinstance(value, Pieces):
+        return str(value)
+    return "".join(
+        each if isinstance(each, str) else "{% nocache %}" for each in value.parts()
+    )

@@ -177,6 +177,7 @@ class Cache(DeleteMethods):
         stale_if_error: Any = None,
         tags: Any = None,
         allow: Iterable[str] = (),
+        verify: bool = True,
     ) -> CachedDecorator:
         """Decorate a view, or a function without arguments, to cache what it returns.
 
@@ -217,6 +218,7 @@ class Cache(DeleteMethods):
                 one.
             allow: The dotted names of what the function may read of the request though
                 its key lacks it, such as `g.theme`.
+            verify: Whether hits may be verified, if CACHE_VERIFY says so.
 
         Raises:
             TypeError: If an option has a value that is not allowed.
@@ -237,6 +239,7 @@ class Cache(DeleteMethods):
             stale_if_error=stale_if_error,
             tags=tags,
             allow=allow,
+            verify=verify,
             response_hit_indication=response_hit_indication,
         )
         if make_cache_key is not None and not callable(make_cache_key):
@@ -272,6 +275,7 @@ class Cache(DeleteMethods):
         stale_if_error: Any = None,
         tags: Any = None,
         allow: Iterable[str] = (),
+        verify: bool = True,
     ) -> MemoizeDecorator:
         """Decorate a function or method to cache a value for each set of arguments.
 
@@ -297,6 +301,7 @@ class Cache(DeleteMethods):
             stale_if_error: As for `cached`.
             tags: As for `cached`.
             allow: As for `cached`.
+            verify: As for `cached`.
 
         Raises:
             TypeError: If an option has a value that is not allowed.
@@ -317,6 +322,7 @@ class Cache(DeleteMethods):
             stale_if_error=stale_if_error,
             tags=tags,
             allow=allow,
+            verify=verify,
             is_memoized=True,
         )
 

@@ -1,8 +1,9 @@
 """One call of a decorated function, as the engine looks it up, makes and stores it."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
@@ -22,10 +23,13 @@ from .options import Options
 from .responses import (
     CachedResponse,
     RaisedAnswer,
+    close_responses,
+    comparable,
     join_chunks,
     mark_hit,
     raised_answer,
     read_stream,
+    text_of,
 )
 from .value_cache import AppCache
 
@@ -53,6 +57,8 @@ class FunctionCall:
         grace: The grace periods of the entry.
         guard: Sees to it that what the function reads of the request is in the key;
             None if nothing does.
+        verified_as: How messages begin that tell of a difference between what is served
+            and what the function returns now; None if that is not looked at.
         is_made: Whether the function was called and returned.
         is_kept: Whether the value it returned is to be stored.
         raised: The answer that it raised, if that is its value.
@@ -72,6 +78,7 @@ class FunctionCall:
     named: Cover
     grace: GracePeriods
     guard: CallGuard | None = None
+    verified_as: str | None = None
     is_made: bool = False
     is_kept: bool = False
     raised: HTTPException | None = None
@@ -153,6 +160,26 @@ class FunctionCall:
             if self.raised is None:
                 refuse(self.app_cache, self.function, error)
             raise NotStored from None
+
+    def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
+        """Like `EntrySpec.trial`."""
+        watch = self.session_watch and SessionWatch()
+        call = replace(self, session_watch=watch)
+        if inspect.iscoroutinefunction(self.function):
+            return call.make_async
+        return call.make
+
+    def differing(self, served: Any, made: Any) -> tuple[str, str] | None:
+        """Like `EntrySpec.differing`."""
+        try:
+            values = comparable(served), comparable(made)
+            if values[0] == values[1]:
+                return None
+            return text_of(values[0]), text_of(values[1])
+        except Exception:  # noqa: BLE001 - the methods are those of users' classes
+            return None
+        finally:
+            close_responses(made)
 
     def make(self) -> Any:
         """Call the function and return its value, with generators joined.

@@ -103,7 +103,14 @@ class _CallFactory:
                 self._options.stale, self._options.stale_if_error
             ),
             guard=self._guard(app_cache, named, (*args, *kwargs.values())),
+            verified_as=self._verified_as(app_cache),
         )
+
+    def _verified_as(self, app_cache: AppCache) -> str | None:
+        """Return what messages call a value whose hits may be verified, else None."""
+        if not (app_cache.fragment_cache.policy.verify and self._options.verify):
+            return None
+        return f"{full_name(self._function)}(): the value"
 
     def _guard(
         self,

@@ -41,6 +41,7 @@ class Options:
             `hit_cache: True`.
         allow: The dotted names of what the function may read of the request though its
             key lacks it.
+        verify: Whether hits may be verified.
         is_memoized: Whether the decorator is `memoize`, so that the function is not
             expected to make answers. Of other functions an answer that is raised, as
             `abort()` does, is stored like one that is returned.
@@ -69,6 +70,7 @@ class Options:
         tags: Any = None,
         response_hit_indication: bool | None = False,
         allow: Iterable[str] = (),
+        verify: bool = True,
         is_memoized: bool = False,
     ) -> None:
         if callable(timeout):
@@ -98,6 +100,7 @@ class Options:
             raise TypeError(
                 f'allow is a list of names, such as ["g.theme"], not {allow!r}.'
             )
+        self.verify = verify
         self.is_memoized = is_memoized
         self.cache_none = cache_none
         self.source_check = source_check

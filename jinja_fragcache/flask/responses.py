@@ -116,6 +116,43 @@ def response_fields(response: Response) -> ResponseFields:
     return ResponseFields(response.status, tuple(response.headers), body)
 
 
+def comparable(value: Any) -> Any:
+    """Return a value with the parts of responses in place of the responses.
+
+    The header `Date` is left out.
+
+    Args:
+        value: What a view or another function returned, or what stands for it.
+
+    Raises:
+        ValueError: If a response has a stream that was not read.
+    """
+    if isinstance(value, Response):
+        if not value.is_sequence:
+            raise ValueError("A stream can't be compared.")
+        status, headers, body = response_fields(value)
+        kept = tuple(each for each in headers if each[0].lower() != "date")
+        return ResponseFields(status, kept, body)
+    return tuple(map(comparable, value)) if isinstance(value, tuple) else value
+
+
+def text_of(value: Any) -> str:
+    """Return a text that shows what `comparable` returned."""
+    if isinstance(value, ResponseFields):
+        head = "".join(f"{name}: {each}\n" for name, each in value.headers)
+        return f"{value.status}\n{head}\n{value.body.decode(errors='replace')}"
+    if type(value) is tuple:
+        return "\n".join(map(text_of, value))
+    return value if isinstance(value, str) else repr(value)
+
+
+def close_responses(value: Any) -> None:
+    """Close the responses in a value that are not sent."""
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, Response):
+            each.close()
+
+
 def restore_response(status: str, headers: Any, body: bytes) -> Response:
     """Return a response of the application's class with the stored parts."""
     kind = current_app.response_class if has_app_context() else FlaskResponse

@@ -235,6 +235,13 @@ SETTINGS = (
         "names of what bodies may read all the same, such as `g.theme`",
     ),
     Setting(
+        "CACHE_VERIFY",
+        0,
+        "all",
+        "on which fraction of hits, from 0 to 1, the value is made again and"
+        " [compared](verify.md) with what is served",
+    ),
+    Setting(
         "CACHE_ENABLE_SIGNALS",
         False,
         "all",

@@ -27,7 +27,7 @@ from .functions import FunctionName
 from .lookup import Spec, TagOptions, resolve
 from .shared_names import refuse_shared
 from .sources import sources_of
-from .tag_guard import TagGuard
+from .tag_guard import TagGuard, verified_as
 from .versions import source_digest
 
 # The class of the groups of `itertools.groupby`, which has no name.
@@ -153,6 +153,7 @@ def rows(
         engine.grace,
         digest_of=None if version is None else sources_of(environment).digest_of,
         guard=TagGuard(context, site) if engine.policy.guard else None,
+        verified_as=verified_as(environment, site),
     )
     keys = _keys(environment, name, given, site)
     if engine.blocks and environment.is_async:

@@ -26,6 +26,7 @@ from jinja_fragcache.engine.flow import Flow, bypass, remove, renew
 from jinja_fragcache.engine.lookup import NOTHING, Found
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
+from jinja_fragcache.engine.verify import draw, verify
 from jinja_fragcache.entries.freshness import WANTED, GracePeriods
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
@@ -36,7 +37,7 @@ from .environment import Site, engine_of, refuse
 from .functions import FunctionName
 from .shared_names import refuse_shared
 from .sources import sources_of
-from .tag_guard import TagGuard
+from .tag_guard import TagGuard, verified_as
 from .versions import source_digest, version_of, with_page
 
 DELETE = "del"
@@ -55,13 +56,13 @@ Text = str | Pieces
 
 @dataclass(slots=True, eq=False)
 class Miss:
-    """A fragment that has to be rendered.
+    """A fragment that has to be rendered: a miss, or a hit that is verified.
 
     It is false, so that a compiled template can tell it from a text.
 
     Attributes:
         engine: The engine of the cache.
-        flow: Renders the fragment, and may store it.
+        flow: Renders the fragment, and returns what to serve.
         token: The token in the marks of its holes, "" if it has none.
         pieces: Its text, if it has holes and was rendered.
     """
@@ -108,14 +109,14 @@ def fragment(
     if version is None and engine.template_digest:
         version = source_digest(environment, site)
     wanted = WANTED[escaped, version, body]
-    stored: list[object] | None = None
+    undecided: Undecided | None = None
     awaits = engine.blocks and environment.is_async
     if not (awaits or current_dependencies() or key in engine.tagged_keys):
         answer: Any = engine.text(key, wanted)
         if answer.__class__ is not Undecided:
             text: str = answer
             return text
-        stored = [answer.stored]
+        undecided = answer
     asked = FragmentSpec(
         key,
         wanted,
@@ -123,10 +124,11 @@ def fragment(
         engine.grace,
         digest_of=None if version is None else sources_of(environment).digest_of,
         guard=TagGuard(context, site, vary_on) if engine.policy.guard else None,
+        verified_as=verified_as(environment, site),
     )
     if awaits:
         return _serve_async(environment, site, asked)
-    return _serve(environment, site, asked, stored=stored)
+    return _serve(environment, site, asked, undecided)
 
 
 @pass_context
@@ -286,6 +288,7 @@ def resolve(
             None if version is None else sources_of(environment).digest_of,
             options.holes,
             TagGuard(context, site, vary_on) if engine.policy.guard else None,
+            verified_as(environment, site),
         )
     except (KeyValueError, TimeoutValueError, PolicyError) as error:
         refuse(environment, site, error)
@@ -305,7 +308,7 @@ def _serve(
     environment: Environment,
     site: Site,
     asked: FragmentSpec,
-    stored: list[object] | None = None,
+    undecided: Undecided | None = None,
 ) -> Text | Miss:
     """Look a fragment up, and serve it if it is fresh.
 
@@ -313,32 +316,34 @@ def _serve(
         environment: The template's.
         site: Where the tag stands.
         asked: The fragment.
-        stored: What the store returned, in a list; None if it was not asked yet.
+        undecided: What the fast path found; None if it was not taken yet.
     """
     engine = engine_of(environment)
-    if stored is None and _can_be_decided_early(engine, asked):
+    if undecided is None and _can_be_decided_early(engine, asked):
         text = engine.text(asked.key, asked.wanted)
         if not isinstance(text, Undecided):
             return text
-        stored = [text.stored]
+        undecided = text
+    stored = None if undecided is None else [undecided.stored]
     found = NOTHING if stored == [None] else engine.find([asked], stored)[0]
-    return _text_or_miss(environment, site, asked, found)
+    return _text_or_miss(environment, site, asked, found, undecided)
 
 
 async def _serve_async(
     environment: Environment, site: Site, asked: FragmentSpec
 ) -> Text | Miss:
     engine = engine_of(environment)
-    stored: list[object] | None = None
+    undecided: Undecided | None = None
     if _can_be_decided_early(engine, asked):
         text = await engine.text_async(asked.key, asked.wanted)
         if not isinstance(text, Undecided):
             return text
-        stored = [text.stored]
+        undecided = text
+    stored = None if undecided is None else [undecided.stored]
     found = NOTHING
     if stored != [None]:
         (found,) = await engine.find_async([asked], stored)
-    return _text_or_miss(environment, site, asked, found)
+    return _text_or_miss(environment, site, asked, found, undecided)
 
 
 def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
@@ -352,15 +357,28 @@ def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
 
 
 def _text_or_miss(
-    environment: Environment, site: Site, asked: FragmentSpec, found: Found
+    environment: Environment,
+    site: Site,
+    asked: FragmentSpec,
+    found: Found,
+    undecided: Undecided | None,
 ) -> Text | Miss:
     if found is NOTHING or not found.is_fresh:
         if refuse_shared(environment, site, asked.wanted.body, found.stored):
             return _uncached(environment, bypass, has_holes=bool(asked.holes))
-        token = token_hex(16) if asked.holes else ""
-        return Miss(engine_of(environment), partial(renew, asked, found), token)
+        return _miss(environment, asked, partial(renew, asked, found))
+    if asked.verified_as and (
+        draw(engine_of(environment).context)
+        if undecided is None
+        else undecided.is_chosen
+    ):
+        return _miss(environment, asked, partial(verify, asked, found))
     value: Text = found.value
     return value
+
+
+def _miss(environment: Environment, asked: FragmentSpec, flow: Flow) -> Miss:
+    return Miss(engine_of(environment), flow, token_hex(16) if asked.holes else "")
 
 
 def _uncached(environment: Environment, flow: Flow, *, has_holes: bool = False) -> Miss:

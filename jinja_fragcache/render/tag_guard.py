@@ -1,8 +1,12 @@
-"""The guard of a tag's key: what its body reads of the request has to be in it."""
+"""The guard of a tag's key: what its body reads of the request has to be in it.
+
+And what the verification of its hits calls it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
+from jinja2 import Environment
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
@@ -18,8 +22,18 @@ from jinja_fragcache.guard.reads import Cover, Read, texts_of
 
 from .environment import Site, engine_of, name_of, warned_for
 
-#: Separates the parts of `Site`'s names: of the key, of the body, and allowed ones.
+#: Separates the parts of `Site`'s names: of the key, of the body, and allowed ones. The
+#: last part is `UNVERIFIED`, or empty.
 PARTS = "|"
+#: Says that a tag's hits are not verified.
+UNVERIFIED = "unverified"
+
+
+def verified_as(environment: Environment, site: Site) -> str | None:
+    """Return what messages call a fragment whose hits may be verified, else None."""
+    if not engine_of(environment).policy.verify or site[4].endswith(UNVERIFIED):
+        return None
+    return f"{name_of(*site[:2])}: the fragment"
 
 
 class TagGuard:

@@ -51,6 +51,7 @@ class Arguments:
     version: nodes.Expr | None = None
     template_digest: nodes.Expr | None = None
     allow: nodes.Expr | None = None
+    verify: nodes.Expr | None = None
 
 
 _OPTIONS = [each.name for each in fields(Arguments)]

@@ -35,7 +35,7 @@ from jinja_fragcache.render.lookup import (
     FRAGMENT_WITH_OPTIONS,
     NAMED_FRAGMENT,
 )
-from jinja_fragcache.render.tag_guard import PARTS
+from jinja_fragcache.render.tag_guard import PARTS, UNVERIFIED
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .arguments import Arguments, example, fail_for
@@ -87,7 +87,12 @@ class LookupCall:
         self._line = line
         self._eval_ctx = nodes.EvalContext(parser.environment, parser.name)
         names = PARTS.join(
-            [_key_names(arguments), site.names, self._allowed(arguments)]
+            [
+                _key_names(arguments),
+                site.names,
+                self._allowed(arguments),
+                "" if self._is_verified(arguments) else UNVERIFIED,
+            ]
         )
         whole = site.whole
         self._site = (parser.name, line, whole.digest, whole.references, names)
@@ -128,6 +133,15 @@ class LookupCall:
             shown = example(self._parser, '300, "sidebar", allow=["g.theme"]')
             self._fail(f"allow is a list of constant texts. Write {shown}.")
         return " ".join(allowed)
+
+    def _is_verified(self, arguments: Arguments) -> bool:
+        if arguments.verify is None:
+            return True
+        verified = self._constant(arguments.verify)
+        if not isinstance(verified, bool):
+            shown = example(self._parser, '300, "clock", verify=false')
+            self._fail(f"verify is true or false, as a constant. Write {shown}.")
+        return verified
 
     def fragment(self) -> nodes.Filter:
         """Return the call that looks a fragment up."""

@@ -10,6 +10,7 @@ from jinja_fragcache.engine.dependencies import (
     Dependencies,
     add_framework,
     current_dependencies,
+    is_in_trial,
     names_told_by,
     note_kept_read,
     note_variable,
@@ -266,3 +267,17 @@ def test_variables_are_noted_if_a_framework_or_the_user_says_so(
         for name in ("request", "tenant", "title"):
             note_variable(name, name, None)
     assert body.reads.keys() == {"request", "tenant"}
+
+
+def test_what_is_nested_in_a_trial_is_one_and_does_not_reach_what_is_around_it() -> (
+    None
+):
+    with Dependencies() as outer:
+        assert not is_in_trial()
+        with Dependencies(is_trial=True) as trial:
+            with Dependencies() as inner:
+                assert is_in_trial()
+                inner.make_live()
+            trial.make_live()
+        assert not is_in_trial()
+    assert (outer.is_live, trial.is_live, inner.is_live) == (False, True, True)

@@ -115,7 +115,14 @@ class Asked:
     grace: GracePeriods = NO_GRACE
     error: Exception | None = None
     guard: None = None
+    verified_as: str | None = None
     dumped: list[Mapping[str, str]] = field(default_factory=list)
+
+    def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
+        return render
+
+    def differing(self, served: Any, made: Any) -> tuple[str, str] | None:
+        return None if served == made else (served, made)
 
     def load(self, stored: object, entry: Entry | None) -> Any:
         if self.error is not None:

@@ -46,6 +46,8 @@ def test_none_means_no_grace_period(name: str) -> None:
         ("jitter", None, "a number from 0 to 1."),
         ("lock_timeout", -1, f"a number from 0 to {LONGEST}."),
         ("retry_after", math.inf, f"a number from 0 to {LONGEST}."),
+        ("verify", 1.1, "a number from 0 to 1."),
+        ("verify", True, "a number from 0 to 1."),
     ],
 )
 def test_a_wrong_rule_is_an_error_that_names_it(

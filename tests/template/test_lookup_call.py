@@ -153,3 +153,30 @@ def test_an_entry_is_kept_for_the_longer_grace_period(
 
 
 # Autoescape
+
+
+# Verification
+
+
+@pytest.mark.parametrize("value", ["1", "'false'", "none", "off"])
+def test_verify_is_true_or_false_as_a_constant(value: str) -> None:
+    source = "\n{% cache 300, 'x', verify=" + value + " %}a{% endcache %}"
+    with pytest.raises(TemplateSyntaxError, match="verify is true or false") as raised:
+        environment().from_string(source)
+    assert raised.value.lineno == 2
+    assert '300, "clock", verify=false' in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_tag_with_verify_takes_the_fast_path(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = environment()
+    source = "{% cache 300, 'x', verify=" + value + " %}a{% endcache %}"
+    template = env.from_string(source)
+    template.render()
+    monkeypatch.setattr(
+        "jinja_fragcache.render.lookup._serve",
+        lambda *_: pytest.fail("took the slow path"),
+    )
+    assert template.render() == "a"

@@ -1,0 +1,157 @@
+"""Verifies hits: makes a value again, and compares it with the one that is served.
+
+What an entry's key lacks shows as a difference, whatever it is, and so does what has
+changed since the entry was stored. What is stored is served in any case.
+
+The value is made in a trial: nothing is stored, and what the body depends on is not
+added to what is around it. What is nested in it is made again, too, without the store.
+Else a nested entry, which has the same fault, would hide it.
+"""
+
+from collections.abc import Iterable
+from itertools import takewhile, zip_longest
+from typing import Any
+
+from jinja2.utils import internalcode
+
+from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.entries.freshness import BY_VALUE
+from jinja_fragcache.errors import VerificationError
+from jinja_fragcache.messages import describe_error
+
+from .context import Context
+from .dependencies import Dependencies, start_watching
+from .lead import Render
+from .lookup import Found
+from .spec import EntrySpec
+
+# How many characters of a line are shown, and how many of them are in front of the
+# first one that differs.
+_SHOWN = 120
+_SHOWN_BEFORE = 20
+
+
+def draw(context: Context) -> bool:
+    """Return whether a hit is to be verified, by chance."""
+    share = context.policy.verify
+    return bool(share) and context.chance() < share
+
+
+def is_chosen(spec: EntrySpec, context: Context) -> bool:
+    """Return the same, for one that may be verified."""
+    return spec.verified_as is not None and draw(context)
+
+
+@internalcode
+def verify(
+    spec: EntrySpec, found: Found, context: Context, render: Render
+) -> Operation[Any]:
+    """Make a value again, compare, and return the one that is stored.
+
+    Args:
+        spec: What is asked for.
+        found: What was found, which is fresh.
+        context: The cache.
+        render: Makes the value.
+
+    Raises:
+        VerificationError: If they differ, the cache is strict and verifies all hits.
+    """
+    trial = Dependencies(is_trial=True)
+    try:
+        with trial:
+            if spec.guard is not None:
+                spec.guard.start()
+            else:
+                start_watching()
+            made = yield spec.trial(render)()
+    except Exception as error:  # noqa: BLE001 - nobody asked for this rendering
+        context.recorder.warn_once(
+            (spec.verified_as, "failed"),
+            f"{spec.verified_as} was served from the cache, and could not be verified:"
+            f" making it again raised {describe_error(error)}.",
+        )
+        return found.value
+    context.recorder.stats.verified += 1
+    texts = spec.differing(found.value, made)
+    if texts is not None and _is_comparable(spec, found):
+        context.recorder.stats.differed += 1
+        _report(spec, _told_of_reads(found, trial), texts, context)
+    return found.value
+
+
+def _is_comparable(spec: EntrySpec, found: Found) -> bool:
+    """Return whether a value is equal to itself when it is read again.
+
+    NaN is not, and neither is an object whose class doesn't say when two are equal.
+    """
+    again = spec.load(found.stored, found.entry)
+    return spec.differing(found.value, again) is None
+
+
+def _told_of_reads(found: Found, trial: Dependencies) -> str:
+    """Return what was read of the request now and not before, or the reverse."""
+    entry = found.entry
+    then = {name.removeprefix(BY_VALUE) for name in entry.reads} if entry else set()
+    now = [
+        f"{read.name} ({' > '.join(read.where)})" if read.where else read.name
+        for read in trial.reads.values()
+        if read.name not in then
+    ]
+    told = ""
+    if now:
+        told += f" It reads {', '.join(now)} now, which its entry does not name."
+    if gone := sorted(then - trial.reads.keys()):
+        told += f" It read {', '.join(gone)} then, and does not now."
+    return told
+
+
+def _report(
+    spec: EntrySpec, reads: str, texts: tuple[str, str], context: Context
+) -> None:
+    """Raise an error about a difference, or log it once for each place.
+
+    Raises:
+        VerificationError: If the cache is strict and verifies all hits.
+    """
+    error = VerificationError(
+        f"{spec.verified_as} that was served from the cache is not what it would be"
+        f" now. {first_difference(*texts)}{reads} Its key may lack what it depends on,"
+        " or its data has changed since it was stored. If it is meant to differ, write"
+        " verify=False."
+    )
+    place = (spec.verified_as, "differs", reads)
+    if context.policy.verify < 1:
+        context.recorder.warn_once(place, error.for_log)
+    else:
+        context.recorder.refuse(place, error)
+
+
+def first_difference(served: str, made: str) -> str:
+    """Return a sentence that shows the first line in which two texts differ."""
+    lines = zip_longest(
+        served.splitlines(keepends=True), made.splitlines(keepends=True)
+    )
+    for number, (old, new) in enumerate(lines, start=1):
+        if old != new:
+            start = max(0, _common(old or "", new or "") - _SHOWN_BEFORE)
+            shown = [_cut(each, start) for each in (old, new)]
+            return f"Line {number} was served as {shown[0]} and is {shown[1]} now."
+    return f"Both are shown as {_cut(served, 0)}."
+
+
+def _common(first: str, second: str) -> int:
+    """Return with how many same characters two texts begin."""
+    same: Iterable[Any] = takewhile(
+        lambda pair: pair[0] == pair[1], zip(first, second, strict=False)
+    )
+    return sum(1 for _ in same)
+
+
+def _cut(line: str | None, start: int) -> str:
+    """Return a part of a line, in quotes, with `...` for what is left out."""
+    if line is None:
+        return "nothing"
+    end = start + _SHOWN
+    before, after = "..." * (start > 0), "..." * (end < len(line))
+    return f"{before}{line[start:end]!r}{after}"
