@@ -7,6 +7,7 @@ import pytest
 from jinja2 import Environment
 
 from jinja_fragcache import FragmentCache, Stats, VerificationError
+from jinja_fragcache.errors import AsyncOnlyError
 from jinja_fragcache.stores import MemoryStore
 from tests.support import CoroutineStore, RecordingStore, environment, fragment_cache
 
@@ -211,3 +212,19 @@ def test_a_text_past_its_timeout_is_not_verified() -> None:
     now += 6
     assert render(env, source, n=0) == "1"
     assert fragment_cache(env).stats().verified == 0
+
+
+def test_a_store_that_fails_is_a_miss_as_ever() -> None:
+    store = RecordingStore()
+    env = verifying(store)
+    source = '{% cache 300, "a" %}{{ n }}{% endcache %}'
+    render(env, source, n="a")
+    store.failing = {"get"}
+    assert render(env, source, n="b") == "b"
+    assert fragment_cache(env).stats().verified == 0
+
+
+def test_a_store_of_coroutines_needs_an_event_loop_as_ever() -> None:
+    env = verifying(CoroutineStore())
+    with pytest.raises(AsyncOnlyError):
+        render(env, '{% cache 300, "a" %}{% endcache %}')

@@ -121,6 +121,9 @@ class StartingGuard:
     def cover(self) -> Any:
         raise AssertionError
 
+    def texts_now(self, name: str) -> Any:
+        raise AssertionError
+
     def refuse(self, reads: Any) -> None:
         raise AssertionError
 
