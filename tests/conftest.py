@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from jinja_fragcache.engine import dependencies
 from jinja_fragcache.engine.singleflight import Flights
 from tests import servers
 from tests.joins import Joins
@@ -94,3 +95,12 @@ def patient_clients(
     if request.node.get_closest_marker("own_patience") is None:
         for module in ("memcached_clients", "redis_clients"):
             monkeypatch.setattr(f"jinja_fragcache.stores.{module}._SECONDS", 10.0)
+
+
+@pytest.fixture(autouse=True)
+def _no_names_left_guarded() -> Iterator[None]:
+    """Forget the names that a test, or an example in the docs, tells the guard."""
+    before = set(dependencies._guarded)
+    yield
+    dependencies._guarded.clear()
+    dependencies._guarded.update(before)

@@ -60,29 +60,33 @@ def _of_url(settings: Settings) -> dict[str, Any]:
 
 def make_redis_sentinel(settings: Settings) -> Store:
     """Make the store of the type `redissentinel`."""
-    sentinels = settings["CACHE_REDIS_SENTINELS"]
-    if isinstance(sentinels, str):
-        sentinels = [each.rsplit(":", 1) for each in split_text(sentinels)]
     given = {
-        "sentinels": sentinels,
+        "sentinels": _sentinels(settings["CACHE_REDIS_SENTINELS"]),
         "master": settings["CACHE_REDIS_SENTINEL_MASTER"],
         "sentinel_password": settings["CACHE_REDIS_SENTINEL_PASSWORD"],
     }
-    _check_sentinels(given["sentinels"])
     given |= _redis_account(settings)
     return make_with(RedisSentinelStore, settings, **key_prefix(settings), **given)
 
 
-def _check_sentinels(sentinels: Any) -> None:
+def _sentinels(given: Any) -> list[tuple[str, int]]:
+    """Return the sentinels; a text, as the environment has it, names them with commas.
+
+    Raises:
+        SettingError: If there are none, or one is no pair of host and port.
+    """
     try:
-        pairs = [(str(host), int(port)) for host, port in sentinels]
+        texts = split_text(given) if isinstance(given, str) else ()
+        listed = [text.rsplit(":", 1) for text in texts] or given
+        pairs = [(str(host), int(port)) for host, port in listed]
     except (TypeError, ValueError):
         pairs = []
     if not pairs:
         raise SettingError(
-            f"CACHE_REDIS_SENTINELS can't be {without_logins(repr(sentinels))}. It is a"
+            f"CACHE_REDIS_SENTINELS can't be {without_logins(repr(given))}. It is a"
             " list of pairs of host and port: [('127.0.0.1', 26379)]."
         )
+    return pairs
 
 
 def _redis_account(settings: Settings) -> dict[str, Any]:

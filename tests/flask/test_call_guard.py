@@ -108,7 +108,7 @@ def test_what_a_key_function_reads_is_named_with_its_values() -> None:
     reads = KeyReads()
     reads.note(Read("session.user", frozenset({"5"})))
     assert reads.cover("key") == Cover(
-        frozenset({"session.user"}),
+        frozenset({"session.user", "request.session.user"}),
         frozenset({"5", "key"}),
         made_of=frozenset({"session.user"}),
     )
