@@ -149,10 +149,9 @@ def texts_of_now(name: str, context: Any = None) -> frozenset[str]:
         with suppress(Exception):  # The user's function may raise anything.
             return texts_of(again())
     for framework in _frameworks:
-        try:
+        # The name may come from a store, so there may be nothing of that name.
+        with suppress(Exception):
             return texts_of(framework.value_of(name, context))
-        except LookupError:
-            continue
     return frozenset()
 
 

@@ -6,7 +6,7 @@ key (see `guard`).
 
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache, partial, wraps
+from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,17 +19,12 @@ from jinja_fragcache.engine.dependencies import (
     note_read,
     quietly,
 )
+from jinja_fragcache.frameworks.request_names import told_by
 from jinja_fragcache.frameworks.shared import is_shared
+from jinja_fragcache.frameworks.werkzeug import g_class, watch_request
 from jinja_fragcache.guard.reads import Read, texts_of
-from jinja_fragcache.guard.watched import (
-    attributes_class,
-    is_watched,
-    mapping_class,
-    properties_class,
-    watch,
-)
+from jinja_fragcache.guard.watched import mapping_class, watch
 
-from .request_names import ATTRIBUTES, BELOW_ROOT, METHODS, PARTS, told_by
 from .shared_values import lives_with
 
 # The items of the session, and the attributes of `g`, that have a name of their own.
@@ -52,7 +47,6 @@ _NOTHING = object()
 NAMES = "_fragcache_names"
 # What all requests have.
 _OF_REQUESTS = frozenset(vars(Request({}))) | {"routing_exception"}
-_CONTAINERS = ("args", "cookies", "files", "form", "headers", "values", "view_args")
 
 
 class FlaskRequests:
@@ -62,16 +56,12 @@ class FlaskRequests:
         """Like `Framework.watch`."""
         if not has_app_context():
             return
-        watch(_current_g(), _g_class)
+        watch(_current_g(), g_class, _read_g)
         _watch_extensions()
         if not has_request_context():
             return
         current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Werkzeug's documented way
-        request = current.request
-        if not is_watched(request):
-            if type(request.view_args) is dict:
-                request.view_args = _ViewArguments(request.view_args)
-            watch(request, _request_class, _own_attributes(request))
+        watch_request(current.request, _OF_REQUESTS)
         session = _session_of(current)
         if session is not None:
             watch(session, mapping_class, "session", _note)
@@ -177,125 +167,6 @@ def _noting_token(value: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _note(name: str, *value: Any) -> None:
     note_read(_SPECIAL.get(name, name), *value)
-
-
-def _own_attributes(request: Any) -> frozenset[str]:
-    """Return the attributes that an application has given to a request."""
-    kind = type(request)
-    return frozenset(
-        name
-        for name in vars(request)
-        if not (name.startswith("_") or name in _OF_REQUESTS or hasattr(kind, name))
-    )
-
-
-@cache
-def _request_class(kind: type, own: frozenset[str]) -> type:
-    """Return a subclass of a class of requests that notes what is read.
-
-    Args:
-        kind: The class.
-        own: The names of attributes that the class doesn't know.
-    """
-    reads: dict[str, Callable[[Any, Any], Any]] = {
-        name: partial(_read_attribute, shown) for name, shown in ATTRIBUTES.items()
-    }
-    reads |= {name: partial(_read_attribute, name) for name in own}
-    reads |= {name: partial(_read_container, f"request.{name}") for name in _CONTAINERS}
-    made = properties_class(kind, reads)
-    for name, shown in METHODS.items():
-        setattr(made, name, _noting_method(getattr(kind, name), f"request.{shown}"))
-    return made
-
-
-def _read_attribute(shown: str, request: Any, value: Any) -> Any:
-    if current_dependencies() is not None and not _is_flask_itself():
-        note_attribute(request, shown, value)
-    return value
-
-
-def note_attribute(request: Any, shown: str, value: Any) -> None:
-    """Note that an attribute of a request was read.
-
-    Args:
-        request: The request.
-        shown: The name of what it shows.
-        value: Its value.
-    """
-    texts = texts_of(value)
-    if shown.startswith("headers."):
-        with quietly():
-            # As it stands in the request, not as it was parsed.
-            texts = texts_of(request.headers.get(shown.partition(".")[2]))
-    parts = []
-    if shown in PARTS:
-        with quietly():
-            names = PARTS[shown]
-            if shown in BELOW_ROOT and request.script_root:
-                names = (*names, "script_root")
-            parts = [
-                Read(f"request.{each}", texts_of(getattr(request, each)))
-                for each in names
-            ]
-    note(Read(f"request.{shown}", texts, parts=tuple(parts)))
-
-
-def _read_container(shown: str, request: Any, value: Any) -> Any:
-    if (
-        current_dependencies() is not None
-        and not _is_flask_itself()
-        and not watch(value, mapping_class, shown, _note_item)
-        and value is not None
-    ):
-        note_read(shown)
-    return value
-
-
-class _ViewArguments(dict[str, Any]):
-    """The arguments of a view. A plain dictionary can't be watched."""
-
-
-def _is_flask_itself() -> bool:
-    """Return whether Flask reads an attribute for itself, as `send_file` does."""
-    # This function, the one that asks, the property, and what reads it.
-    module: str = sys._getframe(3).f_globals.get("__name__", "")  # noqa: SLF001 - as `logging` does
-    return module.partition(".")[0] in {"flask", "werkzeug"}
-
-
-def _note_item(name: str, *value: Any) -> None:
-    # The names of headers don't depend on case.
-    note_read(name.lower() if name.startswith("request.headers") else name, *value)
-
-
-def _noting_method(original: Callable[..., Any], shown: str) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        note_read(shown)
-        with quietly():
-            return original(self, *args, **kwargs)
-
-    return method
-
-
-@cache
-def _g_class(kind: type) -> type:
-    made = attributes_class(kind, _read_g)
-
-    def get(self: Any, name: str, default: Any = None) -> Any:
-        _read_g(self, name, vars(self).get(name))
-        return kind.get(self, name, default)  # type: ignore[attr-defined]
-
-    def contains(self: Any, name: str) -> bool:
-        _read_g(self, name, vars(self).get(name))
-        return name in vars(self)
-
-    def iterate(self: Any) -> Any:
-        note_read("g")
-        return iter(vars(self))
-
-    own = {"get": get, "__contains__": contains, "__iter__": iterate}
-    for name, method in own.items():
-        setattr(made, name, method)
-    return made
 
 
 def _read_g(context: Any, name: str, value: Any) -> Any:

@@ -18,8 +18,9 @@ from jinja_fragcache.engine.dependencies import (
     start_watching,
 )
 from jinja_fragcache.frameworks.contexts import note_variables
+from jinja_fragcache.frameworks.werkzeug import note_attribute
 
-from .request_reads import NAMES, FlaskRequests, note_attribute
+from .request_reads import NAMES, FlaskRequests
 from .shared_values import shared_names
 
 _WRAPS = "_fragcache_wraps"

@@ -23,6 +23,7 @@ from jinja_fragcache.guard.watched import is_watched, is_watching, subclass, wat
 
 from . import django, starlette
 from .django_language import LANGUAGE, current_language
+from .quart import QuartRequests
 from .shared import is_shared
 
 # Variables that differ between users by their names, wherever they come from.
@@ -138,12 +139,9 @@ class RequestsInContexts:
             raise LookupError(name)
         root, *parts = name.split(".", 2)
         value = request if root == "request" else _variable(context, root)
-        try:
-            with quietly():
-                for part in parts:
-                    value = _part(value, part)
-        except Exception as error:  # Whatever there is instead, it is not known.
-            raise LookupError(name) from error
+        with quietly():
+            for part in parts:
+                value = _part(value, part)
         return str(value) if type(value).__name__ == "URL" else value
 
 
@@ -186,6 +184,8 @@ def _noting_context(kind: type[Context]) -> type[Context]:
 def watch_contexts() -> None:
     """Let the requests in the contexts of templates be watched."""
     add_framework(_FRAMEWORK)
+    add_framework(_QUART)
 
 
 _FRAMEWORK = RequestsInContexts()
+_QUART = QuartRequests()

@@ -210,6 +210,8 @@ class Framework:
         return ["session.user"] if name == "user" else []
 
     def value_of(self, name: str, context: Any) -> Any:
+        if name == "request.nothing":
+            raise AttributeError(name)
         if name != "session.user":
             raise LookupError(name)
         return 5
@@ -230,6 +232,7 @@ def test_a_framework_is_asked_once(framework: Framework) -> None:
     assert framework.watched == ["context"]
     assert texts_of_now("session.user") == {"5"}
     assert texts_of_now("session.cart") == set()
+    assert texts_of_now("request.nothing") == set()
 
 
 def test_a_framework_tells_what_names_in_keys_tell(framework: Framework) -> None:

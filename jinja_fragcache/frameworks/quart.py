@@ -1,0 +1,168 @@
+"""Notes what bodies read of Quart's request, session and `g`."""
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache, wraps
+from typing import Any
+
+from jinja_fragcache.engine.dependencies import note_read, quietly
+from jinja_fragcache.guard.watched import (
+    mapping_class,
+    properties_class,
+    subclass,
+    watch,
+)
+
+from .reading import is_noting
+from .request_names import told_by
+from .shared import is_shared
+from .werkzeug import g_class, note_attribute, watch_request
+
+_GLOBALS = "quart.globals"
+_USER = "_quart_auth_user"
+# The items of the session, and the attributes of `g`, that have a name of their own.
+_SPECIAL = {
+    "session._flashes": "flashed messages",
+    "session.csrf_token": "csrf_token",
+    f"g.{_USER}": "current_user",
+}
+# What all requests have. What is read of the scope and the body is noted, too.
+_OF_REQUESTS = frozenset(
+    {
+        *("body_timeout", "headers", "http_version", "json_module", "method", "path"),
+        *("query_string", "remote_addr", "root_path", "routing_exception", "scheme"),
+        *("server", "url_rule", "view_args"),
+    }
+)
+
+
+class QuartRequests:
+    """Tells what is read of Quart's requests (see `engine.dependencies.Framework`)."""
+
+    def watch(self, context: Any) -> None:
+        """Like `Framework.watch`."""
+        application = _current("_cv_app")
+        if application is None:
+            return
+        watch(application.g, g_class, _read_g)
+        for users in application.app.extensions.get("QUART_AUTH", ()):
+            if "load_user" not in vars(users):
+                users.load_user = _noting_user(users.load_user)
+        current = _current("_cv_request")
+        if current is None:
+            return
+        watch_request(current.request, _OF_REQUESTS)
+        watch(current, _context_class)
+        if current.url_adapter is not None:
+            watch(current.url_adapter, _adapter_class)
+        if current.session is not None:
+            watch(current.session, mapping_class, "session", _note)
+
+    def request(self) -> object:
+        """Like `Framework.request`."""
+        current = _current("_cv_request")
+        return None if current is None else current.request
+
+    def note_variable(self, name: str, value: Any, context: Any) -> None:
+        """Like `Framework.note_variable`."""
+        application = _current("_cv_app")
+        if application is None or value is None:
+            return
+        if name == "current_user" or vars(application.g).get(_USER) is value:
+            note_read("current_user", value)
+
+    def told_by(self, name: str) -> Iterable[str]:
+        """Like `Framework.told_by`."""
+        return told_by(name)
+
+    def value_of(self, name: str, context: Any) -> Any:
+        """Like `Framework.value_of`."""
+        current, application = _current("_cv_request"), _current("_cv_app")
+        if current is None or application is None:
+            raise LookupError(name)
+        root, _, part = name.partition(".")
+        with quietly():
+            if name == "current_user":
+                return _user_of(application)
+            if root == "session" and part:
+                return None if current.session is None else current.session.get(part)
+            if root == "g" and part:
+                return vars(application.g).get(part)
+            if root == "request" and part:
+                attribute, _, item = part.partition(".")
+                value: Any = getattr(current.request, attribute)
+                return value.get(item) if item and value is not None else value
+        raise LookupError(name)
+
+
+def _current(name: str) -> Any:
+    """Return the current object in a context variable of Quart's, None if none."""
+    variables = sys.modules.get(_GLOBALS)
+    return None if variables is None else getattr(variables, name).get(None)
+
+
+def _user_of(application: Any) -> Any:
+    users = application.app.extensions.get("QUART_AUTH", ())
+    if not users:
+        raise LookupError("current_user")
+    return users[0].load_user()
+
+
+@cache
+def _context_class(kind: type) -> type:
+    """Return a subclass of the class of request contexts, which keep the messages."""
+    return properties_class(kind, {"flashes": _read_flashes})
+
+
+def _read_flashes(_: Any, value: Any) -> Any:
+    note_read("flashed messages")
+    return value
+
+
+@cache
+def _adapter_class(kind: type) -> type:
+    """Return a subclass of the class that makes URLs, which notes what they show."""
+    build = kind.build  # type: ignore[attr-defined]
+
+    @wraps(build)
+    def noting(self: Any, *args: Any, **kwargs: Any) -> str:
+        url: str = build(self, *args, **kwargs)
+        current = _current("_cv_request")
+        if is_noting() and current is not None:
+            _note_url(current.request, url)
+        return url
+
+    return subclass(kind, {"build": noting})
+
+
+def _note_url(request: Any, url: str) -> None:
+    with quietly():
+        host, root = request.host_url, request.script_root
+    if "//" in url.partition("?")[0][:9]:
+        note_attribute(request, "host_url", host)
+    if root:
+        note_read("request.script_root", root)
+
+
+def _noting_user(load: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that loads the user. What it reads for that is the user."""
+
+    @wraps(load)
+    def noting() -> Any:
+        with quietly():
+            user = load()
+        note_read("current_user", user)
+        return user
+
+    return noting
+
+
+def _note(name: str, *value: Any) -> None:
+    note_read(_SPECIAL.get(name, name), *value)
+
+
+def _read_g(_: Any, name: str, value: Any) -> Any:
+    shown = f"g.{name}"
+    if is_noting() and (shown in _SPECIAL or not is_shared(name, value)):
+        _note(shown, value)
+    return value

@@ -1,0 +1,165 @@
+"""Notes what bodies read of requests of Werkzeug's kind: those of Flask and Quart."""
+
+import sys
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+from jinja_fragcache.engine.dependencies import (
+    current_dependencies,
+    note,
+    note_read,
+    quietly,
+)
+from jinja_fragcache.guard.reads import Read, texts_of
+from jinja_fragcache.guard.watched import (
+    attributes_class,
+    is_watched,
+    mapping_class,
+    properties_class,
+    watch,
+)
+
+from .request_names import ATTRIBUTES, BELOW_ROOT, METHODS, PARTS
+
+_CONTAINERS = ("args", "cookies", "files", "form", "headers", "values", "view_args")
+_PACKAGES = frozenset({"flask", "quart", "werkzeug"})
+
+
+def watch_request(request: Any, known: frozenset[str]) -> None:
+    """Let what is read of a request be noted.
+
+    Args:
+        request: The request.
+        known: The attributes that all requests have. Others are the application's.
+    """
+    if is_watched(request):
+        return
+    if type(request.view_args) is dict:
+        request.view_args = _ViewArguments(request.view_args)
+    watch(request, _request_class, _own_attributes(request, known))
+
+
+def _own_attributes(request: Any, known: frozenset[str]) -> frozenset[str]:
+    """Return the attributes that an application has given to a request."""
+    kind = type(request)
+    return frozenset(
+        name
+        for name in vars(request)
+        if not (name.startswith("_") or name in known or hasattr(kind, name))
+    )
+
+
+@cache
+def _request_class(kind: type, own: frozenset[str]) -> type:
+    """Return a subclass of a class of requests that notes what is read.
+
+    Args:
+        kind: The class.
+        own: The names of attributes that the class doesn't know.
+    """
+    reads: dict[str, Callable[[Any, Any], Any]] = {
+        name: partial(_read_attribute, shown) for name, shown in ATTRIBUTES.items()
+    }
+    reads |= {name: partial(_read_attribute, name) for name in own}
+    reads |= {name: partial(_read_container, f"request.{name}") for name in _CONTAINERS}
+    made = properties_class(kind, reads)
+    for name, shown in METHODS.items():
+        setattr(made, name, _noting_method(getattr(kind, name), f"request.{shown}"))
+    return made
+
+
+def _read_attribute(shown: str, request: Any, value: Any) -> Any:
+    if current_dependencies() is not None and not _is_flask_itself():
+        note_attribute(request, shown, value)
+    return value
+
+
+def note_attribute(request: Any, shown: str, value: Any) -> None:
+    """Note that an attribute of a request was read.
+
+    Args:
+        request: The request.
+        shown: The name of what it shows.
+        value: Its value.
+    """
+    texts = texts_of(value)
+    if shown.startswith("headers."):
+        with quietly():
+            # As it stands in the request, not as it was parsed.
+            texts = texts_of(request.headers.get(shown.partition(".")[2]))
+    parts = []
+    if shown in PARTS:
+        with quietly():
+            names = PARTS[shown]
+            if shown in BELOW_ROOT and request.script_root:
+                names = (*names, "script_root")
+            parts = [
+                Read(f"request.{each}", texts_of(getattr(request, each)))
+                for each in names
+            ]
+    note(Read(f"request.{shown}", texts, parts=tuple(parts)))
+
+
+def _read_container(shown: str, request: Any, value: Any) -> Any:
+    if (
+        current_dependencies() is not None
+        and not _is_flask_itself()
+        and not watch(value, mapping_class, shown, _note_item)
+        and value is not None
+    ):
+        note_read(shown)
+    return value
+
+
+class _ViewArguments(dict[str, Any]):
+    """The arguments of a view. A plain dictionary can't be watched."""
+
+
+def _is_flask_itself() -> bool:
+    """Return whether a framework reads an attribute for itself, as in `send_file`."""
+    # This function, the one that asks, the property, and what reads it.
+    module: str = sys._getframe(3).f_globals.get("__name__", "")  # noqa: SLF001 - as `logging` does
+    return module.partition(".")[0] in _PACKAGES
+
+
+def _note_item(name: str, *value: Any) -> None:
+    # The names of headers don't depend on case.
+    note_read(name.lower() if name.startswith("request.headers") else name, *value)
+
+
+def _noting_method(original: Callable[..., Any], shown: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        note_read(shown)
+        with quietly():
+            return original(self, *args, **kwargs)
+
+    return method
+
+
+@cache
+def g_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
+    """Return a subclass of the class of `g` that notes what is read.
+
+    Args:
+        kind: The class.
+        read: As for `attributes_class`.
+    """
+    made = attributes_class(kind, read)
+
+    def get(self: Any, name: str, default: Any = None) -> Any:
+        read(self, name, vars(self).get(name))
+        return kind.get(self, name, default)  # type: ignore[attr-defined]
+
+    def contains(self: Any, name: str) -> bool:
+        read(self, name, vars(self).get(name))
+        return name in vars(self)
+
+    def iterate(self: Any) -> Any:
+        note_read("g")
+        return iter(vars(self))
+
+    own = {"get": get, "__contains__": contains, "__iter__": iterate}
+    for name, method in own.items():
+        setattr(made, name, method)
+    return made

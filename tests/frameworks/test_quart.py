@@ -1,0 +1,125 @@
+"""What bodies read of Quart's request, session and `g` has to be in their keys."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import quart
+from jinja2 import DictLoader
+from quart import Quart, g, request, session
+from quart_auth import AuthUser, QuartAuth, login_user
+from werkzeug.datastructures import Headers
+
+from jinja_fragcache import (
+    FragmentCacheExtension,
+    UncoveredReadError,
+    set_fragment_cache,
+)
+from jinja_fragcache.frameworks.quart import QuartRequests
+
+from .support import Page
+
+
+def client(page: Page) -> Callable[[str], str]:
+    """Return a function that asks for a page as a user, and returns its text."""
+    app = Quart(__name__)
+    app.secret_key = "secret"
+    app.config["QUART_AUTH_COOKIE_SECURE"] = False
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    QuartAuth(app)
+    app.jinja_env.add_extension(FragmentCacheExtension)
+    app.jinja_env.loader = DictLoader(page.templates)
+    set_fragment_cache(app.jinja_env, page.cache)
+
+    @app.get("/in")
+    async def sign_in() -> str:
+        user = request.args["user"]
+        session["cart"] = user
+        login_user(AuthUser(user))
+        return ""
+
+    @app.get("/<name>")
+    async def view(name: str) -> str:
+        g.theme, g.db = SimpleNamespace(id=name), object()
+        request.tenant = SimpleNamespace(id=name)  # type: ignore[attr-defined]
+        await quart.flash(name)
+        return await quart.render_template("page.html", agent=agent, name=name)
+
+    def agent() -> str:
+        return request.headers["User-Agent"]
+
+    async def ask(user: str) -> str:
+        asking = app.test_client()
+        headers = Headers({"User-Agent": user, "Host": f"{user}.com"})
+        await asking.get(f"/in?user={user}", headers=headers)
+        answer = await asking.get(f"/{user}?user={user}", headers=headers)
+        return str(await answer.get_data(as_text=True))
+
+    return lambda user: asyncio.run(ask(user))
+
+
+# Expressions of bodies, each with one for a key that covers it.
+READS = {
+    "request.args.user": "request.args.get('user')",
+    "request.args|string": "request.args|string",
+    "request.headers['User-Agent']": "request.headers['user-agent']",
+    "agent()": "request.headers['user-agent']",
+    "request.path": "request.path",
+    "request.url": "request.url",
+    "request.host": "request.host",
+    "request.view_args.name": "request.view_args.name",
+    "request.tenant.id": "request.tenant.id",
+    "session.cart": "session.cart",
+    "session['cart']": "session.get('cart')",
+    "g.theme.id": "g.theme.id",
+    "current_user.auth_id": "current_user.auth_id",
+    "url_for('view', name='a', _external=true)": "request.host_url",
+}
+
+
+@pytest.mark.parametrize("read", [*READS, "get_flashed_messages()|join"])
+def test_without_it_in_the_key_nobody_sees_the_text_of_another(read: str) -> None:
+    page = Page("{{ " + read + " }}")
+    page.check(client(page), is_cached=False)
+
+
+@pytest.mark.parametrize("read", READS)
+def test_with_it_in_the_key_each_user_has_an_entry(read: str) -> None:
+    page = Page("{{ " + read + " }}", READS[read])
+    page.check(client(page), is_cached=True)
+
+
+def test_a_value_in_the_key_is_compared_again() -> None:
+    for read in (
+        "session.cart",
+        "g.theme.id",
+        "request.args.user",
+        "current_user.auth_id",
+    ):
+        page = Page("{{ " + read + " }}", "name")
+        page.check(client(page), is_cached=True)
+
+
+def test_a_strict_cache_tells_what_to_write() -> None:
+    page = Page("{{ session.cart }}", strict=True)
+    with pytest.raises(UncoveredReadError, match=r"Write session\.cart behind"):
+        client(page)("ann")
+
+
+@pytest.mark.parametrize("read", ["g.db", "url_for('view', name='a')", "config.DEBUG"])
+def test_what_is_the_same_for_all_is_quiet(read: str) -> None:
+    page = Page("{{ 'text' if " + read + " is defined }}", strict=True)
+    ask = client(page)
+    assert ask("ann") == ask("bob") == "text"
+    assert page.cache.stats().stored == 1
+
+
+def test_outside_of_requests_there_is_nothing_to_watch() -> None:
+    framework: Any = QuartRequests()
+    framework.watch(None)
+    framework.note_variable("current_user", "Ann", None)
+    assert framework.request() is None
+    with pytest.raises(LookupError):
+        framework.value_of("session.cart", None)

@@ -1,0 +1,86 @@
+"""What is read of a request of Werkzeug's kind is noted by one name for each thing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from jinja_fragcache.engine.dependencies import Dependencies, note_read
+from jinja_fragcache.frameworks.werkzeug import g_class, watch_request
+from jinja_fragcache.guard.watched import watch
+
+KNOWN = frozenset(vars(Request({}))) | {"view_args"}
+
+
+class Fields:
+    """An object like Flask's `g`."""
+
+    def __init__(self) -> None:
+        self.theme = "dark"
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return vars(self).get(name, default)
+
+
+def watched_request() -> Any:
+    builder = EnvironBuilder("/shop/a?page=2", headers=[("User-Agent", "agent")])
+    request: Any = Request(builder.get_environ())
+    request.view_args = {"name": "a"}
+    request.tenant = "ann"
+    request.get_json = None
+    watch_request(request, KNOWN)
+    watch_request(request, KNOWN)
+    return request
+
+
+@pytest.mark.parametrize(
+    ("read", "noted"),
+    [
+        (lambda request: request.args["page"], {"request.args.page": {"2"}}),
+        (lambda request: request.view_args["name"], {"request.view_args.name": {"a"}}),
+        (lambda request: request.user_agent, {"request.headers.user-agent": {"agent"}}),
+        (lambda request: request.path, {"request.path": {"/shop/a"}}),
+        (lambda request: request.tenant, {"request.tenant": {"ann"}}),
+        (lambda request: request.files.get("a"), {"request.files.a": {"None"}}),
+    ],
+)
+def test_the_names_of_reads(
+    read: Callable[[Any], object], noted: dict[str, set[str]]
+) -> None:
+    request = watched_request()
+    read(request)
+    with Dependencies() as body:
+        read(request)
+    assert {each.name: set(each.values) for each in body.reads.values()} == noted
+
+
+def test_a_url_consists_of_parts() -> None:
+    request = watched_request()
+    with Dependencies() as body:
+        assert request.url == "http://localhost/shop/a?page=2"
+    (url,) = body.reads.values()
+    names = ["request.host", "request.scheme", "request.path", "request.args"]
+    assert [part.name for part in url.parts] == names
+
+
+def test_each_way_to_read_a_field_is_noted() -> None:
+    def note(_: Any, name: str, value: Any) -> Any:
+        note_read(f"g.{name}", value)
+        return value
+
+    fields: Any = Fields()
+    assert watch(fields, g_class, note)
+    with Dependencies() as body:
+        assert fields.theme == "dark"
+    assert body.reads.keys() == {"g.theme"}
+    with Dependencies() as body:
+        assert fields.get("theme") == "dark"
+    assert "g.theme" in body.reads
+    with Dependencies() as body:
+        assert ("theme" in fields, "cart" in fields) == (True, False)
+    assert body.reads.keys() == {"g.theme", "g.cart"}
+    with Dependencies() as body:
+        assert list(fields) == ["theme"]
+    assert body.reads.keys() == {"g"}
