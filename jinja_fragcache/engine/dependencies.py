@@ -6,8 +6,8 @@ request. (The model is Drupal's render cache, where such metadata "bubbles up".)
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Protocol, Self
 
@@ -41,7 +41,7 @@ class Framework(Protocol):
         ...
 
     def request(self) -> object:
-        """Return the current request, None if there is none."""
+        """Return what is the current request's alone, None if there is no request."""
         ...
 
     def note_variable(self, name: str, value: Any, context: Any) -> None:
@@ -100,8 +100,11 @@ def start_watching(context: Any = None) -> None:
 
 
 def _current_request() -> object:
-    requests = (framework.request() for framework in _frameworks)
-    return next((each for each in requests if each is not None), None)
+    for framework in _frameworks:
+        request = framework.request()
+        if request is not None:
+            return request
+    return None
 
 
 def guard_variables(*names: str) -> None:
@@ -352,18 +355,24 @@ def note(read: Read) -> None:
     dependencies.note(read)
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Note nothing that is read inside of the block."""
-    dependencies = _current.get()
-    if dependencies is None or dependencies.is_quiet:
-        yield
-        return
-    dependencies.is_quiet = True
-    try:
-        yield
-    finally:
-        dependencies.is_quiet = False
+class quietly:  # noqa: N801 - it is used as a function
+    """Note nothing that is read inside of the `with` block."""
+
+    __slots__ = ("_dependencies",)
+
+    def __enter__(self) -> None:
+        """Stop noting."""
+        dependencies = _current.get()
+        if dependencies is not None and dependencies.is_quiet:
+            dependencies = None
+        self._dependencies = dependencies
+        if dependencies is not None:
+            dependencies.is_quiet = True
+
+    def __exit__(self, *_: object) -> None:
+        """Note again, if it was noted before."""
+        if self._dependencies is not None:
+            self._dependencies.is_quiet = False
 
 
 def cache_tag(*tags: str) -> str:

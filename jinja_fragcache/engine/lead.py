@@ -240,7 +240,7 @@ class Lead:
                     until=dependencies.expires,
                     told=is_nested,
                 )
-                reads = self._covered_reads(dependencies)
+                reads = self._covered_reads(dependencies) if dependencies.reads else ()
                 stored = spec.dump(
                     self.value, versions, life, dependencies.templates, reads
                 )
@@ -266,7 +266,7 @@ class Lead:
             FragmentCacheError: If so, and the cache is strict.
         """
         guard = self.spec.guard
-        if guard is None or not dependencies.reads:
+        if guard is None:
             return ()
         covered = self._covered(guard, dependencies)
         if left := [read for read, names in covered if names is None]:

@@ -57,7 +57,7 @@ class ArgumentKeys:
 
     by_path = False
     are_custom = False
-    named = Cover()
+    named = named_of_view = Cover()
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from jinja_fragcache.engine.dependencies import note_read, quietly
-from jinja_fragcache.guard.reads import Cover
+from jinja_fragcache.guard.reads import Cover, Read
 from jinja_fragcache.guard.watched import is_watched
 
 # Methods that only read (RFC 9110, 9.2.1).
@@ -113,9 +113,13 @@ def is_read_request() -> bool:
 
 def is_current_view(function: Callable[..., Any]) -> bool:
     """Return whether a function is the view of the current request, or its method."""
-    if not has_request_context() or request.endpoint is None:
+    if not has_request_context():
         return False
-    view = current_app.view_functions.get(request.endpoint)
+    # Not `request.endpoint`: nobody need note that this package reads it.
+    rule = vars(request._get_current_object()).get("url_rule")  # type: ignore[attr-defined]  # noqa: SLF001 - Werkzeug's documented way
+    if rule is None:
+        return False
+    view = current_app.view_functions.get(rule.endpoint)
     if view is None:
         return False
     function = _innermost(function)
@@ -219,7 +223,9 @@ def _is_header_in(cover: Cover, header: str) -> bool:
     if header in {"authorization", "cookie"} and _tells_users(cover):
         return True
     told = "request.cookies" if header == "cookie" else f"request.headers.{header}"
-    return any(name == told or name.startswith(f"{told}.") for name in cover.names)
+    return cover.names_it(Read(told)) or any(
+        name.startswith(f"{told}.") for name in cover.names
+    )
 
 
 def _tells_users(cover: Cover) -> bool:

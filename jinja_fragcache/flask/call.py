@@ -55,8 +55,6 @@ class FunctionCall:
             value is the answer.
         named: What the key names of the request.
         grace: The grace periods of the entry.
-        guard: Sees to it that what the function reads of the request is in the key;
-            None if nothing does.
         verified_as: How messages begin that tell of a difference between what is served
             and what the function returns now; None if that is not looked at.
         is_made: Whether the function was called and returned.
@@ -77,13 +75,30 @@ class FunctionCall:
     is_view: bool
     named: Cover
     grace: GracePeriods
-    guard: CallGuard | None = None
     verified_as: str | None = None
     is_made: bool = False
     is_kept: bool = False
     raised: HTTPException | None = None
+    _guard: CallGuard | None = None
     # What is stored, and whether the user's is_stale has called it stale.
     _asked: tuple[object, bool] | None = None
+
+    @property
+    def guard(self) -> CallGuard | None:
+        """Sees to it that what the function reads of the request is in the key.
+
+        None if nothing does.
+        """
+        if self._guard is None and self.app_cache.fragment_cache.policy.guard:
+            values = (*self.args, *self.kwargs.values())
+            self._guard = CallGuard(
+                self.app_cache,
+                self.function,
+                self.named,
+                values if self.options.is_memoized else (),
+                self.options.allow,
+            )
+        return self._guard
 
     def load(self, stored: object, entry: Entry | None) -> Any:
         """Return the stored value, or MISSING if it may not be served.

@@ -23,6 +23,9 @@ _DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9]{15,}")
 _OF_PATH = frozenset(("request.endpoint", "request.path", "request.view_args"))
 _OF_QUERY = frozenset({"request.args", "request.full_path"})
 
+#: What the key of a user's function names where no guard has seen what it reads.
+ANYTHING = Cover(frozenset({"session", "request.headers", "request.cookies"}))
+
 
 class KeyReads(Dependencies):
     """What a user's function reads while it makes a key: the key names that."""

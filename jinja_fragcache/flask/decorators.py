@@ -3,7 +3,6 @@
 import functools
 import inspect
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from typing import Any, cast
 
@@ -13,13 +12,12 @@ from jinja_fragcache.engine.dependencies import start_watching
 from jinja_fragcache.engine.flow import recall
 from jinja_fragcache.engine.spec import Stopped
 from jinja_fragcache.errors import KeyValueError, WrongCallError
-from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .cacheability import SessionWatch, is_current_view, is_read_request
 from .call import FunctionCall, refuse
-from .call_guard import CallGuard, KeyReads
+from .call_guard import ANYTHING, KeyReads
 from .keys import CallKey, Keys, full_name
 from .options import Options
 from .signatures import signature_of
@@ -76,15 +74,20 @@ class _CallFactory:
             return None
         # What the key's function reads was not read before.
         session_watch = SessionWatch() if has_request_context() else None
-        with KeyReads() if is_key_custom else nullcontext() as read:
-            if read is not None:
+        if is_key_custom:
+            with KeyReads() as read:
                 start_watching()
+                key = self._key_of(app_cache, make_key, args, kwargs)
+        else:
             key = self._key_of(app_cache, make_key, args, kwargs)
         if key is None:
             return None
-        named = self._keys.named if read is None else read.cover(key.key)
-        if is_view and not is_key_custom:
-            named = named._replace(names=named.names | {"request.method"})  # It is GET.
+        if not is_key_custom:
+            named = self._keys.named_of_view if is_view else self._keys.named
+        elif app_cache.fragment_cache.policy.guard:
+            named = read.cover(key.key)
+        else:
+            named = ANYTHING
         is_forced = bool(self._options.forced_update(*args, **kwargs))
         return FunctionCall(
             app_cache=app_cache,
@@ -102,7 +105,6 @@ class _CallFactory:
             grace=app_cache.fragment_cache.policy.grace(
                 self._options.stale, self._options.stale_if_error
             ),
-            guard=self._guard(app_cache, named, (*args, *kwargs.values())),
             verified_as=self._verified_as(app_cache),
         )
 
@@ -111,25 +113,6 @@ class _CallFactory:
         if not (app_cache.fragment_cache.policy.verify and self._options.verify):
             return None
         return f"{full_name(self._function)}(): the value"
-
-    def _guard(
-        self,
-        app_cache: AppCache,
-        named: Cover,
-        values: tuple[Any, ...],
-    ) -> CallGuard | None:
-        """Return the guard of a call's key.
-
-        Args:
-            app_cache: The values of the current application.
-            named: What the key names of the request.
-            values: The arguments of the call.
-        """
-        if not app_cache.fragment_cache.policy.guard:
-            return None
-        if not self._options.is_memoized:
-            values = ()
-        return CallGuard(app_cache, self._function, named, values, self._options.allow)
 
     def _warn_of_path(self, app_cache: AppCache) -> bool:
         """Warn that the function's key is a page's; return whether there is a page."""

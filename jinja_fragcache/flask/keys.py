@@ -88,6 +88,11 @@ class Keys(Protocol):
         """What the key names of the request, if no function of the user makes it."""
         ...
 
+    @property
+    def named_of_view(self) -> Cover:
+        """The same for the view of the request, whose method is GET or HEAD."""
+        ...
+
     def __call__(self, /, *args: Any, **kwargs: Any) -> str:
         """Return the key of a call without making the call.
 

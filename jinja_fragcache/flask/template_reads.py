@@ -93,6 +93,12 @@ def _noting_names(app: Flask) -> Callable[[dict[str, Any]], None]:
     return noting
 
 
+class ProcessorReads(Dependencies):
+    """What a context processor reads. Where it does is not told."""
+
+    has_places = False
+
+
 def _watched(processor: Callable[[], Any]) -> Callable[[], Any]:
     """Return a context processor that remembers what it read for its names."""
     if hasattr(processor, _WRAPS):
@@ -102,7 +108,7 @@ def _watched(processor: Callable[[], Any]) -> Callable[[], Any]:
 
     @wraps(processor)
     def watched() -> Any:
-        dependencies = Dependencies()
+        dependencies = ProcessorReads()
         with dependencies:
             given = processor()
         if dependencies.parent is not None:

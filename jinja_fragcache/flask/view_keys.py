@@ -39,6 +39,7 @@ class ViewKeys:
         by_path: Whether the key contains the path of the request.
         are_custom: Whether `key_prefix` is a function.
         named: What the key names of the request.
+        named_of_view: The same for a view, whose method is GET or HEAD.
 
     Raises:
         KeyValueError: If the key is not a string.
@@ -62,6 +63,8 @@ class ViewKeys:
         self.by_path = isinstance(key_prefix, str) and _PATH in key_prefix
         self.are_custom = callable(key_prefix)
         self.named = named_by_path(by_path=self.by_path, query_string=query_string)
+        names = self.named.names | {"request.method"}
+        self.named_of_view = self.named._replace(names=names)
 
     def __call__(
         self,

@@ -171,14 +171,29 @@ def _noting_context(kind: type[Context]) -> type[Context]:
     """Return a subclass of a class of contexts that notes which variables are read."""
     if is_watching(kind):
         return kind
+    inherited = kind.resolve_or_missing
 
     def resolve_or_missing(self: Any, key: str) -> Any:
-        value = kind.resolve_or_missing(self, key)
+        value = inherited(self, key)
         if current_dependencies() is not None and value is not missing:
             note_variable(key, value, self)
         return value
 
-    return subclass(kind, {"resolve_or_missing": resolve_or_missing})
+    def resolve_as_jinja(self: Any, key: str) -> Any:
+        # What `Context` does, without calling it: this is done for each variable.
+        if key in self.vars:
+            value = self.vars[key]
+        elif key in self.parent:
+            value = self.parent[key]
+        else:
+            return missing
+        if current_dependencies() is not None:
+            note_variable(key, value, self)
+        return value
+
+    is_jinjas = inherited is Context.resolve_or_missing
+    resolve = resolve_as_jinja if is_jinjas else resolve_or_missing
+    return subclass(kind, {"resolve_or_missing": resolve})
 
 
 def watch_contexts() -> None:

@@ -127,48 +127,48 @@ def properties_class(
     """
 
     def attribute(name: str) -> property:
+        inherited, set_inherited = _inherited(kind, name)
+
         def read(self: Any) -> Any:
             fields = vars(self)
             if _BUSY in fields:
-                return _inherited(kind, self, name)
+                return inherited(self)
             fields[_BUSY] = True
             try:
-                value = _inherited(kind, self, name)
+                value = inherited(self)
             finally:
                 fields.pop(_BUSY, None)
             return reads[name](self, value)
 
-        def write(self: Any, value: Any) -> None:
-            descriptor = _descriptor(kind, name)
-            if hasattr(type(descriptor), "__set__"):
-                descriptor.__set__(self, value)
-            else:
-                vars(self)[name] = value
-
-        return property(read, write)
+        return property(read, set_inherited)
 
     return subclass(kind, {name: attribute(name) for name in reads})
 
 
-def _descriptor(kind: type, name: str) -> Any:
-    """Return what a class or its bases have under a name, unbound, or `_NOTHING`."""
-    found = (vars(base)[name] for base in kind.__mro__ if name in vars(base))
-    return next(found, _NOTHING)
-
-
-def _inherited(kind: type, value: Any, name: str) -> Any:
-    """Return an attribute as the original class has it.
-
-    Raises:
-        AttributeError: If it has none.
-    """
-    descriptor = _descriptor(kind, name)
-    if name in vars(value) and not hasattr(type(descriptor), "__set__"):
-        return vars(value)[name]
-    if descriptor is _NOTHING:
-        raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
+def _inherited(
+    kind: type, name: str
+) -> tuple[Callable[[Any], Any], Callable[[Any, Any], None]]:
+    """Return functions that get and set an attribute as the original class does."""
+    descriptor: Any = next(
+        (vars(base)[name] for base in kind.__mro__ if name in vars(base)), _NOTHING
+    )
     bind = getattr(type(descriptor), "__get__", None)
-    return descriptor if bind is None else bind(descriptor, value, kind)
+    set_bound = getattr(type(descriptor), "__set__", None)
+
+    def get(self: Any) -> Any:
+        if set_bound is None and name in vars(self):
+            return vars(self)[name]
+        if descriptor is _NOTHING:
+            raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
+        return descriptor if bind is None else bind(descriptor, self, kind)
+
+    def set_value(self: Any, value: Any) -> None:
+        if set_bound is None:
+            vars(self)[name] = value
+        else:
+            set_bound(descriptor, self, value)
+
+    return get, set_value
 
 
 def attributes_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:

@@ -731,3 +731,12 @@ def test_a_post_may_be_cached_under_a_custom_key(site: Site) -> None:
     client = site.app.test_client()
     answers = [client.post("/", data=each).text for each in "aba"]
     assert answers == ["1", "2", "1"]
+
+
+def test_without_the_guard_a_key_of_the_user_s_counts_as_naming_what_varies() -> None:
+    site = Site(CACHE_GUARD=False)
+    for name, key in (("/a", None), ("/b", lambda: "b")):
+        view = site.cache.cached(make_cache_key=key)(varying)
+        site.app.add_url_rule(name, name, view)
+    site.get("/a", "/b")
+    assert (site.cache.has("view//a"), site.cache.has("b")) == (False, True)

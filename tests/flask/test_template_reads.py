@@ -4,7 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask, get_flashed_messages, render_template_string, session, url_for
+from flask import (
+    Flask,
+    get_flashed_messages,
+    render_template,
+    render_template_string,
+    session,
+    url_for,
+)
+from jinja2 import DictLoader
+from jinja2.runtime import Context
 
 from jinja_fragcache.flask.template_reads import watch_app
 from tests.flask.support import Site
@@ -95,3 +104,42 @@ def test_outside_of_bodies_the_functions_are_as_before() -> None:
         assert url_for("page") == "/page"
         assert get_flashed_messages() == []
         assert render_template_string("{{ url_for('page') }}") == "/page"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% macro shown() %}{{ cart }}{% endmacro %}<<{{ shown() }}>>",
+        "{% import 'macros' as macros with context %}<<{{ macros.shown() }}>>",
+        "{% extends 'layout' %}{% block main %}<<{{ super() }}>>{% endblock %}",
+    ],
+)
+def test_a_name_that_is_read_in_a_macro_or_in_super_is_seen(
+    site: Site, source: str
+) -> None:
+    site.app.context_processor(cart)
+    site.app.jinja_env.loader = DictLoader(
+        {
+            "macros": "{% macro shown() %}{{ cart }}{% endmacro %}",
+            "layout": "{% block main %}{{ cart }}{% endblock %}",
+            "page": source.replace("<<", "{% cache 60, 'n' %}").replace(
+                ">>", "{% endcache %}"
+            ),
+        }
+    )
+    with site.app.test_request_context():
+        session["cart"] = 3
+        assert render_template("page") == "3"
+    assert site.cache.stats().stored == 0
+
+
+def test_a_class_of_contexts_of_the_application_is_kept() -> None:
+    class Own(Context):
+        def resolve_or_missing(self, key: str) -> Any:
+            return "own" if key == "cart" else super().resolve_or_missing(key)
+
+    app = Flask(__name__)
+    app.jinja_env.context_class = Own
+    watch_app(app)
+    with app.test_request_context():
+        assert render_template_string("{{ cart }}") == "own"
