@@ -211,6 +211,12 @@ def test_with_it_in_the_key_each_user_has_an_entry(read: str) -> None:
     page.check(client(page), is_cached=True)
 
 
+def test_messages_that_were_read_before_the_body_are_noted() -> None:
+    page = Page("{{ messages|join }}")
+    page.templates["page.html"] = "{{ messages|join }}" + page.templates["page.html"]
+    page.check(client(page), is_cached=False)
+
+
 @pytest.mark.parametrize("key", ["", "user.id"])
 def test_an_included_template_reads_it_too(key: str) -> None:
     page = Page("{% include 'user.html' %}", key)

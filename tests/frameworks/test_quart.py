@@ -9,7 +9,7 @@ import pytest
 import quart
 from jinja2 import DictLoader
 from quart import Quart, g, request, session
-from quart_auth import AuthUser, QuartAuth, login_user
+from quart_auth import AuthUser, QuartAuth, current_user, login_user
 from werkzeug.datastructures import Headers
 
 from jinja_fragcache import (
@@ -22,8 +22,13 @@ from jinja_fragcache.frameworks.quart import QuartRequests
 from .support import Page
 
 
-def client(page: Page) -> Callable[[str], str]:
-    """Return a function that asks for a page as a user, and returns its text."""
+def client(page: Page, path: str = "/") -> Callable[[str], str]:
+    """Return a function that asks for a page as a user, and returns its text.
+
+    Args:
+        page: The page.
+        path: What stands before the user in its URL.
+    """
     app = Quart(__name__)
     app.secret_key = "secret"
     app.config["QUART_AUTH_COOKIE_SECURE"] = False
@@ -47,6 +52,11 @@ def client(page: Page) -> Callable[[str], str]:
         await quart.flash(name)
         return await quart.render_template("page.html", agent=agent, name=name)
 
+    @app.get("/by-hand/<name>")
+    async def by_hand(name: str) -> str:
+        template = app.jinja_env.get_template("page.html")
+        return await template.render_async(name=name, user=current_user)
+
     def agent() -> str:
         return request.headers["User-Agent"]
 
@@ -54,7 +64,7 @@ def client(page: Page) -> Callable[[str], str]:
         asking = app.test_client()
         headers = Headers({"User-Agent": user, "Host": f"{user}.com"})
         await asking.get(f"/in?user={user}", headers=headers)
-        answer = await asking.get(f"/{user}?user={user}", headers=headers)
+        answer = await asking.get(f"{path}{user}?user={user}", headers=headers)
         return str(await answer.get_data(as_text=True))
 
     return lambda user: asyncio.run(ask(user))
@@ -91,15 +101,25 @@ def test_with_it_in_the_key_each_user_has_an_entry(read: str) -> None:
     page.check(client(page), is_cached=True)
 
 
-def test_a_value_in_the_key_is_compared_again() -> None:
-    for read in (
-        "session.cart",
-        "g.theme.id",
-        "request.args.user",
-        "current_user.auth_id",
-    ):
-        page = Page("{{ " + read + " }}", "name")
-        page.check(client(page), is_cached=True)
+@pytest.mark.parametrize(
+    "read", ["session.cart", "g.theme.id", "request.args.user", "current_user.auth_id"]
+)
+def test_a_value_in_the_key_covers_the_read_that_gave_it(read: str) -> None:
+    page = Page("{{ " + read + " }}", "name")
+    page.check(client(page), is_cached=True)
+
+
+@pytest.mark.parametrize("key", ["", "name"])
+def test_what_finds_the_user_is_not_noted_beside_it(key: str) -> None:
+    page = Page("{{ user.auth_id }}", key)
+    page.check(client(page, "/by-hand/"), is_cached=bool(key))
+
+
+def test_messages_that_were_read_before_the_body_are_noted() -> None:
+    read = "{{ get_flashed_messages()|join }}"
+    page = Page(read)
+    page.templates["page.html"] = read + page.templates["page.html"]
+    page.check(client(page), is_cached=False)
 
 
 def test_a_strict_cache_tells_what_to_write() -> None:
