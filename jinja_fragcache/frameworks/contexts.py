@@ -93,7 +93,11 @@ class RequestsInContexts:
 
     def watch(self, context: Any) -> None:
         """Like `Framework.watch`."""
-        request, kind = _request_in(context)
+        if context is None:
+            return
+        # As `_request_in` does, in fewer steps where there is nothing to watch.
+        request = context.vars.get("request") or context.parent.get("request")
+        kind = None if request is None else _known(request)
         if kind is None:
             return
         kind.watch(request)

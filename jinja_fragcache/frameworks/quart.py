@@ -41,6 +41,8 @@ class QuartRequests:
 
     def watch(self, context: Any) -> None:
         """Like `Framework.watch`."""
+        if _GLOBALS not in sys.modules:
+            return
         application = _current("_cv_app")
         if application is None:
             return

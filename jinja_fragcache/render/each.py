@@ -153,7 +153,7 @@ def rows(
         engine.grace,
         digest_of=None if version is None else sources_of(environment).digest_of,
         guard=TagGuard(context, site) if engine.policy.guard else None,
-        verified_as=verified_as(environment, site),
+        verified_as=verified_as(engine.policy, site),
     )
     keys = _keys(environment, name, given, site)
     if engine.blocks and environment.is_async:

@@ -124,7 +124,7 @@ def fragment(
         engine.grace,
         digest_of=None if version is None else sources_of(environment).digest_of,
         guard=TagGuard(context, site, vary_on) if engine.policy.guard else None,
-        verified_as=verified_as(environment, site),
+        verified_as=verified_as(engine.policy, site),
     )
     if awaits:
         return _serve_async(environment, site, asked)
@@ -288,7 +288,7 @@ def resolve(
             None if version is None else sources_of(environment).digest_of,
             options.holes,
             TagGuard(context, site, vary_on) if engine.policy.guard else None,
-            verified_as(environment, site),
+            verified_as(engine.policy, site),
         )
     except (KeyValueError, TimeoutValueError, PolicyError) as error:
         refuse(environment, site, error)

@@ -6,7 +6,6 @@ And what the verification of its hits calls it.
 from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import Environment
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
@@ -16,6 +15,7 @@ from jinja_fragcache.engine.dependencies import (
     start_watching,
     texts_of_now,
 )
+from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain
 from jinja_fragcache.guard.reads import Cover, Read, texts_of
@@ -29,9 +29,9 @@ PARTS = "|"
 UNVERIFIED = "unverified"
 
 
-def verified_as(environment: Environment, site: Site) -> str | None:
+def verified_as(policy: Policy, site: Site) -> str | None:
     """Return what messages call a fragment whose hits may be verified, else None."""
-    if not engine_of(environment).policy.verify or site[4].endswith(UNVERIFIED):
+    if not policy.verify or site[4].endswith(UNVERIFIED):
         return None
     return f"{name_of(*site[:2])}: the fragment"
 
@@ -62,7 +62,7 @@ class TagGuard:
     def start(self) -> None:
         """Like `engine.spec.Guard.start`."""
         start_watching(self._context)
-        for name in self._names(1):
+        for name in self._site[4].split(PARTS)[1].split():
             value = self._context.resolve_or_missing(name)
             if value is not missing:
                 note_variable(name, value, self._context)
