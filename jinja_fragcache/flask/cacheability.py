@@ -15,6 +15,9 @@ from jinja_fragcache.engine.dependencies import note_read, quietly
 from jinja_fragcache.guard.reads import Cover, Read
 from jinja_fragcache.guard.watched import is_watched
 
+from .answer_headers import cache_control, is_private
+from .answer_headers import varying as varying_by
+
 # Methods that only read (RFC 9110, 9.2.1).
 _READ_METHODS = ("GET", "HEAD")
 # Partial Content is a part that one client asked for; Not Modified refers to what one
@@ -200,11 +203,9 @@ def judge(
 
 def _is_for_one_client(answer: Response) -> bool:
     """Return whether an answer says of itself that it is for one client only."""
-    control = answer.cache_control
     return bool(
         answer.status_code in _STATUSES_FOR_ONE_CLIENT
-        or control.no_store
-        or control.private
+        or is_private(answer)
         or answer.mimetype == _EVENT_STREAM
     )
 
@@ -256,12 +257,12 @@ def _why_not_under_this_key(
     """
     varying = sorted(
         name
-        for name in (answer.vary.as_set() if answer is not None else ())
+        for name in (varying_by(answer) if answer is not None else ())
         if name != "accept-encoding" and not _is_header_in(cover, name)
     )
     if varying:
         return f"It varies by {', '.join(varying)}, which is not in its key"
-    public = answer is not None and answer.cache_control.public
+    public = answer is not None and "public" in cache_control(answer)
     authorized = "Authorization" in request.headers and not public
     if authorized and not _is_header_in(cover, "authorization"):
         return "The request has an Authorization header (RFC 9111, section 3.5)"

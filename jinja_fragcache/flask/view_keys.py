@@ -20,6 +20,7 @@ from jinja_fragcache.keys.fragment import digest_key
 from .call_guard import named_by_path
 from .keys import CUSTOM_KEY, CallKey, check_key, full_name
 from .signatures import signature_of
+from .view_hosts import host_of_request, host_of_url, host_of_views, own_host
 
 _PATH = "%s"
 QueryArguments = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
@@ -88,16 +89,21 @@ class ViewKeys:
             KeyValueError: If the path can't be built from the view's arguments, or is
                 none.
         """
+        host = ""
         if self.by_path:
             if path is not None and not str(path).startswith("/"):
                 kwargs["path"] = self._check_argument(path)
                 path = None
             if path is None:
-                path = self._path_of(args, kwargs)
+                host, path = self._place_of(args, kwargs)
+            elif has_request_context() and path == request.path:
+                host = host_of_request()
+            elif has_app_context():
+                host = host_of_views(self._endpoints())
         pairs = _pairs(query_args)
         if query_args is None and has_request_context() and path == request.path:
             pairs = _request_pairs()
-        return self._key(path, pairs, source_check=self._source_check())
+        return self._key(path, host, pairs, source_check=self._source_check())
 
     def of_call(
         self, args: Any, kwargs: Any, *, source_check: bool | None = None
@@ -125,12 +131,15 @@ class ViewKeys:
                     " and there is none. To cache a function that is no view, write"
                     f' @cache.cached(key_prefix="{self._function.__name__}").'
                 )
-            return self._key(None, [], source_check=source_check)
-        return self._key(request.path, _request_pairs(), source_check=source_check)
+            return self._key(None, "", [], source_check=source_check)
+        host = host_of_request() if self.by_path else ""
+        pairs = _request_pairs()
+        return self._key(request.path, host, pairs, source_check=source_check)
 
     def _key(
         self,
         path: str | None,
+        host: str,
         pairs: list[tuple[str, str]],
         *,
         source_check: bool | None,
@@ -140,6 +149,8 @@ class ViewKeys:
             key = check_key(prefix(), "What key_prefix gives")
         else:
             key = prefix if path is None else prefix.replace(_PATH, path)
+        if host:
+            key = digest_key("host", key, encode_text(key) + encode_text(host))
         if source_check:
             source = encode_text(self._source())
             key = digest_key("source", key, encode_text(key) + source)
@@ -165,7 +176,10 @@ class ViewKeys:
             f' "/": delete_cached({full_name(self._function)}, "/{path}").'
         )
 
-    def _path_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    def _place_of(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[str, str]:
+        """Return the host and the path of the view with these arguments."""
         names = signature_of(self._function).parameters
         values = {**dict(zip(names, args, strict=False)), **kwargs}
         view = full_name(self._function)
@@ -178,7 +192,7 @@ class ViewKeys:
                 f" endpoint and has {known}. Give the path: {example}."
             )
         try:
-            url = current_app.url_map.bind("localhost").build(endpoints[0], values)
+            url = current_app.url_map.bind(own_host()).build(endpoints[0], values)
         except (BuildError, TypeError, ValueError):
             # Converters raise the last two for a value that is not a number.
             raise KeyValueError(
@@ -187,7 +201,7 @@ class ViewKeys:
             ) from None
         # For a view of another host, `url` is a whole URL. The path of a request is
         # unquoted.
-        return unquote(urlsplit(url).path)
+        return host_of_url(url), unquote(urlsplit(url).path)
 
     def _endpoints(self) -> list[str]:
         if not has_app_context():

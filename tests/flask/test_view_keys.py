@@ -289,8 +289,23 @@ def test_a_view_of_another_host_has_a_path() -> None:
     app.add_url_rule("/<category>", host="shop.example", view_func=works)
     keys = view_keys(works)
     with app.app_context():
-        assert keys("a b") == "view//a b"
-    assert Site(app).asked(keys, "/a b", base_url="http://shop.example") == "view//a b"
+        key = keys("a b")
+        assert keys(path="/a b") == key
+    asked = functools.partial(Site(app).asked, keys, "/a b")
+    assert asked(base_url="http://shop.example") == key
+
+
+def test_one_path_on_two_hosts_is_two_keys() -> None:
+    app = Flask(__name__, host_matching=True, static_host="static.example")
+    app.add_url_rule("/<category>", host="<name>.example", view_func=works)
+    keys = view_keys(works)
+    asked = functools.partial(Site(app).asked, keys, "/a")
+    ann, bob = (asked(base_url=f"http://{name}.example") for name in ("ann", "bob"))
+    assert ann != bob
+    with app.app_context():
+        assert keys(category="a", name="ann") == ann
+        with pytest.raises(KeyValueError, match="does not tell the host"):
+            keys(path="/a")
 
 
 def test_a_view_of_a_subdomain_has_a_path() -> None:
@@ -299,8 +314,11 @@ def test_a_view_of_a_subdomain_has_a_path() -> None:
     app.add_url_rule("/<category>", subdomain="shop", view_func=works)
     keys = view_keys(works)
     with app.app_context():
-        assert keys("a") == "view//a"
-    assert Site(app).asked(keys, "/a", base_url="http://shop.example.com") == "view//a"
+        key = keys("a")
+        assert keys(path="/a") == key
+    asked = functools.partial(Site(app).asked, keys, "/a")
+    assert asked(base_url="http://shop.example.com") == key
+    assert asked(base_url="http://other.example.com") != key
 
 
 def test_a_path_can_be_built_inside_another_request() -> None:
