@@ -43,6 +43,7 @@ def names_in(expressions: str) -> list[str]:
         ("user.id or session.id", []),
         ("user.id if user.is_admin else none", []),
         ("user.id if ok else other.id", []),
+        ("user.id if user == 5 else none", []),
     ],
 )
 def test_the_names_of_a_keys_expressions(expression: str, names: list[str]) -> None:
