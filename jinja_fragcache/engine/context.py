@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jinja_fragcache.access import event_loops
@@ -33,6 +33,7 @@ class Context:
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
         sleep: Waits for some seconds, or returns an awaitable that does.
+        verifying: The keys whose hits are being verified.
     """
 
     store: SafeStore
@@ -45,6 +46,7 @@ class Context:
     clock: Callable[[], float] = time_of_day
     chance: Callable[[], float] = random.random
     sleep: Callable[[float], Any] = time.sleep
+    verifying: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Wait without blocking where the event loop must go on."""

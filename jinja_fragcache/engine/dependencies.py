@@ -181,11 +181,12 @@ class Dependencies:
         request: The request that the body runs in, if any. What is read of another one,
             such as one that a test makes meanwhile, is not the body's.
         has_places: Whether it is noted where something was read.
-        is_trial: Whether the body is rendered only to be compared with what is served
-            (see `verify`), so that nothing in it is stored or looked up.
+        trial: If the body runs only to be compared with what is served (see `verify`):
+            the values that functions inside of it have returned, by their keys. Nothing
+            in it is stored or looked up. None for all other bodies.
 
     Args:
-        is_trial: See above.
+        trial: See above.
     """
 
     has_places = True
@@ -196,16 +197,16 @@ class Dependencies:
         "is_outdated",
         "is_over",
         "is_quiet",
-        "is_trial",
         "parent",
         "reads",
         "request",
         "tags",
         "templates",
+        "trial",
     )
 
-    def __init__(self, *, is_trial: bool = False) -> None:
-        self.is_trial = is_trial
+    def __init__(self, *, trial: dict[str, Any] | None = None) -> None:
+        self.trial = trial
         self.parent: Dependencies | None = None
         self.tags: dict[str, str | None] = {}
         self.expires = math.inf
@@ -223,8 +224,8 @@ class Dependencies:
         while parent is not None and parent.is_over:
             parent = parent.parent
         self.parent = parent
-        if parent is not None and parent.is_trial:
-            self.is_trial = True
+        if parent is not None and self.trial is None:
+            self.trial = parent.trial
         self.request = _current_request()
         _current.set(self)
         return self
@@ -292,15 +293,16 @@ class Dependencies:
         dependencies: Dependencies | None = self
         while dependencies is not None:
             dependencies.is_live = True
-            dependencies = None if dependencies.is_trial else dependencies.parent
+            in_trial = dependencies.trial is not None
+            dependencies = None if in_trial else dependencies.parent
 
 
-def is_in_trial() -> bool:
-    """Return whether a body is running only to be compared with what is served."""
+def current_trial() -> dict[str, Any] | None:
+    """Return what functions have returned in the trial that is running, else None."""
     dependencies = _current.get()
-    return (
-        dependencies is not None and dependencies.is_trial and not dependencies.is_over
-    )
+    if dependencies is None or dependencies.is_over:
+        return None
+    return dependencies.trial
 
 
 def note_read(

@@ -99,6 +99,7 @@ class Engine:
         self._breaker = Breaker(policy.retry_after, timer)
         self._recorder = Recorder(self.stats, announcer, strict=strict)
         flights, tag_hints = Flights(), TagHints()
+        verifying: set[str] = set()
         self.tagged_keys = tag_hints.by_key
 
         def context(*, blocking: bool) -> Context:
@@ -118,6 +119,7 @@ class Engine:
                 timer=timer,
                 clock=clock,
                 chance=chance,
+                verifying=verifying,
             )
 
         self.context = context(blocking=True)

@@ -16,7 +16,7 @@ from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
 from jinja_fragcache.guard.reads import Read
 
 from .context import Context
-from .dependencies import current_dependencies, is_in_trial
+from .dependencies import current_dependencies, current_trial
 from .expiry import end, is_expired, standing
 from .spec import EntrySpec, Guard
 from .tags import read_versions
@@ -169,7 +169,7 @@ def find(
     stored: Sequence[object] | None = None,
 ) -> Operation[list[Found]]:
     """Like `look_up`. Fresh values count as served."""
-    if is_in_trial():
+    if current_trial() is not None:
         return [NOTHING for _ in specs]
     found = yield from look_up(specs, context, stored)
     dependencies = current_dependencies()

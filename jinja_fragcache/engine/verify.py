@@ -5,7 +5,8 @@ changed since the entry was stored. What is stored is served in any case.
 
 The value is made in a trial: nothing is stored, and what the body depends on is not
 added to what is around it. What is nested in it is made again, too, without the store.
-Else a nested entry, which has the same fault, would hide it.
+Else a nested entry, which has the same fault, would hide it. (A function is called once
+for the same key.)
 """
 
 from collections.abc import Iterable
@@ -48,6 +49,8 @@ def verify(
 ) -> Operation[Any]:
     """Make a value again, compare, and return the one that is stored.
 
+    Of several callers in this process, one does that for a key at a time.
+
     Args:
         spec: What is asked for.
         found: What was found, which is fresh.
@@ -57,27 +60,42 @@ def verify(
     Raises:
         VerificationError: If they differ, the cache is strict and verifies all hits.
     """
-    trial = Dependencies(is_trial=True)
+    key = spec.key
+    if key in context.verifying:
+        # The body may ask for its own page, from another thread.
+        return found.value
+    context.verifying.add(key)
+    try:
+        yield from _compare(spec, found, context, spec.trial(render))
+    finally:
+        context.verifying.discard(key)
+    return found.value
+
+
+@internalcode
+def _compare(
+    spec: EntrySpec, found: Found, context: Context, render: Render
+) -> Operation[None]:
+    trial = Dependencies(trial={})
     try:
         with trial:
             if spec.guard is not None:
                 spec.guard.start()
             else:
                 start_watching()
-            made = yield spec.trial(render)()
+            made = yield render()
     except Exception as error:  # noqa: BLE001 - nobody asked for this rendering
         context.recorder.warn_once(
             (spec.verified_as, "failed"),
             f"{spec.verified_as} was served from the cache, and could not be verified:"
             f" making it again raised {describe_error(error)}.",
         )
-        return found.value
+        return
     context.recorder.stats.verified += 1
     texts = spec.differing(found.value, made)
     if texts is not None and _is_comparable(spec, found):
         context.recorder.stats.differed += 1
         _report(spec, _told_of_reads(found, trial), texts, context)
-    return found.value
 
 
 def _is_comparable(spec: EntrySpec, found: Found) -> bool:

@@ -10,7 +10,7 @@ from jinja_fragcache.engine.dependencies import (
     Dependencies,
     add_framework,
     current_dependencies,
-    is_in_trial,
+    current_trial,
     names_told_by,
     note_kept_read,
     note_variable,
@@ -276,11 +276,11 @@ def test_what_is_nested_in_a_trial_is_one_and_does_not_reach_what_is_around_it()
     None
 ):
     with Dependencies() as outer:
-        assert not is_in_trial()
-        with Dependencies(is_trial=True) as trial:
+        assert current_trial() is None
+        with Dependencies(trial={}) as trial:
             with Dependencies() as inner:
-                assert is_in_trial()
+                assert current_trial() is trial.trial
                 inner.make_live()
             trial.make_live()
-        assert not is_in_trial()
+        assert current_trial() is None
     assert (outer.is_live, trial.is_live, inner.is_live) == (False, True, True)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -222,7 +223,7 @@ def test_what_is_nested_in_a_trial_is_made_without_the_store() -> None:
 
 def test_what_a_body_started_is_cached_again_when_its_trial_is_over() -> None:
     subject = Subject()
-    with Dependencies(is_trial=True) as trial:
+    with Dependencies(trial={}) as trial:
         pass
     trial.__enter__()
     trial.is_over = True
@@ -231,6 +232,31 @@ def test_what_a_body_started_is_cached_again_when_its_trial_is_over() -> None:
         assert subject.store.calls == ["get"]
     finally:
         trial.__exit__()
+
+
+def test_a_key_is_verified_by_one_caller_at_a_time() -> None:
+    subject = Subject()
+    inside: list[str] = []
+
+    def body() -> str:
+        # In a context of its own, as in a request to the same page.
+        inside.append(Context().run(subject.ask, body))
+        return "other"
+
+    assert [subject.ask(body), subject.ask(body)] == ["text", "text"]
+    assert inside == ["text", "text"]
+    assert subject.counts == Stats(hits=4, verified=2, differed=2)
+
+
+def test_a_key_may_be_verified_again_after_an_error() -> None:
+    def stop() -> str:
+        raise KeyboardInterrupt
+
+    subject = Subject()
+    with pytest.raises(KeyboardInterrupt):
+        subject.ask(stop)
+    subject.ask(lambda: "text")
+    assert subject.counts.verified == 1
 
 
 def test_rows_are_chosen_one_by_one() -> None:

@@ -279,6 +279,23 @@ def test_functions_inside_are_called_and_not_stored(site: Site) -> None:
     assert (stats.stored, stats.verified, stats.differed) == (2, 2, 2)
 
 
+def test_a_function_that_calls_itself_is_called_once_for_each_argument(
+    site: Site,
+) -> None:
+    @site.cache.memoize()
+    def fibonacci(number: int) -> int:
+        site.calls()
+        return number if number < 2 else fibonacci(number - 1) + fibonacci(number - 2)
+
+    with site.app.app_context():
+        assert fibonacci(2) == 1
+        calls = site.calls.calls
+        site.cache.set(fibonacci.make_cache_key(fibonacci.uncached, 18), 0)
+        assert fibonacci(18) == 0
+    assert site.calls.calls == calls + 19
+    assert site.cache.stats().differed == 1
+
+
 def test_what_the_key_lacks_is_named_without_the_guard_too(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
