@@ -3,13 +3,13 @@
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
 
-from .base import Timed, by_timeout
+from .base import Timed
 from .memcached_base import protocol_expiry
 from .memcached_clients import make_client
 from .memcached_generation import read_generation
@@ -21,6 +21,10 @@ _LONGEST_PREFIX = 100
 _PREFIX = re.compile(r"[!-~]*")
 # Keys that are sent as they are. One that begins with ~ is a digest.
 _PLAIN_KEY = re.compile(r"(?!~)[!-~]+")
+# Stands where there is no entry, so that it can be told whether something was written
+# or deleted there meanwhile. No text begins with this byte in UTF-8.
+_PLACEHOLDER = b"\xffplaceholder"
+_PLACEHOLDER_SECONDS = 10
 # The time in which reads may miss that another process has cleared.
 _GENERATION_SECONDS = 1.0
 
@@ -143,8 +147,9 @@ class MemcachedStore(TextStore):
     ) -> list[str]:
         """Store each value whose other key has an expected value, and delete that key.
 
-        It takes several steps. If the other key is deleted between them, the value is
-        there for a moment, and is then deleted.
+        Who deletes an entry deletes its other key first. So each entry is looked at
+        before its other key, and is written only if nothing has happened to it since
+        then: by `cas` (protocol.txt).
 
         Args:
             values: For each key, its value and its timeout, as for `set`.
@@ -166,22 +171,19 @@ class MemcachedStore(TextStore):
             full_key: self._full_key(others[key], start)
             for full_key, key in keys.items()
         }
-        wanted = self.serializer.dumps(expected)
-        data = {
-            full_key: self._dump(*values[keys[full_key]])
-            for full_key in self._keys_equal(conditions, wanted)
-        }
-        failed: list[str] = []
-        try:
-            for expiry, group in by_timeout(data).items():
-                failed += self._write_many(group, expiry)
-        except Exception:
-            if len(data) > 1:
-                # Some of them may have been written.
-                self._delete_unless_equal(data, conditions, wanted)
-            raise
-        left = self._delete_unless_equal(data, conditions, wanted)
-        stored = [full_key for full_key in left if full_key not in failed]
+        states = self._states(list(keys))
+        stored = []
+        for full_key in self._keys_equal(conditions, self.serializer.dumps(expected)):
+            if full_key not in states:
+                continue
+            dumped = self._dump(*values[keys[full_key]])
+            try:
+                if self._write_if(full_key, states[full_key], *dumped):
+                    stored.append(full_key)
+            except StoreError:
+                # As after a `set`, the old value must not stay.
+                self._client.delete(full_key)
+                raise
         self._client.delete_many([conditions[full_key] for full_key in stored])
         return [keys[full_key] for full_key in stored]
 
@@ -301,16 +303,15 @@ class MemcachedStore(TextStore):
             if self._whole(full_key, found.get(full_key)) == wanted
         ]
 
-    def _delete_unless_equal(
-        self, written: Iterable[str], conditions: Mapping[str, str], wanted: bytes
-    ) -> list[str]:
-        """Delete written entries whose condition has changed; return the other keys."""
-        checked = {full_key: conditions[full_key] for full_key in written}
-        equal = self._keys_equal(checked, wanted)
-        lost = [full_key for full_key in checked if full_key not in equal]
-        if lost:
-            self._delete_many(lost)
-        return equal
+    def _states(self, full_keys: Sequence[str]) -> Mapping[str, Any]:
+        """Return the states of entries, which change with each write and delete.
+
+        A missing entry has no state, so a placeholder is put there. It counts as
+        missing.
+        """
+        for full_key in full_keys:
+            self._client.add(full_key, _PLACEHOLDER, _PLACEHOLDER_SECONDS)
+        return self._client.states(full_keys) if full_keys else {}
 
     def _add_readable(self, full_key: str, data: bytes, expiry: int) -> bool:
         """Add a value, also in place of one that this store can't read.
@@ -320,7 +321,7 @@ class MemcachedStore(TextStore):
         for _ in range(2):
             if self._add(full_key, data, expiry):
                 return True
-            if self._client.get(full_key) is not None:
+            if self._client.get(full_key) not in {None, _PLACEHOLDER}:
                 return False
             # If the value was just deleted, the second try adds this one.
         self._client.delete(full_key)
@@ -334,6 +335,10 @@ class MemcachedStore(TextStore):
     def _write_many(self, data: Mapping[str, bytes], expiry: int) -> list[str]:
         """Write values, and return the full keys that failed."""
         return self._client.set_many(data, expiry)
+
+    def _write_if(self, full_key: str, state: Any, data: bytes, expiry: int) -> bool:
+        """Write an entry if it still has a state."""
+        return self._client.set_if(full_key, state, data, expiry)
 
     def _add(self, full_key: str, data: bytes, expiry: int) -> bool:
         return self._client.add(full_key, data, expiry)
@@ -350,7 +355,9 @@ class MemcachedStore(TextStore):
 
     def _load(self, full_key: str, stored: bytes | None) -> str | int | None:
         data = self._whole(full_key, stored)
-        return None if data is None else self.serializer.loads(data)
+        if data is None or data == _PLACEHOLDER:
+            return None
+        return self.serializer.loads(data)
 
     def _dump(self, value: Any, timeout: Any) -> tuple[bytes, int]:
         return self.serializer.dumps(value), self._expiry(timeout)

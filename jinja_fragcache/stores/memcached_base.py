@@ -7,7 +7,7 @@ missing to them.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from jinja_fragcache.errors import StoreError
 
@@ -57,6 +57,17 @@ class MemcachedClient(Protocol):
         pymemcache takes one round trip to each server. pylibmc waits for the answer to
         each write, as it does for each delete.
         """
+        ...
+
+    def states(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        """Return the states of entries, which change whenever the server writes them.
+
+        A key without an entry is left out.
+        """
+        ...
+
+    def set_if(self, key: str, state: Any, data: bytes, expiry: int) -> bool:
+        """Store a value if the entry has a state, and return whether it was stored."""
         ...
 
     def add(self, key: str, data: bytes, expiry: int) -> bool:

@@ -59,6 +59,7 @@ class PylibmcClient:
             "_poll_timeout": milliseconds,
             "retry_timeout": 1,
             **options.get("behaviors", {}),
+            "cas": True,
         }
         given = {**options, "behaviors": behaviors}
         if account:
@@ -100,6 +101,22 @@ class PylibmcClient:
         with self._reserved(largest, len(data[largest])) as client:
             checked = {key: with_checksum(key, each) for key, each in data.items()}
             return list(client.set_multi(checked, time=expiry))
+
+    def states(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """Return the states of entries, one by one."""
+        with self._reserved() as client:
+            found = {key: client.gets(key)[1] for key in keys}
+            return {key: state for key, state in found.items() if state is not None}
+
+    def set_if(self, key: str, state: int, data: bytes, expiry: int) -> bool:
+        """Store a value if the entry has a state, and return whether it was stored."""
+        with self._reserved(key, len(data)) as client:
+            try:
+                return bool(
+                    client.cas(key, with_checksum(key, data), state, time=expiry)
+                )
+            except self._pylibmc.NotFound:
+                return False
 
     def add(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value if the key has none, and return whether it was stored."""

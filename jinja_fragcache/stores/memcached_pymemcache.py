@@ -61,6 +61,18 @@ class PymemcacheClient:
             checked = {key: with_checksum(key, each) for key, each in data.items()}
             return list(set_many(checked, expire=expiry, noreply=False))
 
+    def states(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Return the states of entries, in one round trip."""
+        found = self._client.value.gets_many(keys)
+        return {key: state for key, (_, state) in found.items()}
+
+    def set_if(self, key: str, state: bytes, data: bytes, expiry: int) -> bool:
+        """Store a value if the entry has a state, and return whether it was stored."""
+        with self._raising_for_size(key, len(data)):
+            checked = with_checksum(key, data)
+            cas = self._client.value.cas
+            return bool(cas(key, checked, state, expire=expiry, noreply=False))
+
     def add(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value if the key has none, and return whether it was stored."""
         return self._write("add", key, data, expiry)

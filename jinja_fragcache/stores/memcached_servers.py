@@ -53,6 +53,17 @@ class MemcachedServers:
             failed += client.set_many({key: data[key] for key in part}, expiry)
         return failed
 
+    def states(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        """Return the states of entries."""
+        states: dict[str, Any] = {}
+        for client, part in self._by_server(keys):
+            states.update(client.states(part))
+        return states
+
+    def set_if(self, key: str, state: Any, data: bytes, expiry: int) -> bool:
+        """Store a value if the entry has a state, and return whether it was stored."""
+        return self._clients[self._place(key)].set_if(key, state, data, expiry)
+
     def add(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value if the key has none, and return whether it was stored."""
         return self._clients[self._place(key)].add(key, data, expiry)

@@ -92,6 +92,15 @@ class SpreadMemcachedStore(MemcachedStore):
                 failed.append(full_key)
         return failed
 
+    def _write_if(self, full_key: str, state: Any, data: bytes, expiry: int) -> bool:
+        if len(data) <= self._chunk_size:
+            return super()._write_if(full_key, state, data, expiry)
+        head = self._write_chunks(full_key, data, expiry)
+        written = super()._write_if(full_key, state, head, expiry)
+        if not written:
+            self._delete_chunks(full_key, head)
+        return written
+
     def _add(self, full_key: str, data: bytes, expiry: int) -> bool:
         if len(data) <= self._chunk_size:
             return self._client.add(full_key, data, expiry)

@@ -282,7 +282,7 @@ def memcached_sasl(
 
         monkeypatch.setattr(client, name, recording)
 
-    for name in ("set", "set_many", "add"):
+    for name in ("set", "set_many", "set_if", "add"):
         record(name)
     yield Subject(store, lambda key: written[store._full_key(key)] or FOR_EVER)
     store.close()

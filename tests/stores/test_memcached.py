@@ -251,19 +251,57 @@ def test_of_concurrent_callers_one_adds(store: MemcachedStore) -> None:
     assert sorted(added) == [False] * 7 + [True]
 
 
-def test_a_value_whose_lock_is_deleted_during_the_write_is_deleted(
+@pytest.mark.parametrize("before", [None, "older"], ids=["missing", "old"])
+@pytest.mark.parametrize("step", ["states", "get_many", "set_if"])
+def test_a_value_that_is_deleted_during_the_write_is_never_there(
+    store: MemcachedStore,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str | None,
+    step: str,
+) -> None:
+    ask, client = getattr(store._client, step), store._client
+    seen: list[object] = []
+
+    def deleted_first(*arguments: Any) -> Any:
+        monkeypatch.setattr(client, step, ask)
+        store.delete_many("lock")
+        store.delete_many("k")
+        answer = ask(*arguments)
+        seen.append(store.get("k"))
+        return answer
+
+    if before is not None:
+        store.set("k", before)
+    store.add("lock", "mine", 30)
+    monkeypatch.setattr(client, step, deleted_first)
+    assert store.set_many_if_equal({"k": ("old", 30)}, LOCK, "mine") == []
+    assert [*seen, store.get("k")] == [None, None]
+
+
+def test_a_value_that_another_process_has_made_meanwhile_stays(
     store: MemcachedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = store._write_many
+    write_if = store._write_if
 
-    def deleted_first(*arguments: Any) -> list[str]:
-        store.delete_many("lock", "k")
-        return keep(*arguments)
+    def written_first(*arguments: Any) -> bool:
+        store.set("k", "new")
+        return write_if(*arguments)
 
-    monkeypatch.setattr(store, "_write_many", deleted_first)
+    monkeypatch.setattr(store, "_write_if", written_first)
     store.add("lock", "mine", 30)
     assert store.set_many_if_equal({"k": ("old", 30)}, LOCK, "mine") == []
-    assert store.get("k") is None
+    assert store.get("k") == "new"
+
+
+def test_what_stands_for_a_missing_entry_is_no_value(store: MemcachedStore) -> None:
+    assert store.set_many_if_equal({"k": ("old", 30)}, LOCK, "mine") == []
+    assert (store.get("k"), store.get_many("k"), store.has("k")) == (
+        None,
+        [None],
+        False,
+    )
+    assert store.add("k", "text")
+    assert store.get("k") == "text"
 
 
 def test_a_value_that_is_written_during_a_clear_is_not_found(
@@ -272,16 +310,16 @@ def test_a_value_that_is_written_during_a_clear_is_not_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = make(key_prefix="shop:")
-    keep = store._write_many
+    write_if = store._write_if
 
-    def cleared_first(*arguments: Any) -> list[str]:
+    def cleared_first(*arguments: Any) -> bool:
         other.clear()
         other.set("k", "new")
-        return keep(*arguments)
+        return write_if(*arguments)
 
     store.add("lock", "mine", 30)
     with monkeypatch.context() as patched:
-        patched.setattr(store, "_write_many", cleared_first)
+        patched.setattr(store, "_write_if", cleared_first)
         store.set_many_if_equal({"k": ("old", 30)}, LOCK, "mine")
     assert other.get("k") == "new"
     store.add("lock", "mine", 30)
@@ -290,41 +328,33 @@ def test_a_value_that_is_written_during_a_clear_is_not_found(
     assert other.get("k") is None
 
 
-def test_of_several_values_those_without_a_lock_are_deleted(
+def test_of_several_values_those_without_a_lock_are_not_written(
     store: MemcachedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locks = {key: f"lock {key}" for key in "abc"}
     store.add_many(dict.fromkeys(locks.values(), "mine"), 30)
-    keep = store._write_many
+    write_if = store._write_if
 
-    def deleted_first(data: dict[str, bytes], expiry: int) -> list[str]:
-        store.delete_many("lock a", "a")
-        failed = keep(data, expiry)
+    def deleted_first(full_key: str, *arguments: Any) -> bool:
+        if full_key == store._full_key("a"):
+            store.delete_many("lock a", "a")
+        written = write_if(full_key, *arguments)
         # As if the server had no room.
-        store.delete("c")
-        return [*failed, store._full_key("c")]
+        return written and full_key != store._full_key("c")
 
-    monkeypatch.setattr(store, "_write_many", deleted_first)
+    monkeypatch.setattr(store, "_write_if", deleted_first)
     values: dict[str, Timed] = dict.fromkeys(locks, ("text", 5))
     assert store.set_many_if_equal(values, locks, "mine") == ["b"]
-    assert store.get_many(*locks) == [None, "text", None]
+    assert store.get_many("a", "b") == [None, "text"]
     # The lock of the value that could not be stored is left to its holder.
     assert store.get_many(*locks.values()) == [None, None, "mine"]
 
 
-def test_values_without_a_lock_are_deleted_even_if_a_later_write_fails(
-    store: MemcachedStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_value_that_is_too_large_leaves_no_old_one(store: MemcachedStore) -> None:
     locks = {key: f"lock {key}" for key in "abc"}
     store.add_many(dict.fromkeys(locks.values(), "mine"), 30)
-    keep = store._write_many
-
-    def deleted_first(data: dict[str, bytes], expiry: int) -> list[str]:
-        if expiry == 5:
-            store.delete_many("lock a", "a")
-        return keep(data, expiry)
-
-    monkeypatch.setattr(store, "_write_many", deleted_first)
+    store.set_many(dict.fromkeys(locks, "old"))
+    store.delete_many("lock a", "a")
     values: dict[str, Timed] = {"a": ("1", 5), "b": ("2", 5), "c": (LARGE, 6)}
     with pytest.raises(StoreError, match="memcached -I"):
         store.set_many_if_equal(values, locks, "mine")

@@ -90,14 +90,14 @@ def test_small_and_large_values_are_stored_with_a_lock(
         *locks.values()
     ]
     values: dict[str, Timed] = {"a": ("x" * 25, 5), "b": (7, 5), "c": ("y" * 25, 0)}
-    keep_many = store._write_many
+    write_if = store._write_if
 
-    def deleted_first(data: dict[str, bytes], expiry: int) -> list[str]:
-        if expiry == 0:
+    def deleted_first(full_key: str, *arguments: Any) -> bool:
+        if full_key == store._full_key("a"):
             store.delete_many("lock a", "a")
-        return keep_many(data, expiry)
+        return write_if(full_key, *arguments)
 
-    monkeypatch.setattr(store, "_write_many", deleted_first)
+    monkeypatch.setattr(store, "_write_if", deleted_first)
     assert store.set_many_if_equal(values, locks, "mine") == ["b", "c"]
     assert store.get_many(*values) == [None, 7, "y" * 25]
 

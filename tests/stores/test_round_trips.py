@@ -36,9 +36,9 @@ class Trips(NamedTuple):
 TRIPS = {
     "redis": Trips(1, 1, 1, 1, 1, 1, 3),
     "redis_cluster": Trips(3, 3, 3, 3, 12, 20, 9),
-    "memcached_pymemcache": Trips(1, 2, 21, 21, 5, 3, 5),
-    "memcached_pylibmc": Trips(1, 21, 21, 21, 43, 22, 43),
-    "memcached_spread": Trips(1, 2, 21, 21, 5, 3, 7),
+    "memcached_pymemcache": Trips(1, 2, 21, 21, 44, 3, 5),
+    "memcached_pylibmc": Trips(1, 21, 21, 21, 82, 22, 43),
+    "memcached_spread": Trips(1, 2, 21, 21, 44, 3, 7),
 }
 
 
