@@ -59,6 +59,14 @@ class FragmentCache(Shared):
         verify: On which fraction of hits, from 0 to 1, the body is rendered too, and
             compared with what is served. A difference is counted and logged; with 1, it
             is an error if the cache is strict.
+        compression: How texts from 2,048 bytes are stored: "zlib" or "zstd" (Python
+            3.14, or `pip install 'jinja-fragcache[zstd]'`) if that makes them smaller;
+            None as they are.
+        max_entry_size: How many bytes an entry may have, compressed and signed. What is
+            larger is rendered and not stored. None for no limit.
+        signing_key: A secret text or bytes, or a list of them with the newest last. An
+            entry that is not signed for its key with one of them is a miss. It needs
+            `pip install 'jinja-fragcache[signing]'`, or Flask. None signs nothing.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
@@ -69,7 +77,8 @@ class FragmentCache(Shared):
         engine: The engine, for the other parts of this package. It is not public.
 
     Raises:
-        StoreError: If `store` is not a store.
+        StoreError: If `store` is not a store, or itsdangerous is needed for
+            `signing_key` and not installed.
         TimeoutValueError: If `default_timeout` is not a timeout.
         PolicyError: If another rule has a value that is not allowed.
     """
@@ -91,6 +100,9 @@ class FragmentCache(Shared):
         guard: bool = True,
         guard_allow: Iterable[str] = (),
         verify: float = 0,
+        compression: str | None = None,
+        max_entry_size: int | None = None,
+        signing_key: str | bytes | Sequence[str | bytes] | None = None,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
@@ -113,6 +125,8 @@ class FragmentCache(Shared):
             guard=guard,
             guard_allow=guard_allow,  # type: ignore[arg-type]  # made a tuple there
             verify=verify,
+            compression=compression,
+            max_entry_size=max_entry_size,
         )
         engine = VerifyingEngine if self.policy.verify else Engine
         self.engine: Engine = engine(
@@ -120,13 +134,17 @@ class FragmentCache(Shared):
             self.policy,
             strict=strict,
             announcer=announcer,
+            signing_key=signing_key,
             timer=timer,
             clock=clock,
             chance=chance,
         )
 
     def __reduce__(self) -> tuple[Callable[[Policy], "FragmentCache"], tuple[Policy]]:
-        """Pickle the rules alone. A store holds connections and locks."""
+        """Pickle the rules alone. A store holds connections and locks.
+
+        The signing key is left out: what is in this process needs none.
+        """
         return _with_policy, (self.policy,)
 
     def get(self, key: str) -> str | None:

@@ -49,7 +49,10 @@ class SafeStore:
 
     Attributes:
         has_locks: Whether other processes respect the locks of this store.
+        added_bytes: How many bytes are added to each text that is written.
     """
+
+    added_bytes = 0
 
     def __init__(
         self,

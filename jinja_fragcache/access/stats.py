@@ -36,6 +36,7 @@ class Stats:
             those that were served because the body failed count as misses.
         verified: Hits on which the value was made again and compared.
         differed: Those of them on which it was another one.
+        too_large: Entries that were not stored because of `max_entry_size`.
     """
 
     hits: int = 0
@@ -49,6 +50,7 @@ class Stats:
     stale: int = 0
     verified: int = 0
     differed: int = 0
+    too_large: int = 0
 
 
 class Announcer(Protocol):

@@ -7,6 +7,7 @@ directly.
 import random
 import time
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 from jinja2.utils import internalcode
@@ -15,6 +16,8 @@ from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.breaker import Breaker
 from jinja_fragcache.access.runner import perform, perform_async
 from jinja_fragcache.access.safe_store import SafeStore
+from jinja_fragcache.access.seal import Seal
+from jinja_fragcache.access.sealed_store import SealedStore
 from jinja_fragcache.access.stats import Announcer, Recorder, Stats
 from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.entries.freshness import Wanted, servable_text, servable_texts
@@ -58,6 +61,7 @@ class Engine:
         policy: The rules.
         strict: Whether a refused key is an error, or a function that returns this.
         announcer: Is told what happens; None for nobody.
+        signing_key: As for `FragmentCache`.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
@@ -74,6 +78,7 @@ class Engine:
 
     Raises:
         StoreError: If `store` is not a store.
+        PolicyError: If `signing_key` has a value that is not allowed.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class Engine:
         *,
         strict: bool | Callable[[], bool] = False,
         announcer: Announcer | None = None,
+        signing_key: Any = None,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
@@ -95,16 +101,18 @@ class Engine:
         self._hit_receivers = announcer.receivers["hit"] if announcer else ()
         self._adapter = adapt(store)
         self.blocks = self._adapter.blocks
-        self._plain = self._adapter.plain
         self._breaker = Breaker(policy.retry_after, timer)
         self._recorder = Recorder(self.stats, announcer, strict=strict)
         flights, tag_hints = Flights(), TagHints()
         verifying: set[str] = set()
         self.tagged_keys = tag_hints.by_key
+        safe_store: Callable[..., SafeStore] = SafeStore
+        if signing_key is not None:
+            safe_store = partial(SealedStore, seal=Seal(signing_key, clock))
 
         def context(*, blocking: bool) -> Context:
             return Context(
-                SafeStore(
+                safe_store(
                     self._adapter,
                     self._adapter.run if blocking else self._adapter.run_async,
                     recorder=self._recorder,
@@ -124,6 +132,9 @@ class Engine:
 
         self.context = context(blocking=True)
         self.async_context = context(blocking=False)
+        self._plain: Any = self._adapter.plain
+        if signing_key is not None:
+            self._plain = self.context.store
 
     def text(self, key: str, wanted: Wanted) -> str | Undecided:
         """Return the text of a fresh entry without tags, else `Undecided`.

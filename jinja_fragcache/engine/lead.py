@@ -10,7 +10,6 @@ from jinja_fragcache.entries.freshness import BY_VALUE, KEPT
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard.reads import Read
-from jinja_fragcache.keys.fragment import key_without_values
 from jinja_fragcache.stores.base import Timed
 
 from . import claims
@@ -19,6 +18,7 @@ from .context import Context
 from .dependencies import Dependencies
 from .expiry import end, lifetime
 from .lookup import Found, note_served
+from .packing import pack
 from .singleflight import Flight
 from .spec import EntrySpec, Guard, NotStored, names_covering
 from .stale_if_error import last_good, says_gone
@@ -244,12 +244,12 @@ class Lead:
                 stored = spec.dump(
                     self.value, versions, life, dependencies.templates, reads
                 )
+                stored = pack(context, spec.name, stored)
                 self.to_store, self.has_tags = (stored, seconds), bool(versions)
                 expires = life and life.expires
             except NotStored as reason:
                 if reason.warning is not None:
-                    place = key_without_values(self.key)
-                    context.recorder.warn_once(place, reason.warning)
+                    context.recorder.warn_once(spec.name, reason.warning)
         if self.to_store is None and versions is not None:
             context.flights.note_not_to_store(self.key)
         if not is_nested:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jinja_fragcache.access.breaker import DEFAULT_RETRY_AFTER
+from jinja_fragcache.entries.compression import METHODS, is_installed
 from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.errors import PolicyError, TimeoutValueError
 from jinja_fragcache.messages import describe
@@ -42,6 +43,9 @@ class Policy:
         guard_allow: The dotted names of what bodies may read all the same.
         verify: On which fraction of hits, from 0 to 1, the value is made again and
             compared with what is served.
+        compression: How texts are compressed, "zlib" or "zstd"; None if they are not.
+        max_entry_size: How many bytes an entry may have to be stored; None for any
+            number.
 
     Raises:
         TimeoutValueError: If `default_timeout` is not a timeout.
@@ -59,6 +63,8 @@ class Policy:
     guard: bool = True
     guard_allow: tuple[str, ...] = ()
     verify: float = 0.0
+    compression: str | None = None
+    max_entry_size: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values, and round timeouts up to whole seconds."""
@@ -89,6 +95,27 @@ class Policy:
         if isinstance(names, str) or not all(isinstance(each, str) for each in names):
             raise PolicyError("guard_allow", describe(names), 'names: ["g.theme"]')
         set_to(self, "guard_allow", tuple(names))
+        self._check_size()
+        self._check_compression()
+
+    def _check_size(self) -> None:
+        size: Any = self.max_entry_size
+        if size is not None and (type(size) is not int or size < 1):
+            allowed = "a whole number of bytes from 1, or None for no limit"
+            raise PolicyError("max_entry_size", describe(size), allowed)
+
+    def _check_compression(self) -> None:
+        method: Any = self.compression
+        if method is None or (isinstance(method, str) and method in METHODS):
+            if method is None or is_installed(method):
+                return
+            allowed = (
+                "'zlib' or None, until zstandard is installed: pip install"
+                " 'jinja-fragcache[zstd]'"
+            )
+        else:
+            allowed = "'zlib', 'zstd' or None"
+        raise PolicyError("compression", describe(method), allowed)
 
     def grace(self, stale: int | None, stale_if_error: int | None) -> GracePeriods:
         """Return the grace periods of an entry.

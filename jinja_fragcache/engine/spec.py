@@ -21,6 +21,7 @@ from jinja_fragcache.entries.freshness import (
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.guard.reads import Cover, Read
+from jinja_fragcache.keys.fragment import key_without_values
 
 
 class Guard(Protocol):
@@ -52,6 +53,11 @@ class Guard(Protocol):
 
 class EntrySpec(Protocol):
     """A fragment or value that is asked for."""
+
+    @property
+    def name(self) -> str:
+        """What warnings call the fragment or function, whatever its key values."""
+        ...
 
     @property
     def key(self) -> str:
@@ -256,6 +262,11 @@ class FragmentSpec(NamedTuple):
     holes: tuple[int, ...] = ()
     guard: Guard | None = None
     verified_as: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Like `EntrySpec.name`."""
+        return key_without_values(self.key)
 
     def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
         """Like `EntrySpec.trial`."""

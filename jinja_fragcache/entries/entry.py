@@ -12,6 +12,9 @@ nothing that a user writes is read as a header.
 Values that are not strings are stored in the same way: they are serialized, and the
 header names the form in which they were.
 
+A text that was compressed (see `compression`) has the same mark in front, and then the
+name of the method. What was compressed is the whole entry, with its header.
+
 Anyone who can write to the store can write headers. So they are data: what they say is
 checked and bounded before it is used, and anything else is a miss.
 """
@@ -21,6 +24,8 @@ from collections.abc import Sized
 from typing import Any, NamedTuple
 
 from jinja_fragcache.remembered import Remembered
+
+from .compression import decompress
 
 HEADER_MARK = "\x1e"
 FORMAT = 1
@@ -99,6 +104,8 @@ class Entry(NamedTuple):
 _to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 # What header lines say. An entry with a life is decoded on every hit.
 _known: Remembered[str, tuple[Any, ...]] = Remembered(4096, 4 * 2**20)
+# What a header line begins with, and a compressed text does not.
+_HEADER_START = f"{HEADER_MARK}{{"
 # All fields but the text, of an entry that needs no header.
 _PLAIN = Entry("")[1:]
 
@@ -154,7 +161,7 @@ def header_line(entry: Entry) -> str:
 
 
 def decode(stored: object) -> Entry | None:
-    """Return the entry that `encode` encoded.
+    """Return the entry that `encode` encoded, which may have been compressed since.
 
     Returns:
         None for anything that can't be read: nothing, another type, a header that is
@@ -164,6 +171,11 @@ def decode(stored: object) -> Entry | None:
         return None
     if not stored.startswith(HEADER_MARK):
         return Entry(stored)
+    if not stored.startswith(_HEADER_START):
+        unpacked = decompress(stored.removeprefix(HEADER_MARK))
+        if unpacked is None or not unpacked.startswith(HEADER_MARK):
+            return None if unpacked is None else Entry(unpacked)
+        stored = unpacked
     end = stored.find("\n", 0, LONGEST_HEADER)
     if end < 0:
         return None

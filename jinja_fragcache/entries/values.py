@@ -25,15 +25,15 @@ class Serializer(Protocol):
 
     form: str
 
-    def dumps(self, key: str, value: Any) -> str:
-        """Return a value as a string, to be stored under a key.
+    def dumps(self, value: Any) -> str:
+        """Return a value as a string.
 
         Raises:
             SerializationError: If the value can't be serialized.
         """
         ...
 
-    def loads(self, key: str, text: str) -> Any:
+    def loads(self, text: str) -> Any:
         """Return the value that `dumps` was given.
 
         Raises:
@@ -71,48 +71,53 @@ class ValueCodec:
 
     Args:
         serializer: For values that are neither a string nor an int.
+        is_signed: Whether entries are signed. A number that a server can count with
+            can't be, so that only those are stored as numbers that users count with.
     """
 
-    def __init__(self, serializer: Serializer) -> None:
+    def __init__(self, serializer: Serializer, *, is_signed: bool = False) -> None:
         self._serializer = serializer
+        self._is_signed = is_signed
 
     def encode(
         self,
-        key: str,
         value: Any,
         tags: Mapping[str, str] | None = None,
         life: Life | None = None,
         reads: tuple[str, ...] = (),
+        *,
+        is_counter: bool = False,
     ) -> str | int:
         """Return what to store for a value.
 
         Args:
-            key: The key to store it under.
             value: Any value.
             tags: The tags of the entry, each with its version.
             life: How long it is fresh, if its timeout alone does not tell.
             reads: What was read of the request, as for `Entry`.
+            is_counter: Whether users may count with the value, if it is a number.
 
         Raises:
             SerializationError: If the value can't be serialized, or has too many tags.
         """
         pairs = tuple(sorted((tags or {}).items()))
         bare = not (pairs or life or reads)
-        if bare and type(value) is int and -_INT64_END <= value < _INT64_END:
-            return value
+        is_number = bare and type(value) is int and -_INT64_END <= value < _INT64_END
+        if is_number and (is_counter or not self._is_signed):
+            return int(value)
         if type(value) is str:
             text, form = value, None
         elif type(value) is Markup:
             text, form = str(value), _MARKUP
         else:
-            text, form = self._serializer.dumps(key, value), self._serializer.form
+            text, form = self._serializer.dumps(value), self._serializer.form
         entry = Entry(text, form=form, tags=pairs, life=life, reads=reads)
         try:
             return encode(entry)
         except HeaderTooLargeError as error:
             raise SerializationError(str(error)) from None
 
-    def decode(self, key: str, entry: Entry) -> Any:
+    def decode(self, entry: Entry) -> Any:
         """Return the value of an entry, MISSING if its form is another serializer's.
 
         Raises:
@@ -127,7 +132,7 @@ class ValueCodec:
         try:
             if entry.form == NUMBER:
                 return int(entry.text, 16)
-            return self._serializer.loads(key, entry.text)
+            return self._serializer.loads(entry.text)
         except Exception as error:
             raise UnreadableError(error) from error
 

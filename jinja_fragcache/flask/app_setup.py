@@ -52,7 +52,9 @@ def make_app_cache(
         SettingError: If a setting has a value that is not allowed.
     """
     settings = read_settings({**app.config, **given})
-    codec = ValueCodec(make_serializer(settings))
+    is_signed = settings["CACHE_SIGNING_KEY"] is not None
+    serializer = make_serializer(settings["CACHE_SERIALIZER"])
+    codec = ValueCodec(serializer, is_signed=is_signed)
 
     def make(*, is_off: bool) -> FragmentCache:
         off = {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
@@ -114,6 +116,7 @@ def _make_fragment_cache(
             default_timeout=timeout,
             strict=strict,
             announcer=announcer,
+            signing_key=settings["CACHE_SIGNING_KEY"],
             **{name: settings[f"CACHE_{name.upper()}"] for name in _RULES},
         )
     except StoreError as error:

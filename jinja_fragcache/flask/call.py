@@ -84,6 +84,11 @@ class FunctionCall:
     _asked: tuple[object, bool] | None = None
 
     @property
+    def name(self) -> str:
+        """Like `EntrySpec.name`."""
+        return f"{full_name(self.function)}()"
+
+    @property
     def guard(self) -> CallGuard | None:
         """Sees to it that what the function reads of the request is in the key.
 
@@ -114,7 +119,7 @@ class FunctionCall:
             return MISSING
         if entry.reads and not is_covered_now(entry.reads, self.guard):
             return MISSING
-        value = self.app_cache.codec.decode(self.key, entry)
+        value = self.app_cache.codec.decode(entry)
         if value is None and not self.options.cache_none:
             return MISSING
         if value is MISSING or self._is_stale(stored, value):
@@ -169,7 +174,7 @@ class FunctionCall:
             SerializationError: If the same, if the cache is strict.
         """
         try:
-            return self.app_cache.codec.encode(self.key, value, tags, life, reads)
+            return self.app_cache.codec.encode(value, tags, life, reads)
         except SerializationError as error:
             # A user's serializer can't know the class of raised answers.
             if self.raised is None:

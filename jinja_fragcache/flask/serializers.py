@@ -4,7 +4,6 @@ import io
 import json
 import pickle
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,7 +21,6 @@ from jinja_fragcache.messages import (
 )
 
 from .responses import RaisedAnswer, response_fields, restore_response
-from .signing import SignedSerializer
 
 
 class _Pickler(pickle.Pickler):
@@ -44,7 +42,7 @@ class PickleSerializer:
 
     form = "pickle"
 
-    def dumps(self, key: str, value: Any) -> str:
+    def dumps(self, value: Any) -> str:
         """Return the pickled value in Base64.
 
         Raises:
@@ -62,7 +60,7 @@ class PickleSerializer:
             ) from None
         return b64encode(pickled.getbuffer()).decode("ascii")
 
-    def loads(self, key: str, text: str) -> Any:
+    def loads(self, text: str) -> Any:
         """Return the unpickled value.
 
         Raises:
@@ -173,7 +171,7 @@ class JSONSerializer:
     form = "json"
     _json = _TaggedJSON()
 
-    def dumps(self, key: str, value: Any) -> str:
+    def dumps(self, value: Any) -> str:
         """Return the value as JSON.
 
         Raises:
@@ -193,7 +191,7 @@ class JSONSerializer:
             )
         return text
 
-    def loads(self, key: str, text: str) -> Any:
+    def loads(self, text: str) -> Any:
         """Return the value of a JSON string.
 
         Raises:
@@ -240,7 +238,7 @@ class CustomSerializer:
     def __init__(self, inner: Any) -> None:
         self._inner = inner
 
-    def dumps(self, key: str, value: Any) -> str:
+    def dumps(self, value: Any) -> str:
         """Return what the user's serializer made, marked as text or bytes.
 
         Raises:
@@ -265,7 +263,7 @@ class CustomSerializer:
             for_log=message.format(describe_class(value), describe_class(made)),
         )
 
-    def loads(self, key: str, text: str) -> Any:
+    def loads(self, text: str) -> Any:
         """Return what the user's serializer reads.
 
         Raises:
@@ -297,28 +295,7 @@ def _refusal(
     return SerializationError(message.format(*shown), for_log=message.format(*logged))
 
 
-def make_serializer(settings: Mapping[str, Any]) -> Serializer:
-    """Return the serializer that `CACHE_SERIALIZER` and `CACHE_SIGNING_KEY` describe.
-
-    Raises:
-        SettingError: If one of them has a value that is not allowed.
-    """
-    serializer = _find_serializer(settings["CACHE_SERIALIZER"])
-    keys = settings["CACHE_SIGNING_KEY"]
-    if keys is None:
-        return serializer
-    keys = list(keys) if isinstance(keys, (list, tuple)) else [keys]
-    if not keys or not all(isinstance(key, (str, bytes)) and key for key in keys):
-        # The message leaves the value out, because it is a secret.
-        raise SettingError(
-            "CACHE_SIGNING_KEY is a secret text, or a list of them with the newest"
-            " last. Make one with python -c 'import secrets;"
-            " print(secrets.token_hex())'."
-        )
-    return SignedSerializer(serializer, keys)
-
-
-def _find_serializer(setting: Any) -> Serializer:
+def make_serializer(setting: Any) -> Serializer:
     """Return the serializer that `CACHE_SERIALIZER` names or is.
 
     Raises:

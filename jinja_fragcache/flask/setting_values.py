@@ -13,6 +13,8 @@ _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 # An empty prefix is one, and an empty secret must not turn signing off.
 _MAY_BE_EMPTY = {"CACHE_KEY_PREFIX", "CACHE_SIGNING_KEY"}
+# A number, for which None has a meaning of its own, and one to show as an example.
+_NUMBER_OR_NONE, _SOME_NUMBER = "CACHE_MAX_ENTRY_SIZE", 1_000_000
 # A flag, for which None has a meaning of its own.
 _FLAG_OR_NONE = "CACHE_SOURCE_CHECK"
 # Flask-Caching has the default for None, too. Elsewhere None has a meaning, or is a
@@ -60,7 +62,7 @@ def _read(setting: Setting, given: Mapping[str, Any]) -> Any:
         return default
     if isinstance(default, bool) or (name == _FLAG_OR_NONE and value is not None):
         return _read_flag(setting, value)
-    if isinstance(default, int) and isinstance(value, str):
+    if isinstance(value, str) and (isinstance(default, int) or name == _NUMBER_OR_NONE):
         return _read_number(setting, value)
     return value
 
@@ -82,7 +84,8 @@ def _read_number(setting: Setting, text: str) -> int | float:
         return int(text)
     with suppress(ValueError):
         return float(text)
+    example = _SOME_NUMBER if setting.default is None else setting.default
     raise SettingError(
         f"{setting.name} can't be {without_logins(repr(text))}. It is a number"
-        f" ({setting.meaning}). Write, for example, {setting.name}={setting.default}."
+        f" ({setting.meaning}). Write, for example, {setting.name}={example}."
     )

@@ -205,8 +205,22 @@ SETTINGS = (
         "CACHE_SIGNING_KEY",
         None,
         "all",
-        "a secret, or a list of secrets with the newest last; a value without a valid"
-        " signature is not unpickled",
+        "a secret, or a list of secrets with the newest last; what is not"
+        " [signed](stores.md#signing) for its key with one of them is a miss",
+    ),
+    Setting(
+        "CACHE_COMPRESSION",
+        None,
+        "all",
+        "how entries from 2,048 bytes are [compressed](stores.md#compression):"
+        " `'zlib'` or `'zstd'`",
+    ),
+    Setting(
+        "CACHE_MAX_ENTRY_SIZE",
+        None,
+        "all",
+        "how many bytes an entry may have, as the store is handed it; a larger one is"
+        " [not stored](stores.md#the-size-of-an-entry)",
     ),
     Setting(
         "CACHE_IGNORE_ERRORS",

@@ -9,6 +9,8 @@ from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine import claims
 from jinja_fragcache.engine.context import Context
 from jinja_fragcache.engine.lookup import current_entries
+from jinja_fragcache.engine.packing import pack
+from jinja_fragcache.engine.spec import NotStored
 from jinja_fragcache.engine.tags import invalidate, present_versions, read_versions
 from jinja_fragcache.entries.entry import Entry
 from jinja_fragcache.entries.values import MISSING, UnreadableError, ValueCodec
@@ -135,7 +137,7 @@ class AppCache:
         if entry is None:
             return MISSING
         try:
-            return self.codec.decode(key, entry)
+            return self.codec.decode(entry)
         except UnreadableError as error:
             self._context.store.failed("read", key, error.reason)
             return MISSING
@@ -160,7 +162,10 @@ class AppCache:
             check_key(key)
             own = {tag: versions[tag] for tag in tags_of(key)}
             try:
-                encoded[str(key)] = self.codec.encode(key, value, own)
+                made = self.codec.encode(value, own, is_counter=True)
+                encoded[str(key)] = pack(self._context, repr(key), made)
+            except NotStored as reason:
+                self.fragment_cache.engine.warn_once(("value", key), str(reason))
             except SerializationError as error:
                 start = f"{key!r} is not stored."
                 told = SerializationError(

@@ -1,4 +1,4 @@
-"""Keys of what is stored beside entries: their locks, and the versions of tags."""
+"""Keys of what is stored beside entries: locks, versions of tags, and numbers."""
 
 from functools import partial
 
@@ -23,3 +23,13 @@ def _key(kind: str, name: str) -> str:
 lock_key = partial(_key, "lock")
 #: Returns the key of the version of a tag, for the tag.
 version_key = partial(_key, "tag")
+
+
+def number_key(key: str, token: str) -> str:
+    """Return the key of a number that is stored beside another key.
+
+    Args:
+        key: The other key.
+        token: A text that was drawn at random.
+    """
+    return digest_key("number", key, encode_text(key) + encode_text(token))

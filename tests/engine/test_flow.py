@@ -110,6 +110,7 @@ class Asked:
     """A value that is asked for: a text."""
 
     key: str = "key"
+    name: str = "key"
     tags: tuple[str, ...] = ()
     timeout: int | None = 30
     grace: GracePeriods = NO_GRACE

@@ -26,23 +26,23 @@ class Reprs:
 
     def __init__(self) -> None:
         self.dumped: list[Any] = []
-        self.loaded: list[tuple[str, str]] = []
+        self.loaded: list[str] = []
 
-    def dumps(self, key: str, value: Any) -> str:
+    def dumps(self, value: Any) -> str:
         self.dumped.append(value)
         if isinstance(value, set):
             raise SerializationError("a set")
-        return f"{key}={value!r}"
+        return f"k={value!r}"
 
-    def loads(self, key: str, text: str) -> Any:
-        self.loaded.append((key, text))
+    def loads(self, text: str) -> Any:
+        self.loaded.append(text)
         return ["loaded", text]
 
 
 def read_back(stored: object, codec: ValueCodec | None = None) -> Any:
     entry = read_entry(stored)
     assert entry is not None
-    return (codec or ValueCodec(Reprs())).decode("k", entry)
+    return (codec or ValueCodec(Reprs())).decode(entry)
 
 
 texts = NAMES | NAMES.map(lambda text: HEADER_MARK + text) | st.integers().map(str)
@@ -58,7 +58,7 @@ tags = st.dictionaries(st.text(), st.text(), max_size=2)
 def test_a_string_comes_back_unchanged(text: str, tags: dict[str, str]) -> None:
     serializer = Reprs()
     codec = ValueCodec(serializer)
-    stored = codec.encode("k", text, tags)
+    stored = codec.encode(text, tags)
     assert type(stored) is str
     read = read_back(stored, codec)
     assert (type(read), read) == (str, text)
@@ -68,13 +68,13 @@ def test_a_string_comes_back_unchanged(text: str, tags: dict[str, str]) -> None:
 @given(texts)
 def test_markup_comes_back_as_markup(text: str) -> None:
     codec = ValueCodec(Reprs())
-    read = read_back(codec.encode("k", Markup(text)))
+    read = read_back(codec.encode(Markup(text)))
     assert (type(read), str(read)) == (Markup, text)
 
 
 @pytest.mark.parametrize("text", ["", "text", "5", "-1", "<b>"])
 def test_a_string_without_version_and_tags_is_stored_as_itself(text: str) -> None:
-    assert ValueCodec(Reprs()).encode("k", text) == text
+    assert ValueCodec(Reprs()).encode(text) == text
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
@@ -82,7 +82,7 @@ def test_a_string_without_version_and_tags_is_stored_as_itself(text: str) -> Non
 @example(-(2**63))
 def test_an_int_of_64_bits_is_stored_as_itself(number: int) -> None:
     serializer = Reprs()
-    stored = ValueCodec(serializer).encode("k", number)
+    stored = ValueCodec(serializer).encode(number)
     assert (type(stored), stored) == (int, number)
     read = read_back(stored)
     assert (type(read), read) == (int, number)
@@ -95,10 +95,10 @@ def test_an_int_of_64_bits_is_stored_as_itself(number: int) -> None:
 def test_other_values_are_left_to_the_serializer(value: Any) -> None:
     serializer = Reprs()
     codec = ValueCodec(serializer)
-    stored = codec.encode("k", value)
+    stored = codec.encode(value)
     assert type(stored) is str
     assert read_back(stored, codec) == ["loaded", f"k={value!r}"]
-    assert (serializer.dumped, serializer.loaded) == ([value], [("k", f"k={value!r}")])
+    assert (serializer.dumped, serializer.loaded) == ([value], [f"k={value!r}"])
 
 
 class Text(str):
@@ -118,25 +118,31 @@ def test_subclasses_of_str_int_and_markup_are_left_to_the_serializer(
     value: Any,
 ) -> None:
     serializer = Reprs()
-    ValueCodec(serializer).encode("k", value)
+    ValueCodec(serializer).encode(value)
     (dumped,) = serializer.dumped
     assert dumped is value
 
 
 def test_an_int_with_tags_is_left_to_the_serializer() -> None:
-    stored = ValueCodec(Reprs()).encode("k", 5, {"t": "1"})
+    stored = ValueCodec(Reprs()).encode(5, {"t": "1"})
     assert read_entry(stored) == Entry("k=5", form="repr", tags=(("t", "1"),))
 
 
+def test_in_a_signed_store_only_a_number_to_count_with_is_stored_as_a_number() -> None:
+    codec = ValueCodec(Reprs(), is_signed=True)
+    assert codec.encode(5, is_counter=True) == 5
+    assert read_entry(codec.encode(5)) == Entry("k=5", form="repr")
+
+
 def test_tags_are_stored_in_the_entry() -> None:
-    stored = ValueCodec(Reprs()).encode("k", "text", {"b": "2", "a": "1"})
+    stored = ValueCodec(Reprs()).encode("text", {"b": "2", "a": "1"})
     tags = (("a", "1"), ("b", "2"))
     assert read_entry(stored) == Entry("text", tags=tags)
 
 
 def test_an_error_of_the_serializer_is_passed_on() -> None:
     with pytest.raises(SerializationError, match="a set"):
-        ValueCodec(Reprs()).encode("k", {1})
+        ValueCodec(Reprs()).encode({1})
 
 
 @given(st.text().filter(lambda form: form not in {"repr", "number", "markup"}), texts)
@@ -166,12 +172,12 @@ def test_an_int_that_was_counted_past_64_bits_can_be_read(number: int) -> None:
 
 def test_an_unreadable_error_carries_what_the_serializer_raised() -> None:
     class Raising(Reprs):
-        def loads(self, key: str, text: str) -> Any:
-            raise KeyError(key)
+        def loads(self, text: str) -> Any:
+            raise KeyError("k")
 
     codec = ValueCodec(Raising())
     with pytest.raises(UnreadableError) as raised:
-        read_back(codec.encode("k", [1]), codec)
+        read_back(codec.encode([1]), codec)
     assert repr(raised.value.reason) == "KeyError('k')"
     with pytest.raises(UnreadableError) as raised:
         read_back(encode(Entry("text", form="number")))

@@ -25,14 +25,11 @@ from jinja_fragcache.flask.serializers import (
     JSONSerializer,
     PickleSerializer,
 )
-from jinja_fragcache.flask.signing import SignedSerializer
 from tests.flask.support import Site
 
 SERIALIZERS: list[Serializer] = [
     PickleSerializer(),
     JSONSerializer(),
-    SignedSerializer(PickleSerializer(), ["secret"]),
-    SignedSerializer(JSONSerializer(), ["secret"]),
 ]
 
 
@@ -65,7 +62,7 @@ def sent(response: Response) -> tuple[str, list[tuple[str, str]], bytes]:
 
 
 def kept(serializer: Serializer, response: Response) -> Response:
-    read = serializer.loads("k", serializer.dumps("k", response))
+    read = serializer.loads(serializer.dumps(response))
     assert isinstance(read, Response)
     return read
 
@@ -189,12 +186,12 @@ def test_a_response_is_read_back_as_the_applications_class(
         response = CachedResponse(response, timeout=5)
     elif kind is not FlaskResponse:
         response = kind("text", mimetype="text/css")
-    stored = serializer.dumps("k", response)
-    assert type(serializer.loads("k", stored)) is FlaskResponse
+    stored = serializer.dumps(response)
+    assert type(serializer.loads(stored)) is FlaskResponse
     app = Flask(__name__)
     app.response_class = OwnResponse
     with app.app_context():
-        read = serializer.loads("k", stored)
+        read = serializer.loads(stored)
     assert type(read) is OwnResponse
     assert read.mimetype == "text/css"
     assert list(read.headers) == list(response.headers)
@@ -203,7 +200,7 @@ def test_a_response_is_read_back_as_the_applications_class(
 def test_responses_inside_other_values_are_read_back(serializer: Serializer) -> None:
     stream = Stream("text")
     value = [FlaskResponse("a", status=404), {"b": (FlaskResponse(stream), 5)}]
-    first, rest = serializer.loads("k", serializer.dumps("k", value))
+    first, rest = serializer.loads(serializer.dumps(value))
     assert (first.status_code, first.get_data()) == (404, b"a")
     assert (rest["b"][0].get_data(), rest["b"][1]) == (b"text", 5)
     assert stream.read == 1

@@ -46,7 +46,7 @@ def test_entries_without_a_valid_signature_are_not_read(
     assert none.get("a") is None
     store.set("c", store.get("a"))
     assert old.get("c") is None
-    assert "could not read 'c': ValueError: it is not signed" in caplog.text
+    assert "could not read 'c': DamagedValueError: it is not signed" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -1,0 +1,118 @@
+r"""Seals: signatures over all that is stored under a key, and the key itself.
+
+    \x1esigned:<43 characters of signature>:1767225600:<p>text ...
+
+The number is when the entry ends, in seconds since 1970, 0 for never. Stores forget
+entries by themselves; somebody who writes to the store could keep one for longer.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from hmac import compare_digest
+from typing import Any
+
+from jinja_fragcache.errors import PolicyError
+from jinja_fragcache.messages import describe_class
+from jinja_fragcache.stores.optional import import_optional
+
+_MARK = "\x1esigned:"
+# Of SHA-256, in Base64 without padding.
+_SIGNATURE = 43
+# Other uses of the same secret, such as Flask's sessions, have other salts.
+_SALT = b"jinja_fragcache slot 1"
+# Seconds that the clocks of two machines may differ.
+_SLACK = 60
+#: How many bytes a signature adds at most.
+SEAL_BYTES = len(_MARK) + _SIGNATURE + len(":17672256000:")
+
+
+class Seal:
+    """Signs texts for keys, and opens only what was signed for the same key.
+
+    Args:
+        secrets: A secret text or bytes, or a list of them, oldest first. The last one
+            signs; all of them verify.
+        clock: Returns the time, in seconds since 1970.
+
+    Raises:
+        PolicyError: If there is no secret, or one is empty or neither text nor bytes.
+        StoreError: If itsdangerous is not installed.
+    """
+
+    def __init__(self, secrets: Any, clock: Callable[[], float]) -> None:
+        # The newest first, because it has signed most.
+        self._signers = [_signer(each) for each in reversed(_checked(secrets))]
+        self._clock = clock
+
+    def seal(self, key: str, text: str, seconds: int | None) -> str:
+        """Return what to store for a text.
+
+        Args:
+            key: The key that it will be stored under.
+            text: The text.
+            seconds: For how long it is stored; 0 for ever, None if that is not known.
+        """
+        ends = int(self._clock()) + seconds + _SLACK if seconds else 0
+        rest = f"{ends}:{text}"
+        return f"{_MARK}{_signature(self._signers[0], key, rest)}:{rest}"
+
+    def open(self, key: str, stored: object) -> str | None:
+        """Return the text that was sealed for a key.
+
+        Args:
+            key: The key.
+            stored: What the store returned.
+
+        Returns:
+            None for anything else: what has no signature, one of another secret, or of
+            another key, and what should have ended.
+        """
+        if type(stored) is not str or not stored.startswith(_MARK):
+            return None
+        start = len(_MARK) + _SIGNATURE
+        signature, colon, rest = (
+            stored[len(_MARK) : start],
+            stored[start : start + 1],
+            stored[start + 1 :],
+        )
+        if colon != ":" or not signature.isascii():
+            return None
+        if not any(
+            compare_digest(_signature(each, key, rest), signature)
+            for each in self._signers
+        ):
+            return None
+        ends, _, text = rest.partition(":")
+        return text if ends == "0" or self._clock() < int(ends) else None
+
+
+def _signature(signer: Any, key: str, rest: str) -> str:
+    """Return the signature of a text under a key. No two such pairs have the same."""
+    name = key.encode("utf-8", "surrogatepass")
+    content = rest.encode("utf-8", "surrogatepass")
+    made: bytes = signer.get_signature(b"%d:%b%b" % (len(name), name, content))
+    return made.decode("ascii")
+
+
+def _signer(secret: str | bytes) -> Any:
+    itsdangerous = import_optional("itsdangerous", "signing")
+    return itsdangerous.Signer(
+        secret, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256
+    )
+
+
+def _checked(secrets: Any) -> Sequence[str | bytes]:
+    """Return secrets as a list.
+
+    Raises:
+        PolicyError: As for `Seal`. The message leaves the value out.
+    """
+    listed = list(secrets) if isinstance(secrets, (list, tuple)) else [secrets]
+    if listed and all(isinstance(each, (str, bytes)) and each for each in listed):
+        return listed
+    raise PolicyError(
+        "signing_key",
+        describe_class(secrets),
+        "a secret text, or a list of them with the newest last. Make one with"
+        " python -c 'import secrets; print(secrets.token_hex())'",
+    )

@@ -1,0 +1,167 @@
+r"""A safe store whose entries are signed: what has no signature for its key is a miss.
+
+Locks are not signed: stores compare them by themselves, and all that a false one can do
+is to keep others from storing.
+
+Servers count with numbers, so these can't be signed. A number of `set`, `add` or `inc`
+is stored beside its key, under a key that is drawn at random. Under its own key is a
+signed text that names the other one, so nothing but a number can be read from there,
+and only where one was stored.
+
+    \x1enumber:number:...
+"""
+
+from collections.abc import Mapping, Sequence
+from secrets import token_hex
+from typing import Any
+
+from jinja_fragcache.errors import DamagedValueError
+from jinja_fragcache.keys.beside import number_key
+from jinja_fragcache.stores.base import Timed
+
+from .runner import Operation
+from .safe_store import SafeStore
+from .seal import SEAL_BYTES, Seal
+
+# No entry begins so: see `entries.entry`.
+_NUMBER = "\x1enumber:"
+
+
+class SealedStore(SafeStore):
+    """A `SafeStore` that signs what it writes, and returns nothing that is not signed.
+
+    Args:
+        seal: Signs and verifies.
+        more: As for `SafeStore`.
+    """
+
+    added_bytes = SEAL_BYTES
+
+    def __init__(self, *args: Any, seal: Seal, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._seal = seal
+
+    def get(self, key: str) -> str | None:
+        """Return the text of a key, for a caller that blocks and handles failures.
+
+        It is called in place of the store's own `get`.
+        """
+        return self._open(key, self._adapter.plain.get(key))
+
+    def read(self, keys: Sequence[str]) -> Operation[list[Any]]:
+        """Like `SafeStore.read`."""
+        stored = yield from super().read(keys)
+        opened: list[Any] = list(map(self._open, keys, stored))
+        beside = {
+            at: text.removeprefix(_NUMBER)
+            for at, text in enumerate(opened)
+            if text is not None and text.startswith(_NUMBER)
+        }
+        if beside:
+            numbers = yield from super().read(list(beside.values()))
+            for at, number in zip(beside, numbers, strict=True):
+                opened[at] = number if type(number) is int else None
+        return opened
+
+    def write(self, values: Mapping[str, Timed]) -> Operation[list[str]]:
+        """Like `SafeStore.write`."""
+        sealed = yield from self._sealed(values)
+        return (yield from super().write(sealed))
+
+    def write_locked(
+        self, values: Mapping[str, Timed], token: str
+    ) -> Operation[list[str]]:
+        """Like `SafeStore.write_locked`."""
+        sealed = yield from self._sealed(values)
+        return (yield from super().write_locked(sealed, token))
+
+    def add(
+        self, values: Mapping[str, str | int], timeout: int | None
+    ) -> Operation[list[str]]:
+        """Like `SafeStore.add`. What is not signed counts as nothing, and is replaced.
+
+        Else somebody could keep a tag from ever getting a version.
+        """
+        timed: dict[str, Timed] = {key: (each, timeout) for key, each in values.items()}
+        sealed = yield from self._sealed(timed)
+        texts = {key: text for key, (text, _) in sealed.items()}
+        added = yield from super().add(texts, timeout)
+        left = [key for key in texts if key not in added]
+        stored = (yield from super().read(left)) if left else []
+        for key, each in zip(left, stored, strict=True):
+            if each is None or self._seal.open(key, each) is not None:
+                continue
+            call = self._adapter.set(key, texts[key], self.seconds(timeout))
+            if (yield from self._try("write", [key], call, False)) is None:
+                added.append(key)
+        return added
+
+    def replace(self, values: Mapping[str, str | int], timeout: int) -> Operation[None]:
+        """Like `SafeStore.replace`."""
+        sealed = {
+            key: self._seal.seal(key, str(each), timeout)
+            for key, each in values.items()
+        }
+        yield from super().replace(sealed, timeout)
+
+    def increment(self, key: str, delta: int) -> Operation[int | None]:
+        """Like `SafeStore.increment`."""
+        call = self._count(key, delta)
+        number: int | None = yield from self._try("count", [key], call, None)
+        if number is not None:
+            self._recorder.announce("set", key)
+        return number
+
+    def _count(self, key: str, delta: int) -> Operation[int | None]:
+        """Add to the number of a key, which begins with 0 where there is none."""
+        adapter = self._adapter
+        text = self._seal.open(key, (yield from adapter.get(key)))
+        if text is None:
+            text = _new_number(key)
+            # The store's own default is the timeout of the number, too.
+            sealed = self._seal.seal(key, text, self.default_timeout)
+            if not (yield from adapter.add(key, sealed, None)):
+                theirs = self._seal.open(key, (yield from adapter.get(key)))
+                if theirs is None:
+                    yield from adapter.set(key, sealed, None)
+                else:
+                    text = theirs
+        if not text.startswith(_NUMBER):
+            return None
+        beside = text.removeprefix(_NUMBER)
+        return (yield from adapter.increment(beside, delta))
+
+    def _open(self, key: str, stored: object) -> str | None:
+        """Return the text that was signed for a key; count and log what was not."""
+        if stored is None:
+            return None
+        text = self._seal.open(key, stored)
+        if text is None:
+            self.failed(
+                "read",
+                key,
+                DamagedValueError("it is not signed for this key, or has ended"),
+            )
+        return text
+
+    def _sealed(self, values: Mapping[str, Timed]) -> Operation[dict[str, Timed]]:
+        """Return values signed, without numbers that can't be written beside."""
+        sealed: dict[str, Timed] = {}
+        for key, (value, timeout) in values.items():
+            text = value
+            if not isinstance(text, str):
+                text = _new_number(key)
+                beside = text.removeprefix(_NUMBER)
+                call = self._adapter.set(beside, value, self.seconds(timeout))
+                if (yield from self._try("write", [key], call, False)) is False:
+                    continue
+            seconds = self.seconds(timeout)
+            if seconds is None:
+                seconds = self.default_timeout
+            sealed[key] = self._seal.seal(key, text, seconds), timeout
+        return sealed
+
+
+def _new_number(key: str) -> str:
+    """Return the text that stands for a number which is stored beside a key."""
+    return f"{_NUMBER}{number_key(key, token_hex(8))}"
