@@ -12,7 +12,6 @@ Who can write to the store can write such a text. So a length over the bound is 
 before anything is decompressed, and decompressing stops at the length that is named.
 """
 
-import io
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -34,8 +33,8 @@ class _Method(NamedTuple):
 
     Attributes:
         compress: Returns compressed bytes.
-        decompress: Returns the bytes of compressed ones, at most as many as it is told.
-            It raises anything for what is not compressed.
+        decompress: Returns the bytes of compressed ones. It raises anything if these
+            are more bytes than it is told, or what it gets was changed or cut off.
     """
 
     compress: Callable[[bytes], bytes]
@@ -44,8 +43,9 @@ class _Method(NamedTuple):
 
 def _unzlib(data: bytes, most: int) -> bytes:
     reader = zlib.decompressobj()
-    text = reader.decompress(data, most)
-    # Only after the end, the checksum of the text has been compared.
+    # One more, because the end may be read only where there is room for more. Only
+    # there, the checksum of the text is compared.
+    text = reader.decompress(data, most + 1)
     if not reader.eof or reader.unused_data:
         raise ValueError("it goes on")
     return text
@@ -66,15 +66,20 @@ def _python_zstd() -> _Method | None:
     except ImportError:
         return None
     limits = {zstd.DecompressionParameter.window_log_max: LARGEST.bit_length() - 1}
+    checked = {zstd.CompressionParameter.checksum_flag: 1}
+
+    def compress(data: bytes) -> bytes:
+        made: bytes = zstd.compress(data, options=checked)
+        return made
 
     def decompress(data: bytes, most: int) -> bytes:
         reader = zstd.ZstdDecompressor(options=limits)
-        text: bytes = reader.decompress(data, most)
+        text: bytes = reader.decompress(data, most + 1)
         if not reader.eof or reader.unused_data:
             raise ValueError("it goes on")
         return text
 
-    return _Method(zstd.compress, decompress)
+    return _Method(compress, decompress)
 
 
 def _package_zstd() -> _Method | None:
@@ -89,9 +94,11 @@ def _package_zstd() -> _Method | None:
         return made
 
     def decompress(data: bytes, most: int) -> bytes:
+        # A size that is not told is -1. One that is too small is an error below.
+        if not 0 <= zstandard.frame_content_size(data) <= most:
+            raise ValueError("it goes on")
         reader = zstandard.ZstdDecompressor(max_window_size=LARGEST)
-        # Other ways of the package take the length from the data, without a bound.
-        text: bytes = reader.stream_reader(io.BytesIO(data)).read(most)
+        text: bytes = reader.decompress(data, allow_extra_data=False)
         return text
 
     return _Method(compress, decompress)
@@ -132,8 +139,7 @@ def decompress(packed: str) -> str | None:
         return None
     size = int(digits)
     try:
-        # One more, because there must not be more.
-        data = method.decompress(b64decode(made, validate=True), size + 1)
+        data = method.decompress(b64decode(made, validate=True), size)
         return data.decode("utf-8", "surrogatepass") if len(data) == size else None
     except Exception:  # noqa: BLE001 - each method has errors of its own
         return None

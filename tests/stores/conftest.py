@@ -241,7 +241,7 @@ def memcached_pymemcache(
 @pytest.fixture
 def memcached_spread(memcached_port: int) -> Iterator[Subject]:
     store = SpreadMemcachedStore(
-        [f"127.0.0.1:{memcached_port}"], key_prefix="shop:", chunksize=10, maxchunk=99
+        [f"127.0.0.1:{memcached_port}"], key_prefix="shop:", chunksize=10, maxchunk=9999
     )
     yield from memcached_subject(memcached_port, store)
 
