@@ -244,7 +244,8 @@ class Lead:
                 stored = spec.dump(
                     self.value, versions, life, dependencies.templates, reads
                 )
-                stored = pack(context, spec.name, stored)
+                if context.policy.packs:
+                    stored = pack(context, spec.name, stored)
                 self.to_store, self.has_tags = (stored, seconds), bool(versions)
                 expires = life and life.expires
             except NotStored as reason:

@@ -104,8 +104,6 @@ class Entry(NamedTuple):
 _to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 # What header lines say. An entry with a life is decoded on every hit.
 _known: Remembered[str, tuple[Any, ...]] = Remembered(4096, 4 * 2**20)
-# What a header line begins with, and a compressed text does not.
-_HEADER_START = f"{HEADER_MARK}{{"
 # All fields but the text, of an entry that needs no header.
 _PLAIN = Entry("")[1:]
 
@@ -171,14 +169,9 @@ def decode(stored: object) -> Entry | None:
         return None
     if not stored.startswith(HEADER_MARK):
         return Entry(stored)
-    if not stored.startswith(_HEADER_START):
-        unpacked = decompress(stored.removeprefix(HEADER_MARK))
-        if unpacked is None or not unpacked.startswith(HEADER_MARK):
-            return None if unpacked is None else Entry(unpacked)
-        stored = unpacked
     end = stored.find("\n", 0, LONGEST_HEADER)
     if end < 0:
-        return None
+        return _decode_compressed(stored)
     line, text = stored[:end], stored[end + 1 :]
     fields = _known.get(line)
     if fields is None:
@@ -189,6 +182,16 @@ def decode(stored: object) -> Entry | None:
     entry = Entry(text, *fields)
     # If the text is shorter, it was cut off.
     return entry if sum(length for length, _ in entry.holes) <= len(text) else None
+
+
+def _decode_compressed(stored: str) -> Entry | None:
+    """Return the entry of a text without a header line, None if it has none either."""
+    text = decompress(stored.removeprefix(HEADER_MARK))
+    if text is None:
+        return None
+    # Nothing is compressed twice: who can write to the store could do so without end.
+    is_entry = not text.startswith(HEADER_MARK) or "\n" in text[:LONGEST_HEADER]
+    return decode(text) if is_entry else None
 
 
 def _parse_header(line: str) -> tuple[Any, ...] | None:

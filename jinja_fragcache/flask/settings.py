@@ -219,8 +219,8 @@ SETTINGS = (
         "CACHE_MAX_ENTRY_SIZE",
         None,
         "all",
-        "how many bytes an entry may have, as the store is handed it; a larger one is"
-        " [not stored](stores.md#the-size-of-an-entry)",
+        "how many bytes an entry may have, compressed and signed; a larger one is not"
+        " stored",
     ),
     Setting(
         "CACHE_IGNORE_ERRORS",

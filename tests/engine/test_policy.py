@@ -48,6 +48,13 @@ def test_none_means_no_grace_period(name: str) -> None:
         ("retry_after", math.inf, f"a number from 0 to {LONGEST}."),
         ("verify", 1.1, "a number from 0 to 1."),
         ("verify", True, "a number from 0 to 1."),
+        ("compression", "gzip", "'zlib', 'zstd' or None."),
+        ("compression", True, "'zlib', 'zstd' or None."),
+        ("compression", ["zlib"], "'zlib', 'zstd' or None."),
+        ("max_entry_size", 0, "a whole number of bytes from 1, or None"),
+        ("max_entry_size", True, "a whole number of bytes from 1, or None"),
+        ("max_entry_size", "1000", "a whole number of bytes from 1, or None"),
+        ("max_entry_size", 1e6, "a whole number of bytes from 1, or None"),
     ],
 )
 def test_a_wrong_rule_is_an_error_that_names_it(

@@ -109,6 +109,10 @@ def test_the_default_timeout_is_rounded_up() -> None:
         ("LOCK_TIMEOUT", 0, 0),
         ("RETRY_AFTER", 30, 30),
         ("TEMPLATE_DIGEST", True, True),
+        ("COMPRESSION", "zlib", "zlib"),
+        ("COMPRESSION", "zstd", "zstd"),
+        ("MAX_ENTRY_SIZE", 5000, 5000),
+        ("MAX_ENTRY_SIZE", "5000", 5000),
     ],
 )
 def test_settings_reach_the_policy(name: str, value: Any, expected: Any) -> None:
@@ -194,6 +198,14 @@ def test_cache_options_may_limit_the_bytes() -> None:
         ({"CACHE_JITTER": 1.1}, "CACHE_JITTER: jitter can't be 1.1 .* from 0 to 1"),
         ({"CACHE_LOCK_TIMEOUT": None}, "CACHE_LOCK_TIMEOUT: lock_timeout can't be"),
         ({"CACHE_RETRY_AFTER": "-1"}, "CACHE_RETRY_AFTER: retry_after can't be -1"),
+        ({"CACHE_COMPRESSION": "gzip"}, "CACHE_COMPRESSION: .* 'zlib', 'zstd' or None"),
+        ({"CACHE_COMPRESSION": True}, "CACHE_COMPRESSION: compression can't be True"),
+        ({"CACHE_MAX_ENTRY_SIZE": 0}, "CACHE_MAX_ENTRY_SIZE: max_entry_size can't be 0"),
+        (
+            {"CACHE_MAX_ENTRY_SIZE": "1 MB"},
+            "CACHE_MAX_ENTRY_SIZE can't be '1 MB'. .* CACHE_MAX_ENTRY_SIZE=1000000",
+        ),
+        ({"CACHE_MAX_ENTRY_SIZE": "0.5"}, "CACHE_MAX_ENTRY_SIZE: .* can't be 0.5"),
         ({"CACHE_TYPE": "filesystem"}, "CACHE_DIR is missing"),
         ({"CACHE_TYPE": "redis", "CACHE_REDIS_PORT": "x"}, "CACHE_REDIS_PORT can't be"),
         ({"CACHE_OPTIONS": ["x"]}, "CACHE_OPTIONS can't be"),
