@@ -19,7 +19,14 @@ from jinja_fragcache.entries import entry as entries
 from jinja_fragcache.entries.entry import Entry, encode
 from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.keys.fragment import make_template_fragment_key
-from tests.support import Clock, CoroutineStore, Counter, RecordingStore, environment
+from tests.support import (
+    Clock,
+    CoroutineStore,
+    Counter,
+    RecordingStore,
+    ask,
+    environment,
+)
 
 LONG = "<p>text</p>" * 300
 PAGE = (
@@ -236,6 +243,18 @@ def test_an_old_entry_of_the_same_key_is_served_until_its_time_is_over(
     assert site.key("plain") in refused(caplog)
 
 
+def test_an_entry_without_a_timeout_ends_with_that_of_the_store() -> None:
+    class ForgetfulStore(RecordingStore):
+        default_timeout = 30
+
+    site = Site(ForgetfulStore())
+    assert ask(site.cache, "k", lambda: "text", timeout=None) == "text"
+    site.clock.now += 30 + 59
+    assert site.cache.get("k") == "text"
+    site.clock.now += 1
+    assert site.cache.get("k") is None
+
+
 def test_an_entry_is_served_stale_where_entries_are_signed() -> None:
     site = Site()
     _, *before = _numbers(site.page())
@@ -299,6 +318,8 @@ def test_no_number_of_others_is_taken_for_a_value() -> None:
     assert (is_admin(), cache.get("flag")) == (0, None)
     assert len(calls) == 2
     assert (is_admin(), len(calls)) == (0, 2)
+    # Nobody counts with what a function returns, so it is signed itself.
+    assert not [key for key in store.values if key.startswith("number:")]
 
 
 def test_the_number_of_a_counter_can_be_changed_but_stays_a_number() -> None:
