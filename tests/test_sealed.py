@@ -243,6 +243,18 @@ def test_an_old_entry_of_the_same_key_is_served_until_its_time_is_over(
     assert site.key("plain") in refused(caplog)
 
 
+def test_an_old_entry_with_tags_is_served_only_with_their_old_versions() -> None:
+    """Show what signing does not prevent: see docs/stores.md."""
+    site = Site()
+    before = _numbers(site.page())[1:]
+    old, key, tag = dict(site.values), site.key("page"), version_key("t")
+    site.cache.invalidate_tags("t")
+    site.values[key] = old[key]
+    assert _numbers(site.page())[1] != before[0]
+    site.values[key], site.values[tag] = old[key], old[tag]
+    assert _numbers(site.page())[1:] == before
+
+
 def test_an_entry_without_a_timeout_ends_with_that_of_the_store() -> None:
     class ForgetfulStore(RecordingStore):
         default_timeout = 30
