@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from .access.stats import Stats as Stats
 from .cache import FragmentCache as FragmentCache
-from .engine.dependencies import cache_tag as cache_tag
 from .engine.dependencies import guard_variables as guard_variables
 from .engine.dependencies import note_read as note_read
+from .engine.tags import cache_tag as cache_tag
 from .errors import FragmentCacheError as FragmentCacheError
 from .errors import FragmentTagError as FragmentTagError
 from .errors import KeyValueError as KeyValueError

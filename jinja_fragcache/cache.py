@@ -11,10 +11,11 @@ from .access.runner import perform, perform_async
 from .access.stats import Announcer, Stats
 from .clocks import time_of_day
 from .engine import claims
-from .engine.engine import Engine, VerifyingEngine
+from .engine.engine import Engine, VaryingEngine, VerifyingEngine
 from .engine.lookup import current_entries
 from .engine.policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .engine.tags import invalidate
+from .engine.whole import delete
 from .entries.entry import Entry
 from .entries.values import NUMBER
 from .errors import StoreError
@@ -67,6 +68,10 @@ class FragmentCache(Shared):
         signing_key: A secret text or bytes, or a list of them with the newest last. An
             entry that is not signed for its key with one of them is a miss. It needs
             `pip install 'jinja-fragcache[signing]'`, or Flask. None signs nothing.
+        vary_on: A function without arguments that returns a list of key values, such as
+            the locale. They are part of the key of all that this cache stores.
+        unless: A function without arguments that returns whether to use the cache for
+            nothing now, such as for a preview. What it raises passes through.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
@@ -103,6 +108,8 @@ class FragmentCache(Shared):
         compression: str | None = None,
         max_entry_size: int | None = None,
         signing_key: str | bytes | Sequence[str | bytes] | None = None,
+        vary_on: Callable[[], Sequence[Any]] | None = None,
+        unless: Callable[[], object] | None = None,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
@@ -127,9 +134,10 @@ class FragmentCache(Shared):
             verify=verify,
             compression=compression,
             max_entry_size=max_entry_size,
+            vary_on=vary_on,
+            unless=unless,
         )
-        engine = VerifyingEngine if self.policy.verify else Engine
-        self.engine: Engine = engine(
+        self.engine: Engine = _engine_class(self.policy)(
             self.store,
             self.policy,
             strict=strict,
@@ -147,13 +155,28 @@ class FragmentCache(Shared):
         """
         return _with_policy, (self.policy,)
 
+    def key_for(self, name: str, vary_on: Iterable[Any] | None = None) -> str:
+        """Return the key under which a cache tag stores its fragment now.
+
+        It is that of `make_template_fragment_key`, with the values that the `vary_on`
+        of this cache returns now, if it has one.
+
+        Args:
+            name: The fragment's name.
+            vary_on: Its key values, in the tag's order.
+
+        Raises:
+            KeyValueError: If a value can't be part of a key.
+        """
+        return self.engine.present_key(make_template_fragment_key(name, vary_on))
+
     def get(self, key: str) -> str | None:
         """Return the text stored under a key, or None if there is none or it expired.
 
         A store that fails is logged, and counts as empty.
 
         Args:
-            key: What `make_template_fragment_key` returns.
+            key: What `key_for` returns.
         """
         return _text(perform(current_entries(self.engine.context, [key])))
 
@@ -166,22 +189,24 @@ class FragmentCache(Shared):
         """Delete an entry. It is not an error if there is none.
 
         Args:
-            key: What `make_template_fragment_key` returns.
+            key: What `key_for` returns. What `make_template_fragment_key` returns
+                stands for the entries with all values of the cache's `vary_on`.
 
         Raises:
             StoreError: If the store failed. The entry may still be served.
         """
-        perform(claims.delete(self.engine.context, [key]))
+        perform(delete(self.engine.context, [key]))
 
     async def delete_async(self, key: str) -> None:
         """Like `delete`, but awaits the store."""
-        await perform_async(claims.delete(self.engine.async_context, [key]))
+        await perform_async(delete(self.engine.async_context, [key]))
 
     def delete_fragment(self, name: str, vary_on: Iterable[Any] | None = None) -> None:
         """Delete the fragment of a name and key values.
 
         After `cache.delete_fragment("row", [item.id])`, the next page renders
-        `{% cache 300, "row", item.id %}` again.
+        `{% cache 300, "row", item.id %}` again, whatever the cache's own `vary_on`
+        returns then.
 
         Args:
             name: The fragment's name.
@@ -232,6 +257,12 @@ class FragmentCache(Shared):
     def stats(self) -> Stats:
         """Return the counters of this cache in this process."""
         return replace(self.engine.stats)
+
+
+def _engine_class(policy: Policy) -> type[Engine]:
+    if policy.vary_on is not None or policy.unless is not None:
+        return VaryingEngine
+    return VerifyingEngine if policy.verify else Engine
 
 
 def _text(entries: Sequence[Entry | None]) -> str | None:

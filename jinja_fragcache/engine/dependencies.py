@@ -13,7 +13,6 @@ from typing import Any, Protocol, Self
 
 from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read, is_plain, texts_of
-from jinja_fragcache.keys.fragment import tag_names
 
 # The dependencies of the innermost body that is rendering. Threads and tasks that it
 # starts on its event loop inherit them, and count as part of that body.
@@ -147,15 +146,31 @@ def texts_of_now(name: str, context: Any = None) -> frozenset[str]:
         name: The dotted name of the read.
         context: As for `start_watching`.
     """
+    # A property of the user's may raise anything.
+    with suppress(Exception):
+        return texts_of(value_of_now(name, context))
+    return frozenset()
+
+
+def value_of_now(name: str, context: Any = None) -> Any:
+    """Return what a read gives in the current request.
+
+    Args:
+        name: The dotted name of the read.
+        context: As for `start_watching`.
+
+    Raises:
+        LookupError: If that is not known.
+    """
     again = _again.get(name)
     if again is not None:
         with suppress(Exception):  # The user's function may raise anything.
-            return texts_of(again())
+            return again()
     for framework in _frameworks:
         # The name may come from a store, so there may be nothing of that name.
         with suppress(Exception):
-            return texts_of(framework.value_of(name, context))
-    return frozenset()
+            return framework.value_of(name, context)
+    raise LookupError(name)
 
 
 class Dependencies:
@@ -375,25 +390,3 @@ class quietly:  # noqa: N801 - it is used as a function
         """Note again, if it was noted before."""
         if self._dependencies is not None:
             self._dependencies.is_quiet = False
-
-
-def cache_tag(*tags: str) -> str:
-    """Add tags to the fragment, view or function whose body is running.
-
-    In templates it is a global function: `{{ cache_tag("author:7") }}`. Where nothing
-    is about to be stored, it does nothing.
-
-    Args:
-        tags: Labels for `invalidate_tags`.
-
-    Returns:
-        An empty text, so that a template prints nothing.
-
-    Raises:
-        KeyValueError: If a tag is not text.
-    """
-    names = tag_names(tags)
-    dependencies = _current.get()
-    if dependencies is not None:
-        dependencies.include(dict.fromkeys(names))
-    return ""

@@ -5,10 +5,11 @@ directly.
 """
 
 import random
+import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from jinja2.utils import internalcode
 
@@ -34,6 +35,7 @@ from .singleflight import Flights
 from .spec import EntrySpec
 from .tag_hints import TagHints
 from .verify import draw
+from .whole import Whole
 
 
 class Undecided:
@@ -51,6 +53,18 @@ class Undecided:
     def __init__(self, stored: object, *, is_chosen: bool = False) -> None:
         self.stored = stored
         self.is_chosen = is_chosen
+
+
+class Keys(Protocol):
+    """Tells which keys are in it."""
+
+    def __contains__(self, key: object, /) -> bool:
+        """Return whether a key is in it."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
 
 
 class Engine:
@@ -74,12 +88,16 @@ class Engine:
         grace: The grace periods of fragments whose tag gives none.
         policy: The rules.
         tagged_keys: The keys whose entries had tags when they were last read or made.
+            Of these, a hit needs more than its text.
+        whole: What holds for all entries; None if nothing does.
         template_digest: Whether entries are bound to the source of their template.
 
     Raises:
         StoreError: If `store` is not a store.
         PolicyError: If `signing_key` has a value that is not allowed.
     """
+
+    whole: Whole | None = None
 
     def __init__(
         self,
@@ -105,7 +123,7 @@ class Engine:
         self._recorder = Recorder(self.stats, announcer, strict=strict)
         flights, tag_hints = Flights(), TagHints()
         verifying: set[str] = set()
-        self.tagged_keys = tag_hints.by_key
+        self.tagged_keys: Keys = tag_hints.by_key
         safe_store: Callable[..., SafeStore] = SafeStore
         if signing_key is not None:
             safe_store = partial(SealedStore, seal=Seal(signing_key, clock))
@@ -252,6 +270,15 @@ class Engine:
         """Like `run`, but awaits the body and the store."""
         return await perform_async(flow(self.async_context, render))
 
+    def present_key(self, key: str) -> str:
+        """Return the key of an entry with the present values of the whole cache.
+
+        Raises:
+            KeyValueError: If one of these can't be part of a key.
+        """
+        present = None if self.whole is None else self.whole.present()
+        return key if present is None else present.key_of(key)
+
     def count_uncached(self) -> None:
         """Count a fragment or value that is made without asking the store."""
         self.stats.uncached += 1
@@ -301,3 +328,26 @@ class VerifyingEngine(Engine):
     ) -> list[str | None]:
         # `find_rows` chooses.
         return [None for _ in keys]
+
+
+class _AllKeys:
+    """Says of each key that it is in it."""
+
+    def __contains__(self, key: object, /) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+
+class VaryingEngine(Engine):
+    """The engine of a cache that has a `vary_on` or an `unless` of its own.
+
+    No look-up takes the fast path, which knows nothing of them. So a hit of any other
+    cache does nothing for that.
+    """
+
+    def __init__(self, store: Store, policy: Policy, **more: Any) -> None:
+        super().__init__(store, policy, **more)
+        self.whole = Whole(policy)
+        self.tagged_keys = _AllKeys()

@@ -23,6 +23,7 @@ from .spec import EntrySpec
 from .stale_if_error import last_good
 from .stale_while_revalidate import serve_stale
 from .verify import is_chosen, verify
+from .whole import delete, keep_out_of_store
 
 # How often a caller waits for others before it makes the value without storing it.
 _MOST_WAITS = 2
@@ -38,13 +39,20 @@ def remove(key: str, context: Context, render: Render) -> Operation[Any]:
         StoreError: If the store failed.
     """
     if current_trial() is None:
-        yield from claims.delete(context, [key])
+        yield from delete(context, [key])
     return (yield render())
 
 
 @internalcode
 def bypass(context: Context, render: Render) -> Operation[Any]:
     """Render without the store."""
+    return (yield render())
+
+
+@internalcode
+def leave_out(context: Context, render: Render) -> Operation[Any]:
+    """Like `bypass`, for an `unless` that is true."""
+    keep_out_of_store()
     return (yield render())
 
 

@@ -1,6 +1,8 @@
 """The rules of one cache."""
 
+import inspect
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,12 @@ DEFAULT_LOCK_TIMEOUT = 10.0
 #: Seconds that an entry is fresh if neither the tag, the cache nor the store says how
 #: long.
 DEFAULT_TIMEOUT = 300
+
+# The rules that are functions: what each returns, and an example.
+_FUNCTIONS = {
+    "vary_on": ("a list of key values", "lambda: [get_locale()]"),
+    "unless": ("whether to cache nothing", "lambda: is_preview()"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ class Policy:
         compression: How texts are compressed, "zlib" or "zstd"; None if they are not.
         max_entry_size: How many bytes an entry may have to be stored; None for any
             number.
+        vary_on: Returns key values that are part of every key; None for none.
+        unless: Returns whether to use the cache for nothing now; None for never.
 
     Raises:
         TimeoutValueError: If `default_timeout` is not a timeout.
@@ -65,6 +75,8 @@ class Policy:
     verify: float = 0.0
     compression: str | None = None
     max_entry_size: int | None = None
+    vary_on: Callable[[], Sequence[Any]] | None = None
+    unless: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         """Check the values, and round timeouts up to whole seconds."""
@@ -97,6 +109,7 @@ class Policy:
         set_to(self, "guard_allow", tuple(names))
         self._check_size()
         self._check_compression()
+        self._check_functions()
 
     @property
     def packs(self) -> bool:
@@ -121,6 +134,17 @@ class Policy:
         else:
             allowed = "'zlib', 'zstd' or None"
         raise PolicyError("compression", describe(method), allowed)
+
+    def _check_functions(self) -> None:
+        for name, (returned, example) in _FUNCTIONS.items():
+            given: Any = getattr(self, name)
+            if given is not None and not _takes_nothing(given):
+                raise PolicyError(
+                    name,
+                    describe(given),
+                    "a plain function without arguments that returns"
+                    f" {returned}: {name}={example}",
+                )
 
     def grace(self, stale: int | None, stale_if_error: int | None) -> GracePeriods:
         """Return the grace periods of an entry.
@@ -154,6 +178,19 @@ class Policy:
             At least one second; 0 (never expires) stays 0.
         """
         return math.ceil(timeout * (1 - self.jitter * chance))
+
+
+def _takes_nothing(given: Any) -> bool:
+    """Return whether a value is a plain function that can be called as it is."""
+    if not callable(given) or inspect.iscoroutinefunction(given):
+        return False
+    try:
+        inspect.signature(given).bind()
+    except TypeError:
+        return False
+    except ValueError:
+        pass  # Some functions written in C have no signature.
+    return True
 
 
 def normalize_grace(name: str, seconds: Any) -> int | None:

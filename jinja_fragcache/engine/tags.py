@@ -12,9 +12,11 @@ from secrets import token_hex
 
 from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.keys.beside import version_key
+from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .context import Context
+from .dependencies import current_dependencies
 
 # A version lives ten times as long as the entry that remembers it, within these limits
 # (in seconds). So few entries are lost with their version, and the versions of deleted
@@ -110,6 +112,28 @@ def _lifetime(timeout: int | None) -> int:
     if timeout is None:
         return _LONGEST
     return min(max(timeout * _LIVES, _SHORTEST), max(timeout, _LONGEST))
+
+
+def cache_tag(*tags: str) -> str:
+    """Add tags to the fragment, view or function whose body is running.
+
+    In templates it is a global function: `{{ cache_tag("author:7") }}`. Where nothing
+    is about to be stored, it does nothing.
+
+    Args:
+        tags: Labels for `invalidate_tags`.
+
+    Returns:
+        An empty text, so that a template prints nothing.
+
+    Raises:
+        KeyValueError: If a tag is not text.
+    """
+    names = tag_names(tags)
+    dependencies = current_dependencies()
+    if dependencies is not None:
+        dependencies.include(dict.fromkeys(names))
+    return ""
 
 
 def invalidate(context: Context, tags: Iterable[str]) -> Operation[None]:

@@ -21,6 +21,7 @@ from jinja_fragcache.timeouts import normalize_timeout
 
 from .backend_arguments import IGNORE_ERRORS, store_options
 from .backends import is_null, make_store
+from .custom_backends import import_setting
 from .first_use import UndecidedCache
 from .serializers import make_serializer
 from .setting_values import read_settings
@@ -28,6 +29,8 @@ from .value_cache import AppCache
 
 # The default timeout may also be given in CACHE_OPTIONS.
 _RULES = [each.name for each in fields(Policy) if each.name != "default_timeout"]
+
+_FUNCTIONS = {"CACHE_VARY_ON", "CACHE_UNLESS"}
 
 
 def make_app_cache(
@@ -117,12 +120,25 @@ def _make_fragment_cache(
             strict=strict,
             announcer=announcer,
             signing_key=settings["CACHE_SIGNING_KEY"],
-            **{name: settings[f"CACHE_{name.upper()}"] for name in _RULES},
+            **{name: _rule(settings, f"CACHE_{name.upper()}") for name in _RULES},
         )
     except StoreError as error:
         raise SettingError(f"CACHE_TYPE: {error}") from None
     except PolicyError as error:
         raise SettingError(f"CACHE_{error.name.upper()}: {error}") from None
+
+
+def _rule(settings: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a rule. That of a function may be an import string.
+
+    Raises:
+        SettingError: If it can't be imported.
+    """
+    value = settings[name]
+    if name not in _FUNCTIONS or not isinstance(value, str):
+        return value
+    form = "'package.module:name' of a function without arguments"
+    return import_setting(name, value, form)
 
 
 def _ignores_errors(settings: Mapping[str, Any]) -> bool:

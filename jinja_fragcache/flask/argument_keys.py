@@ -43,6 +43,7 @@ class ArgumentKeys:
         source_check: Returns whether the function's source is part of the key; None if
             nobody has said so.
         tags: Returns the tags that the user gives to the entry of a call.
+        vary: Takes a key and returns it with the present values of the whole cache.
 
     Attributes:
         function: The function.
@@ -66,11 +67,13 @@ class ArgumentKeys:
         args_to_ignore: Iterable[str],
         source_check: Callable[[], bool | None] = lambda: None,
         tags: Callable[..., Any] = lambda *_, **__: (),
+        vary: Callable[[str], str] = lambda key: key,
     ) -> None:
         self.function = function
         self._source_check = source_check
         self._source = cache(partial(source_digest, function))
         self._user_tags = tags
+        self._vary = vary
         self.name = full_name(function)
         if make_name is not None and not callable(make_name):
             raise TypeError(
@@ -99,6 +102,10 @@ class ArgumentKeys:
         self.by_instance = takes_instance and names[0] not in self._ignored
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> str:
+        """Like `of_arguments`, with the present values of the whole cache."""
+        return self._vary(self.of_arguments(*args, **kwargs))
+
+    def of_arguments(self, /, *args: Any, **kwargs: Any) -> str:
         """Return the key of a call. A value that is set under it gets the call's tags.
 
         Args:

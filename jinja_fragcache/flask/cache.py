@@ -254,6 +254,7 @@ class Cache(DeleteMethods):
                 key_prefix,
                 query_string=query_string,
                 source_check=lambda: self._app_cache.checks_source(source_check),
+                vary=self._present_key,
             )
 
         return self._make_decorator(options, make_keys, make_cache_key)
@@ -333,11 +334,15 @@ class Cache(DeleteMethods):
                 args_to_ignore or (),
                 lambda: self._app_cache.checks_source(source_check),
                 options.tags,
+                self._present_key,
             )
             self._memoized[keys.name] = keys
             return keys
 
         return self._make_decorator(options, make_keys)
+
+    def _present_key(self, key: str) -> str:
+        return self._app_cache.present_key(key)
 
     def _make_decorator(
         self,

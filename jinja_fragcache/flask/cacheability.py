@@ -224,8 +224,9 @@ def _is_header_in(cover: Cover, header: str) -> bool:
     if header in {"authorization", "cookie"} and _tells_users(cover):
         return True
     told = "request.cookies" if header == "cookie" else f"request.headers.{header}"
-    return cover.names_it(Read(told)) or any(
-        name.startswith(f"{told}.") for name in cover.names
+    names = cover.names | cover.made_of
+    return Cover(names).names_it(Read(told)) or any(
+        name.startswith(f"{told}.") for name in names
     )
 
 

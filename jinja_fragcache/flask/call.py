@@ -9,7 +9,8 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from jinja_fragcache.engine.dependencies import quietly
-from jinja_fragcache.engine.spec import NotStored, Stopped, is_covered_now
+from jinja_fragcache.engine.spec import Guard, NotStored, Stopped, is_covered_now
+from jinja_fragcache.engine.whole import Present, WholeGuard, tag_of_key
 from jinja_fragcache.entries.entry import Entry, Life
 from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.entries.values import MISSING
@@ -55,6 +56,7 @@ class FunctionCall:
             value is the answer.
         named: What the key names of the request.
         grace: The grace periods of the entry.
+        present: The values that the whole cache varies on; None if there are none.
         verified_as: How messages begin that tell of a difference between what is served
             and what the function returns now; None if that is not looked at.
         is_made: Whether the function was called and returned.
@@ -75,13 +77,20 @@ class FunctionCall:
     is_view: bool
     named: Cover
     grace: GracePeriods
+    present: Present | None = None
     verified_as: str | None = None
     is_made: bool = False
     is_kept: bool = False
     raised: HTTPException | None = None
-    _guard: CallGuard | None = None
+    _guard: Guard | None = None
     # What is stored, and whether the user's is_stale has called it stale.
     _asked: tuple[object, bool] | None = None
+
+    def vary(self, present: Present) -> None:
+        """Add the values that the whole cache varies on to the key."""
+        self.present = present
+        self.tags = (*self.tags, tag_of_key(self.key))
+        self.key = present.key_of(self.key)
 
     @property
     def name(self) -> str:
@@ -89,7 +98,7 @@ class FunctionCall:
         return f"{full_name(self.function)}()"
 
     @property
-    def guard(self) -> CallGuard | None:
+    def guard(self) -> Guard | None:
         """Sees to it that what the function reads of the request is in the key.
 
         None if nothing does.
@@ -103,6 +112,8 @@ class FunctionCall:
                 values if self.options.is_memoized else (),
                 self.options.allow,
             )
+            if self.present is not None:
+                self._guard = WholeGuard(self._guard, self.present)
         return self._guard
 
     def load(self, stored: object, entry: Entry | None) -> Any:
@@ -302,13 +313,16 @@ class FunctionCall:
         if watch is None:
             return True
         watch.note_read()
+        cover = self.named
+        if self.present is not None:
+            cover = cover.beside(self.present.cover())
         # What this package reads is not read by the function.
         with quietly():
             verdict = judge(
                 value,
                 watch,
                 is_view=self.is_view,
-                cover=self.named,
+                cover=cover,
                 any_status=self.options.has_filter,
             )
         if verdict.warning is not None:

@@ -1,12 +1,9 @@
 """The guard of a decorated function's key: what it reads of the request is in it."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from jinja_fragcache.engine.dependencies import (
-    Dependencies,
-    names_told_by,
     start_watching,
     texts_of_now,
 )
@@ -17,43 +14,12 @@ from jinja_fragcache.guard.reads import Cover, Read, texts_of
 from .keys import full_name
 from .value_cache import AppCache
 
-# A hash of Python, or the digits of another one.
-_DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9]{15,}")
 # What a key made of the request's path names of the request.
 _OF_PATH = frozenset(("request.endpoint", "request.path", "request.view_args"))
 _OF_QUERY = frozenset({"request.args", "request.full_path"})
 
 #: What the key of a user's function names where no guard has seen what it reads.
 ANYTHING = Cover(frozenset({"session", "request.headers", "request.cookies"}))
-
-
-class KeyReads(Dependencies):
-    """What a user's function reads while it makes a key: the key names that."""
-
-    has_places = False
-
-    def cover(self, key: str) -> Cover:
-        """Return what the key names.
-
-        A key with `current_user.is_admin` has read the user, and doesn't tell who that
-        is. So of an object, the id has to stand in the key, or the key is a digest.
-        """
-        is_digest = _DIGEST.search(key) is not None
-        names, values = [], {key}
-        for read in self.reads.values():
-            if not read.is_object or is_digest:
-                names.append(read.name)
-                values |= read.values
-            elif any(_stands_in(key, text) for text in read.values):
-                values |= read.values
-        return Cover(
-            names_told_by(names), frozenset(values), made_of=frozenset(self.reads)
-        )
-
-
-def _stands_in(key: str, text: str) -> bool:
-    """Return whether a text is a part of a key, and no part of a number in it."""
-    return bool(text) and re.search(rf"(?<!\d){re.escape(text)}(?!\d)", key) is not None
 
 
 class CallGuard:
@@ -96,6 +62,7 @@ class CallGuard:
                 self._named.names,
                 self._named.values | texts_of(self._values),
                 frozenset({*policy.guard_allow, *self._allowed}),
+                shallow=self._named.shallow,
             )
         return self._cover
 

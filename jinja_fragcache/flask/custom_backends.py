@@ -44,7 +44,12 @@ def make_imported_store(
     """
     name = settings["CACHE_TYPE"]
     what = f"CACHE_TYPE {name!r}"
-    imported = _import(name)
+    imported = import_setting(
+        "CACHE_TYPE",
+        name,
+        "'package.module.name' of a class, or of a function (app, config, args, kwargs)"
+        " that returns a store",
+    )
     make = imported
     given: tuple[list[Any], dict[str, Any]] = ([app, dict(settings), args, kwargs], {})
     if isinstance(imported, type):
@@ -117,8 +122,13 @@ def _unknown_option(what: str, name: str, known: Iterable[str]) -> str:
     )
 
 
-def _import(name: str) -> Any:
-    """Return what an import string names.
+def import_setting(setting: str, name: str, form: str) -> Any:
+    """Return what the import string in a setting names.
+
+    Args:
+        setting: The name of the setting.
+        name: The import string.
+        form: What the error message says that it is.
 
     Raises:
         SettingError: If it can't be imported.
@@ -127,14 +137,10 @@ def _import(name: str) -> Any:
         return import_string(name)
     except ImportStringError as error:
         raise SettingError(
-            f"CACHE_TYPE {name!r} can't be imported: {error.exception}. It is"
-            " 'package.module.name' of a class, or of a function (app, config, args,"
-            " kwargs) that returns a store."
+            f"{setting} {name!r} can't be imported: {error.exception}. It is {form}."
         ) from error.exception
     except (ImportError, RuntimeError, ValueError) as error:
-        raise SettingError(
-            f"CACHE_TYPE {name!r} can't be imported: {error}."
-        ) from error
+        raise SettingError(f"{setting} {name!r} can't be imported: {error}.") from error
 
 
 def _takes(cls: Callable[..., Any], name: str) -> bool:

@@ -10,14 +10,17 @@ from flask import has_request_context
 
 from jinja_fragcache.engine.dependencies import start_watching
 from jinja_fragcache.engine.flow import recall
+from jinja_fragcache.engine.key_reads import KeyReads
+from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.engine.spec import Stopped
+from jinja_fragcache.engine.whole import Whole, keep_out_of_store
 from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .cacheability import SessionWatch, is_current_view, is_read_request
 from .call import FunctionCall, refuse
-from .call_guard import ANYTHING, KeyReads
+from .call_guard import ANYTHING
 from .keys import CallKey, Keys, full_name
 from .options import Options
 from .signatures import signature_of
@@ -69,8 +72,12 @@ class _CallFactory:
         if self._keys.by_path and not is_key_custom and not is_view:
             is_view = self._warn_of_path(app_cache)
         if self._options.unless(self._function, *args, **kwargs):
+            keep_out_of_store()
             return None
         if is_view and not is_key_custom and not is_read_request():
+            return None
+        engine = app_cache.fragment_cache.engine
+        if engine.whole is not None and engine.whole.is_off():
             return None
         # What the key's function reads was not read before.
         session_watch = SessionWatch() if has_request_context() else None
@@ -84,12 +91,12 @@ class _CallFactory:
             return None
         if not is_key_custom:
             named = self._keys.named_of_view if is_view else self._keys.named
-        elif app_cache.fragment_cache.policy.guard:
+        elif engine.policy.guard:
             named = read.cover(key.key)
         else:
             named = ANYTHING
         is_forced = bool(self._options.forced_update(*args, **kwargs))
-        return FunctionCall(
+        call = FunctionCall(
             app_cache=app_cache,
             function=self._function,
             options=self._options,
@@ -102,15 +109,31 @@ class _CallFactory:
             session_watch=session_watch,
             is_view=is_view,
             named=named,
-            grace=app_cache.fragment_cache.policy.grace(
+            grace=engine.policy.grace(
                 self._options.stale, self._options.stale_if_error
             ),
-            verified_as=self._verified_as(app_cache),
+            verified_as=self._verified_as(engine.policy),
         )
+        return call if engine.whole is None else self._vary(call, engine.whole)
 
-    def _verified_as(self, app_cache: AppCache) -> str | None:
+    def _vary(self, call: FunctionCall, whole: Whole) -> FunctionCall | None:
+        """Add the values of the whole cache to a call; return None if it has no key.
+
+        Raises:
+            KeyValueError: If a value was refused and the cache is strict.
+        """
+        try:
+            present = whole.present()
+        except KeyValueError as error:
+            refuse(call.app_cache, self._function, error)
+            return None
+        if present is not None:
+            call.vary(present)
+        return call
+
+    def _verified_as(self, policy: Policy) -> str | None:
         """Return what messages call a value whose hits may be verified, else None."""
-        if not (app_cache.fragment_cache.policy.verify and self._options.verify):
+        if not (policy.verify and self._options.verify):
             return None
         return f"{full_name(self._function)}(): the value"
 

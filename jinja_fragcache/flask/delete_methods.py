@@ -55,6 +55,7 @@ class DeleteMethods(StoreMethods):
             )
         make_cache_key = view.make_cache_key
         if make_cache_key is keys_of(view):
+            make_cache_key = make_cache_key.of_request
             kwargs |= {"path": path, "query_args": query_args}
         return self._app_cache.delete(make_cache_key(**kwargs))
 
@@ -91,7 +92,7 @@ class DeleteMethods(StoreMethods):
         if instances and not (args and args[0] is instances[0]):
             args = (*instances, *args)
         try:
-            key = keys(*args, **kwargs)
+            key = keys.of_arguments(*args, **kwargs)
         except WrongCallError:
             if args or not keys.by_instance:
                 raise

@@ -256,6 +256,21 @@ SETTINGS = (
         " [compared](verify.md) with what is served",
     ),
     Setting(
+        "CACHE_VARY_ON",
+        None,
+        "all",
+        "a function that returns [key values of the whole cache]"
+        "(keys.md#key-values-of-the-whole-cache), such as the locale; or its import"
+        " string, `'package.module:name'`",
+    ),
+    Setting(
+        "CACHE_UNLESS",
+        None,
+        "all",
+        "a function that returns whether to cache nothing now, such as for a preview;"
+        " or its import string",
+    ),
+    Setting(
         "CACHE_ENABLE_SIGNALS",
         False,
         "all",

@@ -33,12 +33,25 @@ class StoreMethods(ABC):
         """The engine of the current application."""
         return self._app_cache.fragment_cache
 
+    def key_for(self, name: str, vary_on: Iterable[Any] | None = None) -> str:
+        """Return the key under which a cache tag stores its fragment now.
+
+        Args:
+            name: The name of the fragment.
+            vary_on: The key values, in the tag's order; None if there are none.
+
+        Raises:
+            KeyValueError: If a value, or one that CACHE_VARY_ON gives, can't be part of
+                a key.
+        """
+        return self.fragment_cache.key_for(name, vary_on)
+
     def get(self, key: str) -> Any:
         """Return the value of a key, or None if it has none.
 
         Args:
             key: The key that was passed to `set`, or for a fragment the one that
-                `make_template_fragment_key` returns. The value of a fragment is its
+                `key_for` returns. The value of a fragment is its
                 text.
 
         Raises:
@@ -130,9 +143,14 @@ class StoreMethods(ABC):
     def delete(self, key: str) -> bool:
         """Delete a value.
 
+        Args:
+            key: The key. One that is made without the values of CACHE_VARY_ON stands
+                for the entries with all of them.
+
         Returns:
-            False if the store reports that there was none, else True. With
-            CACHE_IGNORE_ERRORS, False also if the store failed.
+            False if the store reports that there was none, else True; with
+            CACHE_VARY_ON, always True. With CACHE_IGNORE_ERRORS, False also if the
+            store failed.
 
         Raises:
             KeyValueError: If the key is not a string.
@@ -156,7 +174,8 @@ class StoreMethods(ABC):
         """Delete the fragment with a name and key values.
 
         After `cache.delete_fragment("row", [item.id])`, the fragment
-        `{% cache 300, "row", item.id %}` is rendered again.
+        `{% cache 300, "row", item.id %}` is rendered again, with all values of
+        CACHE_VARY_ON.
 
         Args:
             name: The name of the fragment.

@@ -12,13 +12,14 @@ from jinja_fragcache.engine.lookup import current_entries
 from jinja_fragcache.engine.packing import pack
 from jinja_fragcache.engine.spec import NotStored
 from jinja_fragcache.engine.tags import invalidate, present_versions, read_versions
+from jinja_fragcache.engine.whole import delete, tag_of_key
 from jinja_fragcache.entries.entry import Entry
 from jinja_fragcache.entries.values import MISSING, UnreadableError, ValueCodec
 from jinja_fragcache.errors import SerializationError, StoreError
 from jinja_fragcache.messages import logger
 from jinja_fragcache.timeouts import normalize_timeout
 
-from .keys import check_key, tags_of
+from .keys import TaggedKey, check_key, tags_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,19 @@ class AppCache:
         """Return what a decorator's option says, or if it says nothing, the setting."""
         return self.source_check if source_check is None else source_check
 
+    def present_key(self, key: str) -> str:
+        """Return the key of a call with the present values of the whole cache.
+
+        A value that is set under it gets the tags of the call.
+
+        Raises:
+            KeyValueError: If one of these can't be part of a key.
+        """
+        present = self.fragment_cache.engine.present_key(key)
+        if present == key:
+            return key
+        return TaggedKey(present, (*tags_of(key), tag_of_key(key)))
+
     def get_many(self, keys: tuple[str, ...]) -> list[Any]:
         """Return the values of keys, None for those that have none."""
         for key in keys:
@@ -83,15 +97,13 @@ class AppCache:
 
     def delete(self, key: str) -> bool:
         """Delete a value, and return whether there was one."""
-        return bool(self._attempt(claims.delete(self._context, [check_key(key)])))
+        return bool(self._attempt(delete(self._context, [check_key(key)])))
 
     def delete_many(self, keys: tuple[str, ...]) -> bool:
         """Delete values, and return whether that was done."""
         for key in keys:
             check_key(key)
-        return (
-            not keys or self._attempt(claims.delete(self._context, keys)) is not False
-        )
+        return not keys or self._attempt(delete(self._context, keys)) is not False
 
     def invalidate(self, tags: Iterable[str]) -> bool:
         """Turn all values that have any of the tags into misses.

@@ -35,6 +35,7 @@ class ViewKeys:
             without arguments returns the key of each call.
         query_string: Whether the arguments in the query string are part of the key.
         source_check: Returns whether the function's source is part of the key.
+        vary: Takes a key and returns it with the present values of the whole cache.
 
     Attributes:
         by_path: Whether the key contains the path of the request.
@@ -53,6 +54,7 @@ class ViewKeys:
         *,
         query_string: bool,
         source_check: Callable[[], bool | None] = lambda: None,
+        vary: Callable[[str], str] = lambda key: key,
     ) -> None:
         if not callable(key_prefix):
             check_key(key_prefix, "key_prefix")
@@ -60,6 +62,7 @@ class ViewKeys:
         self._key_prefix = key_prefix
         self._query_string = query_string
         self._source_check = source_check
+        self._vary = vary
         self._source = cache(partial(source_digest, function))
         self.by_path = isinstance(key_prefix, str) and _PATH in key_prefix
         self.are_custom = callable(key_prefix)
@@ -67,7 +70,11 @@ class ViewKeys:
         names = self.named.names | {"request.method"}
         self.named_of_view = self.named._replace(names=names)
 
-    def __call__(
+    def __call__(self, *args: Any, **kwargs: Any) -> str:
+        """Like `of_request`, with the present values of the whole cache."""
+        return self._vary(self.of_request(*args, **kwargs))
+
+    def of_request(
         self,
         *args: Any,
         path: str | None = None,

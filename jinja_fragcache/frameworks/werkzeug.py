@@ -87,7 +87,11 @@ def note_attribute(request: Any, shown: str, value: Any) -> None:
     if shown.startswith("headers."):
         with quietly():
             # As it stands in the request, not as it was parsed.
-            texts = texts_of(request.headers.get(shown.partition(".")[2]))
+            raw = request.headers.get(shown.partition(".")[2])
+        if shown.startswith("headers.accept"):
+            # One of several languages may stand in a key by itself.
+            texts = texts_of([each for each, _ in value])
+        texts = texts_of(raw) if raw is None else texts | texts_of(raw)
     parts = []
     if shown in PARTS:
         with quietly():

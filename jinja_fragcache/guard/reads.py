@@ -81,21 +81,30 @@ class Cover(NamedTuple):
         allowed: The dotted names of what may be read though the key lacks it.
         made_of: The dotted names of what a user's function read to make the key, also
             where the key doesn't tell all of it.
+        shallow: The dotted names of reads that cover only what is read without a value,
+            as by `"user" in session`.
     """
 
     names: frozenset[str] = frozenset()
     values: frozenset[str] = frozenset()
     allowed: frozenset[str] = frozenset()
     made_of: frozenset[str] = frozenset()
+    shallow: frozenset[str] = frozenset()
+
+    def beside(self, other: "Cover") -> "Cover":
+        """Return what a key names that has all of this one and of another one."""
+        return Cover(*(mine | its for mine, its in zip(self, other, strict=True)))
 
     def names_it(self, read: Read) -> bool:
         """Return whether the key names a read, or all key values that it was read for.
 
         Requests with the same key read the same then.
         """
-        return any(_names(name, read.name) for name in self.names) or bool(
-            read.instead and read.instead <= self.values
-        )
+        if any(_names(name, read.name) for name in self.names):
+            return True
+        if read.name in self.shallow and not read.values:
+            return True
+        return bool(read.instead) and read.instead <= self.values
 
     def has_value(self, read: Read) -> bool:
         """Return whether the key has the value that was read.
@@ -120,8 +129,12 @@ def _names(name: str, read: str) -> bool:
 
 
 def is_plain(value: Any) -> bool:
-    """Return whether a value is a text, a number, or the like."""
-    return value is None or isinstance(value, _PLAIN)
+    """Return whether a value is a text, a number, a locale, or the like."""
+    return (
+        value is None
+        or isinstance(value, _PLAIN)
+        or type(value).__module__ == "babel.core"
+    )
 
 
 def texts_of(value: Any) -> frozenset[str]:
@@ -133,12 +146,12 @@ def texts_of(value: Any) -> frozenset[str]:
     """
     if isinstance(value, Enum):
         value = value.value
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     if is_plain(value):
         return frozenset({str(value)})
     if isinstance(value, (list, tuple, set, frozenset)):
         return frozenset().union(*map(texts_of, value))
-    if type(value).__module__ == "babel.core":  # A locale.
-        return frozenset({str(value)})
     found = {str(each) for each in _identities(value) if isinstance(each, _PLAIN)}
     return frozenset(found)
 

@@ -114,6 +114,28 @@ def digest_key(kind: str, name: str, encoded: str) -> str:
     return f"{kind}:{readable}:{digest}"
 
 
+def encode_values(values: Any) -> str:
+    """Return key values as one string that no other values have.
+
+    Raises:
+        KeyValueError: If it is not a list of values, or a value can't be part of a key.
+    """
+    return "".join([encode_value(value) for value in key_values(values)])
+
+
+def varied_key(key: str, encoded: str) -> str:
+    """Return the key of an entry that differs by more values than its key names.
+
+    It has at most 153 characters.
+
+    Args:
+        key: The key without these values.
+        encoded: The values, as `encode_values` returns them.
+    """
+    name = key_without_values(key) or key
+    return digest_key("varied", name, encode_text(key) + encoded)
+
+
 def key_without_values(key: str) -> str:
     """Return the part of a key that all keys with the same name begin with."""
     return key.rpartition(":")[0]

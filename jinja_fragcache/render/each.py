@@ -29,6 +29,7 @@ from .shared_names import refuse_shared
 from .sources import sources_of
 from .tag_guard import TagGuard, verified_as
 from .versions import source_digest
+from .whole import vary_rows
 
 # The class of the groups of `itertools.groupby`, which has no name.
 _GROUP = type(next(groupby([0]))[1])
@@ -157,9 +158,10 @@ def rows(
     )
     keys = _keys(environment, name, given, site)
     if engine.blocks and environment.is_async:
-        return _keyed_rows_async(engine, asked, given, keys)
+        return _keyed_rows_async(environment, site, asked, given, keys)
     if not _can_be_decided_early(engine, keys):
         listed = _listed(asked, given, keys)
+        vary_rows(environment, site, listed)
         engine.find_rows(listed)
         return _texts_or_misses(engine, listed)
     texts, stored = engine.texts(keys, asked.wanted)
@@ -171,13 +173,16 @@ def rows(
 
 
 async def _keyed_rows_async(
-    engine: Engine,
+    environment: Environment,
+    site: Site,
     asked: FragmentSpec,
     given: list[tuple[Any, Any]],
     keys: list[Any],
 ) -> Rows:
+    engine = engine_of(environment)
     if not _can_be_decided_early(engine, keys):
         listed = _listed(asked, given, keys)
+        vary_rows(environment, site, listed)
         await engine.find_rows_async(listed)
         return _texts_or_misses(engine, listed)
     texts, stored = await engine.texts_async(keys, asked.wanted)
@@ -308,6 +313,7 @@ def rows_with_options(
     engine = engine_of(environment)
     if engine.blocks and environment.is_async:
         return _rows_with_options_async(environment, rows, site, has_holes=has_holes)
+    vary_rows(environment, site, rows)
     engine.find_rows(rows)
     _refuse_shared(environment, rows, site)
     return _texts_or_misses(engine, rows, has_holes=has_holes)
@@ -317,6 +323,7 @@ async def _rows_with_options_async(
     environment: Environment, rows: list[Row], site: Site, *, has_holes: bool
 ) -> Rows:
     engine = engine_of(environment)
+    vary_rows(environment, site, rows)
     await engine.find_rows_async(rows)
     _refuse_shared(environment, rows, site)
     return _texts_or_misses(engine, rows, has_holes=has_holes)

@@ -22,7 +22,7 @@ from jinja2.runtime import Context
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine, Undecided
-from jinja_fragcache.engine.flow import Flow, bypass, remove, renew
+from jinja_fragcache.engine.flow import Flow, bypass, leave_out, remove, renew
 from jinja_fragcache.engine.lookup import NOTHING, Found
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
@@ -39,6 +39,7 @@ from .shared_names import refuse_shared
 from .sources import sources_of
 from .tag_guard import TagGuard, verified_as
 from .versions import source_digest, version_of, with_page
+from .whole import vary
 
 DELETE = "del"
 FRAGMENT = FunctionName("fragment")
@@ -126,9 +127,14 @@ def fragment(
         guard=TagGuard(context, site, vary_on) if engine.policy.guard else None,
         verified_as=verified_as(engine.policy, site),
     )
+    if engine.whole is not None:
+        varied = vary(environment, site, engine.whole, asked)
+        if not isinstance(varied, FragmentSpec):
+            return _uncached(environment, varied)
+        asked = varied
     if awaits:
-        return _serve_async(environment, site, asked)
-    return _serve(environment, site, asked, undecided)
+        return _serve_async(engine, environment, site, asked)
+    return _serve(engine, environment, site, asked, undecided)
 
 
 @pass_context
@@ -222,12 +228,14 @@ def fragment_with_options(
     given = TagOptions(**options)
     asked = resolve(context, key, spec, escaped, name, vary_on, given)
     environment = context.environment
+    engine = engine_of(environment)
+    if engine.whole is not None and isinstance(asked, FragmentSpec):
+        asked = vary(environment, spec[2], engine.whole, asked)
     if not isinstance(asked, FragmentSpec):
         return _uncached(environment, asked, has_holes=bool(given.holes))
-    engine = engine_of(environment)
     if engine.blocks and environment.is_async:
-        return _serve_async(environment, spec[2], asked)
-    return _serve(environment, spec[2], asked)
+        return _serve_async(engine, environment, spec[2], asked)
+    return _serve(engine, environment, spec[2], asked)
 
 
 def resolve(
@@ -258,7 +266,7 @@ def resolve(
             the cache is strict.
     """
     if options.unless:
-        return bypass
+        return leave_out
     environment = context.environment
     engine = engine_of(environment)
     timeout, version, site = spec
@@ -305,6 +313,7 @@ def _grace(engine: Engine, options: TagOptions) -> GracePeriods:
 
 
 def _serve(
+    engine: Engine,
     environment: Environment,
     site: Site,
     asked: FragmentSpec,
@@ -313,12 +322,12 @@ def _serve(
     """Look a fragment up, and serve it if it is fresh.
 
     Args:
+        engine: The engine of the cache.
         environment: The template's.
         site: Where the tag stands.
         asked: The fragment.
         undecided: What the fast path found; None if it was not taken yet.
     """
-    engine = engine_of(environment)
     if undecided is None and _can_be_decided_early(engine, asked):
         text = engine.text(asked.key, asked.wanted)
         if not isinstance(text, Undecided):
@@ -330,9 +339,8 @@ def _serve(
 
 
 async def _serve_async(
-    environment: Environment, site: Site, asked: FragmentSpec
+    engine: Engine, environment: Environment, site: Site, asked: FragmentSpec
 ) -> Text | Miss:
-    engine = engine_of(environment)
     undecided: Undecided | None = None
     if _can_be_decided_early(engine, asked):
         text = await engine.text_async(asked.key, asked.wanted)

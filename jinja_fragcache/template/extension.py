@@ -26,7 +26,7 @@ from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.parser import Parser
 
 from jinja_fragcache.cache import FragmentCache
-from jinja_fragcache.engine.dependencies import cache_tag
+from jinja_fragcache.engine.tags import cache_tag
 from jinja_fragcache.frameworks.contexts import watch_contexts
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
 from jinja_fragcache.render.bodies import LIST_TAG

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jinja_fragcache import cache_tag
 from jinja_fragcache.access.runner import perform
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.batch import Row, find_rows
 from jinja_fragcache.engine.dependencies import (
     Dependencies,
-    cache_tag,
     current_dependencies,
     note_read,
 )

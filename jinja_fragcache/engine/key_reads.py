@@ -1,0 +1,94 @@
+"""What a user's function reads while it makes a key, and what the key tells of it."""
+
+import re
+from contextlib import suppress
+
+from jinja_fragcache.guard.reads import Cover, Read, texts_of
+
+from .dependencies import Dependencies, names_told_by, texts_of_now, value_of_now
+
+# A hash of Python, or the digits of another one.
+_DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9]{15,}")
+# Dictionaries of the request whose items a function may put into the key one by one.
+_OF_MANY = frozenset({"request.args", "request.values", "request.view_args"})
+_NONE = frozenset({"None"})
+# What may stand in a key by chance, because many other values are written the same.
+_BY_CHANCE = re.compile(r"\d+|True|False")
+
+
+class KeyReads(Dependencies):
+    """What a user's function reads while it makes a key: the key covers it if it tells.
+
+    A function that returns `bool(session["user"])` has read the user, and doesn't tell
+    who that is. So what was read has to stand in the key, or the key is a digest.
+    """
+
+    has_places = False
+
+    def cover(self, *texts: str) -> Cover:
+        """Return what the key names.
+
+        Args:
+            texts: What the function returned: the key, or the texts of its values.
+        """
+        is_digest = any(_DIGEST.search(each) for each in texts)
+        names: list[str] = []
+        shallow: list[str] = []
+        values = {*texts}
+        for read in self.reads.values():
+            if is_digest or _is_told(read, texts):
+                names.append(read.name)
+                values |= read.values
+            elif read.values == _NONE or _stand_in(read, texts):
+                # These are compared again before the entry is served.
+                values |= read.values
+                shallow.append(read.name)
+            elif not read.values:
+                shallow.append(read.name)
+        return Cover(
+            names_told_by(names),
+            frozenset(values),
+            made_of=frozenset(self.reads),
+            shallow=frozenset(shallow),
+        )
+
+
+def _is_told(read: Read, texts: tuple[str, ...]) -> bool:
+    """Return whether a key shows what was read, and no part of it or the like."""
+    if not read.values and read.name in _OF_MANY:
+        return _are_told(read.name, texts)
+    if read.is_object:
+        return False
+    shown = [text for text in read.values if _stands_alone(text, texts)]
+    if any(not _BY_CHANCE.fullmatch(text) for text in shown):
+        return True
+    # What can be read again is compared again instead.
+    return bool(shown) and texts_of_now(read.name).isdisjoint(shown)
+
+
+def _are_told(name: str, texts: tuple[str, ...]) -> bool:
+    """Return whether a key shows all that is in a dictionary of the request."""
+    with suppress(Exception):
+        return all(
+            _stands_alone(text, texts)
+            for each in value_of_now(name).values()
+            for text in texts_of(each)
+        )
+    return False
+
+
+def _stand_in(read: Read, texts: tuple[str, ...]) -> bool:
+    return any(
+        re.search(rf"(?<!\d){re.escape(text)}(?!\d)", each)
+        for text in read.values
+        for each in texts
+        if text
+    )
+
+
+def _stands_alone(text: str, texts: tuple[str, ...]) -> bool:
+    """Return whether a text stands in a key and is no part of another word there."""
+    before = r"(?<![^\W_])" if text[:1].isalnum() else ""
+    after = r"(?![^\W_])" if text[-1:].isalnum() else ""
+    searched = f"{before}{re.escape(text)}{after}"
+    return any(re.search(searched, each) for each in texts)

@@ -1,0 +1,218 @@
+"""What holds for a whole cache: its own key values, and when it is not used.
+
+The key of an entry is made in two steps: that of the tag, view or function, and then
+one that has the values of the whole cache, too. An entry under the second has the tag
+that stands for the first. So whoever deletes by what the tag, view or function names,
+deletes the entries with all values of the whole cache, in any store, and though some of
+them may be known to other processes only.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.guard.reads import Cover, Read, texts_of
+from jinja_fragcache.keys.digests import digest
+from jinja_fragcache.keys.fragment import encode_values, varied_key
+from jinja_fragcache.messages import class_name, describe_error
+
+from . import claims
+from .context import Context
+from .dependencies import current_dependencies, quietly, start_watching
+from .key_reads import KeyReads
+from .policy import Policy
+from .spec import FragmentSpec, Guard
+from .tags import invalidate
+
+_NAME = "vary_on of the cache"
+
+
+def delete(context: Context, keys: Sequence[str]) -> Operation[bool]:
+    """Delete entries, and those with all values of the whole cache.
+
+    Args:
+        context: The cache.
+        keys: Keys with or without the values of the whole cache.
+
+    Returns:
+        Whether there were some, as far as that is known.
+
+    Raises:
+        StoreError: If the store failed. The entries may still be served.
+    """
+    there = yield from claims.delete(context, keys)
+    if context.policy.vary_on is None:
+        return there
+    yield from invalidate(context, map(tag_of_key, keys))
+    return True
+
+
+def tag_of_key(key: str) -> str:
+    """Return the tag of all entries with a key and any values of the whole cache."""
+    # As a digest, because a key may be of any length, and tags stand in entries.
+    return f"key:{digest(key)}"
+
+
+def keep_out_of_store() -> None:
+    """Keep all that is around a part from being stored, because its `unless` is true.
+
+    What the part shows, such as a preview, is not for others.
+    """
+    dependencies = current_dependencies()
+    if dependencies is not None:
+        dependencies.make_live()
+
+
+class Whole:
+    """What holds for all entries of a cache.
+
+    Args:
+        policy: The rules of the cache.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._vary_on = policy.vary_on
+        self._unless = policy.unless
+
+    def is_off(self) -> bool:
+        """Return whether the cache is used for nothing now, as the user says.
+
+        What the user's function raises passes through.
+        """
+        if self._unless is None:
+            return False
+        with quietly():
+            is_off = bool(self._unless())
+        if is_off:
+            keep_out_of_store()
+        return is_off
+
+    def present(self) -> "Present | None":
+        """Return the present key values; None if the cache has no `vary_on`.
+
+        Raises:
+            KeyValueError: If they can't be part of a key.
+        """
+        if self._vary_on is None:
+            return None
+        # In the key of this entry, they are not read by the body around it.
+        with quietly():
+            return Present(self, self.encode(self.values()))
+
+    def values(self) -> Any:
+        """Return what the user's function returns now.
+
+        Raises:
+            KeyValueError: If it raises anything.
+        """
+        try:
+            values = self._vary_on() if self._vary_on else ()
+        except Exception as error:
+            raise KeyValueError(
+                f"{_NAME} raised {describe_error(error)}.",
+                for_log=f"{_NAME} raised {class_name(error)}.",
+            ) from error
+        if values is None:
+            raise KeyValueError(
+                f"{_NAME} gave None. It has to return a list of key values, which is []"
+                " for none."
+            )
+        return values
+
+    def encode(self, values: Any) -> str:
+        """Return key values as one string.
+
+        Raises:
+            KeyValueError: If they can't be part of a key.
+        """
+        try:
+            return encode_values(values)
+        except KeyValueError as error:
+            raise KeyValueError(
+                f"{_NAME}: {error}", for_log=f"{_NAME}: {error.for_log}"
+            ) from error
+
+
+class Present:
+    """The values that a whole cache varies on, at one look-up.
+
+    Args:
+        whole: What holds for the cache.
+        encoded: The values as one string.
+    """
+
+    __slots__ = ("_cover", "_encoded", "_whole")
+
+    def __init__(self, whole: Whole, encoded: str) -> None:
+        self._whole = whole
+        self._encoded = encoded
+        self._cover: Cover | None = None
+
+    def key_of(self, key: str) -> str:
+        """Return the key of an entry that has these values, too."""
+        return varied_key(key, self._encoded)
+
+    def of(self, spec: FragmentSpec) -> FragmentSpec:
+        """Return a fragment with these values in its key."""
+        return spec._replace(
+            key=self.key_of(spec.key),
+            tags=(*spec.tags, tag_of_key(spec.key)),
+            guard=spec.guard and WholeGuard(spec.guard, self),
+        )
+
+    def cover(self) -> Cover:
+        """Return what the values name of the request.
+
+        The user's function is called again for that, because what it reads is not
+        looked at on a hit. If it returns something else now, they name nothing.
+        """
+        if self._cover is None:
+            self._cover = self._find_cover()
+        return self._cover
+
+    def _find_cover(self) -> Cover:
+        with KeyReads() as read:
+            start_watching()
+            try:
+                values = self._whole.values()
+                is_same = self._whole.encode(values) == self._encoded
+            except KeyValueError:
+                is_same = False
+        return read.cover(*texts_of(list(values))) if is_same else Cover()
+
+
+class WholeGuard:
+    """The guard of a key that has the values of the whole cache, too.
+
+    Args:
+        guard: The guard of the key without them.
+        present: The values.
+    """
+
+    __slots__ = ("_cover", "_guard", "_present")
+
+    def __init__(self, guard: Guard, present: Present) -> None:
+        self._guard = guard
+        self._present = present
+        self._cover: Cover | None = None
+
+    def start(self) -> None:
+        """Like `engine.spec.Guard.start`."""
+        self._guard.start()
+        # The body may change what the values are made of.
+        self._present.cover()
+
+    def cover(self) -> Cover:
+        """Like `engine.spec.Guard.cover`."""
+        if self._cover is None:
+            self._cover = self._guard.cover().beside(self._present.cover())
+        return self._cover
+
+    def texts_now(self, name: str) -> frozenset[str]:
+        """Like `engine.spec.Guard.texts_now`."""
+        return self._guard.texts_now(name)
+
+    def refuse(self, reads: Sequence[Read]) -> None:
+        """Like `engine.spec.Guard.refuse`."""
+        self._guard.refuse(reads)

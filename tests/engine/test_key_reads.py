@@ -1,0 +1,83 @@
+"""What a user's function reads to make a key covers only what the key tells."""
+
+from typing import Any
+
+import pytest
+
+from jinja_fragcache.engine.key_reads import KeyReads
+from jinja_fragcache.guard.reads import Cover, Read
+
+
+def cover_of(text: str, key: str, **more: Any) -> Cover:
+    reads = KeyReads()
+    reads.note(Read("shop.user", frozenset({text}), **more))
+    return reads.cover(key)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("ann", "menu-ann"),
+        ("ann", "ann"),
+        ("en_US", "en_US/x"),
+        ("/a?b=1", "view/a?b=1"),
+        ("ann", "d8e8fca2dc0f896f"),
+        ("5", "menu-5"),
+        ("", "menu-"),
+    ],
+)
+def test_what_a_key_function_read_and_returned_is_named(text: str, key: str) -> None:
+    assert cover_of(text, key) == Cover(
+        frozenset({"shop.user"}),
+        frozenset({text, key}),
+        made_of=frozenset({"shop.user"}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [("ann", "menu-True"), ("15", "menu-1"), ("5", "menu-15"), ("ann", "member")],
+)
+def test_what_it_read_and_did_not_return_covers_nothing(text: str, key: str) -> None:
+    cover = cover_of(text, key)
+    assert cover.names | cover.shallow == frozenset()
+    assert cover.values == {key}
+    assert cover.made_of == {"shop.user"}
+
+
+def test_a_part_of_a_word_is_compared_again() -> None:
+    cover = cover_of("en", "menu-content")
+    assert not cover.names
+    assert cover.values == {"en", "menu-content"}
+
+
+def test_none_is_compared_again_because_a_key_shows_it_in_many_ways() -> None:
+    cover = cover_of("None", "menu-nobody")
+    assert not cover.names
+    assert cover.values == {"None", "menu-nobody"}
+
+
+def test_a_read_without_a_value_covers_only_such_reads() -> None:
+    reads = KeyReads()
+    reads.note(Read("session.user"))
+    cover = reads.cover("menu-True")
+    assert cover.names_it(Read("session.user"))
+    assert not cover.names_it(Read("session.user", frozenset({"ann"})))
+
+
+@pytest.mark.parametrize(
+    ("key", "names", "values"),
+    [
+        ("menu-True", (), ("menu-True",)),
+        ("menu-15-True", (), ("menu-15-True",)),
+        ("menu_5", (), ("menu_5", "5")),
+        ("d8e8fca2dc0f896f", ("current_user",), ("d8e8fca2dc0f896f", "5")),
+    ],
+)
+def test_a_key_tells_an_object_that_was_read_only_by_its_id(
+    key: str, names: tuple[str, ...], values: tuple[str, ...]
+) -> None:
+    reads = KeyReads()
+    reads.note(Read("current_user", frozenset({"5"}), is_object=True))
+    cover = reads.cover(key)
+    assert (sorted(cover.names), cover.values) == (list(names), frozenset(values))
