@@ -71,7 +71,7 @@ class FragmentCache(Shared):
         vary_on: A function without arguments that returns a list of key values, such as
             the locale. They are part of the key of all that this cache stores.
         unless: A function without arguments that returns whether to use the cache for
-            nothing now, such as for a preview. What it raises passes through.
+            nothing now, such as for a preview.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.

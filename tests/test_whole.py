@@ -16,6 +16,8 @@ from jinja_fragcache import (
     StoreError,
     make_template_fragment_key,
 )
+from jinja_fragcache.engine.whole import tag_of_key
+from jinja_fragcache.keys.beside import version_key
 from tests.support import Clock, CoroutineStore, Counter, RecordingStore, environment
 
 BODIES = {
@@ -121,15 +123,6 @@ def test_all_rows_are_asked_for_at_once() -> None:
     assert (vary_on(), site.asked()) == (3 + 1, 2 + 1)
 
 
-def test_what_unless_raises_passes_through() -> None:
-    def unless() -> bool:
-        raise ZeroDivisionError
-
-    site = Site(unless=unless)
-    with pytest.raises(ZeroDivisionError):
-        site.render("constant")
-
-
 def test_a_value_is_not_confused_with_a_key_value_of_the_tag() -> None:
     site = Site()
     template = site.env.from_string(
@@ -199,23 +192,45 @@ def test_what_is_deleted_while_it_is_made_is_not_served() -> None:
 
 
 def test_a_delete_that_fails_is_raised() -> None:
-    store = RecordingStore()
-    site = Site(store)
-    store.failing = {"set"}
+    version = version_key(tag_of_key(make_template_fragment_key("a")))
+
+    class Failing(RecordingStore):
+        def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+            return key != version and super().set(key, value, timeout)
+
+        def delete(self, key: str) -> bool:
+            if key == version:
+                raise OSError
+            return super().delete(key)
+
     with pytest.raises(StoreError):
-        site.cache.delete_fragment("a")
+        Site(Failing()).cache.delete_fragment("a")
 
 
 def test_an_entry_and_its_tag_are_read_in_one_trip() -> None:
-    store = RecordingStore()
+    class ManyStore(RecordingStore):
+        def get_many(self, *keys: str) -> list[Any]:
+            self.calls.append("get_many")
+            return [self.values.get(key) for key in keys]
+
+    store = ManyStore()
     site = Site(store)
     site.render("value")
     store.calls.clear()
     site.render("value")
-    assert len(store.calls) == 1, store.calls
+    assert store.calls == ["get_many"]
 
 
 # Refused values
+
+
+async def coroutine_function() -> Any:
+    return []
+
+
+def unawaited() -> Any:
+    return coroutine_function()
+
 
 REFUSED: dict[str, Any] = {
     "nothing": lambda: None,
@@ -225,6 +240,19 @@ REFUSED: dict[str, Any] = {
     "an iterator": lambda: iter(["en"]),
     "an error": lambda: [1 // 0],
     "an end": lambda: [next(iter(()))],
+    "a coroutine": unawaited,
+}
+
+
+class NoBool:
+    def __bool__(self) -> bool:
+        raise ZeroDivisionError
+
+
+UNKNOWN: dict[str, Any] = {
+    "an error": lambda: 1 // 0,
+    "no truth": NoBool,
+    "a coroutine": unawaited,
 }
 
 
@@ -250,13 +278,56 @@ def test_elsewhere_it_is_one_warning(
         site.cache.key_for("a")
 
 
-async def coroutine_function() -> list[str]:
-    return []
+class CoroutineCall:
+    async def __call__(self) -> Any:
+        return []
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN)
+@bodies
+def test_an_unless_that_says_nothing_is_an_error_in_a_strict_cache(
+    body: str, unknown: str
+) -> None:
+    site = Site(unless=UNKNOWN[unknown], strict=True)
+    with pytest.raises(FragmentTagError, match=r"line 1: .*in Flask, CACHE_UNLESS\) r"):
+        site.render(body)
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN)
+@bodies
+def test_elsewhere_nothing_is_cached_then_and_one_warning_says_so(
+    body: str, unknown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(unless=UNKNOWN[unknown])
+    assert [site.render(body), site.render(body)] == ["1en", "2en"]
+    (message,) = caplog.messages
+    assert "(in Flask, CACHE_UNLESS)" in message
+    assert site.cache.stats().uncached == 2
+
+
+@pytest.mark.parametrize(
+    ("vary_on", "message"),
+    [
+        (lambda: int("x"), "raised ValueError: .* also without a request"),
+        (
+            lambda: "en",
+            r"returned 'en' \(str\). .* a list of key values, \[\] for none",
+        ),
+        (lambda: [object()], "A key value is .*object"),
+        (unawaited, "returned a coroutine, .* Give a plain function"),
+    ],
+)
+def test_an_error_says_what_to_write(vary_on: Any, message: str) -> None:
+    cache = Site(vary_on=vary_on).cache
+    with pytest.raises(KeyValueError, match=message) as raised:
+        cache.key_for("a")
+    assert "(in Flask, CACHE_VARY_ON)" in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["vary_on", "unless"])
 @pytest.mark.parametrize(
-    "given", [["en"], "locale", True, lambda x: [x], coroutine_function]
+    "given",
+    [["en"], "locale", True, lambda x: [x], coroutine_function, CoroutineCall()],
 )
 def test_a_wrong_function_is_refused_with_an_example(name: str, given: Any) -> None:
     with pytest.raises(PolicyError, match=rf"{name} can't be .* {name}=lambda: "):
@@ -294,4 +365,27 @@ def test_nested_fragments_vary_alike() -> None:
         site.values = [each]
         assert page.render() == each
     site.cache.delete_fragment("i")
-    assert site.cache.get(site.cache.key_for("o")) is None
+    assert site.cache.get(site.cache.key_for("i")) is None
+    assert site.cache.get(site.cache.key_for("o")) == "de"
+
+
+def test_a_part_s_own_tag_does_not_pass_to_what_is_around_it() -> None:
+    site = Site()
+    source = (
+        '{% cache 300, "o" %}{% cache_each i in range(400), 300, "i", i %}{{ i }}'
+        "{% endcache_each %}{{ n() }}{% endcache %}"
+    )
+    page = site.env.from_string(source)
+    numbers = "".join(map(str, range(400)))
+    assert [page.render(), page.render()] == [f"{numbers}1"] * 2
+    site.cache.delete_fragment("i", [7])
+    assert page.render() == f"{numbers}1"
+    site.cache.delete_fragment("o")
+    assert page.render() == f"{numbers}2"
+
+
+def test_an_unknown_unless_of_a_part_keeps_what_is_around_it_unstored() -> None:
+    outer, inner = Site(unless=None, vary_on=None), Site(unless=lambda: 1 // 0)
+    outer.env.globals["inner"] = lambda: inner.render("constant")
+    page = outer.env.from_string('{% cache 300, "o" %}{{ inner() }}{% endcache %}')
+    assert [page.render(), page.render()] == ["1en", "2en"]

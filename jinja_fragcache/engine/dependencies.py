@@ -80,6 +80,8 @@ _guarded: set[str] = set()
 _again: dict[str, Callable[[], Any]] = {}
 _MOST_AGAIN = 1000
 _UNKNOWN = object()
+#: The start of a tag of one entry alone. Such a tag does not pass to the bodies around.
+OWN_TAG = "\x1f"
 
 
 def add_framework(framework: Framework) -> None:
@@ -263,13 +265,16 @@ class Dependencies:
 
         Args:
             tags: The part's tags, each with its version, None where that is not known.
+                Those that are the part's own alone are left out.
             expires: The time at which the part expires, in seconds since 1970.
             templates: The templates the part was made of, each with its digest.
             reads: What it read of the request.
         """
         if self.is_over:
             return
-        self.include_versions(tags)
+        self.include_versions(
+            {tag: each for tag, each in tags.items() if tag[:1] != OWN_TAG}
+        )
         self.expires = min(self.expires, expires)
         for name, digest in (templates or {}).items():
             if self.templates.setdefault(name, digest) != digest:

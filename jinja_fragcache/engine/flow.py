@@ -23,7 +23,7 @@ from .spec import EntrySpec
 from .stale_if_error import last_good
 from .stale_while_revalidate import serve_stale
 from .verify import is_chosen, verify
-from .whole import delete, keep_out_of_store
+from .whole import delete
 
 # How often a caller waits for others before it makes the value without storing it.
 _MOST_WAITS = 2
@@ -46,13 +46,6 @@ def remove(key: str, context: Context, render: Render) -> Operation[Any]:
 @internalcode
 def bypass(context: Context, render: Render) -> Operation[Any]:
     """Render without the store."""
-    return (yield render())
-
-
-@internalcode
-def leave_out(context: Context, render: Render) -> Operation[Any]:
-    """Like `bypass`, for an `unless` that is true."""
-    keep_out_of_store()
     return (yield render())
 
 

@@ -12,6 +12,8 @@ _DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9]{15,}")
 # Dictionaries of the request whose items a function may put into the key one by one.
 _OF_MANY = frozenset({"request.args", "request.values", "request.view_args"})
 _NONE = frozenset({"None"})
+# In paths, queries and addresses, which are no part of another word by chance.
+_IN_WHOLE = re.compile(r"[/=@]")
 # What may stand in a key by chance, because many other values are written the same.
 _BY_CHANCE = re.compile(r"\d+|True|False")
 
@@ -88,6 +90,8 @@ def _stand_in(read: Read, texts: tuple[str, ...]) -> bool:
 
 def _stands_alone(text: str, texts: tuple[str, ...]) -> bool:
     """Return whether a text stands in a key and is no part of another word there."""
+    if _IN_WHOLE.search(text):
+        return any(text in each for each in texts)
     before = r"(?<![^\W_])" if text[:1].isalnum() else ""
     after = r"(?![^\W_])" if text[-1:].isalnum() else ""
     searched = f"{before}{re.escape(text)}{after}"

@@ -182,7 +182,9 @@ class Policy:
 
 def _takes_nothing(given: Any) -> bool:
     """Return whether a value is a plain function that can be called as it is."""
-    if not callable(given) or inspect.iscoroutinefunction(given):
+    if not callable(given) or any(
+        map(inspect.iscoroutinefunction, (given, type(given).__call__))
+    ):
         return False
     try:
         inspect.signature(given).bind()

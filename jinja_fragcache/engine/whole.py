@@ -7,25 +7,35 @@ deletes the entries with all values of the whole cache, in any store, and though
 them may be known to other processes only.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.guard.reads import Cover, Read, texts_of
 from jinja_fragcache.keys.digests import digest
 from jinja_fragcache.keys.fragment import encode_values, varied_key
-from jinja_fragcache.messages import class_name, describe_error
+from jinja_fragcache.messages import (
+    class_name,
+    describe,
+    describe_class,
+    describe_error,
+)
 
 from . import claims
 from .context import Context
-from .dependencies import current_dependencies, quietly, start_watching
+from .dependencies import OWN_TAG, current_dependencies, quietly, start_watching
 from .key_reads import KeyReads
 from .policy import Policy
 from .spec import FragmentSpec, Guard
 from .tags import invalidate
 
-_NAME = "vary_on of the cache"
+_VARY_ON = "vary_on of the cache (in Flask, CACHE_VARY_ON)"
+_UNLESS = "unless of the cache (in Flask, CACHE_UNLESS)"
+_LIST = "It has to return a list of key values, [] for none."
+_EVERYWHERE = "It has to work wherever the cache is used, also without a request."
+T = TypeVar("T")
 
 
 def delete(context: Context, keys: Sequence[str]) -> Operation[bool]:
@@ -51,7 +61,7 @@ def delete(context: Context, keys: Sequence[str]) -> Operation[bool]:
 def tag_of_key(key: str) -> str:
     """Return the tag of all entries with a key and any values of the whole cache."""
     # As a digest, because a key may be of any length, and tags stand in entries.
-    return f"key:{digest(key)}"
+    return f"{OWN_TAG}key:{digest(key)}"
 
 
 def keep_out_of_store() -> None:
@@ -78,14 +88,19 @@ class Whole:
     def is_off(self) -> bool:
         """Return whether the cache is used for nothing now, as the user says.
 
-        What the user's function raises passes through.
+        Raises:
+            KeyValueError: If the user's function does not say so.
         """
         if self._unless is None:
             return False
-        with quietly():
-            is_off = bool(self._unless())
-        if is_off:
-            keep_out_of_store()
+        is_off = True
+        try:
+            with quietly():
+                is_off = _answer(_UNLESS, self._unless, bool)
+        finally:
+            # Also if it is not known.
+            if is_off:
+                keep_out_of_store()
         return is_off
 
     def present(self) -> "Present | None":
@@ -100,25 +115,21 @@ class Whole:
         with quietly():
             return Present(self, self.encode(self.values()))
 
-    def values(self) -> Any:
+    def values(self) -> list[Any] | tuple[Any, ...]:
         """Return what the user's function returns now.
 
         Raises:
-            KeyValueError: If it raises anything.
+            KeyValueError: If that is no list, or it raises anything.
         """
-        try:
-            values = self._vary_on() if self._vary_on else ()
-        except Exception as error:
-            raise KeyValueError(
-                f"{_NAME} raised {describe_error(error)}.",
-                for_log=f"{_NAME} raised {class_name(error)}.",
-            ) from error
-        if values is None:
-            raise KeyValueError(
-                f"{_NAME} gave None. It has to return a list of key values, which is []"
-                " for none."
-            )
-        return values
+        if self._vary_on is None:
+            return ()
+        values = _answer(_VARY_ON, self._vary_on, lambda values: values)
+        if isinstance(values, (list, tuple)):
+            return values
+        raise KeyValueError(
+            f"{_VARY_ON} returned {describe(values)}. {_LIST}",
+            for_log=f"{_VARY_ON} returned {describe_class(values)}. {_LIST}",
+        )
 
     def encode(self, values: Any) -> str:
         """Return key values as one string.
@@ -130,8 +141,36 @@ class Whole:
             return encode_values(values)
         except KeyValueError as error:
             raise KeyValueError(
-                f"{_NAME}: {error}", for_log=f"{_NAME}: {error.for_log}"
+                f"{_VARY_ON}: {error}", for_log=f"{_VARY_ON}: {error.for_log}"
             ) from error
+
+
+def _answer(what: str, function: Callable[[], Any], read: Callable[[Any], T]) -> T:
+    """Return what a function of the user's returns.
+
+    Args:
+        what: What messages call it.
+        function: The function.
+        read: Takes what it returned, and may run code of its class.
+
+    Raises:
+        KeyValueError: If it raises anything, or returns what has to be awaited.
+    """
+    try:
+        answer = function()
+        if not inspect.isawaitable(answer):
+            return read(answer)
+    except Exception as error:
+        raise KeyValueError(
+            f"{what} raised {describe_error(error)}. {_EVERYWHERE}",
+            for_log=f"{what} raised {class_name(error)}. {_EVERYWHERE}",
+        ) from error
+    if inspect.iscoroutine(answer):
+        answer.close()
+    raise KeyValueError(
+        f"{what} returned a {class_name(answer)}, which has to be awaited. Give a plain"
+        " function."
+    )
 
 
 class Present:
@@ -179,7 +218,7 @@ class Present:
                 is_same = self._whole.encode(values) == self._encoded
             except KeyValueError:
                 is_same = False
-        return read.cover(*texts_of(list(values))) if is_same else Cover()
+        return read.cover(*texts_of(values)) if is_same else Cover()
 
 
 class WholeGuard:

@@ -77,7 +77,7 @@ class _CallFactory:
         if is_view and not is_key_custom and not is_read_request():
             return None
         engine = app_cache.fragment_cache.engine
-        if engine.whole is not None and engine.whole.is_off():
+        if engine.whole is not None and self._is_off(app_cache, engine.whole):
             return None
         # What the key's function reads was not read before.
         session_watch = SessionWatch() if has_request_context() else None
@@ -115,6 +115,18 @@ class _CallFactory:
             verified_as=self._verified_as(engine.policy),
         )
         return call if engine.whole is None else self._vary(call, engine.whole)
+
+    def _is_off(self, app_cache: AppCache, whole: Whole) -> bool:
+        """Return whether the cache is used for nothing now.
+
+        Raises:
+            KeyValueError: If that is not known and the cache is strict.
+        """
+        try:
+            return whole.is_off()
+        except KeyValueError as error:
+            refuse(app_cache, self._function, error)
+        return True
 
     def _vary(self, call: FunctionCall, whole: Whole) -> FunctionCall | None:
         """Add the values of the whole cache to a call; return None if it has no key.

@@ -22,11 +22,12 @@ from jinja2.runtime import Context
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine, Undecided
-from jinja_fragcache.engine.flow import Flow, bypass, leave_out, remove, renew
+from jinja_fragcache.engine.flow import Flow, bypass, remove, renew
 from jinja_fragcache.engine.lookup import NOTHING, Found
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.verify import draw, verify
+from jinja_fragcache.engine.whole import keep_out_of_store
 from jinja_fragcache.entries.freshness import WANTED, GracePeriods
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
@@ -266,7 +267,8 @@ def resolve(
             the cache is strict.
     """
     if options.unless:
-        return leave_out
+        keep_out_of_store()
+        return bypass
     environment = context.environment
     engine = engine_of(environment)
     timeout, version, site = spec
@@ -321,12 +323,7 @@ def _serve(
 ) -> Text | Miss:
     """Look a fragment up, and serve it if it is fresh.
 
-    Args:
-        engine: The engine of the cache.
-        environment: The template's.
-        site: Where the tag stands.
-        asked: The fragment.
-        undecided: What the fast path found; None if it was not taken yet.
+    `undecided` is what the fast path found, None if it was not taken yet.
     """
     if undecided is None and _can_be_decided_early(engine, asked):
         text = engine.text(asked.key, asked.wanted)

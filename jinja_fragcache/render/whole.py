@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jinja2 import Environment
 
 from jinja_fragcache.engine.batch import Row
-from jinja_fragcache.engine.flow import Flow, bypass, leave_out
+from jinja_fragcache.engine.flow import Flow, bypass
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.whole import Present, Whole
 from jinja_fragcache.errors import KeyValueError
@@ -54,10 +54,8 @@ def vary_rows(environment: Environment, site: Site, rows: Sequence[Row]) -> None
 def _present(
     environment: Environment, site: Site, whole: Whole
 ) -> Present | Flow | None:
-    if whole.is_off():
-        return leave_out
     try:
-        return whole.present()
+        return bypass if whole.is_off() else whole.present()
     except KeyValueError as error:
         refuse(environment, site, error)
     return bypass
