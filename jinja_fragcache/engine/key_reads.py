@@ -36,6 +36,7 @@ class KeyReads(Dependencies):
         is_digest = any(_DIGEST.search(each) for each in texts)
         names: list[str] = []
         shallow: list[str] = []
+        shown: list[str] = []
         values = {*texts}
         for read in self.reads.values():
             if is_digest or _is_told(read, texts):
@@ -45,12 +46,13 @@ class KeyReads(Dependencies):
                 # These are compared again before the entry is served.
                 values |= read.values
                 shallow.append(read.name)
+                shown.append(read.name)
             elif not read.values:
                 shallow.append(read.name)
         return Cover(
             names_told_by(names),
             frozenset(values),
-            made_of=frozenset(self.reads),
+            shown=frozenset(names + shown),
             shallow=frozenset(shallow),
         )
 

@@ -29,7 +29,8 @@ _STATUSES_TO_STORE = (200, 203, 204, 300, 301, 308, 404, 410)
 # Unauthorized and Proxy Authentication Required.
 _STATUSES_ASKING_WHO = (401, 407)
 # What tells users apart, in the names of a key.
-_OF_USERS = frozenset({"session", "current_user", "g", "request.user"})
+_USERS = frozenset({"current_user", "request.user"})
+_OF_USERS = _USERS | {"session", "g"}
 # A stream of events is sent while it is being made, and may never end.
 _EVENT_STREAM = "text/event-stream"
 
@@ -224,7 +225,7 @@ def _is_header_in(cover: Cover, header: str) -> bool:
     if header in {"authorization", "cookie"} and _tells_users(cover):
         return True
     told = "request.cookies" if header == "cookie" else f"request.headers.{header}"
-    names = cover.names | cover.made_of
+    names = cover.names | cover.shown
     return Cover(names).names_it(Read(told)) or any(
         name.startswith(f"{told}.") for name in names
     )
@@ -232,9 +233,23 @@ def _is_header_in(cover: Cover, header: str) -> bool:
 
 def _tells_users(cover: Cover) -> bool:
     """Return whether a key has something of the session, the user, or `g`."""
-    names = cover.names | cover.made_of
+    names = cover.names | cover.shown
     roots = {name.partition(".")[0] for name in names}
     return not _OF_USERS.isdisjoint(names | roots)
+
+
+def told_of_answers(cover: Cover) -> Cover:
+    """Return what the key values of a whole cache tell of those who get an answer.
+
+    A value that is kept in the session, in `g` or in a cookie, such as the locale, does
+    not tell who the user is.
+
+    Args:
+        cover: What the values name.
+    """
+    names = cover.names | cover.shown
+    headers = {name for name in names if name.startswith("request.headers.")}
+    return Cover(frozenset(headers | (names & _USERS)))
 
 
 def _why_private(answer: Response | None, watch: SessionWatch) -> str | None:

@@ -17,7 +17,7 @@ from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError, SerializationError
 from jinja_fragcache.guard.reads import Cover
 
-from .cacheability import SessionWatch, judge
+from .cacheability import SessionWatch, judge, told_of_answers
 from .call_guard import CallGuard
 from .keys import full_name
 from .options import Options
@@ -315,7 +315,7 @@ class FunctionCall:
         watch.note_read()
         cover = self.named
         if self.present is not None:
-            cover = cover.beside(self.present.cover())
+            cover = cover.beside(told_of_answers(self.present.cover()))
         # What this package reads is not read by the function.
         with quietly():
             verdict = judge(

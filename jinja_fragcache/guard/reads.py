@@ -79,8 +79,8 @@ class Cover(NamedTuple):
         names: The dotted names of the key's expressions.
         values: The texts of its values.
         allowed: The dotted names of what may be read though the key lacks it.
-        made_of: The dotted names of what a user's function read to make the key, also
-            where the key doesn't tell all of it.
+        shown: The dotted names of what a user's function read to make the key and the
+            key shows, also where another value may look the same.
         shallow: The dotted names of reads that cover only what is read without a value,
             as by `"user" in session`.
     """
@@ -88,7 +88,7 @@ class Cover(NamedTuple):
     names: frozenset[str] = frozenset()
     values: frozenset[str] = frozenset()
     allowed: frozenset[str] = frozenset()
-    made_of: frozenset[str] = frozenset()
+    shown: frozenset[str] = frozenset()
     shallow: frozenset[str] = frozenset()
 
     def beside(self, other: "Cover") -> "Cover":

@@ -30,7 +30,7 @@ def test_what_a_key_function_read_and_returned_is_named(text: str, key: str) -> 
     assert cover_of(text, key) == Cover(
         frozenset({"shop.user"}),
         frozenset({text, key}),
-        made_of=frozenset({"shop.user"}),
+        shown=frozenset({"shop.user"}),
     )
 
 
@@ -42,7 +42,7 @@ def test_what_it_read_and_did_not_return_covers_nothing(text: str, key: str) -> 
     cover = cover_of(text, key)
     assert cover.names | cover.shallow == frozenset()
     assert cover.values == {key}
-    assert cover.made_of == {"shop.user"}
+    assert cover.shown == frozenset()
 
 
 def test_a_part_of_a_word_is_compared_again() -> None:
