@@ -2,11 +2,14 @@
 
 import asyncio
 import re
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
+from types import FrameType
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings as django_settings
@@ -306,3 +309,20 @@ def fragment_cache(env: Environment) -> FragmentCache:
     """Return an environment's FragmentCache, typed."""
     cache: FragmentCache = env.fragment_cache  # type: ignore[attr-defined]
     return cache
+
+
+@contextmanager
+def files_of_calls() -> Iterator[list[str]]:
+    """Collect the files of all Python functions that are called in the block."""
+    called: list[str] = []
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            called.append(frame.f_code.co_filename)
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield called
+    finally:
+        sys.setprofile(before)

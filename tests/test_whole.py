@@ -18,7 +18,14 @@ from jinja_fragcache import (
 )
 from jinja_fragcache.engine.whole import tag_of_key
 from jinja_fragcache.keys.beside import version_key
-from tests.support import Clock, CoroutineStore, Counter, RecordingStore, environment
+from tests.support import (
+    Clock,
+    CoroutineStore,
+    Counter,
+    RecordingStore,
+    environment,
+    files_of_calls,
+)
 
 BODIES = {
     "constant": '{% cache 300, "a" %}{{ n() }}{{ now() }}{% endcache %}',
@@ -141,6 +148,16 @@ def test_a_cache_without_both_has_the_keys_of_before() -> None:
     site.render("value")
     assert site.store.get(make_template_fragment_key("a", [7])) == "1en"
     assert site.cache.key_for("a", [7]) == make_template_fragment_key("a", [7])
+
+
+@bodies
+def test_a_hit_of_another_cache_runs_nothing_of_this(body: str) -> None:
+    site = Site(vary_on=None, unless=None)
+    assert site.render(body) == "1en"
+    with files_of_calls() as called:
+        assert site.render(body) == "1en"
+    assert called
+    assert not [each for each in called if each.endswith("/whole.py")]
 
 
 # Deletes

@@ -1,6 +1,7 @@
 """What a user's function reads while it makes a key, and what the key tells of it."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 
 from jinja_fragcache.guard.reads import Cover, Read, texts_of
@@ -33,6 +34,8 @@ class KeyReads(Dependencies):
         Args:
             texts: What the function returned: the key, or the texts of its values.
         """
+        if not self.reads:
+            return Cover(values=frozenset(texts))
         is_digest = any(_DIGEST.search(each) for each in texts)
         names: list[str] = []
         shallow: list[str] = []
@@ -82,19 +85,36 @@ def _are_told(name: str, texts: tuple[str, ...]) -> bool:
 
 
 def _stand_in(read: Read, texts: tuple[str, ...]) -> bool:
-    return any(
-        re.search(rf"(?<!\d){re.escape(text)}(?!\d)", each)
-        for text in read.values
-        for each in texts
-        if text
-    )
+    """Return whether a key shows a value that was read, as a part of a word, too."""
+    return any(text and _is_in(text, texts, str.isdigit) for text in read.values)
 
 
 def _stands_alone(text: str, texts: tuple[str, ...]) -> bool:
     """Return whether a text stands in a key and is no part of another word there."""
     if _IN_WHOLE.search(text):
         return any(text in each for each in texts)
-    before = r"(?<![^\W_])" if text[:1].isalnum() else ""
-    after = r"(?![^\W_])" if text[-1:].isalnum() else ""
-    searched = f"{before}{re.escape(text)}{after}"
-    return any(re.search(searched, each) for each in texts)
+    return _is_in(text, texts, str.isalnum)
+
+
+def _is_in(
+    text: str, texts: tuple[str, ...], is_of_word: Callable[[str], bool]
+) -> bool:
+    """Return whether a text is in others, and no part of a longer word or number.
+
+    Not by a pattern, because each user's texts would be compiled to another one.
+
+    Args:
+        text: The text.
+        texts: The others.
+        is_of_word: Returns whether a character is part of words.
+    """
+    begins, ends = is_of_word(text[:1]), is_of_word(text[-1:])
+    for each in texts:
+        at = each.find(text)
+        while at >= 0:
+            end = at + len(text)
+            before, after = each[max(at - 1, 0) : at], each[end : end + 1]
+            if not (begins and is_of_word(before)) and not (ends and is_of_word(after)):
+                return True
+            at = each.find(text, at + 1)
+    return False

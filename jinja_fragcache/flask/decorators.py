@@ -11,7 +11,6 @@ from flask import has_request_context
 from jinja_fragcache.engine.dependencies import start_watching
 from jinja_fragcache.engine.flow import recall
 from jinja_fragcache.engine.key_reads import KeyReads
-from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.engine.spec import Stopped
 from jinja_fragcache.engine.whole import Whole, keep_out_of_store
 from jinja_fragcache.errors import KeyValueError, WrongCallError
@@ -77,7 +76,8 @@ class _CallFactory:
         if is_view and not is_key_custom and not is_read_request():
             return None
         engine = app_cache.fragment_cache.engine
-        if engine.whole is not None and self._is_off(app_cache, engine.whole):
+        whole, policy = engine.whole, engine.policy
+        if whole is not None and self._is_off(app_cache, whole):
             return None
         # What the key's function reads was not read before.
         session_watch = SessionWatch() if has_request_context() else None
@@ -85,16 +85,12 @@ class _CallFactory:
             with KeyReads() as read:
                 start_watching()
                 key = self._key_of(app_cache, make_key, args, kwargs)
+            named = read.cover(key.key) if key and policy.guard else ANYTHING
         else:
             key = self._key_of(app_cache, make_key, args, kwargs)
+            named = self._keys.named_of_view if is_view else self._keys.named
         if key is None:
             return None
-        if not is_key_custom:
-            named = self._keys.named_of_view if is_view else self._keys.named
-        elif engine.policy.guard:
-            named = read.cover(key.key)
-        else:
-            named = ANYTHING
         is_forced = bool(self._options.forced_update(*args, **kwargs))
         call = FunctionCall(
             app_cache=app_cache,
@@ -109,12 +105,10 @@ class _CallFactory:
             session_watch=session_watch,
             is_view=is_view,
             named=named,
-            grace=engine.policy.grace(
-                self._options.stale, self._options.stale_if_error
-            ),
-            verified_as=self._verified_as(engine.policy),
+            grace=policy.grace(self._options.stale, self._options.stale_if_error),
+            verified_as=self._verified_as() if policy.verify else None,
         )
-        return call if engine.whole is None else self._vary(call, engine.whole)
+        return call if whole is None else self._vary(call, whole)
 
     def _is_off(self, app_cache: AppCache, whole: Whole) -> bool:
         """Return whether the cache is used for nothing now.
@@ -143,9 +137,9 @@ class _CallFactory:
             call.vary(present)
         return call
 
-    def _verified_as(self, policy: Policy) -> str | None:
+    def _verified_as(self) -> str | None:
         """Return what messages call a value whose hits may be verified, else None."""
-        if not (policy.verify and self._options.verify):
+        if not self._options.verify:
             return None
         return f"{full_name(self._function)}(): the value"
 

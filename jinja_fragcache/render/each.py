@@ -161,7 +161,8 @@ def rows(
         return _keyed_rows_async(environment, site, asked, given, keys)
     if not _can_be_decided_early(engine, keys):
         listed = _listed(asked, given, keys)
-        vary_rows(environment, site, listed)
+        if engine.whole is not None:
+            vary_rows(environment, site, engine.whole, listed)
         engine.find_rows(listed)
         return _texts_or_misses(engine, listed)
     texts, stored = engine.texts(keys, asked.wanted)
@@ -182,7 +183,8 @@ async def _keyed_rows_async(
     engine = engine_of(environment)
     if not _can_be_decided_early(engine, keys):
         listed = _listed(asked, given, keys)
-        vary_rows(environment, site, listed)
+        if engine.whole is not None:
+            vary_rows(environment, site, engine.whole, listed)
         await engine.find_rows_async(listed)
         return _texts_or_misses(engine, listed)
     texts, stored = await engine.texts_async(keys, asked.wanted)
@@ -313,7 +315,8 @@ def rows_with_options(
     engine = engine_of(environment)
     if engine.blocks and environment.is_async:
         return _rows_with_options_async(environment, rows, site, has_holes=has_holes)
-    vary_rows(environment, site, rows)
+    if engine.whole is not None:
+        vary_rows(environment, site, engine.whole, rows)
     engine.find_rows(rows)
     _refuse_shared(environment, rows, site)
     return _texts_or_misses(engine, rows, has_holes=has_holes)
@@ -323,7 +326,8 @@ async def _rows_with_options_async(
     environment: Environment, rows: list[Row], site: Site, *, has_holes: bool
 ) -> Rows:
     engine = engine_of(environment)
-    vary_rows(environment, site, rows)
+    if engine.whole is not None:
+        vary_rows(environment, site, engine.whole, rows)
     await engine.find_rows_async(rows)
     _refuse_shared(environment, rows, site)
     return _texts_or_misses(engine, rows, has_holes=has_holes)

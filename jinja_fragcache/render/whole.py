@@ -36,19 +36,18 @@ def vary(
     return asked if present is None else present
 
 
-def vary_rows(environment: Environment, site: Site, rows: Sequence[Row]) -> None:
+def vary_rows(
+    environment: Environment, site: Site, whole: Whole, rows: Sequence[Row]
+) -> None:
     """Like `vary`, for the rows of a list. The values are the same for all of them."""
-    engine = engine_of(environment)
-    if engine.whole is None:
-        return
     asked = [(row, row.spec) for row in rows if row.spec is not None]
-    present = _present(environment, site, engine.whole) if asked else None
+    present = _present(environment, site, whole) if asked else None
     for row, spec in asked:
         if isinstance(present, Present):
             row.spec = present.of(spec)
         elif present is not None:
             row.spec, row.flow = None, present
-            engine.count_uncached()
+            engine_of(environment).count_uncached()
 
 
 def _present(

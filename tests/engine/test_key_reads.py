@@ -24,6 +24,9 @@ def cover_of(text: str, key: str, **more: Any) -> Cover:
         ("ann", "d8e8fca2dc0f896f"),
         ("5", "menu-5"),
         ("", "menu-"),
+        ("ann", "joanna-ann"),
+        ("/shop", "v/shopping"),
+        ("ann@x.org", "ann@x.orgmenu"),
     ],
 )
 def test_what_a_key_function_read_and_returned_is_named(text: str, key: str) -> None:

@@ -9,6 +9,7 @@ from flask import Response, g, render_template_string, request, session
 
 from jinja_fragcache import KeyValueError, SettingError, Stats, UncoveredReadError
 from tests.flask.support import Site, make_cache
+from tests.support import Counter, files_of_calls
 
 FRAGMENT = '{% cache 300, "a", 7 %}{{ n() }}{% endcache %}'
 
@@ -401,6 +402,36 @@ def test_a_value_that_is_kept_in_the_session_does_not_tell_the_user() -> None:
         return str(site.calls())
 
     assert answers(site, "en", "en") == ["1", "2"]
+
+
+def test_what_vary_on_reads_and_does_not_tell_is_no_read_of_what_is_around() -> None:
+    site = Varied(
+        CACHE_VARY_ON=lambda: [bool(session)], CACHE_UNLESS=lambda: g.get("p")
+    )
+    source = (
+        '{% cache 300, "o" %}{% cache 300, "i" %}{{ n() }}{% endcache %}{% endcache %}'
+    )
+    site.app.route("/")(lambda: render_template_string(source, n=site.calls))
+    assert answers(site, "en", "de") == ["1", "1"]
+
+
+def test_values_that_change_with_each_call_cover_nothing() -> None:
+    changing = Counter()
+    site = Varied(CACHE_VARY_ON=lambda: [session.get("lang"), changing()])
+    reads(site, "fragment")
+    answers(site, "en")
+    assert site.cache.stats().stored == 0
+
+
+@kinds
+def test_a_hit_of_another_cache_runs_nothing_of_this(kind: Any) -> None:
+    site = Varied(CACHE_VARY_ON=None, CACHE_UNLESS=None)
+    call = kind(site)
+    assert site.shown(call, "en") == ["1"]
+    with files_of_calls() as called:
+        assert site.shown(call, "en") == ["1"]
+    assert called
+    assert not [each for each in called if each.endswith("/whole.py")]
 
 
 def test_verified_hits_vary() -> None:

@@ -16,7 +16,12 @@ from markupsafe import Markup
 
 from jinja_fragcache import default_fragment_name, make_template_fragment_key
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.keys.fragment import _known, _make_key
+from jinja_fragcache.keys.fragment import (
+    _known,
+    _make_key,
+    encode_values,
+    varied_key,
+)
 from jinja_fragcache.remembered import size_of
 from tests.support import NAMES, SCALARS, VALUES, canonical
 
@@ -28,6 +33,23 @@ def test_two_inputs_have_the_same_key_only_if_they_count_as_the_same(
     same = (name, canonical(vary_on)) == (other_name, canonical(other))
     key = make_template_fragment_key(name, vary_on)
     assert (key == make_template_fragment_key(other_name, other)) is same
+
+
+@given(NAMES, st.lists(SCALARS, max_size=2), NAMES, st.lists(SCALARS, max_size=2))
+@example("a:b", [], "a:b", [""])
+@example(f"a:{encode_values(['b'])}", [], "a:", ["b"])
+@example("a:", ["b"], "a:b", [])
+def test_a_varied_key_tells_the_key_and_the_values(
+    key: str, values: list[Any], other_key: str, other: list[Any]
+) -> None:
+    varied = varied_key(key, encode_values(values))
+    same = (key, canonical(values)) == (other_key, canonical(other))
+    other_varied = varied_key(other_key, encode_values(other))
+    assert (varied.rpartition(":")[2] == other_varied.rpartition(":")[2]) is same
+    assert len(varied) <= 153
+    assert varied.isascii()
+    assert varied.isprintable()
+    assert " " not in varied
 
 
 parts = st.lists(st.text("as1:", max_size=3), min_size=1, max_size=3)

@@ -1,14 +1,12 @@
 """The work of compiling a template is linear in its length, however it is nested."""
 
-import sys
 from collections.abc import Iterator
-from types import FrameType
 from typing import Any
 
 import pytest
 from jinja2 import Environment, nodes
 
-from tests.support import environment
+from tests.support import environment, files_of_calls
 
 NESTS = {
     "fragment": ("{% cache 300, 'a' %}", "{% endcache %}"),
@@ -132,19 +130,9 @@ def python_calls(source: str) -> int:
     """How many calls of Python functions compile a template."""
     env = environment()
     env.compile(source, raw=True)
-    calls = 0
-
-    def profile(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal calls
-        calls += event == "call"
-
-    before = sys.getprofile()
-    sys.setprofile(profile)
-    try:
+    with files_of_calls() as called:
         env.compile(source, raw=True)
-    finally:
-        sys.setprofile(before)
-    return calls
+    return len(called)
 
 
 @pytest.mark.parametrize("depth", [12, 24])
