@@ -404,13 +404,19 @@ def test_a_value_that_is_kept_in_the_session_does_not_tell_the_user() -> None:
     assert answers(site, "en", "en") == ["1", "2"]
 
 
-def test_what_vary_on_reads_and_does_not_tell_is_no_read_of_what_is_around() -> None:
-    site = Varied(
-        CACHE_VARY_ON=lambda: [bool(session)], CACHE_UNLESS=lambda: g.get("p")
-    )
-    source = (
-        '{% cache 300, "o" %}{% cache 300, "i" %}{{ n() }}{% endcache %}{% endcache %}'
-    )
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("CACHE_VARY_ON", lambda: [bool(session.get("lang"))]),
+        ("CACHE_UNLESS", lambda: session.get("lang") == "fr"),
+    ],
+)
+def test_what_they_read_of_a_part_is_no_read_of_what_is_around_it(
+    name: str, function: Any
+) -> None:
+    site = Varied(**{name: function})
+    part = '{% cache 300, "i" %}{% endcache %}'
+    source = f'{{% cache 300, "o" %}}{{{{ n() }}}}{part}{{% endcache %}}'
     site.app.route("/")(lambda: render_template_string(source, n=site.calls))
     assert answers(site, "en", "de") == ["1", "1"]
 
