@@ -159,7 +159,7 @@ def nested(visit: Visit, coverage: Coverage) -> Iterator[Told]:
         yield Told(
             "FC010",
             f"The {around}, has neither `unless` nor a key value for {names}:"
-            " it stores this text, and prints it, whatever `unless` says here. Write"
+            " it prints what it has stored before, whatever `unless` says here. Write"
             " the same `unless` there.",
         )
 
