@@ -22,6 +22,7 @@ from jinja_fragcache.messages import (
     describe_class,
     describe_error,
 )
+from jinja_fragcache.remembered import Remembered
 
 from . import claims
 from .context import Context
@@ -35,6 +36,8 @@ _VARY_ON = "vary_on of the cache (in Flask, CACHE_VARY_ON)"
 _UNLESS = "unless of the cache (in Flask, CACHE_UNLESS)"
 _LIST = "It has to return a list of key values, [] for none."
 _EVERYWHERE = "It has to work wherever the cache is used, also without a request."
+# By the key without the values, and these.
+_known: Remembered[tuple[str, str], tuple[str, str]] = Remembered(4096, 4 * 2**20)
 T = TypeVar("T")
 
 
@@ -158,7 +161,8 @@ def _answer(what: str, function: Callable[[], Any], read: Callable[[Any], T]) ->
     """
     try:
         answer = function()
-        if not inspect.isawaitable(answer):
+        # The first is quicker, and most answers are one of these.
+        if isinstance(answer, (bool, list, tuple)) or not inspect.isawaitable(answer):
             return read(answer)
     except Exception as error:
         raise KeyValueError(
@@ -190,15 +194,23 @@ class Present:
 
     def key_of(self, key: str) -> str:
         """Return the key of an entry that has these values, too."""
-        return varied_key(key, self._encoded)
+        return self._key_and_tag(key)[0]
 
     def of(self, spec: FragmentSpec) -> FragmentSpec:
         """Return a fragment with these values in its key."""
+        key, tag = self._key_and_tag(spec.key)
         return spec._replace(
-            key=self.key_of(spec.key),
-            tags=(*spec.tags, tag_of_key(spec.key)),
+            key=key,
+            tags=(*spec.tags, tag),
             guard=spec.guard and WholeGuard(spec.guard, self),
         )
+
+    def _key_and_tag(self, key: str) -> tuple[str, str]:
+        known = _known.get((key, self._encoded))
+        if known is None:
+            known = varied_key(key, self._encoded), tag_of_key(key)
+            _known.add((key, self._encoded), known)
+        return known
 
     def cover(self) -> Cover:
         """Return what the values name of the request.
