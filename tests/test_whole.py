@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 from jinja2 import Undefined
 
 from jinja_fragcache import (
@@ -18,6 +19,7 @@ from jinja_fragcache import (
 )
 from jinja_fragcache.engine.whole import tag_of_key
 from jinja_fragcache.keys.beside import version_key
+from jinja_fragcache.stores.redis import RedisStore
 from tests.support import (
     Clock,
     CoroutineStore,
@@ -173,6 +175,18 @@ def test_a_delete_reaches_the_entries_of_all_values(
         site.render(body, [each])
     site.delete(*what)
     assert [site.render(body, [each]) for each in ("en", "de")] == ["3en", "4de"]
+
+
+def test_a_delete_reaches_what_other_processes_have_stored(redis_port: int) -> None:
+    # Each site has its own client, and knows nothing of the values of the other one.
+    with redis.Redis(port=redis_port) as first, redis.Redis(port=redis_port) as second:
+        one = Site(RedisStore(first, key_prefix="whole:"))
+        two = Site(RedisStore(second, key_prefix="whole:"))
+        one.cache.clear()
+        assert [one.render("value", [each]) for each in ("en", "de")] == ["1en", "2de"]
+        assert two.render("value", ["de"]) == "2de"
+        two.delete("a", [7])
+        assert [one.render("value", [each]) for each in ("en", "de")] == ["3en", "4de"]
 
 
 def test_a_delete_leaves_the_entries_of_other_key_values() -> None:

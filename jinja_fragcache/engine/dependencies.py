@@ -300,6 +300,7 @@ class Dependencies:
             # `"user" in session` shows less of it than `session["user"]`.
             read = known._replace(
                 values=known.values | read.values,
+                is_object=known.is_object or read.is_object,
                 # What differs between the two tells nothing of both.
                 instead=known.instead if known.instead == read.instead else frozenset(),
                 kept=known.kept if known.kept == read.kept else None,

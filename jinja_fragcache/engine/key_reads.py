@@ -50,7 +50,7 @@ class KeyReads(Dependencies):
                 values |= read.values
                 shallow.append(read.name)
                 shown.append(read.name)
-            elif not read.values:
+            elif not (read.values or read.is_object):
                 shallow.append(read.name)
         return Cover(
             names_told_by(names),
@@ -85,8 +85,21 @@ def _are_told(name: str, texts: tuple[str, ...]) -> bool:
 
 
 def _stand_in(read: Read, texts: tuple[str, ...]) -> bool:
-    """Return whether a key shows a value that was read, as a part of a word, too."""
-    return any(text and _is_in(text, texts, str.isdigit) for text in read.values)
+    """Return whether a key shows a value that was read, as a part of a word, too.
+
+    Of an object, one of its ids is enough. Of a list, such as a user's roles, all of it
+    has to stand there.
+    """
+    enough = all if read.is_object and _is_list(read.name) else any
+    return enough(
+        bool(text) and _is_in(text, texts, str.isdigit) for text in read.values
+    )
+
+
+def _is_list(name: str) -> bool:
+    with suppress(Exception):
+        return isinstance(value_of_now(name), (list, tuple, set, frozenset))
+    return False
 
 
 def _stands_alone(text: str, texts: tuple[str, ...]) -> bool:

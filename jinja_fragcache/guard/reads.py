@@ -102,7 +102,7 @@ class Cover(NamedTuple):
         """
         if any(_names(name, read.name) for name in self.names):
             return True
-        if read.name in self.shallow and not read.values:
+        if read.name in self.shallow and not (read.values or read.is_object):
             return True
         return bool(read.instead) and read.instead <= self.values
 

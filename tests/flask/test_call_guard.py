@@ -24,14 +24,16 @@ def who() -> str:
     return f"key of {session.get('user')}"
 
 
-def texts(site: Site, call: Callable[[], object], path: str = "/") -> list[str]:
+def texts(
+    site: Site, call: Callable[[], object], path: str = "/", value: Any = str
+) -> list[str]:
     """Return what each of two users gets."""
     site.app.add_url_rule(path, "view", call)  # type: ignore[arg-type]
     found = []
     for name in ("Ann", "Bob"):
         client = site.app.test_client()
         with client.session_transaction() as opened:
-            opened["user"] = name
+            opened["user"] = value(name)
         found.append(client.get(path).text)
     return found
 
@@ -77,6 +79,34 @@ def test_a_key_that_tells_less_than_it_read_covers_nothing(site: Site) -> None:
     function = site.cache.cached(key_prefix=lambda: f"in-{bool(session['user'])}")(user)
     assert texts(site, function) == ["Hello Ann", "Hello Bob"]
     assert site.cache.stats().stored == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (lambda name: {"name": name}, lambda: f"in-{bool(session['user'])}"),
+        (lambda name: {"name": name}, lambda: f"in-{len(session['user'])}"),
+        (
+            lambda name: {"name": name},
+            lambda: f"in-{'user' in session and bool(session['user'])}",
+        ),
+        (lambda name: ["admin", name], lambda: f"in-{session['user'][0]}"),
+        (lambda name: ["admin", name], lambda: f"in-{'admin' in session['user']}"),
+    ],
+)
+def test_a_key_that_tells_a_part_of_an_object_does_not_cover_it(
+    site: Site, value: Any, key: Any
+) -> None:
+    function = site.cache.cached(key_prefix=key)(user)
+    shown = texts(site, function, value=value)
+    assert shown == [f"Hello {value('Ann')}", f"Hello {value('Bob')}"]
+    assert site.cache.stats().stored == 0
+
+
+def test_a_key_with_all_of_a_list_covers_it(site: Site) -> None:
+    function = site.cache.cached(key_prefix=lambda: "-".join(session["user"]))(user)
+    texts(site, function, value=lambda name: ["admin", name])
+    assert site.cache.stats().stored == 2
 
 
 def test_an_argument_covers_what_gave_it(site: Site) -> None:
