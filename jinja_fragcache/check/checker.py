@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from jinja_fragcache.keys.fragment import default_fragment_name
+from jinja_fragcache.reads.outline import Broken, Tag
 
 from .coverage import Coverage
 from .findings import Finding, Report
 from .ignores import apply, find_ignores
 from .messages import message_of, place_of
-from .outline import Broken, Tag
 from .problems import Judge, Problem
 from .project import Project, Template
 from .reach import Reach

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from jinja_fragcache.reads.paths import Path, is_bag
+
 from .scopes import LOOP, SET, Binding, Seen, Visit
 from .vocabulary import (
     IDENTITIES,
-    Path,
     Vocabulary,
-    is_bag,
     is_flag,
     paths,
     request_says,

@@ -1,6 +1,7 @@
 """The messages of the rules about what bodies read."""
 
-from .outline import FILTER
+from jinja_fragcache.reads.outline import FILTER
+
 from .problems import Problem
 from .remedies import shown
 from .scopes import ARGUMENT, LOOP, Seen, Visit

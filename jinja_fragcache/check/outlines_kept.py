@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment
 from jinja2 import __version__ as jinja_version
 
-from .outline import Broken, Outline, from_plain, to_plain
+from jinja_fragcache.reads.outline import Broken, Outline, from_plain, to_plain
 
 #: The name of the folder.
 FOLDER = ".fragcache_cache"

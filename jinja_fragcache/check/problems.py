@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from jinja_fragcache.reads.outline import FILTER
+from jinja_fragcache.reads.paths import Path
+
 from .coverage import Coverage, ends_of
-from .outline import FILTER
 from .scopes import ARGUMENT, LOOP, SET, Seen, Visit
 from .vocabulary import (
     HOSTS,
     LOCALIZED,
     TOKEN_ATTRIBUTES,
-    Path,
     Vocabulary,
     within,
 )

@@ -8,9 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, TemplateError
 
 from jinja_fragcache.errors import CheckError
+from jinja_fragcache.reads.outline import Broken, Outline
 from jinja_fragcache.template.extension import FragmentCacheExtension
-
-from .outline import Broken, Outline
 
 _ENDINGS = (".html", ".htm", ".xhtml", ".xml", ".jinja", ".jinja2", ".j2")
 # Also .txt files, but only in folders of templates, because others are no templates.

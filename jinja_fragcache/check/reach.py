@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from .outline import (
+from jinja_fragcache.reads.outline import (
     Bind,
     Block,
     Branch,

@@ -7,12 +7,12 @@ from concurrent.futures import ProcessPoolExecutor
 
 from jinja2 import Environment
 
+from jinja_fragcache.reads.marks import marking
+from jinja_fragcache.reads.outline import Broken, Outline
+from jinja_fragcache.reads.outlining import outline
 from jinja_fragcache.template.extension import FragmentCacheExtension
 
-from .marks import marking
-from .outline import Broken, Outline
 from .outlines_kept import KeptOutlines
-from .outlining import outline
 from .project import Project, Template, default_environment
 
 # With fewer, starting processes takes longer than parsing.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from .outline import Macro, Read, Tag
+from jinja_fragcache.reads.outline import Macro, Read, Tag
 
 #: Kinds of bindings.
 SET, LOOP, ARGUMENT, MACRO, MODULE = "set", "loop", "argument", "macro", "module"

@@ -5,8 +5,9 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from jinja_fragcache.reads.outline import FILTER, Outline, Tag
+
 from .coverage import Coverage
-from .outline import FILTER, Outline, Tag
 from .remedies import shown
 from .scopes import Visit
 from .vocabulary import Vocabulary

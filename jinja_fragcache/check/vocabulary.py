@@ -8,15 +8,12 @@ stands for everything that is read of it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-Path = tuple[str, ...]
+from jinja_fragcache.reads.paths import Path
 
 #: Attributes that tell which one of many objects an object is.
 IDENTITIES = frozenset(
     {"id", "pk", "uuid", "guid", "slug", "key", "username", "email", "get_id"}
 )
-
-#: Those that forms and other things of which there is one don't have.
-OBJECT_IDENTITIES = frozenset({"id", "pk", "uuid", "guid", "slug", "get_id"})
 
 _USERS = (
     "user",
@@ -132,8 +129,6 @@ _SHARED = (
     *("range", "dict", "lipsum", "cycler", "joiner", "namespace", "cache_tag"),
     *("loop", "now", "moment", "true", "false", "none"),
 )
-# Objects whose attributes have nothing to do with each other.
-_BAGS = frozenset({"request", "session", "g", "loop", "config"})
 # Beginnings and names of attributes that many objects have in common.
 _FLAGS = ("is_", "has_", "can_", "may_", "get_locale", "get_lang")
 _GROUPS = frozenset(
@@ -239,11 +234,6 @@ def within(path: Path, names: frozenset[Path]) -> Path | None:
         if path[:length] in names:
             return path[:length]
     return None
-
-
-def is_bag(path: Path) -> bool:
-    """Return whether the attributes of a name have nothing to do with each other."""
-    return path[0] in _BAGS
 
 
 def is_flag(step: str) -> bool:

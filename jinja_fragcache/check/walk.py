@@ -7,7 +7,7 @@ of fragments, it only looks for fragments, and for names that they may read.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from .outline import (
+from jinja_fragcache.reads.outline import (
     Bind,
     Block,
     Branch,
@@ -24,6 +24,7 @@ from .outline import (
     Statement,
     Use,
 )
+
 from .reach import Reach
 from .scopes import (
     ARGUMENT,

@@ -9,7 +9,6 @@ import click
 
 from jinja_fragcache.check.checker import check
 from jinja_fragcache.check.formats import FORMATS
-from jinja_fragcache.check.outline import Broken
 from jinja_fragcache.check.outlines_kept import FOLDER, KeptOutlines
 from jinja_fragcache.check.project import (
     Project,
@@ -26,6 +25,7 @@ from jinja_fragcache.check.settings import (
 )
 from jinja_fragcache.check.vocabulary import vocabulary
 from jinja_fragcache.errors import CheckError
+from jinja_fragcache.reads.outline import Broken
 
 from .reports import (
     rows_as_json,

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from jinja_fragcache.check.checker import name_shown
 from jinja_fragcache.check.findings import Finding, Report
-from jinja_fragcache.check.outline import Outline, Tag
 from jinja_fragcache.check.project import Project, Template
 from jinja_fragcache.check.rules import ERROR, NOTE, WARNING
+from jinja_fragcache.reads.outline import Outline, Tag
 
 _COLORS = {ERROR: "red", WARNING: "yellow", NOTE: "cyan"}
 # With fewer templates, a run takes less than a second.

@@ -13,9 +13,9 @@ from jinja2.idtracking import VAR_LOAD_RESOLVE, find_symbols
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
+from jinja_fragcache.reads.arguments import written
 from jinja_fragcache.render.output import INCLUDE, TEXT
 
-from .arguments import written
 from .filter_call import filter_call, python_expression
 from .parts import part_of
 from .tag_sites import Site

@@ -1,4 +1,4 @@
-"""Compile time of `{% cache_each %}`: the head of its loop, and its rows' names.
+"""Compile time of `{% cache_each %}`: its loop, and its rows' names.
 
 For `{% cache_each item in items, 300, "row", item.id %}`, the compiled template runs
 through the loop once to collect the keys of all rows. Rows that are missing in the
@@ -6,108 +6,30 @@ store are rendered after that, each with its item and with a `loop` at its posit
 (`render.call_blocks`). The functions that it calls are in `render.each`.
 """
 
-from dataclasses import dataclass
-from typing import cast
-
 from jinja2 import nodes
-from jinja2.parser import Parser
 
+from jinja_fragcache.reads.heads import ITEM, Each, copy_target
 from jinja_fragcache.render.each import ITEMS
 
-from .arguments import Arguments, parse_expression, written
 from .filter_call import filter_call
 
-# Starts with a digit, so that no template can use this name.
-_ITEM = "0item"
 #: The parameters of a row's body.
-ROW_NAMES = (_ITEM, "loop")
-_EXAMPLE = 'cache_each item in items, 300, "row", item.id'
+ROW_NAMES = (ITEM, "loop")
 
 
-@dataclass(slots=True)
-class Each:
-    """The head of a loop: `target in iterable if test`.
+def loop(each: Each, body: list[nodes.Node]) -> nodes.For:
+    """Make a loop with a body in which the item's names are bound.
 
-    Attributes:
-        target: The names that an item is assigned to.
-        iterable: The expression for the items.
-        test: The expression that selects items, None if all are taken.
+    Args:
+        each: The head of the loop.
+        body: The body.
     """
-
-    target: nodes.Expr
-    iterable: nodes.Expr
-    test: nodes.Expr | None
-
-    @property
-    def item(self) -> nodes.Expr:
-        """The expression for the item, inside of `loop`."""
-        if self._is_unpacked:
-            return nodes.Name(_ITEM, "load")
-        return _copy(self.target, "load")
-
-    @property
-    def _is_unpacked(self) -> bool:
-        # With a test, Jinja itself unpacks an item and packs it again, as a tuple.
-        return self.test is None and not isinstance(self.target, nodes.Name)
-
-    def loop(self, body: list[nodes.Node]) -> nodes.For:
-        """Make the loop, with a body in which the item's names are bound."""
-        if self._is_unpacked:
-            target: nodes.Expr = nodes.Name(_ITEM, "store")
-            body = [*self.unpacking(), *body]
-        else:
-            target = _copy(self.target, "store")
-        recursive = False
-        items = filter_call(self.iterable, ITEMS, [])
-        line = self.target.lineno
-        return nodes.For(target, items, body, [], self.test, recursive, lineno=line)
-
-    def unpacking(self) -> list[nodes.Node]:
-        """Make the nodes that assign an item to its names."""
-        target, item = _copy(self.target, "store"), nodes.Name(_ITEM, "load")
-        return [nodes.Assign(target, item, lineno=target.lineno)]
-
-
-def _copy(target: nodes.Expr, ctx: str) -> nodes.Expr:
-    """Copy a target, to read it (`ctx` is "load") or to assign to it ("store")."""
-    if isinstance(target, nodes.Tuple):
-        items = [_copy(each, ctx) for each in target.items]
-        return nodes.Tuple(items, ctx, lineno=target.lineno)
-    # Jinja's parser allows nothing else there.
-    return nodes.Name(cast("nodes.Name", target).name, ctx, lineno=target.lineno)
-
-
-def parse_each(parser: Parser) -> Each:
-    """Parse `item in items if test` and the comma after it, if there is one.
-
-    Raises:
-        jinja2.TemplateSyntaxError: If a part is missing or wrong. The message shows
-            what to write instead.
-    """
-    stream = parser.stream
-    shown = f"Write {written(parser, _EXAMPLE)}."
-    if stream.current.test("block_end"):
-        parser.fail(f"The tag does not say what it goes through. {shown}")
-    target = parser.parse_assign_target(extra_end_rules=("name:in",))
-    if not stream.skip_if("name:in"):
-        parser.fail(f"'in' is missing after the name of the item. {shown}")
-    iterable = parse_expression(parser, with_condexpr=False)
-    test = parse_expression(parser) if stream.skip_if("name:if") else None
-    if stream.current.test("name:recursive"):
-        parser.fail(f"A list of cached rows can't be recursive. {shown}")
-    stream.skip_if("comma")
-    return Each(target, iterable, test)
-
-
-def check_row_key(parser: Parser, arguments: Arguments) -> None:
-    """Refuse rows without a key value.
-
-    Raises:
-        jinja2.TemplateSyntaxError: If there is none, because all rows would print the
-            text of the first one.
-    """
-    if isinstance(arguments.vary_on, nodes.List) and not arguments.vary_on.items:
-        parser.fail(
-            "The rows have no key value, so all would print what the first one does."
-            f" Write {written(parser, _EXAMPLE)}."
-        )
+    if each.is_unpacked:
+        target: nodes.Expr = nodes.Name(ITEM, "store")
+        body = [*each.unpacking(), *body]
+    else:
+        target = copy_target(each.target, "store")
+    recursive = False
+    items = filter_call(each.iterable, ITEMS, [])
+    line = each.target.lineno
+    return nodes.For(target, items, body, [], each.test, recursive, lineno=line)

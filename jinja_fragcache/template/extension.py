@@ -28,6 +28,13 @@ from jinja2.parser import Parser
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.tags import cache_tag
 from jinja_fragcache.frameworks.contexts import watch_contexts
+from jinja_fragcache.reads.arguments import (
+    Arguments,
+    parse_arguments,
+    tag_alone,
+    written,
+)
+from jinja_fragcache.reads.heads import Each, check_row_key, parse_each
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
 from jinja_fragcache.render.bodies import LIST_TAG
 from jinja_fragcache.render.call_blocks import BodyRendering
@@ -37,7 +44,6 @@ from jinja_fragcache.render.holes import HOLE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
 from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
 
-from .arguments import Arguments, parse_arguments, tag_alone, written
 from .body import (
     check_loop_control,
     keep_macro_names,
@@ -47,7 +53,7 @@ from .body import (
 )
 from .body_names import HOLE_TAG
 from .code_generator import FragmentCodeGenerator
-from .each import ROW_NAMES, Each, check_row_key, parse_each
+from .each import ROW_NAMES, loop
 from .filter_call import filter_call, python_expression
 from .holes import WHICH, make_hole, take_holes
 from .lookup_call import LookupCall
@@ -65,6 +71,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
     """
 
     tags = set(TAGS)  # noqa: RUF012 - this is how Jinja declares it
+    # For `reads.marks`, which reads the tags in its place.
+    compiles_fragments = True
     # After other extensions. So if another one has the same tag, as Flask-Caching's
     # has, this one's counts, and the tokens are read as the others leave them.
     priority = 1000
@@ -158,7 +166,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
         return [
             *reading,
             nodes.Assign(rows, nodes.List([]), lineno=line),
-            each.loop(asking),
+            loop(each, asking),
             nodes.If(rows, printed, [], else_, lineno=line),
         ]
 

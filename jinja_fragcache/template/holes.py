@@ -15,9 +15,9 @@ from copy import deepcopy
 from jinja2 import nodes
 from jinja2.parser import Parser
 
+from jinja_fragcache.reads.arguments import example, written
 from jinja_fragcache.render.holes import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
-from .arguments import example, written
 from .body import (
     keep_macro_names,
     keep_surroundings,

@@ -23,6 +23,7 @@ from jinja_fragcache.keys.fragment import (
     tag_names,
 )
 from jinja_fragcache.messages import describe
+from jinja_fragcache.reads.arguments import Arguments, example, fail_for
 from jinja_fragcache.render.each import (
     ADD_ROW,
     ADD_ROW_WITH_OPTIONS,
@@ -38,7 +39,6 @@ from jinja_fragcache.render.lookup import (
 from jinja_fragcache.render.tag_guard import PARTS, UNVERIFIED
 from jinja_fragcache.timeouts import normalize_timeout
 
-from .arguments import Arguments, example, fail_for
 from .autoescape import escaped_here
 from .filter_call import filter_call
 from .key_names import key_names, names_if_false

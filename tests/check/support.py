@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 
 from jinja_fragcache.check.checker import check
 from jinja_fragcache.check.findings import Finding
-from jinja_fragcache.check.outline import Outline
 from jinja_fragcache.check.project import Project, Template, default_environment
 from jinja_fragcache.check.reach import Reach
 from jinja_fragcache.check.reading import read
@@ -12,6 +11,7 @@ from jinja_fragcache.check.rules import RULES
 from jinja_fragcache.check.scopes import Visit
 from jinja_fragcache.check.vocabulary import vocabulary
 from jinja_fragcache.check.walk import visits_of
+from jinja_fragcache.reads.outline import Outline
 
 
 def project_of(templates: Mapping[str, str] | str) -> Project:

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment
 
-from jinja_fragcache.check.outline import Broken
 from jinja_fragcache.check.outlines_kept import KeptOutlines
 from jinja_fragcache.check.project import default_environment
+from jinja_fragcache.reads.outline import Broken
 from tests.check.support import outline_of
 
 SOURCE = "{% cache 300, 'a', b %}{{ c.d }}{% endcache %}"

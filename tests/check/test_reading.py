@@ -5,10 +5,10 @@ import pytest
 from jinja2 import Environment
 
 from jinja_fragcache.check import reading
-from jinja_fragcache.check.outline import Broken, Outline
 from jinja_fragcache.check.outlines_kept import KeptOutlines
 from jinja_fragcache.check.project import Project, Template, default_environment
 from jinja_fragcache.check.reading import read
+from jinja_fragcache.reads.outline import Broken, Outline
 
 
 def project(*sources: str) -> Project:

@@ -1,5 +1,5 @@
-from jinja_fragcache.check.outline import Read
 from jinja_fragcache.check.scopes import LOOP, SET, Binding, Frame, Scope, Seen
+from jinja_fragcache.reads.outline import Read
 
 
 def test_a_name_is_found_in_the_scopes_around() -> None:

@@ -2,7 +2,7 @@ import pytest
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from jinja_fragcache import FragmentCacheExtension
-from jinja_fragcache.check.marks import body_of, mark_of, marking
+from jinja_fragcache.reads.marks import body_of, mark_of, marking
 
 environment = Environment(extensions=[FragmentCacheExtension])
 marked = marking(environment)

@@ -1,7 +1,7 @@
 import pytest
 from jinja2 import Environment, nodes
 
-from jinja_fragcache.check.expressions import reads_of
+from jinja_fragcache.reads.expressions import reads_of
 
 environment = Environment(extensions=["jinja2.ext.do"])
 

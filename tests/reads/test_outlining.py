@@ -1,6 +1,6 @@
 import pytest
 
-from jinja_fragcache.check.outline import (
+from jinja_fragcache.reads.outline import (
     Bind,
     Block,
     Branch,

@@ -4,15 +4,14 @@ The package's own extension compiles the tags away. To see them in a tree of nod
 one keeps their arguments beside their bodies, and changes nothing else.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from jinja2 import Environment, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 
-from jinja_fragcache.template.arguments import Arguments, parse_arguments, tag_alone
-from jinja_fragcache.template.each import Each, check_row_key, parse_each
-from jinja_fragcache.template.extension import FragmentCacheExtension
+from .arguments import AUTO, OPTIONS, Arguments, parse_arguments, tag_alone
+from .heads import Each, check_row_key, parse_each
 
 _MARK = "fragment_cache_mark"
 
@@ -51,7 +50,7 @@ def marking(environment: Environment) -> Environment:
     """Return a copy of an environment that marks the package's tags."""
     copy = environment.overlay(extensions=[MarkingExtension])
     for name, extension in [*copy.extensions.items()]:
-        if isinstance(extension, FragmentCacheExtension):
+        if getattr(extension, "compiles_fragments", False):
             del copy.extensions[name]
     return copy
 
@@ -107,8 +106,10 @@ def _marked(mark: Mark, body: list[nodes.Node]) -> nodes.Node:
     if mark.arguments:
         # The arguments stand in the tree, so that two bodies differ by those of the
         # tags in them, too.
-        values = [getattr(mark.arguments, each.name) for each in fields(Arguments)]
+        values = [getattr(mark.arguments, name) for name in OPTIONS]
         given = [value for value in values if value is not None]
+        if mark.arguments.is_auto:
+            given.append(nodes.Const(AUTO))
         body = [nodes.ExprStmt(nodes.List(given), lineno=mark.line), *body]
     node = nodes.Scope(body, lineno=mark.line)
     setattr(node, _MARK, mark)

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from hashlib import sha256
 from typing import Any
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
-from jinja_fragcache.template.arguments import Arguments
-
+from .arguments import OPTIONS, Arguments
 from .expressions import reads_of
 from .marks import Mark, body_of, mark_of
 from .outline import (
@@ -33,7 +31,7 @@ from .outline import (
     Templates,
     Use,
 )
-from .vocabulary import OBJECT_IDENTITIES
+from .paths import OBJECT_IDENTITIES
 from .writing import write
 
 _SPACE = re.compile(r"(?:\s|\\n|\\t|\\r)+")
@@ -260,7 +258,7 @@ class _Outlining:
 
 
 def _options(arguments: Arguments) -> tuple[tuple[str, str], ...]:
-    names = (each.name for each in fields(Arguments) if each.name not in _POSITIONAL)
+    names = (name for name in OPTIONS if name not in _POSITIONAL)
     given = ((name, getattr(arguments, name)) for name in names)
     return tuple((name, write(value)) for name, value in given if value is not None)
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from jinja_fragcache.check.outline import Outline, from_plain, to_plain
+from jinja_fragcache.reads.outline import Outline, from_plain, to_plain
 from tests.check.support import outline_of
 
 SOURCE = """

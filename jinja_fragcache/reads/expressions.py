@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from jinja2 import nodes
 
 from .outline import FILTER, Read
-from .vocabulary import is_bag
+from .paths import is_bag
 
 # Methods that read the item of a mapping that their first argument names.
 _LOOK_UPS = {"get", "getlist", "get_all", "getall"}

@@ -39,6 +39,8 @@ class Arguments:
         name: The second positional argument.
         vary_on: A list of the other positional arguments.
         unless: Only an option, like all of the following.
+        is_auto: Whether what the body reads is a part of the key: `vary_on="auto"`.
+            It is no option.
     """
 
     timeout: nodes.Expr | None = None
@@ -52,9 +54,13 @@ class Arguments:
     template_digest: nodes.Expr | None = None
     allow: nodes.Expr | None = None
     verify: nodes.Expr | None = None
+    is_auto: bool = False
 
 
-_OPTIONS = [each.name for each in fields(Arguments)]
+#: The names of the arguments, which are those of the options.
+OPTIONS = [each.name for each in fields(Arguments) if each.name != "is_auto"]
+#: The value of `vary_on` for a key of what the body reads.
+AUTO = "auto"
 # Options of other packages' tags, and what to do instead.
 _NOT_HERE = {
     "using": (
@@ -207,14 +213,13 @@ def _parse_option(parser: Parser, options: dict[str, nodes.Expr]) -> None:
     token = next(parser.stream)
     name = token.value
     next(parser.stream)
-    if name not in _OPTIONS:
-        nearest = get_close_matches(name, _OPTIONS, n=1)
+    if name not in OPTIONS:
+        nearest = get_close_matches(name, OPTIONS, n=1)
         hint = f" Did you mean {nearest[0]}?" if nearest else ""
         hint = f" {_NOT_HERE[name]}" if name in _NOT_HERE else hint
         _fail(
             parser,
-            f"The cache tag has no option {name!r}, it has {', '.join(_OPTIONS)}."
-            f"{hint}",
+            f"The cache tag has no option {name!r}, it has {', '.join(OPTIONS)}.{hint}",
         )
     if name in options:
         _fail(parser, f"The option {name!r} is given twice.")
@@ -266,7 +271,10 @@ def _arrange(
     parser: Parser, positional: list[nodes.Expr], options: dict[str, nodes.Expr]
 ) -> Arguments:
     """Merge positional arguments and options, which may not overlap."""
-    arguments = Arguments(**options)
+    is_auto = options.get("vary_on") == nodes.Const(AUTO)
+    if is_auto:
+        del options["vary_on"]
+    arguments = Arguments(**options, is_auto=is_auto)
     given = dict(zip(("timeout", "name"), positional, strict=False))
     if len(positional) > len(given):
         given["vary_on"] = nodes.List(positional[len(given) :])

@@ -1,7 +1,7 @@
 import pytest
 from jinja2 import Environment, nodes
 
-from jinja_fragcache.check.writing import OTHER, write
+from jinja_fragcache.reads.writing import OTHER, write
 
 environment = Environment()
 

@@ -1,0 +1,14 @@
+"""Paths: names with what is read of them, such as `request.args` or `post.id`."""
+
+Path = tuple[str, ...]
+
+#: Attributes that tell which one of many objects an object is. Forms and other things
+#: of which there is one don't have them.
+OBJECT_IDENTITIES = frozenset({"id", "pk", "uuid", "guid", "slug", "get_id"})
+# Objects whose attributes have nothing to do with each other.
+_BAGS = frozenset({"request", "session", "g", "loop", "config"})
+
+
+def is_bag(path: Path) -> bool:
+    """Return whether the attributes of a name have nothing to do with each other."""
+    return path[0] in _BAGS
