@@ -17,6 +17,8 @@ from .vocabulary import (
 # What each of these in a key says of the loop.
 _PLACES = {"index", "index0", "revindex", "revindex0"}
 _SAME_PLACE = {*_PLACES, "first", "cycle", "changed", "previtem", "nextitem"}
+# What the guard watches in place of `vary_on="auto"`, by whatever name it is in a key.
+_OF_REQUEST = {"current_user", "g", "request", "session"}
 
 
 class Coverage:
@@ -30,6 +32,7 @@ class Coverage:
     def __init__(self, visit: Visit, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._allowed = vocabulary.covered | paths(visit.tag.allow)
+        self._is_auto = visit.tag.is_auto
         self.keys = [*_with_sources(visit.key)]
         self._unless = [*_with_sources(visit.unless)]
         self.has_locale = any(
@@ -39,7 +42,7 @@ class Coverage:
 
     def covers(self, seen: Seen) -> bool:
         """Return whether a read has the same value wherever the key has the same."""
-        if self.allows(seen):
+        if self.allows(seen) or self._is_read_into_key(seen):
             return True
         if any(_says(key, seen) for key in self.keys):
             return True
@@ -52,6 +55,13 @@ class Coverage:
     def allows(self, seen: Seen) -> bool:
         """Return whether the tag or the settings let a read pass."""
         return seen.binding is None and within(seen.path, self._allowed) is not None
+
+    def _is_read_into_key(self, seen: Seen) -> bool:
+        """Return whether `vary_on="auto"` makes a read a part of the key."""
+        is_function = seen.read.is_called and len(seen.path) == 1
+        if not self._is_auto or is_function:
+            return False
+        return seen.binding is not None or seen.path[0] not in _OF_REQUEST
 
     def has_object(self) -> bool:
         """Return whether a key value tells which of many objects a fragment shows."""

@@ -120,12 +120,17 @@ def tag_text(environment: Environment, tag: Tag, added: Iterable[str]) -> str:
     values = [*(tag.key_texts or ()), *added]
     parts = [part for part in (tag.timeout_text, tag.name_text) if part is not None]
     options = [f"{name}={value}" for name, value in tag.options]
-    if tag.name_text is not None and tag.timeout_text is None:
+    if tag.is_auto:
+        options.insert(0, 'vary_on="auto"')
+        if tag.name_text is None and values:
+            # Beside it, other key values stand by position, after a name.
+            parts.append('"name"')
+    if parts and tag.timeout_text is None:
         parts.insert(0, "none")
     if tag.key_texts is None:
         extra = f" + [{', '.join(added)}]" if added else ""
         options.insert(0, f"vary_on={tag.vary_on_text}{extra}")
-    elif tag.name_text is None and values:
+    elif tag.name_text is None and values and not tag.is_auto:
         options.insert(0, f"vary_on=[{', '.join(values)}]")
     else:
         parts += values

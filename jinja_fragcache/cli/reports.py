@@ -15,6 +15,7 @@ from jinja_fragcache.check.checker import name_shown
 from jinja_fragcache.check.findings import Finding, Report
 from jinja_fragcache.check.project import Project, Template
 from jinja_fragcache.check.rules import ERROR, NOTE, WARNING
+from jinja_fragcache.reads.arguments import AUTO
 from jinja_fragcache.reads.outline import Outline, Tag
 
 _COLORS = {ERROR: "red", WARNING: "yellow", NOTE: "cyan"}
@@ -92,6 +93,8 @@ def rows_of(project: Project) -> list[Row]:
 
 def _row(template: Template, tag: Tag) -> Row:
     key = ", ".join(tag.key_texts) if tag.key_texts is not None else tag.vary_on_text
+    if tag.is_auto:
+        key = ", ".join([*(tag.key_texts or ()), AUTO])
     tags = dict(tag.options).get("tags", "")
     return Row(
         name_shown(template.name, tag),

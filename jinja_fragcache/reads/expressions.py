@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from jinja2 import nodes
 
-from .outline import FILTER, Read
+from .outline import ATTRIBUTE, EVERYTHING, FILTER, ITEM, Read
 from .paths import is_bag
 
 # Methods that read the item of a mapping that their first argument names.
@@ -26,14 +26,24 @@ class _Chain:
     Attributes:
         read: The name and the path.
         others: Expressions that stand in it, such as the arguments of calls.
+        is_plain: Whether nothing but attributes and constant items was read so far.
     """
 
     read: Read
     others: list[nodes.Node] = field(default_factory=list)
+    is_plain: bool = True
 
-    def then(self, step: str) -> "_Chain":
-        read = self.read
-        return _Chain(read._replace(path=(*read.path, step)), self.others)
+    def then(self, name: str, step: tuple[str, str | int] | None = None) -> "_Chain":
+        """Return the chain with one more name in its path.
+
+        Args:
+            name: The name.
+            step: How it is read, None if not by itself.
+        """
+        read, is_plain = self.read, self.is_plain and step is not None
+        steps = (*read.steps, step) if self.is_plain and step else read.steps
+        read = read._replace(path=(*read.path, name), steps=steps)
+        return _Chain(read, self.others, is_plain)
 
 
 def _all(expressions: Iterable[nodes.Node | None], is_partial: bool) -> Iterator[Read]:
@@ -65,6 +75,8 @@ def _reads(node: nodes.Node, is_partial: bool) -> Iterator[Read]:
             tested, whole = [], [*node.iter_child_nodes()]
             if node.name in _PARTIAL_FILTERS:
                 tested, whole = whole, tested
+        case nodes.ContextReference() | nodes.DerivedContextReference():
+            yield Read((EVERYTHING,), node.lineno)
         case _:
             whole = [*node.iter_child_nodes()]
     yield from _all(tested, is_partial=True)
@@ -91,7 +103,7 @@ def _chain(node: nodes.Node | None) -> _Chain | None:
             return _Chain(Read((node.name,), node.lineno))
         case nodes.Getattr():
             base = _chain(node.node)
-            return base and base.then(node.attr)
+            return base and base.then(node.attr, (ATTRIBUTE, node.attr))
         case nodes.Getitem():
             return _item(node)
         case nodes.Filter(name="attr", args=[nodes.Const(value=str() as name)]):
@@ -107,15 +119,19 @@ def _item(node: nodes.Getitem) -> _Chain | None:
     base = _chain(node.node)
     match node.arg:
         case nodes.Const(value=str() | int() as item):
-            return base and base.then(str(item))
+            return base and base.then(str(item), (ITEM, item))
     if base is not None:
         base.others.append(node.arg)
+        base.is_plain = False
     return base
 
 
 def _call(node: nodes.Call, base: _Chain) -> _Chain:
     arguments: list[nodes.Node] = [*node.iter_child_nodes()]
     read = base.read
+    if base.is_plain:
+        # The object counts, since what its method returns is not known.
+        read = read._replace(steps=read.steps[:-1])
     match node.args:
         case [nodes.Const(value=str() as item), *_] if (
             len(read.path) > 1 and read.path[-1] in _LOOK_UPS
@@ -125,7 +141,7 @@ def _call(node: nodes.Call, base: _Chain) -> _Chain:
             is_external = read.path[-1] == "url_for" and _is_external(node)
             read = read._replace(is_called=True, is_external=is_external)
     # The first child is what is called.
-    return _Chain(read, [*base.others, *arguments[1:]])
+    return _Chain(read, [*base.others, *arguments[1:]], is_plain=False)
 
 
 def _is_external(node: nodes.Call) -> bool:

@@ -7,6 +7,11 @@ from typing import Any, NamedTuple
 
 #: Begins the name of a filter in a path.
 FILTER = "|"
+#: The path of all names that there are, which an extension's tag may ask for.
+EVERYTHING = "*"
+#: Kinds of steps: `.title` and `["title"]`.
+ATTRIBUTE, ITEM = ".", "["
+Steps = tuple[tuple[str, str | int], ...]
 
 
 class Read(NamedTuple):
@@ -20,6 +25,8 @@ class Read(NamedTuple):
         is_called: Whether the value is called.
         is_partial: Whether only a part of the value counts: its truth or length.
         is_external: Whether it is a call of `url_for` whose result contains the host.
+        steps: The attributes and constant items at the start of the path, up to what is
+            used as a whole. For `post.author.name.upper()`, they lead to `name`.
     """
 
     path: tuple[str, ...]
@@ -27,6 +34,7 @@ class Read(NamedTuple):
     is_called: bool = False
     is_partial: bool = False
     is_external: bool = False
+    steps: Steps = ()
 
 
 Reads = tuple[Read, ...]
@@ -53,6 +61,7 @@ class Tag(NamedTuple):
         vary_on_text: The expression that they come from.
         options: The other options, each with its value.
         body: Digest of the body.
+        is_auto: Whether what the body reads is a part of the key.
     """
 
     kind: str
@@ -71,6 +80,7 @@ class Tag(NamedTuple):
     vary_on_text: str
     options: tuple[tuple[str, str], ...]
     body: str
+    is_auto: bool
 
 
 class Use(NamedTuple):
@@ -141,11 +151,21 @@ class CallBlock(NamedTuple):
 
 
 class Include(NamedTuple):
-    """`{% include %}`. The reads are those of an expression for the name."""
+    """`{% include %}`.
+
+    Attributes:
+        templates: The templates that it may name.
+        is_known: Whether it can't name others.
+        reads: What the expression for the name reads.
+        with_context: Whether the template sees the context.
+        line: The line.
+    """
 
     templates: Templates
+    is_known: bool
     reads: Reads
     with_context: bool
+    line: int
 
 
 class Import(NamedTuple):
@@ -153,6 +173,8 @@ class Import(NamedTuple):
 
     Attributes:
         templates: The templates that it may name.
+        is_known: Whether it can't name others.
+        reads: What the expression for the name reads.
         target: The name of the module, None for `{% from %}`.
         names: The names that `{% from %}` imports, each with the name that it gets.
         with_context: Whether macros see the context.
@@ -160,6 +182,8 @@ class Import(NamedTuple):
     """
 
     templates: Templates
+    is_known: bool
+    reads: Reads
     target: str | None
     names: tuple[tuple[str, str], ...]
     with_context: bool
@@ -212,6 +236,8 @@ class Outline(NamedTuple):
         blocks: All its blocks.
         extends: The templates that it may extend, None if it extends none. Empty if
             the name is an expression.
+        extends_line: The line of what it extends, if that may be a template that is
+            none of these; else 0.
         names: The names that it reads outside of keys.
         identified: The names of which it reads what identifies an object, as `post` in
             `post.id`.
@@ -221,6 +247,7 @@ class Outline(NamedTuple):
     tags: tuple[Tag, ...] = ()
     blocks: tuple[Block, ...] = ()
     extends: Templates | None = None
+    extends_line: int = 0
     names: tuple[str, ...] = ()
     identified: tuple[str, ...] = ()
 

@@ -6,6 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.lexer import Token, TokenStream
+from jinja2.parser import Parser
 
 from .arguments import OPTIONS, Arguments
 from .expressions import reads_of
@@ -66,6 +68,28 @@ def outline(
     return made
 
 
+def outline_of_tokens(
+    tokens: Iterable[Token], name: str | None, marking: Environment
+) -> Outline | None:
+    """Return the outline of a template of which the tokens are known, but no source.
+
+    Args:
+        tokens: The tokens.
+        name: The template's name.
+        marking: The environment that marks tags.
+
+    Returns:
+        None if it can't be parsed.
+    """
+    parser = Parser(marking, "", name)
+    parser.stream = TokenStream(tokens, name, None)
+    try:
+        return _Outlining(marking).template(parser.parse())
+    except (TemplateSyntaxError, RecursionError):
+        # Jinja parses the same tokens, and raises it again.
+        return None
+
+
 class _Outlining:
     """Makes one outline."""
 
@@ -74,7 +98,7 @@ class _Outlining:
         self._tags: list[Tag] = []
         self._blocks: list[Block] = []
         self._extends: Templates | None = None
-        self._line = self._position = 0
+        self._line = self._position = self._extends_line = 0
 
     def template(self, tree: nodes.Template) -> Outline:
         """Return the outline of a template's nodes."""
@@ -92,6 +116,7 @@ class _Outlining:
             tuple(self._tags),
             tuple(self._blocks),
             self._extends,
+            self._extends_line,
             tuple(sorted(names)),
             tuple(sorted(identified)),
         )
@@ -143,7 +168,8 @@ class _Outlining:
             case nodes.Include() | nodes.Import() | nodes.FromImport():
                 yield self._naming(node)
             case nodes.Extends():
-                self._extends, reads = _templates(node.template)
+                self._extends, is_known, reads = _templates(node.template)
+                self._extends_line = 0 if is_known else node.lineno
                 yield Use(reads)
             case nodes.Block():
                 block = Block(node.name, self._body(node.body), node.scoped)
@@ -185,16 +211,24 @@ class _Outlining:
         return Bind(names, reads_of(node.filter), body, bool(added), node.lineno)
 
     def _naming(self, node: nodes.Include | nodes.Import | nodes.FromImport) -> Any:
-        templates, reads = _templates(node.template)
+        templates, is_known, reads = _templates(node.template)
         if isinstance(node, nodes.Include):
-            return Include(templates, reads, node.with_context)
+            return Include(templates, is_known, reads, node.with_context, node.lineno)
         names: list[tuple[str, str]] = []
         target = None
         if isinstance(node, nodes.Import):
             target = node.target
         else:
             names = [(n, n) if isinstance(n, str) else n for n in node.names]
-        return Import(templates, target, tuple(names), node.with_context, node.lineno)
+        return Import(
+            templates,
+            is_known,
+            reads,
+            target,
+            tuple(names),
+            node.with_context,
+            node.lineno,
+        )
 
     def _scope(self, node: nodes.Scope) -> Statement:
         mark = mark_of(node)
@@ -239,6 +273,7 @@ class _Outlining:
             write(vary_on),
             _options(arguments),
             body,
+            arguments.is_auto,
         )
 
     def _allowed(self, expression: nodes.Expr | None) -> tuple[str, ...]:
@@ -278,11 +313,15 @@ def _stored(target: nodes.Node) -> tuple[str, ...]:
     return tuple(each.name for each in _find(target, nodes.Name) if each.ctx != "load")
 
 
-def _templates(node: nodes.Expr) -> tuple[Templates, Reads]:
-    """Return the constant names of templates in an expression, and what it reads."""
+def _templates(node: nodes.Expr) -> tuple[Templates, bool, Reads]:
+    """Return the names of templates in an expression, and what it reads.
+
+    Returns:
+        The constant names, whether there are no others, and the reads.
+    """
     match node:
         case nodes.Const(value=str() as name):
-            return (name,), ()
+            return (name,), True, ()
         case nodes.List() | nodes.Tuple():
             parts = [*node.items]
         case nodes.CondExpr():
@@ -290,9 +329,10 @@ def _templates(node: nodes.Expr) -> tuple[Templates, Reads]:
         case nodes.Or():
             parts = [node.left, node.right]
         case _:
-            return (), reads_of(node)
-    names = [name for part in parts for name in _templates(part)[0]]
-    return tuple(names), reads_of(node)
+            return (), False, reads_of(node)
+    found = [_templates(part) for part in parts]
+    names = [name for named, _, _ in found for name in named]
+    return tuple(names), all(is_known for _, is_known, _ in found), reads_of(node)
 
 
 def _digest(body: list[nodes.Node]) -> str:

@@ -22,6 +22,7 @@ from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
 
+from .auto import explained
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
 from .lookup import Spec, TagOptions, resolve
@@ -255,7 +256,7 @@ def _key_or_none(
     try:
         return make_template_fragment_key(name, vary_on)
     except KeyValueError as error:
-        refuse(environment, site, error)
+        refuse(environment, site, explained(error, site, vary_on))
     engine_of(environment).count_uncached()
     return None
 

@@ -34,6 +34,7 @@ from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
 from jinja_fragcache.timeouts import normalize_timeout
 
+from .auto import explained
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
 from .shared_names import refuse_shared
@@ -163,7 +164,7 @@ def named_fragment(
     try:
         key = make_template_fragment_key(name, vary_on)
     except KeyValueError as error:
-        refuse(context.environment, spec[2], error)
+        refuse(context.environment, spec[2], explained(error, spec[2], vary_on))
         return _uncached(context.environment, bypass)
     return fragment(context, key, spec, escaped, body, vary_on)
 
@@ -300,7 +301,9 @@ def resolve(
             TagGuard(context, site, vary_on) if engine.policy.guard else None,
             verified_as(engine.policy, site),
         )
-    except (KeyValueError, TimeoutValueError, PolicyError) as error:
+    except KeyValueError as error:
+        refuse(environment, site, explained(error, site, vary_on))
+    except (TimeoutValueError, PolicyError) as error:
         refuse(environment, site, error)
     return bypass
 

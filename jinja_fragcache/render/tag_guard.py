@@ -23,8 +23,11 @@ from jinja_fragcache.guard.reads import Cover, Read, texts_of
 from .environment import Site, engine_of, name_of, warned_for
 
 #: Separates the parts of `Site`'s names: of the key, of the body, and allowed ones. The
-#: last part is `UNVERIFIED`, or empty.
+#: last part has `AUTO` and `UNVERIFIED`, or neither.
 PARTS = "|"
+#: Begins the word that says that a tag has `vary_on="auto"`, and how many other key
+#: values: `auto:2`.
+AUTO = "auto:"
 #: Says that a tag's hits are not verified.
 UNVERIFIED = "unverified"
 
@@ -34,6 +37,22 @@ def verified_as(policy: Policy, site: Site) -> str | None:
     if not policy.verify or site[4].endswith(UNVERIFIED):
         return None
     return f"{name_of(*site[:2])}: the fragment"
+
+
+def split_values(site: Site, vary_on: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the key values that a tag names, and those that its body reads.
+
+    Args:
+        site: Where the tag stands.
+        vary_on: All key values. With `vary_on="auto"`, those that the tag names come
+            first, and then each one that the body reads, behind the text of its name.
+    """
+    word = site[4].rpartition(PARTS)[2].partition(" ")[0]
+    if not word.startswith(AUTO):
+        return vary_on, {}
+    number = int(word.removeprefix(AUTO))
+    read = vary_on[number:]
+    return vary_on[:number], dict(zip(read[::2], read[1::2], strict=False))
 
 
 class TagGuard:
@@ -71,9 +90,10 @@ class TagGuard:
         """Like `engine.spec.Guard.cover`."""
         if self._cover is None:
             allowed = engine_of(self._context.environment).policy.guard_allow
+            given, read = split_values(self._site, self._vary_on)
             self._cover = Cover(
-                names_told_by(self._names(0)),
-                texts_of(self._vary_on),
+                names_told_by([*self._names(0), *read]),
+                texts_of([given, *read.values()]),
                 frozenset({*allowed, *self._names(2)}),
             )
         return self._cover

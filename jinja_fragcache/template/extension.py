@@ -35,6 +35,7 @@ from jinja_fragcache.reads.arguments import (
     written,
 )
 from jinja_fragcache.reads.heads import Each, check_row_key, parse_each
+from jinja_fragcache.render.auto import AUTO_FUNCTIONS
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
 from jinja_fragcache.render.bodies import LIST_TAG
 from jinja_fragcache.render.call_blocks import BodyRendering
@@ -44,6 +45,7 @@ from jinja_fragcache.render.holes import HOLE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
 from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
 
+from .auto import needs_in
 from .body import (
     check_loop_control,
     keep_macro_names,
@@ -91,6 +93,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
                 **HOLE_FUNCTIONS,
                 **OUTPUT_FUNCTIONS,
                 **AUTOESCAPE_FUNCTIONS,
+                **AUTO_FUNCTIONS,
             },
         )
         environment.globals.setdefault("cache_tag", cache_tag)
@@ -98,7 +101,10 @@ class FragmentCacheExtension(BodyRendering, Extension):
 
     def filter_stream(self, stream: TokenStream) -> Iterable[Token]:
         """Mark where the template's tags stand. Called by Jinja."""
-        return mark_sites(stream, stream.name)
+        return mark_sites(stream, stream.name, self._find_needs)
+
+    def _find_needs(self, tokens: list[Token]) -> dict[tuple[int, int], str]:
+        return needs_in(self.environment, tokens)
 
     def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
         """Parse a tag to its end. Called by Jinja."""

@@ -36,9 +36,10 @@ from jinja_fragcache.render.lookup import (
     FRAGMENT_WITH_OPTIONS,
     NAMED_FRAGMENT,
 )
-from jinja_fragcache.render.tag_guard import PARTS, UNVERIFIED
+from jinja_fragcache.render.tag_guard import AUTO, PARTS, UNVERIFIED
 from jinja_fragcache.timeouts import normalize_timeout
 
+from .auto import auto_values
 from .autoescape import escaped_here
 from .filter_call import filter_call
 from .key_names import key_names, names_if_false
@@ -91,12 +92,14 @@ class LookupCall:
                 _key_names(arguments),
                 site.names,
                 self._allowed(arguments),
-                "" if self._is_verified(arguments) else UNVERIFIED,
+                self._traits(arguments),
             ]
         )
         whole = site.whole
         self._site = (parser.name, line, whole.digest, whole.references, names)
         self._vary_on = arguments.vary_on
+        if arguments.is_auto:
+            self._vary_on = auto_values(parser, site.needs, self._site, self._vary_on)
         self._timeout = self._decide_timeout(arguments.timeout)
         self._options = self._decide_options(arguments)
         if by_page:
@@ -142,6 +145,13 @@ class LookupCall:
             shown = example(self._parser, '300, "clock", verify=false')
             self._fail(f"verify is true or false, as a constant. Write {shown}.")
         return verified
+
+    def _traits(self, arguments: Arguments) -> str:
+        """Return the last part of the names in the tag's site."""
+        traits = [] if self._is_verified(arguments) else [UNVERIFIED]
+        if arguments.is_auto and isinstance(arguments.vary_on, nodes.List):
+            traits.insert(0, f"{AUTO}{len(arguments.vary_on.items)}")
+        return " ".join(traits)
 
     def fragment(self) -> nodes.Filter:
         """Return the call that looks a fragment up."""

@@ -7,12 +7,13 @@ a tag has to know is inserted after its name, as a token of a type of its own.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice, pairwise
 from typing import Literal, NamedTuple, Self
 
 from jinja2.lexer import Token
 
+from jinja_fragcache.reads.arguments import AUTO
 from jinja_fragcache.remembered import Remembered
 from jinja_fragcache.render.bodies import LIST_TAG, TAG, body_digests
 from jinja_fragcache.render.output import NOTE_TEMPLATE
@@ -86,6 +87,8 @@ class Site(NamedTuple):
             another scope is in between.
         body: Digest of the tag's body, "" for a hole and for a tag without its end.
         names: The names that its body reads, with a space between them.
+        needs: What its body needs, as `reads.needs.to_text` returns it, for a tag with
+            `vary_on="auto"`; None for others, and if it is not known.
     """
 
     whole: Whole
@@ -96,6 +99,7 @@ class Site(NamedTuple):
     variables: str | None
     body: str
     names: str
+    needs: str | None
 
     def to_text(self, whole: str) -> str:
         """Return it as the value of a token. Other extensions expect a string there.
@@ -126,7 +130,16 @@ def _whole_from_text(text: str) -> Whole:
     return whole
 
 
-def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Token]:
+#: Returns what the body of each tag with `vary_on="auto"` needs, as `Site.needs`, by
+#: the line of the tag and its position there.
+FindNeeds = Callable[[list[Token]], Mapping[tuple[int, int], str]]
+
+
+def mark_sites(
+    stream: Iterable[Token],
+    name: str | None = None,
+    find_needs: FindNeeds | None = None,
+) -> Iterator[Token]:
     """Yield a template's tokens, with those that this extension needs.
 
     A `SITE` follows the name of each of its tags. Where another template is named by an
@@ -135,6 +148,8 @@ def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Tok
     Args:
         stream: The tokens of the template.
         name: The name of the template.
+        find_needs: Finds what bodies need. It is called only if there are tags with
+            `vary_on="auto"`.
     """
     tokens = list(stream)
     if any(token.type == SITE for token in tokens):
@@ -142,7 +157,7 @@ def mark_sites(stream: Iterable[Token], name: str | None = None) -> Iterator[Tok
         yield from tokens
         return
     namings = find_namings(tokens)
-    sites = _sites(tokens, namings)
+    sites = _sites(tokens, namings, find_needs)
     spans = [span for each in namings for span in each.expressions]
     opening = {start for start, _ in spans}
     closing = {end for _, end in spans}
@@ -167,7 +182,9 @@ def _note_filter(line: int, name: str | None) -> Iterator[Token]:
         yield Token(line, "rparen", ")")
 
 
-def _sites(tokens: list[Token], namings: list[Naming]) -> dict[int, str]:
+def _sites(
+    tokens: list[Token], namings: list[Naming], find_needs: FindNeeds | None
+) -> dict[int, str]:
     """Return this extension's tags, as `Site.to_text`, by the index of their names."""
     places = list(_places(tokens))
     if not places:
@@ -176,6 +193,9 @@ def _sites(tokens: list[Token], namings: list[Naming]) -> dict[int, str]:
     names = body_names(tokens)
     whole = Whole(tokens_digest(tokens), references(namings), _assigned(tokens))
     text = json.dumps(whole)
+    needs: Mapping[tuple[int, int], str] = {}
+    if find_needs and any(_may_be_auto(tokens, index) for index, _ in places):
+        needs = find_needs(tokens)
     sites = {}
     for number, (index, position) in enumerate(places):
         site = Site(
@@ -187,9 +207,25 @@ def _sites(tokens: list[Token], namings: list[Naming]) -> dict[int, str]:
             nesting.variables(index),
             bodies.get(index, ""),
             names.get(index, ""),
+            needs.get((tokens[index].lineno, position)),
         )
         sites[index] = site.to_text(text)
     return sites
+
+
+def _may_be_auto(tokens: list[Token], index: int) -> bool:
+    """Return whether there is the text of `vary_on="auto"` in a tag.
+
+    Args:
+        tokens: The tokens of the template.
+        index: The index of the tag's name.
+    """
+    for token in islice(tokens, index, None):
+        if token.type == "block_end":
+            break
+        if token.type == "string" and token.value == AUTO:
+            return True
+    return False
 
 
 def _places(tokens: list[Token]) -> Iterator[tuple[int, int]]:

@@ -120,3 +120,11 @@ def test_the_locale_is_written_as_elsewhere() -> None:
         "b.html": '{% cache 300, "b", get_locale() %}{{ _("x") }}{% endcache %}',
     }
     assert findings(templates)[0].remedy == '{% cache 300, "a", get_locale() %}'
+
+
+def test_what_a_body_reads_with_auto_is_in_its_key() -> None:
+    body = "{{ post.title }}{{ user.name }}{% for a in b %}{{ a }}{% endfor %}"
+    tag = "{% for c in d %}{% cache 1, 'n', post.id{} %}{{ c }}" + body
+    source = tag + "{% endcache %}{% endfor %}"
+    assert codes(source.replace("{}", "")) == ["FC001", "FC004"]
+    assert codes(source.replace("{}", ", vary_on='auto'")) == []

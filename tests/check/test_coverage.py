@@ -50,6 +50,24 @@ NOT_COVERED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("body", "covered"),
+    [
+        ("{{ post.title }}{% for a in b %}{{ a }}{% endfor %}", True),
+        ("{{ user.name }}", True),
+        ("{{ session.theme }}", False),
+        ("{{ request.args.page }}", False),
+        ("{{ current_user.name }}", False),
+        ("{{ get_locale() }}", False),
+    ],
+)
+def test_auto_covers_what_the_guard_does_not_watch(body: str, covered: bool) -> None:
+    [visit] = visits(f"{{% cache 1, 'n', vary_on='auto' %}}{body}{{% endcache %}}")
+    reads = [*visit.body.reads.values()]
+    assert reads
+    assert all(map(Coverage(visit, vocabulary()).covers, reads)) is covered
+
+
 def is_covered(source: str) -> bool:
     [visit] = visits(source)
     coverage = Coverage(visit, vocabulary())

@@ -34,6 +34,8 @@ def test_paths_as_they_are_written(path: str, text: str) -> None:
         ("cache 300, vary_on=[b]", "cache 300, vary_on=[b, x]"),
         ("cache 300, 'a', vary_on=b", 'cache 300, "a", vary_on=b + [x]'),
         ("cache name='a'", 'cache none, "a", x'),
+        ("cache 300, 'a', b, vary_on='auto'", 'cache 300, "a", b, x, vary_on="auto"'),
+        ("cache vary_on='auto'", 'cache none, "name", x, vary_on="auto"'),
         ("cache unless=b, tags=['c']", 'cache vary_on=[x], unless=b, tags=["c"]'),
     ],
 )
