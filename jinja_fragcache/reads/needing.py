@@ -336,6 +336,8 @@ class _Walk:
         for bound in bounds:
             self._use(bound, read.path, read.line)
         depths = [each.depth for each in bounds if each.kind is Kind.VALUE]
+        # A macro's name is not needed, even if only a branch defines it.
+        is_free = is_free and len(depths) == len(bounds)
         for number, collected in enumerate(self._bodies):
             # Values that are bound outside of this body.
             if is_free or any(depth <= number for depth in depths):

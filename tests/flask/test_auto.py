@@ -41,3 +41,29 @@ def test_names_of_context_processors_are_values_that_the_key_covers(
         )
     after = site.cache.stats()
     assert (after.hits - before.hits, after.stored - before.stored) == (1, 2)
+
+
+@pytest.mark.parametrize("body", ["{{ cart }}", "{{ cart.number }}"])
+def test_so_are_containers_by_their_name_or_by_what_they_hold(
+    site: Site, body: str
+) -> None:
+    processors = site.app.template_context_processors[None]
+    processors.append(lambda: {"cart": {"number": session["cart"]}})
+    before = site.cache.stats().stored
+    for cart in (1, 2, 1):
+        assert str(cart) in page(site, body, cart)
+    assert site.cache.stats().stored == before + 2
+
+
+class Cart:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def test_objects_of_context_processors_are_the_guards_to_watch(site: Site) -> None:
+    processors = site.app.template_context_processors[None]
+    processors.append(lambda: {"cart": Cart(session["cart"])})
+    before = site.cache.stats().stored
+    for cart in (1, 2, 1):
+        assert page(site, "{{ cart.number }}", cart) == str(cart)
+    assert site.cache.stats().stored == before

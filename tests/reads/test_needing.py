@@ -214,3 +214,24 @@ def test_the_needs_of_a_block() -> None:
     needed = needs_of_block(read, "x")
     assert values(needed) == "a"
     assert [other.kind for other in needed.others] == ["block"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"{{% macro m() %}}{TAG}{{{{ n() }}}}{END}{{% endmacro %}}"
+        "{% macro n() %}{{ a }}{% endmacro %}",
+        "{% if b %}{% macro m() %}{{ a }}{% endmacro %}{% endif %}"
+        f"{TAG}{{{{ m() }}}}{END}",
+    ],
+)
+def test_macros_that_are_defined_later_or_in_a_branch_are_known(source: str) -> None:
+    assert values(needs(source)) == "a"
+
+
+def test_a_macro_that_leads_back_to_itself_is_walked_through_once() -> None:
+    source = (
+        "{% macro m() %}{% macro n() %}{{ a }}{% include 'x' %}{% endmacro %}"
+        f"{TAG}{{{{ b }}}}{{% include 'x' %}}{END}{{% endmacro %}}"
+    )
+    assert values(needs(source)) == "a b"

@@ -219,3 +219,19 @@ def test_a_template_without_auto_is_not_read_for_it(
     assert not calls
     env.from_string(TAG + "{{ a }}" + END)
     assert len(calls) == 1
+
+
+def test_a_block_that_a_macro_prints_is_that_of_the_page() -> None:
+    templates = {
+        "base": "{% macro m() %}{{ self.b() }}{% endmacro %}"
+        + TAG
+        + "{{ m() }}"
+        + END
+        + "{% block b %}{% endblock %}",
+        "page": "{% extends 'base' %}{% block b %}1{% endblock %}",
+        "other": "{% extends 'base' %}{% block b %}2{% endblock %}",
+    }
+    env = strict(templates)
+    for _ in range(2):
+        assert rendered(env) == "11"
+        assert env.get_template("other").render() == "22"
