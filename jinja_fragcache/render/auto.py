@@ -17,7 +17,7 @@ from jinja_fragcache.engine.dependencies import (
     note_variable,
     start_watching,
 )
-from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.errors import FragmentCacheError, KeyValueError
 from jinja_fragcache.guard.watched import is_watched
 from jinja_fragcache.keys.encoding import encode_value
 from jinja_fragcache.messages import class_name, describe_error
@@ -183,14 +183,18 @@ class _Reading:
             return bool(probe.reads)
 
 
-def explained(error: KeyValueError, site: Site, vary_on: Any) -> KeyValueError:
-    """Return an error of a key, with the name of the value that the body reads.
+def explained(
+    error: FragmentCacheError, site: Site, vary_on: Any
+) -> FragmentCacheError:
+    """Return an error of a tag; that of a key with the name of what the body reads.
 
     Args:
         error: The error.
         site: Where the tag stands.
         vary_on: The key values of the tag.
     """
+    if not isinstance(error, KeyValueError):
+        return error
     for shown, value in split_values(site, vary_on)[1].items():
         try:
             encode_value(value)

@@ -301,10 +301,8 @@ def resolve(
             TagGuard(context, site, vary_on) if engine.policy.guard else None,
             verified_as(engine.policy, site),
         )
-    except KeyValueError as error:
+    except (KeyValueError, TimeoutValueError, PolicyError) as error:
         refuse(environment, site, explained(error, site, vary_on))
-    except (TimeoutValueError, PolicyError) as error:
-        refuse(environment, site, error)
     return bypass
 
 
