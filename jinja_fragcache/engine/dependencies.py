@@ -303,6 +303,7 @@ class Dependencies:
                 is_object=known.is_object or read.is_object,
                 # What differs between the two tells nothing of both.
                 instead=known.instead if known.instead == read.instead else frozenset(),
+                parts=known.parts if known.parts == read.parts else (),
                 kept=known.kept if known.kept == read.kept else None,
             )
         elif len(self.reads) >= _MOST_READS:

@@ -169,8 +169,8 @@ def names_covering(guard: Guard, read: Read) -> list[str] | None:
     cover = guard.cover()
     if cover.names_it(read):
         return [read.name]
-    if read.kept is not None:
-        return [f"{KEPT}{read.name} {read.kept}"]
+    if kept := _kept(cover, read):
+        return kept
     if cover.has_value(read) and not cover.values.isdisjoint(
         guard.texts_now(read.name)
     ):
@@ -181,6 +181,18 @@ def names_covering(guard: Guard, read: Read) -> list[str] | None:
     if any(names is None for names in found):
         return None
     return [name for names in found for name in names or ()]
+
+
+def _kept(cover: Cover, read: Read) -> list[str]:
+    """Return a read with the text that the entry keeps of it, if it does."""
+    if read.kept is not None:
+        # A hit need not compare what a key that names all its parts tells.
+        if read.parts and all(map(cover.names_it, read.parts)):
+            return [part.name for part in read.parts]
+        return [f"{KEPT}{read.name} {read.kept}"]
+    if f"{KEPT}{read.name}" in cover.names and len(read.values) == 1:
+        return [f"{KEPT}{read.name} {next(iter(read.values))}"]
+    return []
 
 
 def is_covered_now(reads: Sequence[str], guard: Guard | None) -> bool:

@@ -15,7 +15,10 @@ from .keys import full_name
 from .value_cache import AppCache
 
 # What a key made of the request's path names of the request.
-_OF_PATH = frozenset(("request.endpoint", "request.path", "request.view_args"))
+_OF_PATH = frozenset(
+    f"request.{name}"
+    for name in ("blueprint", "endpoint", "path", "url_rule", "view_args")
+)
 _OF_QUERY = frozenset({"request.args", "request.full_path"})
 
 #: What the key of a user's function names where no guard has seen what it reads.

@@ -8,7 +8,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from flask import Flask
@@ -70,15 +70,36 @@ def lives_with(app: Flask, value: Any) -> bool:
 
     Args:
         app: The application. Its extensions and their attributes are looked at.
-        value: The object. Plain values may be equal by chance, so they don't count.
+        value: The object. Plain values may be equal by chance, so they don't count. A
+            function counts if it remembers only such objects, as `lambda: shop.name`
+            has a shop.
     """
-    if callable(value) or isinstance(value, ModuleType):
-        return True
     if isinstance(value, _PLAIN):
         return False
+    if isinstance(value, ModuleType | type):
+        return True
+    if isinstance(value, FunctionType):
+        return all(lives_with(app, each) for each in _remembered(value))
+    if isinstance(value, MethodType | BuiltinFunctionType):
+        return lives_with(app, value.__self__)
     owners = [app, *app.extensions.values()]
     held = [each for owner in owners for each in _fields(owner)]
     return any(each is value for each in [*owners, *held, *app.config.values()])
+
+
+def _remembered(function: FunctionType) -> Iterator[Any]:
+    """Yield the values that a function got where it was made, if that was in another.
+
+    A context processor may have read them.
+    """
+    if "<locals>" not in function.__qualname__:
+        return
+    for cell in function.__closure__ or ():
+        # A function that calls itself remembers itself.
+        if cell.cell_contents is not function:
+            yield cell.cell_contents
+    yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()
 
 
 def _fields(owner: Any) -> Iterator[Any]:

@@ -19,6 +19,7 @@ from jinja_fragcache.engine.dependencies import (
 )
 from jinja_fragcache.frameworks.contexts import note_variables
 from jinja_fragcache.frameworks.werkzeug import note_attribute
+from jinja_fragcache.guard.watched import subclass
 
 from .request_reads import NAMES, FlaskRequests
 from .shared_values import shared_names
@@ -50,7 +51,26 @@ def watch_app(app: Flask) -> None:
 def _noting_flashes(*args: Any, **kwargs: Any) -> Any:
     note_read("flashed messages")
     with quietly():
-        return get_flashed_messages(*args, **kwargs)
+        return _Messages(get_flashed_messages(*args, **kwargs))
+
+
+def _noting_list(name: str) -> Callable[..., Any]:
+    original = getattr(list, name)
+
+    def method(self: Any, *args: Any) -> Any:
+        note_read("flashed messages")
+        return original(self, *args)
+
+    return method
+
+
+# A page may ask for messages before the body that shows them, as in
+# `{% with messages = get_flashed_messages() %}` around a tag.
+_OF_LISTS = (
+    *("__add__", "__contains__", "__eq__", "__getitem__", "__iter__", "__len__"),
+    *("__repr__", "__reversed__", "copy", "count", "index", "pop"),
+)
+_Messages = subclass(list, {name: _noting_list(name) for name in _OF_LISTS})
 
 
 def _noting_host(url_for: Callable[..., str]) -> Callable[..., str]:
@@ -60,14 +80,16 @@ def _noting_host(url_for: Callable[..., str]) -> Callable[..., str]:
     def noting(endpoint: str, **values: Any) -> str:
         if current_dependencies() is None:
             return url_for(endpoint, **values)
-        # It reads the blueprint, for endpoints that begin with a dot.
+        # Functions that the application has given to `url_defaults` may read anything.
+        url = url_for(endpoint, **values)
         with quietly():
-            url = url_for(endpoint, **values)
             in_request = has_request_context()
             host = request.host_url if in_request else ""
             root = request.script_root if in_request else ""
-        if endpoint.startswith("."):
-            note_read("request.endpoint")
+            blueprint = request.blueprint if in_request else None
+        if in_request and endpoint.startswith("."):
+            # Most templates with such endpoints belong to one blueprint.
+            note_attribute(request, "blueprint", blueprint, kept=str(blueprint))
         if in_request and "//" in url.partition("?")[0][:9]:
             note_attribute(request, "host_url", host)
         if root:

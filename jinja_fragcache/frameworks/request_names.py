@@ -15,8 +15,8 @@ ATTRIBUTES = {
     "access_route": "access_route",
     "authorization": "headers.authorization",
     "base_url": "base_url",
-    "blueprint": "endpoint",
-    "blueprints": "endpoint",
+    "blueprint": "blueprint",
+    "blueprints": "blueprint",
     "data": "data",
     "endpoint": "endpoint",
     "environ": "environ",
@@ -38,7 +38,7 @@ ATTRIBUTES = {
     "stream": "data",
     "url": "url",
     "url_root": "url_root",
-    "url_rule": "endpoint",
+    "url_rule": "url_rule",
     "user_agent": "headers.user-agent",
 }
 #: Methods of the request, by the same.
@@ -55,7 +55,10 @@ PARTS = {
 #: What begins with the script root.
 BELOW_ROOT = frozenset({"base_url", "url", "url_root"})
 # The attributes of these tell enough of them.
-_TOLD_BY_PART = {"headers.user-agent": "string", "headers.authorization": "username"}
+_TOLD_BY_PART = {"headers.user-agent": "string"}
+#: What routing makes of `OF_ROUTE`, and of the host where views have several.
+ROUTED = frozenset({"blueprint", "endpoint", "url_rule", "view_args"})
+OF_ROUTE = ("method", "path")
 
 
 def told_by(name: str) -> Iterator[str]:
@@ -77,3 +80,7 @@ def told_by(name: str) -> Iterator[str]:
         yield f"request.{each}"
     if shown in BELOW_ROOT:
         yield "request.script_root"
+    if shown in {"endpoint", "url_rule"}:
+        yield "request.blueprint"
+    if shown == "url_rule":
+        yield "request.endpoint"

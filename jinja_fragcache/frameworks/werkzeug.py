@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from jinja_fragcache.engine.dependencies import (
@@ -11,7 +11,7 @@ from jinja_fragcache.engine.dependencies import (
     note_read,
     quietly,
 )
-from jinja_fragcache.guard.reads import Read, texts_of
+from jinja_fragcache.guard.reads import Read, is_plain, texts_of
 from jinja_fragcache.guard.watched import (
     attributes_class,
     is_watched,
@@ -20,7 +20,14 @@ from jinja_fragcache.guard.watched import (
     watch,
 )
 
-from .request_names import ATTRIBUTES, BELOW_ROOT, METHODS, PARTS
+from .request_names import (
+    ATTRIBUTES,
+    BELOW_ROOT,
+    METHODS,
+    OF_ROUTE,
+    PARTS,
+    ROUTED,
+)
 
 _CONTAINERS = ("args", "cookies", "files", "form", "headers", "values", "view_args")
 _PACKAGES = frozenset({"flask", "quart", "werkzeug"})
@@ -70,20 +77,31 @@ def _request_class(kind: type, own: frozenset[str]) -> type:
 
 
 def _read_attribute(shown: str, request: Any, value: Any) -> Any:
-    if current_dependencies() is not None and not _is_flask_itself():
+    dependencies = current_dependencies()
+    if (
+        dependencies is not None
+        and not dependencies.is_quiet
+        and not _is_flask_itself()
+    ):
         note_attribute(request, shown, value)
     return value
 
 
-def note_attribute(request: Any, shown: str, value: Any) -> None:
+def note_attribute(
+    request: Any, shown: str, value: Any, *, kept: str | None = None
+) -> None:
     """Note that an attribute of a request was read.
 
     Args:
         request: The request.
         shown: The name of what it shows.
         value: Its value.
+        kept: Its text, if the entry keeps that.
     """
     texts = texts_of(value)
+    if shown == "blueprint":
+        with quietly():
+            texts = texts_of(request.blueprint)  # For `blueprints`, too.
     if shown.startswith("headers."):
         with quietly():
             # As it stands in the request, not as it was parsed.
@@ -92,28 +110,61 @@ def note_attribute(request: Any, shown: str, value: Any) -> None:
             # One of several languages may stand in a key by itself.
             texts = texts_of([each for each, _ in value])
         texts = texts_of(raw) if raw is None else texts | texts_of(raw)
-    parts = []
-    if shown in PARTS:
-        with quietly():
-            names = PARTS[shown]
-            if shown in BELOW_ROOT and request.script_root:
-                names = (*names, "script_root")
-            parts = [
-                Read(f"request.{each}", texts_of(getattr(request, each)))
-                for each in names
-            ]
-    note(Read(f"request.{shown}", texts, parts=tuple(parts)))
+    with quietly():
+        parts = tuple(
+            Read(f"request.{each}", texts_of(getattr(request, each)))
+            for each in _parts(request, shown)
+        )
+        if shown == "headers.authorization" and value and value.username is not None:
+            parts = (Read("request.authorization.username"),)
+    note(Read(f"request.{shown}", texts, parts=parts, kept=kept))
+
+
+def _parts(request: Any, shown: str) -> tuple[str, ...]:
+    """Return the attributes that tell what another attribute of a request shows."""
+    if shown in ROUTED:
+        return (*OF_ROUTE, "host") if _has_hosts(request) else OF_ROUTE
+    names = PARTS.get(shown, ())
+    if shown in BELOW_ROOT and request.script_root:
+        return (*names, "script_root")
+    return names
+
+
+def _has_hosts(request: Any) -> bool:
+    """Return whether two hosts may have different views, or that is not known."""
+    rule = vars(request).get("url_rule")
+    return rule is None or _is_of_hosts(rule.map)
+
+
+@lru_cache(maxsize=8)
+def _is_of_hosts(urls: Any) -> bool:
+    """Return whether some rule of an application is that of one host."""
+    return any(rule.host or rule.subdomain for rule in urls.iter_rules())
 
 
 def _read_container(shown: str, request: Any, value: Any) -> Any:
-    if (
-        current_dependencies() is not None
-        and not _is_flask_itself()
-        and not watch(value, mapping_class, shown, _note_item)
-        and value is not None
-    ):
+    if current_dependencies() is None or _is_flask_itself():
+        return value
+    note_item = _note_item
+    if shown == "request.view_args":
+        with quietly():
+            note_item = _noting_routed(_parts(request, "view_args"))
+    if not watch(value, mapping_class, shown, note_item) and value is not None:
         note_read(shown)
     return value
+
+
+@cache
+def _noting_routed(parts: tuple[str, ...]) -> Callable[..., None]:
+    """Return what notes an item that other attributes of the request tell."""
+    reads = tuple(Read(f"request.{each}") for each in parts)
+
+    def note_item(name: str, *value: Any) -> None:
+        texts = texts_of(value)
+        is_object = not all(map(is_plain, value))
+        note(Read(name, texts, parts=reads, is_object=is_object))
+
+    return note_item
 
 
 class _ViewArguments(dict[str, Any]):

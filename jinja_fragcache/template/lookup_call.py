@@ -347,8 +347,9 @@ def _key_names(arguments: Arguments) -> str:
     if arguments.unless is not None:
         names += names_if_false(arguments.unless)
     if arguments.name is None:
-        # The key has the template, so that of another page is another key.
-        names.append("request.endpoint")
+        # The key has the template, which most often belongs to one page. But it may be
+        # a layout, so the entry keeps the page.
+        names += ["~request.blueprint", "~request.endpoint"]
     # A name with white space is that of an item. Its value may cover the read of it.
     return " ".join([name for name in names if not any(c in name for c in " \n\t|")])
 

@@ -189,6 +189,14 @@ def test_what_is_read_directly_is_not_covered_by_the_key_of_a_nested_fragment() 
     assert body.reads["user"].instead == set()
 
 
+def test_a_key_with_the_parts_of_one_read_does_not_cover_another_without() -> None:
+    with Dependencies() as body:
+        body.note(Read("authorization", parts=(Read("username"),)))
+        assert body.reads["authorization"].parts
+        body.note(Read("authorization"))
+    assert body.reads["authorization"].parts == ()
+
+
 class Framework:
     """A framework with one request, which is replaced by hand."""
 

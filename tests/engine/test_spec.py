@@ -93,7 +93,7 @@ class Guard:
         pass
 
     def cover(self) -> Cover:
-        return Cover(frozenset({"user"}), frozenset({"5"}))
+        return Cover(frozenset({"user", "~page"}), frozenset({"5"}))
 
     def texts_now(self, name: str) -> frozenset[str]:
         return frozenset({self.now})
@@ -136,6 +136,10 @@ FIVE, SIX = frozenset({"5"}), frozenset({"6"})
         (Read("session.user", SIX), None),
         (Read("user", kept="a"), ["user"]),
         (Read("request.host", FIVE, kept="a b"), ["~request.host a b"]),
+        (Read("cart", kept="a", parts=(Read("user"),)), ["user"]),
+        (Read("cart", kept="a", parts=(Read("user"), Read("x"))), ["~cart a"]),
+        (Read("page", FIVE), ["~page 5"]),
+        (Read("page", SIX | {"7"}), None),
         (Read("cart", parts=(Read("user"), Read("x", FIVE))), ["user", "=x"]),
         (Read("cart", parts=(Read("user"), Read("x", SIX))), None),
     ],

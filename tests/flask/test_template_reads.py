@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from flask import (
+    Blueprint,
     Flask,
+    flash,
+    g,
     get_flashed_messages,
     render_template,
     render_template_string,
+    request,
     session,
     url_for,
 )
@@ -49,6 +53,73 @@ def test_functions_of_flask_that_show_the_request_are_noted(
     site: Site, body: str, options: dict[str, Any], expected: int
 ) -> None:
     assert stored(site, body, **options) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "is_named"),
+    [
+        ("{{ url_for('.page') }}", True),
+        ("{{ url_for('.page') }}", False),
+        ("{{ request.endpoint }}", False),
+        ("{{ request.blueprint }}", False),
+        ("{{ request.blueprints[0] }}", False),
+    ],
+)
+def test_a_template_of_several_pages_shows_each_its_own(
+    site: Site, body: str, is_named: bool
+) -> None:
+    tag = "{% cache 60, 'n' %}" if is_named else "{% cache 60 %}"
+    templates = {"kept": tag + body + "{% endcache %}", "plain": body}
+    site.app.jinja_env.loader = DictLoader(templates)
+
+    for name in ("posts", "users"):
+        blueprint = Blueprint(name, __name__, url_prefix=f"/{name}")
+        blueprint.add_url_rule("/", "page", lambda: render_template(request.args["of"]))
+        site.app.register_blueprint(blueprint)
+    expected = site.get("/posts/?of=plain", "/users/?of=plain")
+    assert expected[0] != expected[1]
+    for _ in range(2):
+        assert site.get("/posts/?of=kept", "/users/?of=kept") == expected
+    assert site.get("/users/?of=kept") == expected[1:]
+    # Two pages in turn replace each other's entry.
+    assert (site.cache.stats().stored, site.cache.stats().hits) == (4, 1)
+
+
+def test_what_url_defaults_read_shows_in_the_url(site: Site) -> None:
+    site.app.add_url_rule("/<language>/page", "localized", lambda: "")
+
+    @site.app.url_defaults
+    def add_language(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "localized":
+            values["language"] = g.language
+
+    source = "{% cache 60, 'n' %}{{ url_for(page) }}{% endcache %}"
+    with site.app.test_request_context():
+        g.language = "de"
+        assert render_template_string(source, page="localized") == "/de/page"
+        assert site.cache.stats().stored == 0
+        assert render_template_string(source, page="page") == "/page"
+        assert site.cache.stats().stored == 1
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "{{ messages[0] }}",
+        "{% for message in messages %}{{ message }}{% endfor %}",
+        "{% if messages %}new{% endif %}",
+        "{{ messages }}",
+        "{{ messages|join }}",
+    ],
+)
+def test_messages_that_are_asked_for_before_the_body_are_noted(
+    site: Site, shown: str
+) -> None:
+    source = "{% with messages = get_flashed_messages() %}{% cache 60, 'n' %}"
+    with site.app.test_request_context():
+        flash("Hello")
+        render_template_string(f"{source}{shown}{{% endcache %}}{{% endwith %}}")
+    assert site.cache.stats().stored == 0
 
 
 def cart() -> dict[str, Any]:
