@@ -41,6 +41,25 @@ ATTRIBUTES = {
     "url_rule": "url_rule",
     "user_agent": "headers.user-agent",
 }
+# Those whose headers have the same name.
+ATTRIBUTES |= {
+    name: f"headers.{name.replace('_', '-')}"
+    for name in (
+        *("access_control_request_headers", "access_control_request_method"),
+        *("cache_control", "content_encoding", "content_length", "content_type"),
+        *("date", "if_match", "if_modified_since", "if_none_match", "if_range"),
+        *("if_unmodified_since", "max_forwards", "origin", "pragma", "range"),
+    )
+}
+ATTRIBUTES |= {
+    "content_md5": "headers.content-md5",
+    "input_stream": "data",
+    # These tell less than the header.
+    "is_json": "is_json",
+    "mimetype": "mimetype",
+    "mimetype_params": "mimetype_params",
+    "want_form_data_parsed": "want_form_data_parsed",
+}
 #: Methods of the request, by the same.
 METHODS = {"get_data": "data", "get_json": "json"}
 _HOST = ("host", "scheme")

@@ -5,7 +5,16 @@ from functools import partial
 from typing import Any
 
 import pytest
-from flask import Flask, Response, flash, g, get_flashed_messages, request, session
+from flask import (
+    Flask,
+    Request,
+    Response,
+    flash,
+    g,
+    get_flashed_messages,
+    request,
+    session,
+)
 from flask.testing import FlaskClient
 
 from jinja_fragcache.engine.dependencies import Dependencies
@@ -149,3 +158,60 @@ def test_an_application_of_its_own_class_of_sessions_is_watched(site: Site) -> N
 
     client: FlaskClient = site.app.test_client()
     assert client.get("/").json == ["session.user"]
+
+
+DATES = ("Date", "If-Modified-Since", "If-Unmodified-Since")
+TEXTS = (
+    *("Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Content-MD5"),
+    *("Access-Control-Request-Headers", "Access-Control-Request-Method", "Origin"),
+    *("Content-Encoding", "Pragma", "Referer", "User-Agent"),
+)
+
+
+def other_request(who: str, number: int) -> dict[str, Any]:
+    """Return the arguments of a request of a user, who shares nothing with others."""
+    headers = {
+        **dict.fromkeys(DATES, f"Wed, 0{number} Oct 2014 07:28:00 GMT"),
+        **dict.fromkeys(TEXTS, who),
+        **dict.fromkeys(("If-Match", "If-None-Match", "If-Range"), f'"{who}"'),
+        "Authorization": f"Bearer {who}",
+        "Cache-Control": f"max-age={number}",
+        "Content-Type": f"application/{who}; charset={who}",
+        "Cookie": f"who={who}",
+        "Max-Forwards": str(number),
+        "Range": f"bytes=0-{number}",
+    }
+    environ = {"REMOTE_ADDR": f"10.0.0.{number}", "REMOTE_USER": who}
+    return {
+        "path": f"/{who}",
+        "base_url": f"http{'s' * (number - 1)}://{who}.example/{who}",
+        "query_string": {"q": who},
+        "method": ["POST", "PUT"][number - 1],
+        "headers": headers,
+        "environ_base": environ,
+        "data": who * number,
+    }
+
+
+def test_each_attribute_of_the_request_that_differs_is_noted(site: Site) -> None:
+    site.app.add_url_rule("/<who>", "page", lambda who: who, methods=["POST", "PUT"])
+    shown: dict[str, list[str]] = {}
+    unseen = []
+    for number, who in enumerate(("ann", "bob"), 1):
+        with site.app.test_request_context(**other_request(who, number)):
+            FlaskRequests().watch(None)
+            current: Any = request._get_current_object()  # type: ignore[attr-defined]
+            for name in dir(Request):
+                # Bodies that are no JSON have none.
+                if name.startswith("_") or name == "json":
+                    continue
+                read = partial(getattr, current, name)
+                if callable(read()):
+                    continue
+                shown.setdefault(name, []).append(str(read()))
+                if not noted(lambda read=read: str(read())):  # type: ignore[misc]
+                    unseen.append(name)
+    differing = {name for name, texts in shown.items() if len({*texts}) == 2}
+    differing -= {name for name in differing if " at 0x" in shown[name][0]}
+    assert {"cache_control", "host", "if_none_match", "mimetype"} < differing
+    assert differing.isdisjoint(unseen)
