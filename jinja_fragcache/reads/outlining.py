@@ -56,11 +56,12 @@ def outline(
         A `Broken` if it can't be parsed.
     """
     try:
-        tree = marking.parse(source, name)
-        made = _Outlining(marking).template(tree)
+        # Made once for both environments: that takes longer than to parse them.
+        tokens = [*marking.lexer.tokenize(marking.preprocess(source, name), name)]
+        made = _Outlining(marking).template(_parsed(marking, tokens, name))
         if real is not None and (made.tags or "nocache" in source):
             # Holes, constant keys and loop control are checked there.
-            real.parse(source, name)
+            _parsed(real, tokens, name)
     except TemplateSyntaxError as error:
         return Broken(error.lineno, " ".join((error.message or "").split()))
     except RecursionError:
@@ -81,13 +82,31 @@ def outline_of_tokens(
     Returns:
         None if it can't be parsed.
     """
-    parser = Parser(marking, "", name)
-    parser.stream = TokenStream(tokens, name, None)
     try:
-        return _Outlining(marking).template(parser.parse())
+        return _Outlining(marking).template(_nodes(marking, tokens, name))
     except (TemplateSyntaxError, RecursionError):
         # Jinja parses the same tokens, and raises it again.
         return None
+
+
+def _parsed(environment: Environment, tokens: list[Token], name: str) -> nodes.Template:
+    """Return the nodes of a template, like `Environment.parse` of its source."""
+    stream = TokenStream(tokens, name, None)
+    for extension in environment.iter_extensions():
+        given = extension.filter_stream(stream)
+        is_stream = isinstance(given, TokenStream)
+        stream = given if is_stream else TokenStream(given, name, None)
+    return _nodes(environment, stream, name)
+
+
+def _nodes(
+    environment: Environment, tokens: Iterable[Token], name: str | None
+) -> nodes.Template:
+    """Return the nodes of a template whose extensions have filtered its tokens."""
+    parser = Parser(environment, "", name)
+    is_stream = isinstance(tokens, TokenStream)
+    parser.stream = tokens if is_stream else TokenStream(tokens, name, None)
+    return parser.parse()
 
 
 class _Outlining:

@@ -160,5 +160,6 @@ def test_a_broken_template_tells_line_and_cause(
 
 
 def test_a_template_that_is_nested_too_deeply_is_broken() -> None:
-    broken = project_of("{{ " + "(" * 5000 + " }}").templates["page.html"].read
+    source = "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}"
+    broken = project_of(source).templates["page.html"].read
     assert broken == Broken(1, "It is nested too deeply.")
