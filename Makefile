@@ -8,7 +8,7 @@ PORT ?= 8000
 PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .PHONY: demo serve test test-slow test-all coverage check lint types layers bench soak fuzz compat \
-	transparency clean
+	transparency field clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
 
@@ -74,6 +74,10 @@ compat: $(VENV)/compat.stamp
 # Downloads Jinja's own tests, and programs with templates of their own.
 transparency: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks.transparency
+
+# Downloads three applications.
+field: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks.guard_in_the_field
 
 clean:
 	rm -rf $(VENV)

@@ -33,16 +33,17 @@ def jinja_source() -> Path:
     return folder
 
 
-def python_with(requirements: Sequence[str]) -> Path:
+def python_with(requirements: Sequence[str], name: str = "python") -> Path:
     """Return the interpreter of a virtual environment with these packages.
 
     Args:
         requirements: The packages, besides those that this package needs.
+        name: The name of its folder.
 
     Raises:
         DownloadError: If they can't be downloaded.
     """
-    folder = WORK / "python"
+    folder = WORK / name
     wanted = [*(f"{name}=={version(name)}" for name in _NEEDED), *requirements]
     installed = folder / "installed.txt"
     python = folder / "bin" / "python"

@@ -57,18 +57,20 @@ class Way(StrEnum):
     NOCACHE = "nocache"
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """A statement or a `{{ ... }}`.
 
     Attributes:
         start: The place of its first token.
         end: The place after its last token.
         body: What Jinja made of it, nothing for a `{{ ... }}`.
+        expression: What stands in a `{{ ... }}`, None for a statement.
     """
 
     start: int
     end: int
     body: list[nodes.Node]
+    expression: nodes.Expr | None = None
 
     @property
     def prints(self) -> bool:
@@ -103,8 +105,8 @@ class _Finder(Parser):
         self.stream = TokenStream(tokens, None, None)
         self._tokens = tokens
         self._places = {id(token): place for place, token in enumerate(tokens)}
-        self._pieces: list[_Piece] = []
-        self.bodies: list[list[_Piece]] = []
+        self._pieces: list[Piece] = []
+        self.bodies: list[list[Piece]] = []
 
     def subparse(self, end_tokens: tuple[str, ...] | None = None) -> list[nodes.Node]:
         """Parse a body. Called by Jinja."""
@@ -119,7 +121,7 @@ class _Finder(Parser):
         start = self._place() - 1
         parsed = super().parse_statement()
         body = parsed if isinstance(parsed, list) else [parsed]
-        self._pieces.append(_Piece(start, self._place() + 1, body))
+        self._pieces.append(Piece(start, self._place() + 1, body))
         return parsed
 
     def parse_tuple(self, *args: Any, **kwargs: Any) -> nodes.Expr:
@@ -127,7 +129,7 @@ class _Finder(Parser):
         start = self._place() - 1
         parsed = super().parse_tuple(*args, **kwargs)
         if self._tokens[start].type == "variable_begin":
-            self._pieces.append(_Piece(start, self._place() + 1, []))
+            self._pieces.append(Piece(start, self._place() + 1, [], parsed))
         return parsed
 
     def _place(self) -> int:
@@ -143,19 +145,28 @@ def add_tags(environment: Environment, tokens: list[Token], way: Way) -> list[To
         tokens: The template.
         way: Which tags to put where.
     """
-    finder = _Finder(environment, tokens)
-    try:
-        finder.parse()
-    except (TemplateSyntaxError, AssertionError):
-        # It is for Jinja to say what is wrong. (An expression that is no template is an
-        # AssertionError.)
-        return tokens
     tagged = _Tagged(tokens)
-    for pieces in finder.bodies:
+    for pieces in find_pieces(environment, tokens):
         for prints, group in groupby(pieces, key=lambda piece: piece.prints):
             if prints:
                 tagged.add(way, list(group))
     return tagged.tokens()
+
+
+def find_pieces(environment: Environment, tokens: list[Token]) -> list[list[Piece]]:
+    """Return the pieces of each body of a template, those of inner bodies first.
+
+    Args:
+        environment: The environment of the template.
+        tokens: The template. If it can't be parsed, it has none: it is for Jinja to say
+            what is wrong.
+    """
+    finder = _Finder(environment, tokens)
+    try:
+        finder.parse()
+    except (TemplateSyntaxError, AssertionError):  # The latter of an expression.
+        return []
+    return finder.bodies
 
 
 class _Tagged:
@@ -173,7 +184,7 @@ class _Tagged:
         """Return the tokens with all tags that were added."""
         return [*chain.from_iterable(self._at)]
 
-    def add(self, way: Way, pieces: list[_Piece]) -> None:
+    def add(self, way: Way, pieces: list[Piece]) -> None:
         """Add the tags for statements that follow each other."""
         for piece in pieces:
             match way:
@@ -186,12 +197,12 @@ class _Tagged:
         if way is Way.NOCACHE:
             self._surround(pieces[0], pieces[-1], _CACHE, _END_CACHE)
 
-    def _surround(self, first: _Piece, last: _Piece, before: str, after: str) -> None:
+    def _surround(self, first: Piece, last: Piece, before: str, after: str) -> None:
         start, end = first.start, last.end - 1
         self._at[start] = [*self._written(before, start), *self._at[start]]
         self._at[end] += self._written(after, end)
 
-    def _make_list(self, piece: _Piece) -> None:
+    def _make_list(self, piece: Piece) -> None:
         """Write `cache_each` in place of `for`, if its body can be that of rows."""
         match piece.body:
             case [nodes.For(recursive=False) as loop]:

@@ -83,7 +83,9 @@ def outline_of_tokens(
         None if it can't be parsed.
     """
     try:
-        return _Outlining(marking).template(_nodes(marking, tokens, name))
+        return _Outlining(marking).template(
+            _nodes(marking, TokenStream(tokens, name, None), name)
+        )
     except (TemplateSyntaxError, RecursionError):
         # Jinja parses the same tokens, and raises it again.
         return None
@@ -94,18 +96,18 @@ def _parsed(environment: Environment, tokens: list[Token], name: str) -> nodes.T
     stream = TokenStream(tokens, name, None)
     for extension in environment.iter_extensions():
         given = extension.filter_stream(stream)
-        is_stream = isinstance(given, TokenStream)
-        stream = given if is_stream else TokenStream(given, name, None)
+        if not isinstance(given, TokenStream):
+            given = TokenStream(given, name, None)
+        stream = given
     return _nodes(environment, stream, name)
 
 
 def _nodes(
-    environment: Environment, tokens: Iterable[Token], name: str | None
+    environment: Environment, stream: TokenStream, name: str | None
 ) -> nodes.Template:
     """Return the nodes of a template whose extensions have filtered its tokens."""
     parser = Parser(environment, "", name)
-    is_stream = isinstance(tokens, TokenStream)
-    parser.stream = tokens if is_stream else TokenStream(tokens, name, None)
+    parser.stream = stream
     return parser.parse()
 
 
