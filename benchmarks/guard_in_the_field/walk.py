@@ -155,7 +155,9 @@ def walk(
                 pages[f"{turn} {place} {page.url} {name}"] = answer
                 for key, found in _recorded.get().items():
                     text = cache.get(key) if cache else None
-                    texts.add((*found, name, text or ""))
+                    # A key that was asked for without a rendering has none.
+                    if text is not None:
+                        texts.add((*found, name, text))
     return pages
 
 

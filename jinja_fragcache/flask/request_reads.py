@@ -25,7 +25,7 @@ from jinja_fragcache.frameworks.request_names import told_by
 from jinja_fragcache.frameworks.shared import is_shared
 from jinja_fragcache.frameworks.werkzeug import g_class, watch_request
 from jinja_fragcache.guard.reads import Read, texts_of
-from jinja_fragcache.guard.watched import mapping_class, watch
+from jinja_fragcache.guard.watched import mapping_class, subclass, watch
 
 from .shared_values import lives_with
 
@@ -71,6 +71,8 @@ class FlaskRequests:
         fields: dict[str, Any] = application.__dict__
         current: Any = _request_contexts.get(None)
         session = None if current is None else _session_of(current)
+        if current is not None:
+            _watch_messages(vars(current))
         if fields.get(_REQUEST, _NOTHING) is current and fields[_SESSION] is session:
             return
         fields[_REQUEST], fields[_SESSION] = current, session
@@ -146,6 +148,16 @@ def _session_of(context: Any) -> Any:
     return fields.get("_session", fields.get("session"))
 
 
+def _watch_messages(fields: dict[str, Any]) -> None:
+    """Let the messages that somebody has asked for tell that they are shown.
+
+    Flask keeps them in the context of the request, and gives them to all who ask again.
+    """
+    for name in ("flashes", "_flashes"):
+        if type(fields.get(name)) is list:
+            fields[name] = Messages(fields[name])
+
+
 def _watch_extensions() -> None:
     """Let Flask-Login and WTForms tell what they read, the first time they are there.
 
@@ -176,6 +188,25 @@ def _noting_token(value: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return value(self)
 
     return noting
+
+
+def _noting_list(name: str) -> Callable[..., Any]:
+    original = getattr(list, name)
+
+    def method(self: Any, *args: Any) -> Any:
+        note_read("flashed messages")
+        return original(self, *args)
+
+    return method
+
+
+_OF_LISTS = (
+    *("__add__", "__contains__", "__eq__", "__getitem__", "__iter__", "__len__"),
+    *("__repr__", "__reversed__", "copy", "count", "index", "pop"),
+)
+#: Messages of `flash()`. A page may ask for them before the body that shows them, as in
+#: `{% with messages = get_flashed_messages() %}` around a tag.
+Messages = subclass(list, {name: _noting_list(name) for name in _OF_LISTS})
 
 
 def _note(name: str, *value: Any) -> None:

@@ -19,9 +19,8 @@ from jinja_fragcache.engine.dependencies import (
 )
 from jinja_fragcache.frameworks.contexts import note_variables
 from jinja_fragcache.frameworks.werkzeug import note_attribute
-from jinja_fragcache.guard.watched import subclass
 
-from .request_reads import NAMES, FlaskRequests
+from .request_reads import NAMES, FlaskRequests, Messages
 from .shared_values import shared_names
 
 _WRAPS = "_fragcache_wraps"
@@ -51,26 +50,7 @@ def watch_app(app: Flask) -> None:
 def _noting_flashes(*args: Any, **kwargs: Any) -> Any:
     note_read("flashed messages")
     with quietly():
-        return _Messages(get_flashed_messages(*args, **kwargs))
-
-
-def _noting_list(name: str) -> Callable[..., Any]:
-    original = getattr(list, name)
-
-    def method(self: Any, *args: Any) -> Any:
-        note_read("flashed messages")
-        return original(self, *args)
-
-    return method
-
-
-# A page may ask for messages before the body that shows them, as in
-# `{% with messages = get_flashed_messages() %}` around a tag.
-_OF_LISTS = (
-    *("__add__", "__contains__", "__eq__", "__getitem__", "__iter__", "__len__"),
-    *("__repr__", "__reversed__", "copy", "count", "index", "pop"),
-)
-_Messages = subclass(list, {name: _noting_list(name) for name in _OF_LISTS})
+        return Messages(get_flashed_messages(*args, **kwargs))
 
 
 def _noting_host(url_for: Callable[..., str]) -> Callable[..., str]:

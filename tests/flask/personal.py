@@ -141,6 +141,8 @@ WAYS = [
     Way('`request.headers["Accept-Language"]`', "request.headers.accept-language", "{{ request.headers['Accept-Language'] }}", "request.headers['Accept-Language']", options=LANGUAGE),
     Way("`request.user_agent`", "request.headers.user-agent", "{{ request.user_agent.string }}", "request.user_agent.string", options=header("User-Agent")),
     Way("`request.authorization`", "request.headers.authorization", "{{ request.authorization.username }}", "request.authorization.username", covered_in=BY_NAME, options=lambda who: {"auth": (who, "secret")}),
+    Way("`request.if_none_match`", "request.headers.if-none-match", "{{ request.if_none_match.to_header() }}", "request.if_none_match.to_header()", options=header("If-None-Match", ann='"a"', bob='"b"')),
+    Way("`request.origin`", "request.headers.origin", "{{ request.origin }}", "request.origin", options=header("Origin")),
     Way("a header of one's own", "request.headers.x-group", "{{ request.headers.get('X-Group') }}", "request.headers.get('X-Group')", options=header("X-Group")),
     Way("`request.remote_addr`, by `X-Forwarded-For`", "request.remote_addr", "{{ request.remote_addr }}", "request.remote_addr", options=header("X-Forwarded-For", ann="10.0.0.1", bob="10.0.0.2")),
     Way("`request.access_route`", "request.access_route", "{{ request.access_route[0] }}", "request.access_route", options=header("X-Forwarded-For", ann="10.0.0.1", bob="10.0.0.2")),

@@ -160,6 +160,14 @@ def test_an_application_of_its_own_class_of_sessions_is_watched(site: Site) -> N
     assert client.get("/").json == ["session.user"]
 
 
+def test_messages_that_were_asked_for_before_the_body_are_noted(app: Flask) -> None:
+    flash("Hello")
+    assert get_flashed_messages() == ["Hello"]
+    FlaskRequests().watch(None)
+    assert noted(get_flashed_messages) == {"flashed messages": set()}
+    assert get_flashed_messages(with_categories=True) == [("message", "Hello")]
+
+
 DATES = ("Date", "If-Modified-Since", "If-Unmodified-Since")
 TEXTS = (
     *("Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Content-MD5"),
@@ -213,5 +221,5 @@ def test_each_attribute_of_the_request_that_differs_is_noted(site: Site) -> None
                     unseen.append(name)
     differing = {name for name, texts in shown.items() if len({*texts}) == 2}
     differing -= {name for name in differing if " at 0x" in shown[name][0]}
-    assert {"cache_control", "host", "if_none_match", "mimetype"} < differing
+    assert {"cache_control", "host", "mimetype", "origin"} < differing
     assert differing.isdisjoint(unseen)

@@ -62,6 +62,15 @@ def test_what_an_application_holds_is_the_same_for_all_users(app: Flask) -> None
         assert lives_with(app, value)
 
 
+def test_a_function_is_the_same_for_all_if_what_it_remembers_is(app: Flask) -> None:
+    extension, theme = app.extensions["own"], "dark"
+    shared: list[Any] = [lambda: extension, extension.__init__, lambda of=app: of]
+    personal: list[Any] = [lambda: theme, theme.upper, lambda of=theme: of]
+    personal.append(Extension().__init__)  # type: ignore[misc]
+    assert [lives_with(app, each) for each in shared] == [True] * 3
+    assert [lives_with(app, each) for each in personal] == [False] * 4
+
+
 def test_plain_values_and_new_objects_are_not(app: Flask) -> None:
     app.config["NUMBER"] = 5
     for value in (5, "text", None, object(), Extension()):
