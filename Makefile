@@ -58,6 +58,8 @@ SOAK_SECONDS ?= 600
 soak: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/soak.py
 	$(BIN)/python benchmarks/soak.py --processes 4 --threads 16 --stale 2
+	$(BIN)/python benchmarks/soak.py --processes 4 --threads 16 --near 2
+	$(BIN)/python benchmarks/soak.py --processes 4 --threads 16 --near 2 --store memcached
 	$(BIN)/python -m benchmarks.memory_soak --seconds $(SOAK_SECONDS) \
 		--picture docs/memory-soak.svg
 

@@ -12,6 +12,7 @@ Run it with `make bench`.
 import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cachelib
 import flask_caching
@@ -21,7 +22,7 @@ from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
 
-from jinja_fragcache import FragmentCache, FragmentCacheExtension
+from jinja_fragcache import FragmentCache, FragmentCacheExtension, MemoryStore
 
 FRAGMENTS = 50
 ROUNDS = 15
@@ -69,10 +70,15 @@ PAGES = (
 )
 
 
+class _Elsewhere(MemoryStore):
+    """A store that counts as one on a server, because of its class."""
+
+
 def environments() -> dict[str, Callable[[bool], Environment]]:
     """Return a function for each implementation that creates its environment."""
     return {
         "jinja-fragcache": _ours,
+        "two tiers": lambda autoescape: _ours(autoescape, _Elsewhere(), near=3600),
         "jinja-fragcache on cachelib": lambda autoescape: _ours(
             autoescape, cachelib.SimpleCache()
         ),
@@ -82,10 +88,11 @@ def environments() -> dict[str, Callable[[bool], Environment]]:
 
 def _ours(
     autoescape: bool,
-    store: cachelib.BaseCache | None = None,
+    store: cachelib.BaseCache | MemoryStore | None = None,
+    **options: Any,
 ) -> Environment:
     env = Environment(extensions=[FragmentCacheExtension], autoescape=autoescape)  # noqa: S701 - the floor has the same
-    env.fragment_cache = FragmentCache(store)  # type: ignore[attr-defined]
+    env.fragment_cache = FragmentCache(store, **options)  # type: ignore[attr-defined]
     return env
 
 

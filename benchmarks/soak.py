@@ -6,8 +6,10 @@ things must be true for each page:
 
 - It is the page of the user who asked for it.
 - If it began after a delete had returned, it shows the version that was current when
-  that delete was called, or a later one.
-- It is not older than its timeout plus its grace period.
+  that delete was called, or a later one. With `--near`, this holds at once for deletes
+  of the same process, and after so many seconds for those of others.
+- It is not older than its timeout plus its grace period. On Memcached, which does not
+  tell how long an entry has left, `--near` is added to that.
 
 The data that the body reads is old by the time the text is stored, as it would be with
 a database: the body reads the version first, and then takes a while. Some bodies fail.
@@ -20,10 +22,12 @@ is how long an event loop is blocked while 500 of its tasks wait for another pro
 Run it with `make soak`, or with options:
 
     python benchmarks/soak.py --seconds 60 --threads 64 --processes 4 --stale 2
+    python benchmarks/soak.py --seconds 60 --threads 16 --processes 4 --near 2
 """
 
 import argparse
 import asyncio
+import math
 import multiprocessing
 import random
 import sys
@@ -64,6 +68,8 @@ _LONGEST_BODY_SECONDS = 0.02
 _SLACK_SECONDS = 2.0
 # Users with low numbers have more visitors than others.
 _SKEW = 3
+# For so many versions of each user it is known when they were promised.
+_PROMISES = 256
 _SECONDS_TO_START = 60
 _MOST_TOLD = 10
 
@@ -81,6 +87,7 @@ class Settings:
         users: The number of users.
         timeout: The timeout of the fragments, in whole seconds.
         stale: Their grace period `stale`, in seconds.
+        near: For how many seconds a process keeps what it has read.
         seed: The seed of the random numbers.
     """
 
@@ -92,6 +99,7 @@ class Settings:
     users: int = 1000
     timeout: int = 2
     stale: int = 0
+    near: float = 0.0
     seed: int = 1
 
 
@@ -103,6 +111,7 @@ class Figures:
         pages: Pages that were rendered.
         renders: Bodies that ran.
         hits: Hits of the cache.
+        near_hits: Keys for which the store was not asked.
         stale: Pages that were served past their timeout.
         waited: Pages that waited for another caller.
         deletes: Users that were changed.
@@ -112,12 +121,15 @@ class Figures:
         store_failures: Calls in which the store failed.
         slowest: The longest time that a page took, in seconds.
         oldest: The age of the oldest page that was served, in seconds.
+        latest: The longest time in seconds from the end of a delete to the begin of a
+            page that still showed what was deleted.
         violations: What was wrong with pages.
     """
 
     pages: int = 0
     renders: int = 0
     hits: int = 0
+    near_hits: int = 0
     stale: int = 0
     waited: int = 0
     deletes: int = 0
@@ -127,40 +139,77 @@ class Figures:
     store_failures: int = 0
     slowest: float = 0.0
     oldest: float = 0.0
+    latest: float = 0.0
     violations: list[str] = field(default_factory=list)
 
     def add(self, other: "Figures") -> None:
         """Add the figures of another thread or process."""
         for name, value in vars(other).items():
             mine = getattr(self, name)
-            longest = name in {"slowest", "oldest"}
+            longest = name in {"slowest", "oldest", "latest"}
             setattr(self, name, max(mine, value) if longest else mine + value)
 
 
 class Versions:
     """The versions of all users, shared by all processes.
 
+    A version is promised when the delete of what was before it has returned: no page
+    that begins from then on may show an older one.
+
     Attributes:
         current: The version of each user.
-        promised: The oldest version of each user that a page may show if it begins now.
     """
 
     def __init__(self, users: int) -> None:
         self.current = SPAWN.Array("q", users)
-        self.promised = SPAWN.Array("q", users)
+        # For each user, when the last versions were promised, in seconds of
+        # `time.monotonic`, which all processes have in common.
+        self._promised_at = SPAWN.Array("d", [math.inf] * users * _PROMISES)
+
+    def current_of(self, user: int) -> int:
+        """Return a user's version, without the lock: a number is written as a whole."""
+        versions: Any = self.current.get_obj()
+        version: int = versions[user]
+        return version
 
     def raise_of(self, users: list[int]) -> list[int]:
         """Increase the versions of users and return the new ones."""
         with self.current.get_lock():
             for user in users:
+                # First, because the place has the promise of an old version, and a page
+                # that sees the new version looks there.
+                self._set(user, self.current[user] + 1, math.inf)
                 self.current[user] += 1
             return [self.current[user] for user in users]
 
     def promise(self, users: list[int], versions: list[int]) -> None:
         """Record that no page that begins from now on may show older versions."""
-        with self.promised.get_lock():
-            for user, version in zip(users, versions, strict=True):
-                self.promised[user] = max(version, self.promised[user])
+        now = time.monotonic()
+        for user, version in zip(users, versions, strict=True):
+            self._set(user, version, now)
+
+    def promised(self, user: int, before: float) -> int:
+        """Return the newest version of a user that was promised before a moment."""
+        current = self.current_of(user)
+        for version in range(current, max(current - _PROMISES, 0), -1):
+            if self._at(user, version) <= before:
+                return version
+        return 0
+
+    def lateness(self, user: int, version: int, moment: float) -> float:
+        """Return for how many seconds a newer version has been promised, at least 0."""
+        newer = range(version + 1, self.current_of(user) + 1)[-_PROMISES:]
+        promised_at = min((self._at(user, each) for each in newer), default=math.inf)
+        return max(0.0, moment - promised_at)
+
+    def _at(self, user: int, version: int) -> float:
+        moments: Any = self._promised_at.get_obj()
+        moment: float = moments[user * _PROMISES + version % _PROMISES]
+        return moment
+
+    def _set(self, user: int, version: int, moment: float) -> None:
+        moments: Any = self._promised_at.get_obj()
+        moments[user * _PROMISES + version % _PROMISES] = moment
 
 
 def check(
@@ -219,11 +268,14 @@ class Site:
 
     def __init__(self, settings: Settings, versions: Versions) -> None:
         self.settings = settings
-        self.cache = FragmentCache(make_store(settings))
-        # They are read without their locks, because a number is written as a whole.
-        self._current: Any = versions.current.get_obj()
-        self._promised: Any = versions.promised.get_obj()
+        self.cache = FragmentCache(make_store(settings), near=settings.near)
         self._versions = versions
+        # What this process itself has promised.
+        self._own_promises = [0] * settings.users
+        self._lock = threading.Lock()
+        self._longest_age = settings.timeout + settings.stale + _SLACK_SECONDS
+        if settings.kind == "memcached":
+            self._longest_age += settings.near
         stale = f", stale={settings.stale}" if settings.stale else ""
         environment = Environment(extensions=[FragmentCacheExtension], autoescape=True)
         environment.fragment_cache = self.cache  # type: ignore[attr-defined]
@@ -255,26 +307,28 @@ class Site:
     def _visit(self, user: int, chosen: random.Random, figures: Figures) -> None:
         def body(of_user: int) -> str:
             figures.renders += 1
-            version = self._current[of_user]
+            version = self._versions.current_of(of_user)
             threading.Event().wait(chosen.random() * _LONGEST_BODY_SECONDS)
             if chosen.random() < _BODIES_THAT_FAIL:
                 raise LookupError("the body failed")
             return f"{of_user} {version} {time.time()}"
 
-        promised, began = self._promised[user], time.time()
-        before = time.perf_counter()
+        own_promise = self._own_promises[user]
+        began, before = time.time(), time.monotonic()
+        by_others = self._versions.promised(user, before - self.settings.near)
+        promised = max(own_promise, by_others)
         try:
             text = self._template.render(user=user, body=body)
         except LookupError:
             figures.failed_bodies += 1
             return
-        figures.slowest = max(figures.slowest, time.perf_counter() - before)
+        figures.slowest = max(figures.slowest, time.monotonic() - before)
         figures.pages += 1
-        longest_age = self.settings.timeout + self.settings.stale + _SLACK_SECONDS
-        wrong, age = check(
-            text, user, promised, self._current[user], began, longest_age
-        )
+        current = self._versions.current_of(user)
+        wrong, age = check(text, user, promised, current, began, self._longest_age)
         figures.oldest = max(figures.oldest, age)
+        late = self._versions.lateness(user, int(text.split()[1]), before)
+        figures.latest = max(figures.latest, late)
         if wrong is not None:
             figures.violations.append(wrong)
 
@@ -292,6 +346,9 @@ class Site:
             figures.failed_deletes += 1
             return
         self._versions.promise(users, versions)
+        with self._lock:
+            for user, version in zip(users, versions, strict=True):
+                self._own_promises[user] = max(version, self._own_promises[user])
 
 
 def close(store: Store) -> None:
@@ -324,6 +381,7 @@ def run_here(
     close(site.cache.store)
     counts = site.cache.stats()
     sum_of_all.hits = counts.hits
+    sum_of_all.near_hits = counts.near_hits
     sum_of_all.stale = getattr(counts, "stale", 0)
     sum_of_all.waited = counts.waited
     sum_of_all.store_failures = counts.failures
@@ -485,6 +543,7 @@ def main(arguments: list[str] | None = None) -> int:
         "users",
         "timeout",
         "stale",
+        "near",
         "seed",
     ):
         default = getattr(Settings, name)

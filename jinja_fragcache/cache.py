@@ -21,7 +21,7 @@ from .entries.values import NUMBER
 from .errors import StoreError
 from .keys.fragment import make_template_fragment_key, tag_names
 from .stores.base import Store
-from .stores.memory import MemoryStore
+from .stores.memory import DEFAULT_THRESHOLD, MemoryStore
 from .stores.shared import Shared
 
 
@@ -72,6 +72,11 @@ class FragmentCache(Shared):
             the locale. They are part of the key of all that this cache stores.
         unless: A function without arguments that returns whether to use the cache for
             nothing now, such as for a preview.
+        near: For how many seconds this process keeps what it has read from the store,
+            so that it asks only once for it. It may be that much older than what the
+            store has, if others write there and the store does not tell. 0 keeps
+            nothing.
+        near_threshold: The largest number of entries that are kept so.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
@@ -82,8 +87,9 @@ class FragmentCache(Shared):
         engine: The engine, for the other parts of this package. It is not public.
 
     Raises:
-        StoreError: If `store` is not a store, or itsdangerous is needed for
-            `signing_key` and not installed.
+        StoreError: If `store` is not a store, if itsdangerous is needed for
+            `signing_key` and not installed, or if `near` is given with a store that may
+            have several entries for one key.
         TimeoutValueError: If `default_timeout` is not a timeout.
         PolicyError: If another rule has a value that is not allowed.
     """
@@ -110,6 +116,8 @@ class FragmentCache(Shared):
         signing_key: str | bytes | Sequence[str | bytes] | None = None,
         vary_on: Callable[[], Sequence[Any]] | None = None,
         unless: Callable[[], object] | None = None,
+        near: float = 0,
+        near_threshold: int = DEFAULT_THRESHOLD,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
@@ -136,6 +144,8 @@ class FragmentCache(Shared):
             max_entry_size=max_entry_size,
             vary_on=vary_on,
             unless=unless,
+            near=near,
+            near_threshold=near_threshold,
         )
         self.engine: Engine = _engine_class(self.policy)(
             self.store,
@@ -273,6 +283,6 @@ def _text(entries: Sequence[Entry | None]) -> str | None:
 
 def _with_policy(policy: Policy) -> FragmentCache:
     """Return a cache with a store in this process, for one that was pickled."""
-    return FragmentCache(
-        **{each.name: getattr(policy, each.name) for each in fields(policy)}
-    )
+    rules = {each.name: getattr(policy, each.name) for each in fields(policy)}
+    # The store of the copy is as near as can be.
+    return FragmentCache(**{**rules, "near": 0})

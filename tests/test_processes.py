@@ -384,6 +384,40 @@ class TestLockHolder:
             assert_served(worker, new)
 
 
+class TestNear:
+    """What one process removes, others that keep it near serve only for a while."""
+
+    @pytest.mark.parametrize("way", ["delete_fragment", "clear"])
+    def test_it_is_served_no_longer_than_the_near_timeout(
+        self, workers: Workers, place: Place, way: str
+    ) -> None:
+        # Redis tells, so nobody has to wait for the timeout.
+        near = FOR_EVER if place.kind == "redis" else 1
+        crowd = workers.take(PROCESSES)
+        place.open_in(crowd, near=near)
+        old = render_anew(crowd[0])
+
+        def all_have_it_near() -> bool:
+            for worker in crowd:
+                assert_served(worker, old)
+            return all(worker.do("stats")["near_hits"] for worker in crowd)
+
+        # Redis first has to know that they want to be told.
+        servers.wait_for(all_have_it_near)
+        crowd[0].do("delete", way=way)
+        new = render_anew(crowd[0])
+        began = time.monotonic()
+
+        def all_have_the_new_one() -> bool:
+            reports = [worker.do("render") for worker in crowd]
+            assert all(report["renders"] == 0 for report in reports)
+            return [report["texts"] for report in reports] == [[new]] * PROCESSES
+
+        servers.wait_for(all_have_the_new_one)
+        # Others see a clear of Memcached only within a second.
+        assert time.monotonic() - began < 2 + MARGIN
+
+
 class TestDeleted:
     """A value that another process deletes while it is made is not served later."""
 

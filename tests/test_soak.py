@@ -1,5 +1,6 @@
 """Short runs of benchmarks/soak.py: it finds wrong pages, and none in a right cache."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 
 from benchmarks import soak
-from benchmarks.soak import Figures, Settings, check
+from benchmarks.soak import Figures, Settings, Versions, check
 from jinja_fragcache import FragmentCache
+from jinja_fragcache.stores.near import NearMemory
 from tests import servers
+from tests.support import Clock
 
 SHORT: dict[str, Any] = {"seconds": 1.5, "users": 200}
 
@@ -50,6 +53,56 @@ def test_no_page_is_wrong_in_several_processes(settings: Settings) -> None:
     figures = soak.run(replace(settings, threads=8, processes=3))
     assert figures.violations == []
     assert_all_was_done(figures)
+
+
+@pytest.mark.slow
+def test_no_page_is_wrong_in_several_processes_that_keep_near_what_they_read(
+    settings: Settings,
+) -> None:
+    figures = soak.run(replace(settings, threads=4, processes=4, near=0.5))
+    assert figures.violations == []
+    assert_all_was_done(figures)
+    assert figures.near_hits
+    assert figures.latest < 0.5
+
+
+@pytest.mark.slow
+def test_what_is_kept_near_after_a_delete_is_detected(
+    redis_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NearMemory, "note_changes", lambda *_: None)
+    assert soak.run(replace(redis_settings, threads=8, near=1)).violations
+
+
+def test_a_version_is_promised_when_its_delete_has_returned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    versions, clock = Versions(2), Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    for _ in range(soak._PROMISES + 1):
+        versions.promise([1], versions.raise_of([1]))
+        clock.now += 1
+    last = soak._PROMISES + 1
+    versions.raise_of([1])  # its delete has not returned
+    assert versions.promised(1, clock.now) == last
+    assert versions.promised(1, clock.now - 1.5) == last - 1
+    assert versions.promised(1, 0) == 0
+    assert versions.lateness(1, last, clock.now) == 0
+    assert versions.lateness(1, last - 1, clock.now) == 1
+    assert versions.lateness(1, last - 3, clock.now) == 3
+    assert versions.promised(0, clock.now) == 0
+
+
+def test_no_page_sees_a_new_version_with_the_promise_of_an_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    versions = Versions(1)
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        versions, "_set", lambda _, new, __: seen.append((versions.current_of(0), new))
+    )
+    versions.raise_of([0])
+    assert seen == [(0, 1)]
 
 
 @pytest.mark.slow

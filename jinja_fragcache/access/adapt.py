@@ -3,31 +3,72 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cachelib
+
+from jinja_fragcache.errors import StoreError
+from jinja_fragcache.messages import logger
 from jinja_fragcache.stores.base import Store
+from jinja_fragcache.stores.near import NearMemory
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .adapter import Adapter
+from .near_adapter import NearAdapter
 from .runner import Operation
-from .store_check import check_store
+from .store_check import check_store, store_name
 
 _DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
 
 
-def adapt(store: Store) -> Adapter:
+def adapt(store: Store, near: NearMemory | None = None) -> Adapter:
     """Return the adapter of a store.
+
+    Args:
+        store: The store.
+        near: Where to keep what is read; None for nowhere. With a store in the memory
+            of this process, nothing is kept there.
+
+    Returns:
+        An adapter; a `NearAdapter` if something is kept near.
 
     Raises:
         StoreError: If the object lacks a method that a store has, or its methods have
-            another form.
+            another form. Or if something is kept near, and one key may stand for
+            several entries of the store.
     """
     has_coroutines = check_store(store)
     kind = _DjangoAdapter if _is_django_cache(store) else Adapter
-    return kind(store, has_coroutines=has_coroutines)
+    adapter = kind(store, has_coroutines=has_coroutines)
+    if near is None:
+        return adapter
+    if not adapter.blocks:
+        if not isinstance(store, cachelib.NullCache):
+            logger.warning(
+                "%s is in the memory of this process, so nothing can be nearer. Leave"
+                " near (CACHE_NEAR_TIMEOUT) out.",
+                store_name(store),
+            )
+        return adapter
+    if _varies_keys(store):
+        raise StoreError(
+            f"{store_name(store)} may have several entries for one key, because a"
+            " function makes its keys. Nothing can be kept near then. Leave near"
+            " (CACHE_NEAR_TIMEOUT) out."
+        )
+    near_kind = type(f"Near{kind.__name__}", (NearAdapter, kind), {})
+    made: NearAdapter = near_kind(store, near, has_coroutines=has_coroutines)
+    return made
 
 
 def _is_django_cache(store: object) -> bool:
     # The bases are compared by name, so that Django is not imported here.
     return any(cls.__module__ in _DJANGO_MODULES for cls in type(store).__mro__)
+
+
+def _varies_keys(store: Any) -> bool:
+    """Return whether one key may stand for several entries, such as one a tenant."""
+    if _is_django_cache(store):
+        return store.key_func.__module__ not in _DJANGO_MODULES
+    return callable(getattr(store, "key_prefix", None))
 
 
 class _DjangoAdapter(Adapter):

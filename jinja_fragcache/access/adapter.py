@@ -27,7 +27,7 @@ from .runner import (
 from .store_check import CoroutinesOnly, check_plain, store_name
 
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
-_OUR_METHODS = ("add_many", "remaining")
+_OUR_METHODS = ("add_many", "remaining", "get_with_remaining")
 # Calls of these touch only this process's memory. Calls of a subclass may touch more.
 _NOT_BLOCKING = (MemoryStore, cachelib.SimpleCache, cachelib.NullCache)
 # Modules whose `add` can't be a lock: it does nothing (base), takes an expired entry

@@ -50,6 +50,7 @@ class SafeStore:
     Attributes:
         has_locks: Whether other processes respect the locks of this store.
         added_bytes: How many bytes are added to each text that is written.
+        plain: Has `get`, for direct calls by callers that block and handle failures.
     """
 
     added_bytes = 0
@@ -69,6 +70,7 @@ class SafeStore:
         self._breaker = breaker
         self._default_timeout = default_timeout
         self.has_locks = adapter.has_locks
+        self.plain: Any = adapter.plain
 
     @property
     def default_timeout(self) -> int | None:
@@ -94,6 +96,10 @@ class SafeStore:
             "read", keys, self._adapter.get_many(keys), nothing
         )
         return stored
+
+    def read_again(self, keys: Sequence[str]) -> Operation[list[Any]]:
+        """Like `read`, and ask the store itself, also for what is kept near."""
+        return SafeStore.read(self, keys)
 
     def write(self, values: Mapping[str, Timed]) -> Operation[list[str]]:
         """Write values, and return the keys of those that were written.

@@ -11,7 +11,7 @@ and only where one was stored.
     \x1enumber:number:...
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 from typing import Any
 
@@ -40,17 +40,32 @@ class SealedStore(SafeStore):
     def __init__(self, *args: Any, seal: Seal, **more: Any) -> None:
         super().__init__(*args, **more)
         self._seal = seal
+        # Of the store below, whose place this one takes.
+        self._sealed_plain = self.plain
+        self.plain = self
 
     def get(self, key: str) -> str | None:
         """Return the text of a key, for a caller that blocks and handles failures.
 
         It is called in place of the store's own `get`.
         """
-        return self._open(key, self._adapter.plain.get(key))
+        return self._open(key, self._sealed_plain.get(key))
 
     def read(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `SafeStore.read`."""
-        stored = yield from super().read(keys)
+        return self._opened(keys, super().read)
+
+    def read_again(self, keys: Sequence[str]) -> Operation[list[Any]]:
+        """Like `SafeStore.read_again`."""
+        return self._opened(keys, super().read_again)
+
+    def _opened(
+        self,
+        keys: Sequence[str],
+        read: Callable[[Sequence[str]], Operation[list[Any]]],
+    ) -> Operation[list[Any]]:
+        """Read what is signed, and return it opened."""
+        stored = yield from read(keys)
         opened: list[Any] = list(map(self._open, keys, stored))
         beside = {
             at: text.removeprefix(_NUMBER)
@@ -58,7 +73,7 @@ class SealedStore(SafeStore):
             if text is not None and text.startswith(_NUMBER)
         }
         if beside:
-            numbers = yield from super().read(list(beside.values()))
+            numbers = yield from read(list(beside.values()))
             for at, number in zip(beside, numbers, strict=True):
                 opened[at] = number if type(number) is int else None
         return opened
@@ -87,7 +102,7 @@ class SealedStore(SafeStore):
         texts = {key: text for key, (text, _) in sealed.items()}
         added = yield from super().add(texts, timeout)
         left = [key for key in texts if key not in added]
-        stored = (yield from super().read(left)) if left else []
+        stored = (yield from super().read_again(left)) if left else []
         for key, each in zip(left, stored, strict=True):
             if each is None or self._seal.open(key, each) is not None:
                 continue

@@ -37,6 +37,8 @@ class Stats:
         verified: Hits on which the value was made again and compared.
         differed: Those of them on which it was another one.
         too_large: Entries that were not stored because of `max_entry_size`.
+        near_hits: Keys that were found near, so that the store was not asked: those of
+            entries, and of the versions of tags.
     """
 
     hits: int = 0
@@ -51,6 +53,7 @@ class Stats:
     verified: int = 0
     differed: int = 0
     too_large: int = 0
+    near_hits: int = 0
 
 
 class Announcer(Protocol):

@@ -8,22 +8,23 @@ import random
 import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.breaker import Breaker
+from jinja_fragcache.access.near_adapter import NearAdapter
+from jinja_fragcache.access.near_store import NearReads
 from jinja_fragcache.access.runner import perform, perform_async
-from jinja_fragcache.access.safe_store import SafeStore
+from jinja_fragcache.access.safe_stores import safe_store_of
 from jinja_fragcache.access.seal import Seal
-from jinja_fragcache.access.sealed_store import SealedStore
 from jinja_fragcache.access.stats import Announcer, Recorder, Stats
 from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.entries.freshness import Wanted, servable_text, servable_texts
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
 from jinja_fragcache.stores.base import Store
+from jinja_fragcache.stores.near import NearMemory
 
 from .batch import Row, find_rows
 from .context import Context
@@ -117,22 +118,28 @@ class Engine:
         self.template_digest: bool = policy.template_digest
         self.stats = Stats()
         self._hit_receivers = announcer.receivers["hit"] if announcer else ()
-        self._adapter = adapt(store)
+        near: NearMemory | None = None
+        if policy.near:
+            near = NearMemory(policy.near, policy.near_threshold, timer=timer)
+        self._adapter = adapt(store, near)
         self.blocks = self._adapter.blocks
+        # What is near of signed texts has to be opened first, and takes the long way.
+        self.near: NearReads | None = None
+        if isinstance(self._adapter, NearAdapter) and signing_key is None:
+            self.near = NearReads(self._adapter, self.stats)
         self._breaker = Breaker(policy.retry_after, timer)
         self._recorder = Recorder(self.stats, announcer, strict=strict)
         flights, tag_hints = Flights(), TagHints()
         verifying: set[str] = set()
         self.tagged_keys: Keys = tag_hints.by_key
-        safe_store: Callable[..., SafeStore] = SafeStore
-        if signing_key is not None:
-            safe_store = partial(SealedStore, seal=Seal(signing_key, clock))
+        seal = None if signing_key is None else Seal(signing_key, clock)
 
         def context(*, blocking: bool) -> Context:
             return Context(
-                safe_store(
+                safe_store_of(
                     self._adapter,
-                    self._adapter.run if blocking else self._adapter.run_async,
+                    blocking=blocking,
+                    seal=seal,
                     recorder=self._recorder,
                     breaker=self._breaker,
                     default_timeout=policy.default_timeout,
@@ -150,9 +157,7 @@ class Engine:
 
         self.context = context(blocking=True)
         self.async_context = context(blocking=False)
-        self._plain: Any = self._adapter.plain
-        if signing_key is not None:
-            self._plain = self.context.store
+        self._plain = self.context.store.plain
 
     def text(self, key: str, wanted: Wanted) -> str | Undecided:
         """Return the text of a fresh entry without tags, else `Undecided`.
@@ -179,6 +184,20 @@ class Engine:
         self.stats.hits += 1
         if self._hit_receivers:
             self._recorder.announce("hit", key)
+        return text
+
+    def near_text(self, key: str, wanted: Wanted) -> str | None:
+        """Return the text of a fresh entry without tags that is near, else None.
+
+        For callers on an event loop, to whom nothing need be awaited then.
+        """
+        near = self.near
+        if near is None or key in self.tagged_keys:
+            return None
+        text = servable_text(near.get_near(key), wanted)
+        if text is not None:
+            self.stats.near_hits += 1
+            self._recorder.hit(key)
         return text
 
     async def text_async(self, key: str, wanted: Wanted) -> str | Undecided:
@@ -315,6 +334,10 @@ class VerifyingEngine(Engine):
             return super().text(key, wanted)
         (stored,) = perform(self.context.store.read([key]))
         return Undecided(stored, is_chosen=True)
+
+    def near_text(self, key: str, wanted: Wanted) -> str | None:
+        """Return None, so that `text_async` chooses."""
+        return None
 
     async def text_async(self, key: str, wanted: Wanted) -> str | Undecided:
         """Like `text`, but awaits the store."""

@@ -163,7 +163,7 @@ def join(
     # notice. So the store is asked again.
     asks = landed.has_tags or turn == flight.turn
     stored = None if asks else [landed.stored]
-    (there,) = yield from look_up([spec], context, stored)
+    (there,) = yield from look_up([spec], context, stored, again=True)
     standing = there.standing
     if not (standing.served or (landed.failed and standing.served_on_error)):
         return None

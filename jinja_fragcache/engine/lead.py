@@ -98,10 +98,13 @@ class Lead:
 
     @property
     def is_stored_by_others(self) -> bool:
-        """Whether another caller has stored the value since this one looked it up."""
-        there = self.there
+        """Whether another caller has stored the value since this one looked it up.
+
+        Or before, if the versions of its tags that this one had found near were old.
+        """
+        there, found = self.there, self.found
         is_fresh = there.standing.served and not there.standing.expired
-        return is_fresh and there.stored != self.found.stored
+        return is_fresh and (there.stored != found.stored or not found.standing.served)
 
     def is_to_make(self, *, leaves_taken: bool) -> bool:
         """Return whether this caller has to make the value."""

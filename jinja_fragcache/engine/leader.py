@@ -84,7 +84,8 @@ def _claim(
                 each.claim, each.claimed_at = claimed[each.key], claimed_at
         for each in leads:
             each.flight.turn += 1
-        there = yield from look_up([each.spec for each in leads], context)
+        specs = [each.spec for each in leads]
+        there = yield from look_up(specs, context, again=True)
         for each, found in zip(leads, there, strict=True):
             each.there = found
         first = leads[0]

@@ -54,6 +54,8 @@ def look_up(
     specs: Sequence[EntrySpec],
     context: Context,
     stored: Sequence[object] | None = None,
+    *,
+    again: bool = False,
 ) -> Operation[list[Found]]:
     """Ask the store for values, in one round trip if their tags are known.
 
@@ -61,6 +63,8 @@ def look_up(
         specs: What is asked for.
         context: The cache.
         stored: What the store returned for each of them; None if it was not asked yet.
+        again: Whether to ask the store itself, also for what is kept near, because
+            another process may have changed it since the last look.
     """
     versions: dict[str, object] = {}
     if stored is None:
@@ -70,11 +74,14 @@ def look_up(
         if hints.by_key:
             tags.update(tag for key in keys for tag in hints.of(key))
         if tags:
-            stored, versions = yield from read_versions(context, keys, list(tags))
+            stored, versions = yield from read_versions(
+                context, keys, list(tags), again=again
+            )
         else:
-            stored = yield from context.store.read(keys)
+            read = context.store.read_again if again else context.store.read
+            stored = yield from read(keys)
     entries = [read_entry(each) for each in stored]
-    yield from _read_other_versions(context, entries, versions)
+    yield from _read_other_versions(context, entries, versions, again=again)
     return [
         _assess(*each, versions, context)
         for each in zip(specs, stored, entries, strict=True)
@@ -82,7 +89,11 @@ def look_up(
 
 
 def _read_other_versions(
-    context: Context, entries: Sequence[Entry | None], versions: dict[str, object]
+    context: Context,
+    entries: Sequence[Entry | None],
+    versions: dict[str, object],
+    *,
+    again: bool = False,
 ) -> Operation[None]:
     """Read the versions of tags that only the entries name."""
     has = {
@@ -93,7 +104,7 @@ def _read_other_versions(
     }
     others = sorted(has - versions.keys())
     if others:
-        _, read = yield from read_versions(context, [], others)
+        _, read = yield from read_versions(context, [], others, again=again)
         versions |= read
 
 
@@ -149,10 +160,13 @@ def current_entries(
 
     An entry that is bound to templates counts as fresh even if they were edited.
     """
-    stored = yield from context.store.read(keys)
+    # As in `find`.
+    again = current_dependencies() is not None
+    read = context.store.read_again if again else context.store.read
+    stored = yield from read(keys)
     entries = [read_entry(each) for each in stored]
     versions: dict[str, object] = {}
-    yield from _read_other_versions(context, entries, versions)
+    yield from _read_other_versions(context, entries, versions, again=again)
     return [
         entry
         if entry is not None
@@ -171,8 +185,11 @@ def find(
     """Like `look_up`. Fresh values count as served."""
     if current_trial() is not None:
         return [NOTHING for _ in specs]
-    found = yield from look_up(specs, context, stored)
     dependencies = current_dependencies()
+    # What is near may have been deleted elsewhere. In a body it would become part of an
+    # entry, and be served for as long as that.
+    again = dependencies is not None
+    found = yield from look_up(specs, context, stored, again=again)
     for spec, each in zip(specs, found, strict=True):
         if each.is_fresh:
             context.recorder.hit(spec.key)

@@ -11,6 +11,7 @@ from jinja_fragcache.entries.compression import METHODS, is_installed
 from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.errors import PolicyError, TimeoutValueError
 from jinja_fragcache.messages import describe
+from jinja_fragcache.stores.memory import DEFAULT_THRESHOLD
 from jinja_fragcache.timeouts import LONGEST, normalize_timeout
 
 #: Seconds to wait for a value that another caller makes.
@@ -56,6 +57,9 @@ class Policy:
             number.
         vary_on: Returns key values that are part of every key; None for none.
         unless: Returns whether to use the cache for nothing now; None for never.
+        near: For how many seconds what was read is kept in this process; 0 for not at
+            all.
+        near_threshold: The largest number of entries that are kept so.
 
     Raises:
         TimeoutValueError: If `default_timeout` is not a timeout.
@@ -77,6 +81,8 @@ class Policy:
     max_entry_size: int | None = None
     vary_on: Callable[[], Sequence[Any]] | None = None
     unless: Callable[[], object] | None = None
+    near: float = 0.0
+    near_threshold: int = DEFAULT_THRESHOLD
 
     def __post_init__(self) -> None:
         """Check the values, and round timeouts up to whole seconds."""
@@ -90,6 +96,7 @@ class Policy:
             ("lock_timeout", LONGEST),
             ("retry_after", LONGEST),
             ("verify", 1),
+            ("near", LONGEST),
         ):
             value = getattr(self, name)
             if (
@@ -99,6 +106,9 @@ class Policy:
             ):
                 raise PolicyError(name, describe(value), f"a number from 0 to {most}")
 
+        limit: Any = self.near_threshold
+        if type(limit) is not int or limit < 1:
+            raise PolicyError("near_threshold", describe(limit), "a number from 1")
         for name in ("template_digest", "guard"):
             told: Any = getattr(self, name)
             if not isinstance(told, bool):

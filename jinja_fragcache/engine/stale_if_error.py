@@ -36,7 +36,7 @@ def last_good(
         return None
     # Any process may have deleted the entry meanwhile, so it is read again. If the
     # store fails too, that can't be known, and the entry from before is used.
-    (there,) = yield from look_up([spec], context)
+    (there,) = yield from look_up([spec], context, again=True)
     last = there if context.store.answers else found
     if not last.standing.served_on_error:
         return None

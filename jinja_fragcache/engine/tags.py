@@ -29,14 +29,21 @@ _AT = "@"
 
 
 def read_versions(
-    context: Context, keys: Sequence[str], tags: Sequence[str]
+    context: Context, keys: Sequence[str], tags: Sequence[str], *, again: bool = True
 ) -> Operation[tuple[list[object], dict[str, object]]]:
     """Read entries, and the present versions of tags, in one round trip.
+
+    Args:
+        context: The cache.
+        keys: The keys of the entries.
+        tags: The tags.
+        again: As for `look_up`. What is stored must have versions that are not old.
 
     Returns:
         What is stored under each key, and each tag's version or None.
     """
-    stored = yield from context.store.read([*keys, *map(version_key, tags)])
+    read = context.store.read_again if again else context.store.read
+    stored = yield from read([*keys, *map(version_key, tags)])
     versions = dict(zip(tags, stored[len(keys) :], strict=True))
     return stored[: len(keys)], versions
 

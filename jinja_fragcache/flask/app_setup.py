@@ -27,6 +27,8 @@ from .serializers import make_serializer
 from .setting_values import read_settings
 from .value_cache import AppCache
 
+# The settings of the rules that are not called CACHE_ and the rule's name.
+_OTHER_NAMES = {"near": "CACHE_NEAR_TIMEOUT"}
 # The default timeout may also be given in CACHE_OPTIONS.
 _RULES = [each.name for each in fields(Policy) if each.name != "default_timeout"]
 
@@ -120,12 +122,17 @@ def _make_fragment_cache(
             strict=strict,
             announcer=announcer,
             signing_key=settings["CACHE_SIGNING_KEY"],
-            **{name: _rule(settings, f"CACHE_{name.upper()}") for name in _RULES},
+            **{name: _rule(settings, _setting(name)) for name in _RULES},
         )
     except StoreError as error:
         raise SettingError(f"CACHE_TYPE: {error}") from None
     except PolicyError as error:
-        raise SettingError(f"CACHE_{error.name.upper()}: {error}") from None
+        raise SettingError(f"{_setting(error.name)}: {error}") from None
+
+
+def _setting(rule: str) -> str:
+    """Return the name of a rule's setting."""
+    return _OTHER_NAMES.get(rule, f"CACHE_{rule.upper()}")
 
 
 def _rule(settings: Mapping[str, Any], name: str) -> Any:

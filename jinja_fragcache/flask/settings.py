@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja_fragcache.errors import SettingError
 from jinja_fragcache.messages import did_you_mean, warn_caller
+from jinja_fragcache.stores.memory import DEFAULT_THRESHOLD as NEAR_THRESHOLD
 
 #: The maximum number of entries where CACHE_THRESHOLD does not say it.
 DEFAULT_THRESHOLD = 500
@@ -269,6 +270,19 @@ SETTINGS = (
         "all",
         "a function that returns whether to cache nothing now, such as for a preview;"
         " or its import string",
+    ),
+    Setting(
+        "CACHE_NEAR_TIMEOUT",
+        0,
+        "all but `simple` and `null`",
+        "seconds for which each process keeps what it has read, so that it need not ask"
+        " the server again, see [Two tiers](stores.md#two-tiers); `0` for not at all",
+    ),
+    Setting(
+        "CACHE_NEAR_THRESHOLD",
+        NEAR_THRESHOLD,
+        "all but `simple` and `null`",
+        "the maximum number of entries that a process keeps so",
     ),
     Setting(
         "CACHE_ENABLE_SIGNALS",

@@ -120,6 +120,10 @@ def fragment(
             text: str = answer
             return text
         undecided = answer
+    elif engine.near and awaits and not current_dependencies():
+        near = engine.near_text(key, wanted)
+        if near is not None:
+            return near
     asked = FragmentSpec(
         key,
         wanted,

@@ -212,11 +212,19 @@ class FileStore(TextStore):
         Returns:
             None if there is no entry.
         """
-        found = self._read(key)
-        if found is None:
-            return None
-        _, expires = found
-        return expires - self._timer() if expires else math.inf
+        ((_, seconds),) = self.get_with_remaining(key)
+        return seconds
+
+    def get_with_remaining(
+        self, *keys: str
+    ) -> list[tuple[str | int | None, float | None]]:
+        """Return for each key what `get` and `remaining` return, of one moment."""
+        both: list[tuple[str | int | None, float | None]] = []
+        for key in keys:
+            value, expires = self._read(key) or (None, None)
+            left = expires - self._timer() if expires else math.inf
+            both.append((value, None if value is None else left))
+        return both
 
     def delete(self, key: str) -> bool:
         """Delete an entry, and return True.

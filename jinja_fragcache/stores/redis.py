@@ -1,6 +1,5 @@
 """A store on a Redis server."""
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -10,12 +9,15 @@ from jinja_fragcache.forks import PerProcess
 
 from .base import Timed
 from .checksum import with_checksum, without_checksum
+from .redis_changes import RedisChanges
 from .redis_clients import clients_of_ready, clients_of_server, clients_of_url
 from .redis_errors import what_to_check
 from .redis_scripts import (
     DELETE_MANY_IF_EQUAL,
+    READ_WITH_REMAINING,
     REPLACE_OTHER_TYPES,
     SET_MANY_IF_EQUAL,
+    seconds_left,
 )
 from .text_store import TextStore
 
@@ -25,9 +27,6 @@ _GLOB_CHARACTERS = re.compile(r"[*?\[\]\\]")
 _WRONG_TYPE = "WRONGTYPE"
 # The server's errors for a value that it can't count with.
 _NOT_COUNTABLE = re.compile("not an integer|overflow|WRONGTYPE")
-# The server's answers in place of the time that an entry has left.
-_NO_EXPIRY = -1
-_NO_ENTRY = -2
 
 
 class RedisStore(TextStore):
@@ -244,9 +243,22 @@ class RedisStore(TextStore):
             None if there is no entry.
         """
         milliseconds: int = self._client.pttl(self._full_key(key))
-        if milliseconds == _NO_ENTRY:
-            return None
-        return math.inf if milliseconds == _NO_EXPIRY else milliseconds / 1000
+        return seconds_left(milliseconds)
+
+    def get_with_remaining(self, *keys: str) -> list[tuple[Any, float | None]]:
+        """Return for each key what `get` and `remaining` return, of one moment.
+
+        Raises:
+            StoreError: As for `get`.
+        """
+        full_keys = self._full_keys(keys)
+        answer = self._client.eval(READ_WITH_REMAINING, len(full_keys), *full_keys)
+        values = self._loaded(full_keys, answer[::2])
+        return list(zip(values, map(seconds_left, answer[1::2]), strict=True))
+
+    def changes(self) -> RedisChanges:
+        """Return a connection that tells which keys have changed, not opened yet."""
+        return RedisChanges(self._client.connection_pool, self._full_key(""))
 
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Add to a number, and return the new one.

@@ -58,6 +58,9 @@ class RedisClusterStore(RedisStore):
 
     # The two keys may be on two nodes, and a script can't read both.
     set_many_if_equal = None  # type: ignore[assignment]
+    get_with_remaining = None  # type: ignore[assignment]
+    # Each node tells of its own keys only, and keys move between nodes.
+    changes = None  # type: ignore[assignment]
 
     def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
         """Delete those keys that have an expected value, and return them."""

@@ -3,6 +3,12 @@
 In a script, nothing can come between a comparison and what depends on it.
 """
 
+import math
+
+# The server's answers in place of the time that an entry has left.
+_NO_EXPIRY = -1
+_NO_ENTRY = -2
+
 #: KEYS are a key, its other key, the next key, and so on. ARGV is for each key the
 #: value that is expected of the other key, its own value and its seconds.
 SET_MANY_IF_EQUAL = """
@@ -50,3 +56,26 @@ for at, key in ipairs(KEYS) do
 end
 return replaced
 """
+#: KEYS are keys. The answer is for each key its value, and its milliseconds as PTTL has
+#: them.
+READ_WITH_REMAINING = """
+local read = {}
+for at, key in ipairs(KEYS) do
+  local value = redis.pcall("GET", key)
+  -- A value of another type is an error, and no value.
+  read[2 * at - 1] = type(value) == "string" and value
+  read[2 * at] = redis.call("PTTL", key)
+end
+return read
+"""
+
+
+def seconds_left(milliseconds: int) -> float | None:
+    """Return the seconds for which an entry is kept, from what PTTL has answered.
+
+    Returns:
+        `math.inf` if it is kept for ever; None if there is no entry.
+    """
+    if milliseconds == _NO_ENTRY:
+        return None
+    return math.inf if milliseconds == _NO_EXPIRY else milliseconds / 1000

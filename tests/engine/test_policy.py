@@ -66,6 +66,12 @@ def test_none_means_no_grace_period(name: str) -> None:
         ("max_entry_size", True, "a whole number of bytes from 1, or None"),
         ("max_entry_size", "1000", "a whole number of bytes from 1, or None"),
         ("max_entry_size", 1e6, "a whole number of bytes from 1, or None"),
+        ("near", -1, f"a number from 0 to {LONGEST}."),
+        ("near", None, f"a number from 0 to {LONGEST}."),
+        ("near", math.inf, f"a number from 0 to {LONGEST}."),
+        ("near_threshold", 0, "a number from 1."),
+        ("near_threshold", 1.5, "a number from 1."),
+        ("near_threshold", True, "a number from 1."),
     ],
 )
 def test_a_wrong_rule_is_an_error_that_names_it(

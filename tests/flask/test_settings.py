@@ -40,7 +40,9 @@ def test_an_unknown_setting_is_reported_with_the_most_similar_one() -> None:
 
 
 def test_all_similar_names_of_an_unknown_setting_are_named() -> None:
-    message = "Did you mean CACHE_LOCK_TIMEOUT or CACHE_DEFAULT_TIMEOUT"
+    message = (
+        "Did you mean CACHE_NEAR_TIMEOUT or CACHE_LOCK_TIMEOUT or CACHE_DEFAULT_TIMEOUT"
+    )
     with pytest.raises(SettingError, match=message):
         Cache(Flask(__name__), config={"CACHE_TIMEOUT": 5})
 

@@ -19,6 +19,7 @@ from pymemcache.client.base import PooledClient
 from pymemcache.serde import pickle_serde
 
 from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.access.near_adapter import NearAdapter
 from jinja_fragcache.stores import (
     FileStore,
     MemcachedStore,
@@ -28,12 +29,14 @@ from jinja_fragcache.stores import (
     RedisStore,
     SpreadMemcachedStore,
 )
+from jinja_fragcache.stores.near import NearMemory
 from tests import servers
 from tests.flask.custom_caches import SqliteCache
 from tests.stores.contract import (
     FACES,
     FOR_EVER,
     Coroutines,
+    Near,
     Subject,
     left,
     memcached_remaining,
@@ -50,10 +53,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=FACES, ids="-".join)
-def both(request: pytest.FixtureRequest) -> tuple[Subject, Calls]:
+def both(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Subject, Calls]:
     """Provide a store and one of the faces of its adapter."""
     name, face = request.param
     subject: Subject = request.getfixturevalue(name)
+    if face == "near":
+        # A message of a change that was made here may come at any time.
+        monkeypatch.setattr(NearAdapter, "_listen", lambda _: None)
+        near = adapt(subject.store, NearMemory(600, timer=time.monotonic))
+        return subject, Near(near, near.run)
     adapter = adapt(subject.store)
     if face == "sync":
         return subject, Calls(adapter, adapter.run)

@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from jinja_fragcache import Stats
+from jinja_fragcache.access.breaker import Breaker
+from jinja_fragcache.access.runner import perform
+from jinja_fragcache.access.safe_stores import safe_store_of
+from jinja_fragcache.access.stats import Recorder
 from jinja_fragcache.stores import Store
 from tests.support import Calls
 
@@ -32,6 +37,36 @@ class Coroutines(Calls):
     def __getattr__(self, name: str) -> Any:
         method = super().__getattr__(name)
         return lambda *arguments: asyncio.run(method(*arguments))
+
+
+class Near(Calls):
+    """An adapter's operations, with reads that keep near what they find.
+
+    Each read is made twice, so that the second one finds it near.
+    """
+
+    def get(self, key: str) -> Any:
+        (value,) = self.get_many([key])
+        return value
+
+    def get_many(self, keys: list[str]) -> list[Any]:
+        recorder = Recorder(Stats())
+        store: Any = safe_store_of(
+            self.adapter,
+            blocking=True,
+            recorder=recorder,
+            breaker=Breaker(),
+            default_timeout=None,
+        )
+        if not keys:
+            return []
+        asked: list[Any] = perform(store.read(keys))
+        before = recorder.stats.near_hits
+        near: list[Any] = perform(store.read(keys))
+        assert near == asked
+        assert list(map(type, near)) == list(map(type, asked))
+        assert recorder.stats.near_hits - before == len(keys) - asked.count(None)
+        return near
 
 
 def left(expires_at: float | None, now: float) -> float | str:
@@ -59,16 +94,17 @@ def memcached_remaining(port: int, full_key: str) -> float | str:
 ADDS = "Of concurrent callers that add a value, one succeeds."
 COUNTS = "No concurrent count is lost."
 TELLS = "It tells how long an entry has left."
+TELLS_IN_READS = "It tells that together with the value."
 #: The fixtures that make subjects, and what their stores promise.
 PROMISES = {
     "memory": {ADDS, COUNTS, TELLS},
     "cachelib_simple": set(),
     "cachelib_filesystem": set(),
-    "files": {ADDS, COUNTS, TELLS},
-    "redis_texts": {ADDS, COUNTS, TELLS},
+    "files": {ADDS, COUNTS, TELLS, TELLS_IN_READS},
+    "redis_texts": {ADDS, COUNTS, TELLS, TELLS_IN_READS},
     "cachelib_redis": {ADDS, COUNTS},
     "cachelib_memcached": {ADDS},
-    "redis_sentinel": {ADDS, COUNTS, TELLS},
+    "redis_sentinel": {ADDS, COUNTS, TELLS, TELLS_IN_READS},
     "redis_cluster": {ADDS, COUNTS, TELLS},
     "memcached_pylibmc": {ADDS, COUNTS},
     "memcached_pymemcache": {ADDS, COUNTS},
@@ -79,11 +115,15 @@ PROMISES = {
     "flask_caching_cache": set(),
     "django_cache": {ADDS, COUNTS},
 }
+#: These are in the memory of this process.
+NEAR_ITSELF = {"memory", "cachelib_simple"}
 FACES = [
     *((store, "sync") for store in PROMISES),
     *((store, "async") for store in PROMISES),
     # It has no sync face. tests/access/test_adapter.py shows what it has instead.
     ("coroutine", "async"),
+    # With what was read kept near.
+    *((store, "near") for store in PROMISES if store not in NEAR_ITSELF),
 ]
 #: These belong to one process, or have an `add` that is no lock.
 WITHOUT_LOCKS = {

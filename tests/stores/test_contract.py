@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.stores.contract import (
     KEY,
     PROMISES,
     TELLS,
+    TELLS_IN_READS,
     TEXT,
     Coroutines,
     Subject,
@@ -138,6 +140,17 @@ def test_remaining_is_the_seconds_left_or_none_if_unknown(
         assert face.remaining("a") is None
     else:
         assert (remaining, face.remaining("b")) == (None, None)
+
+
+@promising(TELLS_IN_READS)
+def test_a_read_tells_the_seconds_left_too(face: Calls) -> None:
+    face.set("a", TEXT, 30)
+    face.set("b", 7, 0)
+    store: Any = face.adapter.store
+    (a, seconds), missing, b = store.get_with_remaining("a", "missing", "b")
+    assert (a, missing, b) == (TEXT, (None, None), (7, math.inf))
+    assert 10 < seconds <= 30
+    assert store.get_with_remaining() == []
 
 
 @promising(ADDS)

@@ -9,7 +9,7 @@ from markupsafe import escape
 
 from jinja_fragcache import Cache, FragmentCache
 from jinja_fragcache.keys.fragment import make_template_fragment_key
-from tests.stores.contract import COUNTS, PROMISES, Coroutines, Subject, promising
+from tests.stores.contract import COUNTS, PROMISES, Coroutines, Near, Subject, promising
 from tests.support import Calls, environment, in_threads
 
 LONG = "<li class='row'>Grüße &amp; \U0001f98a</li>\n" * 60
@@ -38,6 +38,12 @@ class Pages:
 
     def cache(self, **options: Any) -> FragmentCache:
         return FragmentCache(self.subject.store, **options)
+
+    def stored(self, key: str) -> Any:
+        """Return what the store has, of which the face does not know all changes."""
+        if isinstance(self.face, Near):
+            self.face.adapter.near.note_change_of_all()  # type: ignore[attr-defined]
+        return self.face.get(key)
 
     def render(self, cache: FragmentCache, user: str = "a") -> str:
         env = environment({"page": PAGE}, cache, enable_async=self.is_async)
@@ -80,7 +86,7 @@ def test_compressed_entries_are_smaller_and_signed_ones_all_signed(
         cache = pages.cache(**options)
         pages.call(cache, "clear")
         pages.render(cache)
-        stored = pages.face.get(PLAIN)
+        stored = pages.stored(PLAIN)
         plain = plain or len(stored)
         if "compression" in options:
             assert len(stored) < plain / 5

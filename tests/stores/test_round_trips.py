@@ -7,12 +7,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.access.near_adapter import NearAdapter
+from jinja_fragcache.access.runner import perform
 from jinja_fragcache.stores import (
     MemcachedStore,
     RedisClusterStore,
     RedisStore,
     SpreadMemcachedStore,
 )
+from jinja_fragcache.stores.near import NearMemory
 from tests import servers
 from tests.support import Calls, Clock, adapted
 
@@ -109,3 +113,21 @@ def test_many_keys_take_as_many_round_trips_as_documented(
     assert face.lock(keys, "mine", 30) == keys
     assert face.get_many(keys) == ["text"] * 20
     assert Trips(**took) == expected
+
+
+def test_what_is_kept_near_takes_as_many_as_the_read_and_then_none(
+    counted: tuple[Calls, Callable[[], int], Trips], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The server's messages are no round trips.
+    monkeypatch.setattr(NearAdapter, "_listen", lambda _: None)
+    face, count, expected = counted
+    keys = [f"near {number}" for number in range(20)]
+    face.set_many(dict.fromkeys(keys, "text"), 30)
+    memory = NearMemory(600, timer=Clock())
+    near = adapt(face.adapter.store, memory)
+    assert isinstance(near, NearAdapter)
+    before = count()
+    assert perform(near.read_through(keys)) == ["text"] * 20
+    assert count() - before == expected.get_many
+    assert memory.get_many(*keys) == ["text"] * 20
+    assert count() - before == expected.get_many
