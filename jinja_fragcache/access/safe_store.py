@@ -17,6 +17,7 @@ from jinja_fragcache.messages import (
     without_secret_causes,
 )
 from jinja_fragcache.stores.base import Timed, by_timeout
+from jinja_fragcache.stores.facts import Amounts, Facts
 
 from .adapter import Adapter
 from .breaker import Breaker
@@ -25,6 +26,7 @@ from .stats import Recorder
 from .store_check import what_to_check
 
 _FAILED = object()
+_MAY_BE_SERVED = " What it holds may still be served."
 # The errors of Redis for a key with a list, a hash or the like, and for one that the
 # user may not use (Redis 6 and 7.0, and Redis 7.2).
 _OF_ONE_KEY = re.compile(
@@ -100,6 +102,38 @@ class SafeStore:
     def read_again(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `read`, and ask the store itself, also for what is kept near."""
         return SafeStore.read(self, keys)
+
+    def examine(self, keys: Sequence[str]) -> Operation[list[Any]]:
+        """Like `read`, for people who want to know. It fails loudly.
+
+        Raises:
+            StoreError: If the store failed.
+        """
+        what = f"read {', '.join(map(repr, keys))}"
+        call = self._adapter.get_many(keys)
+        stored: list[Any] = yield from self._insist(what, call, "")
+        return stored
+
+    def facts(self) -> Operation[Facts | None]:
+        """Return how much is in the store, None if it can't tell.
+
+        Raises:
+            StoreError: If the store failed.
+        """
+        call = self._told("facts")
+        facts = yield from self._insist("count its entries", call, "")
+        # A store of another package may have a method of this name.
+        return facts if isinstance(facts, Facts) else None
+
+    def amounts(self) -> Operation[Amounts | None]:
+        """Return how much of each name is in the store, None if it can't tell.
+
+        Raises:
+            StoreError: If the store failed.
+        """
+        call = self._told("amounts")
+        amounts = yield from self._insist("list its keys", call, "")
+        return amounts if isinstance(amounts, Amounts) else None
 
     def write(self, values: Mapping[str, Timed]) -> Operation[list[str]]:
         """Write values, and return the keys of those that were written.
@@ -282,12 +316,23 @@ class SafeStore:
             breaker.succeeded()
         return answer
 
-    def _insist(self, what: str, operation: Operation[Any]) -> Operation[Any]:
+    def _told(self, method: str) -> Operation[Any]:
+        """Return what a method of the store tells of it, None if it has none."""
+        tell = getattr(self._adapter.store, method, None)
+        return (yield tell()) if callable(tell) else None
+
+    def _insist(
+        self,
+        what: str,
+        operation: Operation[Any],
+        consequence: str = _MAY_BE_SERVED,
+    ) -> Operation[Any]:
         """Run an operation that fails loudly, and is tried even if the breaker is open.
 
         Args:
             what: What is done, for the error.
             operation: The operation.
+            consequence: What follows if it fails, for the error.
 
         Raises:
             StoreError: If the store failed.
@@ -300,8 +345,7 @@ class SafeStore:
             failure = StoreError(
                 f"The store could not {what}: {type(error).__name__}:"
                 f" {without_logins(error).rstrip('.')}."
-                f"{what_to_check(self._adapter.store, error)}"
-                " What it holds may still be served."
+                f"{what_to_check(self._adapter.store, error)}{consequence}"
             )
             cause = without_secret_causes(error)
         else:

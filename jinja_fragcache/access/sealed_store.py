@@ -78,6 +78,14 @@ class SealedStore(SafeStore):
                 opened[at] = number if type(number) is int else None
         return opened
 
+    def examine(self, keys: Sequence[str]) -> Operation[list[Any]]:
+        """Like `SafeStore.examine`. What is not signed can't be read."""
+        stored = yield from super().examine(keys)
+        return [
+            None if each is None else (self._seal.open(key, each) or _NUMBER)
+            for key, each in zip(keys, stored, strict=True)
+        ]
+
     def write(self, values: Mapping[str, Timed]) -> Operation[list[str]]:
         """Like `SafeStore.write`."""
         sealed = yield from self._sealed(values)

@@ -1,15 +1,10 @@
 """What people read: findings, counts, and the table of fragments."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
-from rich.text import Text
 
 from jinja_fragcache.check.checker import name_shown
 from jinja_fragcache.check.findings import Finding, Report
@@ -18,17 +13,9 @@ from jinja_fragcache.check.rules import ERROR, NOTE, WARNING
 from jinja_fragcache.reads.arguments import AUTO
 from jinja_fragcache.reads.outline import Outline, Tag
 
+from .output import count, show_table
+
 _COLORS = {ERROR: "red", WARNING: "yellow", NOTE: "cyan"}
-# With fewer templates, a run takes less than a second.
-_MANY = 200
-
-
-def with_progress(templates: Sequence[Template]) -> Iterable[Template]:
-    """Show a progress bar while many templates are read, if there is a terminal."""
-    console = Console(stderr=True)
-    if len(templates) < _MANY or not console.is_terminal:
-        return templates
-    return track(templates, "Reading templates", console=console, transient=True)
 
 
 def show_report(report: Report) -> None:
@@ -52,19 +39,14 @@ def _show_finding(finding: Finding) -> None:
 
 def _summary(report: Report) -> str:
     checked = (
-        f"{_count(report.templates, 'template')},"
-        f" {_count(report.fragments, 'fragment')}"
+        f"{count(report.templates, 'template')}, {count(report.fragments, 'fragment')}"
     )
     parts = [
-        _count(number, level)
+        count(number, level)
         for level in (ERROR, WARNING, NOTE)
         if (number := sum(each.rule.level == level for each in report.findings))
     ]
     return f"{checked}: {', '.join(parts) or 'nothing to say'}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class Row(NamedTuple):
@@ -110,19 +92,20 @@ def _row(template: Template, tag: Tag) -> Row:
 
 def show_rows(rows: Sequence[Row]) -> None:
     """Print the table of fragments."""
-    table = Table(box=SIMPLE_HEAD)
-    for title in ("Name", "Timeout", "Key", "Tags", "Template"):
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        place = f"{row.template}:{row.line}"
-        cells = (row.name, row.timeout or "default", row.key, row.tags, place)
-        table.add_row(*map(Text, cells))
-    console = Console()
-    if not console.is_terminal:
-        # A file has no width. Nothing is to be cut there.
-        console = Console(width=10_000)
-    console.print(table)
-    click.echo(f"{_count(len(rows), 'fragment')}.")
+    show_table(
+        ("Name", "Timeout", "Key", "Tags", "Template"),
+        [
+            (
+                row.name,
+                row.timeout or "default",
+                row.key,
+                row.tags,
+                f"{row.template}:{row.line}",
+            )
+            for row in rows
+        ],
+    )
+    click.echo(f"{count(len(rows), 'fragment')}.")
 
 
 def rows_as_json(rows: Sequence[Row]) -> str:

@@ -1,6 +1,7 @@
-"""What `--app` and `--env` name: imports it, and returns its Jinja environment."""
+"""What `--app` and `--env` name: imports it, and finds its environment and cache."""
 
 import importlib
+import inspect
 import re
 import sys
 import traceback
@@ -9,32 +10,94 @@ from typing import Any
 
 from jinja2 import Environment
 
-from jinja_fragcache.errors import CheckError
+from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.errors import CheckError, FragmentCacheError, StoreError
+from jinja_fragcache.render.environment import fragment_cache_of
 
+_PACKAGE = str(Path(__file__).parent.parent)
 _TARGET = re.compile(r"([\w.]+):(\w+(?:\.\w+)*)(\(\))?")
 
 
-def environment_of_app(target: str, folder: Path) -> Environment:
+_EXTENSION = "jinja_fragcache"
+
+
+def environment_of_app(target: Any, folder: Path) -> Environment:
     """Return the Jinja environment of a Flask application.
 
     Args:
-        target: `module:app`, or `module:create_app()` for a factory.
+        target: `module:app`, or `module:create_app()` for a factory; or an application.
         folder: The folder from which the module can be imported.
 
     Raises:
         CheckError: If it can't be imported, or is no Flask application.
     """
-    app = _load(target, "--app", folder)
+    app = app_of(target, folder)
     environment = _attribute(app, target)
-    if environment is None and callable(app):
-        app = _call(app, target, "--app")
-        environment = _attribute(app, target)
     if not isinstance(environment, Environment):
         raise CheckError(
             f"--app {target} is {_kind(app)}, which is no Flask application. Write"
             " module:app, or module:create_app() for a factory."
         )
     return environment
+
+
+def app_of(target: Any, folder: Path) -> Any:
+    """Return the application that is meant, of any framework.
+
+    Args:
+        target: As for `environment_of_app`.
+        folder: As for `environment_of_app`.
+
+    Raises:
+        CheckError: If it can't be imported, or a factory fails.
+    """
+    if not isinstance(target, str):
+        return target
+    app = _load(target, "--app", folder)
+    is_app = _attribute(app, target) is not None or not callable(app)
+    return app if is_app or _takes_arguments(app) else _call(app, target, "--app")
+
+
+def cache_of_app(app: Any, target: Any) -> FragmentCache:
+    """Return the cache of an application's templates, or else its only one.
+
+    Args:
+        app: The application.
+        target: What was given as `--app`, for the error.
+
+    Raises:
+        CheckError: If it has none.
+    """
+    shown = target if isinstance(target, str) else app.name
+    environment = _attribute(app, shown)
+    caches = getattr(app, "extensions", {}).get(_EXTENSION, {})
+    try:
+        return fragment_cache_of(environment)
+    except StoreError:
+        if len(caches) == 1:
+            (app_cache,) = caches.values()
+            found: FragmentCache = app_cache.fragment_cache
+            return found
+    raise CheckError(
+        f"The application {shown} has no cache. Write Cache(app) or"
+        " cache.init_app(app) where it is made."
+    )
+
+
+def cache_of_environment(environment: Environment, target: str) -> FragmentCache:
+    """Return the cache of an environment.
+
+    Args:
+        environment: The environment.
+        target: What was given as `--env`, for the error.
+
+    Raises:
+        CheckError: If it has none.
+    """
+    try:
+        return fragment_cache_of(environment)
+    except StoreError as error:
+        raise CheckError(f"--env {target}: {error}") from error
 
 
 def environment_of(target: str, folder: Path) -> Environment:
@@ -82,6 +145,15 @@ def _load(target: str, option: str, folder: Path) -> Any:
     return _call(value, target, option) if called else value
 
 
+def _takes_arguments(function: Any) -> bool:
+    """Return whether a function can't be called without arguments, as a factory is."""
+    try:
+        inspect.signature(function).bind()
+    except (TypeError, ValueError):
+        return True
+    return False
+
+
 def _call(function: Any, target: str, option: str) -> Any:
     try:
         return function()
@@ -98,7 +170,11 @@ def _attribute(app: Any, target: str) -> Any:
 
 def _failed(target: str, option: str, what: str, error: Exception) -> CheckError:
     """Return an error that names the line in the user's code."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
+    frames = list(traceback.extract_tb(error.__traceback__))
+    if isinstance(error, FragmentCacheError):
+        # A wrong setting, which this package refuses, and the caller has written.
+        frames = [each for each in frames if not each.filename.startswith(_PACKAGE)]
+    last = frames[-1]
     return CheckError(
         f"{option} {target} can't {what}: {type(error).__name__}: {error}"
         f" ({last.filename}:{last.lineno})"

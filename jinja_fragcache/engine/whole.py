@@ -248,6 +248,11 @@ class WholeGuard:
         self._present = present
         self._cover: Cover | None = None
 
+    @property
+    def inner(self) -> Guard:
+        """The guard of the key without the values of the whole cache."""
+        return self._guard
+
     def start(self) -> None:
         """Like `engine.spec.Guard.start`."""
         self._guard.start()

@@ -25,6 +25,8 @@ T = TypeVar("T")
 # equal 1, but have keys of their own.
 _known: Remembered[tuple[Any, ...], str] = Remembered(4096, 4 * 2**20)
 _READABLE_CHARACTERS = 80
+#: What a key begins with that has more values than those it names.
+VARIED = "varied:"
 _NOT_READABLE = re.compile(r"[^!-~]+")
 _WRONG_NAME = "A fragment's name is text and this one is {}"
 _WRONG_VALUES = "vary_on takes a list or tuple of key values and got {}"
@@ -133,7 +135,7 @@ def varied_key(key: str, encoded: str) -> str:
         encoded: The values, as `encode_values` returns them.
     """
     name = key_without_values(key) or key
-    return digest_key("varied", name, encode_text(key) + encoded)
+    return digest_key(VARIED.rstrip(":"), name, encode_text(key) + encoded)
 
 
 def key_without_values(key: str) -> str:

@@ -144,6 +144,13 @@ class Folder:
                 ):
                     yield Path(each.path)
 
+    def sizes(self) -> Iterator[int]:
+        """Yield the bytes of each entry's file."""
+        for file in self.entries():
+            # Another process may have removed it meanwhile.
+            with suppress(FileNotFoundError):
+                yield file.lstat().st_size
+
     def remove_stale(self) -> None:
         """Remove unfinished files of processes that were killed while they wrote."""
         # The file system dates files by a clock of its own, which tests don't move.

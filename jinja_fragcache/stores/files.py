@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from jinja_fragcache.errors import StoreError
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .base import Timed
+from .facts import MOST_COUNTED, Facts
 from .file_folder import Folder
 from .file_format import pack, unpack
 from .file_open import MOST_BYTES, read_regular
@@ -257,6 +259,22 @@ class FileStore(TextStore):
         ):
             return self._folder.remove_all(count)
         return True
+
+    @property
+    def where(self) -> str:
+        """Where the entries are, as people call it."""
+        return f"the folder {self._start_of_path.removesuffix(os.sep)}"
+
+    def facts(self) -> Facts:
+        """Count the files of entries, and their bytes.
+
+        Raises:
+            StoreError: If the folder can't be read.
+        """
+        with self._folder.failing("count its files"):
+            sizes = list(islice(self._folder.sizes(), MOST_COUNTED + 1))
+        counted = sizes[:MOST_COUNTED]
+        return Facts(len(counted), sum(counted), is_partial=len(sizes) > len(counted))
 
     def _expiry(self, timeout: Any) -> int:
         """Return when an entry expires that is stored now, 0 if it never does."""

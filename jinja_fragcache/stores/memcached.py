@@ -10,15 +10,14 @@ from typing import Any
 from jinja_fragcache.errors import StoreError
 
 from .base import Timed
-from .memcached_base import protocol_expiry
+from .facts import Facts
+from .memcached_base import checked_prefix, facts_of, protocol_expiry, where
 from .memcached_clients import make_client
 from .memcached_generation import read_generation
 from .text import NeverEmptySerializer
 from .text_store import TextStore
 
 _SERVERS = ("127.0.0.1:11211",)
-_LONGEST_PREFIX = 100
-_PREFIX = re.compile(r"[!-~]*")
 # Keys that are sent as they are. One that begins with ~ is a digest.
 _PLAIN_KEY = re.compile(r"(?!~)[!-~]+")
 # Stands where there is no entry, so that it can be told whether something was written
@@ -93,21 +92,21 @@ class MemcachedStore(TextStore):
                 "pool_blocking can't be False. With a larger pool_size, threads wait"
                 " less for each other's connections."
             )
-        prefix = key_prefix or ""
-        if len(prefix) > _LONGEST_PREFIX or not _PREFIX.fullmatch(prefix):
-            raise ValueError(
-                "The key prefix can't be part of a Memcached key. Write up to"
-                f" {_LONGEST_PREFIX} printable ASCII characters without spaces."
-            )
+        prefix = checked_prefix(key_prefix)
         account = (username, password) if username and password else None
         given = _SERVERS if servers is None else servers
         self._client = make_client(given, account, pool_size, options)
+        self.where = where(given, prefix)
         self._prefix = prefix
         self._may_flush = may_flush
         self._clock = clock
         self._timer = timer
         self._generation = ""
         self._generation_known_until = float("-inf")
+
+    def facts(self) -> Facts:
+        """Return how much is on the servers. They don't tell the keys."""
+        return facts_of(self._client.stats())
 
     def get(self, key: str) -> str | int | None:
         """Return the value of a key, or None if it has none."""

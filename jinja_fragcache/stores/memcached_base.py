@@ -6,11 +6,16 @@ in this process. These clients write bytes with no flag, and an entry that has o
 missing to them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from jinja_fragcache.errors import StoreError
 
+from .facts import Facts
+
+_LONGEST_PREFIX = 100
+_PREFIX = re.compile(r"[!-~]*")
 #: The flags of a value that is nothing but bytes.
 PLAIN_FLAGS = 0
 # Memcached takes a larger expiry for a time of day (protocol.txt, "Expiration times").
@@ -94,9 +99,53 @@ class MemcachedClient(Protocol):
         """Delete all entries of the servers."""
         ...
 
+    def stats(self) -> list[Mapping[str, str]]:
+        """Return what each server tells of itself (protocol.txt, "Statistics")."""
+        ...
+
     def close(self) -> None:
         """Close the connections. Later calls open new ones."""
         ...
+
+
+def checked_prefix(prefix: str | None) -> str:
+    """Return the start of all keys, "" for None.
+
+    Raises:
+        ValueError: If it can't be part of a Memcached key.
+    """
+    prefix = prefix or ""
+    if len(prefix) > _LONGEST_PREFIX or not _PREFIX.fullmatch(prefix):
+        raise ValueError(
+            "The key prefix can't be part of a Memcached key. Write up to"
+            f" {_LONGEST_PREFIX} printable ASCII characters without spaces."
+        )
+    return prefix
+
+
+def where(servers: Any, prefix: str) -> str:
+    """Return where the entries of a store are, as people call it.
+
+    Args:
+        servers: The addresses of the servers, or a ready client.
+        prefix: The start of all keys.
+    """
+    addresses = servers if isinstance(servers, list | tuple) else ["a ready client's"]
+    keys = f"keys that begin with {prefix!r}" if prefix else "all keys"
+    return f"Memcached at {', '.join(addresses)}, {keys}"
+
+
+def facts_of(told: Sequence[Mapping[str, str]]) -> Facts:
+    """Return how much is on servers.
+
+    Args:
+        told: What each of them tells of itself.
+    """
+    return Facts(
+        sum(int(each["curr_items"]) for each in told),
+        sum(int(each["bytes"]) for each in told),
+        note="That counts what others keep on these servers, and what was cleared.",
+    )
 
 
 def value_too_large(key: str, size: int) -> StoreError:

@@ -147,6 +147,14 @@ class PylibmcClient:
         with self._reserved() as client:
             client.flush_all()
 
+    def stats(self) -> list[Mapping[str, str]]:
+        """Return what the server tells of itself."""
+        with self._reserved() as client:
+            return [
+                {name: value.decode() for name, value in told.items()}
+                for _, told in client.get_stats()
+            ]
+
     def close(self) -> None:
         """Close the connections. Later calls open new ones."""
         pool = self._pools.value

@@ -99,6 +99,11 @@ class PymemcacheClient:
         """Delete all entries of the server."""
         self._client.value.flush_all(noreply=False)
 
+    def stats(self) -> list[Mapping[str, str]]:
+        """Return what the server tells of itself."""
+        told = self._client.value.stats()
+        return [{_text(name): _text(value) for name, value in told.items()}]
+
     def close(self) -> None:
         """Close the connections. Later calls open new ones."""
         self._client.value.close()
@@ -153,6 +158,10 @@ def check_unpickles_nothing(client: Any) -> None:
             "This client of pymemcache unpickles what it finds, so anyone who can write"
             " to the server could run code here. Make it without a serde."
         )
+
+
+def _text(told: Any) -> str:
+    return told.decode() if isinstance(told, bytes) else str(told)
 
 
 def with_own_connections(client: Any) -> Any:

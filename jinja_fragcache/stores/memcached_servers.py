@@ -92,6 +92,10 @@ class MemcachedServers:
         """
         _for_all((client.flush, []) for client in self._clients)
 
+    def stats(self) -> list[Mapping[str, str]]:
+        """Return what each server tells of itself."""
+        return [each for client in self._clients for each in client.stats()]
+
     def close(self) -> None:
         """Close the connections. Later calls open new ones."""
         for client in self._clients:

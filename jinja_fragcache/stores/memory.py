@@ -12,6 +12,7 @@ from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
+from .facts import Facts
 from .shared import Shared
 
 DEFAULT_TIMEOUT = 300
@@ -242,6 +243,15 @@ class MemoryStore(Shared):
             self._entries.clear()
             self._used_bytes = 0
         return True
+
+    @property
+    def where(self) -> str:
+        """Where the entries are, as people call it."""
+        return "the memory of this process"
+
+    def facts(self) -> Facts:
+        """Count the entries and their bytes."""
+        return Facts(len(self), self.used_bytes)
 
     def after_fork(self) -> None:
         """Count the bytes again in a child process, if a thread was just writing."""

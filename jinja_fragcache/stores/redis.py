@@ -9,9 +9,11 @@ from jinja_fragcache.forks import PerProcess
 
 from .base import Timed
 from .checksum import with_checksum, without_checksum
+from .facts import Amounts, Facts
 from .redis_changes import RedisChanges
 from .redis_clients import clients_of_ready, clients_of_server, clients_of_url
 from .redis_errors import what_to_check
+from .redis_scan import address_of, amounts_of_keys, count_keys, unlink_keys
 from .redis_scripts import (
     DELETE_MANY_IF_EQUAL,
     READ_WITH_REMAINING,
@@ -21,8 +23,6 @@ from .redis_scripts import (
 )
 from .text_store import TextStore
 
-_KEYS_AT_ONCE = 500
-_GLOB_CHARACTERS = re.compile(r"[*?\[\]\\]")
 # The server's error for a key that holds a list, a hash or the like.
 _WRONG_TYPE = "WRONGTYPE"
 # The server's errors for a value that it can't count with.
@@ -96,6 +96,13 @@ class RedisStore(TextStore):
     def _client(self) -> Any:
         """The client of this process."""
         return self._clients.value
+
+    @property
+    def where(self) -> str:
+        """Where the entries are, as people call it."""
+        prefix = self._full_key("")
+        keys = f"keys that begin with {prefix!r}" if prefix else "all keys"
+        return f"{address_of(self._client)}, {keys}"
 
     def what_to_check(self, error: Exception) -> str:
         """Return which settings to look at after an error, as a sentence, or ""."""
@@ -292,22 +299,22 @@ class RedisStore(TextStore):
         prefix = self._full_key("")
         if not prefix:
             return self._flush()
-        start = _GLOB_CHARACTERS.sub(r"\\\g<0>", prefix)
         # The locks go first. Otherwise a value that is being rendered could be stored
         # after the scan has passed its key.
-        self._delete_matching(f"{start}lock:*")
-        self._delete_matching(f"{start}*")
+        unlink_keys(self._client, f"{prefix}lock:")
+        unlink_keys(self._client, prefix)
         return True
 
-    def _delete_matching(self, pattern: str) -> None:
-        batch: list[bytes] = []
-        for key in self._client.scan_iter(match=pattern, count=_KEYS_AT_ONCE):
-            batch.append(key)
-            if len(batch) == _KEYS_AT_ONCE:
-                self._client.unlink(*batch)
-                batch.clear()
-        if batch:
-            self._client.unlink(*batch)
+    def facts(self) -> Facts:
+        """Count the keys with this store's prefix, and the bytes of their values.
+
+        Without a prefix, all keys of the database are counted.
+        """
+        return count_keys(self._client, self._full_key(""))
+
+    def amounts(self) -> Amounts:
+        """Count the same, by what stands in keys before their digests."""
+        return amounts_of_keys(self._client, self._full_key(""))
 
     def _flush(self) -> bool:
         if not self._may_flush:

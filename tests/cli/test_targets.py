@@ -33,12 +33,21 @@ class inner:
 """
 
 
+WRONG_SETTING = """\
+from flask import Flask
+from jinja_fragcache import Cache
+
+cache = Cache(Flask("a"), config={"CACHE_COLOUR": 1})
+"""
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "target_of_the_test", raising=False)
     (tmp_path / "target_of_the_test.py").write_text(dedent(MODULE), "utf-8")
     (tmp_path / "failing_target.py").write_text("x = 1 / 0", "utf-8")
+    (tmp_path / "wrong_setting.py").write_text(dedent(WRONG_SETTING), "utf-8")
     (tmp_path / "needing_target.py").write_text("import not_installed_at_all", "utf-8")
     return tmp_path
 
@@ -68,6 +77,7 @@ def test_an_environment(target: str, folder: Path) -> None:
         ("target_of_the_test:fails", "can't be called: ValueError: no configuration"),
         ("target_of_the_test:fails()", r"test\.py:20\)"),
         ("target_of_the_test:broken", "can't make its Jinja environment: ValueError"),
+        ("wrong_setting:app", r"SettingError: .*wrong_setting\.py:4\)"),
         ("failing_target:app", r"ZeroDivisionError: .*failing_target\.py:1\)"),
         ("needing_target:app", "ModuleNotFoundError: .*'not_installed_at_all'"),
     ],

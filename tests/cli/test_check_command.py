@@ -1,35 +1,16 @@
 import json
-import sys
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from click.testing import CliRunner, Result
 
-from jinja_fragcache.cli.commands import commands
+from tests.cli.support import here, run, write
+
+__all__ = ["here"]
 
 LEAK = '{% cache 300, "a" %}{{ user.name }}{% endcache %}'
 CLEAN = '{% cache 300, "a", user.id %}{{ user.name }}{% endcache %}'
 NOTE = '{{ post.id }}{% cache 300, "a" %}{{ post.title }}{% endcache %}'
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    (tmp_path / "templates").mkdir()
-    return tmp_path
-
-
-def write(here: Path, name: str, text: str) -> None:
-    (here / name).write_text(dedent(text), "utf-8")
-
-
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(commands, arguments)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.mark.parametrize(
@@ -115,8 +96,8 @@ def test_what_is_wrong_is_told_in_a_line(arguments: list[str], told: str) -> Non
 
 def test_a_wrong_setting_is_told() -> None:
     write(Path.cwd(), "pyproject.toml", "[tool.jinja-fragcache]\npath = []\n")
-    for command in ("check", "list"):
-        result = run(command)
+    for command in (["check"], ["list"], ["list", "--templates"]):
+        result = run(*command)
         assert result.exit_code == 2
         assert "Did you mean paths?" in result.stderr
 
@@ -183,46 +164,3 @@ def test_the_templates_of_an_environment(here: Path) -> None:
     )
     result = run("check", "--env", "environment_of_the_test:env")
     assert 'write: <% cache 300, "a", user.id %>' in result.output
-
-
-def test_the_list_of_fragments(here: Path) -> None:
-    source = """\
-        {% cache 300, "b", x.id, lang, tags=["t"] %}{% endcache %}
-        {% cache %}{% endcache %}{% cache_each a in c, 60, "[red]", a %}{% endcache_each %}
-        """
-    write(here, "templates/a.html", source)
-    result = run("list", "templates")
-    assert result.exit_code == 0
-    lines = [line.split() for line in result.output.splitlines() if "a.html" in line]
-    assert lines == [
-        ["[red]", "60", "a", "a.html:2"],
-        ["a.html:2", "default", "a.html:2"],
-        ["b", "300", "x.id,", "lang", '["t"]', "a.html:1"],
-    ]
-    assert result.output.splitlines()[-1] == "3 fragments."
-
-
-def test_the_list_as_json(here: Path) -> None:
-    write(here, "templates/a.html", '{% cache 300, "b", x.id %}{% endcache %}')
-    result = run("list", "templates", "--format", "json")
-    assert json.loads(result.stdout) == [
-        {
-            "name": "b",
-            "kind": "cache",
-            "timeout": "300",
-            "key": "x.id",
-            "tags": "",
-            "template": "a.html",
-            "line": 1,
-            "file": "templates/a.html",
-        }
-    ]
-
-
-def test_a_template_that_can_not_be_listed_is_told(here: Path) -> None:
-    write(here, "templates/a.html", "{% if %}")
-    result = run("list", "templates")
-    assert result.exit_code == 1
-    assert "templates/a.html: can't be parsed." in result.stderr
-    write(here, "templates/b.html", "")
-    assert run("list", "templates/b.html").exit_code == 0

@@ -1,0 +1,80 @@
+"""What is stored under a key, and why it is served or not, for people who ask."""
+
+from typing import NamedTuple
+
+from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.entries.entry import Entry
+from jinja_fragcache.entries.values import read_entry
+from jinja_fragcache.keys.beside import version_key
+
+from .context import Context
+
+
+class TagState(NamedTuple):
+    """A tag of an entry.
+
+    Attributes:
+        name: The tag.
+        version: The version that it had when the entry was made.
+        is_current: Whether it has that version still. If not, the tag was invalidated,
+            or the store has lost its version.
+    """
+
+    name: str
+    version: str
+    is_current: bool
+
+
+class Inspected(NamedTuple):
+    """What is stored under a key.
+
+    Attributes:
+        entry: The entry; None if it can't be read.
+        size: The characters that are stored, with the header line.
+        tags: Its tags.
+        fresh_for: The seconds until its timeout ends, negative if it has ended;
+            infinity if it never does; None if the store can't tell.
+        kept_for: The seconds until the store removes it; infinity and None as above.
+    """
+
+    entry: Entry | None
+    size: int
+    tags: tuple[TagState, ...]
+    fresh_for: float | None
+    kept_for: float | None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether its timeout has not ended, and no tag of it was invalidated."""
+        is_over = self.fresh_for is not None and self.fresh_for <= 0
+        has_tags = all(each.is_current for each in self.tags)
+        return self.entry is not None and has_tags and not is_over
+
+
+def inspect(context: Context, key: str) -> Operation[Inspected | None]:
+    """Return what is stored under a key, None if there is nothing.
+
+    Nothing counts as a hit or a miss.
+
+    Raises:
+        StoreError: If the store failed.
+    """
+    (stored,) = yield from context.store.examine([key])
+    if stored is None:
+        return None
+    entry = read_entry(stored)
+    kept_for = yield from context.store.remaining(key)
+    if entry is None:
+        return Inspected(None, len(str(stored)), (), None, kept_for)
+    fresh_for = kept_for
+    if entry.life is not None:
+        fresh_for = entry.life.expires - context.clock()
+    tags: tuple[TagState, ...] = ()
+    if entry.tags:
+        keys = [version_key(tag) for tag, _ in entry.tags]
+        versions = yield from context.store.examine(keys)
+        tags = tuple(
+            TagState(tag, had, had == now)
+            for (tag, had), now in zip(entry.tags, versions, strict=True)
+        )
+    return Inspected(entry, len(str(stored)), tags, fresh_for, kept_for)

@@ -1,0 +1,118 @@
+"""`stats`, `invalidate` and `clear`, on a real Redis, in files and in memory."""
+
+import json
+
+import pytest
+import redis
+
+from jinja_fragcache.cli import store_commands
+from tests.cli.support import REDIS, here, render, run, site
+
+__all__ = ["here", "site"]
+
+pytestmark = pytest.mark.usefixtures("site")
+COMMANDS = [["stats"], ["invalidate", "t"], ["clear", "--yes"], ["list"]]
+
+
+def test_stats_count_what_is_in_the_store() -> None:
+    render(7, 8)
+    lines = run("stats", *REDIS).stdout.splitlines()
+    assert "keys that begin with 'site_'" in lines[0]
+    # Two rows, the foot, and the version of a tag.
+    assert "Entries     4" in lines
+    assert "call cache.stats() in the application" in lines[-1]
+
+
+def test_stats_as_json() -> None:
+    render()
+    told = json.loads(run("stats", "--json", *REDIS).stdout)
+    assert told["workers"] is None
+    store = told["store"]
+    assert (store["entries"], store["is_partial"]) == (3, False)
+    assert store["bytes"] > 20
+    assert store["seconds_to_answer"] > 0
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ("memory", "each worker has its own, in its memory"),
+        ("files", "Entries     0"),
+        ("own", "the store does not tell"),
+    ],
+)
+def test_stats_of_other_stores(env: str, told: str) -> None:
+    result = run("stats", "--env", f"shop_of_the_test:{env}")
+    assert result.exit_code == 0
+    assert told in result.stdout
+
+
+def test_entries_with_a_tag_are_misses_afterwards() -> None:
+    assert render() == 2
+    assert render() == 0
+    result = run("invalidate", "rows", "posts", *REDIS)
+    assert result.stdout == "Invalidated all entries with the tag rows or posts.\n"
+    assert render() == 1
+    told = json.loads(run("invalidate", "rows", "--json", *REDIS).stdout)
+    assert told == {"invalidated": ["rows"]}
+
+
+def test_clear_deletes_all_and_nothing_of_others(redis_port: int) -> None:
+    client = redis.Redis(port=redis_port)
+    client.set("of another program", "1")
+    render()
+    result = run("clear", "--yes", *REDIS)
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"Cleared Redis at localhost:{redis_port}, database 0, keys that begin with"
+        " 'site_'.\n"
+    )
+    assert json.loads(run("stats", "--json", *REDIS).stdout)["store"]["entries"] == 0
+    assert client.delete("of another program") == 1
+    assert "cleared" in json.loads(run("clear", "--yes", "--json", *REDIS).stdout)
+
+
+def test_clear_asks_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_commands, "_is_terminal", lambda: True)
+    render()
+    result = run("clear", *REDIS, input="n\n")
+    assert result.exit_code == 1
+    assert "Delete everything in Redis at" in result.stderr
+    assert render() == 0
+    assert run("clear", *REDIS, input="y\n").exit_code == 0
+    assert render() == 2
+
+
+def test_clear_does_nothing_where_it_can_not_ask() -> None:
+    render()
+    result = run("clear", *REDIS)
+    assert result.exit_code == 2
+    assert "Write --yes" in result.stderr
+    assert render() == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS[1:])
+def test_memory_can_not_be_reached(command: list[str]) -> None:
+    result = run(*command, "--env", "shop_of_the_test:memory")
+    assert result.exit_code == 2
+    assert "each worker keeps entries in its own memory" in result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (["--env", "shop_of_the_test:down"], "Check the host and port"),
+        (["--env", "shop_of_the_test:plain"], "The environment has no cache."),
+        (["--app", "shop_of_the_test:bare"], "The application shop_of_the_test:bare"),
+        ([*REDIS, "--env", "a:b"], "Give --app or --env, not both."),
+        ([], "Which cache? Give --app or --env"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(
+    command: list[str], target: list[str], told: str
+) -> None:
+    result = run(*command, *target)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+    assert len(result.stderr.splitlines()) == 1
