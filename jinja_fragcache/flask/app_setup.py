@@ -82,7 +82,7 @@ def make_app_cache(
         return first if is_off == was_off else make(is_off=is_off)
 
     return AppCache(
-        UndecidedCache(choose),
+        UndecidedCache(choose, first.policy),
         codec,
         source_check=settings["CACHE_SOURCE_CHECK"],
         announce_call=announce_call if settings["CACHE_ENABLE_SIGNALS"] else None,

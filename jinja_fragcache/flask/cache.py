@@ -25,9 +25,10 @@ from .value_cache import AppCache
 from .value_store import ValueStore
 from .view_keys import ViewKeys
 
-_EXTENSION = "jinja_fragcache"
-# Where Flask-Caching's users find the store: in `app.extensions["cache"][cache]`.
-_STORES = "cache"
+#: Where the caches of an application are, in its `extensions`.
+EXTENSION = "jinja_fragcache"
+#: Where Flask-Caching's users find the store: in `app.extensions["cache"][cache]`.
+STORES = "cache"
 _EXAMPLE = 'Cache(app, config={"CACHE_TYPE": "simple"})'
 
 
@@ -103,8 +104,8 @@ class Cache(DeleteMethods):
         )
         # Weakly, so that applications made for a test don't live as long as the cache.
         self._last_app = ref(app)
-        app.extensions.setdefault(_EXTENSION, {})[self] = app_cache
-        app.extensions.setdefault(_STORES, {})[self] = ValueStore(app_cache)
+        app.extensions.setdefault(EXTENSION, {})[self] = app_cache
+        app.extensions.setdefault(STORES, {})[self] = ValueStore(app_cache)
         self._apps.add(app)
         self._decorated.watch(app)
         if app_cache.guards:
@@ -150,7 +151,7 @@ class Cache(DeleteMethods):
                 " `with app.app_context():`, or make it with Cache(app)."
             )
         try:
-            app_cache: AppCache = app.extensions[_EXTENSION][self]
+            app_cache: AppCache = app.extensions[EXTENSION][self]
         except KeyError:
             raise SettingError(
                 f"This cache was not set up for the application {app.name!r}. Call"

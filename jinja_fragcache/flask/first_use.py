@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.forks import free_after_fork
 
 
@@ -19,9 +20,11 @@ class UndecidedCache(FragmentCache):
 
     Args:
         choose: Returns the cache whose attributes this one gets. It is called once.
+        policy: The rules, which are known before.
     """
 
-    def __init__(self, choose: Callable[[], FragmentCache]) -> None:
+    def __init__(self, choose: Callable[[], FragmentCache], policy: Policy) -> None:
+        self.policy = policy
         self._choose = choose
         self._lock = free_after_fork(threading.Lock())
 

@@ -74,6 +74,16 @@ class TagGuard:
         self._vary_on = vary_on
         self._cover: Cover | None = None
 
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The key values, without those of a constant key."""
+        return tuple(self._vary_on or ())
+
+    @property
+    def place(self) -> str:
+        """Where the tag stands, as messages show it."""
+        return name_of(*self._site[:2])
+
     def for_row(self, vary_on: Any) -> "TagGuard":
         """Return the guard of a list's row that has other key values."""
         return TagGuard(self._context, self._site, vary_on)

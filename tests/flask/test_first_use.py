@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from jinja_fragcache import FragmentCache, MemoryStore
+from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.flask.first_use import UndecidedCache
 from tests.support import Counter
 
@@ -18,7 +19,7 @@ def test_it_is_chosen_once_and_then_a_plain_cache() -> None:
         calls()
         return chosen
 
-    cache = UndecidedCache(choose)
+    cache = UndecidedCache(choose, chosen.policy)
     assert isinstance(cache, FragmentCache)
     assert calls.calls == 0
     assert cache.policy.default_timeout == 7
@@ -29,9 +30,16 @@ def test_it_is_chosen_once_and_then_a_plain_cache() -> None:
     assert type(cache) is FragmentCache
 
 
+def test_its_rules_are_known_before() -> None:
+    policy = Policy(default_timeout=7)
+    cache = UndecidedCache(FragmentCache, policy)
+    assert cache.policy is policy
+    assert type(cache) is UndecidedCache
+
+
 def test_methods_choose_as_well() -> None:
     store = MemoryStore()
-    cache = UndecidedCache(lambda: FragmentCache(store))
+    cache = UndecidedCache(lambda: FragmentCache(store), Policy())
     cache.invalidate_tags("t")
     assert type(cache) is FragmentCache
     assert len(store) == 1
@@ -45,14 +53,14 @@ def test_an_error_of_the_choice_is_raised_until_it_is_gone() -> None:
             raise errors.pop()
         return FragmentCache()
 
-    cache = UndecidedCache(choose)
+    cache = UndecidedCache(choose, Policy())
     with pytest.raises(ValueError, match="wrong"):
         cache.get("k")
     assert cache.get("k") is None
 
 
 def test_an_attribute_that_no_cache_has_is_an_error() -> None:
-    cache = UndecidedCache(FragmentCache)
+    cache = UndecidedCache(FragmentCache, Policy())
     with pytest.raises(AttributeError, match="_colour"):
         _ = cache._colour
     assert type(cache) is UndecidedCache
@@ -61,7 +69,8 @@ def test_an_attribute_that_no_cache_has_is_an_error() -> None:
 
 
 def test_copies_and_pickles_are_those_of_a_plain_cache() -> None:
-    cache = UndecidedCache(lambda: FragmentCache(default_timeout=7))
+    policy = Policy(default_timeout=7)
+    cache = UndecidedCache(lambda: FragmentCache(default_timeout=7), policy)
     assert copy.copy(cache) is cache
     assert copy.deepcopy(cache) is cache
     assert type(cache) is UndecidedCache
@@ -75,7 +84,7 @@ def test_a_thread_that_comes_second_does_not_choose_again() -> None:
         calls()
         return FragmentCache()
 
-    cache = UndecidedCache(choose)
+    cache = UndecidedCache(choose, Policy())
     store = cache.store
     # As called by a thread that has waited for the lock meanwhile.
     assert UndecidedCache.__getattr__(cache, "store") is store

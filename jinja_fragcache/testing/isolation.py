@@ -1,0 +1,106 @@
+"""Lets an application use a cache of its own in a test."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+from jinja2 import Environment
+
+from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.render.environment import fragment_cache_of
+from jinja_fragcache.stores import MemoryStore
+
+from .clock import Clock
+from .recording import recording
+from .tester import CacheTester
+
+# What would make the same test end in one way now and in another the next time,
+# renderings that no test expects, and what is kept of a store that is near already.
+_NO_CHANCE = {"early_refresh": 0, "jitter": 0, "verify": 0, "near": 0}
+# Options of `FragmentCache` that are no rules, but its engine's.
+_OF_ENGINE = {"strict", "signing_key", "timer", "clock", "chance"}
+_EXTENSION = "jinja_fragcache"
+
+
+@contextmanager
+def isolated(target: Any, **options: Any) -> Iterator[CacheTester]:
+    """Let an application use an empty cache in the `with` block.
+
+    The cache is in memory, strict, and caches in testing mode, too. All else is as it
+    was set up, but for what happens by chance (`early_refresh`, `jitter`, `verify`),
+    which is off, and for `near`. Afterwards, the application has its own cache again.
+
+    Args:
+        target: A Flask application, or a Jinja environment with the
+            `FragmentCacheExtension`.
+        options: Options of `FragmentCache`, in place of those of the application.
+
+    Raises:
+        StoreError: If it has no cache.
+        TypeError: If it is something else, or an option is unknown.
+    """
+    clock = Clock()
+    make = partial(_make, clock=clock, options=options)
+    with ExitStack() as stack:
+        if isinstance(target, Environment):
+            cache = stack.enter_context(_replaced_cache(target, make))
+        elif isinstance(getattr(target, "jinja_env", None), Environment):
+            cache = stack.enter_context(_replaced_caches(target, make))
+        else:
+            raise TypeError(
+                f"A Flask application or a Jinja environment is tested, and this is an"
+                f" object of {type(target).__name__}. Write isolated(app), or"
+                " isolated(env)."
+            )
+        yield CacheTester(cache, clock)
+
+
+@contextmanager
+def _replaced_cache(
+    environment: Any, make: Callable[..., FragmentCache]
+) -> Iterator[FragmentCache]:
+    cache = make(fragment_cache_of(environment))
+    before = environment.fragment_cache
+    environment.fragment_cache = cache
+    try:
+        yield cache
+    finally:
+        environment.fragment_cache = before
+
+
+@contextmanager
+def _replaced_caches(
+    app: Any, make: Callable[..., FragmentCache]
+) -> Iterator[FragmentCache]:
+    if _EXTENSION not in getattr(app, "extensions", {}):
+        with _replaced_cache(app.jinja_env, make) as cache:
+            yield cache
+        return
+    from jinja_fragcache.flask.isolation import replaced_caches  # noqa: PLC0415 - Flask is an extra
+
+    with replaced_caches(app, make) as caches:
+        yield caches[0]
+
+
+def _make(
+    before: FragmentCache,
+    *,
+    clock: Clock,
+    options: Mapping[str, Any],
+    announcer: Any = None,
+) -> FragmentCache:
+    """Return a cache with the rules of another one, and a store of its own."""
+    policy = before.policy
+    rules = {each.name: getattr(policy, each.name) for each in fields(policy)}
+    if rules["default_timeout"] is None:
+        rules["default_timeout"] = before.engine.context.store.default_timeout
+    given: dict[str, Any] = {"strict": True, "clock": clock, **options}
+    cache = FragmentCache(
+        MemoryStore(timer=clock), announcer=announcer, **(rules | _NO_CHANCE | given)
+    )
+    of_engine = {name: given[name] for name in given.keys() & _OF_ENGINE}
+    engine = recording(type(cache.engine))
+    cache.engine = engine(cache.store, cache.policy, announcer=announcer, **of_engine)
+    return cache
