@@ -16,6 +16,7 @@ In this file, `look_up` is a search that is cached for each set of words, and
 import platform
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
@@ -114,13 +115,17 @@ class Documentation:
     visits: deque[Visit] = field(default_factory=lambda: deque(maxlen=VISITS_KEPT))
 
 
-def create_app() -> Flask:
-    """Create the application, and import every module of the library."""
+def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
+    """Create the application, and import every module of the library.
+
+    Args:
+        settings: Settings of the cache, in place of those below.
+    """
     app = Flask(__name__)
     # More than the longest note takes in any encoding.
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
     # Enough for the fragments of all pages. Old greetings and searches are evicted.
-    settings = {
+    defaults = {
         "CACHE_TYPE": "simple",
         "CACHE_THRESHOLD": 5000,
         # Only texts, numbers and lists of them are cached, so pickle is not needed.
@@ -129,7 +134,7 @@ def create_app() -> Flask:
         # restart.
         "CACHE_TEMPLATE_DIGEST": True,
     }
-    cache.init_app(app, config=settings)
+    cache.init_app(app, config={**defaults, **(settings or {})})
     app.extensions["stdlib_docs"] = Documentation(load_library())
     app.add_template_filter(summary)
     app.add_template_filter(counted)

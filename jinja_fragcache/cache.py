@@ -77,6 +77,8 @@ class FragmentCache(Shared):
             store has, if others write there and the store does not tell. 0 keeps
             nothing.
         near_threshold: The largest number of entries that are kept so.
+        prefetch: Whether a page's first read also reads what it asked for the last
+            time, if the store reads many keys in one round trip.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
@@ -118,6 +120,7 @@ class FragmentCache(Shared):
         unless: Callable[[], object] | None = None,
         near: float = 0,
         near_threshold: int = DEFAULT_THRESHOLD,
+        prefetch: bool = True,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
@@ -146,6 +149,7 @@ class FragmentCache(Shared):
             unless=unless,
             near=near,
             near_threshold=near_threshold,
+            prefetch=prefetch,
         )
         self.engine: Engine = _engine_class(self.policy)(
             self.store,

@@ -40,6 +40,15 @@ _UNSAFE_ADD = (
     "cachelib.redis",
     "flask_caching",
 )
+# Modules whose `get_many` reads one key after the other, or only this process's memory.
+_ONE_BY_ONE = (
+    "cachelib.base",
+    "cachelib.simple",
+    "django.core.cache.backends.base",
+    "flask_caching.backends.base",
+    "jinja_fragcache.stores.files",
+    "jinja_fragcache.stores.memory",
+)
 # How often a delete is repeated while the entry is still there.
 _TRIES = 3
 
@@ -75,6 +84,7 @@ class Adapter:
     Attributes:
         blocks: Whether a call may block or has to be awaited.
         has_locks: Whether `lock` excludes all processes that use the store.
+        reads_in_one_trip: Whether many keys are read in one round trip to a server.
         plain: The store, for direct calls by callers that block. If its methods are
             coroutine functions, each call raises `AsyncOnlyError`.
         run: Runs an operation for a caller that blocks.
@@ -94,6 +104,9 @@ class Adapter:
             )
         }
         self.gets_many = "get_many" in self._methods
+        self.reads_in_one_trip = self.gets_many and not _origin(
+            store.get_many
+        ).startswith(_ONE_BY_ONE)
         self.blocks = type(store) not in _NOT_BLOCKING
         self.has_locks = (
             "add" in self._methods

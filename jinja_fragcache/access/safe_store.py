@@ -21,6 +21,7 @@ from jinja_fragcache.stores.facts import Amounts, Facts
 
 from .adapter import Adapter
 from .breaker import Breaker
+from .deletes import deletes
 from .runner import Operation, Runner
 from .stats import Recorder
 from .store_check import what_to_check
@@ -102,6 +103,9 @@ class SafeStore:
     def read_again(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `read`, and ask the store itself, also for what is kept near."""
         return SafeStore.read(self, keys)
+
+    def note_use(self, key: str) -> None:
+        """Note that a caller has used what is near, which this class need not know."""
 
     def examine(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `read`, for people who want to know. It fails loudly.
@@ -206,11 +210,12 @@ class SafeStore:
             StoreError: If the store failed. The old values may still be there.
         """
         what = f"replace {', '.join(map(repr, values))}"
-        try:
-            yield from self._insist(what, self._adapter.set_many(values, timeout))
-        except StoreError:
-            # A store that is short of memory may refuse to write.
-            yield from self._insist(what, self._adapter.delete_many(list(values)))
+        with deletes.noted():
+            try:
+                yield from self._insist(what, self._adapter.set_many(values, timeout))
+            except StoreError:
+                # A store that is short of memory may refuse to write.
+                yield from self._insist(what, self._adapter.delete_many(list(values)))
 
     def increment(self, key: str, delta: int) -> Operation[int | None]:
         """Add to a number, and return the sum, or None if the store failed."""
@@ -252,7 +257,9 @@ class SafeStore:
             StoreError: If the store failed. The entries may still be served.
         """
         what = f"delete {', '.join(map(repr, keys))}"
-        deleted: bool = yield from self._insist(what, self._adapter.delete_many(keys))
+        call = self._adapter.delete_many(keys)
+        with deletes.noted():
+            deleted: bool = yield from self._insist(what, call)
         self._recorder.deleted(keys)
         return deleted
 
@@ -262,7 +269,8 @@ class SafeStore:
         Raises:
             StoreError: If the store failed, or has no `clear()`.
         """
-        yield from self._insist("clear", self._adapter.clear())
+        with deletes.noted():
+            yield from self._insist("clear", self._adapter.clear())
 
     def failed(self, what: str, key: str, error: Exception) -> None:
         """Count and log a failure that is not raised."""

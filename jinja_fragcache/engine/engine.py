@@ -140,6 +140,7 @@ class Engine:
                     self._adapter,
                     blocking=blocking,
                     seal=seal,
+                    prefetch=policy.prefetch,
                     recorder=self._recorder,
                     breaker=self._breaker,
                     default_timeout=policy.default_timeout,
@@ -196,6 +197,7 @@ class Engine:
             return None
         text = servable_text(near.get_near(key), wanted)
         if text is not None:
+            self.async_context.store.note_use(key)
             self.stats.near_hits += 1
             self._recorder.hit(key)
         return text

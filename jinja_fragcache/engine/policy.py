@@ -60,6 +60,8 @@ class Policy:
         near: For how many seconds what was read is kept in this process; 0 for not at
             all.
         near_threshold: The largest number of entries that are kept so.
+        prefetch: Whether a page's first read also reads what it asked for the last
+            time, if the store reads many keys in one round trip.
 
     Raises:
         TimeoutValueError: If `default_timeout` is not a timeout.
@@ -83,6 +85,7 @@ class Policy:
     unless: Callable[[], object] | None = None
     near: float = 0.0
     near_threshold: int = DEFAULT_THRESHOLD
+    prefetch: bool = True
 
     def __post_init__(self) -> None:
         """Check the values, and round timeouts up to whole seconds."""
@@ -109,7 +112,7 @@ class Policy:
         limit: Any = self.near_threshold
         if type(limit) is not int or limit < 1:
             raise PolicyError("near_threshold", describe(limit), "a number from 1")
-        for name in ("template_digest", "guard"):
+        for name in ("template_digest", "guard", "prefetch"):
             told: Any = getattr(self, name)
             if not isinstance(told, bool):
                 raise PolicyError(name, describe(told), "True or False")

@@ -285,6 +285,13 @@ SETTINGS = (
         "the maximum number of entries that a process keeps so",
     ),
     Setting(
+        "CACHE_PREFETCH",
+        True,
+        "those that read many keys in one round trip",
+        "whether a page's first read also reads what it asked for the last time, see"
+        " [One round trip for a page](stores.md#one-round-trip-for-a-page)",
+    ),
+    Setting(
         "CACHE_ENABLE_SIGNALS",
         False,
         "all",

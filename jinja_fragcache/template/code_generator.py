@@ -1,21 +1,63 @@
 """Writes the Python code of fragments, so that a hit builds nothing.
 
+It also notes the constants of a template that tell what it will ask its cache for.
+
 The nodes of a fragment are complete without this: any code generator compiles them to a
 template that prints the same. But that one builds a macro on each hit, and prints empty
 pieces. To avoid this by nodes takes many for each tag, and Jinja goes through all nodes
 of a template several times.
 """
 
-from typing import cast
+from typing import Any, cast
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
+
+from jinja_fragcache.render.lookup import FRAGMENT, FRAGMENT_WITH_OPTIONS
+from jinja_fragcache.render.renderings import CONSTANT_KEYS, CONSTANT_TEMPLATES
 
 from .parts import CallBlockKind, part_of
 
 
 class FragmentCodeGenerator(CodeGenerator):
     """Jinja's code generator, but for the call blocks of fragments."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._keys: dict[str, None] = {}
+        self._templates: dict[str, None] = {}
+
+    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
+        """Write a template, and the constants that `render.renderings` reads of it."""
+        super().visit_Template(node, frame)
+        self.writeline(f"{CONSTANT_KEYS} = {tuple(self._keys)!r}")
+        self.writeline(f"{CONSTANT_TEMPLATES} = {tuple(self._templates)!r}")
+
+    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:
+        """Write a filter. If it looks a fragment up, note the key."""
+        if node.name is FRAGMENT or node.name is FRAGMENT_WITH_OPTIONS:
+            _note_texts(self._keys, node.node)
+        super().visit_Filter(node, frame)
+
+    def visit_Include(self, node: nodes.Include, frame: Frame) -> None:
+        """Write an include, and note which template it names."""
+        _note_texts(self._templates, node.template)
+        super().visit_Include(node, frame)
+
+    def visit_Extends(self, node: nodes.Extends, frame: Frame) -> None:
+        """Write `extends`, and note which template it names."""
+        _note_texts(self._templates, node.template)
+        super().visit_Extends(node, frame)
+
+    def visit_Import(self, node: nodes.Import, frame: Frame) -> None:
+        """Write an import, and note which template it names."""
+        _note_texts(self._templates, node.template)
+        super().visit_Import(node, frame)
+
+    def visit_FromImport(self, node: nodes.FromImport, frame: Frame) -> None:
+        """Write an import of names, and note which template it names."""
+        _note_texts(self._templates, node.template)
+        super().visit_FromImport(node, frame)
 
     def visit_CallBlock(self, node: nodes.CallBlock, frame: Frame) -> None:
         """Write a call block, or what renders a part of a fragment and prints it.
@@ -72,3 +114,9 @@ class FragmentCodeGenerator(CodeGenerator):
         self.indent()
         self.simple_write(text, frame, node)
         self.outdent()
+
+
+def _note_texts(noted: dict[str, None], node: nodes.Node | None) -> None:
+    """Add the text that a node is to those that were noted, if it is one."""
+    if isinstance(node, nodes.Const) and isinstance(node.value, str):
+        noted[node.value] = None

@@ -44,6 +44,7 @@ from jinja_fragcache.render.functions import register
 from jinja_fragcache.render.holes import HOLE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
 from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
+from jinja_fragcache.render.renderings import let_templates_read_ahead
 
 from .auto import needs_in
 from .body import (
@@ -97,6 +98,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
             },
         )
         environment.globals.setdefault("cache_tag", cache_tag)
+        let_templates_read_ahead(environment)
         watch_contexts()
 
     def filter_stream(self, stream: TokenStream) -> Iterable[Token]:

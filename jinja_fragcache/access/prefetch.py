@@ -1,0 +1,210 @@
+"""Reads what a page will ask for in one round trip, when it asks for the first of it.
+
+What a rendering asked for is remembered with its template. The next rendering's first
+read asks for all of that at once, and its later reads are answered from there. So they
+are as old as a read at the start of the rendering would be, and never older: after a
+delete in this process, nothing that was read before is used any more.
+"""
+
+from collections.abc import (
+    Callable,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
+from contextvars import ContextVar, Token
+from itertools import islice
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from jinja_fragcache.stores.base import Timed
+
+from .adapter import Adapter
+from .deletes import deletes
+from .runner import Operation, perform
+from .safe_store import SafeStore
+
+# Of one template. A key has about 100 characters.
+_MOST_KEYS = 1000
+
+
+class History:
+    """What the renderings of one template asked stores for.
+
+    Args:
+        first_guess: Returns the keys that the first rendering is expected to ask for.
+    """
+
+    def __init__(self, first_guess: Callable[[], Iterable[str]]) -> None:
+        self._first_guess = first_guess
+        # For each store, what the last rendering asked it for, and what the next one is
+        # expected to.
+        self._asked: MutableMapping[Adapter, tuple[frozenset[str], Iterable[str]]] = (
+            WeakKeyDictionary()
+        )
+
+    def expected(self, store: Adapter) -> Iterable[str]:
+        """Return the keys that the next rendering is expected to ask a store for."""
+        known = self._asked.get(store)
+        return self._first_guess() if known is None else known[1]
+
+    def note(self, store: Adapter, asked: Iterable[str]) -> None:
+        """Remember what a rendering asked a store for."""
+        keys = list(islice(asked, _MOST_KEYS))
+        before = self._asked.get(store)
+        expected = keys
+        if before is not None:
+            # A key that only one of two renderings asked for is likely that of one
+            # user, or of one product.
+            expected = [key for key in keys if key in before[0]]
+        self._asked[store] = frozenset(keys), expected
+
+
+class _Ahead:
+    """What one rendering has read of one store, and what it asked it for."""
+
+    __slots__ = ("asked", "expected", "stored", "valid_for")
+
+    def __init__(self, expected: Iterable[str]) -> None:
+        self.expected = expected
+        self.asked: dict[str, None] = {}
+        self.stored: dict[str, Any] = {}
+        self.valid_for: object = None
+
+
+class Rendering:
+    """One rendering of a template, in whose `with` block stores are read ahead.
+
+    Args:
+        history: That of the template.
+    """
+
+    __slots__ = ("_aheads", "_history", "_token")
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._aheads: dict[Adapter, _Ahead] = {}
+
+    def __enter__(self) -> None:
+        """Begin to read ahead."""
+        self._token: Token[Rendering | None] = _rendering.set(self)
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Remember what was asked for, if the rendering ended well."""
+        _rendering.reset(self._token)
+        if error is None:
+            for store, ahead in self._aheads.items():
+                self._history.note(store, ahead.asked)
+
+    def ahead(self, store: Adapter) -> _Ahead:
+        """Return what was read of a store."""
+        known = self._aheads.get(store)
+        if known is None:
+            known = _Ahead(self._history.expected(store))
+            self._aheads[store] = known
+        return known
+
+    def forget(self, store: Adapter, keys: Iterable[str]) -> None:
+        """Forget what was read under keys."""
+        known = self._aheads.get(store)
+        if known is not None:
+            for key in keys:
+                known.stored.pop(key, None)
+
+
+_rendering: ContextVar[Rendering | None] = ContextVar("rendering", default=None)
+
+
+class PrefetchingStore(SafeStore):
+    """A `SafeStore` of which renderings read ahead. The arguments are the same.
+
+    It can be put before any kind of `SafeStore`.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        # Of the store below, whose place this one takes.
+        self._read_plain = self.plain.get
+        self.plain = self
+
+    def get(self, key: str) -> Any:
+        """Return what is stored under a key, for a caller that blocks.
+
+        It is called in place of the store's own `get`, and raises what that raises.
+        """
+        this = _rendering.get()
+        if this is None:
+            return self._read_plain(key)
+        ahead = this.ahead(self._adapter)
+        if ahead.expected:
+            return perform(self.read([key]))[0]
+        ahead.asked[key] = None
+        if key in ahead.stored and ahead.valid_for is deletes.latest:
+            return ahead.stored[key]
+        return self._read_plain(key)
+
+    def read(self, keys: Sequence[str]) -> Operation[list[Any]]:
+        """Like `SafeStore.read`. What the rendering has read ahead is not read."""
+        this = _rendering.get()
+        if this is None:
+            return super().read(keys)
+        return self._read_ahead(this.ahead(self._adapter), keys)
+
+    def _read_ahead(self, ahead: _Ahead, keys: Sequence[str]) -> Operation[list[Any]]:
+        ahead.asked.update(dict.fromkeys(keys))
+        latest = deletes.latest
+        if ahead.valid_for is not latest:
+            ahead.stored.clear()
+            ahead.valid_for = latest
+        known = {key: ahead.stored[key] for key in keys if key in ahead.stored}
+        if len(known) < len(keys):
+            missing = dict.fromkeys(key for key in keys if key not in known)
+            missing.update(dict.fromkeys(ahead.expected))
+            ahead.expected = ()
+            read = yield from super().read(list(missing))
+            found = dict(zip(missing, read, strict=True))
+            if deletes.latest is latest:
+                ahead.stored.update(found)
+            known |= found
+        return [known[key] for key in keys]
+
+    def note_use(self, key: str) -> None:
+        """Like `SafeStore.note_use`. The next rendering is expected to want it, too."""
+        this = _rendering.get()
+        if this is not None:
+            this.ahead(self._adapter).asked[key] = None
+
+    def read_again(self, keys: Sequence[str]) -> Operation[list[Any]]:
+        """Like `SafeStore.read_again`. What was read ahead is not used, either."""
+        self._forget(keys)
+        return super().read_again(keys)
+
+    def write(self, values: Mapping[str, Timed]) -> Operation[list[str]]:
+        """Like `SafeStore.write`."""
+        self._forget(values)
+        return super().write(values)
+
+    def write_locked(
+        self, values: Mapping[str, Timed], token: str
+    ) -> Operation[list[str]]:
+        """Like `SafeStore.write_locked`."""
+        self._forget(values)
+        return super().write_locked(values, token)
+
+    def add(
+        self, values: Mapping[str, str | int], timeout: int | None
+    ) -> Operation[list[str]]:
+        """Like `SafeStore.add`."""
+        self._forget(values)
+        return super().add(values, timeout)
+
+    def increment(self, key: str, delta: int) -> Operation[int | None]:
+        """Like `SafeStore.increment`."""
+        self._forget([key])
+        return super().increment(key, delta)
+
+    def _forget(self, keys: Iterable[str]) -> None:
+        this = _rendering.get()
+        if this is not None:
+            this.forget(self._adapter, keys)

@@ -1,0 +1,77 @@
+"""Templates whose renderings read ahead (see `access.prefetch`)."""
+
+from typing import Any
+
+from jinja2 import Environment, Template
+
+from jinja_fragcache.access.prefetch import History, Rendering
+
+#: The variables of a compiled template: the keys that are constants in it, and the
+#: templates that it names by constants.
+CONSTANT_KEYS = "fragment_cache_keys"
+CONSTANT_TEMPLATES = "fragment_cache_templates"
+
+
+class _ReadsAhead:
+    """Base of templates whose renderings read ahead.
+
+    Only `render` and `render_async` do. Between the pieces of `generate`, the caller
+    may do anything.
+    """
+
+    #: What their renderings asked for, made by the first one.
+    fragment_cache_history: History | None = None
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        """Like `Template.render`."""
+        __traceback_hide__ = True  # for Werkzeug's debugger
+        with Rendering(self._history()):
+            text: str = super().render(*args, **kwargs)  # type: ignore[misc]
+        return text
+
+    async def render_async(self, *args: Any, **kwargs: Any) -> str:
+        """Like `Template.render_async`."""
+        __traceback_hide__ = True
+        with Rendering(self._history()):
+            text: str = await super().render_async(*args, **kwargs)  # type: ignore[misc]
+        return text
+
+    def _history(self) -> History:
+        if self.fragment_cache_history is None:
+            self.fragment_cache_history = History(lambda: _constant_keys(self))
+        return self.fragment_cache_history
+
+
+def _constant_keys(template: Any) -> list[str]:
+    """Return the keys that are constants in a template, and in those that it names."""
+    keys: dict[str, None] = {}
+    seen: set[str | None] = {template.name}
+    waiting = [template]
+    while waiting:
+        each = waiting.pop()
+        compiled = each.root_render_func.__globals__
+        keys.update(dict.fromkeys(compiled.get(CONSTANT_KEYS, ())))
+        for name in compiled.get(CONSTANT_TEMPLATES, ()):
+            if name not in seen:
+                seen.add(name)
+                waiting += _loaded(each.environment, name, each.name)
+    return list(keys)
+
+
+def _loaded(environment: Environment, name: str, parent: str | None) -> list[Template]:
+    try:
+        return [environment.get_template(name, parent)]
+    except Exception:  # noqa: BLE001 - the page may not need it, and tells if it does
+        return []
+
+
+def _reading_ahead(template_class: type[Template]) -> type[Template]:
+    names = {"__module__": template_class.__module__, "__doc__": template_class.__doc__}
+    return type(template_class.__name__, (_ReadsAhead, template_class), names)
+
+
+def let_templates_read_ahead(environment: Environment) -> None:
+    """Let the templates that an environment loads from now on read ahead."""
+    template_class = environment.template_class
+    if not issubclass(template_class, _ReadsAhead):
+        environment.template_class = _reading_ahead(template_class)

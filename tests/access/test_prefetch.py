@@ -1,0 +1,398 @@
+"""Pages whose first read asks for all that they will ask for."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from jinja_fragcache import FragmentCache
+from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.access.prefetch import History
+from jinja_fragcache.stores import RedisStore
+from tests import servers
+from tests.support import Clock, Counter, SharedStore, environment
+
+
+class ManyStore(SharedStore):
+    """A store that reads many keys in one trip, and records which ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[set[str]] = []
+        self.before_answer: Callable[[], object] = lambda: None
+
+    def get(self, key: str) -> Any:
+        return self.get_many(key)[0]
+
+    def get_many(self, *keys: str) -> list[Any]:
+        self._note("get_many")
+        self.reads.append(set(keys))
+        found = [self.values.get(key) for key in keys]
+        self.before_answer()
+        return found
+
+    def trips(self, work: Callable[[], object]) -> int:
+        """Return in how many trips a piece of work reads."""
+        del self.reads[:]
+        work()
+        return len(self.reads)
+
+
+class AwaitedStore:
+    """A `ManyStore` whose methods are coroutine functions."""
+
+    def __init__(self, inner: ManyStore) -> None:
+        self.inner = inner
+
+    async def get(self, key: str) -> Any:
+        return self.inner.get(key)
+
+    async def get_many(self, *keys: str) -> list[Any]:
+        return self.inner.get_many(*keys)
+
+    async def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        return self.inner.set(key, value, timeout)
+
+    async def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        return self.inner.add(key, value, timeout)
+
+    async def delete(self, key: str) -> bool:
+        return self.inner.delete(key)
+
+    async def clear(self) -> bool:
+        return self.inner.clear()
+
+
+PAGE = (
+    '{% cache 60, "a" %}a{{ n() }}{% endcache %}{{ between() or "" }}'
+    '{% cache 60, "b", x, tags=["t"] %}b{{ n() }}{% endcache %}'
+    '{% cache_each i in [1, 2], 60, "row", i %}{{ n() }}{% endcache_each %}'
+)
+
+
+class Page:
+    """A page with a cache, in a process of its own."""
+
+    def __init__(
+        self,
+        store: ManyStore,
+        source: str = PAGE,
+        *,
+        is_async: bool = False,
+        **more: Any,
+    ) -> None:
+        self.store = store
+        self.clock = Clock()
+        self.cache = FragmentCache(
+            AwaitedStore(store) if is_async else store,
+            clock=self.clock,
+            timer=self.clock,
+            **more,
+        )
+        self.n = Counter()
+        env = environment({"page": source}, self.cache, enable_async=is_async)
+        self._template = env.get_template("page")
+
+    def render(self, between: Callable[[], object] = lambda: None, x: int = 1) -> str:
+        return self._template.render(n=self.n, between=between, x=x)
+
+    def trips(self, between: Callable[[], object] = lambda: None, x: int = 1) -> int:
+        return self.store.trips(lambda: self.render(between, x))
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def page(request: pytest.FixtureRequest) -> Page:
+    """Provide a page that was rendered twice: all is stored, and its reads known."""
+    page = Page(ManyStore(), is_async=request.param)
+    page.render()
+    page.render()
+    return page
+
+
+def test_a_page_whose_reads_are_known_reads_once(page: Page) -> None:
+    before = page.render()
+
+    assert page.trips() == 1
+    assert page.render() == before
+
+
+def test_without_prefetch_each_fragment_is_a_trip() -> None:
+    page = Page(ManyStore(), prefetch=False)
+    page.render()
+    page.render()
+
+    assert page.trips() == 3
+
+
+def test_constant_keys_are_read_together_by_the_first_rendering_of_a_process() -> None:
+    store = ManyStore()
+    source = "".join(
+        f'{{% cache 60, "{name}" %}}{name}{{% endcache %}}' for name in "abc"
+    )
+    Page(store, source).render()
+
+    assert Page(store, source).trips() == 1
+
+
+def test_a_store_that_reads_one_key_at_a_time_is_not_read_ahead() -> None:
+    store = SharedStore()
+    page = FragmentCache(store)
+    template = environment({"page": PAGE}, page).get_template("page")
+    for _ in range(3):
+        del store.calls[:]
+        template.render(n=Counter(), between=lambda: None, x=1)
+
+    assert store.calls.count("get") == 5  # a, b, its tag, and two rows
+
+
+def test_a_key_that_only_one_of_two_renderings_asked_for_is_not_expected(
+    page: Page,
+) -> None:
+    page.render(x=2)
+    page.render(x=3)
+
+    page.trips(x=4)
+
+    first = page.store.reads[0]
+    assert page.cache.key_for("a") in first
+    assert not first & {page.cache.key_for("b", [x]) for x in (2, 3)}
+
+
+def test_a_wrong_guess_costs_no_trip(page: Page) -> None:
+    page.render(x=2)
+    page.render(x=1)
+    unknown = page.trips(x=2)
+    page.render(x=1)
+    page.render(x=1)
+
+    # The first read asks for "b" of 1, which this one doesn't want.
+    assert page.trips(x=2) == unknown == 2
+
+
+CHANGES: dict[str, Callable[[Page], object]] = {
+    "delete_fragment": lambda page: page.cache.delete_fragment("b", [1]),
+    "delete": lambda page: page.cache.delete(page.cache.key_for("b", [1])),
+    "invalidate_tags": lambda page: page.cache.invalidate_tags("t"),
+    "clear": lambda page: page.cache.clear(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_is_deleted_during_a_rendering_is_not_served(
+    change: Callable[[Page], object],
+) -> None:
+    page = Page(ManyStore())
+    page.render()
+    assert page.trips() == 1
+
+    assert "b2" not in page.render(lambda: change(page))
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_another_thread_deletes_during_a_rendering_is_not_served(
+    change: Callable[[Page], object],
+) -> None:
+    page = Page(ManyStore())
+    page.render()
+
+    def between() -> None:
+        thread = threading.Thread(target=change, args=[page])
+        thread.start()
+        thread.join()
+
+    assert "b2" not in page.render(between)
+
+
+def test_what_another_cache_deletes_from_the_same_store_is_not_served() -> None:
+    page = Page(ManyStore())
+    page.render()
+    other = FragmentCache(page.store)
+
+    assert "b2" not in page.render(lambda: other.delete_fragment("b", [1]))
+
+
+def test_what_is_deleted_while_the_first_read_waits_is_not_served() -> None:
+    page = Page(ManyStore())
+    page.render()
+
+    def delete_once() -> None:
+        page.store.before_answer = lambda: None
+        page.cache.delete_fragment("b", [1])
+
+    # The answer already has the entry when the delete begins and ends.
+    page.store.before_answer = delete_once
+
+    assert "b2" not in page.render()
+
+
+def test_an_async_rendering_does_not_serve_what_was_deleted_meanwhile() -> None:
+    page = Page(ManyStore(), is_async=True)
+    page.render()
+
+    async def between() -> None:
+        await page.cache.delete_fragment_async("b", [1])
+
+    assert "b2" in page.render()
+    assert "b2" not in page.render(between)
+
+
+def test_what_a_rendering_stores_it_finds_later() -> None:
+    source = (
+        '{% cache 60, "a" %}{{ n() }}{% endcache %}'
+        '{% cache 60, "b", tags=["t"] %}{{ n() }}{% endcache %}'
+        '{% cache 60, "a" %}{{ n() }}{% endcache %}'
+        '{% cache 60, "b", tags=["t"] %}{{ n() }}{% endcache %}'
+    )
+
+    assert Page(ManyStore(), source).render() == "1212"
+
+
+def test_what_another_process_stored_meanwhile_is_found_before_a_body_is_rendered() -> (
+    None
+):
+    page = Page(ManyStore())
+    page.render()
+    other = Page(page.store)
+    page.store.clear()
+
+    page.render(other.render)
+
+    # "a", which comes before. The others were read ahead as missing.
+    assert page.n.calls == 4 + 1
+
+
+def test_two_renderings_at_once_do_not_share_what_they_read() -> None:
+    page = Page(ManyStore())
+    page.render()
+    inner: list[str] = []
+
+    def between() -> None:
+        page.cache.delete_fragment("b", [1])
+        inner.append(page.render())
+
+    outer = page.render(between)
+
+    assert outer == inner[0]
+
+
+def test_tasks_read_ahead_each_for_itself() -> None:
+    page = Page(ManyStore(), is_async=True)
+    page.render()
+
+    async def both() -> list[str]:
+        template = page._template
+        return await asyncio.gather(
+            *(
+                template.render_async(n=page.n, between=lambda: None, x=1)
+                for _ in range(2)
+            )
+        )
+
+    def work() -> None:
+        asyncio.run(both())
+
+    assert page.store.trips(work) == 2
+
+
+def test_a_store_that_fails_is_as_empty() -> None:
+    page = Page(ManyStore(), retry_after=0)
+    page.render()
+    page.store.failing.add("get_many")
+
+    assert page.render().startswith("a5")
+
+
+def test_nothing_is_remembered_of_a_rendering_that_failed(page: Page) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        page.render(fail)
+
+    assert page.trips() == 1
+
+
+def test_what_generate_renders_is_read_as_it_comes(page: Page) -> None:
+    arguments = {"n": page.n, "between": lambda: None, "x": 1}
+
+    def stream() -> None:
+        list(page._template.generate(**arguments))
+
+    assert page.store.trips(stream) == 3
+
+
+@pytest.mark.parametrize("value", [None, 1, "yes"])
+def test_prefetch_is_true_or_false(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"prefetch.*True or False"):
+        FragmentCache(ManyStore(), prefetch=value)
+
+
+def test_sealed_entries_are_read_ahead_and_opened() -> None:
+    store = ManyStore()
+    page = Page(store, signing_key="secret")
+    page.render()
+    before = page.render()
+
+    assert page.trips() == 1
+    key = page.cache.key_for("b", [1])
+    store.values[key] = store.values[page.cache.key_for("a")]
+    assert page.render() != before
+
+
+@pytest.mark.parametrize("signing_key", [None, "secret"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_is_near_no_more_is_read_together(
+    *, is_async: bool, signing_key: str | None
+) -> None:
+    page = Page(ManyStore(), is_async=is_async, near=2, signing_key=signing_key)
+    page.render()
+    page.render()
+
+    assert page.trips() == 0
+    page.clock.now += 2
+    assert page.trips() == 1
+
+
+def test_a_history_keeps_a_thousand_keys() -> None:
+    history, store = History(lambda: ["first"]), adapt(ManyStore())
+
+    assert list(history.expected(store)) == ["first"]
+    history.note(store, map(str, range(2000)))
+    assert list(history.expected(store)) == list(map(str, range(1000)))
+
+
+def test_a_history_keeps_no_store_alive() -> None:
+    history = History(list)
+    history.note(adapt(ManyStore()), ["key"])
+
+    assert not history._asked
+
+
+@contextmanager
+def counted_redis(port: int) -> Iterator[tuple[RedisStore, servers.RoundTrips]]:
+    with servers.round_trips(port) as trips:
+        store = RedisStore("127.0.0.1", trips.port, key_prefix="shop:")
+        store.clear()
+        try:
+            yield store, trips
+        finally:
+            store._client.close()
+
+
+def test_ten_fragments_on_redis_are_one_round_trip(redis_port: int) -> None:
+    source = "".join(
+        f'{{% cache 60, "f{at}", x %}}{at}{{% endcache %}}' for at in range(10)
+    )
+    with counted_redis(redis_port) as (store, trips):
+        template = environment({"page": source}, FragmentCache(store)).get_template(
+            "page"
+        )
+        for _ in range(2):
+            template.render(x=1)
+        before = trips.count
+
+        assert template.render(x=1) == "0123456789"
+        assert trips.count == before + 1
