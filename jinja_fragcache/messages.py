@@ -6,7 +6,6 @@ import re
 import reprlib
 import warnings
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from jinja2 import Undefined
@@ -170,6 +169,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     Returns:
         The question with a space in front, or an empty text if there are none.
     """
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
     nearest = get_close_matches(name, known, cutoff=_SIMILAR)
     return f" Did you mean {' or '.join(nearest)}?" if nearest else ""
 

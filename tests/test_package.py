@@ -21,6 +21,39 @@ except ImportError as error:
     print(error)
 """
 
+ONE_MISS_AND_ONE_HIT = """
+import sys
+from jinja_fragcache import FragmentCacheExtension
+from jinja2 import Environment
+env = Environment(extensions=[FragmentCacheExtension])
+template = env.from_string('{% cache 300, "row", id, 1 %}text{% endcache %}')
+assert [template.render(id="5") for _ in range(2)] == ["text", "text"]
+print(sorted({"asyncio", "cachelib", "ssl", "uuid"} & set(sys.modules)))
+"""
+
+# Each takes a millisecond or more, with what it imports.
+SLOW = {
+    "asyncio",
+    "cachelib",
+    "concurrent.futures",
+    "ctypes",
+    "decimal",
+    "difflib",
+    "http",
+    "importlib.metadata",
+    "jinja_fragcache.keys.encoding",
+    "jinja_fragcache.stores.files",
+    "jinja_fragcache.stores.memcached",
+    "jinja_fragcache.stores.redis",
+    "pathlib",
+    "platform",
+    "socket",
+    "ssl",
+    "subprocess",
+    "uuid",
+    "zoneinfo",
+}
+
 
 def run(script: str) -> str:
     command = [sys.executable, "-W", "error", "-c", script]
@@ -35,6 +68,18 @@ def test_without_flask_fragments_work_and_cache_says_what_to_install() -> None:
 def test_importing_the_package_does_not_import_flask() -> None:
     script = "import sys, jinja_fragcache; print('flask' in sys.modules)"
     assert run(script).strip() == "False"
+
+
+def test_importing_the_package_imports_nothing_slow_that_it_may_not_need() -> None:
+    script = (
+        "import sys, jinja2; before = set(sys.modules); import jinja_fragcache\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    assert not SLOW & set(run(script).split())
+
+
+def test_a_hit_and_a_miss_in_memory_import_no_event_loop() -> None:
+    assert run(ONE_MISS_AND_ONE_HIT).strip() == "[]"
 
 
 def test_without_flask_cache_is_an_import_error(

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cachelib
-
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.messages import logger
 from jinja_fragcache.stores.base import Store
@@ -41,7 +39,8 @@ def adapt(store: Store, near: NearMemory | None = None) -> Adapter:
     if near is None:
         return adapter
     if not adapter.blocks:
-        if not isinstance(store, cachelib.NullCache):
+        # By its name, because cachelib takes long to import.
+        if type(store).__name__ != "NullCache":
             logger.warning(
                 "%s is in the memory of this process, so nothing can be nearer. Leave"
                 " near (CACHE_NEAR_TIMEOUT) out.",

@@ -9,8 +9,6 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cachelib
-
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.keys.beside import lock_key
 from jinja_fragcache.stores.base import Timed, by_timeout
@@ -29,7 +27,8 @@ from .store_check import CoroutinesOnly, check_plain, store_name
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
 _OUR_METHODS = ("add_many", "remaining", "get_with_remaining")
 # Calls of these touch only this process's memory. Calls of a subclass may touch more.
-_NOT_BLOCKING = (MemoryStore, cachelib.SimpleCache, cachelib.NullCache)
+# Those of cachelib are told by their names, because it takes long to import.
+_NOT_BLOCKING = {("cachelib.simple", "SimpleCache"), ("cachelib.base", "NullCache")}
 # Modules whose `add` can't be a lock: it does nothing (base), takes an expired entry
 # for a live one (file), looks and writes in two steps (mongodb), or may leave one that
 # never expires if the process ends in it (redis).
@@ -107,7 +106,11 @@ class Adapter:
         self.reads_in_one_trip = self.gets_many and not _origin(
             store.get_many
         ).startswith(_ONE_BY_ONE)
-        self.blocks = type(store) not in _NOT_BLOCKING
+        kind = type(store)
+        self.blocks = (
+            kind is not MemoryStore
+            and (kind.__module__, kind.__qualname__) not in _NOT_BLOCKING
+        )
         self.has_locks = (
             "add" in self._methods
             and self.blocks

@@ -1,11 +1,16 @@
-"""Waiting on an event loop: asyncio's, or trio's."""
+"""Waiting on an event loop: asyncio's, or trio's.
 
-import asyncio
+Neither is imported before there is something to wait for, because most callers have no
+event loop, and asyncio takes longer to import than all of this package.
+"""
+
 import sys
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 def _running_trio() -> Any:
@@ -25,8 +30,9 @@ def _running_trio() -> Any:
 
 def sleep(seconds: float) -> Awaitable[Any]:
     """Return what sleeps when it is awaited."""
-    trio = _running_trio()
-    sleeping: Awaitable[Any] = (asyncio if trio is None else trio).sleep(seconds)
+    import asyncio  # noqa: PLC0415 - see above
+
+    sleeping: Awaitable[Any] = (_running_trio() or asyncio).sleep(seconds)
     return sleeping
 
 
@@ -34,6 +40,8 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function in a thread, and return what it returns."""
     trio = _running_trio()
     if trio is None:
+        import asyncio  # noqa: PLC0415 - see above
+
         return await asyncio.to_thread(function, *arguments)
     return await trio.to_thread.run_sync(function, *arguments)
 
@@ -42,6 +50,8 @@ async def wait_for(future: "Future[Any]", seconds: float) -> None:
     """Wait until a future is done, in whatever thread, or the time is over."""
     trio = _running_trio()
     if trio is None:
+        import asyncio  # noqa: PLC0415 - see above
+
         await asyncio.wait([asyncio.wrap_future(future)], timeout=seconds)
         return
     token, done = trio.lowlevel.current_trio_token(), trio.Event()

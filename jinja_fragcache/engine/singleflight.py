@@ -12,14 +12,16 @@ thread is rendering further up.
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from jinja_fragcache.access.event_loops import wait_for
 from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.keys.digests import shortened
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _KEYS_REMEMBERED = 1024
 # The innermost flight that is led here. Threads and tasks that a body starts on its
@@ -113,7 +115,8 @@ class Flight:
             What it landed with; None for nothing, or if it has not landed.
         """
         if not self.has_landed:
-            wait([self._awaitable()], seconds)
+            with suppress(TimeoutError):
+                self._awaitable().result(seconds)
         return self.landing if self.has_landed else None
 
     async def wait_async(self, seconds: float) -> Any:
@@ -123,6 +126,8 @@ class Flight:
         return self.landing if self.has_landed else None
 
     def _awaitable(self) -> "Future[None]":
+        from concurrent.futures import Future  # noqa: PLC0415 - few wait
+
         with self._flights.lock:
             if self._future is None:
                 self._future = Future()

@@ -13,8 +13,9 @@ from uuid import UUID
 from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.digests import code_digest, digest, source_digest
-from jinja_fragcache.keys.encoding import encode_argument, encode_text
+from jinja_fragcache.keys.encoding import encode_argument
 from jinja_fragcache.keys.fragment import digest_key, tag_names
+from jinja_fragcache.keys.plain import encode_text
 
 from .keys import (
     CUSTOM_KEY,

@@ -14,8 +14,9 @@ from werkzeug.wrappers import Request
 
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.digests import source_digest
-from jinja_fragcache.keys.encoding import encode_argument, encode_text
+from jinja_fragcache.keys.encoding import encode_argument
 from jinja_fragcache.keys.fragment import digest_key
+from jinja_fragcache.keys.plain import encode_text
 
 from .call_guard import named_by_path
 from .keys import CUSTOM_KEY, CallKey, check_key, full_name

@@ -5,13 +5,12 @@ requests in which it differs may need another text. So it has to be in the key, 
 text is not stored.
 """
 
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, tzinfo
-from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
-from uuid import UUID
 
 # Reads whose parts are read one by one. A key that names one part covers only that.
 _CONTAINERS = frozenset(
@@ -43,7 +42,9 @@ _CONTAINERS = frozenset(
 # By what an object may stand in a key: the fields that name a row or a user.
 _IDENTITIES = ("id", "pk", "uuid", "username", "auth_id", "identity")
 _NAMING = {*_IDENTITIES, "email", "get_id", "key"}
-_PLAIN = (str, int, float, UUID, Decimal, date, tzinfo)
+_PLAIN = (str, int, float, date, tzinfo)
+# The same, in modules that are not imported here. Whoever has such a value has them.
+_PLAIN_ELSEWHERE = (("uuid", "UUID"), ("decimal", "Decimal"))
 
 
 class Read(NamedTuple):
@@ -130,10 +131,11 @@ def _names(name: str, read: str) -> bool:
 
 def is_plain(value: Any) -> bool:
     """Return whether a value is a text, a number, a locale, or the like."""
-    return (
-        value is None
-        or isinstance(value, _PLAIN)
-        or type(value).__module__ == "babel.core"
+    if value is None or isinstance(value, _PLAIN):
+        return True
+    return type(value).__module__ == "babel.core" or any(
+        isinstance(value, getattr(sys.modules.get(module), name, ()))
+        for module, name in _PLAIN_ELSEWHERE
     )
 
 
@@ -152,7 +154,8 @@ def texts_of(value: Any) -> frozenset[str]:
         return frozenset({str(value)})
     if isinstance(value, (list, tuple, set, frozenset)):
         return frozenset().union(*map(texts_of, value))
-    found = {str(each) for each in _identities(value) if isinstance(each, _PLAIN)}
+    identities = _identities(value)
+    found = {str(each) for each in identities if each is not None and is_plain(each)}
     return frozenset(found)
 
 

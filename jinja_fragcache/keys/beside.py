@@ -4,8 +4,8 @@ from functools import partial
 
 from jinja_fragcache.remembered import Remembered
 
-from .encoding import encode_text
 from .fragment import digest_key
+from .plain import encode_text
 
 # By the kind of the key, and the name.
 _known: Remembered[tuple[str, str], str] = Remembered(4096, 2 * 2**20)

@@ -39,8 +39,6 @@ from markupsafe import Markup, escape
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.messages import (
     class_name,
-    describe,
-    describe_class,
     describe_error,
     why_undefined,
 )
@@ -48,6 +46,7 @@ from jinja_fragcache.messages import (
 from .attributes import attributes_of
 from .object_ids import object_id
 from .parts import database_identity, is_translated, parts_of
+from .plain import encode_text, int_text, refusal
 from .reprs import full_repr
 
 # A value nested deeper than this contains itself, or its key would cost too much.
@@ -99,7 +98,7 @@ class _Encoding:
                 self._take_room(len(value), value)
             return encode_text(value)
         if kind is int and not self._exact:
-            return encode_text(_int_text(value))
+            return encode_text(int_text(value))
         if value is None:
             return "n"
         if value is True or value is False:
@@ -299,11 +298,6 @@ def encode_argument(value: Any) -> str:
     return encode_text(value) if type(value) is str else _ExactEncoding().of(value)
 
 
-def encode_text(text: str) -> str:
-    """Encode a string with its length in front, which marks its end."""
-    return f"s{len(text)}:{text}"
-
-
 def _text_of(value: Any) -> str | None:
     """Return the text of a value that counts as its text, else None.
 
@@ -321,7 +315,7 @@ def _text_of(value: Any) -> str | None:
             # A proxy of a string claims to be a str without being one.
             text = value if issubclass(type(value), str) else str(value)
         case int():
-            text = _int_text(int(value))
+            text = int_text(int(value))
         case float():
             text = repr(float(value))
         case UUID() | Decimal():
@@ -351,16 +345,6 @@ def _prints_differently(value: object) -> bool:
     return kind.__str__ is not base.__str__ or hasattr(kind, "__html__")
 
 
-def _int_text(value: int) -> str:
-    try:
-        return str(value)
-    except ValueError:
-        raise KeyValueError(
-            f"A key value is a number of {value.bit_length()} bits, more than Python"
-            " converts to text. Write a shorter value."
-        ) from None
-
-
 def _class_of(value: Any) -> str:
     """Encode the name of the class that a value, such as a proxy, claims to have."""
     cls = value.__class__
@@ -381,16 +365,4 @@ def _too_deep(value: Any) -> KeyValueError:
         "A key value contains itself, or is nested too deeply: {}. Write its"
         " identifying values instead, as in item.id.",
         value,
-    )
-
-
-def refusal(message: str, value: Any) -> KeyValueError:
-    """Return an error about a value.
-
-    Args:
-        message: The message, with `{}` where the value stands.
-        value: The value. Logs show its class only.
-    """
-    return KeyValueError(
-        message.format(describe(value)), for_log=message.format(describe_class(value))
     )

@@ -17,7 +17,7 @@ from jinja_fragcache.messages import (
 )
 from jinja_fragcache.remembered import Remembered
 
-from .encoding import encode_text, encode_value, refusal
+from .plain import encode_text, int_text, refusal
 
 T = TypeVar("T")
 # Keys by a name and key values. On the path of every hit with key values, which are
@@ -90,8 +90,24 @@ def make_template_fragment_key(
 def _make_key(parts: tuple[Any, ...]) -> str:
     name, *values = parts
     # Not by map(): a StopIteration would end it, and with it the key.
-    encoded = encode_text(name) + "".join([encode_value(value) for value in values])
+    encoded = encode_text(name) + "".join([encoded_value(value) for value in values])
     return digest_key("fragment", name, encoded)
+
+
+def encoded_value(value: Any) -> str:
+    """Return what a key value counts as.
+
+    Raises:
+        KeyValueError: If nothing identifies it. See `encoding.encode_value`.
+    """
+    kind = type(value)
+    if kind is str:
+        return encode_text(value)
+    if kind is int:
+        return encode_text(int_text(value))
+    from .encoding import encode_value  # noqa: PLC0415 - see `plain`
+
+    return encode_value(value)
 
 
 def _make_known(parts: tuple[Any, ...]) -> str:
@@ -122,7 +138,7 @@ def encode_values(values: Any) -> str:
     Raises:
         KeyValueError: If it is not a list of values, or a value can't be part of a key.
     """
-    return "".join([encode_value(value) for value in key_values(values)])
+    return "".join([encoded_value(value) for value in key_values(values)])
 
 
 def varied_key(key: str, encoded: str) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from itertools import zip_longest
 from typing import NoReturn
 
@@ -214,6 +213,8 @@ def _parse_option(parser: Parser, options: dict[str, nodes.Expr]) -> None:
     name = token.value
     next(parser.stream)
     if name not in OPTIONS:
+        from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
         nearest = get_close_matches(name, OPTIONS, n=1)
         hint = f" Did you mean {nearest[0]}?" if nearest else ""
         hint = f" {_NOT_HERE[name]}" if name in _NOT_HERE else hint

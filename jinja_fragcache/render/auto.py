@@ -19,7 +19,7 @@ from jinja_fragcache.engine.dependencies import (
 )
 from jinja_fragcache.errors import FragmentCacheError, KeyValueError
 from jinja_fragcache.guard.watched import is_watched
-from jinja_fragcache.keys.encoding import encode_value
+from jinja_fragcache.keys.fragment import encoded_value
 from jinja_fragcache.messages import class_name, describe_error
 from jinja_fragcache.reads.needs import CONTEXT
 from jinja_fragcache.reads.outline import ATTRIBUTE, Steps
@@ -197,7 +197,7 @@ def explained(
         return error
     for shown, value in split_values(site, vary_on)[1].items():
         try:
-            encode_value(value)
+            encoded_value(value)
         except KeyValueError as own:
             return own.naming(f'{shown}, which vary_on="auto" makes a key value,')
     return error

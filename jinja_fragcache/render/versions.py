@@ -7,8 +7,8 @@ from jinja2.runtime import Context
 
 from jinja_fragcache.errors import KeyValueError, PolicyError
 from jinja_fragcache.keys.digests import code_digest, digest
-from jinja_fragcache.keys.encoding import encode_text, encode_value
-from jinja_fragcache.keys.fragment import key_values
+from jinja_fragcache.keys.fragment import encoded_value, key_values
+from jinja_fragcache.keys.plain import encode_text
 from jinja_fragcache.messages import describe
 
 from .environment import Site, UnnamedPageError, engine_of
@@ -74,7 +74,7 @@ def _digests_template(environment: Environment, option: Any) -> bool:
 
 def _version_text(version: Any) -> str:
     try:
-        text = encode_value(version)
+        text = encoded_value(version)
     except KeyValueError as error:
         raise error.naming("The version") from None
     return text if len(text) <= _LONGEST_VERSION else digest(text)

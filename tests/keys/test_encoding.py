@@ -21,7 +21,8 @@ from werkzeug.local import LocalProxy
 
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys import encoding
-from jinja_fragcache.keys.encoding import encode_argument, encode_text, encode_value
+from jinja_fragcache.keys.encoding import encode_argument, encode_value
+from jinja_fragcache.keys.plain import encode_text
 from tests.support import NAMES, SCALARS, VALUES, canonical, short_repr
 
 
