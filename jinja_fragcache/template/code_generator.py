@@ -66,8 +66,7 @@ class FragmentCodeGenerator(CodeGenerator):
 
             if not found and found != '':
                 def macro(): ...
-                caller = Macro(...)
-                found = context.call(render, found, caller=caller)
+                found = render(found, caller=macro)
             if found:
                 yield found
 
@@ -99,12 +98,24 @@ class FragmentCodeGenerator(CodeGenerator):
     def _write_call(
         self, node: nodes.CallBlock, frame: Frame, assignment: str = ""
     ) -> None:
-        """Write the body as a macro, and the call of a method with this macro."""
+        """Write the body as a function, and the call of a method with this function.
+
+        A `Macro` around it would bind names that bodies do not read, and `context.call`
+        would ask what the method is. Together that takes longer than a look-up.
+        """
         macro_frame, macro = self.macro_body(node, frame)
-        self.writeline("caller = ")
-        self.macro_def(macro, macro_frame)
-        self.writeline(assignment, node)
-        self.visit_Call(node.call, frame, forward_caller=True)
+        body = "macro"
+        if macro.accesses_caller or macro.accesses_kwargs or macro.accesses_varargs:
+            # Only because a macro in the body reads its own. The function takes them.
+            body = "caller"
+            self.writeline("caller = ")
+            self.macro_def(macro, macro_frame)
+        method = cast("nodes.ExtensionAttribute", node.call.node)
+        extension = f"environment.extensions[{method.identifier!r}]"
+        found = cast("nodes.InternalName", node.call.args[0]).name
+        awaits = "await " if self.environment.is_async else ""
+        call = f"{awaits}{extension}.{method.name}({found}, caller={body})"
+        self.writeline(f"{assignment}{call}", node)
 
     def _write_print(self, node: nodes.CallBlock, frame: Frame, text: str) -> None:
         """Write what prints a text, without escaping or finalizing it again."""

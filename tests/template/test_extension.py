@@ -727,7 +727,7 @@ def test_an_error_in_a_tag_names_its_line(tag: str) -> None:
     assert lines[-1] == 3
 
 
-# What a hit costs
+# What hits and misses cost
 
 
 class CountingContext(Context):
@@ -742,7 +742,7 @@ class CountingContext(Context):
     "arguments",
     ["300, 'x'", "300", "300, 'x', n", "t, 'x', unless=no", "t, stale=5, unless=no"],
 )
-def test_a_hit_creates_no_macro_and_makes_no_context_call(arguments: str) -> None:
+def test_no_look_up_creates_a_macro_or_makes_a_context_call(arguments: str) -> None:
     env = environment(store=RecordingStore())
     env.context_class = CountingContext
     source = "{% cache " + arguments + " %}{{ n }}{% endcache %}"
@@ -756,12 +756,9 @@ def test_a_hit_creates_no_macro_and_makes_no_context_call(arguments: str) -> Non
 
     template.root_render_func.__globals__["Macro"] = counting
     CountingContext.calls = 0
-    assert template.render(n=1, t=5, no=0) == "1"
-    assert macros.calls > 0
-    assert CountingContext.calls > 0
-    seen = (macros.calls, CountingContext.calls)
-    assert template.render(n=1, t=5, no=0) == "1"
-    assert (macros.calls, CountingContext.calls) == seen
+    for _ in range(2):
+        assert template.render(n=1, t=5, no=0) == "1"
+        assert (macros.calls, CountingContext.calls) == (0, 0)
 
 
 class Overlaying(Extension):
