@@ -154,12 +154,8 @@ class SafeStore:
             self._recorder.stored([key])
             return [key]
         stored: list[str] = []
-        timed = {
-            key: (value, self.seconds(timeout))
-            for key, (value, timeout) in values.items()
-        }
-        for seconds, group in by_timeout(timed).items():
-            call = self._adapter.set_many(group, seconds)
+        for timeout, group in by_timeout(values).items():
+            call = self._adapter.set_many(group, self.seconds(timeout))
             if (yield from self._try("write", group, call, _FAILED)) is not _FAILED:
                 stored += group
         self._recorder.stored(stored)

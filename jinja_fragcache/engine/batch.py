@@ -23,7 +23,7 @@ from .dependencies import current_trial
 from .flow import Flow, bypass, join, renew_missed
 from .lead import Lead, Render
 from .leader import lead
-from .lookup import Found, find
+from .lookup import NOTHING, Found, find
 from .singleflight import Flight
 from .spec import FragmentSpec
 from .verify import is_chosen, verify
@@ -69,7 +69,7 @@ def find_rows(
     found = yield from find([spec for _, spec in asked], context, stored)
     for (row, spec), each in zip(asked, found, strict=True):
         row.found = each
-        if not each.is_fresh:
+        if each is NOTHING or not each.is_fresh:
             continue
         if is_chosen(spec, context):
             row.spec, row.flow = None, partial(verify, spec, each)

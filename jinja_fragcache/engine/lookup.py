@@ -80,6 +80,10 @@ def look_up(
         else:
             read = context.store.read_again if again else context.store.read
             stored = yield from read(keys)
+    is_empty = not versions and stored.count(None) == len(stored)
+    # Not by a generator, because each row of a list would cost.
+    if is_empty and not any([each.tags for each in specs]):  # noqa: C419
+        return [NOTHING for _ in specs]
     entries = [read_entry(each) for each in stored]
     yield from _read_other_versions(context, entries, versions, again=again)
     return [
@@ -191,7 +195,7 @@ def find(
     again = dependencies is not None
     found = yield from look_up(specs, context, stored, again=again)
     for spec, each in zip(specs, found, strict=True):
-        if each.is_fresh:
+        if each is not NOTHING and each.is_fresh:
             context.recorder.hit(spec.key)
             if dependencies is not None:
                 yield from note_served(spec, each, context)

@@ -158,7 +158,7 @@ def servable_texts(stored: Iterable[object], wanted: Wanted) -> list[str | None]
     # A list of hits is mostly this.
     return [
         each
-        if type(each) is str and each[:1] != HEADER_MARK
+        if each is None or (type(each) is str and each[:1] != HEADER_MARK)
         else servable_text(each, wanted)
         for each in stored
     ]

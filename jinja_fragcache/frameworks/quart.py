@@ -62,7 +62,8 @@ class QuartRequests:
 
     def request(self) -> object:
         """Like `Framework.request`."""
-        current = _current("_cv_request")
+        # Each body asks this, mostly where there is no Quart.
+        current = _current("_cv_request") if _GLOBALS in sys.modules else None
         return None if current is None else current.request
 
     def note_variable(self, name: str, value: Any, context: Any) -> None:

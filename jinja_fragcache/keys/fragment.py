@@ -89,8 +89,10 @@ def make_template_fragment_key(
 
 def _make_key(parts: tuple[Any, ...]) -> str:
     name, *values = parts
+    encoded = encode_text(name)
     # Not by map(): a StopIteration would end it, and with it the key.
-    encoded = encode_text(name) + "".join([encoded_value(value) for value in values])
+    for value in values:
+        encoded += encoded_value(value)
     return digest_key("fragment", name, encoded)
 
 

@@ -1,5 +1,6 @@
 """The store of an environment that was given no other: a dictionary in the process."""
 
+import math
 import sys
 import threading
 import time
@@ -126,12 +127,17 @@ class MemoryStore(Shared):
 
     def get_many(self, *keys: str) -> list[Any]:
         """Return the values of keys at one moment, None for keys without an entry."""
+        now = self._now()
         with self._write_lock:
-            entries = [self._live_entry(key) for key in keys]
+            entries = list(map(self._entries.get, keys))
+        values: list[Any] = []
         for entry in entries:
-            if entry is not None:
+            if entry is None or entry.expires_at <= now:
+                values.append(None)
+            else:
                 entry.read = True
-        return [None if entry is None else entry.value for entry in entries]
+                values.append(entry.value)
+        return values
 
     def get_dict(self, *keys: str) -> dict[str, Any]:
         """Like `get_many`, but return a dictionary."""
@@ -261,19 +267,19 @@ class MemoryStore(Shared):
     def _now(self) -> float:
         return time_of_day() if self._timer is None else self._timer()
 
-    def _make_entry(self, key: str, value: Any, timeout: int | None) -> _Entry:
+    def _expires_at(self, timeout: int | None) -> float:
         if timeout is None:
             timeout = self.default_timeout
-        never = timeout == NEVER_EXPIRES
-        expires_at = float("inf") if never else self._now() + timeout
-        return _Entry(key, value, expires_at)
+        return math.inf if timeout == NEVER_EXPIRES else self._now() + timeout
+
+    def _make_entry(self, key: str, value: Any, timeout: int | None) -> _Entry:
+        return _Entry(key, value, self._expires_at(timeout))
 
     def _make_entries(
         self, mapping: Mapping[str, Any], timeout: int | None
     ) -> dict[str, _Entry]:
-        return {
-            key: self._make_entry(key, value, timeout) for key, value in mapping.items()
-        }
+        expires_at = self._expires_at(timeout)
+        return {key: _Entry(key, value, expires_at) for key, value in mapping.items()}
 
     def _live_entry(self, key: str) -> _Entry | None:
         entry = self._entries.get(key)
@@ -291,21 +297,21 @@ class MemoryStore(Shared):
         if entry.size > self._max_bytes:
             self._remove(key)
             return False
-        while not self._has_room(key, entry):
-            self._remove(self._key_to_evict())
         old = self._entries.get(key)
-        self._used_bytes += entry.size - (0 if old is None else old.size)
+        while True:
+            used_bytes = self._used_bytes + entry.size
+            used_bytes -= 0 if old is None else old.size
+            has_room = old is not None or len(self._entries) < self._threshold
+            if has_room and used_bytes <= self._max_bytes:
+                break
+            self._remove(self._key_to_evict())
+            old = self._entries.get(key)
+        self._used_bytes = used_bytes
         # Not removed and added again: a reader, who takes no lock, would find nothing
         # in between.
         self._entries[key] = entry
         self._entries.move_to_end(key)
         return True
-
-    def _has_room(self, key: str, entry: _Entry) -> bool:
-        old = self._entries.get(key)
-        entries = len(self._entries) + (old is None)
-        used_bytes = self._used_bytes + entry.size - (0 if old is None else old.size)
-        return entries <= self._threshold and used_bytes <= self._max_bytes
 
     def _key_to_evict(self) -> str:
         now = self._now()

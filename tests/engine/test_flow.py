@@ -225,8 +225,10 @@ def test_a_value_that_can_not_be_read_is_made_again(
 
 
 def test_an_error_of_load_propagates() -> None:
+    subject = Subject()
+    subject.store.values["key"] = "stored"
     with pytest.raises(BodyError):
-        Subject().run(partial(recall, Asked(error=BodyError())))
+        subject.run(partial(recall, Asked(error=BodyError())))
 
 
 def test_a_value_that_must_not_be_stored_is_returned_and_not_stored() -> None:
