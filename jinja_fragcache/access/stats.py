@@ -143,7 +143,8 @@ class Recorder:
     def miss(self, key: str) -> None:
         """Count an entry that is missing, or may not be served."""
         self.stats.misses += 1
-        self.announce("miss", key)
+        if self._announcer is not None:
+            self.announce("miss", key)
 
     def stored(self, keys: Iterable[str]) -> None:
         """Count entries that were written."""

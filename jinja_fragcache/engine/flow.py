@@ -16,7 +16,7 @@ from . import claims
 from .context import Context
 from .dependencies import current_trial
 from .lead import Lead, Render
-from .leader import lead
+from .leader import lead, lead_unclaimed
 from .lookup import Found, find, look_up, note_served, note_unstored
 from .singleflight import Flight
 from .spec import EntrySpec
@@ -107,9 +107,12 @@ def renew_missed(
         if is_leader:
             with flight:
                 mine = Lead(flight, spec, found, render)
-                waits = not (has_stale or flight.alone)
-                until = deadline if waits else -math.inf
-                yield from lead([mine], context, deadline=until)
+                if mine.needs_no_claim(context):
+                    yield from lead_unclaimed(mine, context)
+                else:
+                    waits = not (has_stale or flight.alone)
+                    until = deadline if waits else -math.inf
+                    yield from lead([mine], context, deadline=until)
             return mine.value
         there = yield from join(flight, flight.turn, spec, found, context, deadline)
         if there is not None:

@@ -106,6 +106,12 @@ class Lead:
         is_fresh = there.standing.served and not there.standing.expired
         return is_fresh and (there.stored != found.stored or not found.standing.served)
 
+    def needs_no_claim(self, context: Context) -> bool:
+        """Return whether nothing can be there by now, and no tag needs a version."""
+        return not (
+            context.store.has_locks or self.flight.may_be_stored or self.spec.tags
+        )
+
     def is_to_make(self, *, leaves_taken: bool) -> bool:
         """Return whether this caller has to make the value."""
         if self.there is not self.found and self.is_stored_by_others:
@@ -130,7 +136,7 @@ class Lead:
         if self.is_to_make(leaves_taken=leaves_taken):
             if self.found.standing.served:
                 context.recorder.miss(self.key)
-            return self._make(context)
+            return self.make(context)
         return self._serve(context)
 
     def _serve(self, context: Context) -> Operation[None]:
@@ -150,7 +156,8 @@ class Lead:
             yield from serve_stale(self.spec, self.found, context)
 
     @internalcode
-    def _make(self, context: Context) -> Operation[None]:
+    def make(self, context: Context) -> Operation[None]:
+        """Make the value, and decide what to store."""
         since, started = context.clock(), context.timer()
         dependencies = Dependencies()
         try:
@@ -303,21 +310,24 @@ class Lead:
             for read, names in self._covered(guard, dependencies)
         ]
 
-    def note_stored(self) -> None:
-        """Note that the value was stored."""
-        self.flight.is_stored = True
-        self._land()
+    def settle(self, *, is_stored: bool) -> bool:
+        """Note whether the value was stored, and what its flight lands with.
 
-    def note_unstored(self) -> None:
-        """Note that the value was not stored."""
-        # If the store is down, those who wait are served the value nevertheless, and
-        # need not make it again.
-        if not (self.claim.is_taken or self.claim.token):
-            self._land()
-
-    def _land(self) -> None:
-        if self.to_store is not None:
-            self.flight.landing = Landing(self.to_store[0], self.has_tags)
+        Returns:
+            Whether the key was deleted meanwhile, so that the value has to go.
+        """
+        flight = self.flight
+        if flight.is_spoiled:
+            flight.landing = None
+        elif self.to_store is not None and (
+            # If the store is down, those who wait are served the value nevertheless,
+            # and need not make it again.
+            is_stored or not (self.claim.is_taken or self.claim.token)
+        ):
+            flight.landing = Landing(self.to_store[0], self.has_tags)
+        if is_stored:
+            flight.is_stored = True
+        return flight.is_spoiled
 
     def take_back(self, context: Context) -> Operation[None]:
         """Delete what is stored, because it is out of date."""

@@ -202,12 +202,14 @@ class Flights:
                 wait.
         """
         with self.lock:
-            is_alone = bool(not has_stale and self._not_to_store.known(key))
+            # Most caches have none of these keys, and each miss comes here.
+            not_to_store = self._not_to_store
+            is_alone = bool(not_to_store and not has_stale and not_to_store.known(key))
             running = None if is_alone else self._by_key.get(key)
             if running is not None:
                 return running, False
             flight = Flight(key, self, alone=is_alone)
-            flight.may_be_stored = bool(self._stored_lately.known(key))
+            flight.may_be_stored = shortened(key) in self._stored_lately
             if not is_alone:
                 self._by_key[key] = flight
             return flight, True
@@ -301,10 +303,11 @@ class _LastKeys(OrderedDict[str, Any]):
     def add(self, key: str, known: Any) -> None:
         """Remember a key."""
         key = shortened(key)
-        self[key] = known
-        self.move_to_end(key)
-        if len(self) > _KEYS_REMEMBERED:
+        if key in self:
+            self.move_to_end(key)
+        elif len(self) >= _KEYS_REMEMBERED:
             self.popitem(last=False)
+        self[key] = known
 
     def known(self, key: str) -> Any:
         """Return what is remembered of a key, None for nothing."""

@@ -335,8 +335,9 @@ def _serve(
         if not isinstance(text, Undecided):
             return text
         undecided = text
-    stored = None if undecided is None else [undecided.stored]
-    found = NOTHING if stored == [None] else engine.find([asked], stored)[0]
+    if undecided is not None and undecided.stored is None:
+        return _miss(environment, asked, partial(renew, asked, NOTHING))
+    (found,) = engine.find([asked], [undecided.stored] if undecided else None)
     return _text_or_miss(environment, site, asked, found, undecided)
 
 
