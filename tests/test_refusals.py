@@ -38,8 +38,8 @@ A = make_template_fragment_key("a")
 class Site:
     """A page of two fragments on a store."""
 
-    def __init__(self, store: Any) -> None:
-        self.cache = FragmentCache(store)
+    def __init__(self, store: Any, **options: Any) -> None:
+        self.cache = FragmentCache(store, **options)
         self.bodies = 0
         self._page = environment(store=self.cache).from_string(PAGE)
 
@@ -101,7 +101,8 @@ def test_a_key_of_another_type_is_a_miss_and_is_overwritten(client: Any) -> None
 
 
 def test_what_others_have_stored_is_overwritten(client: Any) -> None:
-    site = Site(own_store(client))
+    # To read ahead fails once more.
+    site = Site(own_store(client), prefetch=False)
     site.page()
     client.set(f"wrong:{A}", "a text without a checksum")
     for _ in range(3):
@@ -133,7 +134,8 @@ def test_a_lock_of_another_type_is_taken(client: Any) -> None:
 
 
 def test_the_breaker_stays_closed_for_other_stores_too(client: Any) -> None:
-    site = Site(store_of_cachelib(client))
+    # Redis takes a value of another type for none if it is asked for many keys.
+    site = Site(store_of_cachelib(client), prefetch=False)
     site.page()
     lists(client, "wrong:", [A])
     assert [site.page(), site.page()] == ["text.text."] * 2

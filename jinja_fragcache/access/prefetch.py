@@ -23,7 +23,7 @@ from jinja_fragcache.stores.base import Timed
 from .adapter import Adapter
 from .deletes import deletes
 from .runner import Operation, perform
-from .safe_store import SafeStore
+from .safe_store import SafeStore, is_about_one_value
 
 # Of one template. A key has about 100 characters.
 _MOST_KEYS = 1000
@@ -64,13 +64,15 @@ class History:
 class _Ahead:
     """What one rendering has read of one store, and what it asked it for."""
 
-    __slots__ = ("asked", "expected", "stored", "valid_for")
+    __slots__ = ("asked", "expected", "is_refused", "stored", "valid_for")
 
     def __init__(self, expected: Iterable[str]) -> None:
         self.expected = expected
         self.asked: dict[str, None] = {}
         self.stored: dict[str, Any] = {}
         self.valid_for: object = None
+        #: Whether the last read failed because of one of its keys.
+        self.is_refused = False
 
 
 class Rendering:
@@ -161,13 +163,26 @@ class PrefetchingStore(SafeStore):
         if len(known) < len(keys):
             missing = dict.fromkeys(key for key in keys if key not in known)
             missing.update(dict.fromkeys(ahead.expected))
+            is_alone = not ahead.expected
             ahead.expected = ()
+            ahead.is_refused = False
             read = yield from super().read(list(missing))
+            if ahead.is_refused and not is_alone:
+                # Of one of the keys that were only expected, maybe.
+                missing = dict.fromkeys(keys)
+                read = yield from super().read(keys)
             found = dict(zip(missing, read, strict=True))
             if deletes.latest is latest:
                 ahead.stored.update(found)
             known |= found
         return [known[key] for key in keys]
+
+    def read_failed(self, keys: Iterable[str], error: Exception) -> None:
+        """Like `SafeStore.read_failed`."""
+        super().read_failed(keys, error)
+        this = _rendering.get()
+        if this is not None and is_about_one_value(error):
+            this.ahead(self._adapter).is_refused = True
 
     def note_use(self, key: str) -> None:
         """Like `SafeStore.note_use`. The next rendering is expected to want it, too."""

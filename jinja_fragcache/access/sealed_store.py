@@ -27,6 +27,25 @@ from .seal import SEAL_BYTES, Seal
 _NUMBER = "\x1enumber:"
 
 
+class _SealedReads:
+    """Reads of one key, for callers that block and handle failures.
+
+    Args:
+        plain: Has `get`, which returns what is stored.
+        open_value: Returns the text of what is stored under a key.
+    """
+
+    def __init__(
+        self, plain: Any, open_value: Callable[[str, object], str | None]
+    ) -> None:
+        self._get = plain.get
+        self._open = open_value
+
+    def get(self, key: str) -> str | None:
+        """Return the text of a key."""
+        return self._open(key, self._get(key))
+
+
 class SealedStore(SafeStore):
     """A `SafeStore` that signs what it writes, and returns nothing that is not signed.
 
@@ -40,16 +59,7 @@ class SealedStore(SafeStore):
     def __init__(self, *args: Any, seal: Seal, **more: Any) -> None:
         super().__init__(*args, **more)
         self._seal = seal
-        # Of the store below, whose place this one takes.
-        self._sealed_plain = self.plain
-        self.plain = self
-
-    def get(self, key: str) -> str | None:
-        """Return the text of a key, for a caller that blocks and handles failures.
-
-        It is called in place of the store's own `get`.
-        """
-        return self._open(key, self._sealed_plain.get(key))
+        self.plain = _SealedReads(self.plain, self.open)
 
     def read(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `SafeStore.read`."""
@@ -66,7 +76,7 @@ class SealedStore(SafeStore):
     ) -> Operation[list[Any]]:
         """Read what is signed, and return it opened."""
         stored = yield from read(keys)
-        opened: list[Any] = list(map(self._open, keys, stored))
+        opened: list[Any] = list(map(self.open, keys, stored))
         beside = {
             at: text.removeprefix(_NUMBER)
             for at, text in enumerate(opened)
@@ -154,7 +164,7 @@ class SealedStore(SafeStore):
         beside = text.removeprefix(_NUMBER)
         return (yield from adapter.increment(beside, delta))
 
-    def _open(self, key: str, stored: object) -> str | None:
+    def open(self, key: str, stored: object) -> str | None:
         """Return the text that was signed for a key; count and log what was not."""
         if stored is None:
             return None

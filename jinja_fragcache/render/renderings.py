@@ -1,5 +1,8 @@
 """Templates whose renderings read ahead (see `access.prefetch`)."""
 
+import copyreg
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, Template
@@ -65,13 +68,27 @@ def _loaded(environment: Environment, name: str, parent: str | None) -> list[Tem
         return []
 
 
-def _reading_ahead(template_class: type[Template]) -> type[Template]:
+class _Pickled(type):
+    """The class of our template classes, which are pickled by what they are made of."""
+
+
+@cache
+def _reading_ahead(template_class: Any) -> Any:
+    """Return the class for one. It is the same each time, also for a pickle."""
     names = {"__module__": template_class.__module__, "__doc__": template_class.__doc__}
-    return type(template_class.__name__, (_ReadsAhead, template_class), names)
+    return _Pickled(template_class.__name__, (_ReadsAhead, template_class), names)
+
+
+def _reduced(made: _Pickled) -> tuple[Callable[..., object], tuple[type, ...]]:
+    return _reading_ahead, made.__bases__[1:]
+
+
+copyreg.pickle(_Pickled, _reduced)  # type: ignore[arg-type]  # a class is an object
 
 
 def let_templates_read_ahead(environment: Environment) -> None:
     """Let the templates that an environment loads from now on read ahead."""
     template_class = environment.template_class
-    if not issubclass(template_class, _ReadsAhead):
+    # A class with a metaclass of its own can't be the base of ours.
+    if type(template_class) is type:
         environment.template_class = _reading_ahead(template_class)

@@ -330,6 +330,32 @@ def test_prefetch_is_true_or_false(value: Any) -> None:
         FragmentCache(ManyStore(), prefetch=value)
 
 
+def test_what_a_sealed_page_did_not_expect_is_read_and_opened() -> None:
+    page = Page(ManyStore(), signing_key="secret")
+    for x in (1, 2, 1, 2):
+        page.render(x=x)
+
+    assert page.n.calls == 1 + 2 + 2
+    assert page.cache.stats().failures == 0
+
+
+def test_a_key_that_can_not_be_read_ahead_keeps_no_other_from_being_read() -> None:
+    class Store(ManyStore):
+        def get_many(self, *keys: str) -> list[Any]:
+            if any(key.startswith("fragment:refused") for key in keys):
+                raise ConnectionError("WRONGTYPE of one of the keys")
+            return super().get_many(*keys)
+
+    source = "".join(
+        f'{{% cache 60, "{name}" %}}{{{{ n() }}}}{{% endcache %}}'
+        for name in ("a", "refused", "b")
+    )
+    page = Page(Store(), source)
+    page.render()
+
+    assert [page.render(), page.render()] == ["143", "153"]
+
+
 def test_sealed_entries_are_read_ahead_and_opened() -> None:
     store = ManyStore()
     page = Page(store, signing_key="secret")
