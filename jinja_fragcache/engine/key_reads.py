@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from jinja_fragcache.guard.reads import Cover, Read, texts_of
 
@@ -12,6 +13,7 @@ from .dependencies import Dependencies, names_told_by, texts_of_now, value_of_no
 _DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9]{15,}")
 # Dictionaries of the request whose items a function may put into the key one by one.
 _OF_MANY = frozenset({"request.args", "request.values", "request.view_args"})
+_LISTS = (list, tuple, set, frozenset)
 _NONE = frozenset({"None"})
 # In paths, queries and addresses, which are no part of another word by chance.
 _IN_WHOLE = re.compile(r"[/=@]")
@@ -87,19 +89,35 @@ def _are_told(name: str, texts: tuple[str, ...]) -> bool:
 def _stand_in(read: Read, texts: tuple[str, ...]) -> bool:
     """Return whether a key shows a value that was read, as a part of a word, too.
 
-    Of an object, one of its ids is enough. Of a list, such as a user's roles, all of it
-    has to stand there.
+    Of an object, one of its ids is enough. Of a list, such as a user's roles, all items
+    have to stand there, if they do not as a list.
     """
-    enough = all if read.is_object and _is_list(read.name) else any
-    return enough(
-        bool(text) and _is_in(text, texts, str.isdigit) for text in read.values
+    return _is_one_in(read.values, texts) or (
+        read.is_object and _are_items_in(read, texts)
     )
 
 
-def _is_list(name: str) -> bool:
+def _is_one_in(values: frozenset[str], texts: tuple[str, ...]) -> bool:
+    return any(text and _is_in(text, texts, str.isdigit) for text in values)
+
+
+def _are_items_in(read: Read, texts: tuple[str, ...]) -> bool:
+    """Return whether a key shows each item of a list that was read.
+
+    An empty list shows nowhere, and neither do lists inside of lists, nor how often a
+    list has the same item.
+    """
+    items: Any = None
     with suppress(Exception):
-        return isinstance(value_of_now(name), (list, tuple, set, frozenset))
-    return False
+        items = value_of_now(read.name)
+    if not isinstance(items, _LISTS) or texts_of(items) != read.values:
+        return False
+    shown = [texts_of(each) for each in items if not isinstance(each, _LISTS)]
+    return (
+        bool(items)
+        and len(set(shown)) == len(items)
+        and all(_is_one_in(each, texts) for each in shown)
+    )
 
 
 def _stands_alone(text: str, texts: tuple[str, ...]) -> bool:

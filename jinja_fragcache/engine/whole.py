@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.guard.reads import Cover, Read, texts_of
+from jinja_fragcache.guard.reads import Cover, Read, texts_in
 from jinja_fragcache.keys.digests import digest
 from jinja_fragcache.keys.fragment import encode_values, varied_key
 from jinja_fragcache.messages import (
@@ -230,7 +230,7 @@ class Present:
                 is_same = self._whole.encode(values) == self._encoded
             except KeyValueError:
                 is_same = False
-        return read.cover(*texts_of(values)) if is_same else Cover()
+        return read.cover(*texts_in(values)) if is_same else Cover()
 
 
 class WholeGuard:

@@ -9,7 +9,7 @@ from jinja_fragcache.engine.dependencies import (
 )
 from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain
-from jinja_fragcache.guard.reads import Cover, Read, texts_of
+from jinja_fragcache.guard.reads import Cover, Read, texts_in
 
 from .keys import full_name
 from .value_cache import AppCache
@@ -63,7 +63,7 @@ class CallGuard:
             policy = self._app_cache.fragment_cache.policy
             self._cover = Cover(
                 self._named.names,
-                self._named.values | texts_of(self._values),
+                self._named.values.union(*map(texts_in, self._values)),
                 frozenset({*policy.guard_allow, *self._allowed}),
                 shallow=self._named.shallow,
             )

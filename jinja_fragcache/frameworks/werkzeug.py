@@ -11,7 +11,7 @@ from jinja_fragcache.engine.dependencies import (
     note_read,
     quietly,
 )
-from jinja_fragcache.guard.reads import Read, is_plain, texts_of
+from jinja_fragcache.guard.reads import Read, is_plain, texts_in, texts_of
 from jinja_fragcache.guard.watched import (
     attributes_class,
     is_watched,
@@ -108,7 +108,7 @@ def note_attribute(
             raw = request.headers.get(shown.partition(".")[2])
         if shown.startswith("headers.accept"):
             # One of several languages may stand in a key by itself.
-            texts = texts_of([each for each, _ in value])
+            texts = texts_in([each for each, _ in value])
         texts = texts_of(raw) if raw is None else texts | texts_of(raw)
     with quietly():
         parts = tuple(
@@ -117,7 +117,9 @@ def note_attribute(
         )
         if shown == "headers.authorization" and value and value.username is not None:
             parts = (Read("request.authorization.username"),)
-    note(Read(f"request.{shown}", texts, parts=parts, kept=kept))
+    # As of the languages, one of what is parsed from a header is enough.
+    is_list = isinstance(value, list) and not shown.startswith("headers.")
+    note(Read(f"request.{shown}", texts, parts=parts, is_object=is_list, kept=kept))
 
 
 def _parts(request: Any, shown: str) -> tuple[str, ...]:

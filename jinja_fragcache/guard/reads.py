@@ -45,6 +45,10 @@ _NAMING = {*_IDENTITIES, "email", "get_id", "key"}
 _PLAIN = (str, int, float, date, tzinfo)
 # The same, in modules that are not imported here. Whoever has such a value has them.
 _PLAIN_ELSEWHERE = (("uuid", "UUID"), ("decimal", "Decimal"))
+_LISTS = (list, tuple)
+_SETS = (set, frozenset)
+# A list that is nested deeper than this has no text. It may contain itself.
+_DEEPEST = 10
 
 
 class Read(NamedTuple):
@@ -139,12 +143,16 @@ def is_plain(value: Any) -> bool:
     )
 
 
-def texts_of(value: Any) -> frozenset[str]:
-    """Return the texts by which a value may stand in a key.
+def texts_of(value: Any, depth: int = 0) -> frozenset[str]:
+    """Return the texts by which a value that was read may stand in a key.
+
+    A key has the value if it has any one of them. So a list has one text, which tells
+    all of it: a key with one item of it doesn't tell what else is in it.
 
     Args:
         value: A plain value, a list of values, or an object, which may stand there by
             its id.
+        depth: How many lists it is inside of.
     """
     if isinstance(value, Enum):
         value = value.value
@@ -152,11 +160,45 @@ def texts_of(value: Any) -> frozenset[str]:
         value = value.decode("utf-8", "replace")
     if is_plain(value):
         return frozenset({str(value)})
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return frozenset().union(*map(texts_of, value))
+    if isinstance(value, (*_LISTS, *_SETS)):
+        return _text_of_all(value, depth) if depth < _DEEPEST else frozenset()
     identities = _identities(value)
-    found = {str(each) for each in identities if each is not None and is_plain(each)}
-    return frozenset(found)
+    return frozenset(
+        str(each) for each in identities if each is not None and is_plain(each)
+    )
+
+
+def texts_in(value: Any, depth: int = 0) -> frozenset[str]:
+    """Return the texts of a value that is in a key, and of all that is in it.
+
+    Args:
+        value: As for `texts_of`. A key that has a list tells each item of it, too.
+        depth: As for `texts_of`.
+    """
+    texts = texts_of(value, depth)
+    if isinstance(value, (*_LISTS, *_SETS)) and depth < _DEEPEST:
+        return texts.union(*(texts_in(each, depth + 1) for each in value))
+    return texts
+
+
+def _text_of_all(items: Iterable[Any], depth: int) -> frozenset[str]:
+    """Return the text that tells all items, none if one of them has no text.
+
+    Each text has its length before it, so no two lists have the same.
+    """
+    found = []
+    for each in items:
+        texts = sorted(texts_of(each, depth + 1))
+        if not texts:
+            return frozenset()
+        found.append(_joined("item", texts))
+    if isinstance(items, _SETS):
+        return frozenset({_joined("set", sorted(found))})
+    return frozenset({_joined("list", found)})
+
+
+def _joined(kind: str, texts: Iterable[str]) -> str:
+    return kind + "".join(f" {len(each)}:{each}" for each in texts)
 
 
 def _identities(value: Any) -> Iterable[Any]:

@@ -18,7 +18,7 @@ from jinja_fragcache.engine.dependencies import (
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain
-from jinja_fragcache.guard.reads import Cover, Read, texts_of
+from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 
 from .environment import Site, engine_of, name_of, warned_for
 
@@ -103,7 +103,7 @@ class TagGuard:
             given, read = split_values(self._site, self._vary_on)
             self._cover = Cover(
                 names_told_by([*self._names(0), *read]),
-                texts_of([given, *read.values()]),
+                texts_in(given).union(*map(texts_in, read.values())),
                 frozenset({*allowed, *self._names(2)}),
             )
         return self._cover

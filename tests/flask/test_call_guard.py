@@ -1,10 +1,11 @@
 """What a decorated function reads has to be in its key."""
 
+import html
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import request, session
+from flask import render_template_string, request, session
 
 from jinja_fragcache import UncoveredReadError
 from jinja_fragcache.engine.dependencies import start_watching
@@ -179,3 +180,76 @@ def test_a_number_that_can_be_read_again_is_compared_again(site: Site) -> None:
         cover = reads.cover(key)
     assert not cover.names_it(Read("session.user", frozenset({"1"})))
     assert "1" in cover.values
+
+
+def show_roles(*_: object) -> str:
+    return str(session["roles"])
+
+
+def fragment_of_roles(value: str) -> Any:
+    body = "{% cache 60, 'n', who %}{{ session.roles }}{% endcache %}"
+    source = f"{{% set who = {value} %}}{body}"
+    return lambda _: lambda: render_template_string(source)
+
+
+def memoized_of_roles(value: Callable[[], object]) -> Any:
+    def made(site: Site) -> Any:
+        memoized: Any = site.cache.memoize()(show_roles)
+        return lambda: memoized(value())
+
+    return made
+
+
+def view_of_roles(key: Callable[[], str]) -> Any:
+    return lambda site: site.cache.cached(make_cache_key=key)(show_roles)
+
+
+def shown_to(site: Site, call: Any, roles: list[Any]) -> list[str]:
+    """Return what each of some users gets, who have these roles."""
+    site.app.add_url_rule("/roles", "roles", call)
+    found = []
+    for each in roles:
+        client = site.app.test_client()
+        with client.session_transaction() as opened:
+            opened["roles"] = each
+        found.append(html.unescape(client.get("/roles").text))
+    return found
+
+
+WITH_ONE_ITEM = {
+    "fragment": fragment_of_roles("session.roles[0]"),
+    "view": view_of_roles(lambda: f"roles-{session['roles'][0]}"),
+    "memoize": memoized_of_roles(lambda: session["roles"][0]),
+}
+WITH_ALL = {
+    "fragment": fragment_of_roles("session.roles"),
+    "view": view_of_roles(lambda: "roles-" + ",".join(map(str, session["roles"]))),
+    "memoize": memoized_of_roles(lambda: session["roles"]),
+}
+
+
+@pytest.mark.parametrize("made", WITH_ONE_ITEM.values(), ids=WITH_ONE_ITEM)
+@pytest.mark.parametrize(
+    "roles",
+    [
+        [["admin", "x"], ["admin", "y"]],
+        [["admin"], ["admin", "admin"]],
+        [["admin", ["x"]], ["admin", ["y"]]],
+        [["admin", {"a": 1}], ["admin", {"a": 2}]],
+        [("admin", "x"), ("admin", "y")],
+    ],
+)
+def test_a_key_with_one_item_of_a_list_does_not_cover_the_list(
+    site: Site, made: Any, roles: list[Any]
+) -> None:
+    texts = shown_to(site, made(site), roles)
+    assert texts == list(map(str, roles))
+
+
+@pytest.mark.parametrize("made", WITH_ALL.values(), ids=WITH_ALL)
+def test_a_key_with_the_whole_list_covers_it(site: Site, made: Any) -> None:
+    roles = [["admin", "x"], ["admin", "y"]]
+    call = made(site)
+    assert shown_to(site, call, [*roles, *roles]) == list(map(str, [*roles, *roles]))
+    assert site.cache.stats().stored == 2
+    assert site.cache.stats().hits == 2

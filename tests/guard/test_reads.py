@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel import Locale
+from hypothesis import given
+from hypothesis import strategies as st
 
-from jinja_fragcache.guard.reads import Cover, Read, texts_of
+from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 from tests.support import short_repr
 
 ID = UUID(int=7)
@@ -51,7 +53,15 @@ class Failing:
         (date(2020, 1, 2), ["2020-01-02"]),
         (Decimal("1.5"), ["1.5"]),
         (Color.RED, ["3"]),
-        ([1, ("a", [None])], ["1", "None", "a"]),
+        ([], ["list"]),
+        ([1, "a"], ["list 8:item 1:1 8:item 1:a"]),
+        ((1, "a"), ["list 8:item 1:1 8:item 1:a"]),
+        ([[1], "a"], ["list 23:item 15:list 8:item 1:1 8:item 1:a"]),
+        ({2, 1}, ["set 8:item 1:1 8:item 1:2"]),
+        ([Row()], ["list 24:item 1:5 4:five 6:user-5"]),
+        ([1, object()], []),
+        ([1, {"a": 1}], []),
+        ({"a": 1}, []),
         (Row(), ["5", "five", "user-5"]),
         (Anonymous(), ["None"]),
         (Failing(), []),
@@ -63,6 +73,41 @@ def test_the_texts_by_which_a_value_may_stand_in_a_key(
     value: Any, texts: list[str]
 ) -> None:
     assert sorted(texts_of(value)) == texts
+
+
+@pytest.mark.parametrize(
+    ("key", "reads"),
+    [
+        ([1, ("a", [None])], [1, "a", None, [None], ["a", [None]], [1, ["a", [None]]]]),
+        (frozenset({"a"}), ["a", {"a"}]),
+        ([Row()], ["5", "user-5", [Row()]]),
+    ],
+    ids=short_repr,
+)
+def test_a_list_in_a_key_tells_itself_and_each_item_of_it(
+    key: Any, reads: list[Any]
+) -> None:
+    assert texts_in(key) >= frozenset().union(*map(texts_of, reads))
+
+
+ITEMS = st.recursive(
+    st.text(" 1:ailst", max_size=4),
+    lambda items: st.lists(items, max_size=3) | st.frozensets(st.text(max_size=2)),
+    max_leaves=6,
+)
+
+
+@given(st.lists(ITEMS, max_size=3), st.lists(ITEMS, max_size=3))
+def test_no_two_lists_have_the_same_text(one: list[Any], other: list[Any]) -> None:
+    assert texts_of(one)
+    assert (texts_of(one) == texts_of(other)) == (one == other)
+
+
+def test_a_list_that_contains_itself_has_no_text() -> None:
+    endless: list[Any] = [1]
+    endless.append(endless)
+    assert texts_of(endless) == set()
+    assert "1" in texts_in(endless)
 
 
 @pytest.mark.parametrize(
