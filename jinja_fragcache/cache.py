@@ -39,6 +39,8 @@ class FragmentCache(Shared):
             say so.
         stale_if_error: For how many seconds after its timeout a fragment is served if
             rendering it again fails, if its tag does not say so.
+        background: Whether a stale fragment is rendered again behind the request, so
+            that no caller waits for it, if its tag does not say so.
         early_refresh: How early one caller renders a fragment again, by chance: 0 for
             never, 1 for the optimum if all fragments are asked for alike (the beta of
             XFetch, VLDB 2015).
@@ -103,6 +105,7 @@ class FragmentCache(Shared):
         default_timeout: Any = None,
         stale: Any = 0,
         stale_if_error: Any = 0,
+        background: bool = False,
         early_refresh: float = 0,
         jitter: float = 0,
         strict: bool | Callable[[], bool] = False,
@@ -135,6 +138,7 @@ class FragmentCache(Shared):
             default_timeout=default_timeout,
             stale=stale,
             stale_if_error=stale_if_error,
+            background=background,
             early_refresh=early_refresh,
             jitter=jitter,
             lock_timeout=lock_timeout,

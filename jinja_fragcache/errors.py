@@ -195,3 +195,7 @@ class CheckError(FragmentCacheError):
 
     Only `jinja-fragcache check` and `jinja-fragcache list` raise it, and print it.
     """
+
+
+class NeedsRequestError(FragmentCacheError):
+    """A body that is made behind the request needs it. A caller makes it then."""

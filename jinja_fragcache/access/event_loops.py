@@ -5,11 +5,12 @@ event loop, and asyncio takes longer to import than all of this package.
 """
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Future
 
 
@@ -26,6 +27,17 @@ def _running_trio() -> Any:
     except RuntimeError:
         return None
     return trio
+
+
+def start_task(
+    work: Callable[[], Coroutine[Any, Any, None]],
+) -> "asyncio.Task[None] | None":
+    """Start a task on asyncio's loop that nobody awaits; return None on trio's."""
+    if _running_trio() is not None:
+        return None
+    import asyncio  # noqa: PLC0415 - see above
+
+    return asyncio.get_running_loop().create_task(work())
 
 
 def sleep(seconds: float) -> Awaitable[Any]:

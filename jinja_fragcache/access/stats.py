@@ -167,11 +167,15 @@ class Recorder:
             error: What the body raised.
             expired: Whether the entry's timeout has ended.
         """
+        self.refresh_failed(key, error)
+        if expired:
+            self.stats.stale += 1
+
+    def refresh_failed(self, key: str, error: Exception) -> None:
+        """Log and announce the same, where nobody asked for the entry."""
         logger.error(
             "%r could not be refreshed. The old entry is served.",
             key,
             exc_info=error,
         )
         self.announce("error", key, error=error)
-        if expired:
-            self.stats.stale += 1

@@ -11,6 +11,7 @@ from jinja_fragcache.access.safe_store import SafeStore
 from jinja_fragcache.access.stats import Recorder
 from jinja_fragcache.clocks import time_of_day
 
+from .background import BACKGROUND, Background
 from .policy import Policy
 from .singleflight import Flights
 from .tag_hints import TagHints
@@ -34,6 +35,7 @@ class Context:
         chance: Returns a random number from 0 up to 1, without 1.
         sleep: Waits for some seconds, or returns an awaitable that does.
         verifying: The keys whose hits are being verified.
+        background: Where values are made that nobody waits for.
     """
 
     store: SafeStore
@@ -47,6 +49,7 @@ class Context:
     chance: Callable[[], float] = random.random
     sleep: Callable[[float], Any] = time.sleep
     verifying: set[str] = field(default_factory=set)
+    background: Background = field(default=BACKGROUND)
 
     def __post_init__(self) -> None:
         """Wait without blocking where the event loop must go on."""

@@ -7,12 +7,14 @@ request. (The model is Drupal's render cache, where such metadata "bubbles up".)
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read, is_plain, texts_of
+
+from .framework import Framework
 
 # The dependencies of the innermost body that is rendering. Threads and tasks that it
 # starts on its event loop inherit them, and count as part of that body.
@@ -24,54 +26,6 @@ _MOST_READS = 64
 _MANY_READS = "request"
 # In characters. What is longer has to be in the key.
 _LONGEST_KEPT = 200
-
-
-class Framework(Protocol):
-    """What tells of a web framework's requests."""
-
-    def watch(self, context: Any) -> None:
-        """Let what is read of the current request be noted.
-
-        It is called when a body begins, so it has to be cheap where nothing is to do.
-
-        Args:
-            context: The context of the template that is being rendered, or None.
-        """
-        ...
-
-    def request(self) -> object:
-        """Return what is the current request's alone, None if there is no request."""
-        ...
-
-    def note_variable(self, name: str, value: Any, context: Any) -> None:
-        """Note a read if a template's variable differs between requests.
-
-        Args:
-            name: The name of the variable.
-            value: Its value.
-            context: The context that has it.
-        """
-        ...
-
-    def told_by(self, name: str) -> Iterable[str]:
-        """Return the dotted names of all that a name in a key tells.
-
-        Args:
-            name: A dotted name, such as `request.user_agent.string`.
-        """
-        ...
-
-    def value_of(self, name: str, context: Any) -> Any:
-        """Return what a read of a dotted name gives in the current request.
-
-        Args:
-            name: The name.
-            context: As for `watch`.
-
-        Raises:
-            LookupError: If that is not known.
-        """
-        ...
 
 
 _frameworks: list[Framework] = []
@@ -106,6 +60,22 @@ def _current_request() -> object:
         if request is not None:
             return request
     return None
+
+
+def surroundings_apart(
+    *, blocking: bool
+) -> list[Callable[[], AbstractContextManager[Any]]] | None:
+    """Return what to enter around a body that is made apart from the current request.
+
+    Args:
+        blocking: Whether the body runs in another thread, not in a task.
+
+    Returns:
+        None if a framework has nothing to run it in.
+    """
+    found = [each.apart(blocking=blocking) for each in _frameworks]
+    entered = [each for each in found if each is not None]
+    return entered if len(entered) == len(found) else None
 
 
 def guard_variables(*names: str) -> None:

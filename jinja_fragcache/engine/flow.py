@@ -15,6 +15,7 @@ from jinja_fragcache.access.runner import Operation
 from . import claims
 from .context import Context
 from .dependencies import current_trial
+from .hand_over import hand_over
 from .lead import Lead, Render
 from .leader import lead, lead_unclaimed
 from .lookup import Found, find, look_up, note_served, note_unstored
@@ -105,6 +106,9 @@ def renew_missed(
     for _ in range(_MOST_WAITS):
         flight, is_leader = context.flights.join(spec.key, has_stale=has_stale)
         if is_leader:
+            if has_stale and hand_over(flight, spec, found, context, render):
+                yield from serve_stale(spec, found, context)
+                return found.value
             with flight:
                 mine = Lead(flight, spec, found, render)
                 if mine.needs_no_claim(context):

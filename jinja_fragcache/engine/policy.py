@@ -38,6 +38,8 @@ class Policy:
             caller renders it again. A number or a timedelta.
         stale_if_error: For how many seconds after its timeout an entry is served if
             rendering it again fails. A number or a timedelta.
+        background: Whether an entry that is stale, or refreshed early, is rendered
+            again behind the request, so that no caller waits for that.
         early_refresh: How early an entry is rendered again, by chance: 0 for never, 1
             for the optimum if all entries are asked for alike. (The beta of XFetch:
             Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede
@@ -71,6 +73,7 @@ class Policy:
     default_timeout: Any = None
     stale: Any = 0
     stale_if_error: Any = 0
+    background: bool = False
     early_refresh: float = 0.0
     jitter: float = 0.0
     lock_timeout: float = DEFAULT_LOCK_TIMEOUT
@@ -112,10 +115,13 @@ class Policy:
         limit: Any = self.near_threshold
         if type(limit) is not int or limit < 1:
             raise PolicyError("near_threshold", describe(limit), "a number from 1")
-        for name in ("template_digest", "guard", "prefetch"):
+        for name in ("template_digest", "guard", "prefetch", "background"):
             told: Any = getattr(self, name)
             if not isinstance(told, bool):
                 raise PolicyError(name, describe(told), "True or False")
+        if self.background and not self.guard:
+            allowed = "False without the guard, which tells what a body reads"
+            raise PolicyError("background", "True", allowed)
         names: Any = self.guard_allow
         if isinstance(names, str) or not all(isinstance(each, str) for each in names):
             raise PolicyError("guard_allow", describe(names), 'names: ["g.theme"]')

@@ -9,6 +9,7 @@ that contains itself, two fragments that contain each other, or a fragment that 
 thread is rendering further up.
 """
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ class Flight:
         is_spoiled: Whether its key was deleted, so that the value is made of old data
             and must not be stored.
         is_stored: Whether the value was stored.
+        is_queued: Whether it was handed over to the background and has not begun there.
         may_be_stored: Whether the value may have been stored just before the flight
             began, after its leader had looked for it.
     """
@@ -61,6 +63,7 @@ class Flight:
         "alone",
         "awaited",
         "has_landed",
+        "is_queued",
         "is_spoiled",
         "is_stored",
         "key",
@@ -84,15 +87,17 @@ class Flight:
         self.landing: Any = None
         self.is_spoiled = False
         self.is_stored = False
+        self.is_queued = False
         self.may_be_stored = False
         self._flights = flights
-        self._thread = threading.get_ident()
+        self._thread = 0
         self.has_landed: bool = False
         # Made only when somebody waits, which is seldom.
         self._future: Future[None] | None = None
 
     def __enter__(self) -> Self:
         """Lead the flight."""
+        self._thread = threading.get_ident()
         _leading.set(self)
         return self
 
@@ -184,6 +189,8 @@ class Flights:
         self._not_to_store = _LastKeys()
         self._slow = _LastKeys()
         self._left_locked = _LastKeys()
+        self._for_callers = _LastKeys()
+        self._failed_at = _LastKeys()
         notify_after_fork(self)
 
     def after_fork(self) -> None:
@@ -206,13 +213,24 @@ class Flights:
             not_to_store = self._not_to_store
             is_alone = bool(not_to_store and not has_stale and not_to_store.known(key))
             running = None if is_alone else self._by_key.get(key)
-            if running is not None:
+            # One that waits in the queue is not waited for: a body that runs there may
+            # be the caller.
+            if running is not None and (has_stale or not running.is_queued):
                 return running, False
             flight = Flight(key, self, alone=is_alone)
             flight.may_be_stored = shortened(key) in self._stored_lately
             if not is_alone:
                 self._by_key[key] = flight
             return flight, True
+
+    def begin_queued(self, flight: Flight) -> bool:
+        """Begin a flight that was queued; return whether it is still to be led.
+
+        It is not if its key was deleted meanwhile, or a caller makes the value.
+        """
+        with self.lock:
+            flight.is_queued = False
+            return self._by_key.get(flight.key) is flight
 
     def land(self, flight: Flight) -> None:
         """Forget a flight, and remember whether its value was stored.
@@ -255,6 +273,27 @@ class Flights:
         """Remember that a value was made that must not be stored."""
         with self.lock:
             self._not_to_store.add(key, known=True)
+
+    def note_for_callers(self, key: str) -> None:
+        """Remember that only a caller can make a value, as it reads of the request."""
+        with self.lock:
+            self._for_callers.add(key, known=True)
+
+    def is_for_callers(self, key: str) -> bool:
+        """Return whether only a caller can make a value."""
+        with self.lock:
+            return bool(self._for_callers.known(key))
+
+    def note_failed(self, key: str, at: float) -> None:
+        """Remember when a value could not be made in the background, by the timer."""
+        with self.lock:
+            self._failed_at.add(key, at)
+
+    def failed_at(self, key: str) -> float:
+        """Return when a value could not be made in the background; -inf for never."""
+        with self.lock:
+            at: float | None = self._failed_at.known(key)
+            return -math.inf if at is None else at
 
     def note_slow(self, key: str, seconds: float) -> None:
         """Remember that making a value took longer than its lock lived."""

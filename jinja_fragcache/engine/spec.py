@@ -51,6 +51,16 @@ class Guard(Protocol):
         ...
 
 
+class FragmentGuard(Guard, Protocol):
+    """The guard of a fragment's key."""
+
+    def apart(
+        self, render: Callable[..., Any], *, default: bool
+    ) -> "tuple[FragmentGuard, Callable[..., Any]] | None":
+        """Like `EntrySpec.apart`, with the guard that the body has then."""
+        ...
+
+
 class EntrySpec(Protocol):
     """A fragment or value that is asked for."""
 
@@ -97,6 +107,22 @@ class EntrySpec(Protocol):
 
         Args:
             render: Makes the value.
+        """
+        ...
+
+    def apart(
+        self, render: Callable[..., Any], *, default: bool, blocking: bool
+    ) -> "tuple[EntrySpec, Callable[..., Any]] | None":
+        """Return what makes the value later, apart from the request that needs it.
+
+        Args:
+            render: Makes the value now.
+            default: Whether the cache makes stale values behind the request.
+            blocking: Whether it is made in another thread, not in a task.
+
+        Returns:
+            The same specification and what makes the value then; None if it must be
+            made now.
         """
         ...
 
@@ -272,7 +298,7 @@ class FragmentSpec(NamedTuple):
     tags: tuple[str, ...] = ()
     digest_of: Callable[[str], str] | None = None
     holes: tuple[int, ...] = ()
-    guard: Guard | None = None
+    guard: FragmentGuard | None = None
     verified_as: str | None = None
 
     @property
@@ -283,6 +309,15 @@ class FragmentSpec(NamedTuple):
     def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
         """Like `EntrySpec.trial`."""
         return render
+
+    def apart(
+        self, render: Callable[..., Any], *, default: bool, blocking: bool
+    ) -> "tuple[FragmentSpec, Callable[..., Any]] | None":
+        """Like `EntrySpec.apart`. Without a guard, what the body reads is not known."""
+        if self.guard is None:
+            return None
+        found = self.guard.apart(render, default=default)
+        return found and (self._replace(guard=found[0]), found[1])
 
     def differing(self, served: Any, made: Any) -> tuple[str, str] | None:
         """Like `EntrySpec.differing`. What is in holes is not compared."""

@@ -269,6 +269,9 @@ class WholeGuard:
         """Like `engine.spec.Guard.texts_now`."""
         return self._guard.texts_now(name)
 
+    def apart(self, render: Any, *, default: bool) -> None:
+        """Like `engine.spec.FragmentGuard.apart`. The values are those of a request."""
+
     def refuse(self, reads: Sequence[Read]) -> None:
         """Like `engine.spec.Guard.refuse`."""
         self._guard.refuse(reads)

@@ -179,6 +179,7 @@ class Cache(DeleteMethods):
         tags: Any = None,
         allow: Iterable[str] = (),
         verify: bool = True,
+        background: bool | None = None,
     ) -> CachedDecorator:
         """Decorate a view, or a function without arguments, to cache what it returns.
 
@@ -220,6 +221,8 @@ class Cache(DeleteMethods):
             allow: The dotted names of what the function may read of the request though
                 its key lacks it, such as `g.theme`.
             verify: Whether hits may be verified, if CACHE_VERIFY says so.
+            background: Whether a stale value is made again behind the request, so that
+                no caller waits for it; None for CACHE_BACKGROUND.
 
         Raises:
             TypeError: If an option has a value that is not allowed.
@@ -241,6 +244,7 @@ class Cache(DeleteMethods):
             tags=tags,
             allow=allow,
             verify=verify,
+            background=background,
             response_hit_indication=response_hit_indication,
         )
         if make_cache_key is not None and not callable(make_cache_key):
@@ -278,6 +282,7 @@ class Cache(DeleteMethods):
         tags: Any = None,
         allow: Iterable[str] = (),
         verify: bool = True,
+        background: bool | None = None,
     ) -> MemoizeDecorator:
         """Decorate a function or method to cache a value for each set of arguments.
 
@@ -304,6 +309,7 @@ class Cache(DeleteMethods):
             tags: As for `cached`.
             allow: As for `cached`.
             verify: As for `cached`.
+            background: As for `cached`.
 
         Raises:
             TypeError: If an option has a value that is not allowed.
@@ -325,6 +331,7 @@ class Cache(DeleteMethods):
             tags=tags,
             allow=allow,
             verify=verify,
+            background=background,
             is_memoized=True,
         )
 

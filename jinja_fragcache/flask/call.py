@@ -1,11 +1,12 @@
 """One call of a decorated function, as the engine looks it up, makes and stores it."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flask import has_request_context
 from werkzeug.exceptions import HTTPException
 
 from jinja_fragcache.engine.dependencies import quietly
@@ -16,6 +17,7 @@ from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError, SerializationError
 from jinja_fragcache.guard.reads import Cover
+from jinja_fragcache.guard.watched import is_watched
 
 from .cacheability import SessionWatch, judge, told_of_answers
 from .call_guard import CallGuard
@@ -192,6 +194,24 @@ class FunctionCall:
                 refuse(self.app_cache, self.function, error)
             raise NotStored from None
 
+    def apart(
+        self, render: Callable[..., Any], *, default: bool, blocking: bool
+    ) -> "tuple[FunctionCall, Callable[..., Any]] | None":
+        """Like `EntrySpec.apart`."""
+        wanted = self.options.background
+        if not (default if wanted is None else wanted) or self.present is not None:
+            return None
+        values = (*self.args, *self.kwargs.values())
+        if self.guard is None or not blocking or any(map(_is_of_now, values)):
+            return None
+        call = replace(self, session_watch=None)
+        return call, call.make_apart
+
+    def make_apart(self) -> Any:
+        """Like `make`, with the session of the context that it is made in."""
+        self.session_watch = SessionWatch() if has_request_context() else None
+        return self.make()
+
     def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
         """Like `EntrySpec.trial`."""
         watch = self.session_watch and SessionWatch()
@@ -336,6 +356,11 @@ class FunctionCall:
                 " same for all with the cache tag.",
             )
         return verdict.kept
+
+
+def _is_of_now(value: Any) -> bool:
+    """Return whether an argument is the request's, a proxy, or read once only."""
+    return is_watched(value) or issubclass(type(value), Iterator)
 
 
 def refuse(

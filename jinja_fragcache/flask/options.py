@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jinja_fragcache.engine.policy import normalize_grace
+from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.keys.fragment import tag_names
+from jinja_fragcache.messages import describe
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .signatures import signature_of
@@ -42,6 +44,8 @@ class Options:
         allow: The dotted names of what the function may read of the request though its
             key lacks it.
         verify: Whether hits may be verified.
+        background: Whether a stale value is made again behind the request, so that no
+            caller waits; None for CACHE_BACKGROUND.
         is_memoized: Whether the decorator is `memoize`, so that the function is not
             expected to make answers. Of other functions an answer that is raised, as
             `abort()` does, is stored like one that is returned.
@@ -50,7 +54,8 @@ class Options:
         TypeError: If an option that takes a function has something else, or a coroutine
             function.
         TimeoutValueError: If `timeout` is not a timeout.
-        PolicyError: If `stale` or `stale_if_error` is not a number of seconds.
+        PolicyError: If `stale` or `stale_if_error` is not a number of seconds, or
+            `background` not True or False.
         KeyValueError: If `tags` is neither a list of strings nor a function.
     """
 
@@ -71,6 +76,7 @@ class Options:
         response_hit_indication: bool | None = False,
         allow: Iterable[str] = (),
         verify: bool = True,
+        background: bool | None = None,
         is_memoized: bool = False,
     ) -> None:
         if callable(timeout):
@@ -101,6 +107,9 @@ class Options:
                 f'allow is a list of names, such as ["g.theme"], not {allow!r}.'
             )
         self.verify = verify
+        if background is not None and not isinstance(background, bool):
+            raise PolicyError("background", describe(background), "True or False")
+        self.background = background
         self.is_memoized = is_memoized
         self.cache_none = cache_none
         self.source_check = source_check

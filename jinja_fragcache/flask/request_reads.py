@@ -6,6 +6,7 @@ key (see `guard`).
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ from jinja_fragcache.frameworks.werkzeug import g_class, watch_request
 from jinja_fragcache.guard.reads import Read, texts_of
 from jinja_fragcache.guard.watched import mapping_class, subclass, watch
 
+from .apart import apart
 from .shared_values import lives_with
 
 # The items of the session, and the attributes of `g`, that have a name of their own.
@@ -98,6 +100,15 @@ class FlaskRequests:
             note(Read(name, texts_of(value), parts=tuple(reads)))
         elif value is not None and fields.get("_login_user") is value:
             note_read("current_user", value)
+
+    def apart(
+        self, *, blocking: bool
+    ) -> Callable[[], AbstractContextManager[Any]] | None:
+        """Like `Framework.apart`."""
+        application = _app_contexts.get(None)
+        if application is None:
+            return nullcontext
+        return apart(application.app, _request_contexts.get(None), blocking=blocking)
 
     def told_by(self, name: str) -> Iterable[str]:
         """Like `Framework.told_by`."""

@@ -56,6 +56,13 @@ SETTINGS = (
         " fails",
     ),
     Setting(
+        "CACHE_BACKGROUND",
+        False,
+        "all",
+        "whether a stale entry is made again [behind the"
+        " request](freshness.md#behind-the-request), so that no caller waits for it",
+    ),
+    Setting(
         "CACHE_EARLY_REFRESH",
         0,
         "all",

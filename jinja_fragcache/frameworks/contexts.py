@@ -5,6 +5,7 @@ the first body whose template has one lets it be watched.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -125,6 +126,12 @@ class RequestsInContexts:
                 parts = list(kind.parts_of(request))
             if any(part is value for part in parts):
                 note_read(name, value)
+
+    def apart(
+        self, *, blocking: bool
+    ) -> Callable[[], AbstractContextManager[Any]] | None:
+        """Like `Framework.apart`."""
+        return django.connections_closed if blocking else nullcontext
 
     def told_by(self, name: str) -> Iterator[str]:
         """Like `Framework.told_by`."""

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -54,6 +55,17 @@ _QUIET = frozenset(
     }
 )
 _HOST = "request.get_host()"
+
+
+@contextmanager
+def connections_closed() -> Iterator[None]:
+    """Close the connections to databases that the thread has opened in the block."""
+    try:
+        yield
+    finally:
+        databases: Any = sys.modules.get("django.db")
+        if databases is not None:
+            databases.connections.close_all()
 
 
 def watch_request(request: Any) -> None:

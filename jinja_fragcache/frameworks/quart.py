@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, wraps
 from typing import Any
 
@@ -73,6 +74,12 @@ class QuartRequests:
             return
         if name == "current_user" or vars(application.g).get(_USER) is value:
             note_read("current_user", value)
+
+    def apart(
+        self, *, blocking: bool
+    ) -> Callable[[], AbstractContextManager[Any]] | None:
+        """Like `Framework.apart`. To enter Quart's contexts has to be awaited."""
+        return nullcontext if _current("_cv_app") is None else None
 
     def told_by(self, name: str) -> Iterable[str]:
         """Like `Framework.told_by`."""

@@ -53,6 +53,7 @@ class Arguments:
     template_digest: nodes.Expr | None = None
     allow: nodes.Expr | None = None
     verify: nodes.Expr | None = None
+    background: nodes.Expr | None = None
     is_auto: bool = False
 
 

@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -17,6 +18,7 @@ from .each import MissedRows
 from .environment import engine_of, name_of
 from .functions import FunctionName
 from .lookup import Miss
+from .stand_in import StandIn
 
 HOLE_MARK = FunctionName("hole_mark")
 NOTE_HOLE = FunctionName("note_hole")
@@ -54,27 +56,6 @@ def note_hole(context: Context, place: tuple[str | None, int]) -> str:
     return ""
 
 
-class _Unavailable:
-    """Stands for a name that a fragment binds, in a template that a hole includes.
-
-    Every use of it raises an error that explains this.
-    """
-
-    def __init__(self, message: str) -> None:
-        object.__setattr__(self, "_message", message)
-
-    def _fail(self, *_: Any) -> NoReturn:
-        raise FragmentTagError(object.__getattribute__(self, "_message"))
-
-    def __getattribute__(self, name: str) -> Any:
-        # Jinja reads `__class__` to see whether the object has to be awaited.
-        return _Unavailable if name == "__class__" else _Unavailable._fail(self)
-
-    __getitem__ = __call__ = __str__ = __repr__ = __html__ = _fail
-    __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = __lt__ = __gt__ = _fail
-    __add__ = __radd__ = __mod__ = __contains__ = __int__ = __float__ = _fail
-
-
 @pass_context
 def unavailable(context: Context, name: str, place: tuple[str | None, int]) -> Any:
     """Return the object that hides a name of the fragment's body in a hole.
@@ -84,12 +65,13 @@ def unavailable(context: Context, name: str, place: tuple[str | None, int]) -> A
         name: The name.
         place: The template and line of the hole.
     """
-    return _Unavailable(
+    message = (
         f"{name_of(*place)}: a template that is included in this nocache tag uses"
         f" {name!r}, which is bound inside of the cached fragment around it. It is"
         " rendered for each request, and the rest of the fragment is not. Bind it in"
         " front of the fragment, or include the template without context."
     )
+    return StandIn(partial(FragmentTagError, message))
 
 
 HOLE_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {

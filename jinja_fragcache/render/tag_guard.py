@@ -3,13 +3,14 @@
 And what the verification of its hits calls it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
 from jinja_fragcache.engine.dependencies import (
+    Dependencies,
     names_told_by,
     note_variable,
     start_watching,
@@ -20,14 +21,17 @@ from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain
 from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 
+from .apart import capture
 from .environment import Site, engine_of, name_of, warned_for
 
 #: Separates the parts of `Site`'s names: of the key, of the body, and allowed ones. The
-#: last part has `AUTO` and `UNVERIFIED`, or neither.
+#: last part has any of `AUTO`, `BACKGROUND` or `FOREGROUND`, and `UNVERIFIED`.
 PARTS = "|"
 #: Begins the word that says that a tag has `vary_on="auto"`, and how many other key
 #: values: `auto:2`.
 AUTO = "auto:"
+#: Say that a tag is rendered again behind the request, or is not.
+BACKGROUND, FOREGROUND = "background", "foreground"
 #: Says that a tag's hits are not verified.
 UNVERIFIED = "unverified"
 
@@ -83,6 +87,21 @@ class TagGuard:
     def place(self) -> str:
         """Where the tag stands, as messages show it."""
         return name_of(*self._site[:2])
+
+    def apart(
+        self, render: Callable[..., Any], *, default: bool
+    ) -> "tuple[TagGuard, Callable[..., Any]] | None":
+        """Like `engine.spec.FragmentGuard.apart`."""
+        words = self._site[4].rpartition(PARTS)[2].split()
+        if BACKGROUND not in words and (not default or FOREGROUND in words):
+            return None
+        with Dependencies() as probe:
+            self.start()
+        found = None if probe.reads else capture(render, self._context)
+        if found is None:
+            return None
+        made, context = found
+        return TagGuard(context, self._site, self._vary_on), made
 
     def for_row(self, vary_on: Any) -> "TagGuard":
         """Return the guard of a list's row that has other key values."""

@@ -36,7 +36,13 @@ from jinja_fragcache.render.lookup import (
     FRAGMENT_WITH_OPTIONS,
     NAMED_FRAGMENT,
 )
-from jinja_fragcache.render.tag_guard import AUTO, PARTS, UNVERIFIED
+from jinja_fragcache.render.tag_guard import (
+    AUTO,
+    BACKGROUND,
+    FOREGROUND,
+    PARTS,
+    UNVERIFIED,
+)
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .auto import auto_values
@@ -137,18 +143,31 @@ class LookupCall:
             self._fail(f"allow is a list of constant texts. Write {shown}.")
         return " ".join(allowed)
 
-    def _is_verified(self, arguments: Arguments) -> bool:
-        if arguments.verify is None:
-            return True
-        verified = self._constant(arguments.verify)
-        if not isinstance(verified, bool):
-            shown = example(self._parser, '300, "clock", verify=false')
-            self._fail(f"verify is true or false, as a constant. Write {shown}.")
-        return verified
+    def _flag(self, given: nodes.Expr | None, name: str, right: str) -> bool | None:
+        """Return the value of an option that is true or false, None if it is not given.
+
+        Args:
+            given: The option.
+            name: Its name.
+            right: A tag that has it, for the error.
+        """
+        if given is None:
+            return None
+        value = self._constant(given)
+        if not isinstance(value, bool):
+            shown = example(self._parser, right)
+            self._fail(f"{name} is true or false, as a constant. Write {shown}.")
+        return value
 
     def _traits(self, arguments: Arguments) -> str:
         """Return the last part of the names in the tag's site."""
-        traits = [] if self._is_verified(arguments) else [UNVERIFIED]
+        behind = self._flag(
+            arguments.background, "background", '300, "menu", stale=60, background=true'
+        )
+        verify = self._flag(arguments.verify, "verify", '300, "clock", verify=false')
+        traits = [] if behind is None else [BACKGROUND if behind else FOREGROUND]
+        if verify is False:
+            traits.append(UNVERIFIED)
         if arguments.is_auto and isinstance(arguments.vary_on, nodes.List):
             traits.insert(0, f"{AUTO}{len(arguments.vary_on.items)}")
         return " ".join(traits)
@@ -172,6 +191,12 @@ class LookupCall:
             item: The row's item.
             rows: The list.
         """
+        if BACKGROUND in self._site[4].rpartition(PARTS)[2].split():
+            cache = example(self._parser, '300, "row", row.id, background=true')
+            self._fail(
+                "The rows of a list are rendered by the caller, all of them in one go."
+                f" Leave background out, or write {cache} in a loop."
+            )
         if isinstance(self._name, nodes.Const):
             self._decide(self._name, make_template_fragment_key)
         if self._has_plain_rows():

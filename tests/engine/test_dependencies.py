@@ -1,4 +1,5 @@
 import math
+from contextlib import nullcontext
 from contextvars import copy_context
 from typing import Any
 
@@ -16,6 +17,7 @@ from jinja_fragcache.engine.dependencies import (
     note_variable,
     quietly,
     start_watching,
+    surroundings_apart,
     texts_of_now,
 )
 from jinja_fragcache.errors import KeyValueError
@@ -214,6 +216,9 @@ class Framework:
         if name == "request":
             note_read(name, value)
 
+    def apart(self, *, blocking: bool) -> Any:
+        return None if blocking else nullcontext
+
     def told_by(self, name: str) -> list[str]:
         return ["session.user"] if name == "user" else []
 
@@ -233,6 +238,13 @@ def framework(monkeypatch: pytest.MonkeyPatch) -> Framework:
     add_framework(framework)
     add_framework(framework)
     return framework
+
+
+def test_a_body_is_made_apart_if_all_frameworks_can_do_that(
+    framework: Framework,
+) -> None:
+    assert surroundings_apart(blocking=False) == [nullcontext]
+    assert surroundings_apart(blocking=True) is None
 
 
 def test_a_framework_is_asked_once(framework: Framework) -> None:

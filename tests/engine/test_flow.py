@@ -119,6 +119,9 @@ class Asked:
     verified_as: str | None = None
     dumped: list[Mapping[str, str]] = field(default_factory=list)
 
+    def apart(self, render: Any, *, default: bool, blocking: bool = True) -> None:
+        """Make nothing later."""
+
     def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
         return render
 

@@ -86,6 +86,9 @@ def test_templates_are_dumped_only_in_an_entry_that_is_bound_to_them() -> None:
 class Guard:
     """A guard of a key with the value 5, in a request where each read gives a value."""
 
+    def apart(self, render: Any, *, default: bool) -> None:
+        """Make nothing later."""
+
     def __init__(self, now: str) -> None:
         self.now = now
 

@@ -116,6 +116,9 @@ def test_what_stops_the_program_passes_through() -> None:
 class StartingGuard:
     """A guard that makes a note when a body begins."""
 
+    def apart(self, render: Any, *, default: bool) -> None:
+        """Make nothing later."""
+
     def start(self) -> None:
         note_read("locale")
 

@@ -1,0 +1,171 @@
+"""Makes stale values again behind the request, so that no caller waits for a body.
+
+The caller that would have to make the value hands its flight over to the background,
+and is served the old value as all others are. In the background, there is no request.
+So a body that reads anything of it is left to a caller: the entry tells what the body
+read the last time, and what it reads in the background stops it there.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from contextvars import copy_context
+from typing import Any
+
+from jinja_fragcache.access.runner import Operation, perform, perform_async
+from jinja_fragcache.entries.values import MISSING
+from jinja_fragcache.errors import NeedsRequestError
+
+from .context import Context
+from .dependencies import current_dependencies, surroundings_apart
+from .lead import Landing, Lead, Render
+from .leader import lead
+from .lookup import Found
+from .singleflight import Flight
+from .spec import EntrySpec
+from .stale_if_error import says_gone
+
+# Seconds until a body is tried again in the background that has failed there.
+_PAUSE = 1.0
+
+
+def hand_over(
+    flight: Flight, spec: EntrySpec, found: Found, context: Context, render: Render
+) -> bool:
+    """Let a stale value be made in the background, and return whether it will be.
+
+    Args:
+        flight: The flight that the caller would have to lead.
+        spec: What is asked for.
+        found: What was found, which may be served.
+        context: The cache.
+        render: Makes the value.
+    """
+    entry, flights = found.entry, context.flights
+    if entry is None or entry.reads or current_dependencies() is not None:
+        return False
+    blocking = context.blocking
+    default = context.policy.background
+    apart = spec.apart(render, default=default, blocking=blocking)
+    if apart is None or flights.is_for_callers(spec.key):
+        return False
+    if context.timer() < flights.failed_at(spec.key) + _PAUSE:
+        with flight:
+            return True
+    surroundings = surroundings_apart(blocking=blocking)
+    if surroundings is None:
+        return False
+    # What is in the store is looked at again, since it may be deleted until then.
+    flight.may_be_stored = flight.is_queued = True
+    work = _Work(flight, apart[0], found, context, apart[1], surroundings)
+    pool = context.background.value
+    if blocking:
+        run = copy_context().run
+        is_taken = pool.submit(lambda: run(work.run))
+    else:
+        is_taken = pool.start_task(work.run_async)
+    flight.is_queued = is_taken and flight.is_queued
+    return is_taken
+
+
+class _LeadApart(Lead):
+    """A value that is made in the background, if its old entry is still there."""
+
+    def is_to_make(self, *, leaves_taken: bool) -> bool:
+        """Like `Lead.is_to_make`. What the body was given is older than a delete."""
+        is_there = self.there.value is not MISSING
+        is_same = is_there and self.there.stored == self.found.stored
+        return is_same and not self.claim.is_taken
+
+    def _serve(self, context: Context) -> Operation[None]:
+        if self.is_stored_by_others:
+            self.flight.landing = Landing(self.there.stored, bool(self.there.versions))
+        yield from ()
+
+    def _serve_last_good(self, context: Context, error: Exception) -> Operation[bool]:
+        if says_gone(error):
+            yield from self.take_back(context)
+        return False
+
+
+class _Work:
+    """What is done in the background for one value."""
+
+    def __init__(
+        self,
+        flight: Flight,
+        spec: EntrySpec,
+        found: Found,
+        context: Context,
+        render: Render,
+        surroundings: list[Callable[[], Any]],
+    ) -> None:
+        self._flight = flight
+        self._context = context
+        self._surroundings = surroundings
+        make = self._make if context.blocking else self._make_async
+        self._render = render
+        self._lead = _LeadApart(flight, spec, found, make)
+
+    def run(self) -> None:
+        """Make the value and store it."""
+        with self._flight:
+            if not self._context.flights.begin_queued(self._flight):
+                return
+            try:
+                with ExitStack() as stack:
+                    for each in self._surroundings:
+                        stack.enter_context(each())
+                    perform(lead([self._lead], self._context))
+            except Exception as error:  # noqa: BLE001 - nobody waits for it
+                self._note(error)
+
+    async def run_async(self) -> None:
+        """Like `run`, in a task."""
+        with self._flight:
+            if not self._context.flights.begin_queued(self._flight):
+                return
+            try:
+                with ExitStack() as stack:
+                    for each in self._surroundings:
+                        stack.enter_context(each())
+                    await perform_async(lead([self._lead], self._context))
+            except Exception as error:  # noqa: BLE001 - nobody waits for it
+                self._note(error)
+
+    def _make(self) -> Any:
+        try:
+            value = self._render()
+        except Exception as error:
+            _refuse_reads(error)
+            raise
+        _refuse_reads()
+        return value
+
+    async def _make_async(self) -> Any:
+        try:
+            value = await self._render()
+        except Exception as error:
+            _refuse_reads(error)
+            raise
+        _refuse_reads()
+        return value
+
+    def _note(self, error: Exception) -> None:
+        key, context = self._lead.key, self._context
+        if isinstance(error, NeedsRequestError):
+            context.flights.note_for_callers(key)
+            return
+        context.flights.note_failed(key, context.timer())
+        if not says_gone(error):
+            context.recorder.refresh_failed(key, error)
+
+
+def _refuse_reads(error: Exception | None = None) -> None:
+    """Stop a body that has read anything of the request.
+
+    Raises:
+        NeedsRequestError: If it has.
+    """
+    dependencies = current_dependencies()
+    if dependencies is not None and dependencies.reads:
+        raise NeedsRequestError from error

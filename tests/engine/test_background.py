@@ -1,0 +1,1 @@
+"""The threads and tasks in which values are made that nobody waits for."""

@@ -1,0 +1,283 @@
+"""Stale entries are made again behind the request: no caller waits for a body."""
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jinja_fragcache import FragmentCache, MemoryStore, Stats, note_read
+from jinja_fragcache.engine.background import Pool
+from jinja_fragcache.stores import FileStore
+from tests.backgrounds import Page
+from tests.support import files_of_calls
+
+PLAIN = '{% cache 60, "x" %}{{ n() }}{% endcache %}'
+
+
+def stale_page(source: str = PLAIN, *args: Any, **options: Any) -> Page:
+    """Return a page that was rendered once, with an entry that is stale."""
+    page = Page(source, *args, **options)
+    page.get()
+    page.expire()
+    return page
+
+
+def test_no_caller_waits_for_a_stale_entry_and_the_next_gets_the_new_text() -> None:
+    page = stale_page()
+    page.body.close()
+    assert [page.get() for _ in range(3)] == ["1"] * 3
+    page.body.wait_until_entered()
+    assert page.get() == "1"
+    page.finish()
+    assert page.get() == "2"
+    assert page.body.calls.calls == 2
+    assert threading.current_thread() not in page.body.threads
+    assert page.cache.stats() == Stats(hits=5, misses=2, stored=2, stale=4)
+
+
+def test_an_early_refresh_is_made_behind_the_request_too() -> None:
+    page = Page(PLAIN, stale=0, early_refresh=1, chance=lambda: 1 - 1e-9)
+    page.body.calls.calls = 0
+    clock = page.clock
+
+    def slow() -> int:
+        clock.now += 1
+        return page.body()
+
+    page.template.environment.globals["n"] = slow
+    assert page.get() == "1"
+    clock.now += 50
+    assert page.get() == "1"
+    page.finish()
+    assert page.get() == "2"
+
+
+@pytest.mark.parametrize("options", [{"background": False}, {"stale": 0}])
+def test_without_it_a_caller_renders(options: dict[str, Any]) -> None:
+    page = stale_page(**options)
+    assert page.get() == "2"
+    assert page.is_by_caller
+
+
+@pytest.mark.parametrize(
+    ("cache", "tag", "by_caller"),
+    [(False, "true", False), (True, "false", True), (False, "false", True)],
+)
+def test_a_tag_may_say_whether(cache: bool, tag: str, by_caller: bool) -> None:
+    source = f'{{% cache 60, "x", background={tag} %}}{{{{ n() }}}}{{% endcache %}}'
+    page = stale_page(source, background=cache)
+    page.get()
+    page.finish()
+    assert page.get() == "2"
+    assert page.is_by_caller == by_caller
+
+
+def test_where_there_is_no_room_a_caller_renders() -> None:
+    page = stale_page(pool=Pool(threads=0, queued=0))
+    assert page.get() == "2"
+    assert page.is_by_caller
+
+
+# What a body is given
+
+
+ITEMS = '{% for x in items %}{% cache 60, "x", x %}{{ n() and x }} {% endcache %}'
+
+
+def test_a_body_has_the_values_that_it_had_at_the_look_up() -> None:
+    page = Page(ITEMS + "{% endfor %}", pool=Pool(threads=3))
+    items = ["a", "b", "c"]
+    page.get(items=items)
+    page.expire()
+    page.body.close()
+    assert page.get(items=items) == "a b c"
+    page.body.wait_until_entered(3)
+    page.finish()
+    assert page.get(items=items) == "a b c"
+    assert page.body.calls.calls == 6
+    assert threading.current_thread() not in page.body.threads
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{% set v = "old" %}@{{ v }}#{% set v = "new" %}',
+        '{% set v = "old" %}{% macro m() %}{{ v }}{% endmacro %}@{{ m() }}#{% set v = 1 %}',
+        '{% set v = "old" %}@{% include "part.html" %}#{% set v = "new" %}',
+        '{% block b %}{% set v = "old" %}@{{ v }}#{% set v = "new" %}{% endblock %}',
+        '{% macro m(v) %}@{{ v }}#{% set v = "new" %}{% endmacro %}{{ m("old") }}',
+        '{% set v = "old" %}{% macro m() %}{{ caller() }}{% endmacro %}'
+        '@{% call m() %}{{ v }}{% endcall %}#{% set v = "new" %}',
+        '{% set v = "old" %}@{{ v }}{% nocache %}{% endnocache %}#{% set v = 1 %}',
+    ],
+)
+def test_what_is_set_after_the_tag_is_not_what_its_body_reads(source: str) -> None:
+    source = source.replace("@", '{% cache 60, "x" %}{{ n() and "" }}')
+    page = stale_page(
+        source.replace("#", "{% endcache %}"), templates={"part.html": "{{ v }}"}
+    )
+    page.body.close()
+    assert page.get() == "old"
+    page.body.wait_until_entered()
+    page.finish()
+    assert threading.current_thread() not in page.body.threads
+    assert page.get() == "old"
+    assert page.body.calls.calls == 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{% for x in "a" %}@{{ loop.index }}#{% endfor %}',
+        "{% set s = namespace(v=1) %}@{{ s.v }}#",
+        "@{{ lines|list|length }}#",
+        '{% set c = cycler("a", "b") %}@{{ c.next() }}#',
+        '@{% include "part.html" %}#',
+    ],
+)
+def test_a_body_with_what_can_be_read_once_only_is_left_to_a_caller(
+    source: str,
+) -> None:
+    source = source.replace("@", '{% cache 60, "x" %}{{ n() and "" }}')
+    page = Page(
+        source.replace("#", "{% endcache %}"),
+        templates={"part.html": "{{ lines|list|length }}"},
+    )
+    for _ in range(2):
+        page.expire()
+        page.get(lines=iter("ab"))
+        page.finish()
+        page.get(lines=iter("ab"))
+    assert page.body.threads[-1] is threading.current_thread()
+
+
+def test_a_body_that_reads_of_the_request_is_left_to_a_caller() -> None:
+    page = Page('{% cache 60, "x", allow=["shop"] %}{{ n() }}{{ f() }}{% endcache %}')
+    page.template.environment.globals["f"] = lambda: note_read("shop") or ""
+    assert page.get() == "1"
+    page.expire()
+    # That it is read is not in the entry, because it is allowed.
+    assert page.get() == "1"
+    page.finish()
+    assert page.cache.stats().stored == 1
+    page.body.threads.clear()
+    assert page.get() == "3"
+    assert page.is_by_caller
+    page.expire()
+    assert page.get() == "4"
+    assert page.is_by_caller
+
+
+def test_what_is_inside_of_another_body_is_made_by_its_caller() -> None:
+    inner = '{% cache 60, "i" %}{{ n() }}{% endcache %}'
+    page = stale_page(
+        f'{{% cache 60, "o", stale=0, version=v %}}{inner}{{% endcache %}}'
+    )
+    assert page.get(v=2) == "2"
+    assert page.is_by_caller
+
+
+def test_a_cache_with_values_of_the_request_in_all_keys_has_callers() -> None:
+    page = stale_page(vary_on=lambda: ["en"])
+    assert page.get() == "2"
+    assert page.is_by_caller
+
+
+# What happens meanwhile
+
+
+@pytest.mark.parametrize("how", ["delete", "invalidate", "clear"])
+@pytest.mark.parametrize("is_queued", [False, True])
+def test_what_is_deleted_meanwhile_is_not_stored(how: str, is_queued: bool) -> None:
+    source = '{% cache 60, "x", tags=["t"] %}{{ n() }}{% endcache %}'
+    page = stale_page(source, pool=Pool(threads=1))
+    blocked = threading.Event()
+    page.body.close()
+    if is_queued:
+        page.pool.submit(lambda: blocked.wait(30))
+    page.get()
+    if not is_queued:
+        page.body.wait_until_entered()
+    if how == "delete":
+        page.cache.delete_fragment("x")
+    elif how == "invalidate":
+        page.cache.invalidate_tags("t")
+    else:
+        page.cache.clear()
+    blocked.set()
+    page.finish()
+    if how != "invalidate":  # That is stored with the old version of its tag.
+        assert page.cache.stats().stored == 1
+    assert page.get() == ("2" if is_queued else "3")
+    assert page.body.threads[-1] is threading.current_thread()
+
+
+def test_a_caller_without_an_old_entry_does_not_wait_for_the_queue() -> None:
+    page = stale_page(pool=Pool(threads=1))
+    blocked = threading.Event()
+    page.pool.submit(lambda: blocked.wait(30))
+    assert page.get() == "1"
+    page.clock.now += 60
+    assert page.get() == "2"
+    blocked.set()
+    page.finish()
+    assert page.body.calls.calls == 2
+
+
+def test_a_body_that_fails_is_logged_and_the_old_entry_goes_on_to_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    page = stale_page()
+    page.body.error = ZeroDivisionError()
+    for _ in range(3):
+        assert page.get() == "1"
+        page.finish()
+    # It is tried again after a second.
+    assert page.body.calls.calls == 2
+    page.clock.now += 2
+    assert page.get() == "1"
+    page.finish()
+    assert page.body.calls.calls == 3
+    assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
+    assert "could not be refreshed" in caplog.text
+    page.body.error = None
+    page.clock.now += 60
+    assert page.get() == "4"
+    assert page.is_by_caller is False
+    assert page.body.threads[-1] is threading.current_thread()
+
+
+def test_of_two_processes_one_makes_it(tmp_path: Path) -> None:
+    first = stale_page(store=FileStore(str(tmp_path)))
+    second = Page(PLAIN, FileStore(str(tmp_path)))
+    second.clock.now = first.clock.now
+    first.body.close()
+    assert first.get() == "1"
+    first.body.wait_until_entered()
+    assert second.get() == "1"
+    second.finish()
+    assert second.body.calls.calls == 0
+    first.finish()
+    assert second.get() == "2"
+
+
+# What it costs
+
+
+def test_a_hit_calls_what_it_calls_without_it() -> None:
+    counts = []
+    for background in (False, True):
+        page = Page(PLAIN, MemoryStore(), background=background)
+        page.get()
+        with files_of_calls() as files:
+            page.get()
+        counts.append(len(files))
+        assert not any("/engine/" in each and "background" in each for each in files)
+    assert counts[0] == counts[1]
+
+
+def test_a_cache_without_the_guard_refuses_it() -> None:
+    with pytest.raises(Exception, match="background can't be True"):
+        FragmentCache(background=True, guard=False)
