@@ -65,11 +65,12 @@ class Page:
         self.clock = Clock()
         self.body = Gate()
         options = {"stale": 60, "background": True} | options
+        is_async = options.pop("enable_async", False)
         templates = {"page.html": source, **options.pop("templates", {})}
         store = store or MemoryStore(timer=self.clock)
         self.cache = FragmentCache(store, timer=self.clock, clock=self.clock, **options)
         self.pool = use_pool(self.cache, pool or Pool())
-        env = environment(templates, self.cache)
+        env = environment(templates, self.cache, enable_async=is_async)
         env.globals["n"] = self.body
         self.template = env.get_template("page.html")
 

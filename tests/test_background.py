@@ -1,17 +1,20 @@
 """Stale entries are made again behind the request: no caller waits for a body."""
 
+import asyncio
 import logging
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from jinja_fragcache import FragmentCache, MemoryStore, Stats, note_read
 from jinja_fragcache.engine.background import Pool
+from jinja_fragcache.render import tag_guard
 from jinja_fragcache.stores import FileStore
 from tests.backgrounds import Page
-from tests.support import files_of_calls
+from tests.support import Counter, files_of_calls
 
 PLAIN = '{% cache 60, "x" %}{{ n() }}{% endcache %}'
 
@@ -104,12 +107,17 @@ def test_a_body_has_the_values_that_it_had_at_the_look_up() -> None:
     "source",
     [
         '{% set v = "old" %}@{{ v }}#{% set v = "new" %}',
-        '{% set v = "old" %}{% macro m() %}{{ v }}{% endmacro %}@{{ m() }}#{% set v = 1 %}',
+        (
+            '{% set v = "old" %}{% macro m() %}{{ v }}{% endmacro %}'
+            "@{{ m() }}#{% set v = 1 %}"
+        ),
         '{% set v = "old" %}@{% include "part.html" %}#{% set v = "new" %}',
         '{% block b %}{% set v = "old" %}@{{ v }}#{% set v = "new" %}{% endblock %}',
         '{% macro m(v) %}@{{ v }}#{% set v = "new" %}{% endmacro %}{{ m("old") }}',
-        '{% set v = "old" %}{% macro m() %}{{ caller() }}{% endmacro %}'
-        '@{% call m() %}{{ v }}{% endcall %}#{% set v = "new" %}',
+        (
+            '{% set v = "old" %}{% macro m() %}{{ caller() }}{% endmacro %}'
+            '@{% call m() %}{{ v }}{% endcall %}#{% set v = "new" %}'
+        ),
         '{% set v = "old" %}@{{ v }}{% nocache %}{% endnocache %}#{% set v = 1 %}',
     ],
 )
@@ -153,9 +161,14 @@ def test_a_body_with_what_can_be_read_once_only_is_left_to_a_caller(
     assert page.body.threads[-1] is threading.current_thread()
 
 
+def read_shop() -> str:
+    note_read("shop")
+    return ""
+
+
 def test_a_body_that_reads_of_the_request_is_left_to_a_caller() -> None:
     page = Page('{% cache 60, "x", allow=["shop"] %}{{ n() }}{{ f() }}{% endcache %}')
-    page.template.environment.globals["f"] = lambda: note_read("shop") or ""
+    page.template.environment.globals["f"] = read_shop
     assert page.get() == "1"
     page.expire()
     # That it is read is not in the entry, because it is allowed.
@@ -168,6 +181,16 @@ def test_a_body_that_reads_of_the_request_is_left_to_a_caller() -> None:
     page.expire()
     assert page.get() == "4"
     assert page.is_by_caller
+
+
+def test_what_fails_while_a_body_is_captured_leaves_it_to_the_caller(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = stale_page()
+    monkeypatch.setattr(tag_guard, "capture", lambda *_: 1 / 0)
+    assert page.get() == "2"
+    assert page.is_by_caller
+    assert "a caller renders it" in caplog.text
 
 
 def test_what_is_inside_of_another_body_is_made_by_its_caller() -> None:
@@ -215,12 +238,13 @@ def test_what_is_deleted_meanwhile_is_not_stored(how: str, is_queued: bool) -> N
 
 
 def test_a_caller_without_an_old_entry_does_not_wait_for_the_queue() -> None:
-    page = stale_page(pool=Pool(threads=1))
+    page = stale_page(pool=Pool(threads=1), lock_timeout=100)
     blocked = threading.Event()
-    page.pool.submit(lambda: blocked.wait(30))
+    page.pool.submit(lambda: blocked.wait(10))
     assert page.get() == "1"
     page.clock.now += 60
     assert page.get() == "2"
+    assert page.is_by_caller
     blocked.set()
     page.finish()
     assert page.body.calls.calls == 2
@@ -261,6 +285,76 @@ def test_of_two_processes_one_makes_it(tmp_path: Path) -> None:
     assert second.body.calls.calls == 0
     first.finish()
     assert second.get() == "2"
+
+
+# On an event loop
+
+
+class Loop:
+    """A page whose body is a coroutine function that waits until it may go on."""
+
+    def __init__(self) -> None:
+        self.page = Page(PLAIN, enable_async=True)
+        self.calls = Counter()
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+        self.page.template.environment.globals["n"] = self.body
+        self.tasks: list[Any] = []
+
+    async def body(self) -> int:
+        number = self.calls()
+        self.tasks.append(asyncio.current_task())
+        await self.may_go_on.wait()
+        return number
+
+    async def get(self) -> str:
+        return await self.page.template.render_async()
+
+
+def test_on_an_event_loop_a_task_makes_it() -> None:
+    async def run() -> list[str]:
+        loop = Loop()
+        texts = [await loop.get()]
+        loop.page.expire()
+        loop.may_go_on.clear()
+        texts += [await loop.get(), await loop.get()]
+        (task,) = loop.page.pool._tasks
+        loop.may_go_on.set()
+        await task
+        assert loop.tasks == [asyncio.current_task(), task]
+        return [*texts, await loop.get()]
+
+    assert asyncio.run(run()) == ["1", "1", "1", "2"]
+
+
+def test_a_task_that_fails_or_is_cancelled_leaves_the_old_entry() -> None:
+    async def run() -> None:
+        loop = Loop()
+        await loop.get()
+        loop.page.expire()
+        loop.may_go_on.clear()
+        await loop.get()
+        (task,) = loop.page.pool._tasks
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert not loop.page.pool._tasks
+        assert await loop.get() == "1"
+        loop.may_go_on.set()
+        await asyncio.wait(loop.page.pool._tasks)
+        assert await loop.get() == "3"
+
+    asyncio.run(run())
+
+
+def test_trio_has_no_such_tasks_so_a_caller_renders() -> None:
+    async def run() -> list[str]:
+        page = Page(PLAIN, enable_async=True)
+        texts = [await page.template.render_async()]
+        page.expire()
+        return [*texts, await page.template.render_async()]
+
+    assert trio.run(run) == ["1", "2"]
 
 
 # What it costs

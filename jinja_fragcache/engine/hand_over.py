@@ -14,6 +14,7 @@ from typing import Any
 from jinja_fragcache.access.runner import Operation, perform, perform_async
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import NeedsRequestError
+from jinja_fragcache.messages import describe_error
 
 from .context import Context
 from .dependencies import current_dependencies, surroundings_apart
@@ -40,12 +41,10 @@ def hand_over(
         context: The cache.
         render: Makes the value.
     """
-    entry, flights = found.entry, context.flights
+    entry, flights, blocking = found.entry, context.flights, context.blocking
     if entry is None or entry.reads or current_dependencies() is not None:
         return False
-    blocking = context.blocking
-    default = context.policy.background
-    apart = spec.apart(render, default=default, blocking=blocking)
+    apart = _apart(spec, context, render)
     if apart is None or flights.is_for_callers(spec.key):
         return False
     if context.timer() < flights.failed_at(spec.key) + _PAUSE:
@@ -65,6 +64,21 @@ def hand_over(
         is_taken = pool.start_task(work.run_async)
     flight.is_queued = is_taken and flight.is_queued
     return is_taken
+
+
+def _apart(
+    spec: EntrySpec, context: Context, render: Render
+) -> tuple[EntrySpec, Render] | None:
+    default = context.policy.background
+    try:
+        return spec.apart(render, default=default, blocking=context.blocking)
+    except Exception as error:  # noqa: BLE001 - it looks at values of the user's
+        context.recorder.warn_once(
+            (spec.name, "apart"),
+            f"{spec.name}: a caller renders it, as it can't be rendered behind the"
+            f" request: {describe_error(error)}",
+        )
+        return None
 
 
 class _LeadApart(Lead):

@@ -88,7 +88,7 @@ class _Captured:
             made._func = self.of(value._func)  # noqa: SLF001 - there is no public name
             return made
         if kind is MethodType and isinstance(value.__self__, Context):
-            return getattr(self.of(value.__self__), value.__name__)
+            return MethodType(value.__func__, self.of(value.__self__))
         goes_on = value is not missing and _goes_on(kind)
         if goes_on or id(value) in self._of_request:
             raise NeedsRequestError

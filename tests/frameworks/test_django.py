@@ -1,7 +1,9 @@
 """What bodies read of a request of Django has to be in their keys."""
 
+import sys
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any
 
 import django
@@ -23,6 +25,7 @@ from django.utils import translation
 from jinja2 import Environment
 
 from jinja_fragcache import UncoveredReadError
+from jinja_fragcache.frameworks.django import connections_closed
 from tests.support import configure_django
 
 from .support import Page
@@ -324,3 +327,16 @@ class Prefixed:
     """A module of URLs with the language in front."""
 
     urlpatterns = i18n_patterns(*urlpatterns)
+
+
+def test_a_thread_closes_the_connections_that_it_has_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[str] = []
+    module = SimpleNamespace(
+        connections=SimpleNamespace(close_all=lambda: closed.append("all"))
+    )
+    monkeypatch.setitem(sys.modules, "django.db", module)
+    with connections_closed():
+        assert closed == []
+    assert closed == ["all"]

@@ -159,6 +159,21 @@ def test_an_entry_is_kept_for_the_longer_grace_period(
 
 
 @pytest.mark.parametrize("value", ["1", "'false'", "none", "off"])
+def test_background_is_true_or_false_as_a_constant(value: str) -> None:
+    source = "\n{% cache 300, 'x', background=" + value + " %}a{% endcache %}"
+    with pytest.raises(TemplateSyntaxError, match="background is true or") as raised:
+        environment().from_string(source)
+    assert raised.value.lineno == 2
+    assert '300, "menu", stale=60, background=true' in str(raised.value)
+
+
+def test_rows_of_a_list_are_not_rendered_behind_the_request() -> None:
+    source = "{% cache_each x in y 300, 'x', x, background=true %}{% endcache_each %}"
+    with pytest.raises(TemplateSyntaxError, match="rendered by the caller"):
+        environment().from_string(source)
+
+
+@pytest.mark.parametrize("value", ["1", "'false'", "none", "off"])
 def test_verify_is_true_or_false_as_a_constant(value: str) -> None:
     source = "\n{% cache 300, 'x', verify=" + value + " %}a{% endcache %}"
     with pytest.raises(TemplateSyntaxError, match="verify is true or false") as raised:
