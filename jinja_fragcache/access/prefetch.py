@@ -118,6 +118,11 @@ class Rendering:
 _rendering: ContextVar[Rendering | None] = ContextVar("rendering", default=None)
 
 
+def leave_rendering() -> None:
+    """Use nothing that was read ahead, in a thread or task that goes on later."""
+    _rendering.set(None)
+
+
 class PrefetchingStore(SafeStore):
     """A `SafeStore` of which renderings read ahead. The arguments are the same.
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from contextvars import copy_context
 from typing import Any
 
+from jinja_fragcache.access.prefetch import leave_rendering
 from jinja_fragcache.access.runner import Operation, perform, perform_async
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import NeedsRequestError
@@ -122,6 +123,7 @@ class _Work:
 
     def run(self) -> None:
         """Make the value and store it."""
+        leave_rendering()
         with self._flight:
             if not self._context.flights.begin_queued(self._flight):
                 return
@@ -135,6 +137,7 @@ class _Work:
 
     async def run_async(self) -> None:
         """Like `run`, in a task."""
+        leave_rendering()
         with self._flight:
             if not self._context.flights.begin_queued(self._flight):
                 return

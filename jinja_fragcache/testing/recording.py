@@ -9,7 +9,7 @@ from jinja_fragcache.engine.batch import Row
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.flow import Flow
 from jinja_fragcache.engine.lead import Render
-from jinja_fragcache.engine.spec import FragmentSpec
+from jinja_fragcache.engine.spec import FragmentSpec, Guard
 from jinja_fragcache.engine.whole import WholeGuard
 from jinja_fragcache.keys.fragment import (
     VARIED,
@@ -124,7 +124,7 @@ def _bodies_of(flow: Flow) -> Callable[..., Body] | None:
 def _body(spec: FragmentSpec | None) -> Body:
     if spec is None:
         return Body()
-    guard = spec.guard
+    guard: Guard | None = spec.guard
     if isinstance(guard, WholeGuard):
         guard = guard.inner
     if not isinstance(guard, TagGuard):
