@@ -13,7 +13,6 @@ from jinja_fragcache import (
     FragmentCache,
     MemoryStore,
     Stats,
-    make_template_fragment_key,
     note_read,
 )
 from jinja_fragcache.engine.background import Pool
@@ -291,26 +290,6 @@ def test_of_two_processes_one_makes_it(tmp_path: Path) -> None:
     assert second.body.calls.calls == 0
     first.finish()
     assert second.get() == "2"
-
-
-def test_what_the_page_has_read_ahead_is_not_used(tmp_path: Path) -> None:
-    inner = '{% cache 0, "i" %}{{ version() }}{% endcache %}'
-    page = Page(
-        f'{inner}{{% cache 60, "o" %}}{{{{ n() and "-" }}}}{inner}{{% endcache %}}',
-        FileStore(str(tmp_path)),
-    )
-    versions = ["old"]
-    page.template.environment.globals["version"] = lambda: versions[-1]
-    assert [page.get(), page.get()] == ["old-old"] * 2
-    page.expire()
-    page.body.close()
-    assert page.get() == "old-old"
-    page.body.wait_until_entered()
-    versions.append("new")
-    # As another process deletes it.
-    FileStore(str(tmp_path)).delete(make_template_fragment_key("i"))
-    page.finish()
-    assert page.get() == "new-new"
 
 
 # On an event loop

@@ -4,16 +4,17 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import pytest
 
 from jinja_fragcache import FragmentCache
 from jinja_fragcache.access.adapt import adapt
-from jinja_fragcache.access.prefetch import History
+from jinja_fragcache.access.prefetch import History, Rendering, leave_rendering
 from jinja_fragcache.stores import RedisStore
 from tests import servers
-from tests.support import Clock, Counter, SharedStore, environment
+from tests.support import Clock, Counter, SharedStore, ask, environment
 
 
 class ManyStore(SharedStore):
@@ -422,3 +423,18 @@ def test_ten_fragments_on_redis_are_one_round_trip(redis_port: int) -> None:
 
         assert template.render(x=1) == "0123456789"
         assert trips.count == before + 1
+
+
+def test_what_goes_on_later_is_no_part_of_the_rendering() -> None:
+    page = Page(ManyStore())
+    page.render()
+
+    def later() -> None:
+        leave_rendering()
+        ask(page.cache, "other", lambda: "")
+
+    with Rendering(History(lambda: ["fragment:x"])):
+        copy_context().run(later)
+        assert not any("fragment:x" in keys for keys in page.store.reads)
+        ask(page.cache, "one more", lambda: "")
+        assert any("fragment:x" in keys for keys in page.store.reads)
