@@ -162,7 +162,7 @@ def _noting_routed(parts: tuple[str, ...]) -> Callable[..., None]:
     reads = tuple(Read(f"request.{each}") for each in parts)
 
     def note_item(name: str, *value: Any) -> None:
-        texts = texts_of(value)
+        texts: frozenset[str] = frozenset().union(*map(texts_of, value))
         is_object = not all(map(is_plain, value))
         note(Read(name, texts, parts=reads, is_object=is_object))
 

@@ -90,7 +90,10 @@ def test_arguments_by_position_and_by_name_are_understood(
         ("timeout: 300", "There is a colon in the tag"),
         ("ttl=300", "no option 'ttl', it has timeout, name, vary_on, unless, stale,"),
         ("timeout=300, 'a'", "A value without a name stands behind an option"),
-        ("300, 'a', stales=5", "template_digest, allow, verify, background. Did you mean stale?"),
+        (
+            "300, 'a', stales=5",
+            "template_digest, allow, verify, background. Did you mean stale?",
+        ),
         ("300, timeout=5", "The timeout is given twice"),
         ("300, 'a', name='b'", "The name is given twice"),
         ("300, 'a', 1, vary_on=[2]", "The key values are given twice"),
