@@ -91,4 +91,5 @@ def let_templates_read_ahead(environment: Environment) -> None:
     template_class = environment.template_class
     # A class with a metaclass of its own can't be the base of ours.
     if type(template_class) is type:
-        environment.template_class = _reading_ahead(template_class)
+        kind: Any = template_class
+        environment.template_class = _reading_ahead(kind)
