@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .errors import FragmentCacheError as FragmentCacheError
     from .errors import FragmentTagError as FragmentTagError
     from .errors import KeyValueError as KeyValueError
+    from .errors import ListenerError as ListenerError
     from .errors import PolicyError as PolicyError
     from .errors import SerializationError as SerializationError
     from .errors import SettingError as SettingError
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from .flask import Cache as Cache
     from .keys.fragment import default_fragment_name as default_fragment_name
     from .keys.fragment import make_template_fragment_key as make_template_fragment_key
+    from .observe.events import About as About
+    from .observe.events import Event as Event
+    from .observe.events import Reason as Reason
+    from .observe.events import Report as Report
+    from .observe.events import Why as Why
+    from .observe.listeners import Listener as Listener
     from .render.environment import fragment_cache_of as fragment_cache_of
     from .render.environment import set_fragment_cache as set_fragment_cache
     from .stores import MemoryStore as MemoryStore
@@ -35,13 +42,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "About",
+    "Event",
     "FragmentCache",
     "FragmentCacheError",
     "FragmentCacheExtension",
     "FragmentTagError",
     "KeyValueError",
+    "Listener",
+    "ListenerError",
     "MemoryStore",
     "PolicyError",
+    "Reason",
+    "Report",
     "SerializationError",
     "SettingError",
     "Stats",
@@ -49,6 +62,7 @@ __all__ = [
     "TimeoutValueError",
     "UncoveredReadError",
     "VerificationError",
+    "Why",
     "WrongCallError",
     "cache_tag",
     "default_fragment_name",
@@ -61,10 +75,16 @@ __all__ = [
 
 # The modules of the names that are not errors.
 _MODULES = {
+    "About": "observe.events",
+    "Event": "observe.events",
     "FragmentCache": "cache",
     "FragmentCacheExtension": "template.extension",
+    "Listener": "observe.listeners",
     "MemoryStore": "stores",
+    "Reason": "observe.events",
+    "Report": "observe.events",
     "Stats": "access.stats",
+    "Why": "observe.events",
     "cache_tag": "engine.tags",
     "default_fragment_name": "keys.fragment",
     "fragment_cache_of": "render.environment",

@@ -8,7 +8,7 @@ from typing import Any
 
 from .access.breaker import DEFAULT_RETRY_AFTER
 from .access.runner import perform, perform_async
-from .access.stats import Announcer, Stats
+from .access.stats import Stats
 from .clocks import time_of_day
 from .engine import claims
 from .engine.engine import Engine, VaryingEngine, VerifyingEngine
@@ -20,6 +20,7 @@ from .entries.entry import Entry
 from .entries.values import NUMBER
 from .errors import StoreError
 from .keys.fragment import make_template_fragment_key, tag_names
+from .observe.listeners import Listener
 from .stores.base import Store
 from .stores.memory import DEFAULT_THRESHOLD, MemoryStore
 from .stores.shared import Shared
@@ -48,7 +49,7 @@ class FragmentCache(Shared):
         strict: Whether a tag with a refused key is an error (for development and
             tests), or renders uncached with a warning. A function without arguments
             that returns this is called each time.
-        announcer: Is told of hits, misses, writes and deletes; None for nobody.
+        listeners: Are told what this cache does: objects of subclasses of `Listener`.
         lock_timeout: How many seconds a caller waits for another one that renders the
             same fragment, before it renders the fragment itself.
         retry_after: For how many seconds the store is skipped after it failed.
@@ -96,6 +97,7 @@ class FragmentCache(Shared):
             have several entries for one key.
         TimeoutValueError: If `default_timeout` is not a timeout.
         PolicyError: If another rule has a value that is not allowed.
+        ListenerError: If one of `listeners` is no `Listener`.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class FragmentCache(Shared):
         early_refresh: float = 0,
         jitter: float = 0,
         strict: bool | Callable[[], bool] = False,
-        announcer: Announcer | None = None,
+        listeners: Iterable[Listener] = (),
         lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
         retry_after: float = DEFAULT_RETRY_AFTER,
         template_digest: bool = False,
@@ -159,7 +161,7 @@ class FragmentCache(Shared):
             self.store,
             self.policy,
             strict=strict,
-            announcer=announcer,
+            listeners=listeners,
             signing_key=signing_key,
             timer=timer,
             clock=clock,
@@ -271,6 +273,20 @@ class FragmentCache(Shared):
     async def clear_async(self) -> None:
         """Like `clear`, but awaits the store."""
         await perform_async(claims.clear(self.engine.async_context))
+
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener what this cache does, from now on.
+
+        While there is one, a hit takes longer.
+
+        Raises:
+            ListenerError: If it is no `Listener`.
+        """
+        self.engine.listeners.add(listener)
+
+    def unlisten(self, listener: Listener) -> None:
+        """Tell a listener nothing any more. It is not an error if it was not told."""
+        self.engine.listeners.remove(listener)
 
     def stats(self) -> Stats:
         """Return the counters of this cache in this process."""

@@ -199,3 +199,15 @@ class CheckError(FragmentCacheError):
 
 class NeedsRequestError(FragmentCacheError):
     """A body that is made behind the request needs it. A caller makes it then."""
+
+
+class ListenerError(FragmentCacheError, TypeError):
+    """What should be told what a cache does is no listener.
+
+    `FragmentCache(listeners=...)`, `FragmentCache.listen` and `CACHE_LISTENERS` raise
+    it.
+
+    Example:
+        `cache.listen(print)` raises it. Write a subclass of `Listener`, whose
+        `on_report` calls print, and `cache.listen(Mine())`.
+    """

@@ -16,7 +16,14 @@ from django.conf import settings as django_settings
 from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 
-from jinja_fragcache import FragmentCache, FragmentCacheExtension, Stats
+from jinja_fragcache import (
+    Event,
+    FragmentCache,
+    FragmentCacheExtension,
+    Listener,
+    Report,
+    Stats,
+)
 from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.adapter import Adapter
 from jinja_fragcache.access.breaker import Breaker
@@ -153,18 +160,24 @@ class SharedStore(RecordingStore):
         return key not in self.values and self.set(key, value, timeout)
 
 
-class Ears:
-    """Records the events that it listens for."""
+class Ears(Listener):
+    """Records the events of some kinds, and all reports."""
 
-    def __init__(self, *events: str) -> None:
+    wants_values = True
+
+    def __init__(self, *kinds: str) -> None:
+        self.kinds = kinds
         self.heard: list[tuple[str, str]] = []
-        self.told: list[dict[str, Any]] = []
-        names = ("hit", "miss", "set", "delete", "error")
-        self.receivers = {name: name in events for name in names}
+        self.told: list[Event] = []
+        self.reports: list[Report] = []
 
-    def announce(self, event: str, key: str, **more: Any) -> None:
-        self.heard.append((event, key))
-        self.told.append(more)
+    def on_event(self, event: Event) -> None:
+        if event.kind in self.kinds:
+            self.heard.append((event.kind, event.key))
+            self.told.append(event)
+
+    def on_report(self, report: Report) -> None:
+        self.reports.append(report)
 
 
 class CoroutineStore:
@@ -211,7 +224,7 @@ def context(
 ) -> Context:
     """Make a context for a store."""
     adapter = adapt(store)
-    recorder = Recorder(stats, more.pop("announcer", None))
+    recorder = Recorder(stats, more.pop("listeners", ()))
     policy: Policy = more.get("policy", Policy())
     safe_store = SafeStore(
         adapter,
@@ -253,11 +266,14 @@ def ask(
 ) -> str:
     """Return a fragment's text as a tag without options does."""
     engine = cache.engine
-    text = engine.text(key, want(True, None))
-    if isinstance(text, str):
-        return text
+    stored = None
+    if key not in engine.tagged_keys:
+        text = engine.text(key, want(True, None))
+        if isinstance(text, str):
+            return text
+        stored = [text.stored]
     spec = FragmentSpec(key, want(True, None), timeout, engine.grace)
-    (found,) = engine.find([spec], [text.stored])
+    (found,) = engine.find([spec], stored)
     if found.is_fresh:
         return str(found.value)
     return str(engine.run(partial(renew, spec, found), body))

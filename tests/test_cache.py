@@ -160,7 +160,7 @@ def test_a_store_of_coroutines_can_not_be_used_without_an_event_loop() -> None:
 @pytest.mark.parametrize("listens", [True, False])
 def test_events_of_fragments_are_announced_to_listeners(listens: bool) -> None:
     ears = Ears("hit", "miss", "set") if listens else Ears()
-    cache = FragmentCache(announcer=ears)
+    cache = FragmentCache(listeners=[ears])
     for _ in range(2):
         ask(cache, "k", lambda: "text")
     told = [("miss", "k"), ("set", "k"), ("hit", "k")]

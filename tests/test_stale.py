@@ -40,7 +40,7 @@ class Subject:
         self.chance = 0.0
         self.cache = FragmentCache(
             self.store,
-            announcer=self.ears,
+            listeners=[self.ears],
             timer=self.clock,
             clock=self.clock,
             chance=lambda: self.chance,
@@ -189,7 +189,7 @@ def test_if_the_body_fails_the_last_good_text_is_served(
     assert subject.ask() == "text 1"
     assert subject.counts() == Stats(misses=2, stored=1, stale=1)
     assert subject.ears.heard[-1] == ("error", "k")
-    assert subject.ears.told[-1] == {"error": subject.error}
+    assert subject.ears.told[-1].error is subject.error
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert "'k' could not be refreshed" in record.message

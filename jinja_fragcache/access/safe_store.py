@@ -6,7 +6,7 @@ loudly, because what should be gone may still be served, and they are always tri
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pickle import UnpicklingError
 from typing import Any
 
@@ -16,6 +16,7 @@ from jinja_fragcache.messages import (
     without_logins,
     without_secret_causes,
 )
+from jinja_fragcache.observe.meter import metered
 from jinja_fragcache.stores.base import Timed, by_timeout
 from jinja_fragcache.stores.facts import Amounts, Facts
 
@@ -69,11 +70,25 @@ class SafeStore:
     ) -> None:
         self._adapter = adapter
         self._run = run
+        # While the time of its calls is measured.
+        self._plain_run: Runner | None = None
         self._recorder = recorder
         self._breaker = breaker
         self._default_timeout = default_timeout
         self.has_locks = adapter.has_locks
         self.plain: Any = adapter.plain
+
+    def measure(self, timer: Callable[[], float] | None) -> None:
+        """Add the time that calls take to the meter, or do not any more.
+
+        Args:
+            timer: A monotonic clock, in seconds; None to stop.
+        """
+        plain = self._plain_run
+        if timer is not None and plain is None:
+            self._plain_run, self._run = self._run, metered(self._run, timer)
+        elif timer is None and plain is not None:
+            self._plain_run, self._run = None, plain
 
     @property
     def default_timeout(self) -> int | None:
@@ -271,6 +286,7 @@ class SafeStore:
     def failed(self, what: str, key: str, error: Exception) -> None:
         """Count and log a failure that is not raised."""
         self._recorder.stats.failures += 1
+        self._recorder.announce("store_error", key, error)
         logger.warning(
             "The store could not %s %r: %s: %s%s",
             what,

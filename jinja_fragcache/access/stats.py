@@ -1,12 +1,13 @@
-"""Counts, announces and logs what happens in a cache."""
+"""Counts what happens in a cache, tells of it, and logs it."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from jinja_fragcache.errors import FragmentCacheError
 from jinja_fragcache.keys.digests import digest
 from jinja_fragcache.messages import logger
+from jinja_fragcache.observe.events import Event, EventKind
+from jinja_fragcache.observe.listeners import Listener, Listeners
 from jinja_fragcache.remembered import Remembered
 
 # A warning is logged once for each place. Places are tags and functions, but also keys,
@@ -56,42 +57,35 @@ class Stats:
     near_hits: int = 0
 
 
-class Announcer(Protocol):
-    """Tells others what happens in a cache.
-
-    The events are `"hit"`, `"miss"`, `"set"`, `"delete"`, and `"error"`, which means
-    that a body raised and an old entry is served.
-    """
-
-    @property
-    def receivers(self) -> Mapping[str, Any]:
-        """For each event, a value that is false while nobody listens."""
-        ...
-
-    def announce(self, event: str, key: str, **more: Any) -> None:
-        """Announce an event. `"error"` comes with the exception, as `error`."""
-        ...
-
-
 class Recorder:
     """Counts what happens in a cache, announces it, and logs it.
 
     Args:
         stats: The numbers to count.
-        announcer: Is told what happens; None for nobody.
+        listeners: Are told what happens.
         strict: Whether what is refused is an error, or a function that returns this.
+
+    Attributes:
+        stats: The numbers.
+        listeners: All that listen.
+        audience: The same; None while there are none, so that nothing is done for them.
+        turned: Is called with whether anybody listens, whenever that changes.
     """
 
     def __init__(
         self,
         stats: Stats,
-        announcer: Announcer | None = None,
+        listeners: Iterable[Listener] = (),
         *,
         strict: bool | Callable[[], bool] = False,
     ) -> None:
         self.stats = stats
         self._strict = strict
-        self._announcer = announcer
+        self.turned: Callable[[bool], None] = lambda _: None
+        self.listeners = Listeners(turned=self._turn)
+        self.audience: Listeners | None = self.listeners
+        for each in listeners:
+            self.listeners.add(each)
         self._warned_of: Remembered[str, None] = Remembered(_MOST_PLACES, _MOST_BYTES)
 
     def warn_once(self, place: Hashable, message: str) -> None:
@@ -112,22 +106,22 @@ class Recorder:
             raise error from None
         self.warn_once(place, error.for_log)
 
-    def announce(self, event: str, key: str, **more: Any) -> None:
-        """Announce an event, if somebody listens for it."""
-        if self._announcer is not None and self._announcer.receivers[event]:
-            self._announcer.announce(event, key, **more)
+    def _turn(self, is_on: bool) -> None:
+        self.audience = self.listeners if is_on else None
+        self.turned(is_on)
+
+    def announce(
+        self, kind: EventKind, key: str, error: BaseException | None = None
+    ) -> None:
+        """Tell those who listen of an event, if there are any."""
+        if self.audience is not None:
+            self.audience.event(Event(kind, key, error))
 
     def hit(self, key: str) -> None:
         """Count a fresh entry that is served."""
         self.stats.hits += 1
-        self.announce("hit", key)
-
-    def hits(self, keys: Sequence[str]) -> None:
-        """Count fresh entries that are served."""
-        self.stats.hits += len(keys)
-        if self._announcer is not None:
-            for key in keys:
-                self.announce("hit", key)
+        if self.audience is not None:
+            self.audience.event(Event("hit", key))
 
     def stale_hit(self, key: str, *, expired: bool) -> None:
         """Count an entry that is served while another caller renders it.
@@ -143,15 +137,15 @@ class Recorder:
     def miss(self, key: str) -> None:
         """Count an entry that is missing, or may not be served."""
         self.stats.misses += 1
-        if self._announcer is not None:
+        # The log's level may have changed.
+        if self.listeners.settle():
             self.announce("miss", key)
 
     def stored(self, keys: Iterable[str]) -> None:
         """Count entries that were written."""
         for key in keys:
             self.stats.stored += 1
-            if self._announcer is not None:
-                self.announce("set", key)
+            self.announce("set", key)
 
     def deleted(self, keys: Sequence[str]) -> None:
         """Count keys that were deleted."""
@@ -178,4 +172,4 @@ class Recorder:
             key,
             exc_info=error,
         )
-        self.announce("error", key, error=error)
+        self.announce("error", key, error)

@@ -24,6 +24,7 @@ from .flow import Flow, bypass, join, renew_missed
 from .lead import Lead, Render
 from .leader import lead
 from .lookup import NOTHING, Found, find
+from .reporting import reported_together, start
 from .singleflight import Flight
 from .spec import FragmentSpec
 from .verify import is_chosen, verify
@@ -91,7 +92,9 @@ def renew_rows(
     missing = _Missing(rows, context, render)
     with ExitStack() as stack:
         missing.join(stack)
-        yield from lead(missing.leads, context, steps=missing.steps)
+        leading = lead(missing.leads, context, steps=missing.steps)
+        drafts = [each.draft for each in missing.leads if each.draft is not None]
+        yield from reported_together(drafts, leading) if drafts else leading
     yield from missing.wait_for_others()
     return [row.value for row in rows]
 
@@ -146,7 +149,11 @@ class _Missing:
             if not is_leader:
                 self._joined[number] = flight, flight.turn
                 continue
-            mine = Lead(stack.enter_context(flight), spec, found, render)
+            draft = start(spec, found, self._context)
+            observed: Render = render
+            if draft is not None:
+                observed = draft.observed(render, blocking=self._context.blocking)
+            mine = Lead(stack.enter_context(flight), spec, found, observed, draft)
             self._led[number] = mine
             self.leads.append(mine)
             self.steps.append(mine)
@@ -160,14 +167,26 @@ class _Missing:
             spec, found = row.spec, row.found
             if row.value is not MISSING or spec is None or found is None:
                 continue
-            there = None
             if number in self._joined:
-                there = yield from join(
-                    *self._joined[number], spec, found, self._context, self._deadline
-                )
-            if there is not None:
-                row.value = there.value
-                continue
+                there = yield from self._join(number, spec, found)
+                if there is not None:
+                    row.value = there.value
+                    continue
             row.value = yield from renew_missed(
                 spec, found, self._context, render, self._deadline
             )
+
+    def _join(
+        self, number: int, spec: FragmentSpec, found: Found
+    ) -> Operation[Found | None]:
+        """Return what another caller has made of a row, None if that is nothing."""
+        context = self._context
+        draft = start(spec, found, context)
+        joining = join(*self._joined[number], spec, found, context, self._deadline)
+        if draft is None:
+            return (yield from joining)
+        there: Found | None = yield from draft.measured(joining)
+        if there is not None:
+            draft.served(there)
+            draft.send()
+        return there

@@ -5,10 +5,9 @@ directly.
 """
 
 import random
-import sys
 import time
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
 
 from jinja2.utils import internalcode
 
@@ -19,22 +18,26 @@ from jinja_fragcache.access.near_store import NearReads
 from jinja_fragcache.access.runner import perform, perform_async
 from jinja_fragcache.access.safe_stores import safe_store_of
 from jinja_fragcache.access.seal import Seal
-from jinja_fragcache.access.stats import Announcer, Recorder, Stats
+from jinja_fragcache.access.stats import Recorder, Stats
 from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.entries.freshness import Wanted, servable_text, servable_texts
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
+from jinja_fragcache.observe.events import About, Why
+from jinja_fragcache.observe.listeners import Listener, Listeners
 from jinja_fragcache.stores.base import Store
 from jinja_fragcache.stores.near import NearMemory
 
 from .batch import Row, find_rows
 from .context import Context
+from .dependencies import current_trial
 from .flow import Flow
 from .lead import Render
 from .lookup import Found, find
 from .policy import Policy
+from .reporting import Draft, draft_uncached
 from .singleflight import Flights
 from .spec import EntrySpec
-from .tag_hints import TagHints
+from .tag_hints import ALL_KEYS, Keys, TagHints
 from .verify import draw
 from .whole import Whole
 
@@ -56,18 +59,6 @@ class Undecided:
         self.is_chosen = is_chosen
 
 
-class Keys(Protocol):
-    """Tells which keys are in it."""
-
-    def __contains__(self, key: object, /) -> bool:
-        """Return whether a key is in it."""
-        ...
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        ...
-
-
 class Engine:
     """Looks entries up and runs flows, for one cache.
 
@@ -75,7 +66,7 @@ class Engine:
         store: The store.
         policy: The rules.
         strict: Whether a refused key is an error, or a function that returns this.
-        announcer: Is told what happens; None for nobody.
+        listeners: Are told what happens.
         signing_key: As for `FragmentCache`.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
@@ -106,18 +97,17 @@ class Engine:
         policy: Policy,
         *,
         strict: bool | Callable[[], bool] = False,
-        announcer: Announcer | None = None,
+        listeners: Iterable[Listener] = (),
         signing_key: Any = None,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.policy = policy
-        # These four are read on every hit.
+        # These three are read on every hit.
         self.grace = policy.grace(None, None)
         self.template_digest: bool = policy.template_digest
         self.stats = Stats()
-        self._hit_receivers = announcer.receivers["hit"] if announcer else ()
         near: NearMemory | None = None
         if policy.near:
             near = NearMemory(policy.near, policy.near_threshold, timer=timer)
@@ -128,10 +118,13 @@ class Engine:
         if isinstance(self._adapter, NearAdapter) and signing_key is None:
             self.near = NearReads(self._adapter, self.stats)
         self._breaker = Breaker(policy.retry_after, timer)
-        self._recorder = Recorder(self.stats, announcer, strict=strict)
+        listeners = tuple(listeners)
+        self._recorder = Recorder(self.stats, listeners, strict=strict)
         flights, tag_hints = Flights(), TagHints()
         verifying: set[str] = set()
-        self.tagged_keys: Keys = tag_hints.by_key
+        self._quiet_keys: Keys = tag_hints.by_key
+        # Until the first look-up has seen whether anybody listens.
+        self.tagged_keys: Keys = ALL_KEYS
         seal = None if signing_key is None else Seal(signing_key, clock)
 
         def context(*, blocking: bool) -> Context:
@@ -159,6 +152,23 @@ class Engine:
         self.context = context(blocking=True)
         self.async_context = context(blocking=False)
         self._plain = self.context.store.plain
+        self._recorder.turned = self._turn
+        if listeners:
+            self._turn(True)
+
+    def _turn(self, is_on: bool) -> None:
+        """Let no look-up take the fast path while somebody listens.
+
+        That path tells nothing. So a hit does nothing for those who might listen.
+        """
+        self.tagged_keys = ALL_KEYS if is_on else self._quiet_keys
+        for context in (self.context, self.async_context):
+            context.store.measure(context.timer if is_on else None)
+
+    @property
+    def listeners(self) -> Listeners:
+        """Those who are told what this cache does."""
+        return self._recorder.listeners
 
     def text(self, key: str, wanted: Wanted) -> str | Undecided:
         """Return the text of a fresh entry without tags, else `Undecided`.
@@ -183,8 +193,6 @@ class Engine:
         if text is None:
             return Undecided(stored)
         self.stats.hits += 1
-        if self._hit_receivers:
-            self._recorder.announce("hit", key)
         return text
 
     def near_text(self, key: str, wanted: Wanted) -> str | None:
@@ -237,11 +245,7 @@ class Engine:
         self, keys: Sequence[str], stored: Sequence[object], wanted: Wanted
     ) -> list[str | None]:
         texts = servable_texts(stored, wanted)
-        if None not in texts:
-            self._recorder.hits(keys)
-        else:
-            pairs = zip(keys, texts, strict=True)
-            self._recorder.hits([key for key, text in pairs if text is not None])
+        self.stats.hits += len(texts) - texts.count(None)
         return texts
 
     def find(
@@ -300,9 +304,20 @@ class Engine:
         present = None if self.whole is None else self.whole.present()
         return key if present is None else present.key_of(key)
 
-    def count_uncached(self) -> None:
-        """Count a fragment or value that is made without asking the store."""
+    def uncached(self, about: Callable[[], About], why: Why) -> Draft | None:
+        """Count a fragment or value that is made without asking the store.
+
+        Args:
+            about: Returns what it is.
+            why: Why the store is not asked.
+
+        Returns:
+            Its report; None if nobody listens.
+        """
         self.stats.uncached += 1
+        if not self._recorder.listeners.settle() or current_trial() is not None:
+            return None
+        return draft_uncached(self.context, about(), why)
 
     def refuse(self, place: Hashable, error: FragmentCacheError) -> None:
         """Raise an error that says why something is not cached, or log it once.
@@ -355,16 +370,6 @@ class VerifyingEngine(Engine):
         return [None for _ in keys]
 
 
-class _AllKeys:
-    """Says of each key that it is in it."""
-
-    def __contains__(self, key: object, /) -> bool:
-        return True
-
-    def __len__(self) -> int:
-        return sys.maxsize
-
-
 class VaryingEngine(Engine):
     """The engine of a cache that has a `vary_on` or an `unless` of its own.
 
@@ -375,4 +380,4 @@ class VaryingEngine(Engine):
     def __init__(self, store: Store, policy: Policy, **more: Any) -> None:
         super().__init__(store, policy, **more)
         self.whole = Whole(policy)
-        self.tagged_keys = _AllKeys()
+        self._quiet_keys = self.tagged_keys = ALL_KEYS

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.observe.events import Reason, Why
 
 from . import claims
 from .context import Context
@@ -19,6 +20,7 @@ from .hand_over import hand_over
 from .lead import Lead, Render
 from .leader import lead, lead_unclaimed
 from .lookup import Found, find, look_up, note_served, note_unstored
+from .reporting import Draft, start
 from .singleflight import Flight
 from .spec import EntrySpec
 from .stale_if_error import last_good
@@ -102,37 +104,84 @@ def renew_missed(
         render: Makes the value.
         deadline: Until when the caller may wait for others, by the timer.
     """
+    draft = start(spec, found, context)
+    if draft is None:
+        return _renew(spec, found, context, render, deadline)
+    return draft.reported(_renew(spec, found, context, render, deadline, draft))
+
+
+@internalcode
+def _renew(
+    spec: EntrySpec,
+    found: Found,
+    context: Context,
+    render: Render,
+    deadline: float,
+    draft: Draft | None = None,
+) -> Operation[Any]:
     has_stale = found.standing.served
+    # In the background, nobody is there to be told of.
+    apart = render
+    if draft is not None:
+        render = draft.observed(render, blocking=context.blocking)
     for _ in range(_MOST_WAITS):
         flight, is_leader = context.flights.join(spec.key, has_stale=has_stale)
         if is_leader:
-            if has_stale and hand_over(flight, spec, found, context, render):
+            if has_stale and hand_over(flight, spec, found, context, apart):
                 yield from serve_stale(spec, found, context)
+                if draft is not None:
+                    draft.served(found)
                 return found.value
-            with flight:
-                mine = Lead(flight, spec, found, render)
-                if mine.needs_no_claim(context):
-                    yield from lead_unclaimed(mine, context)
-                else:
-                    waits = not (has_stale or flight.alone)
-                    until = deadline if waits else -math.inf
-                    yield from lead([mine], context, deadline=until)
+            mine = Lead(flight, spec, found, render, draft)
+            yield from _lead(mine, context, deadline)
             return mine.value
         there = yield from join(flight, flight.turn, spec, found, context, deadline)
         if there is not None:
+            if draft is not None:
+                draft.served(there)
             return there.value
-    # The others made something that is not for this caller, or failed, or would have to
-    # wait for this caller. The value is not stored: only a leader may store.
+    return (yield from _render_alone(spec, found, context, render, draft))
+
+
+@internalcode
+def _render_alone(
+    spec: EntrySpec,
+    found: Found,
+    context: Context,
+    render: Render,
+    draft: Draft | None,
+) -> Operation[Any]:
+    """Make a value that is not stored: only a leader may store.
+
+    The others made something that is not for this caller, or failed, or would have to
+    wait for this caller.
+    """
     try:
         value = yield render()
     except Exception as error:
         last = yield from last_good(spec, found, context, error)
         if last is None:
             raise
+        if draft is not None:
+            draft.served(last)
         yield from note_served(spec, last, context)
         return last.value
+    if draft is not None:
+        draft.not_stored = Why(Reason.LOCK)
     note_unstored(spec, context)
     return value
+
+
+def _lead(mine: Lead, context: Context, deadline: float) -> Operation[None]:
+    """Make a value as its leader."""
+    flight = mine.flight
+    with flight:
+        if mine.needs_no_claim(context):
+            yield from lead_unclaimed(mine, context)
+        else:
+            waits = not (mine.found.standing.served or flight.alone)
+            until = deadline if waits else -math.inf
+            yield from lead([mine], context, deadline=until)
 
 
 def join(

@@ -10,6 +10,7 @@ from jinja_fragcache.entries.freshness import BY_VALUE, KEPT
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard.reads import Read
+from jinja_fragcache.observe.events import Reason, Why
 from jinja_fragcache.stores.base import Timed
 
 from . import claims
@@ -19,6 +20,7 @@ from .dependencies import Dependencies
 from .expiry import end, lifetime
 from .lookup import Found, note_served
 from .packing import pack
+from .reporting import Draft
 from .singleflight import Flight
 from .spec import EntrySpec, Guard, NotStored, names_covering
 from .stale_if_error import last_good, says_gone
@@ -52,6 +54,7 @@ class Lead:
         spec: What is asked for.
         found: What the caller's look-up found.
         render: Makes the value.
+        draft: The report; None if nobody listens.
 
     Attributes:
         key: The key of the entry.
@@ -70,6 +73,7 @@ class Lead:
         "_render",
         "claim",
         "claimed_at",
+        "draft",
         "flight",
         "found",
         "has_tags",
@@ -82,13 +86,19 @@ class Lead:
     )
 
     def __init__(
-        self, flight: Flight, spec: EntrySpec, found: Found, render: Render
+        self,
+        flight: Flight,
+        spec: EntrySpec,
+        found: Found,
+        render: Render,
+        draft: Draft | None = None,
     ) -> None:
         self.flight = flight
         self.spec = spec
         self.key = spec.key
         self.found = self.there = found
         self._render = render
+        self.draft = draft
         self.claim: Claim = FREE
         self.claimed_at = 0.0
         self.versions: Mapping[str, str] | None = {}
@@ -141,6 +151,8 @@ class Lead:
 
     def _serve(self, context: Context) -> Operation[None]:
         has_stale = self.found.standing.served
+        if self.draft is not None and (has_stale or self.is_stored_by_others):
+            self.draft.served(self.there if self.is_stored_by_others else self.found)
         if self.is_stored_by_others:
             self.value = self.there.value
             self.flight.landing = Landing(self.there.stored, bool(self.there.versions))
@@ -196,6 +208,8 @@ class Lead:
                 # The next failure must not bring it back.
                 yield from self.take_back(context)
             return False
+        if self.draft is not None:
+            self.draft.served(last)
         self.value = last.value
         self.flight.landing = Landing(last.stored, bool(last.versions), failed=True)
         yield from note_served(self.spec, last, context)
@@ -258,9 +272,15 @@ class Lead:
                     stored = pack(context, spec.name, stored)
                 self.to_store, self.has_tags = (stored, seconds), bool(versions)
                 expires = life and life.expires
+                if self.draft is not None:
+                    until = end(context, seconds) if expires is None else expires
+                    self.draft.made(stored, seconds, versions, until)
             except NotStored as reason:
+                self._note_not_stored(reason.why)
                 if reason.warning is not None:
                     context.recorder.warn_once(spec.name, reason.warning)
+        else:
+            self._note_not_stored(_why_not(dependencies))
         if self.to_store is None and versions is not None:
             context.flights.note_not_to_store(self.key)
         if not is_nested:
@@ -282,7 +302,8 @@ class Lead:
         covered = self._covered(guard, dependencies)
         if left := [read for read, names in covered if names is None]:
             guard.refuse(left)
-            raise NotStored
+            names = ", ".join(each.name for each in left)
+            raise NotStored(why=Why(Reason.READS_UNCOVERED, f"reads {names}"))
         found = [name for _, names in covered for name in names or ()]
         return tuple(dict.fromkeys(found))
 
@@ -310,6 +331,10 @@ class Lead:
             for read, names in self._covered(guard, dependencies)
         ]
 
+    def _note_not_stored(self, why: Why) -> None:
+        if self.draft is not None:
+            self.draft.not_stored = why
+
     def settle(self, *, is_stored: bool) -> bool:
         """Note whether the value was stored, and what its flight lands with.
 
@@ -327,7 +352,17 @@ class Lead:
             flight.landing = Landing(self.to_store[0], self.has_tags)
         if is_stored:
             flight.is_stored = True
+        if self.draft is not None and self.to_store is not None:
+            self.draft.not_stored = self._why_unstored(is_stored=is_stored)
         return flight.is_spoiled
+
+    def _why_unstored(self, *, is_stored: bool) -> Why | None:
+        """Return why a value that was to be stored is not, None if it is."""
+        if self.flight.is_spoiled:
+            return Why(Reason.DELETED_MEANWHILE)
+        if is_stored:
+            return None
+        return Why(Reason.LOCK if self.claim.is_taken else Reason.STORE)
 
     def take_back(self, context: Context) -> Operation[None]:
         """Delete what is stored, because it is out of date."""
@@ -336,6 +371,13 @@ class Lead:
         except StoreError as error:
             # The caller did not ask for the delete, so it could do nothing about it.
             context.store.failed("delete", self.key, error)
+
+
+def _why_not(dependencies: Dependencies) -> Why:
+    """Return why a value that depends on what is nested in it is not stored."""
+    if dependencies.is_live:
+        return Why(Reason.NESTED)
+    return Why(Reason.TAG_MEANWHILE if dependencies.is_outdated else Reason.STORE)
 
 
 def _is_named(names: list[str] | None) -> bool:

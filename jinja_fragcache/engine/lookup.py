@@ -18,6 +18,7 @@ from jinja_fragcache.guard.reads import Read
 from .context import Context
 from .dependencies import current_dependencies, current_trial
 from .expiry import end, is_expired, standing
+from .reporting import measured, report_hit
 from .spec import EntrySpec, Guard
 from .tags import read_versions
 
@@ -32,6 +33,7 @@ class Found(NamedTuple):
         versions: The present version of each tag that the entry must have, or had when
             it was last read or made.
         entry: The entry, None if there is none.
+        seconds: How long calls of the store took, if somebody listens.
     """
 
     value: Any
@@ -39,6 +41,7 @@ class Found(NamedTuple):
     stored: object
     versions: Mapping[str, object]
     entry: Entry | None = None
+    seconds: float = 0.0
 
     @property
     def is_fresh(self) -> bool:
@@ -189,14 +192,25 @@ def find(
     """Like `look_up`. Fresh values count as served."""
     if current_trial() is not None:
         return [NOTHING for _ in specs]
+    recorder = context.recorder
+    audience = recorder.audience
     dependencies = current_dependencies()
     # What is near may have been deleted elsewhere. In a body it would become part of an
     # entry, and be served for as long as that.
     again = dependencies is not None
-    found = yield from look_up(specs, context, stored, again=again)
+    finding = look_up(specs, context, stored, again=again)
+    if audience is None:
+        found = yield from finding
+    else:
+        # Perhaps nobody listens any more.
+        audience.settle()
+        audience = recorder.audience
+        found = yield from measured(finding)
     for spec, each in zip(specs, found, strict=True):
         if each is not NOTHING and each.is_fresh:
-            context.recorder.hit(spec.key)
+            recorder.hit(spec.key)
+            if audience is not None:
+                yield from report_hit(spec, each, context, audience)
             if dependencies is not None:
                 yield from note_served(spec, each, context)
     return found

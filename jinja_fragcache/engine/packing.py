@@ -2,6 +2,7 @@
 
 from jinja_fragcache.entries.compression import compress, utf8_length
 from jinja_fragcache.entries.entry import HEADER_MARK
+from jinja_fragcache.observe.events import Reason, Why
 
 from .context import Context
 from .spec import NotStored
@@ -31,6 +32,7 @@ def pack(context: Context, name: str, stored: str | int) -> str | int:
             raise NotStored(
                 f"{name} is not stored: it has {size:,} bytes. max_entry_size"
                 f" (CACHE_MAX_ENTRY_SIZE) allows {most:,}. Cache smaller parts, or"
-                " allow more."
+                " allow more.",
+                Why(Reason.TOO_LARGE, f"too large: {size:,} bytes"),
             )
     return stored

@@ -21,7 +21,8 @@ from jinja_fragcache.entries.freshness import (
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.guard.reads import Cover, Read
-from jinja_fragcache.keys.fragment import key_without_values
+from jinja_fragcache.keys.fragment import key_without_values, readable_name_of
+from jinja_fragcache.observe.events import About, Reason, Why
 
 
 class Guard(Protocol):
@@ -100,6 +101,14 @@ class EntrySpec(Protocol):
 
         It says where it is and what it is.
         """
+        ...
+
+    def about(self) -> About:
+        """Return what listeners are told of it."""
+        ...
+
+    def why_not(self, entry: Entry) -> Why:
+        """Return why `load` returned MISSING for an entry."""
         ...
 
     def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
@@ -248,16 +257,23 @@ def _has_now(guard: Guard, name: str) -> bool:
     return not guard.cover().values.isdisjoint(guard.texts_now(name))
 
 
+#: Why a value is not stored, if nothing else is said.
+BY_RULES = Why(Reason.RULES)
+
+
 class NotStored(Exception):  # noqa: N818 - it is not an error
     """A value must not be stored.
 
     Args:
         warning: What to log about it, once for each fragment or function; None for
             nothing.
+        why: What listeners are told about it.
     """
 
-    def __init__(self, warning: str | None = None) -> None:
+    def __init__(self, warning: str | None = None, why: Why = BY_RULES) -> None:
+        super().__init__(warning)
         self.warning = warning
+        self.why = why
 
 
 class Stopped(Exception):  # noqa: N818 - it is not an error
@@ -289,6 +305,8 @@ class FragmentSpec(NamedTuple):
             its value is a `Pieces`, else a string.
         guard: As for `EntrySpec`.
         verified_as: As for `EntrySpec`.
+        site: Where the tag stands: the template's name, the line, and more.
+        values: The key values, if they are a list.
     """
 
     key: str
@@ -300,11 +318,34 @@ class FragmentSpec(NamedTuple):
     holes: tuple[int, ...] = ()
     guard: FragmentGuard | None = None
     verified_as: str | None = None
+    site: tuple[Any, ...] = (None, None)
+    values: Any = ()
 
     @property
     def name(self) -> str:
         """Like `EntrySpec.name`."""
         return key_without_values(self.key)
+
+    def about(self) -> About:
+        """Like `EntrySpec.about`."""
+        return About.of_fragment(readable_name_of(self.key), self.site, self.values)
+
+    def why_not(self, entry: Entry) -> Why:
+        """Like `EntrySpec.why_not`. The checks are those of `load`, in its order."""
+        wanted, digest_of = self.wanted, self.digest_of
+        if entry.version != wanted.version:
+            return Why(Reason.VERSION)
+        if entry.escaped != wanted.escaped:
+            return Why(Reason.ESCAPING)
+        if not matches(entry, wanted):
+            return Why(Reason.BODY)
+        if digest_of is not None:
+            for name, digest in entry.templates:
+                if digest_of(name) != digest:
+                    return Why(Reason.TEMPLATE, f"template {name} changed")
+        if entry.holes and not {number for _, number in entry.holes} <= set(self.holes):
+            return Why(Reason.HOLES)
+        return Why(Reason.READS)
 
     def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
         """Like `EntrySpec.trial`."""
@@ -377,7 +418,8 @@ class FragmentSpec(NamedTuple):
         try:
             return encode(entry)
         except HeaderTooLargeError as error:
-            raise NotStored(f"{self.key!r} is not stored. {error}") from None
+            warning = f"{self.key!r} is not stored. {error}"
+            raise NotStored(warning, Why(Reason.TOO_LARGE)) from None
 
 
 def _with_marks(value: Any) -> str:

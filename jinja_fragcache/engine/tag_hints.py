@@ -1,6 +1,8 @@
 """Remembers which tags entries had, so that an entry and its tags are read together."""
 
+import sys
 from collections.abc import Sequence
+from typing import Protocol
 
 from jinja_fragcache.remembered import Remembered
 
@@ -30,3 +32,29 @@ class TagHints:
             self.by_key.add(key, tuple(tags))
         elif key in self.by_key:
             self.by_key.forget(key)
+
+
+class Keys(Protocol):
+    """Tells which keys are in it."""
+
+    def __contains__(self, key: object, /) -> bool:
+        """Return whether a key is in it."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
+
+
+class _AllKeys:
+    """Says of each key that it is in it."""
+
+    def __contains__(self, key: object, /) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+
+#: Says of each key that it is in it.
+ALL_KEYS = _AllKeys()

@@ -99,12 +99,14 @@ def versions_since(
         return {}
     _, versions = yield from read_versions(context, [], list(tags))
     present = yield from present_versions(context, versions, timeout)
-    if present is None or any(_made_at(each) > since for each in present.values()):
+    if present is None or any(
+        invalidated_at(each) > since for each in present.values()
+    ):
         return None
     return present
 
 
-def _made_at(version: str) -> float:
+def invalidated_at(version: str) -> float:
     """Return when an invalidation wrote a version; 0 for other versions."""
     _, at, time = version.partition(_AT)
     try:

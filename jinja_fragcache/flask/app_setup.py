@@ -6,17 +6,17 @@ from typing import Any
 
 from flask import Flask
 
-from jinja_fragcache.access.stats import Announcer
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.entries.values import ValueCodec
 from jinja_fragcache.errors import (
+    ListenerError,
     PolicyError,
     SettingError,
     StoreError,
     TimeoutValueError,
 )
-from jinja_fragcache.messages import logger
+from jinja_fragcache.messages import describe, logger
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .backend_arguments import IGNORE_ERRORS, store_options
@@ -24,7 +24,9 @@ from .backends import is_null, make_store
 from .custom_backends import import_setting
 from .first_use import UndecidedCache
 from .serializers import make_serializer
+from .server_timing import TimedRequests
 from .setting_values import read_settings
+from .signals import SignalListener
 from .value_cache import AppCache
 
 # The settings of the rules that are not called CACHE_ and the rule's name.
@@ -39,8 +41,7 @@ def make_app_cache(
     app: Flask,
     given: Mapping[str, Any],
     strict: Callable[[], bool],
-    announcer: Announcer | None = None,
-    announce_call: Callable[[str, Any], None] | None = None,
+    signals: SignalListener | None = None,
 ) -> AppCache:
     """Make the cache that the settings describe.
 
@@ -50,8 +51,8 @@ def make_app_cache(
         given: Settings that override those of the application. Missing ones have their
             default.
         strict: As for `FragmentCache`.
-        announcer: As for `FragmentCache`.
-        announce_call: As for `AppCache`. It is called with CACHE_ENABLE_SIGNALS only.
+        signals: Sends signals for what happens. Those of Flask-Caching are sent with
+            CACHE_ENABLE_SIGNALS only.
 
     Raises:
         SettingError: If a setting has a value that is not allowed.
@@ -64,7 +65,10 @@ def make_app_cache(
     def make(*, is_off: bool) -> FragmentCache:
         off = {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
         used = settings | off if is_off else settings
-        return _make_fragment_cache(app, used, strict, announcer)
+        cache = _make_fragment_cache(app, used, strict)
+        if signals is not None:
+            signals.watch(cache)
+        return cache
 
     # Made now, because the settings may be wrong.
     was_off = _is_off(app, given, settings)
@@ -81,13 +85,21 @@ def make_app_cache(
             )
         return first if is_off == was_off else make(is_off=is_off)
 
+    cache = UndecidedCache(choose, first.policy)
+    announce_call = None
+    if signals is not None and settings["CACHE_ENABLE_SIGNALS"]:
+        announce_call = signals.announce_call
     return AppCache(
-        UndecidedCache(choose, first.policy),
+        cache,
         codec,
         source_check=settings["CACHE_SOURCE_CHECK"],
-        announce_call=announce_call if settings["CACHE_ENABLE_SIGNALS"] else None,
+        announce_call=announce_call,
         guards=settings["CACHE_GUARD"],
         ignore_errors=_ignores_errors(settings),
+        kept_alive=(
+            signals,
+            TimedRequests(app, cache, settings["CACHE_SERVER_TIMING"]),
+        ),
     )
 
 
@@ -106,7 +118,6 @@ def _make_fragment_cache(
     app: Flask,
     settings: Mapping[str, Any],
     strict: Callable[[], bool],
-    announcer: Announcer | None,
 ) -> FragmentCache:
     """Make the engine, and its store.
 
@@ -120,12 +131,14 @@ def _make_fragment_cache(
             store,
             default_timeout=timeout,
             strict=strict,
-            announcer=announcer,
+            listeners=_listeners(settings["CACHE_LISTENERS"]),
             signing_key=settings["CACHE_SIGNING_KEY"],
             **{name: _rule(settings, _setting(name)) for name in _RULES},
         )
     except StoreError as error:
         raise SettingError(f"CACHE_TYPE: {error}") from None
+    except ListenerError as error:
+        raise SettingError(f"CACHE_LISTENERS: {error}") from None
     except PolicyError as error:
         raise SettingError(f"{_setting(error.name)}: {error}") from None
 
@@ -146,6 +159,25 @@ def _rule(settings: Mapping[str, Any], name: str) -> Any:
         return value
     form = "'package.module:name' of a function without arguments"
     return import_setting(name, value, form)
+
+
+def _listeners(given: Any) -> list[Any]:
+    """Return the listeners that a setting lists, of which some are import strings.
+
+    Raises:
+        SettingError: If it is no list, or one can't be imported.
+    """
+    name = "CACHE_LISTENERS"
+    if not isinstance(given, (list, tuple)):
+        raise SettingError(
+            f"{name} can't be {describe(given)}. It is a list of listeners, or of their"
+            " import strings: ['package.module:name']."
+        )
+    form = "'package.module:name' of a listener"
+    return [
+        import_setting(name, each, form) if isinstance(each, str) else each
+        for each in given
+    ]
 
 
 def _ignores_errors(settings: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from .keys import Keys
 from .options import Options
 from .route_check import DecoratedFunctions
 from .settings import check_names
-from .signals import SignalAnnouncer
+from .signals import SignalListener
 from .template_reads import watch_app
 from .typing import CachedDecorator, MemoizeDecorator
 from .value_cache import AppCache
@@ -93,14 +93,12 @@ class Cache(DeleteMethods):
         own = _check_config(config)
         check_names(app.config, self.config, own)
         given = {**self.config, **own}
-        announcer = SignalAnnouncer(app, self)
         app_cache = make_app_cache(
             app,
             given,
             # A function, because tests may set TESTING later.
             strict=lambda: app.debug or app.testing,
-            announcer=announcer,
-            announce_call=announcer.announce_call,
+            signals=SignalListener(app, self),
         )
         # Weakly, so that applications made for a test don't live as long as the cache.
         self._last_app = ref(app)

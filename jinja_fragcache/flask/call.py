@@ -18,6 +18,7 @@ from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError, SerializationError
 from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.guard.watched import is_watched
+from jinja_fragcache.observe.events import About, Reason, Why
 
 from .cacheability import SessionWatch, judge, told_of_answers
 from .call_guard import CallGuard
@@ -98,6 +99,18 @@ class FunctionCall:
     def name(self) -> str:
         """Like `EntrySpec.name`."""
         return f"{full_name(self.function)}()"
+
+    def about(self) -> About:
+        """Like `EntrySpec.about`."""
+        return about_function(self.function, self.args, self.kwargs)
+
+    def why_not(self, entry: Entry) -> Why:
+        """Like `EntrySpec.why_not`."""
+        if self.is_forced or self._asked is not None:
+            return Why(Reason.ASKED)
+        if entry.reads and not is_covered_now(entry.reads, self.guard):
+            return Why(Reason.READS)
+        return Why(Reason.UNREADABLE)
 
     @property
     def guard(self) -> Guard | None:
@@ -192,7 +205,7 @@ class FunctionCall:
             # A user's serializer can't know the class of raised answers.
             if self.raised is None:
                 refuse(self.app_cache, self.function, error)
-            raise NotStored from None
+            raise NotStored(why=Why(Reason.RULES, "its value can't be kept")) from None
 
     def apart(
         self, render: Callable[..., Any], *, default: bool, blocking: bool
@@ -361,6 +374,13 @@ class FunctionCall:
 def _is_of_now(value: Any) -> bool:
     """Return whether an argument is the request's, a proxy, or read once only."""
     return is_watched(value) or issubclass(type(value), Iterator)
+
+
+def about_function(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> About:
+    """Return what listeners are told of a call of a decorated function."""
+    return About("function", f"{full_name(function)}()", (*args, *kwargs.values()))
 
 
 def refuse(

@@ -11,14 +11,16 @@ from flask import has_request_context
 from jinja_fragcache.engine.dependencies import start_watching
 from jinja_fragcache.engine.flow import recall
 from jinja_fragcache.engine.key_reads import KeyReads
+from jinja_fragcache.engine.reporting import Draft
 from jinja_fragcache.engine.spec import Stopped
 from jinja_fragcache.engine.whole import Whole, keep_out_of_store
 from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.keys.fragment import tag_names
+from jinja_fragcache.observe.events import Reason, Why
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .cacheability import SessionWatch, is_current_view, is_read_request
-from .call import FunctionCall, refuse
+from .call import FunctionCall, about_function, refuse
 from .call_guard import ANYTHING
 from .keys import CallKey, Keys, full_name
 from .options import Options
@@ -28,6 +30,41 @@ from .value_cache import AppCache
 
 # The wrapper's attribute with its keys. Its make_cache_key may be replaced by users.
 _KEYS = "_fragcache_keys"
+
+
+class Bypass:
+    """A call of a decorated function that is made without the cache.
+
+    Args:
+        function: The function.
+        draft: Its report; None if nobody listens.
+    """
+
+    __slots__ = ("_draft", "_function")
+
+    def __init__(self, function: Callable[..., Any], draft: Draft | None) -> None:
+        self._function = function
+        self._draft = draft
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        draft = self._draft
+        if draft is None:
+            return self._function(*args, **kwargs)
+        try:
+            return draft.observed(self._function, blocking=True)(*args, **kwargs)
+        finally:
+            draft.send()
+
+    async def run_async(self, *args: Any, **kwargs: Any) -> Any:
+        """Like `run`, for a coroutine function."""
+        draft = self._draft
+        if draft is None:
+            return await self._function(*args, **kwargs)
+        try:
+            return await draft.observed(self._function, blocking=False)(*args, **kwargs)
+        finally:
+            draft.send()
 
 
 class _CallFactory:
@@ -47,8 +84,8 @@ class _CallFactory:
 
     def make_call(
         self, wrapper: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> FunctionCall | None:
-        """Return the call to look up, or None if the cache is to be bypassed.
+    ) -> "FunctionCall | Bypass":
+        """Return the call to look up, or how to call the function without the cache.
 
         Args:
             wrapper: The decorated function, whose attributes users may change.
@@ -57,13 +94,15 @@ class _CallFactory:
         """
         app_cache = self._current_app_cache()
         call = self._make_call(app_cache, wrapper, args, kwargs)
-        if call is None:
-            app_cache.fragment_cache.engine.count_uncached()
-        return call
+        if isinstance(call, FunctionCall):
+            return call
+        about = partial(about_function, self._function, args, kwargs)
+        draft = app_cache.fragment_cache.engine.uncached(about, Why(call))
+        return Bypass(self._function, draft)
 
     def _make_call(
         self, app_cache: AppCache, wrapper: Any, args: tuple[Any, ...], kwargs: Any
-    ) -> FunctionCall | None:
+    ) -> FunctionCall | Reason:
         timeout = normalize_timeout(wrapper.cache_timeout)
         make_key = wrapper.make_cache_key
         is_key_custom = make_key is not self._keys or self._keys.are_custom
@@ -72,13 +111,13 @@ class _CallFactory:
             is_view = self._warn_of_path(app_cache)
         if self._options.unless(self._function, *args, **kwargs):
             keep_out_of_store()
-            return None
+            return Reason.UNLESS
         if is_view and not is_key_custom and not is_read_request():
-            return None
+            return Reason.METHOD
         engine = app_cache.fragment_cache.engine
         whole, policy = engine.whole, engine.policy
         if whole is not None and self._is_off(app_cache, whole):
-            return None
+            return Reason.UNLESS
         # What the key's function reads was not read before.
         session_watch = SessionWatch() if has_request_context() else None
         if is_key_custom:
@@ -90,7 +129,7 @@ class _CallFactory:
             key = self._key_of(app_cache, make_key, args, kwargs)
             named = self._keys.named_of_view if is_view else self._keys.named
         if key is None:
-            return None
+            return Reason.KEY
         is_forced = bool(self._options.forced_update(*args, **kwargs))
         call = FunctionCall(
             app_cache=app_cache,
@@ -122,8 +161,8 @@ class _CallFactory:
             refuse(app_cache, self._function, error)
         return True
 
-    def _vary(self, call: FunctionCall, whole: Whole) -> FunctionCall | None:
-        """Add the values of the whole cache to a call; return None if it has no key.
+    def _vary(self, call: FunctionCall, whole: Whole) -> FunctionCall | Reason:
+        """Add the values of the whole cache to a call, if it has a key with them.
 
         Raises:
             KeyValueError: If a value was refused and the cache is strict.
@@ -132,7 +171,7 @@ class _CallFactory:
             present = whole.present()
         except KeyValueError as error:
             refuse(call.app_cache, self._function, error)
-            return None
+            return Reason.KEY
         if present is not None:
             call.vary(present)
         return call
@@ -206,8 +245,8 @@ def decorate(
         @functools.wraps(function)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
             call = calls.make_call(wrapper, args, kwargs)
-            if call is None:
-                return await function(*args, **kwargs)
+            if isinstance(call, Bypass):
+                return await call.run_async(*args, **kwargs)
             flow = partial(recall, call)
             value = await call.app_cache.fragment_cache.engine.run_async(
                 flow, call.make_async
@@ -219,8 +258,8 @@ def decorate(
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             call = calls.make_call(wrapper, args, kwargs)
-            if call is None:
-                return function(*args, **kwargs)
+            if isinstance(call, Bypass):
+                return call.run(*args, **kwargs)
             flow = partial(recall, call)
             try:
                 value = call.app_cache.fragment_cache.engine.run(flow, call.make)

@@ -10,7 +10,7 @@ from flask import Flask
 from jinja_fragcache.cache import FragmentCache
 
 from .cache import EXTENSION, STORES
-from .signals import SignalAnnouncer
+from .signals import SignalListener
 from .value_store import ValueStore
 
 
@@ -25,8 +25,7 @@ def replaced_caches(
 
     Args:
         app: The application.
-        make: Gets a cache, and as `announcer` what tells Flask's signals, and returns
-            the cache to use.
+        make: Gets a cache, and returns the one to use.
 
     Yields:
         The caches to use. That of the templates, if there is one, comes first.
@@ -37,8 +36,11 @@ def replaced_caches(
     before = dict(caches), dict(stores)
     used: list[FragmentCache] = []
     for cache, app_cache in before[0].items():
-        made = make(app_cache.fragment_cache, announcer=SignalAnnouncer(app, cache))
-        caches[cache] = replace(app_cache, fragment_cache=made)
+        made, signals = make(app_cache.fragment_cache), SignalListener(app, cache)
+        signals.watch(made)
+        caches[cache] = replace(
+            app_cache, fragment_cache=made, kept_alive=(signals, *app_cache.kept_alive)
+        )
         stores[cache] = ValueStore(caches[cache])
         if app_cache.fragment_cache is of_templates:
             environment.fragment_cache = made

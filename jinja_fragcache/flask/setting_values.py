@@ -15,12 +15,13 @@ _FALSE = ("false", "0", "no", "off")
 _MAY_BE_EMPTY = {"CACHE_KEY_PREFIX", "CACHE_SIGNING_KEY"}
 # A number, for which None has a meaning of its own, and one to show as an example.
 _NUMBER_OR_NONE, _SOME_NUMBER = "CACHE_MAX_ENTRY_SIZE", 1_000_000
-# A flag, for which None has a meaning of its own.
-_FLAG_OR_NONE = "CACHE_SOURCE_CHECK"
+# Flags, for which None has a meaning of its own.
+_FLAGS_OR_NONE = {"CACHE_SOURCE_CHECK", "CACHE_SERVER_TIMING"}
 # Flask-Caching has the default for None, too. Elsewhere None has a meaning, or is a
 # mistake.
 _MAY_BE_NONE = {
     "CACHE_ARGS",
+    "CACHE_LISTENERS",
     "CACHE_OPTIONS",
     "CACHE_REDIS_DB",
     "CACHE_REDIS_SENTINELS",
@@ -60,7 +61,7 @@ def _read(setting: Setting, given: Mapping[str, Any]) -> Any:
         return default
     if isinstance(value, str) and not value and name not in _MAY_BE_EMPTY:
         return default
-    if isinstance(default, bool) or (name == _FLAG_OR_NONE and value is not None):
+    if isinstance(default, bool) or (name in _FLAGS_OR_NONE and value is not None):
         return _read_flag(setting, value)
     if isinstance(value, str) and (isinstance(default, int) or name == _NUMBER_OR_NONE):
         return _read_number(setting, value)

@@ -305,6 +305,20 @@ SETTINGS = (
         "whether Flask-Caching's signals are sent, too",
     ),
     Setting(
+        "CACHE_LISTENERS",
+        (),
+        "all",
+        "[listeners](observe.md#listeners) that are told what the cache does, or their"
+        " import strings, `'package.module:name'`",
+    ),
+    Setting(
+        "CACHE_SERVER_TIMING",
+        None,
+        "all",
+        "whether answers have a [`Server-Timing`](observe.md#server-timing) header;"
+        " `None` for in debug mode only",
+    ),
+    Setting(
         "CACHE_IN_TESTING",
         False,
         "all",

@@ -13,6 +13,10 @@ from typing import Any
 from blinker import Namespace
 from flask import Flask
 
+from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.observe.events import Event
+from jinja_fragcache.observe.listeners import Listener
+
 _signals = Namespace()
 
 #: Sent when a fragment or value was served from the store.
@@ -37,44 +41,58 @@ cache_memoize_hit = _signals.signal("cache-memoize-hit")
 cache_memoize_miss = _signals.signal("cache-memoize-miss")
 
 
-class SignalAnnouncer:
+_BY_KIND: dict[str, Any] = {
+    "hit": cache_hit,
+    "miss": cache_miss,
+    "set": cache_set,
+    "delete": cache_delete,
+    "error": cache_error,
+}
+
+
+class SignalListener(Listener):
     """Sends signals for the events in one application's cache.
+
+    It listens only while some signal has a receiver.
 
     Args:
         app: The application.
         cache: The `Cache`.
-
-    Attributes:
-        receivers: For each event, the receivers of its signal. An event without any
-            need not be announced.
     """
 
     def __init__(self, app: Flask, cache: Any) -> None:
         self._app = app
         self._cache = cache
-        self._signals = {
-            "hit": cache_hit,
-            "miss": cache_miss,
-            "set": cache_set,
-            "delete": cache_delete,
-            "error": cache_error,
-        }
-        self.receivers = {
-            event: signal.receivers for event, signal in self._signals.items()
-        }
+        self._listens_to: list[FragmentCache] = []
+        for signal in _BY_KIND.values():
+            # Weakly, so the application keeps this object alive.
+            signal.receiver_connected.connect(self._begin)
 
-    def announce(self, event: str, key: str, **more: Any) -> None:
-        """Send the signal of an event.
+    def watch(self, cache: FragmentCache) -> None:
+        """Listen to a cache as long as there are receivers."""
+        self._listens_to.append(cache)
+        if _has_receivers():
+            self._begin()
 
-        Args:
-            event: `hit`, `miss`, `set`, `delete` or `error`.
-            key: The key in the store.
-            more: Further keyword arguments for the receivers.
-        """
-        self._signals[event].send(self._app, cache=self._cache, key=key, **more)
+    def _begin(self, *_: Any, **__: Any) -> None:
+        for cache in self._listens_to:
+            cache.listen(self)
+
+    def on_event(self, event: Event) -> None:
+        """Send the signal of an event."""
+        if not _has_receivers():
+            for cache in self._listens_to:
+                cache.unlisten(self)
+        elif event.kind in _BY_KIND:
+            more = {"error": event.error} if event.kind == "error" else {}
+            signal = _BY_KIND[event.kind]
+            signal.send(self._app, cache=self._cache, key=event.key, **more)
 
     def announce_call(self, event: str, call: Any) -> None:
         """Send Flask-Caching's signal of a decorated function's call.
+
+        Events tell of keys. These signals tell the arguments of calls, too, so they are
+        sent where the call is made.
 
         Args:
             event: `hit` or `miss`.
@@ -88,3 +106,7 @@ class SignalAnnouncer:
         else:
             signal = cache_view_hit if event == "hit" else cache_view_miss
             signal.send(self._app, **about)
+
+
+def _has_receivers() -> bool:
+    return any(signal.receivers for signal in _BY_KIND.values())

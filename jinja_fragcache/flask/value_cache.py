@@ -37,6 +37,7 @@ class AppCache:
             (`CACHE_GUARD`).
         ignore_errors: Whether a delete that fails is logged, not raised
             (`CACHE_IGNORE_ERRORS`).
+        kept_alive: What signals hold weakly, and is needed as long as this object.
     """
 
     fragment_cache: FragmentCache
@@ -45,6 +46,7 @@ class AppCache:
     announce_call: Callable[[str, Any], None] | None
     guards: bool
     ignore_errors: bool
+    kept_alive: tuple[object, ...] = ()
 
     @property
     def _context(self) -> Context:

@@ -64,7 +64,9 @@ def connections_closed() -> Iterator[None]:
         yield
     finally:
         databases: Any = sys.modules.get("django.db")
-        if databases is not None:
+        configuration: Any = sys.modules.get("django.conf")
+        # It may have been imported without being used.
+        if databases is not None and configuration.settings.configured:
             databases.connections.close_all()
 
 

@@ -128,10 +128,9 @@ def digest_key(kind: str, name: str, encoded: str) -> str:
         name: The name by which people know it. At most 80 characters of it are shown.
         encoded: Everything that tells this key from others of its kind.
     """
-    readable = _NOT_READABLE.sub("_", name)[:_READABLE_CHARACTERS]
     # A string may hold lone surrogates, which plain UTF-8 can't encode.
     digest = sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{kind}:{readable}:{digest}"
+    return f"{kind}:{readable_name(name)}:{digest}"
 
 
 def encode_values(values: Any) -> str:
@@ -159,6 +158,16 @@ def varied_key(key: str, encoded: str) -> str:
 def key_without_values(key: str) -> str:
     """Return the part of a key that all keys with the same name begin with."""
     return key.rpartition(":")[0]
+
+
+def readable_name(name: str) -> str:
+    """Return a name as it stands in a key: at most 80 characters of printable ASCII."""
+    return _NOT_READABLE.sub("_", name)[:_READABLE_CHARACTERS]
+
+
+def readable_name_of(key: str) -> str:
+    """Return the name of a fragment as it stands in its key."""
+    return key_without_values(key).removeprefix(VARIED).removeprefix("fragment:")
 
 
 def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:

@@ -16,7 +16,8 @@ from jinja_fragcache.engine.batch import renew_rows
 from jinja_fragcache.entries.pieces import Pieces
 
 from .each import FilledRows, MissedRows, Rows
-from .lookup import Miss, Text
+from .lookup import Text
+from .misses import Miss
 
 
 class BodyRendering:

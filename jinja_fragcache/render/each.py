@@ -15,17 +15,18 @@ from jinja2.runtime import Context
 from jinja_fragcache.engine.batch import Row
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine
-from jinja_fragcache.engine.flow import bypass
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import WANTED
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
+from jinja_fragcache.observe.events import Reason
 
 from .auto import explained
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
 from .lookup import Spec, TagOptions, resolve
+from .misses import Uncached, flow_uncached
 from .shared_names import refuse_shared
 from .sources import sources_of
 from .tag_guard import TagGuard, verified_as
@@ -156,12 +157,13 @@ def rows(
         digest_of=None if version is None else sources_of(environment).digest_of,
         guard=TagGuard(context, site) if engine.policy.guard else None,
         verified_as=verified_as(engine.policy, site),
+        site=site,
     )
     keys = _keys(environment, name, given, site)
     if engine.blocks and environment.is_async:
-        return _keyed_rows_async(environment, site, asked, given, keys)
+        return _keyed_rows_async(environment, site, name, asked, given, keys)
     if not _can_be_decided_early(engine, keys):
-        listed = _listed(asked, given, keys)
+        listed = _listed(environment, name, asked, given, keys)
         if engine.whole is not None:
             vary_rows(environment, site, engine.whole, listed)
         engine.find_rows(listed)
@@ -177,13 +179,14 @@ def rows(
 async def _keyed_rows_async(
     environment: Environment,
     site: Site,
+    name: str,
     asked: FragmentSpec,
     given: list[tuple[Any, Any]],
     keys: list[Any],
 ) -> Rows:
     engine = engine_of(environment)
     if not _can_be_decided_early(engine, keys):
-        listed = _listed(asked, given, keys)
+        listed = _listed(environment, name, asked, given, keys)
         if engine.whole is not None:
             vary_rows(environment, site, engine.whole, listed)
         await engine.find_rows_async(listed)
@@ -202,10 +205,16 @@ def _can_be_decided_early(engine: Engine, keys: Sequence[str | None]) -> bool:
 
 
 def _listed(
-    asked: FragmentSpec, given: list[tuple[Any, Any]], keys: Sequence[str | None]
+    environment: Environment,
+    name: str,
+    asked: FragmentSpec,
+    given: list[tuple[Any, Any]],
+    keys: Sequence[str | None],
 ) -> list[Row]:
+    refused = Uncached(Reason.KEY, name=name)
+    site: Any = asked.site
     return [
-        Row(item, flow=bypass)
+        Row(item, flow=flow_uncached(environment, site, refused))
         if key is None
         else Row(item, _row_spec(asked, key, vary_on))
         for (item, vary_on), key in zip(given, keys, strict=True)
@@ -215,8 +224,8 @@ def _listed(
 def _row_spec(asked: FragmentSpec, key: str, vary_on: Any) -> FragmentSpec:
     guard: Any = asked.guard
     if guard is None:
-        return asked._replace(key=key)
-    return asked._replace(key=key, guard=guard.for_row(vary_on))
+        return asked._replace(key=key, values=vary_on)
+    return asked._replace(key=key, values=vary_on, guard=guard.for_row(vary_on))
 
 
 def _undecided(
@@ -257,7 +266,6 @@ def _key_or_none(
         return make_template_fragment_key(name, vary_on)
     except KeyValueError as error:
         refuse(environment, site, explained(error, site, vary_on))
-    engine_of(environment).count_uncached()
     return None
 
 
@@ -292,8 +300,8 @@ def add_row_with_options(
     if isinstance(asked, FragmentSpec):
         rows.append(Row(item, asked))
     else:
-        engine_of(context.environment).count_uncached()
-        rows.append(Row(item, flow=asked))
+        flow = flow_uncached(context.environment, spec[2], asked)
+        rows.append(Row(item, flow=flow))
     return ""
 
 
@@ -341,8 +349,8 @@ def _refuse_shared(environment: Environment, rows: list[Row], site: Site) -> Non
         if row.value is not MISSING or spec is None or found is None:
             continue
         if refuse_shared(environment, site, spec.wanted.body, found.stored):
-            engine_of(environment).count_uncached()
-            row.spec, row.flow = None, bypass
+            shared = Uncached(Reason.KEY, spec.key, values=spec.values)
+            row.spec, row.flow = None, flow_uncached(environment, site, shared)
 
 
 def _texts_or_misses(

@@ -17,7 +17,7 @@ from jinja_fragcache.errors import FragmentTagError
 from .each import MissedRows
 from .environment import engine_of, name_of
 from .functions import FunctionName
-from .lookup import Miss
+from .misses import Miss
 from .stand_in import StandIn
 
 HOLE_MARK = FunctionName("hole_mark")

@@ -13,7 +13,6 @@ Options that only some tags have are passed as keyword arguments.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from secrets import token_hex
 from typing import Any
 
 from jinja2 import Environment, pass_context
@@ -22,7 +21,7 @@ from jinja2.runtime import Context
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine, Undecided
-from jinja_fragcache.engine.flow import Flow, bypass, remove, renew
+from jinja_fragcache.engine.flow import remove, renew
 from jinja_fragcache.engine.lookup import NOTHING, Found
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
@@ -32,11 +31,13 @@ from jinja_fragcache.entries.freshness import WANTED, GracePeriods
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
+from jinja_fragcache.observe.events import Reason
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .auto import explained
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
+from .misses import Miss, Uncached, flow_uncached, miss
 from .shared_names import refuse_shared
 from .sources import sources_of
 from .tag_guard import TagGuard, verified_as
@@ -55,29 +56,6 @@ FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 Spec = tuple[Any, str | None, Site]
 #: The text of a fragment, with or without holes.
 Text = str | Pieces
-
-
-@dataclass(slots=True, eq=False)
-class Miss:
-    """A fragment that has to be rendered: a miss, or a hit that is verified.
-
-    It is false, so that a compiled template can tell it from a text.
-
-    Attributes:
-        engine: The engine of the cache.
-        flow: Renders the fragment, and returns what to serve.
-        token: The token in the marks of its holes, "" if it has none.
-        pieces: Its text, if it has holes and was rendered.
-    """
-
-    engine: Engine
-    flow: Flow
-    token: str = ""
-    pieces: Pieces | None = None
-
-    def __bool__(self) -> bool:
-        """Return false: there is no text."""
-        return False
 
 
 @pass_context
@@ -132,11 +110,13 @@ def fragment(
         digest_of=None if version is None else sources_of(environment).digest_of,
         guard=TagGuard(context, site, vary_on) if engine.policy.guard else None,
         verified_as=verified_as(engine.policy, site),
+        site=site,
+        values=vary_on,
     )
     if engine.whole is not None:
         varied = vary(environment, site, engine.whole, asked)
         if not isinstance(varied, FragmentSpec):
-            return _uncached(environment, varied)
+            return _uncached(environment, site, varied)
         asked = varied
     if awaits:
         return _serve_async(engine, environment, site, asked)
@@ -169,7 +149,8 @@ def named_fragment(
         key = make_template_fragment_key(name, vary_on)
     except KeyValueError as error:
         refuse(context.environment, spec[2], explained(error, spec[2], vary_on))
-        return _uncached(context.environment, bypass)
+        refused = Uncached(Reason.KEY, name=name)
+        return _uncached(context.environment, spec[2], refused)
     return fragment(context, key, spec, escaped, body, vary_on)
 
 
@@ -238,7 +219,7 @@ def fragment_with_options(
     if engine.whole is not None and isinstance(asked, FragmentSpec):
         asked = vary(environment, spec[2], engine.whole, asked)
     if not isinstance(asked, FragmentSpec):
-        return _uncached(environment, asked, has_holes=bool(given.holes))
+        return _uncached(environment, spec[2], asked, has_holes=bool(given.holes))
     if engine.blocks and environment.is_async:
         return _serve_async(engine, environment, spec[2], asked)
     return _serve(engine, environment, spec[2], asked)
@@ -252,7 +233,7 @@ def resolve(
     name: Any,
     vary_on: Any,
     options: TagOptions,
-) -> FragmentSpec | Flow:
+) -> FragmentSpec | Uncached:
     """Return the fragment that a tag asks for.
 
     Args:
@@ -265,7 +246,7 @@ def resolve(
         options: The tag's options.
 
     Returns:
-        The fragment; or the flow to run instead, if it is not cached.
+        The fragment; or why it is not cached.
 
     Raises:
         FragmentTagError: If an option has a wrong value; or if the key is refused and
@@ -273,7 +254,7 @@ def resolve(
     """
     if options.unless:
         keep_out_of_store()
-        return bypass
+        return Uncached(Reason.UNLESS, key, name, vary_on)
     environment = context.environment
     engine = engine_of(environment)
     timeout, version, site = spec
@@ -283,7 +264,8 @@ def resolve(
         if key is None:
             key = make_template_fragment_key(name, vary_on)
         if isinstance(timeout, str) and timeout == DELETE:
-            return partial(remove, key)
+            flow = partial(remove, key)
+            return Uncached(Reason.DELETED, key, name, vary_on, flow)
         if version is None:
             version = version_of(
                 context,
@@ -304,10 +286,12 @@ def resolve(
             options.holes,
             TagGuard(context, site, vary_on) if engine.policy.guard else None,
             verified_as(engine.policy, site),
+            site,
+            vary_on,
         )
     except (KeyValueError, TimeoutValueError, PolicyError) as error:
         refuse(environment, site, explained(error, site, vary_on))
-    return bypass
+    return Uncached(Reason.KEY, key, name)
 
 
 def _grace(engine: Engine, options: TagOptions) -> GracePeriods:
@@ -336,7 +320,8 @@ def _serve(
             return text
         undecided = text
     if undecided is not None and undecided.stored is None:
-        return _miss(environment, asked, partial(renew, asked, NOTHING))
+        flow = partial(renew, asked, NOTHING)
+        return miss(environment, flow, has_holes=bool(asked.holes))
     (found,) = engine.find([asked], [undecided.stored] if undecided else None)
     return _text_or_miss(environment, site, asked, found, undecided)
 
@@ -376,26 +361,29 @@ def _text_or_miss(
 ) -> Text | Miss:
     if found is NOTHING or not found.is_fresh:
         if refuse_shared(environment, site, asked.wanted.body, found.stored):
-            return _uncached(environment, bypass, has_holes=bool(asked.holes))
-        return _miss(environment, asked, partial(renew, asked, found))
+            shared = Uncached(Reason.KEY, asked.key, values=asked.values)
+            return _uncached(environment, site, shared, has_holes=bool(asked.holes))
+        return miss(
+            environment, partial(renew, asked, found), has_holes=bool(asked.holes)
+        )
     if asked.verified_as and (
         draw(engine_of(environment).context)
         if undecided is None
         else undecided.is_chosen
     ):
-        return _miss(environment, asked, partial(verify, asked, found))
+        return miss(
+            environment, partial(verify, asked, found), has_holes=bool(asked.holes)
+        )
     value: Text = found.value
     return value
 
 
-def _miss(environment: Environment, asked: FragmentSpec, flow: Flow) -> Miss:
-    return Miss(engine_of(environment), flow, token_hex(16) if asked.holes else "")
-
-
-def _uncached(environment: Environment, flow: Flow, *, has_holes: bool = False) -> Miss:
-    engine = engine_of(environment)
-    engine.count_uncached()
-    return Miss(engine, flow, token_hex(16) if has_holes else "")
+def _uncached(
+    environment: Environment, site: Site, uncached: Uncached, *, has_holes: bool = False
+) -> Miss:
+    return miss(
+        environment, flow_uncached(environment, site, uncached), has_holes=has_holes
+    )
 
 
 FRAGMENT_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {

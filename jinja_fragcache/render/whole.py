@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from jinja2 import Environment
 
 from jinja_fragcache.engine.batch import Row
-from jinja_fragcache.engine.flow import Flow, bypass
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.whole import Present, Whole
 from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.observe.events import Reason
 
-from .environment import Site, engine_of, refuse
+from .environment import Site, refuse
+from .misses import Uncached, flow_uncached
 
 
 def vary(
     environment: Environment, site: Site, whole: Whole, asked: FragmentSpec
-) -> FragmentSpec | Flow:
+) -> FragmentSpec | Uncached:
     """Return a fragment with the key values of the whole cache.
 
     Args:
@@ -25,7 +26,7 @@ def vary(
         asked: The fragment.
 
     Returns:
-        The fragment; or the flow to run instead, if it is not cached.
+        The fragment; or why it is not cached.
 
     Raises:
         FragmentTagError: If a value is refused and the cache is strict.
@@ -33,7 +34,9 @@ def vary(
     present = _present(environment, site, whole)
     if isinstance(present, Present):
         return present.of(asked)
-    return asked if present is None else present
+    if present is None:
+        return asked
+    return Uncached(present, asked.key, values=asked.values)
 
 
 def vary_rows(
@@ -46,15 +49,16 @@ def vary_rows(
         if isinstance(present, Present):
             row.spec = present.of(spec)
         elif present is not None:
-            row.spec, row.flow = None, present
-            engine_of(environment).count_uncached()
+            uncached = Uncached(present, spec.key, values=spec.values)
+            row.spec, row.flow = None, flow_uncached(environment, site, uncached)
 
 
 def _present(
     environment: Environment, site: Site, whole: Whole
-) -> Present | Flow | None:
+) -> Present | Reason | None:
+    """Return the values of the whole cache; or why it is not used."""
     try:
-        return bypass if whole.is_off() else whole.present()
+        return Reason.UNLESS if whole.is_off() else whole.present()
     except KeyValueError as error:
         refuse(environment, site, error)
-    return bypass
+    return Reason.KEY

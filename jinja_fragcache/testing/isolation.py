@@ -20,7 +20,7 @@ from .tester import CacheTester
 # renderings that no test expects, and what is kept of a store that is near already.
 _NO_CHANCE = {"early_refresh": 0, "jitter": 0, "verify": 0, "near": 0}
 # Options of `FragmentCache` that are no rules, but its engine's.
-_OF_ENGINE = {"strict", "signing_key", "timer", "clock", "chance"}
+_OF_ENGINE = {"listeners", "strict", "signing_key", "timer", "clock", "chance"}
 _EXTENSION = "jinja_fragcache"
 
 
@@ -85,11 +85,7 @@ def _replaced_caches(
 
 
 def _make(
-    before: FragmentCache,
-    *,
-    clock: Clock,
-    options: Mapping[str, Any],
-    announcer: Any = None,
+    before: FragmentCache, *, clock: Clock, options: Mapping[str, Any]
 ) -> FragmentCache:
     """Return a cache with the rules of another one, and a store of its own."""
     policy = before.policy
@@ -97,10 +93,8 @@ def _make(
     if rules["default_timeout"] is None:
         rules["default_timeout"] = before.engine.context.store.default_timeout
     given: dict[str, Any] = {"strict": True, "clock": clock, **options}
-    cache = FragmentCache(
-        MemoryStore(timer=clock), announcer=announcer, **(rules | _NO_CHANCE | given)
-    )
+    cache = FragmentCache(MemoryStore(timer=clock), **(rules | _NO_CHANCE | given))
     of_engine = {name: given[name] for name in given.keys() & _OF_ENGINE}
     engine = recording(type(cache.engine))
-    cache.engine = engine(cache.store, cache.policy, announcer=announcer, **of_engine)
+    cache.engine = engine(cache.store, cache.policy, **of_engine)
     return cache

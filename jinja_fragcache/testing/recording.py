@@ -9,12 +9,13 @@ from jinja_fragcache.engine.batch import Row
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.flow import Flow
 from jinja_fragcache.engine.lead import Render
+from jinja_fragcache.engine.reporting import report_uncached
 from jinja_fragcache.engine.spec import FragmentSpec, Guard
 from jinja_fragcache.engine.whole import WholeGuard
 from jinja_fragcache.keys.fragment import (
-    VARIED,
     key_without_values,
     make_template_fragment_key,
+    readable_name_of,
     varied_key,
 )
 from jinja_fragcache.render.tag_guard import TagGuard
@@ -36,7 +37,7 @@ class Body(NamedTuple):
     @property
     def name(self) -> str:
         """The name of its fragment, as far as its key shows it."""
-        return _name_in(self.key)
+        return readable_name_of(self.key)
 
     def is_of(self, name: str) -> bool:
         """Return whether it is a body of the fragments of a name."""
@@ -108,6 +109,8 @@ def _bodies_of(flow: Flow) -> Callable[..., Body] | None:
     # A flow without arguments bypasses the store; the first one of each other says what
     # is asked for.
     arguments = getattr(flow, "args", None)
+    if getattr(flow, "func", None) is report_uncached and arguments:
+        return _bodies_of(arguments[0])
     asked = arguments[0] if arguments else None
     if asked is None:
         return Body
@@ -130,11 +133,7 @@ def _body(spec: FragmentSpec | None) -> Body:
     if not isinstance(guard, TagGuard):
         return Body(spec.key)
     values = guard.values
-    name = _name_in(spec.key)
+    name = readable_name_of(spec.key)
     # The values of a key that is constant are in the key alone.
     is_known = values or make_template_fragment_key(name) == spec.key
     return Body(spec.key, values if is_known else None, guard.place)
-
-
-def _name_in(key: str) -> str:
-    return key_without_values(key).removeprefix(VARIED).partition(":")[2]

@@ -26,7 +26,7 @@ class Subject:
             self.counts,
             blocking=not self.is_async,
             policy=Policy(default_timeout=60),
-            announcer=self.ears,
+            listeners=[self.ears],
             timer=self.clock,
         ).store
 

@@ -7,7 +7,7 @@ from tests.support import Ears
 
 def test_hits_misses_and_writes_are_counted_and_announced() -> None:
     ears = Ears("hit", "miss", "set", "delete")
-    recorder = Recorder(Stats(), ears)
+    recorder = Recorder(Stats(), [ears])
     recorder.hit("k")
     recorder.miss("l")
     recorder.stored(["m"])
@@ -17,7 +17,7 @@ def test_hits_misses_and_writes_are_counted_and_announced() -> None:
 
 def test_an_event_nobody_listens_for_is_not_announced() -> None:
     ears = Ears("miss", "set", "delete")
-    recorder = Recorder(Stats(), ears)
+    recorder = Recorder(Stats(), [ears])
     recorder.hit("k")
     recorder.miss("k")
     assert ears.heard == [("miss", "k")]

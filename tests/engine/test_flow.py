@@ -16,6 +16,7 @@ from jinja_fragcache.entries.entry import Entry, Life, encode
 from jinja_fragcache.entries.freshness import GracePeriods, want
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.observe.events import About, Reason, Why
 from tests.support import CoroutineStore, RecordingStore, context
 
 NO_GRACE = GracePeriods()
@@ -121,6 +122,12 @@ class Asked:
 
     def apart(self, render: Any, *, default: bool, blocking: bool = True) -> None:
         """Make nothing later."""
+
+    def about(self) -> About:
+        return About("function", self.name)
+
+    def why_not(self, entry: Entry) -> Why:
+        return Why(Reason.ASKED)
 
     def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
         return render

@@ -9,7 +9,7 @@ from jinja_fragcache.engine.flow import bypass
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.render.environment import engine_of
 from jinja_fragcache.render.holes import hole_mark, note_hole, unavailable
-from jinja_fragcache.render.lookup import Miss
+from jinja_fragcache.render.misses import Miss
 from tests.support import environment
 
 PLACE = ("page", 7)

@@ -595,7 +595,7 @@ def test_stale_rows_are_served_while_another_caller_renders_them(mode: str) -> N
 
 def test_hits_misses_and_writes_of_rows_are_announced() -> None:
     ears = Ears("hit", "miss", "set")
-    site = Site({"page": LIST}, "batch", announcer=ears)
+    site = Site({"page": LIST}, "batch", listeners=[ears])
     keys = [make_template_fragment_key("row", [item]) for item in "ab"]
     site.render(items="ab", n=Counter())
     assert sorted(ears.heard) == sorted([(e, k) for e in ("miss", "set") for k in keys])

@@ -1,0 +1,1 @@
+"""What caches do, as events and reports, and who is told of them."""

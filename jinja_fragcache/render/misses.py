@@ -1,0 +1,84 @@
+"""Fragments that have to be rendered, and those that are not cached at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+from jinja2 import Environment
+
+from jinja_fragcache.engine.engine import Engine
+from jinja_fragcache.engine.flow import Flow, bypass
+from jinja_fragcache.engine.reporting import report_uncached
+from jinja_fragcache.entries.pieces import Pieces
+from jinja_fragcache.keys.fragment import readable_name, readable_name_of
+from jinja_fragcache.observe.events import About, Reason, Why
+
+from .environment import Site, engine_of
+
+
+@dataclass(slots=True, eq=False)
+class Miss:
+    """A fragment that has to be rendered: a miss, or a hit that is verified.
+
+    It is false, so that a compiled template can tell it from a text.
+
+    Attributes:
+        engine: The engine of the cache.
+        flow: Renders the fragment, and returns what to serve.
+        token: The token in the marks of its holes, "" if it has none.
+        pieces: Its text, if it has holes and was rendered.
+    """
+
+    engine: Engine
+    flow: Flow
+    token: str = ""
+    pieces: Pieces | None = None
+
+    def __bool__(self) -> bool:
+        """Return false: there is no text."""
+        return False
+
+
+class Uncached(NamedTuple):
+    """A fragment that is rendered without asking the store.
+
+    Attributes:
+        reason: Why that is so.
+        key: Its key, if it has one.
+        name: Its name, if it has no key.
+        values: Its key values.
+        flow: Renders it.
+    """
+
+    reason: Reason
+    key: str | None = None
+    name: Any = None
+    values: Any = ()
+    flow: Flow = bypass
+
+    def about(self, site: Site) -> About:
+        """Return what listeners are told of it."""
+        if self.key is not None:
+            name = readable_name_of(self.key)
+        elif isinstance(self.name, str):
+            name = readable_name(str(self.name))
+        else:
+            name = "unnamed"
+        return About.of_fragment(name, site, self.values)
+
+
+def miss(environment: Environment, flow: Flow, *, has_holes: bool) -> Miss:
+    """Return a fragment that a flow renders."""
+    return Miss(engine_of(environment), flow, token_hex(16) if has_holes else "")
+
+
+def flow_uncached(environment: Environment, site: Site, uncached: Uncached) -> Flow:
+    """Count a fragment that is not cached, and return what renders it."""
+    engine = engine_of(environment)
+    about: Callable[[], About] = partial(uncached.about, site)
+    draft = engine.uncached(about, Why(uncached.reason))
+    if draft is None:
+        return uncached.flow
+    return partial(report_uncached, uncached.flow, draft)
