@@ -253,6 +253,13 @@ def test_seconds_in_the_store_are_apart_from_those_in_the_body() -> None:
     assert site.render(wait=wait).store_seconds == 0.5
 
 
+def test_what_a_body_itself_does_with_the_store_is_time_in_the_body() -> None:
+    site = Site("{% cache 60, 'x' %}{{ get('k') }}{% endcache %}", Slow(Clock()))
+    report = site.render(get=site.cache.get)
+    assert site.store.calls == ["get", "get", "set"]
+    assert (report.body_seconds, report.store_seconds) == (0.5, 1.0)
+
+
 def test_rows_share_the_seconds_in_the_store() -> None:
     site = Site("{% cache_each i in [1, 2], 60, 'r', i %}t{% endcache_each %}")
     slow = Slow(site.clock)

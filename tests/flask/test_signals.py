@@ -107,6 +107,41 @@ def test_a_receiver_may_connect_to_one_application() -> None:
     assert heard == [one]
 
 
+def test_signals_without_receivers_let_hits_take_the_fast_path() -> None:
+    site = Site()
+    listeners = site.cache.fragment_cache.engine.listeners
+    heard = []
+
+    def receive(_: Flask, key: str, **__: Any) -> None:
+        heard.append(key)
+
+    assert listeners.settle() is False
+    with cache_set.connected_to(receive):
+        assert listeners.settle() is True
+        site.cache.set("k", 1)
+    # Nobody is told when a receiver goes. The next event finds that out.
+    site.cache.get("k")
+    assert listeners.settle() is False
+    with cache_set.connected_to(receive):
+        site.cache.set("l", 1)
+    assert heard == ["k", "l"]
+
+
+def test_a_receiver_that_fails_is_logged_and_does_not_reach_the_caller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    site = Site()
+
+    def receive(_: Flask, **__: Any) -> None:
+        raise RuntimeError("receiver")
+
+    with cache_set.connected_to(receive):
+        assert site.cache.set("k", 1) is True
+    assert [each.split(" failed")[0] for each in caplog.messages] == [
+        "The listener SignalListener"
+    ]
+
+
 def recorded(*signals: Any) -> tuple[list[Any], Any]:
     """Return a list of what is sent, and what has to be kept alive meanwhile."""
     sent: list[Any] = []

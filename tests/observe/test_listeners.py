@@ -67,6 +67,23 @@ def test_a_hit_runs_nothing_for_listeners_while_there_are_none(page: str) -> Non
     assert not [file for file in called if any(name in file for name in OURS)]
 
 
+@pytest.mark.parametrize("page", ["plain.html", "keyed.html", "listed.html"])
+def test_the_fast_path_is_left_only_while_somebody_listens(page: str) -> None:
+    template, ears = warm(page), Ears()
+    cache = fragment_cache(template.environment)
+
+    def is_fast() -> bool:
+        with files_of_calls() as called:
+            template.render(user=7)
+        return not any(file.endswith("/engine/lookup.py") for file in called)
+
+    assert is_fast()
+    cache.listen(ears)
+    assert not is_fast()
+    cache.unlisten(ears)
+    assert is_fast()
+
+
 @pytest.mark.parametrize("page", PAGE_NAMES)
 def test_a_hit_costs_the_same_again_when_nobody_listens_any_more(page: str) -> None:
     template = warm(page)
