@@ -14,6 +14,7 @@ from jinja_fragcache.entries.freshness import (
 )
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
 from jinja_fragcache.guard.reads import Read
+from jinja_fragcache.observe.listeners import Listeners
 
 from .context import Context
 from .dependencies import current_dependencies, current_trial
@@ -192,27 +193,38 @@ def find(
     """Like `look_up`. Fresh values count as served."""
     if current_trial() is not None:
         return [NOTHING for _ in specs]
-    recorder = context.recorder
-    audience = recorder.audience
+    audience = context.recorder.audience
+    if audience is not None:
+        return (yield from _find_told(specs, context, stored, audience))
     dependencies = current_dependencies()
     # What is near may have been deleted elsewhere. In a body it would become part of an
     # entry, and be served for as long as that.
     again = dependencies is not None
-    finding = look_up(specs, context, stored, again=again)
-    if audience is None:
-        found = yield from finding
-    else:
-        # Perhaps nobody listens any more.
-        audience.settle()
-        audience = recorder.audience
-        found = yield from measured(finding)
+    found = yield from look_up(specs, context, stored, again=again)
     for spec, each in zip(specs, found, strict=True):
         if each is not NOTHING and each.is_fresh:
-            recorder.hit(spec.key)
-            if audience is not None:
-                yield from report_hit(spec, each, context, audience)
+            context.recorder.stats.hits += 1
             if dependencies is not None:
                 yield from note_served(spec, each, context)
+    return found
+
+
+def _find_told(
+    specs: Sequence[EntrySpec],
+    context: Context,
+    stored: Sequence[object] | None,
+    audience: Listeners,
+) -> Operation[list[Found]]:
+    """Like `find`, and tell those who listen."""
+    # Perhaps nobody does any more.
+    audience.settle()
+    again = current_dependencies() is not None
+    found = yield from measured(look_up(specs, context, stored, again=again))
+    for spec, each in zip(specs, found, strict=True):
+        if each.is_fresh:
+            context.recorder.hit(spec.key)
+            yield from report_hit(spec, each, context, audience)
+            yield from note_served(spec, each, context)
     return found
 
 
