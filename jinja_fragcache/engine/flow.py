@@ -172,6 +172,7 @@ def _render_alone(
     return value
 
 
+@internalcode
 def _lead(mine: Lead, context: Context, deadline: float) -> Operation[None]:
     """Make a value as its leader."""
     flight = mine.flight
