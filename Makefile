@@ -7,7 +7,7 @@ PORT ?= 8000
 # Each process runs whole files, so that it starts each server once.
 PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: demo serve test test-slow test-all coverage check lint types layers bench soak fuzz compat \
+.PHONY: demo serve test test-slow test-all coverage check lint types layers bench performance soak fuzz compat \
 	transparency field clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
@@ -45,13 +45,13 @@ types: $(VENV)/check.stamp
 layers: $(VENV)/check.stamp
 	$(BIN)/lint-imports
 
+# WORKS='hits misses' measures only these.
 bench: $(VENV)/test.stamp
-	$(BIN)/python benchmarks/hit_path.py
-	$(BIN)/python benchmarks/misses.py
-	$(BIN)/python benchmarks/compile_time.py
-	$(BIN)/python benchmarks/lists.py
-	$(BIN)/python benchmarks/memory_store.py
-	$(BIN)/python benchmarks/file_store.py
+	$(BIN)/python -m benchmarks.performance $(WORKS)
+
+# Everything at length, and docs/performance.md. It needs a machine that does nothing else.
+performance: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks.performance --write
 
 SOAK_SECONDS ?= 600
 # Wrong pages, and then whether memory grows.

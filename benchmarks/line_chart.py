@@ -1,22 +1,16 @@
 """Draws lines over time as an SVG picture that is readable in light and dark."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import NamedTuple
 
-_WIDTH, _HEIGHT = 900, 384
+from .svg import GREY, picture, text
+
+_HEIGHT = 384
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 740, 64, 320
 _COLOURS = ("#1d6fb8", "#b7471d", "#2f855a")
 _TICKS = 5
 _STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000)
 _LABEL_HEIGHT = 36
-_GREY = 'font-size="13" fill="#52606d"'
-# White, with dark text on it, on a page of any colour.
-_CARD = 'rx="14" fill="#ffffff" stroke="#cbd2d9"'
-_FONT = (
-    "font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue',"
-    ' Arial, sans-serif"'
-)
 
 
 class Line(NamedTuple):
@@ -51,21 +45,12 @@ def draw(
     """
     longest = max(x for line in lines for x, _ in line.points)
     highest = _TICKS * _step(max(y for line in lines for _, y in line.points))
-    size = f'width="{_WIDTH}" height="{_HEIGHT}"'
     parts = [
-        f'<title id="title">{escape(title)}</title>',
-        f'<desc id="description">{escape(description)}</desc>',
-        f'<rect x="1" y="1" width="{_WIDTH - 2}" height="{_HEIGHT - 2}" {_CARD}/>',
-        _text(_LEFT, 34, title, 'font-size="16" font-weight="600"'),
         *_warm_up(warm_up / longest),
         *_axes(axes, longest, highest),
         *_lines(lines, longest, highest),
     ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
-        f' {size} role="img" aria-labelledby="title description" {_FONT}'
-        ' font-size="14" fill="#1f2933">\n' + "\n".join(parts) + "\n</svg>\n"
-    )
+    return picture(title, description, _HEIGHT, _LEFT, parts)
 
 
 def _step(highest: float) -> float:
@@ -77,7 +62,7 @@ def _warm_up(part: float) -> Iterator[str]:
     width = (_RIGHT - _LEFT) * part
     place = f'x="{_LEFT}" y="{_TOP}" width="{width:.1f}" height="{_BOTTOM - _TOP}"'
     yield f'<rect {place} fill="#f0f2f5"/>'
-    yield _text(_LEFT + 8, _BOTTOM - 10, "warm-up", _GREY)
+    yield text(_LEFT + 8, _BOTTOM - 10, "warm-up", GREY)
 
 
 def _axes(axes: tuple[str, str], longest: float, highest: float) -> Iterator[str]:
@@ -85,14 +70,14 @@ def _axes(axes: tuple[str, str], longest: float, highest: float) -> Iterator[str
         y = _BOTTOM - (_BOTTOM - _TOP) * tick / _TICKS
         yield f'<path d="M{_LEFT} {y:.1f}H{_RIGHT}" stroke="#e4e7eb"/>'
         number = f"{highest * tick / _TICKS:g}"
-        yield _text(_LEFT - 10, y + 5, number, f'text-anchor="end" {_GREY}')
+        yield text(_LEFT - 10, y + 5, number, f'text-anchor="end" {GREY}')
         x = _LEFT + (_RIGHT - _LEFT) * tick / _TICKS
         number = f"{longest * tick / _TICKS:.2g}"
-        yield _text(x, _BOTTOM + 20, number, f'text-anchor="middle" {_GREY}')
+        yield text(x, _BOTTOM + 20, number, f'text-anchor="middle" {GREY}')
     yield f'<path d="M{_LEFT} {_BOTTOM}H{_RIGHT}" stroke="#52606d"/>'
     middle = (_LEFT + _RIGHT) / 2
-    yield _text(middle, _BOTTOM + 44, axes[0], f'text-anchor="middle" {_GREY}')
-    yield _text(_LEFT - 52, _TOP - 12, axes[1], _GREY)
+    yield text(middle, _BOTTOM + 44, axes[0], f'text-anchor="middle" {GREY}')
+    yield text(_LEFT - 52, _TOP - 12, axes[1], GREY)
 
 
 def _lines(lines: Sequence[Line], longest: float, highest: float) -> Iterator[str]:
@@ -113,13 +98,9 @@ def _lines(lines: Sequence[Line], longest: float, highest: float) -> Iterator[st
         at = min(places[-1][1], lowest_label - _LABEL_HEIGHT)
         lowest_label = at
         bold = f'font-weight="600" fill="{colour}"'
-        yield _text(_RIGHT + 10, at, line.name, bold)
-        yield _text(_RIGHT + 10, at + 16, line.note, 'font-size="12" fill="#52606d"')
+        yield text(_RIGHT + 10, at, line.name, bold)
+        yield text(_RIGHT + 10, at + 16, line.note, 'font-size="12" fill="#52606d"')
 
 
 def _end(drawn: tuple[Line, str]) -> float:
     return drawn[0].points[-1][1]
-
-
-def _text(x: float, y: float, text: str, more: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" {more}>{escape(text)}</text>'

@@ -24,6 +24,8 @@ import redis
 
 _START_SECONDS = 20
 REDIS = ("redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", "")
+# As root Memcached refuses to run without the name of a user.
+MEMCACHED = ("memcached", "-p", "{port}", "-l", "127.0.0.1", "-u", "nobody")
 # By default a replica waits five seconds for others to join it.
 _NO_DELAY = ("--repl-diskless-sync-delay", "0")
 _SLOTS = 16384
@@ -176,9 +178,7 @@ def memcached() -> Iterator[int]:
 @contextmanager
 def memcached_server(*options: str, **env: str) -> Iterator[Server]:
     """Run a Memcached server with more options and environment variables."""
-    # As root Memcached refuses to run without the name of a user.
-    always = ("-p", "{port}", "-l", "127.0.0.1", "-u", "nobody")
-    with running("memcached", *always, *options, **env) as server:
+    with running(*MEMCACHED, *options, **env) as server:
         yield server
 
 

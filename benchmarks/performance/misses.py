@@ -1,0 +1,163 @@
+"""What a miss in memory costs.
+
+A page of 50 cold fragments whose bodies are empty shows what the tag adds; the floor is
+the same page without tags. A single fragment whose body takes a millisecond shows how
+much that is of a body that is worth to be cached. Each render has keys of its own, and
+the store is cleared before it.
+
+A list of 50 rows with 10 cold ones is not timed. What counts is how often it calls
+Python functions of this package.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import cachelib
+from jinja2 import Environment
+
+import jinja_fragcache
+from jinja_fragcache import MemoryStore
+from jinja_fragcache.stores import RedisStore
+
+from . import peers
+from .figures import OURS, Bound, Figures, Line, compared
+from .measuring import Effort, Spread, Variant, added, in_turn, nothing
+from .peers import FRAGMENTS
+
+# A render takes a millisecond, and its spread is larger than that of hits.
+RENDERS_A_ROUND = 7
+PACKAGE = str(Path(jinja_fragcache.__file__).parent)
+COLD_ROWS = 10
+EMPTY = '{% cache 300, "row", ids[NUMBER] %}{% endcache %}'
+TAGGED = '{% cache 300, "row", ids[NUMBER], tags=["rows"] %}{% endcache %}'
+CALLED = '{% call cached("row", ids[NUMBER]) %}{% endcall %}'
+#: What reads the body's value, so that the guard has something to compare.
+LONG_BODY = "{% for each in range(turns) %}{{ each * 7 % 13 }}, {% endfor %}"
+LONG = f'{{% cache 300, "row", ids[0], turns %}}{LONG_BODY}{{% endcache %}}'
+LONG_SECONDS = 0.001
+LIST = '{% cache_each item in items, 300, "row", item %}{{ item }}{% endcache_each %}'
+PEER = "Flask-Caching"
+Clear = Callable[[], object]
+
+
+def measure_empty(effort: Effort) -> Figures:
+    """Measure what a tag adds to an empty body."""
+    variants = {
+        name: _cold(env, peers.page_source(fragment), clear, FRAGMENTS)
+        for name, (env, fragment, clear) in _empty_pages().items()
+    }
+    times = added(in_turn(variants, effort.rounds * RENDERS_A_ROUND), "floor")
+    bounds = {
+        OURS: Bound(1, 4.5),
+        "with a tag": Bound(1, 9),
+    }
+    return Figures(
+        "What a miss in memory adds to an empty body",
+        ("page", "adds", f"times {PEER}"),
+        compared(times, PEER, bounds),
+    )
+
+
+def _empty_pages() -> dict[str, tuple[Environment, str, Clear]]:
+    plain, old, tagged = MemoryStore(), MemoryStore(), MemoryStore()
+    on_cachelib = cachelib.SimpleCache()
+    app, peer = peers.flask_caching_app()
+    dogpile: dict[str, Any] = {}
+    return {
+        "floor": (peers.jinja(), "{{ ids[NUMBER] }}", nothing),
+        PEER: (app.jinja_env, EMPTY, lambda: _clear(app, peer)),
+        OURS: (peers.ours(plain), EMPTY, plain.clear),
+        "with stale=60": (peers.ours(old, stale=60), EMPTY, old.clear),
+        "with a tag": (peers.ours(tagged), TAGGED, tagged.clear),
+        "on cachelib": (peers.ours(on_cachelib), EMPTY, on_cachelib.clear),
+        "dogpile.cache": (peers.dogpile(cache_dict=dogpile), CALLED, dogpile.clear),
+    }
+
+
+def measure_long(effort: Effort) -> Figures:
+    """Measure a body of a millisecond, with the tag and without."""
+    turns = _turns_of_a_millisecond()
+    store, tagged = MemoryStore(), MemoryStore()
+    with_tag = LONG.replace("turns %}{%", 'turns, tags=["rows"] %}{%', 1)
+    variants = {
+        "the body": _cold(peers.jinja(), LONG_BODY, nothing, turns=turns),
+        OURS: _cold(peers.ours(store), LONG, store.clear, turns=turns),
+        "with a tag": _cold(peers.ours(tagged), with_tag, tagged.clear, turns=turns),
+    }
+    times = in_turn(variants, effort.rounds * RENDERS_A_ROUND)
+    return Figures(
+        "A miss in memory of a body of 1 ms",
+        ("page", "time", "times the body"),
+        compared(times, "the body", {OURS: Bound(1.03, 1.3)}),
+    )
+
+
+def _turns_of_a_millisecond() -> int:
+    """Return how many turns the long body takes in a millisecond."""
+    template = peers.jinja().from_string(LONG_BODY)
+    turns = 1000
+    seconds = []
+    for _ in range(9):
+        begin = time.process_time()
+        template.render(turns=turns)
+        seconds.append(time.process_time() - begin)
+    return round(turns * LONG_SECONDS / min(seconds))
+
+
+def _cold(
+    env: Environment, source: str, clear: Clear, operations: int = 1, **values: Any
+) -> Variant:
+    """Return a page that is rendered with an empty store and new keys each time."""
+    template = env.from_string(source)
+    numbers = count()
+    values["ids"] = []
+
+    def prepare() -> None:
+        clear()
+        values["ids"] = [str(next(numbers)) for _ in range(FRAGMENTS)]
+
+    return Variant(lambda: template.render(values), operations, before=prepare)
+
+
+def _clear(app: Any, peer: Any) -> None:
+    with app.app_context():
+        peer.clear()
+
+
+def count_list_calls(_: Effort, redis_port: int) -> Figures:
+    """Count the calls that a list with cold rows makes."""
+    stores = {
+        "in memory": (MemoryStore(), Bound(700, 2100)),
+        "on Redis": (RedisStore(port=redis_port, key_prefix="rows:"), Bound(700, 2400)),
+    }
+    lines = [
+        Line(name, "", Spread(calls, calls, calls), bound)
+        for name, (store, bound) in stores.items()
+        for calls in [_calls(store)]
+    ]
+    title = f"Calls of a list of {FRAGMENTS} rows, {COLD_ROWS} of them cold"
+    return Figures(title, ("store", "", "calls"), lines)
+
+
+def _calls(store: Any) -> int:
+    """Return how often a list with cold rows calls functions of this package."""
+    template = peers.ours(store).from_string(LIST)
+    items = [str(number) for number in range(FRAGMENTS)]
+    # Make everything that is made only once.
+    template.render(items=[f"another {item}" for item in items])
+    template.render(items=items[COLD_ROWS:])
+    calls = 0
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls
+        calls += event == "call" and frame.f_code.co_filename.startswith(PACKAGE)
+
+    sys.setprofile(profile)
+    template.render(items=items)
+    sys.setprofile(None)
+    return calls
