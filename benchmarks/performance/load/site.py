@@ -54,7 +54,13 @@ def _flask_caching(app: Flask, redis_port: int) -> None:
 
 
 def _ours(app: Flask, redis_port: int, **more: Any) -> None:
-    config = {"CACHE_TYPE": "redis", "CACHE_REDIS_PORT": redis_port, **more}
+    config = {
+        "CACHE_TYPE": "redis",
+        "CACHE_REDIS_PORT": redis_port,
+        # On a busy machine, no read may end early. Flask-Caching waits for ever.
+        "CACHE_OPTIONS": {"socket_timeout": 60},
+        **more,
+    }
     Cache(app, config=config)
 
 
