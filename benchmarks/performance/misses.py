@@ -52,8 +52,8 @@ def measure_empty(effort: Effort) -> Figures:
     }
     times = added(in_turn(variants, effort.rounds * RENDERS_A_ROUND), "floor")
     bounds = {
-        OURS: Bound(1, 4.5),
-        "with a tag": Bound(1, 9),
+        OURS: Bound(1, 6),
+        "with a tag": Bound(1, 11),
     }
     return Figures(
         "What a miss in memory adds to an empty body",
@@ -92,7 +92,7 @@ def measure_long(effort: Effort) -> Figures:
     return Figures(
         "A miss in memory of a body of 1 ms",
         ("page", "time", "times the body"),
-        compared(times, "the body", {OURS: Bound(1.03, 1.3)}),
+        compared(times, "the body", {OURS: Bound(1.03, 1.5)}),
     )
 
 
