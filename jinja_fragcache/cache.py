@@ -7,7 +7,6 @@ from dataclasses import fields, replace
 from typing import Any
 
 from .access.breaker import DEFAULT_RETRY_AFTER
-from .access.runner import perform, perform_async
 from .access.stats import Stats
 from .clocks import time_of_day
 from .engine import claims
@@ -21,6 +20,7 @@ from .entries.values import NUMBER
 from .errors import StoreError
 from .keys.fragment import make_template_fragment_key, tag_names
 from .observe.listeners import Listener
+from .operations import perform, perform_async
 from .stores.base import Store
 from .stores.memory import DEFAULT_THRESHOLD, MemoryStore
 from .stores.shared import Shared

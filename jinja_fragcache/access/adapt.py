@@ -5,13 +5,13 @@ from typing import Any
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.messages import logger
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Store
 from jinja_fragcache.stores.near import NearMemory
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .adapter import Adapter
 from .near_adapter import NearAdapter
-from .runner import Operation
 from .store_check import check_store, store_name
 
 _DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")

@@ -11,17 +11,11 @@ from typing import Any
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.keys.beside import lock_key
+from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores.base import Timed, by_timeout
 from jinja_fragcache.stores.memory import MemoryStore
 
-from .runner import (
-    Operation,
-    Runner,
-    perform,
-    perform_async,
-    perform_at_once,
-    perform_in_thread,
-)
+from .runner import Runner, perform_at_once, perform_in_thread
 from .store_check import CoroutinesOnly, check_plain, store_name
 
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")

@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from jinja_fragcache.forks import PerProcess, free_after_fork
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 from jinja_fragcache.stores.near import NearMemory
 
 from .adapter import Adapter
 from .listener import Listener
-from .runner import Operation
 
 T = TypeVar("T")
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from jinja_fragcache.operations import Operation, perform
+
 from .near_adapter import NearAdapter
-from .runner import Operation, Runner, perform
+from .runner import Runner
 from .safe_store import SafeStore
 from .stats import Recorder, Stats
 

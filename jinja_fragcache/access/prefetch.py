@@ -18,11 +18,11 @@ from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from jinja_fragcache.operations import Operation, perform
 from jinja_fragcache.stores.base import Timed
 
 from .adapter import Adapter
 from .deletes import deletes
-from .runner import Operation, perform
 from .safe_store import SafeStore, is_about_one_value
 
 # Of one template. A key has about 100 characters.

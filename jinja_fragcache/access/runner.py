@@ -1,61 +1,15 @@
-"""Operations: code written once for callers that block and callers on an event loop.
+"""How the operations of a store are run, for callers that block or must not."""
 
-An operation is a generator. It yields the answer of each call that may have to be
-awaited, and is sent the awaited answer. `perform` sends back what was yielded, and
-`perform_async` awaits it. So an operation contains neither `await` nor threads, and a
-`try` around a `yield` works in both.
-
-Functions marked as internal code are left out of a template's traceback by Jinja, so an
-error in a fragment is shown between lines of templates only.
-"""
-
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from jinja2.utils import internalcode
+from jinja_fragcache.operations import Operation, perform
 
 from .event_loops import in_thread
 
 T = TypeVar("T")
-Operation = Generator[Any, Any, T]
 #: Runs an operation and returns its result, or an awaitable of it.
 Runner = Callable[[Operation[Any]], Any]
-
-
-@internalcode
-def perform(operation: Operation[T]) -> T:
-    """Run an operation whose calls return their answers at once.
-
-    Returns:
-        The operation's result.
-
-    Raises:
-        BaseException: What a call raised and the operation did not catch.
-    """
-    try:
-        answer = next(operation)
-        while True:
-            answer = operation.send(answer)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-
-
-@internalcode
-async def perform_async(operation: Operation[T]) -> T:
-    """Like `perform`, for an operation whose calls return awaitables."""
-    try:
-        awaitable = next(operation)
-        while True:
-            try:
-                answer = await awaitable
-            except BaseException as error:  # noqa: BLE001 - the operation decides
-                awaitable = operation.throw(error)
-            else:
-                awaitable = operation.send(answer)
-    except StopIteration as end:
-        result: T = end.value
-        return result
 
 
 async def perform_at_once(operation: Operation[T]) -> T:

@@ -17,13 +17,14 @@ from jinja_fragcache.messages import (
     without_secret_causes,
 )
 from jinja_fragcache.observe.meter import metered
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed, by_timeout
 from jinja_fragcache.stores.facts import Amounts, Facts
 
 from .adapter import Adapter
 from .breaker import Breaker
 from .deletes import deletes
-from .runner import Operation, Runner
+from .runner import Runner
 from .stats import Recorder
 from .store_check import what_to_check
 

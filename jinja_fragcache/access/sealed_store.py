@@ -17,9 +17,9 @@ from typing import Any
 
 from jinja_fragcache.errors import DamagedValueError
 from jinja_fragcache.keys.beside import number_key
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 
-from .runner import Operation
 from .safe_store import SafeStore
 from .seal import SEAL_BYTES, Seal
 

@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 import cachelib
 
-from jinja_fragcache.access.runner import Operation, perform, perform_async
 from jinja_fragcache.access.store_check import store_name
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.context import Context
 from jinja_fragcache.errors import AsyncOnlyError, KeyValueError, StoreError
 from jinja_fragcache.messages import one_line
+from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores import MemoryStore
 
 from .options import Failure

@@ -14,8 +14,8 @@ from typing import Any
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.entries.values import MISSING
+from jinja_fragcache.operations import Operation
 
 from . import claims
 from .context import Context

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from secrets import token_hex
 from typing import NamedTuple
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.messages import logger
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 
 from .context import Context

@@ -15,7 +15,6 @@ from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.breaker import Breaker
 from jinja_fragcache.access.near_adapter import NearAdapter
 from jinja_fragcache.access.near_store import NearReads
-from jinja_fragcache.access.runner import perform, perform_async
 from jinja_fragcache.access.safe_stores import safe_store_of
 from jinja_fragcache.access.seal import Seal
 from jinja_fragcache.access.stats import Recorder, Stats
@@ -24,6 +23,7 @@ from jinja_fragcache.entries.freshness import Wanted, servable_text, servable_te
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
 from jinja_fragcache.observe.events import About, Why
 from jinja_fragcache.observe.listeners import Listener, Listeners
+from jinja_fragcache.operations import perform, perform_async
 from jinja_fragcache.stores.base import Store
 from jinja_fragcache.stores.near import NearMemory
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.observe.events import Reason, Why
+from jinja_fragcache.operations import Operation
 
 from . import claims
 from .context import Context

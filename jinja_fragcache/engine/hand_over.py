@@ -12,10 +12,10 @@ from contextvars import copy_context
 from typing import Any
 
 from jinja_fragcache.access.prefetch import leave_rendering
-from jinja_fragcache.access.runner import Operation, perform, perform_async
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import NeedsRequestError
 from jinja_fragcache.messages import describe_error
+from jinja_fragcache.operations import Operation, perform, perform_async
 
 from .context import Context
 from .dependencies import current_dependencies, surroundings_apart

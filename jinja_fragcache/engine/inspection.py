@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.entries.entry import Entry
 from jinja_fragcache.entries.values import read_entry
 from jinja_fragcache.keys.beside import version_key
+from jinja_fragcache.operations import Operation
 
 from .context import Context
 

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.entries.freshness import BY_VALUE, KEPT
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.guard.reads import Read
 from jinja_fragcache.observe.events import Reason, Why
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 
 from . import claims

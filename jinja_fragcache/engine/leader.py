@@ -10,7 +10,7 @@ from typing import Protocol
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.entries.entry import Entry
 from jinja_fragcache.entries.freshness import (
     BY_VALUE,
@@ -15,6 +14,7 @@ from jinja_fragcache.entries.freshness import (
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
 from jinja_fragcache.guard.reads import Read
 from jinja_fragcache.observe.listeners import Listeners
+from jinja_fragcache.operations import Operation
 
 from .context import Context
 from .dependencies import current_dependencies, current_trial

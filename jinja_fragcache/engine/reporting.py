@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.entries.compression import utf8_length
 from jinja_fragcache.entries.entry import Entry
 from jinja_fragcache.entries.freshness import Standing
@@ -18,6 +17,7 @@ from jinja_fragcache.entries.values import MISSING, read_entry
 from jinja_fragcache.observe.events import About, Outcome, Reason, Report, Why
 from jinja_fragcache.observe.listeners import Listeners
 from jinja_fragcache.observe.meter import Meter
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .context import Context

@@ -1,7 +1,7 @@
 """`stale_if_error`: which errors of a body its old entry hides, and which pass."""
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.errors import FragmentCacheError
+from jinja_fragcache.operations import Operation
 
 from .context import Context
 from .lookup import Found, look_up

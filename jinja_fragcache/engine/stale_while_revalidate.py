@@ -5,7 +5,7 @@ served so is decided by `entries.freshness.standing`, and who renders it by `flo
 `lead`.
 """
 
-from jinja_fragcache.access.runner import Operation
+from jinja_fragcache.operations import Operation
 
 from .context import Context
 from .lookup import Found, note_served

@@ -10,9 +10,9 @@ expire by their timeouts.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from secrets import token_hex
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.keys.fragment import tag_names
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .context import Context

@@ -15,10 +15,10 @@ from typing import Any
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.entries.freshness import BY_VALUE
 from jinja_fragcache.errors import VerificationError
 from jinja_fragcache.messages import describe_error
+from jinja_fragcache.operations import Operation
 
 from .context import Context
 from .dependencies import Dependencies, start_watching

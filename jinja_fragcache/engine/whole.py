@@ -11,7 +11,6 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.guard.reads import Cover, Read, texts_in
 from jinja_fragcache.keys.digests import digest
@@ -22,6 +21,7 @@ from jinja_fragcache.messages import (
     describe_class,
     describe_error,
 )
+from jinja_fragcache.operations import Operation
 from jinja_fragcache.remembered import Remembered
 
 from . import claims

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja_fragcache.access.runner import Operation, perform
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine import claims
 from jinja_fragcache.engine.context import Context
@@ -17,6 +16,7 @@ from jinja_fragcache.entries.entry import Entry
 from jinja_fragcache.entries.values import MISSING, UnreadableError, ValueCodec
 from jinja_fragcache.errors import SerializationError, StoreError
 from jinja_fragcache.messages import logger
+from jinja_fragcache.operations import Operation, perform
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .keys import TaggedKey, check_key, tags_of

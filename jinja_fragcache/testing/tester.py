@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jinja_fragcache.access.runner import perform
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.inspection import Inspected, inspect
 from jinja_fragcache.messages import did_you_mean
+from jinja_fragcache.operations import perform
 
 from .clock import Clock
 from .recording import Body, RecordingEngine, shown

@@ -6,8 +6,8 @@ import pytest
 
 from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.near_adapter import NearAdapter
-from jinja_fragcache.access.runner import Operation, perform
 from jinja_fragcache.keys.beside import lock_key
+from jinja_fragcache.operations import Operation, perform
 from jinja_fragcache.stores import FileStore
 from jinja_fragcache.stores.near import NearMemory
 from tests.support import Clock

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import redis
 
-from jinja_fragcache.access.runner import Operation, perform, perform_async
 from jinja_fragcache.access.safe_store import SafeStore
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.errors import AsyncOnlyError, StoreError
+from jinja_fragcache.operations import Operation, perform, perform_async
 from tests.support import Clock, CoroutineStore, Ears, RecordingStore, context
 
 

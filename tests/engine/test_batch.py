@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.access.runner import perform
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.batch import Row, find_rows, renew_rows
 from jinja_fragcache.engine.flow import bypass
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.entries.values import MISSING
+from jinja_fragcache.operations import perform
 from tests.joins import Joins
 from tests.support import RecordingStore, context
 

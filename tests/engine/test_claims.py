@@ -1,11 +1,11 @@
 import pytest
 
-from jinja_fragcache.access.runner import perform
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine import claims
 from jinja_fragcache.engine.claims import Claim
 from jinja_fragcache.engine.context import Context
 from jinja_fragcache.engine.policy import Policy
+from jinja_fragcache.operations import perform
 from tests.support import Clock, RecordingStore, SharedStore, context
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.access.runner import perform, perform_async
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.flow import Flow, bypass, recall, remove, renew
 from jinja_fragcache.engine.lookup import NOTHING
@@ -17,6 +16,7 @@ from jinja_fragcache.entries.freshness import GracePeriods, want
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.observe.events import About, Reason, Why
+from jinja_fragcache.operations import perform, perform_async
 from tests.support import CoroutineStore, RecordingStore, context
 
 NO_GRACE = GracePeriods()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jinja_fragcache import FragmentCache, Stats, StoreError
-from jinja_fragcache.access.runner import perform_async
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.flow import renew
 from jinja_fragcache.engine.lookup import NOTHING
 from jinja_fragcache.engine.spec import FragmentSpec, NotStored
 from jinja_fragcache.entries.freshness import want
+from jinja_fragcache.operations import perform_async
 from tests.joins import Joins
 from tests.support import Clock, Counter, SharedStore, adapted, ask
 

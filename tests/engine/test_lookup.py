@@ -1,6 +1,5 @@
 import math
 
-from jinja_fragcache.access.runner import perform
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.dependencies import Dependencies
 from jinja_fragcache.engine.lookup import (
@@ -16,6 +15,7 @@ from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.tags import invalidate, present_versions
 from jinja_fragcache.entries.entry import Entry, Life, encode
 from jinja_fragcache.entries.freshness import GracePeriods, want
+from jinja_fragcache.operations import perform
 from tests.support import Clock, RecordingStore, context
 
 PLAIN = want(True, None)

@@ -18,13 +18,13 @@ from jinja_fragcache import (
     StoreError,
     make_template_fragment_key,
 )
-from jinja_fragcache.access.runner import perform
 from jinja_fragcache.engine.claims import delete
 from jinja_fragcache.engine.flow import renew
 from jinja_fragcache.engine.lookup import NOTHING
 from jinja_fragcache.engine.singleflight import Flight, Flights
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import want
+from jinja_fragcache.operations import perform
 from tests.joins import Joins
 from tests.support import (
     Counter,

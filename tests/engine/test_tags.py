@@ -6,7 +6,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jinja_fragcache.access.runner import perform
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.engine.tags import (
@@ -17,6 +16,7 @@ from jinja_fragcache.engine.tags import (
 )
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
+from jinja_fragcache.operations import perform
 from tests.support import NAMES, Clock, RecordingStore, context
 
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jinja_fragcache import cache_tag
-from jinja_fragcache.access.runner import perform
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.batch import Row, find_rows
 from jinja_fragcache.engine.dependencies import (
@@ -26,6 +25,7 @@ from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.verify import draw, first_difference, is_chosen
 from jinja_fragcache.entries.entry import Entry, encode
 from jinja_fragcache.entries.freshness import want
+from jinja_fragcache.operations import perform
 from tests.support import RecordingStore, context
 
 PLAIN = want(True, None)

@@ -11,9 +11,9 @@ import pytest
 
 from jinja_fragcache import Stats
 from jinja_fragcache.access.breaker import Breaker
-from jinja_fragcache.access.runner import perform
 from jinja_fragcache.access.safe_stores import safe_store_of
 from jinja_fragcache.access.stats import Recorder
+from jinja_fragcache.operations import perform
 from jinja_fragcache.stores import Store
 from tests.support import Calls
 

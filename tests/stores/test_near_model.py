@@ -13,9 +13,9 @@ from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.breaker import Breaker
 from jinja_fragcache.access.near_adapter import NearAdapter
 from jinja_fragcache.access.near_store import NearReads
-from jinja_fragcache.access.runner import Operation, perform
 from jinja_fragcache.access.safe_stores import safe_store_of
 from jinja_fragcache.access.stats import Recorder
+from jinja_fragcache.operations import Operation, perform
 from jinja_fragcache.stores.near import NearMemory
 from tests.support import Clock
 

@@ -9,7 +9,7 @@ import pytest
 
 from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.near_adapter import NearAdapter
-from jinja_fragcache.access.runner import perform
+from jinja_fragcache.operations import perform
 from jinja_fragcache.stores import (
     MemcachedStore,
     RedisClusterStore,
