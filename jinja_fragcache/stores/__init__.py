@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     from .memcached import MemcachedStore as MemcachedStore
     from .memcached_spread import SpreadMemcachedStore as SpreadMemcachedStore
     from .redis import RedisStore as RedisStore
+    from .redis_async import AsyncRedisClusterStore as AsyncRedisClusterStore
+    from .redis_async import AsyncRedisSentinelStore as AsyncRedisSentinelStore
+    from .redis_async import AsyncRedisStore as AsyncRedisStore
     from .redis_cluster import RedisClusterStore as RedisClusterStore
     from .redis_sentinel import RedisSentinelStore as RedisSentinelStore
     from .text import TextSerializer as TextSerializer
     from .uwsgi import UWSGIStore as UWSGIStore
 
 _MODULES = {
+    "AsyncRedisClusterStore": "redis_async",
+    "AsyncRedisSentinelStore": "redis_async",
+    "AsyncRedisStore": "redis_async",
     "FileStore": "files",
     "MemcachedStore": "memcached",
     "RedisClusterStore": "redis_cluster",

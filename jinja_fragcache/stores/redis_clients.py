@@ -5,17 +5,14 @@ Each process makes its own: see `forks`.
 
 import inspect
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.forks import PerProcess
 from jinja_fragcache.messages import did_you_mean, unknown_argument
 
-from .base import has_coroutines
-from .optional import import_optional
+from .redis_library import PLAIN, Library
 
 # How long a page waits for a server that does not answer.
 _SECONDS = 0.25
@@ -25,10 +22,10 @@ _NOT_IN_HOSTS = re.compile("[@/?#]|://")
 _SENTINEL_OPTION = "sentinel_"
 _OF_WATCH = ("min_other_sentinels", "force_master_ip")
 _PORT = 6379
-_LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
 
 def clients_of_server(
+    library: Library,
     host: str,
     port: int,
     password: str | None,
@@ -38,6 +35,7 @@ def clients_of_server(
     """Return clients of one server.
 
     Args:
+        library: The library of the clients.
         host: The host name of the server.
         port: The port of the server.
         password: The password, if the server has one.
@@ -49,17 +47,22 @@ def clients_of_server(
     """
     _check_host(host)
     address = {"host": host, "port": port, "password": password, "db": db}
-    redis = import_optional("redis", "redis")
-    given = {**address, **_short_waits(), **options}
-    return _made_now(lambda: redis.Redis(**given))
+    kind = library.part().Redis
+    given = {**address, **_known(kind, _short_waits(library)), **options}
+    return _made_now(library, lambda: kind(**given))
 
 
 def clients_of_url(
-    url: str, password: str | None, db: int | None, options: Mapping[str, Any]
+    library: Library,
+    url: str,
+    password: str | None,
+    db: int | None,
+    options: Mapping[str, Any],
 ) -> PerProcess[Any]:
     """Return clients of the server at a URL.
 
     Args:
+        library: The library of the clients.
         url: `redis://user:password@host:port/db`.
         password: The password, in place of the URL's; None for that.
         db: The number of the database, in place of the URL's; None for that.
@@ -69,12 +72,12 @@ def clients_of_url(
         StoreError: If the package redis is not installed, the URL is not valid, or an
             option is unknown.
     """
-    redis = import_optional("redis", "redis")
+    redis = library.part()
     account = {"password": password, "db": db}
     given = {
-        **_short_waits(),
+        **_short_waits(library),
         # Not by redis-py's own `from_url`, in which the URL takes precedence.
-        **read_url(url),
+        **read_url(url, library),
         **{name: value for name, value in account.items() if value is not None},
         **options,
     }
@@ -86,16 +89,20 @@ def clients_of_url(
         client.auto_close_connection_pool = True
         return client
 
-    return _made_now(make)
+    return _made_now(library, make)
 
 
-def read_url(url: str) -> dict[str, Any]:
+def read_url(url: str, library: Library = PLAIN) -> dict[str, Any]:
     """Return what the URL of a Redis server says, as arguments for a client.
+
+    Args:
+        url: `redis://user:password@host:port/db`.
+        library: The library of the client.
 
     Raises:
         StoreError: If the package redis is not installed, or the URL is not valid.
     """
-    parse = import_optional("redis.connection", "redis").parse_url
+    parse = library.part("connection").parse_url
     why = ""
     try:
         said: dict[str, Any] = parse(url)
@@ -118,6 +125,7 @@ def read_url(url: str) -> dict[str, Any]:
 
 
 def clients_of_sentinels(
+    library: Library,
     sentinels: Sequence[tuple[str, int]],
     master: str,
     password: str | None,
@@ -127,6 +135,7 @@ def clients_of_sentinels(
     """Return clients of the master that Redis sentinels watch.
 
     Args:
+        library: The library of the clients.
         sentinels: Pairs of host and port.
         master: The name of the master in the sentinels' configuration.
         password: The password of the master, if it has one.
@@ -147,20 +156,22 @@ def clients_of_sentinels(
         for name in options
         if name.startswith(_SENTINEL_OPTION) and name in of_master
     }
-    kind = import_optional("redis.sentinel", "redis").Sentinel
+    kind = library.part("sentinel").Sentinel
     for host, _ in sentinels:
         _check_host(host)
-    to_sentinels = {**_short_waits(), **of_sentinels, **in_one}
-    given = {"password": password, "db": db, **_short_waits(), **of_master}
+    waits = _short_waits(library)
+    to_sentinels = {**_known(library.part().Redis, waits), **of_sentinels, **in_one}
+    given = {"password": password, "db": db, **waits, **of_master}
 
     def make() -> Any:
         sentinel = kind(sentinels, sentinel_kwargs=to_sentinels, **of_watch)
         return sentinel.master_for(master, **given)
 
-    return _made_now(make)
+    return _made_now(library, make)
 
 
 def clients_of_cluster(
+    library: Library,
     nodes: str | Sequence[str],
     password: str | None,
     url: str | None,
@@ -169,6 +180,7 @@ def clients_of_cluster(
     """Return clients of a Redis cluster, which connect when they are first used.
 
     Args:
+        library: The library of the clients.
         nodes: Some of its nodes: `"host:port,host:port"`, or a list of `"host:port"`.
         password: The password of the nodes, if they have one.
         url: `redis://user:password@host:port` of one node, in place of `nodes`. Its
@@ -179,10 +191,20 @@ def clients_of_cluster(
         StoreError: If the package redis is not installed, an address is not valid, or
             an option is unknown.
     """
-    cluster = import_optional("redis.cluster", "redis")
-    said = {} if url is None else read_url(url)
+    cluster = library.part("cluster")
+    said = {} if url is None else read_url(url, library)
+    # RedisCluster itself drops silently what it does not know.
+    known = {
+        *_names(cluster.RedisCluster),
+        *getattr(cluster, "REDIS_ALLOWED_KEYS", ()),
+    }
     # One more try, because the first may end at a node that has moved.
-    given = {**_short_waits(retries=1), **said, **options}
+    waits = _short_waits(library, retries=1)
+    given = {
+        **{name: value for name, value in waits.items() if name in known},
+        **said,
+        **options,
+    }
     if password is not None:
         given["password"] = password
     if "path" in given or given.pop("db", None):
@@ -194,60 +216,26 @@ def clients_of_cluster(
     given.pop("skip_full_coverage_check", None)
     one = (given.pop("host", "localhost"), given.pop("port", _PORT))
     addresses = _addresses(nodes) if url is None else [one]
-    # RedisCluster itself drops silently what it does not know.
-    known = {*_names(cluster.RedisCluster), *cluster.REDIS_ALLOWED_KEYS}
     for name in given:
         if name not in known:
             raise _unknown_option(name, known)
 
     def make() -> Any:
         startup = [cluster.ClusterNode(*address) for address in addresses]
-        return _checked(cluster.RedisCluster(startup_nodes=startup, **given))
+        made = cluster.RedisCluster(startup_nodes=startup, **given)
+        return library.checked(made)
 
-    return PerProcess(make)
+    return library.clients(make)
 
 
-def clients_of_ready(client: Any) -> PerProcess[Any]:
-    """Return a ready client for this process, and what its children use in its place.
-
-    redis-py's pools themselves make new connections in a child process. But a client
-    that has one connection of its own keeps it, so a child's copy takes connections
-    from the pool. And the locks of a client may have been held when its process forked.
+def _made_now(library: Library, make: Callable[[], Any]) -> PerProcess[Any]:
+    """Return clients, of which one is made and checked now.
 
     Raises:
-        StoreError: If its calls have to be awaited, or if it decodes what it reads.
+        StoreError: If an option is unknown, or as for `Library.checked`.
     """
-    _checked(client)
-
-    def make() -> Any:
-        made = _with_own_locks(client)
-        if getattr(made, "connection", None) is not None:
-            made.connection = None
-        if hasattr(made, "nodes_manager"):
-            made.nodes_manager = _with_own_locks(made.nodes_manager)
-        return made
-
-    return PerProcess(make, first=client)
-
-
-def _with_own_locks(value: Any) -> Any:
-    """Return a copy of an object that shares no lock with it."""
-    made = copy(value)
-    for name, each in vars(made).items():
-        if isinstance(each, _LOCKS):
-            setattr(made, name, threading.RLock())
-    return made
-
-
-def _made_now(make: Callable[[], Any]) -> PerProcess[Any]:
-    """Return clients, of which that of this process is made and checked now.
-
-    Raises:
-        StoreError: If an option is unknown, or as for `_checked`.
-    """
-    clients = PerProcess(make)
     try:
-        client = _checked(clients.value)
+        client = library.checked(make())
         # Raises now for options that a connection does not take, and not on first use.
         client.connection_pool.make_connection()
     except TypeError as error:
@@ -255,16 +243,21 @@ def _made_now(make: Callable[[], Any]) -> PerProcess[Any]:
         if unknown is None:
             raise
     else:
-        return clients
-    redis = import_optional("redis", "redis")
-    of_connections = redis.connection.AbstractConnection
-    known = {*_names(redis.Redis), *_names(of_connections)}
+        return library.clients(make, client)
+    of_connections = library.part("connection").AbstractConnection
+    known = {*_names(library.part().Redis), *_names(of_connections)}
     raise _unknown_option(unknown, known)
 
 
 def _names(made: type) -> set[str]:
     """Return the names of the arguments that a class takes."""
     return set(inspect.signature(made).parameters)
+
+
+def _known(made: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those options that a class takes. Older ones take fewer."""
+    names = _names(made)
+    return {name: value for name, value in options.items() if name in names}
 
 
 def _unknown_option(name: str, known: Iterable[str]) -> StoreError:
@@ -274,38 +267,16 @@ def _unknown_option(name: str, known: Iterable[str]) -> StoreError:
     )
 
 
-def _checked(client: Any) -> Any:
-    """Return a client, if it is a plain one that does not decode what it reads.
-
-    Raises:
-        StoreError: If its calls have to be awaited, or if it decodes.
-    """
-    if has_coroutines(client):
-        raise StoreError(
-            f"The calls of {type(client).__module__}.{type(client).__qualname__} have"
-            " to be awaited, and this store awaits nothing. Give it redis.Redis(...):"
-            " asynchronous environments call it in threads, so that the event loop is"
-            " not blocked. Or write a store of your own with async methods."
-        )
-    encoder = getattr(client, "get_encoder", lambda: None)()
-    if getattr(encoder, "decode_responses", False):
-        raise StoreError(
-            "A Redis client with decode_responses=True can't tell numbers from texts."
-            " Make it without."
-        )
-    return client
-
-
-def _short_waits(retries: int = 0) -> dict[str, Any]:
+def _short_waits(library: Library, retries: int = 0) -> dict[str, Any]:
     """Return the options of a client that does not hold up pages.
 
     By default redis-py waits without a limit, and tries ten times.
     """
-    no_pauses = import_optional("redis.backoff", "redis").NoBackoff()
+    no_pauses = PLAIN.part("backoff").NoBackoff()
     return {
         "socket_timeout": _SECONDS,
         "socket_connect_timeout": _SECONDS,
-        "retry": import_optional("redis.retry", "redis").Retry(no_pauses, retries),
+        "retry": library.part("retry").Retry(no_pauses, retries),
         "socket_read_size": _READ_BYTES,
         # With version 3, redis-py uses a connection again on which something is left to
         # read, because it may be a notification. It would be taken for the next answer.

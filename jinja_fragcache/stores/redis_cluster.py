@@ -1,14 +1,94 @@
-"""A store in a Redis cluster."""
+"""Stores in a Redis cluster: what they do in another way than those on one server."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from jinja_fragcache.operations import Operation
+
 from .redis import RedisStore
 from .redis_clients import clients_of_cluster
-from .redis_errors import what_to_check
+from .redis_operations import KEYS_AT_ONCE, RedisOperations
 
 
-class RedisClusterStore(RedisStore):
+class InCluster(RedisOperations):
+    """The operations of the stores in a Redis cluster.
+
+    Args: As for `RedisClusterStore`.
+    """
+
+    def __init__(
+        self,
+        cluster: Any = "127.0.0.1:6379",
+        password: str | None = None,
+        default_timeout: int = 300,
+        key_prefix: str | Callable[[], str] | None = None,
+        *,
+        url: str | None = None,
+        may_flush: bool = False,
+        **options: Any,
+    ) -> None:
+        if url is not None or isinstance(cluster, str | list | tuple):
+            cluster = clients_of_cluster(self._library, cluster, password, url, options)
+        super().__init__(
+            cluster,
+            default_timeout=default_timeout,
+            key_prefix=key_prefix,
+            may_flush=may_flush,
+        )
+
+    # Making a client takes long while the nodes are down.
+    _sample: Any = None
+
+    # The two keys may be on two nodes, and a script can't read both.
+    set_many_if_equal: Any = None
+    get_with_remaining: Any = None
+    # Each node tells of its own keys only, and keys move between nodes.
+    changes: Any = None
+
+    def _delete_many_if_equal(
+        self, keys: Sequence[str], expected: str
+    ) -> Operation[list[str]]:
+        # Each by a script of its own. A cluster's pipeline does not take scripts.
+        deleted: list[str] = []
+        for key in keys:
+            deleted += yield from super()._delete_many_if_equal([key], expected)
+        return deleted
+
+    def _replace_other_types(
+        self, values: Mapping[str, bytes], seconds: int | None
+    ) -> Operation[list[str]]:
+        replaced: list[str] = []
+        for key, each in values.items():
+            replaced += yield from super()._replace_other_types({key: each}, seconds)
+        return replaced
+
+    def _read_many(self, full_keys: Sequence[str]) -> Operation[Iterable[Any]]:
+        # MGET takes keys of one slot only.
+        found: Iterable[Any] = yield self._client.mget_nonatomic(full_keys)
+        return found
+
+    def _scan(
+        self, pattern: str, each: Callable[[Sequence[bytes]], Operation[bool]]
+    ) -> Operation[None]:
+        # The first scan is of all nodes, and returns where it has to go on.
+        scan = {"match": pattern, "count": KEYS_AT_ONCE}
+        cursors, keys = yield self._client.scan(**scan)
+        while True:
+            if keys and not (yield from each(keys)):
+                return
+            unfinished = [name for name, cursor in cursors.items() if cursor]
+            if not unfinished:
+                return
+            name = unfinished[0]
+            told, keys = yield self._client.scan(
+                cursors[name],
+                target_nodes=self._client.get_node(node_name=name),
+                **scan,
+            )
+            cursors.update(told)
+
+
+class RedisClusterStore(InCluster, RedisStore):
     """A `RedisStore` in a Redis cluster.
 
     The client that it makes connects when the store is first used, so an application
@@ -30,51 +110,3 @@ class RedisClusterStore(RedisStore):
             an option is unknown.
         TimeoutValueError: If the default timeout is not valid.
     """
-
-    def __init__(
-        self,
-        cluster: Any = "127.0.0.1:6379",
-        password: str | None = None,
-        default_timeout: int = 300,
-        key_prefix: str | Callable[[], str] | None = None,
-        *,
-        url: str | None = None,
-        may_flush: bool = False,
-        **options: Any,
-    ) -> None:
-        if url is not None or isinstance(cluster, str | list | tuple):
-            cluster = clients_of_cluster(cluster, password, url, options)
-        super().__init__(
-            cluster,
-            default_timeout=default_timeout,
-            key_prefix=key_prefix,
-            may_flush=may_flush,
-        )
-
-    def what_to_check(self, error: Exception) -> str:
-        """Return which settings to look at after an error, as a sentence, or ""."""
-        # Without the client, because making one takes long while the nodes are down.
-        return what_to_check(error, {})
-
-    # The two keys may be on two nodes, and a script can't read both.
-    set_many_if_equal = None  # type: ignore[assignment]
-    get_with_remaining = None  # type: ignore[assignment]
-    # Each node tells of its own keys only, and keys move between nodes.
-    changes = None  # type: ignore[assignment]
-
-    def delete_many_if_equal(self, keys: Sequence[str], expected: str) -> list[str]:
-        """Delete those keys that have an expected value, and return them."""
-        # Each by a script of its own. A cluster's pipeline does not take scripts.
-        delete = super().delete_many_if_equal
-        return [key for key in keys if delete([key], expected)]
-
-    def _replace_other_types(
-        self, values: Mapping[str, bytes], seconds: int | None
-    ) -> list[str]:
-        replace = super()._replace_other_types
-        return [key for key, each in values.items() if replace({key: each}, seconds)]
-
-    def _read_many(self, full_keys: Sequence[str]) -> Iterable[bytes | None]:
-        # MGET takes keys of one slot only.
-        found: Iterable[bytes | None] = self._client.mget_nonatomic(full_keys)
-        return found

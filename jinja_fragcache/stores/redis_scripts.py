@@ -56,6 +56,20 @@ for at, key in ipairs(KEYS) do
 end
 return replaced
 """
+#: The key is one of a number. ARGV are what to add to it, and the seconds of a new one.
+COUNT = """
+local key, delta, seconds = KEYS[1], ARGV[1], ARGV[2]
+if redis.call("EXISTS", key) == 0 then
+  if seconds == "0" then
+    redis.call("SET", key, 0)
+  else
+    redis.call("SET", key, 0, "EX", seconds)
+  end
+end
+redis.call("INCRBY", key, delta)
+-- What INCRBY returns is rounded by Lua, if it is large.
+return redis.call("GET", key)
+"""
 #: KEYS are keys. The answer is for each key its value, and its milliseconds as PTTL has
 #: them.
 READ_WITH_REMAINING = """

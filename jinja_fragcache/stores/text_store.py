@@ -1,4 +1,4 @@
-"""The base of the stores that hold text and integers as bytes."""
+"""The bases of the stores that hold text and integers as bytes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +12,8 @@ from .shared import Shared
 from .text import TextSerializer
 
 
-class TextStore(Shared, cachelib.BaseCache):
-    """Base of the stores that hold text and integers as bytes.
-
-    It is a `cachelib.BaseCache` with all the methods of one, so it can be used wherever
-    a cachelib cache can. Subclasses define `get`, `set`, `add`, `delete`, `has`, `inc`
-    and `clear`; nothing is left to cachelib, whose own methods use private names.
+class HoldsTexts(Shared):
+    """Base of the stores that hold text and integers as bytes, plain or asynchronous.
 
     Args:
         default_timeout: The timeout of entries that are stored without one: seconds or
@@ -34,11 +30,33 @@ class TextStore(Shared, cachelib.BaseCache):
     serializer = TextSerializer()
 
     def __init__(self, default_timeout: Any) -> None:
-        super().__init__(normalize_timeout(default_timeout) or NEVER_EXPIRES)
+        self.default_timeout: int = normalize_timeout(default_timeout) or NEVER_EXPIRES
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle an empty `MemoryStore`, and no connection, password or folder."""
         return MemoryStore, (DEFAULT_THRESHOLD, self.default_timeout)
+
+    def _seconds(self, timeout: Any) -> int:
+        """Return a timeout in seconds: 0 if it never ends, for None the default.
+
+        Raises:
+            TimeoutValueError: If the timeout is not valid.
+        """
+        seconds = normalize_timeout(timeout)
+        return self.default_timeout if seconds is None else seconds
+
+
+class TextStore(HoldsTexts, cachelib.BaseCache):
+    """Base of the plain ones.
+
+    It is a `cachelib.BaseCache` with all the methods of one, so it can be used wherever
+    a cachelib cache can. Subclasses define `get`, `set`, `add`, `delete`, `has`, `inc`
+    and `clear`; nothing is left to cachelib, whose own methods use private names.
+    """
+
+    def __init__(self, default_timeout: Any) -> None:
+        HoldsTexts.__init__(self, default_timeout)
+        cachelib.BaseCache.__init__(self, self.default_timeout)
 
     def get_many(self, *keys: str) -> list[Any]:
         """Return the values of keys, None for keys without an entry."""
@@ -64,12 +82,3 @@ class TextStore(Shared, cachelib.BaseCache):
     def dec(self, key: str, delta: int = 1) -> int | None:
         """Like `inc`, but subtract."""
         return self.inc(key, -delta)
-
-    def _seconds(self, timeout: Any) -> int:
-        """Return a timeout in seconds: 0 if it never ends, for None the default.
-
-        Raises:
-            TimeoutValueError: If the timeout is not valid.
-        """
-        seconds = normalize_timeout(timeout)
-        return self.default_timeout if seconds is None else seconds

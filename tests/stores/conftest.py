@@ -1,5 +1,6 @@
 """The stores that the contract's tests run with, and what they run on."""
 
+import asyncio
 import http.client
 import json
 import sys
@@ -13,6 +14,7 @@ import flask_caching
 import pymemcache
 import pytest
 import redis
+import redis.asyncio
 from django.core.cache import cache
 from flask import Flask
 from pymemcache.client.base import PooledClient
@@ -21,6 +23,9 @@ from pymemcache.serde import pickle_serde
 from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.near_adapter import NearAdapter
 from jinja_fragcache.stores import (
+    AsyncRedisClusterStore,
+    AsyncRedisSentinelStore,
+    AsyncRedisStore,
     FileStore,
     MemcachedStore,
     MemoryStore,
@@ -219,6 +224,46 @@ def redis_cluster(cluster_ports: list[int]) -> Iterator[Subject]:
         client.flushall()
         yield redis_subject(client, store)
     store._client.close()
+
+
+# The same, awaited. Each call of these tests has an event loop of its own.
+
+
+@pytest.fixture
+def async_redis(redis_texts: Subject, redis_port: int) -> Subject:
+    url = f"redis://127.0.0.1:{redis_port}"
+    return Subject(AsyncRedisStore(url=url, key_prefix="shop:"), redis_texts.remaining)
+
+
+@pytest.fixture
+def async_redis_ready(redis_texts: Subject, redis_port: int) -> Subject:
+    store = AsyncRedisStore(redis.asyncio.Redis(port=redis_port), key_prefix="shop:")
+    # The first event loop leaves the client open, because it is not the store's.
+    asyncio.run(close_ready(store))
+    return Subject(store, redis_texts.remaining)
+
+
+async def close_ready(store: AsyncRedisStore) -> None:
+    assert await store.get("k") is None
+    await store._client.aclose()
+
+
+@pytest.fixture
+def async_redis_sentinel(redis_sentinel: Subject, watched: servers.Watched) -> Subject:
+    store = AsyncRedisSentinelStore(
+        [("127.0.0.1", watched.sentinel)],
+        master="shop",
+        password=PASSWORD,
+        key_prefix="shop:",
+    )
+    return Subject(store, redis_sentinel.remaining)
+
+
+@pytest.fixture
+def async_redis_cluster(redis_cluster: Subject, cluster_ports: list[int]) -> Subject:
+    nodes = ",".join(f"127.0.0.1:{port}" for port in cluster_ports)
+    store = AsyncRedisClusterStore(nodes, key_prefix="shop:")
+    return Subject(store, redis_cluster.remaining)
 
 
 # On Memcached.

@@ -106,6 +106,10 @@ PROMISES = {
     "cachelib_memcached": {ADDS},
     "redis_sentinel": {ADDS, COUNTS, TELLS, TELLS_IN_READS},
     "redis_cluster": {ADDS, COUNTS, TELLS},
+    "async_redis": {ADDS, COUNTS, TELLS, TELLS_IN_READS},
+    "async_redis_ready": {ADDS, COUNTS, TELLS, TELLS_IN_READS},
+    "async_redis_sentinel": {ADDS, COUNTS, TELLS, TELLS_IN_READS},
+    "async_redis_cluster": {ADDS, COUNTS, TELLS},
     "memcached_pylibmc": {ADDS, COUNTS},
     "memcached_pymemcache": {ADDS, COUNTS},
     "memcached_sasl": {ADDS, COUNTS},
@@ -115,15 +119,23 @@ PROMISES = {
     "flask_caching_cache": set(),
     "django_cache": {ADDS, COUNTS},
 }
+# These have no sync face. tests/access/test_adapter.py shows what they have instead.
+ASYNC_ONLY = [
+    "coroutine",
+    *("async_redis", "async_redis_ready", "async_redis_sentinel"),
+    "async_redis_cluster",
+]
 #: These are in the memory of this process.
 NEAR_ITSELF = {"memory", "cachelib_simple"}
 FACES = [
-    *((store, "sync") for store in PROMISES),
-    *((store, "async") for store in PROMISES),
-    # It has no sync face. tests/access/test_adapter.py shows what it has instead.
-    ("coroutine", "async"),
+    *((store, "sync") for store in PROMISES if store not in ASYNC_ONLY),
+    *((store, "async") for store in dict.fromkeys([*PROMISES, *ASYNC_ONLY])),
     # With what was read kept near.
-    *((store, "near") for store in PROMISES if store not in NEAR_ITSELF),
+    *(
+        (store, "near")
+        for store in PROMISES
+        if store not in NEAR_ITSELF and store not in ASYNC_ONLY
+    ),
 ]
 #: These belong to one process, or have an `add` that is no lock.
 WITHOUT_LOCKS = {
@@ -144,11 +156,13 @@ with_locks = pytest.mark.parametrize(
 
 
 def promising(promise: str) -> pytest.MarkDecorator:
-    """Run a test with the stores that promise something, on their sync faces."""
-    stores = [store for store, promises in PROMISES.items() if promise in promises]
-    return pytest.mark.parametrize(
-        "both", [(store, "sync") for store in stores], ids="-".join, indirect=True
-    )
+    """Run a test with the stores that promise something, on their sync faces if any."""
+    faces = [
+        (store, "async" if store in ASYNC_ONLY else "sync")
+        for store, promises in PROMISES.items()
+        if promise in promises
+    ]
+    return pytest.mark.parametrize("both", faces, ids="-".join, indirect=True)
 
 
 def numbers(caller: int) -> dict[str, str | int]:

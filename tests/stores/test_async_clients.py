@@ -38,7 +38,7 @@ CLIENTS: list[Any] = [
 @pytest.mark.parametrize("kind", [RedisStore, RedisClusterStore])
 def test_a_client_with_coroutines_is_refused(kind: Any, make: Any) -> None:
     with pytest.raises(
-        StoreError, match=r"have to be awaited, .* Give it redis\.Redis\(\.\.\.\)"
+        StoreError, match=r"have to be awaited, .* Write AsyncRedisStore\(client\)"
     ):
         kind(make())
 

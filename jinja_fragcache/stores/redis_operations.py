@@ -1,0 +1,369 @@
+"""What the stores on Redis do, written once for plain and for asynchronous clients."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from jinja_fragcache.errors import DamagedValueError, StoreError
+from jinja_fragcache.forks import PerProcess
+from jinja_fragcache.operations import Operation
+
+from .base import Timed
+from .checksum import with_checksum, without_checksum
+from .facts import MOST_COUNTED, Amounts, Facts, amounts_of
+from .redis_clients import clients_of_server, clients_of_url
+from .redis_errors import what_to_check
+from .redis_library import PLAIN, Library, address_of
+from .redis_scripts import (
+    COUNT,
+    DELETE_MANY_IF_EQUAL,
+    READ_WITH_REMAINING,
+    REPLACE_OTHER_TYPES,
+    SET_MANY_IF_EQUAL,
+    seconds_left,
+)
+from .text_store import HoldsTexts
+
+#: For how many keys a scan asks at once.
+KEYS_AT_ONCE = 500
+_GLOB_CHARACTERS = re.compile(r"[*?\[\]\\]")
+# The server's error for a key that holds a list, a hash or the like.
+_WRONG_TYPE = "WRONGTYPE"
+# The server's errors for a value that it can't count with.
+_NOT_COUNTABLE = re.compile("not an integer|overflow|WRONGTYPE")
+
+
+class RedisOperations(HoldsTexts):
+    """The operations of the stores on Redis (see `jinja_fragcache.operations`).
+
+    For most methods of a store there is an operation of the same name behind an
+    underscore. `RedisStore` runs it, and `AsyncRedisStore` awaits it.
+
+    Args: As for `RedisStore`.
+    """
+
+    #: The clients that it makes.
+    _library: ClassVar[Library] = PLAIN
+
+    def __init__(
+        self,
+        host: Any = "localhost",
+        port: int = 6379,
+        password: str | None = None,
+        db: int | None = None,
+        default_timeout: int = 300,
+        key_prefix: str | Callable[[], str] | None = None,
+        *,
+        url: str | None = None,
+        may_flush: bool = False,
+        **options: Any,
+    ) -> None:
+        if url is not None:
+            clients = clients_of_url(self._library, url, password, db, options)
+        elif isinstance(host, str):
+            clients = clients_of_server(
+                self._library, host, port, password, db or 0, options
+            )
+        elif host is None:
+            raise ValueError(
+                "The host can't be None. It is a host name, or a client such as"
+                f" {self._library.root}.Redis()."
+            )
+        elif isinstance(host, PerProcess):
+            clients = host
+        else:
+            clients = self._library.clients_of_ready(host)
+        super().__init__(default_timeout)
+        self.key_prefix = key_prefix or ""
+        self._clients = clients
+        self._may_flush = may_flush
+
+    @property
+    def _client(self) -> Any:
+        """The client of this process."""
+        return self._clients.value
+
+    @property
+    def _sample(self) -> Any:
+        """A client that tells where it connects to; None where it is not known yet."""
+        return self._client
+
+    @property
+    def where(self) -> str:
+        """Where the entries are, as people call it."""
+        prefix = self._full_key("")
+        keys = f"keys that begin with {prefix!r}" if prefix else "all keys"
+        return f"{address_of(self._sample)}, {keys}"
+
+    def what_to_check(self, error: Exception) -> str:
+        """Return which settings to look at after an error, as a sentence, or ""."""
+        pool = getattr(self._sample, "connection_pool", None)
+        return what_to_check(error, getattr(pool, "connection_kwargs", {}))
+
+    def _get_failed(self, error: Exception) -> Operation[None]:
+        """Return None for a key of another type, and raise any other error of `get`."""
+        # Only this key is missing, and the next write overwrites it.
+        if str(error).startswith(_WRONG_TYPE):
+            return
+        if isinstance(error, DamagedValueError):
+            yield from self._drop_connections()
+        raise error
+
+    def _get_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
+        if not keys:
+            return []
+        full_keys = self._full_keys(keys)
+        stored = yield from self._read_many(full_keys)
+        return (yield from self._all_loaded(full_keys, stored))
+
+    def _get_with_remaining(
+        self, keys: Sequence[str]
+    ) -> Operation[list[tuple[Any, float | None]]]:
+        full_keys = self._full_keys(keys)
+        script = (READ_WITH_REMAINING, len(full_keys), *full_keys)
+        answer = yield self._client.eval(*script)
+        values = yield from self._all_loaded(full_keys, answer[::2])
+        return list(zip(values, map(seconds_left, answer[1::2]), strict=True))
+
+    def _has(self, key: str) -> Operation[bool]:
+        # A key of another type has no value for `get`.
+        kind = yield self._client.type(self._full_key(key))
+        return bool(kind == b"string")
+
+    def _set(self, key: str, value: Any, timeout: Any) -> Operation[bool]:
+        seconds, full_key = self._expiry(timeout), self._full_key(key)
+        data = self._dumped(full_key, value)
+        # Returned as it is, so that a client with coroutines is noticed.
+        is_stored: bool = yield self._client.set(full_key, data, ex=seconds)
+        return is_stored
+
+    def _set_many(self, mapping: Mapping[str, Any], timeout: Any) -> Operation[Any]:
+        return self._write_many(mapping, timeout, only_new=False)
+
+    def _add(self, key: str, value: Any, timeout: Any) -> Operation[bool]:
+        seconds, full_key = self._expiry(timeout), self._full_key(key)
+        data = self._dumped(full_key, value)
+        if (yield self._client.set(full_key, data, ex=seconds, nx=True)):
+            return True
+        return bool((yield from self._replace_other_types({full_key: data}, seconds)))
+
+    def _add_many(
+        self, mapping: Mapping[str, Any], timeout: Any
+    ) -> Operation[list[str]]:
+        added = yield from self._write_many(mapping, timeout, only_new=True)
+        done = set(added)
+        left = {self._full_key(key): key for key in mapping if key not in done}
+        if left:
+            values = {
+                full_key: self._dumped(full_key, mapping[key])
+                for full_key, key in left.items()
+            }
+            seconds = self._expiry(timeout)
+            replaced = yield from self._replace_other_types(values, seconds)
+            added += [left[full_key] for full_key in replaced]
+        return added
+
+    def _set_many_if_equal(
+        self, values: Mapping[str, Timed], others: Mapping[str, str], expected: str
+    ) -> Operation[list[str]]:
+        if not values:
+            return []
+        full_keys: list[str] = []
+        arguments: list[Any] = []
+        for key, (value, timeout) in values.items():
+            full_key, other = self._full_keys([key, others[key]])
+            full_keys += [full_key, other]
+            arguments += [
+                self._dumped(other, expected),
+                self._dumped(full_key, value),
+                self._expiry(timeout) or 0,
+            ]
+        script = (SET_MANY_IF_EQUAL, len(full_keys), *full_keys, *arguments)
+        return _done(values, (yield self._client.eval(*script)))
+
+    def _delete_many_if_equal(
+        self, keys: Sequence[str], expected: str
+    ) -> Operation[list[str]]:
+        if not keys:
+            return []
+        full_keys = self._full_keys(keys)
+        wanted = [self._dumped(full_key, expected) for full_key in full_keys]
+        script = (DELETE_MANY_IF_EQUAL, len(keys), *full_keys, *wanted)
+        return _done(keys, (yield self._client.eval(*script)))
+
+    def _delete(self, key: str) -> Operation[bool]:
+        return bool((yield self._client.delete(self._full_key(key))))
+
+    def _delete_many(self, keys: Sequence[str]) -> Operation[list[str]]:
+        if keys:
+            yield self._client.delete(*self._full_keys(keys))
+        return list(keys)
+
+    def _remaining(self, key: str) -> Operation[float | None]:
+        milliseconds: int = yield self._client.pttl(self._full_key(key))
+        return seconds_left(milliseconds)
+
+    def _inc(self, key: str, delta: int) -> Operation[int | None]:
+        script = (COUNT, 1, self._full_key(key), delta, self._expiry(None) or 0)
+        try:
+            return int((yield self._client.eval(*script)))
+        except Exception as error:
+            if _NOT_COUNTABLE.search(str(error)):
+                return None
+            raise
+
+    def _clear(self) -> Operation[bool]:
+        prefix = self._full_key("")
+        if not prefix:
+            return (yield from self._flush())
+        # The locks go first. Otherwise a value that is being rendered could be stored
+        # after the scan has passed its key.
+        yield from self._scan(_pattern(f"{prefix}lock:"), self._unlink)
+        yield from self._scan(_pattern(prefix), self._unlink)
+        return True
+
+    def _unlink(self, keys: Sequence[bytes]) -> Operation[bool]:
+        yield self._client.unlink(*keys)
+        return True
+
+    def _facts(self) -> Operation[Facts]:
+        if not self._full_key(""):
+            number = yield self._client.dbsize()
+            note = "That counts what others keep in this database, too."
+            return Facts(number, note=note)
+        amounts = yield from self._amounts()
+        return Facts(amounts.entries, amounts.bytes, is_partial=amounts.is_partial)
+
+    def _amounts(self) -> Operation[Amounts]:
+        prefix = self._full_key("")
+        start = len(prefix.encode())
+        sizes: list[tuple[str, int]] = []
+
+        def note(keys: Sequence[bytes]) -> Operation[bool]:
+            pipeline = self._client.pipeline(transaction=False)
+            for key in keys:
+                pipeline.strlen(key)
+            answers = yield pipeline.execute(raise_on_error=False)
+            for key, size in zip(keys, answers, strict=True):
+                # Of a list, a hash or the like, the server does not tell the length.
+                known = size if isinstance(size, int) else 0
+                sizes.append((key[start:].decode(errors="replace"), known))
+            return len(sizes) <= MOST_COUNTED
+
+        yield from self._scan(_pattern(prefix), note)
+        return amounts_of(sizes)
+
+    def _scan(
+        self, pattern: str, each: Callable[[Sequence[bytes]], Operation[bool]]
+    ) -> Operation[None]:
+        """Go through the keys that match a pattern, some 500 at a time.
+
+        Args:
+            pattern: The pattern.
+            each: Does something with some keys, and returns whether to go on.
+        """
+        cursor = 0
+        while True:
+            cursor, keys = yield self._client.scan(
+                cursor, match=pattern, count=KEYS_AT_ONCE
+            )
+            if keys and not (yield from each(keys)):
+                return
+            if not cursor:
+                return
+
+    def _flush(self) -> Operation[bool]:
+        if not self._may_flush:
+            raise StoreError(
+                "Without a key prefix, clearing would delete what others keep in"
+                " this Redis database. Set CACHE_KEY_PREFIX (or key_prefix=...), or"
+                ' CACHE_OPTIONS={"may_flush": True} if the database is this cache\'s'
+                " alone."
+            )
+        return bool((yield self._client.flushdb()))
+
+    def _full_key(self, key: str) -> str:
+        """Return the key that the server has for a key of this store."""
+        prefix = self.key_prefix
+        return f"{prefix if isinstance(prefix, str) else prefix()}{key}"
+
+    def _full_keys(self, keys: Iterable[str]) -> list[str]:
+        prefix = self._full_key("")
+        return [prefix + key for key in keys]
+
+    def _expiry(self, timeout: Any) -> int | None:
+        """Return the seconds as redis-py takes them: None if an entry never expires."""
+        return self._seconds(timeout) or None
+
+    def _dumped(self, full_key: str, value: Any) -> bytes:
+        return with_checksum(full_key, self.serializer.dumps(value))
+
+    def _loaded(self, full_key: str, stored: Any) -> str | int | None:
+        """Return the value of which the server has returned this.
+
+        Raises:
+            DamagedValueError: If this store has not stored it.
+        """
+        if stored is None:
+            return None
+        return self.serializer.loads(without_checksum(full_key, stored))
+
+    def _all_loaded(
+        self, full_keys: Sequence[str], stored: Iterable[Any]
+    ) -> Operation[list[Any]]:
+        """Like `_loaded`, for several keys."""
+        try:
+            pairs = zip(full_keys, stored, strict=True)
+            return [self._loaded(full_key, each) for full_key, each in pairs]
+        except DamagedValueError:
+            yield from self._drop_connections()
+            raise
+
+    def _drop_connections(self) -> Operation[None]:
+        """Use no connection again.
+
+        A damaged value may have been the answer to an earlier question, and then more
+        answers will come too late.
+        """
+        pool = getattr(self._client, "connection_pool", None)
+        if pool is not None:
+            yield pool.disconnect(inuse_connections=False)
+
+    def _read_many(self, full_keys: Sequence[str]) -> Operation[Iterable[Any]]:
+        found: Iterable[Any] = yield self._client.mget(full_keys)
+        return found
+
+    def _replace_other_types(
+        self, values: Mapping[str, bytes], seconds: int | None
+    ) -> Operation[list[str]]:
+        """Store values in place of lists, hashes and the like, which nobody can read.
+
+        Returns:
+            The full keys that had such a value, or none any more.
+        """
+        arguments = [part for each in values.values() for part in (each, seconds or 0)]
+        script = (REPLACE_OTHER_TYPES, len(values), *values, *arguments)
+        return _done(values, (yield self._client.eval(*script)))
+
+    def _write_many(
+        self, values: Mapping[str, Any], timeout: Any, *, only_new: bool
+    ) -> Operation[list[str]]:
+        seconds = self._expiry(timeout)
+        # No transaction, which twemproxy does not support.
+        pipeline = self._client.pipeline(transaction=False)
+        for full_key, value in zip(
+            self._full_keys(values), values.values(), strict=True
+        ):
+            data = self._dumped(full_key, value)
+            pipeline.set(full_key, data, ex=seconds, nx=only_new)
+        return _done(values, (yield pipeline.execute()))
+
+
+def _pattern(prefix: str) -> str:
+    """Return the pattern of the keys that have a prefix."""
+    return _GLOB_CHARACTERS.sub(r"\\\g<0>", prefix) + "*"
+
+
+def _done(keys: Iterable[str], answers: Iterable[Any]) -> list[str]:
+    """Return the keys for which the server has answered that it did something."""
+    return [key for key, answer in zip(keys, answers, strict=True) if answer]
