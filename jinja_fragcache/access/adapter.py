@@ -15,7 +15,7 @@ from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores.base import Timed, by_timeout
 from jinja_fragcache.stores.memory import MemoryStore
 
-from .runner import Runner, perform_at_once, perform_in_thread
+from .runner import Awaited, Runner, perform_at_once, perform_in_thread
 from .store_check import CoroutinesOnly, check_plain, store_name
 
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
@@ -80,6 +80,8 @@ class Adapter:
         reads_in_one_trip: Whether many keys are read in one round trip to a server.
         plain: The store, for direct calls by callers that block. If its methods are
             coroutine functions, each call raises `AsyncOnlyError`.
+        awaited: The store, for direct calls of `get` by callers on an event loop, which
+            await the answer.
         run: Runs an operation for a caller that blocks.
         run_async: Runs an operation for a caller on an event loop.
     """
@@ -115,6 +117,9 @@ class Adapter:
         self.run_async: Runner = perform_at_once
         if self.blocks:
             self.run_async = perform_async if has_coroutines else perform_in_thread
+        self.awaited: Any = (
+            store if has_coroutines else Awaited(self.get, self.run_async)
+        )
 
     @property
     def default_timeout(self) -> int | None:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jinja_fragcache.operations import Operation, perform
+from jinja_fragcache.operations import Operation, perform, perform_async
 
 from .near_adapter import NearAdapter
-from .runner import Runner
+from .runner import Awaited, Runner
 from .safe_store import SafeStore
 from .stats import Recorder, Stats
 
@@ -56,6 +56,11 @@ class NearStore(SafeStore):
         super().__init__(adapter, run, recorder=recorder, **others)
         self._near = adapter.near
         self.plain = NearReads(adapter, recorder.stats)
+
+    @property
+    def awaited(self) -> Any:
+        """Like `SafeStore.awaited`."""
+        return Awaited(self.read_one, perform_async)
 
     def read(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Return what is near or stored under each key, None where there is nothing."""

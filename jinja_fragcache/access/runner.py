@@ -21,3 +21,20 @@ async def perform_in_thread(operation: Operation[T]) -> T:
     """Like `perform`, in a thread, so that the event loop is not blocked."""
     result: T = await in_thread(perform, operation)
     return result
+
+
+class Awaited:
+    """Stands for a store with plain methods where its `get` is awaited.
+
+    Args:
+        get: The operation that reads a key.
+        run: Runs it for a caller on an event loop.
+    """
+
+    def __init__(self, get: Callable[[str], Operation[Any]], run: Runner) -> None:
+        self._get = get
+        self._run = run
+
+    def get(self, key: str) -> Any:
+        """Return an awaitable of the value of a key."""
+        return self._run(self._get(key))

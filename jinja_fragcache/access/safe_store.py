@@ -92,6 +92,11 @@ class SafeStore:
             self._plain_run, self._run = None, plain
 
     @property
+    def awaited(self) -> Any:
+        """Has `get`, for direct calls on an event loop by callers that await it."""
+        return self._adapter.awaited
+
+    @property
     def default_timeout(self) -> int | None:
         """The store's own default timeout; see `Adapter.default_timeout`."""
         return self._adapter.default_timeout
@@ -114,6 +119,11 @@ class SafeStore:
         stored: list[Any] = yield from self._try(
             "read", keys, self._adapter.get_many(keys), nothing
         )
+        return stored
+
+    def read_one(self, key: str) -> Operation[Any]:
+        """Like `read`, for one key."""
+        (stored,) = yield from self.read([key])
         return stored
 
     def read_again(self, keys: Sequence[str]) -> Operation[list[Any]]:

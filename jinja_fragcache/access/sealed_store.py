@@ -17,9 +17,10 @@ from typing import Any
 
 from jinja_fragcache.errors import DamagedValueError
 from jinja_fragcache.keys.beside import number_key
-from jinja_fragcache.operations import Operation
+from jinja_fragcache.operations import Operation, perform_async
 from jinja_fragcache.stores.base import Timed
 
+from .runner import Awaited
 from .safe_store import SafeStore
 from .seal import SEAL_BYTES, Seal
 
@@ -60,6 +61,11 @@ class SealedStore(SafeStore):
         super().__init__(*args, **more)
         self._seal = seal
         self.plain = _SealedReads(self.plain, self.open)
+
+    @property
+    def awaited(self) -> Any:
+        """Like `SafeStore.awaited`."""
+        return Awaited(self.read_one, perform_async)
 
     def read(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `SafeStore.read`."""

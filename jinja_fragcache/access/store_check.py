@@ -32,9 +32,9 @@ def check_store(store: Any) -> bool:
     except TypeError:
         raise StoreError(
             f"{store_name(store)} can't be a store: its set() takes no timeout. Write"
-            " set(self, key, value, timeout=None). A client of Redis or Memcached goes"
-            " into a cachelib cache, as in cachelib.RedisCache(host=redis.Redis()); one"
-            " with coroutines goes into a class of your own with async methods."
+            " set(self, key, value, timeout=None). A client of Redis goes into a store:"
+            " RedisStore(client), or AsyncRedisStore(client) if its calls have to be"
+            " awaited. One of Memcached goes into MemcachedStore(client)."
         ) from None
     except ValueError:
         pass  # a method written in C may have no signature
@@ -95,8 +95,10 @@ class CoroutinesOnly:
         """
         raise AsyncOnlyError(
             f"The methods of {store_name(self._store)} are coroutines and nothing here"
-            " can await them. Make the environment with enable_async=True, call the"
-            " methods that end in _async, or use a store with plain methods."
+            " can await them. Make the environment with enable_async=True and write"
+            " `await template.render_async(...)`. Write `await cache.get_async(key)`,"
+            " and the same for the other methods that end in _async. Or use a store"
+            " with plain methods, such as RedisStore."
         )
 
     get = refuse

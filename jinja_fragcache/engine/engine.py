@@ -152,6 +152,7 @@ class Engine:
         self.context = context(blocking=True)
         self.async_context = context(blocking=False)
         self._plain = self.context.store.plain
+        self._awaited = self.async_context.store.awaited
         self._recorder.turned = self._turn
         if listeners:
             self._turn(True)
@@ -212,11 +213,20 @@ class Engine:
 
     async def text_async(self, key: str, wanted: Wanted) -> str | Undecided:
         """Like `text`, but awaits the store."""
-        (stored,) = await perform_async(self.async_context.store.read([key]))
+        try:
+            if self._breaker.is_closed:
+                stored = await self._awaited.get(key)
+            else:
+                stored = await perform_async(self.async_context.store.read_one(key))
+        except AsyncOnlyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - reads fail open
+            self.async_context.store.read_failed([key], error)
+            stored = None
         text = servable_text(stored, wanted)
         if text is None:
             return Undecided(stored)
-        self._recorder.hit(key)
+        self.stats.hits += 1
         return text
 
     def texts(

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 import redis
+import redis.asyncio
 
 from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.store_check import what_to_check
@@ -26,7 +27,8 @@ class HalfAsync(RecordingStore):
         (NoDelete(), "it has no delete"),
         (object(), "it has no get and no set and no delete"),
         (MemoryStore, "The class MemoryStore can't be a store: it is a class"),
-        (redis.Redis(), r"cachelib\.RedisCache\(host=redis\.Redis\(\)\)"),
+        (redis.Redis(), r"goes into a store: RedisStore\(client\), or"),
+        (redis.asyncio.Redis(), r"or AsyncRedisStore\(client\) if"),
         (HalfAsync(), "only some of get, set and delete are coroutine functions"),
     ],
 )
