@@ -1,6 +1,8 @@
 """The cache tag in real frameworks, called by their own test clients."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,17 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 from starlette.testclient import TestClient
 
-from jinja_fragcache import FragmentCache, make_template_fragment_key
+from jinja_fragcache import (
+    FragmentCache,
+    MemoryStore,
+    Stats,
+    make_template_fragment_key,
+    set_fragment_cache,
+)
 from tests.support import (
     CoroutineStore,
     RecordingStore,
+    SharedStore,
     configure_django,
     environment,
 )
@@ -62,6 +71,46 @@ def test_starlette_with_an_async_environment_stores_fragments(make: Any) -> None
     with TestClient(Starlette(routes=[Route("/", page)])) as client:
         texts = [client.get("/", params={"user": user}).text for user in USERS]
     assert texts == EXPECTED
+
+
+@pytest.mark.parametrize("make", [MemoryStore, SharedStore])
+def test_an_endpoint_that_blocks_the_event_loop_waits_for_nobody(
+    make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    # In the thread of `slow` the body goes on only when the other page is there. Were
+    # it waited for on the event loop, nobody could ever answer.
+    env = environment({"page.html": "{% cache 300, 'x' %}{{ body() }}{% endcache %}"})
+    cache = FragmentCache(make(), lock_timeout=60)
+    set_fragment_cache(env, cache)
+    templates = Jinja2Templates(env=env)
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def body() -> str:
+        has_begun.set()
+        assert may_end.wait(60)
+        return "slow"
+
+    def slow(request: Request) -> Response:
+        return templates.TemplateResponse(request, "page.html", {"body": body})
+
+    async def quick(request: Request) -> Response:
+        values = {"body": lambda: "quick"}
+        return templates.TemplateResponse(request, "page.html", values)
+
+    routes = [Route("/slow", slow), Route("/quick", quick)]
+    with (
+        TestClient(Starlette(routes=routes)) as client,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        first = threads.submit(client.get, "/slow")
+        assert has_begun.wait(60)
+        assert [client.get("/quick").text for _ in range(2)] == ["quick", "quick"]
+        may_end.set()
+        assert first.result().text == "slow"
+        assert client.get("/quick").text == "slow"
+    assert cache.stats() == Stats(hits=1, misses=3, stored=1)
+    (record,) = caplog.records
+    assert "with `def` in place of `async def`" in record.getMessage()
 
 
 def django_environment(**options: Any) -> Any:

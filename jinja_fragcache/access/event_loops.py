@@ -40,6 +40,22 @@ def start_task(
     return asyncio.get_running_loop().create_task(work())
 
 
+def is_shared() -> bool:
+    """Return whether an event loop runs the caller and others, whom blocking stalls.
+
+    A loop with one task has nobody to stall: Flask and Django make such a one for each
+    `async def` view that a thread of theirs runs.
+    """
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return _running_trio() is not None
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return _running_trio() is not None
+    return len(asyncio.all_tasks(loop)) > 1
+
+
 def sleep(seconds: float) -> Awaitable[Any]:
     """Return what sleeps when it is awaited."""
     import asyncio  # noqa: PLC0415 - see above

@@ -26,7 +26,7 @@ from .breaker import Breaker
 from .deletes import deletes
 from .runner import Runner
 from .stats import Recorder
-from .store_check import what_to_check
+from .store_check import store_name, what_to_check
 
 _FAILED = object()
 _MAY_BE_SERVED = " What it holds may still be served."
@@ -56,6 +56,7 @@ class SafeStore:
         has_locks: Whether other processes respect the locks of this store.
         added_bytes: How many bytes are added to each text that is written.
         plain: Has `get`, for direct calls by callers that block and handle failures.
+        blocks: Whether a call may block.
     """
 
     added_bytes = 0
@@ -77,6 +78,7 @@ class SafeStore:
         self._breaker = breaker
         self._default_timeout = default_timeout
         self.has_locks = adapter.has_locks
+        self.blocks = adapter.blocks
         self.plain: Any = adapter.plain
 
     def measure(self, timer: Callable[[], float] | None) -> None:
@@ -100,6 +102,11 @@ class SafeStore:
     def default_timeout(self) -> int | None:
         """The store's own default timeout; see `Adapter.default_timeout`."""
         return self._adapter.default_timeout
+
+    @property
+    def name(self) -> str:
+        """The name of the store's class."""
+        return store_name(self._adapter.store)
 
     @property
     def answers(self) -> bool:

@@ -167,7 +167,7 @@ def pauses(context: Context, flight: Flight, deadline: float) -> Iterator[float]
         deadline: Until when the caller may wait, by the timer.
     """
     started = context.timer()
-    left = deadline - started
+    left = context.seconds_left(deadline)
     if flight.parent is not None:
         # The other process may wait for what is being made here.
         left *= _NESTED

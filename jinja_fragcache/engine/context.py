@@ -10,6 +10,7 @@ from jinja_fragcache.access import event_loops
 from jinja_fragcache.access.safe_store import SafeStore
 from jinja_fragcache.access.stats import Recorder
 from jinja_fragcache.clocks import time_of_day
+from jinja_fragcache.messages import logger
 
 from .background import BACKGROUND, Background
 from .policy import Policy
@@ -50,8 +51,44 @@ class Context:
     sleep: Callable[[float], Any] = time.sleep
     verifying: set[str] = field(default_factory=set)
     background: Background = field(default=BACKGROUND)
+    _has_warned: bool = False
 
     def __post_init__(self) -> None:
         """Wait without blocking where the event loop must go on."""
         if not self.blocking:
             self.sleep = event_loops.sleep
+
+    def seconds_left(self, deadline: float) -> float:
+        """Return for how many seconds the caller may wait for others.
+
+        It is 0 where waiting would stall an event loop. What is waited for may even be
+        a task of the same loop, which could then never go on.
+
+        Args:
+            deadline: Until when it may wait, by the timer.
+        """
+        left = max(deadline - self.timer(), 0)
+        if not left or not self.blocking or not event_loops.is_shared():
+            return left
+        self._warn_of_stalls()
+        return 0
+
+    def note_blocking(self) -> None:
+        """Warn, once, if calls of a store that blocks stall an event loop."""
+        if not self._has_warned and event_loops.is_shared():
+            self._warn_of_stalls()
+
+    def _warn_of_stalls(self) -> None:
+        if self._has_warned:
+            return
+        self._has_warned = True
+        calls = f" Calls of {self.store.name} do that." if self.store.blocks else ""
+        logger.warning(
+            "Something is rendered on the thread of an event loop, where whatever"
+            " blocks stalls all other requests.%s So a fragment that another caller is"
+            " rendering is not waited for, but rendered once more. Write the endpoint"
+            " with `def` in place of `async def`, and FastAPI and Starlette call it in"
+            " a thread. Or make the environment with enable_async=True, and write"
+            " `await template.render_async(...)`.",
+            calls,
+        )

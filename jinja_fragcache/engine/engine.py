@@ -298,6 +298,8 @@ class Engine:
         Raises:
             StoreError: If the flow deletes, and the store failed.
         """
+        if self.blocks:
+            self.context.note_blocking()
         return perform(flow(self.context, render))
 
     @internalcode

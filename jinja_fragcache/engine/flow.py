@@ -213,7 +213,7 @@ def join(
         if not may_wait:
             return None
         wait = flight.wait if context.blocking else flight.wait_async
-        landed = yield wait(max(deadline - context.timer(), 0))
+        landed = yield wait(0 if flight.has_landed else context.seconds_left(deadline))
     if landed is None:
         return None
     # If another process deletes the value or invalidates its tags, the flight does not
