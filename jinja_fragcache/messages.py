@@ -14,6 +14,8 @@ from jinja2 import Undefined
 _LOGIN = re.compile(r"(?:([a-z][\w+.-]*://)[^\s'\"]+|[^\s'\"(\[,]+)@", re.IGNORECASE)
 # The query of a URL may contain a password too.
 _QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
+# redis-py 5.1 to 7 shows clients with all their arguments, among them passwords.
+_CLIENT = re.compile(r"(<redis\.[\w.]+)\(.*\)>", re.DOTALL)
 _UNKNOWN_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
 # From 0 to 1; as for difflib.
 _SIMILAR = 0.75
@@ -66,12 +68,14 @@ def one_line(text: str, most: int = _LOGGED_CHARACTERS) -> str:
 
 
 def without_logins(text: object) -> str:
-    """Return the text of an error or a value, with `...` for logins in URLs.
+    """Return the text of an error or a value, with `...` for logins.
 
-    A login is everything in front of an `@`, such as a user's name and password. The
-    queries of URLs are left out as well.
+    In a URL, a login is everything in front of an `@`, such as a user's name and
+    password. The queries of URLs are left out as well, and so are the arguments of
+    clients of Redis.
     """
-    return _QUERY.sub(r"\1...", _LOGIN.sub(r"\1...@", str(text)))
+    shown = _CLIENT.sub(r"\1(...)>", str(text))
+    return _QUERY.sub(r"\1...", _LOGIN.sub(r"\1...@", shown))
 
 
 def without_secret_causes(error: BaseException) -> BaseException | None:

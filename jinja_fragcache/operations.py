@@ -43,12 +43,20 @@ async def perform_async(operation: Operation[T]) -> T:
     try:
         awaitable = next(operation)
         while True:
+            failure: BaseException | None = None
             try:
                 answer = await awaitable
             except BaseException as error:  # noqa: BLE001 - the operation decides
-                awaitable = operation.throw(error)
-            else:
+                failure = error
+            if failure is None:
                 awaitable = operation.send(answer)
+                continue
+            # Not in the `except` block: it would be the context of all that the
+            # operation raises, and may show a password.
+            try:
+                awaitable = operation.throw(failure)
+            finally:
+                failure = None
     except StopIteration as end:
         result: T = end.value
         return result

@@ -61,6 +61,10 @@ def test_an_undefined_value_is_described_by_the_message_of_jinja() -> None:
         ("redis://u:with,(@[@host:1", "redis://...@host:1"),
         ("at redis://h:1?password=secret now", "at redis://h:1?... now"),
         ("HTTPS://u:p@a and b", "HTTPS://...@a and b"),
+        (
+            "none: <redis.asyncio.client.Redis(<x(password=a)>,host=h)>)> is down",
+            "none: <redis.asyncio.client.Redis(...)> is down",
+        ),
     ],
 )
 def test_a_text_is_shown_without_logins(text: str, shown: str) -> None:

@@ -1,5 +1,6 @@
 """No password stands in an error, in one that led to it, in a log or in a repr."""
 
+import asyncio
 import logging
 import sys
 import traceback
@@ -13,6 +14,7 @@ from flask import Flask
 from jinja_fragcache import Cache, FragmentCache
 from jinja_fragcache.errors import FragmentCacheError, StoreError
 from jinja_fragcache.stores import (
+    AsyncRedisSentinelStore,
     MemcachedStore,
     RedisClusterStore,
     RedisSentinelStore,
@@ -132,6 +134,21 @@ def test_errors_of_clients_on_use(shown: str, caplog: pytest.LogCaptureFixture) 
         check(lambda: cache.invalidate_tags("t"))
         check(cache.clear)
     assert cache.stats().failures
+    assert SECRET not in caplog.text
+
+
+def test_sentinels_that_are_down(caplog: pytest.LogCaptureFixture) -> None:
+    options: Any = {"sentinel_password": SECRET, "sentinel_username": "u"}
+    for kind in (RedisSentinelStore, AsyncRedisSentinelStore):
+        store = kind([("127.0.0.1", 1), ("127.0.0.1", 2)], "m", SECRET, **options)
+        cache = FragmentCache(store, retry_after=0)
+        if kind is RedisSentinelStore:
+            assert cache.get("k") is None
+            check(lambda cache=cache: cache.delete("k"))  # type: ignore[misc]  # of any type
+        else:
+            assert asyncio.run(cache.get_async("k")) is None
+            check(lambda cache=cache: asyncio.run(cache.delete_async("k")))  # type: ignore[misc]  # of any type
+    assert caplog.text.count("No master found") >= 2
     assert SECRET not in caplog.text
 
 
