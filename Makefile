@@ -8,7 +8,7 @@ PORT ?= 8000
 PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .PHONY: demo serve test test-slow test-all coverage check lint types layers bench performance soak fuzz compat \
-	transparency field clean
+	redis-versions transparency field clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
 
@@ -68,6 +68,22 @@ FUZZ_SECONDS ?= 60
 fuzz: $(VENV)/fuzz.stamp
 	$(BIN)/python benchmarks/fuzz_compiler.py -max_total_time=$(FUZZ_SECONDS) -max_len=400 \
 		-timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1
+
+REDIS_VERSIONS ?= 5.0.0 6.4.0 7.4.0 8.1.0
+OF_REDIS := tests/stores tests/access tests/flask/test_redis_backends.py \
+	tests/test_secrets.py tests/test_garbled_replies.py tests/test_down.py
+# The tests of what uses redis-py, with its oldest version, and those of later years.
+redis-versions: $(REDIS_VERSIONS:%=$(VENV)/redis-%)
+	for each in $^; do \
+		PYTHONPATH=$(CURDIR)/$$each $(BIN)/python -m pytest -m 'not slow' --numprocesses auto \
+			--maxprocesses 8 --dist loadfile $(OF_REDIS) || exit; \
+	done
+
+# Only redis-py itself, which takes the place of the environment's.
+$(VENV)/redis-%: $(VENV)/test.stamp
+	rm -rf $@
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target $@ 'redis==$*'
 
 # Flask-Caching's own tests, which are downloaded.
 compat: $(VENV)/compat.stamp

@@ -93,7 +93,7 @@ def patient_clients(
     calls. Tests of how long clients wait are marked with `own_patience`.
     """
     if request.node.get_closest_marker("own_patience") is None:
-        for module in ("memcached_clients", "redis_clients"):
+        for module in ("memcached_clients", "per_loop", "redis_clients"):
             monkeypatch.setattr(f"jinja_fragcache.stores.{module}._SECONDS", 10.0)
 
 

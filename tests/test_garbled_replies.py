@@ -312,7 +312,11 @@ def test_an_unread_reply_is_not_taken_for_the_next_one(
     proxy.start([TwiceLate() if is_late else Twice()])
     before = proxy.connections
     assert store.get("a") == "text of a"
-    if kind not in {"redis", "redis_python", "redis_tls"}:
+    drops_it = {"redis", "redis_python", "redis_tls"}
+    if redis.VERSION < (8,):
+        # Until then, it is what clients do if nobody chooses a version of the protocol.
+        drops_it.add("redis_ready")
+    if kind not in drops_it:
         with pytest.raises((StoreError, KeyError)):
             store.get("b")
     assert store.get("b") == "text of b"

@@ -245,7 +245,7 @@ def async_redis_ready(redis_texts: Subject, redis_port: int) -> Subject:
 
 async def close_ready(store: AsyncRedisStore) -> None:
     assert await store.get("k") is None
-    await store._client.aclose()
+    await store._client.connection_pool.disconnect()
 
 
 @pytest.fixture
