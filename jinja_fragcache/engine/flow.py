@@ -1,7 +1,8 @@
 """Flows: how a fragment or value is served, or made and stored.
 
 A flow takes a context and a function that renders, and is an operation (see
-`access.runner`). So the same flow serves plain functions and coroutine functions.
+`jinja_fragcache.operations`). So the same flow serves plain functions and coroutine
+functions.
 """
 
 import math
