@@ -96,9 +96,9 @@ class CoroutinesOnly:
         raise AsyncOnlyError(
             f"The methods of {store_name(self._store)} are coroutines and nothing here"
             " can await them. Make the environment with enable_async=True and write"
-            " `await template.render_async(...)`. Write `await cache.get_async(key)`,"
-            " and the same for the other methods that end in _async. Or use a store"
-            " with plain methods, such as RedisStore."
+            " `await template.render_async(...)`, call the methods that end in _async,"
+            " as in `await cache.get_async(key)`, or use a store with plain methods,"
+            " such as RedisStore."
         )
 
     get = refuse

@@ -92,6 +92,26 @@ def test_a_page_is_stored_and_served_and_its_tags_invalidate(url: str) -> None:
     assert cache.stats() == Stats(hits=5, misses=5, stored=5)
 
 
+def test_what_was_read_is_kept_near(url: str) -> None:
+    for options in ({}, {"signing_key": "secret"}):
+        cache = FragmentCache(store_on(url), near=600, **options)  # type: ignore[arg-type]
+        env = environment({"page": PAGE}, cache, enable_async=True)
+
+        async def use(env: Any = env) -> list[str]:
+            template = env.get_template("page")
+            return [
+                await template.render_async(head=Counter(), items="ab")
+                for _ in range(3)
+            ]
+
+        assert asyncio.run(use()) == ["1:ab"] * 3
+        stats = cache.stats()
+        assert (stats.hits, stats.failures) == (6, 0)
+        # The entries, and the version of the tag.
+        assert stats.near_hits == 4
+        asyncio.run(cache.clear_async())
+
+
 def test_of_two_processes_one_renders(url: str) -> None:
     # Two caches stand for the processes. The store has the lock.
     source = '{% cache 60, "x" %}{{ body() }}{% endcache %}'
