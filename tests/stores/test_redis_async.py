@@ -24,6 +24,7 @@ from jinja_fragcache.stores import (
     AsyncRedisStore,
     RedisStore,
 )
+from jinja_fragcache.stores.redis_library import _close as close
 from tests import servers
 from tests.support import Counter, environment
 
@@ -110,6 +111,37 @@ def test_what_was_read_is_kept_near(url: str) -> None:
         # The entries, and the version of the tag.
         assert stats.near_hits == 4
         asyncio.run(cache.clear_async())
+
+
+def test_it_tells_where_it_is_and_how_much_is_in_it(
+    url: str, redis_port: int, cluster_ports: list[int]
+) -> None:
+    ready = redis.asyncio.Redis(port=redis_port)
+    node = f"127.0.0.1:{cluster_ports[0]}"
+    places = {
+        f"Redis at 127.0.0.1:{redis_port}, database 0": AsyncRedisStore(
+            url=url, key_prefix="facts[a]*_"
+        ),
+        f"Redis at localhost:{redis_port}, database 0": AsyncRedisStore(
+            ready, key_prefix="facts[b]*_"
+        ),
+        "Redis cluster": AsyncRedisClusterStore(node, key_prefix="facts[c]*_"),
+    }
+
+    async def use(store: AsyncRedisStore) -> None:
+        values = {f"fragment:a:{number}": "text" for number in range(600)}
+        await store.set_many(values)
+        facts, amounts = await store.facts(), await store.amounts()
+        assert (facts.entries, facts.is_partial) == (600, False)
+        assert amounts.by_start["fragment:a"] == (600, facts.bytes)
+        await store.clear()
+        assert (await store.facts()).entries == 0
+        await close(store._client)
+
+    for place, store in places.items():
+        # Also where no event loop runs.
+        assert store.where == f"{place}, keys that begin with {store.key_prefix!r}"
+        asyncio.run(use(store))
 
 
 def test_of_two_processes_one_renders(url: str) -> None:
