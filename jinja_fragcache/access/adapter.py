@@ -80,8 +80,6 @@ class Adapter:
         reads_in_one_trip: Whether many keys are read in one round trip to a server.
         plain: The store, for direct calls by callers that block. If its methods are
             coroutine functions, each call raises `AsyncOnlyError`.
-        awaited: The store, for direct calls of `get` by callers on an event loop, which
-            await the answer.
         run: Runs an operation for a caller that blocks.
         run_async: Runs an operation for a caller on an event loop.
     """
@@ -117,9 +115,14 @@ class Adapter:
         self.run_async: Runner = perform_at_once
         if self.blocks:
             self.run_async = perform_async if has_coroutines else perform_in_thread
-        self.awaited: Any = (
-            store if has_coroutines else Awaited(self.get, self.run_async)
-        )
+        self._has_coroutines = has_coroutines
+
+    @property
+    def awaited(self) -> Any:
+        """The store, or what stands for it where `get` is awaited."""
+        if self._has_coroutines:
+            return self.store
+        return Awaited(self.get, self.run_async)
 
     @property
     def default_timeout(self) -> int | None:

@@ -46,14 +46,13 @@ def is_shared() -> bool:
     A loop with one task has nobody to stall: Flask and Django make such a one for each
     `async def` view that a thread of theirs runs.
     """
+    # Whoever runs a loop of asyncio has imported it, as with trio.
     asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return _running_trio() is not None
     try:
-        loop = asyncio.get_running_loop()
+        tasks = asyncio.all_tasks() if asyncio else ()
     except RuntimeError:
-        return _running_trio() is not None
-    return len(asyncio.all_tasks(loop)) > 1
+        tasks = ()
+    return len(tasks) > 1 or _running_trio() is not None
 
 
 def sleep(seconds: float) -> Awaitable[Any]:

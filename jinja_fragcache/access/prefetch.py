@@ -151,6 +151,11 @@ class PrefetchingStore(SafeStore):
             return ahead.stored[key]
         return self._read_plain(key)
 
+    @property
+    def awaited(self) -> Any:
+        """Like `SafeStore.awaited`. What the rendering has read ahead is not read."""
+        return _AwaitedAhead(self, super().awaited)
+
     def read(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `SafeStore.read`. What the rendering has read ahead is not read."""
         this = _rendering.get()
@@ -228,3 +233,29 @@ class PrefetchingStore(SafeStore):
         this = _rendering.get()
         if this is not None:
             this.forget(self._adapter, keys)
+
+
+class _AwaitedAhead:
+    """Stands for a `PrefetchingStore` where its `get` is awaited.
+
+    Args:
+        store: The store.
+        below: Has the `get` of the store whose place it takes.
+    """
+
+    def __init__(self, store: PrefetchingStore, below: Any) -> None:
+        self._store = store
+        self._read = below.get
+
+    async def get(self, key: str) -> Any:
+        """Like `PrefetchingStore.get`, but awaits the store."""
+        this = _rendering.get()
+        if this is None:
+            return await self._read(key)
+        ahead = this.ahead(self._store._adapter)  # noqa: SLF001 - of this module
+        if ahead.expected:
+            return await perform_async(self._store.read_one(key))
+        ahead.asked[key] = None
+        if key in ahead.stored and ahead.valid_for is deletes.latest:
+            return ahead.stored[key]
+        return await self._read(key)
