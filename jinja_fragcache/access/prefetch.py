@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from jinja_fragcache.operations import Operation, perform
+from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores.base import Timed
 
 from .adapter import Adapter
@@ -180,7 +180,7 @@ class PrefetchingStore(SafeStore):
             if ahead.is_refused and not is_alone:
                 # Of one of the keys that were only expected, maybe.
                 missing = dict.fromkeys(keys)
-                read = yield from super().read(keys)
+                read = yield from super().read(list(missing))
             found = dict(zip(missing, read, strict=True))
             if deletes.latest is latest:
                 ahead.stored.update(found)
