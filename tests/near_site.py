@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jinja_fragcache import FragmentCache
-from jinja_fragcache.access.listener import Listener
+from jinja_fragcache.access.near_listener import NearListener
 from jinja_fragcache.stores.near import NearMemory
 from tests import servers
 from tests.support import environment
@@ -48,9 +48,9 @@ class NearSite:
         return memory
 
     @property
-    def listener(self) -> Listener | None:
+    def listener(self) -> NearListener | None:
         adapter: Any = self.cache.engine._adapter
-        listener: Listener | None = adapter._listeners.value
+        listener: NearListener | None = adapter._listeners.value
         return listener
 
     def page(self, source: str = PAGE) -> str:

@@ -5,7 +5,6 @@ are coroutine functions, and in whether a call may block. Only this module knows
 What is asked of a store is written once, as operations (see `runner`).
 """
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,51 +12,13 @@ from jinja_fragcache.errors import StoreError
 from jinja_fragcache.keys.beside import lock_key
 from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores.base import Timed, by_timeout
-from jinja_fragcache.stores.memory import MemoryStore
 
 from .runner import Awaited, Runner, perform_at_once, perform_in_thread
 from .store_check import CoroutinesOnly, check_plain, store_name
+from .store_kinds import has_safe_add, may_block, methods_of, reads_in_one_trip
 
-_CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
-_OUR_METHODS = ("add_many", "remaining", "get_with_remaining")
-# Calls of these touch only this process's memory. Calls of a subclass may touch more.
-# Those of cachelib are told by their names, because it takes long to import.
-_NOT_BLOCKING = {("cachelib.simple", "SimpleCache"), ("cachelib.base", "NullCache")}
-# Modules whose `add` can't be a lock: it does nothing (base), takes an expired entry
-# for a live one (file), looks and writes in two steps (mongodb), or may leave one that
-# never expires if the process ends in it (redis).
-_UNSAFE_ADD = (
-    "cachelib.base",
-    "cachelib.file",
-    "cachelib.mongodb",
-    "cachelib.redis",
-    "flask_caching",
-)
-# Modules whose `get_many` reads one key after the other, or only this process's memory.
-_ONE_BY_ONE = (
-    "cachelib.base",
-    "cachelib.simple",
-    "django.core.cache.backends.base",
-    "flask_caching.backends.base",
-    "jinja_fragcache.stores.files",
-    "jinja_fragcache.stores.memory",
-)
 # How often a delete is repeated while the entry is still there.
 _TRIES = 3
-
-
-def _origin(method: Any) -> str:
-    """Return the name of the module in which a method is defined."""
-    return str(getattr(method, "__module__", ""))
-
-
-def _takes_keys_one_by_one(method: Any) -> bool:
-    """Return whether a method takes keys as cachelib does, `get_many(*keys)`."""
-    try:
-        parameters = inspect.signature(method).parameters.values()
-    except (TypeError, ValueError):
-        return False  # not a function, or one written in C without a signature
-    return any(each.kind is each.VAR_POSITIONAL for each in parameters)
 
 
 class Adapter:
@@ -86,30 +47,11 @@ class Adapter:
 
     def __init__(self, store: Any, *, has_coroutines: bool) -> None:
         self.store = store
-        self._methods = {
-            name
-            for name in (*_CACHELIB_METHODS, *_OUR_METHODS)
-            if callable(method := getattr(store, name, None))
-            and inspect.iscoroutinefunction(method) is has_coroutines
-            and (
-                name not in {"get_many", "delete_many"}
-                or _takes_keys_one_by_one(method)
-            )
-        }
+        self._methods = methods_of(store, are_coroutines=has_coroutines)
         self.gets_many = "get_many" in self._methods
-        self.reads_in_one_trip = self.gets_many and not _origin(
-            store.get_many
-        ).startswith(_ONE_BY_ONE)
-        kind = type(store)
-        self.blocks = (
-            kind is not MemoryStore
-            and (kind.__module__, kind.__qualname__) not in _NOT_BLOCKING
-        )
-        self.has_locks = (
-            "add" in self._methods
-            and self.blocks
-            and not _origin(store.add).startswith(_UNSAFE_ADD)
-        )
+        self.reads_in_one_trip = self.gets_many and reads_in_one_trip(store)
+        self.blocks = may_block(store)
+        self.has_locks = "add" in self._methods and self.blocks and has_safe_add(store)
         self.plain = CoroutinesOnly(store) if has_coroutines else store
         self.run: Runner = self.plain.refuse if has_coroutines else perform
         self.run_async: Runner = perform_at_once

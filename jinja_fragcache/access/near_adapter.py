@@ -10,7 +10,7 @@ from jinja_fragcache.stores.base import Timed
 from jinja_fragcache.stores.near import NearMemory
 
 from .adapter import Adapter
-from .listener import Listener
+from .near_listener import NearListener
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class NearAdapter(Adapter):
         finally:
             self.near.note_changes(keys)
 
-    def _listen(self) -> Listener | None:
+    def _listen(self) -> NearListener | None:
         """Listen to what the server tells of changes, if the store offers that."""
         changes = getattr(self.store, "changes", None)
-        return None if changes is None else Listener(changes(), self.near)
+        return None if changes is None else NearListener(changes(), self.near)

@@ -23,7 +23,8 @@ from jinja_fragcache.stores.base import Timed
 
 from .adapter import Adapter
 from .deletes import deletes
-from .safe_store import SafeStore, is_about_one_value
+from .failures import is_about_one_value
+from .safe_store import SafeStore
 
 # Of one template. A key has about 100 characters.
 _MOST_KEYS = 1000

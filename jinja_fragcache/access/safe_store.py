@@ -5,12 +5,10 @@ if the store were empty. After a failure the store is skipped for a while. Delet
 loudly, because what should be gone may still be served, and they are always tried.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pickle import UnpicklingError
 from typing import Any
 
-from jinja_fragcache.errors import AsyncOnlyError, DamagedValueError, StoreError
+from jinja_fragcache.errors import AsyncOnlyError, StoreError
 from jinja_fragcache.messages import (
     logger,
     without_logins,
@@ -24,20 +22,13 @@ from jinja_fragcache.stores.facts import Amounts, Facts
 from .adapter import Adapter
 from .breaker import Breaker
 from .deletes import deletes
+from .failures import is_about_one_value, is_down
 from .runner import Runner
 from .stats import Recorder
 from .store_check import store_name, what_to_check
 
 _FAILED = object()
 _MAY_BE_SERVED = " What it holds may still be served."
-# The errors of Redis for a key with a list, a hash or the like, and for one that the
-# user may not use (Redis 6 and 7.0, and Redis 7.2).
-_OF_ONE_KEY = re.compile(
-    "WRONGTYPE|this user has no permissions to access one of the keys"
-    "|No permissions to access a key"
-)
-# Names of errors of redis-py and pylibmc.
-_DOWN = {"ConnectionError", "TimeoutError", "ServerDown", "ServerDead"}
 
 
 class SafeStore:
@@ -391,24 +382,3 @@ class SafeStore:
             return answer
         # Here, so that the error is not its context, which may show a password.
         raise failure from cause
-
-
-def is_about_one_value(error: Exception) -> bool:
-    """Return whether a read failed because of its key, or of what is stored there.
-
-    That is a value of another type in Redis, a key that the user may not use, the value
-    of another key, or bytes that can't be decoded. While the store was left alone for
-    it, no other value would be read, and this one not be overwritten.
-    """
-    unreadable = isinstance(error, UnicodeError | UnpicklingError | DamagedValueError)
-    return unreadable or bool(_OF_ONE_KEY.match(str(error)))
-
-
-def is_down(error: Exception) -> bool:
-    """Return whether an error means that the whole store failed, and not one value.
-
-    Clients have errors of their own for that. They are recognized by name, so that no
-    client has to be imported.
-    """
-    names = {cls.__name__ for cls in type(error).__mro__}
-    return isinstance(error, OSError) or not names.isdisjoint(_DOWN)

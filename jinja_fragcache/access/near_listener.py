@@ -9,7 +9,7 @@ from typing import Protocol
 from jinja_fragcache.messages import logger, without_logins
 from jinja_fragcache.stores.near import NearMemory
 
-from .safe_store import is_down
+from .failures import is_down
 
 # Seconds between two attempts to connect.
 _FIRST_PAUSE = 1.0
@@ -40,7 +40,7 @@ class Changes(Protocol):
         ...
 
 
-class Listener:
+class NearListener:
     """Listens until the process ends, or until nobody uses the memory any more.
 
     While it is not connected, nothing tells what changes. Then what is kept ends by its

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.access.listener import Listener
+from jinja_fragcache.access.near_listener import NearListener
 from jinja_fragcache.stores.near import NearMemory
 from tests import servers
 from tests.support import Clock
@@ -55,13 +55,13 @@ def memory() -> NearMemory:
 
 
 @pytest.fixture
-def listener(changes: Changes, memory: NearMemory) -> Iterator[Listener]:
-    listener = Listener(changes, memory, pause=0)
+def listener(changes: Changes, memory: NearMemory) -> Iterator[NearListener]:
+    listener = NearListener(changes, memory, pause=0)
     yield listener
     end(listener, changes)
 
 
-def end(listener: Listener, changes: Changes) -> None:
+def end(listener: NearListener, changes: Changes) -> None:
     listener.end()
     changes.opened.put(DOWN)
     listener.thread.join(30)
@@ -78,7 +78,7 @@ def wait_for_waits(changes: Changes, number: int) -> None:
 
 
 def test_when_it_begins_to_listen_nothing_is_kept(
-    listener: Listener, changes: Changes, memory: NearMemory
+    listener: NearListener, changes: Changes, memory: NearMemory
 ) -> None:
     assert len(memory) == 3
     changes.opened.put(None)
@@ -88,7 +88,7 @@ def test_when_it_begins_to_listen_nothing_is_kept(
 
 @pytest.mark.parametrize(("told", "left"), [(["a", "x"], 2), ([], 3), (None, 0)])
 def test_what_has_changed_is_dropped(
-    listener: Listener,
+    listener: NearListener,
     changes: Changes,
     memory: NearMemory,
     told: list[str] | None,
@@ -104,7 +104,7 @@ def test_what_has_changed_is_dropped(
 
 @pytest.mark.parametrize("error", [DOWN, ValueError("an answer that can't be read")])
 def test_when_the_connection_is_lost_all_is_dropped_and_it_connects_again(
-    listener: Listener,
+    listener: NearListener,
     changes: Changes,
     memory: NearMemory,
     error: Exception,
@@ -124,7 +124,7 @@ def test_when_the_connection_is_lost_all_is_dropped_and_it_connects_again(
 
 
 def test_a_server_that_refuses_is_not_asked_again(
-    listener: Listener,
+    listener: NearListener,
     changes: Changes,
     memory: NearMemory,
     caplog: pytest.LogCaptureFixture,
@@ -144,7 +144,7 @@ def test_a_server_that_refuses_is_not_asked_again(
 
 def test_it_ends_with_the_memory(changes: Changes) -> None:
     memory = NearMemory(600, timer=Clock())
-    listener = Listener(changes, memory)
+    listener = NearListener(changes, memory)
     changes.opened.put(None)
     wait_for_waits(changes, 1)
     del memory
@@ -154,7 +154,7 @@ def test_it_ends_with_the_memory(changes: Changes) -> None:
 
 
 def test_the_end_of_a_child_process_leaves_the_connection_alone(
-    listener: Listener, changes: Changes, monkeypatch: pytest.MonkeyPatch
+    listener: NearListener, changes: Changes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes.opened.put(None)
     wait_for_waits(changes, 1)

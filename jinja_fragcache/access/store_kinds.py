@@ -1,0 +1,78 @@
+"""What is known of stores by their classes and methods: what they have and can do."""
+
+import inspect
+from typing import Any
+
+from jinja_fragcache.stores.memory import MemoryStore
+
+_CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
+_OUR_METHODS = ("add_many", "remaining", "get_with_remaining")
+# Calls of these touch only this process's memory. Calls of a subclass may touch more.
+# Those of cachelib are told by their names, because it takes long to import.
+_NOT_BLOCKING = {("cachelib.simple", "SimpleCache"), ("cachelib.base", "NullCache")}
+# Modules whose `add` can't be a lock: it does nothing (base), takes an expired entry
+# for a live one (file), looks and writes in two steps (mongodb), or may leave one that
+# never expires if the process ends in it (redis).
+_UNSAFE_ADD = (
+    "cachelib.base",
+    "cachelib.file",
+    "cachelib.mongodb",
+    "cachelib.redis",
+    "flask_caching",
+)
+# Modules whose `get_many` reads one key after the other, or only this process's memory.
+_ONE_BY_ONE = (
+    "cachelib.base",
+    "cachelib.simple",
+    "django.core.cache.backends.base",
+    "flask_caching.backends.base",
+    "jinja_fragcache.stores.files",
+    "jinja_fragcache.stores.memory",
+)
+
+
+def methods_of(store: Any, *, are_coroutines: bool) -> set[str]:
+    """Return which of the methods that a store may have it has, in the form we call.
+
+    Args:
+        store: The store.
+        are_coroutines: Whether its methods are coroutine functions.
+    """
+    return {
+        name
+        for name in (*_CACHELIB_METHODS, *_OUR_METHODS)
+        if callable(method := getattr(store, name, None))
+        and inspect.iscoroutinefunction(method) is are_coroutines
+        and (name not in {"get_many", "delete_many"} or _takes_keys_one_by_one(method))
+    }
+
+
+def reads_in_one_trip(store: Any) -> bool:
+    """Return whether `get_many` reads all keys in one round trip to a server."""
+    return not _origin(store.get_many).startswith(_ONE_BY_ONE)
+
+
+def has_safe_add(store: Any) -> bool:
+    """Return whether `add` can be a lock."""
+    return not _origin(store.add).startswith(_UNSAFE_ADD)
+
+
+def may_block(store: Any) -> bool:
+    """Return whether a call may block, or has to be awaited."""
+    kind = type(store)
+    names = kind.__module__, kind.__qualname__
+    return kind is not MemoryStore and names not in _NOT_BLOCKING
+
+
+def _origin(method: Any) -> str:
+    """Return the name of the module in which a method is defined."""
+    return str(getattr(method, "__module__", ""))
+
+
+def _takes_keys_one_by_one(method: Any) -> bool:
+    """Return whether a method takes keys as cachelib does, `get_many(*keys)`."""
+    try:
+        parameters = inspect.signature(method).parameters.values()
+    except (TypeError, ValueError):
+        return False  # not a function, or one written in C without a signature
+    return any(each.kind is each.VAR_POSITIONAL for each in parameters)
