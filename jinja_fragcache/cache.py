@@ -16,8 +16,11 @@ from .engine.policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .engine.tags import invalidate
 from .engine.whole import delete
 from .entries.entry import Entry
-from .entries.values import NUMBER
+from .entries.serializers import make_serializer
+from .entries.values import NUMBER, ValueCodec
 from .errors import StoreError
+from .functions.memoize import MemoizeMethods
+from .functions.value_rules import PlainRules
 from .keys.fragment import make_template_fragment_key, tag_names
 from .observe.listeners import Listener
 from .operations import perform, perform_async
@@ -26,7 +29,7 @@ from .stores.memory import DEFAULT_THRESHOLD, MemoryStore
 from .stores.shared import Shared
 
 
-class FragmentCache(Shared):
+class FragmentCache(MemoizeMethods, Shared):
     """Caches fragments in a store, for one environment or several.
 
     Args:
@@ -82,6 +85,9 @@ class FragmentCache(Shared):
         near_threshold: The largest number of entries that are kept so.
         prefetch: Whether a page's first read also reads what it asked for the last
             time, if the store reads many keys in one round trip.
+        serializer: How `memoize` stores values other than strings and whole numbers:
+            "json", "pickle" (nearly any object, but who can write to the store can run
+            code), or an object with `dumps(value)` and `loads(made)`.
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
@@ -89,7 +95,9 @@ class FragmentCache(Shared):
     Attributes:
         store: The store.
         policy: The rules, as they were given.
-        engine: The engine, for the other parts of this package. It is not public.
+        engine: The engine, for the other parts of this package. It is not public, and
+            nor is the next.
+        value_rules: How values of functions are stored.
 
     Raises:
         StoreError: If `store` is not a store, if itsdangerous is needed for
@@ -126,6 +134,7 @@ class FragmentCache(Shared):
         near: float = 0,
         near_threshold: int = DEFAULT_THRESHOLD,
         prefetch: bool = True,
+        serializer: Any = "json",
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
@@ -156,6 +165,7 @@ class FragmentCache(Shared):
             near=near,
             near_threshold=near_threshold,
             prefetch=prefetch,
+            serializer=serializer,
         )
         self.engine: Engine = _engine_class(self.policy)(
             self.store,
@@ -167,6 +177,10 @@ class FragmentCache(Shared):
             clock=clock,
             chance=chance,
         )
+        codec = ValueCodec(
+            make_serializer(serializer), is_signed=signing_key is not None
+        )
+        self.value_rules = PlainRules(self.engine, codec)
 
     def __reduce__(self) -> tuple[Callable[[Policy], "FragmentCache"], tuple[Policy]]:
         """Pickle the rules alone. A store holds connections and locks.

@@ -9,6 +9,7 @@ from typing import Any
 from jinja_fragcache.access.breaker import DEFAULT_RETRY_AFTER
 from jinja_fragcache.entries.compression import METHODS, is_installed
 from jinja_fragcache.entries.freshness import GracePeriods
+from jinja_fragcache.entries.serializers import make_serializer
 from jinja_fragcache.errors import PolicyError, TimeoutValueError
 from jinja_fragcache.messages import describe
 from jinja_fragcache.stores.memory import DEFAULT_THRESHOLD
@@ -64,6 +65,7 @@ class Policy:
         near_threshold: The largest number of entries that are kept so.
         prefetch: Whether a page's first read also reads what it asked for the last
             time, if the store reads many keys in one round trip.
+        serializer: How the values of functions are stored, as for `FragmentCache`.
 
     Raises:
         TimeoutValueError: If `default_timeout` is not a timeout.
@@ -89,6 +91,7 @@ class Policy:
     near: float = 0.0
     near_threshold: int = DEFAULT_THRESHOLD
     prefetch: bool = True
+    serializer: Any = "json"
 
     def __post_init__(self) -> None:
         """Check the values, and round timeouts up to whole seconds."""
@@ -129,6 +132,7 @@ class Policy:
         self._check_size()
         self._check_compression()
         self._check_functions()
+        make_serializer(self.serializer)
 
     @property
     def packs(self) -> bool:

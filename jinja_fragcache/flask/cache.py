@@ -8,19 +8,21 @@ from weakref import WeakSet, ref
 from flask import Flask, current_app, has_app_context
 
 from jinja_fragcache.errors import SettingError
+from jinja_fragcache.functions.argument_keys import ArgumentKeys
+from jinja_fragcache.functions.decorators import decorate, make_decorator
+from jinja_fragcache.functions.keys import Keys
+from jinja_fragcache.functions.options import Options
+from jinja_fragcache.functions.typing import CachedDecorator, MemoizeDecorator
+from jinja_fragcache.functions.value_rules import checks_source
 from jinja_fragcache.template.extension import FragmentCacheExtension
 
 from .app_setup import make_app_cache
-from .argument_keys import ArgumentKeys
-from .decorators import decorate, make_decorator
+from .decorators import AnswerCalls
 from .delete_methods import DeleteMethods
-from .keys import Keys
-from .options import Options
 from .route_check import DecoratedFunctions
 from .settings import check_names
 from .signals import SignalListener
 from .template_reads import watch_app
-from .typing import CachedDecorator, MemoizeDecorator
 from .value_cache import AppCache
 from .value_store import ValueStore
 from .view_keys import ViewKeys
@@ -256,7 +258,7 @@ class Cache(DeleteMethods):
                 function,
                 key_prefix,
                 query_string=query_string,
-                source_check=lambda: self._app_cache.checks_source(source_check),
+                source_check=lambda: checks_source(self._app_cache, source_check),
                 vary=self._present_key,
             )
 
@@ -338,7 +340,7 @@ class Cache(DeleteMethods):
                 function,
                 make_name,
                 args_to_ignore or (),
-                lambda: self._app_cache.checks_source(source_check),
+                lambda: checks_source(self._app_cache, source_check),
                 options.tags,
                 self._present_key,
             )
@@ -367,9 +369,8 @@ class Cache(DeleteMethods):
         def decorate_function(function: Callable[..., Any]) -> Any:
             keys = make_keys(function)
             self._decorated.add(function)
-            wrapper: Any = decorate(
-                function, lambda: self._app_cache, options, keys, make_cache_key
-            )
+            calls = AnswerCalls(function, lambda: self._app_cache, options, keys)
+            wrapper: Any = decorate(function, calls, make_cache_key)
             if options.is_memoized:
                 wrapper.delete_memoized = partial(self.delete_memoized, wrapper)
             return wrapper

@@ -1,14 +1,14 @@
 """The methods of `Cache` that delete what decorated functions have stored."""
 
 from collections.abc import Callable
-from operator import is_
 from typing import Any
 
-from jinja_fragcache.errors import KeyValueError, WrongCallError
+from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.functions.argument_keys import ArgumentKeys, find_by_name
+from jinja_fragcache.functions.decorators import decorated, keys_of
+from jinja_fragcache.functions.deletions import deletions, memoized_keys
 from jinja_fragcache.messages import describe
 
-from .argument_keys import ArgumentKeys, find_by_name
-from .decorators import decorated, keys_of
 from .store_methods import StoreMethods
 from .view_keys import QueryArguments, ViewKeys
 
@@ -79,28 +79,11 @@ class DeleteMethods(StoreMethods):
             WrongCallError: If the function does not accept these arguments.
             StoreError: If the store failed. The values may still be served.
         """
-        if args and all(decorated(each, ArgumentKeys) for each in args):
-            for each in (function, *args):
-                self.delete_memoized(each)
-            return
-        keys, instances = self._memoized_keys(function)
-        # With a method's object alone, all calls on that object are meant.
-        if not kwargs and (not args or _are_same(args, instances)):
-            self._app_cache.invalidate([keys.tag_of(*instances)])
-            return
-        # The object of a method may be repeated as the first argument.
-        if instances and not (args and args[0] is instances[0]):
-            args = (*instances, *args)
-        try:
-            key = keys.of_arguments(*args, **kwargs)
-        except WrongCallError:
-            if args or not keys.by_instance:
-                raise
-            raise KeyValueError(
-                f"{keys.name}() is a method, and its object is missing. Write"
-                " cache.delete_memoized(object.method, ...)."
-            ) from None
-        self._app_cache.delete(key)
+        for deletion in deletions(self._memoized_keys, function, args, kwargs):
+            if deletion.is_tag:
+                self._app_cache.invalidate([deletion.name])
+            else:
+                self._app_cache.delete(deletion.name)
 
     def delete_memoized_verhash(
         self, function: Callable[..., Any], /, *args: Any
@@ -132,15 +115,14 @@ class DeleteMethods(StoreMethods):
         for keys in self._memoized.values():
             if keys.function is function:  # It is the `uncached` of the decorated one.
                 return keys, ()
-        memoized = decorated(function, ArgumentKeys)
-        if memoized is None:
+        found = memoized_keys(function)
+        if found is None:
             raise KeyValueError(
                 "delete_memoized takes a function that @cache.memoize has decorated,"
                 f" or its name, and got {describe(function)}."
                 + _instead(function, ViewKeys, "delete_cached")
             )
-        owner = getattr(function, "__self__", None)
-        return keys_of(memoized), () if owner is None else (owner,)
+        return found
 
 
 def _instead(function: Any, kind: type, method: str) -> str:
@@ -148,8 +130,3 @@ def _instead(function: Any, kind: type, method: str) -> str:
     if decorated(function, kind) is None:
         return ""
     return f" For this one, write cache.{method}({function.__name__}, ...)."
-
-
-def _are_same(args: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
-    """Return whether two tuples have the same objects, whatever these are equal to."""
-    return len(args) == len(others) and all(map(is_, args, others))

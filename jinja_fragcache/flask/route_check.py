@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from flask import Flask, request_started
 
-from .keys import full_name
+from jinja_fragcache.functions.keys import full_name
 
 _WATCHERS = "jinja_fragcache_watchers"
 

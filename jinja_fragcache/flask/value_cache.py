@@ -7,6 +7,7 @@ from typing import Any
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine import claims
 from jinja_fragcache.engine.context import Context
+from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.lookup import current_entries
 from jinja_fragcache.engine.packing import pack
 from jinja_fragcache.engine.spec import NotStored
@@ -15,11 +16,10 @@ from jinja_fragcache.engine.whole import delete, tag_of_key
 from jinja_fragcache.entries.entry import Entry
 from jinja_fragcache.entries.values import MISSING, UnreadableError, ValueCodec
 from jinja_fragcache.errors import SerializationError, StoreError
+from jinja_fragcache.functions.keys import TaggedKey, check_key, tags_of
 from jinja_fragcache.messages import logger
 from jinja_fragcache.operations import Operation, perform
 from jinja_fragcache.timeouts import normalize_timeout
-
-from .keys import TaggedKey, check_key, tags_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,13 @@ class AppCache:
     kept_alive: tuple[object, ...] = ()
 
     @property
-    def _context(self) -> Context:
-        return self.fragment_cache.engine.context
+    def engine(self) -> Engine:
+        """The engine of the application's cache."""
+        return self.fragment_cache.engine
 
-    def checks_source(self, source_check: bool | None) -> bool | None:
-        """Return what a decorator's option says, or if it says nothing, the setting."""
-        return self.source_check if source_check is None else source_check
+    @property
+    def _context(self) -> Context:
+        return self.engine.context
 
     def present_key(self, key: str) -> str:
         """Return the key of a call with the present values of the whole cache.
@@ -64,7 +65,7 @@ class AppCache:
         Raises:
             KeyValueError: If one of these can't be part of a key.
         """
-        present = self.fragment_cache.engine.present_key(key)
+        present = self.engine.present_key(key)
         if present == key:
             return key
         return TaggedKey(present, (*tags_of(key), tag_of_key(key)))
@@ -179,13 +180,13 @@ class AppCache:
                 made = self.codec.encode(value, own, is_counter=True)
                 encoded[str(key)] = pack(self._context, repr(key), made)
             except NotStored as reason:
-                self.fragment_cache.engine.warn_once(("value", key), str(reason))
+                self.engine.warn_once(("value", key), str(reason))
             except SerializationError as error:
                 start = f"{key!r} is not stored."
                 told = SerializationError(
                     f"{start} {error}", for_log=f"{start} {error.for_log}"
                 )
-                self.fragment_cache.engine.refuse(("value", key), told)
+                self.engine.refuse(("value", key), told)
         return encoded
 
     def _attempt(self, operation: Operation[Any]) -> Any:

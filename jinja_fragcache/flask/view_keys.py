@@ -13,17 +13,23 @@ from werkzeug.routing import BuildError
 from werkzeug.wrappers import Request
 
 from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.functions.keys import CUSTOM_KEY, CallKey, check_key, full_name
+from jinja_fragcache.functions.signatures import signature_of
+from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.digests import source_digest
 from jinja_fragcache.keys.encoding import encode_argument
 from jinja_fragcache.keys.fragment import digest_key
 from jinja_fragcache.keys.plain import encode_text
 
-from .call_guard import named_by_path
-from .keys import CUSTOM_KEY, CallKey, check_key, full_name
-from .signatures import signature_of
 from .view_hosts import host_of_request, host_of_url, host_of_views, own_host
 
 _PATH = "%s"
+# What a key made of the request's path names of the request.
+_OF_PATH = frozenset(
+    f"request.{name}"
+    for name in ("blueprint", "endpoint", "path", "url_rule", "view_args")
+)
+_OF_QUERY = frozenset({"request.args", "request.full_path"})
 QueryArguments = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 
@@ -236,3 +242,9 @@ def _pairs(query_args: QueryArguments | None) -> list[tuple[str, str]]:
         return list(Request({"QUERY_STRING": query}).args.items(multi=True))
     pairs = MultiDict(query_args).items(multi=True)
     return [(name, str(value)) for name, value in pairs]
+
+
+def named_by_path(*, by_path: bool, query_string: bool) -> Cover:
+    """Return what a key that this package makes of the request names of it."""
+    names = _OF_PATH if by_path else frozenset()
+    return Cover(names | _OF_QUERY if query_string else names)

@@ -10,7 +10,8 @@ from flask import render_template_string, request, session
 from jinja_fragcache import UncoveredReadError
 from jinja_fragcache.engine.dependencies import start_watching
 from jinja_fragcache.engine.key_reads import KeyReads
-from jinja_fragcache.flask.call_guard import CallGuard, named_by_path
+from jinja_fragcache.flask.view_keys import named_by_path
+from jinja_fragcache.functions.call_guard import CallGuard
 from jinja_fragcache.guard.reads import Cover, Read
 from tests.flask.support import Site
 
@@ -147,7 +148,7 @@ def test_the_cache_s_own_list_is_allowed_everywhere() -> None:
     site = Site(CACHE_GUARD_ALLOW=["g.theme"])
     with site.app.app_context():
         app_cache: Any = site.app.extensions["cache"][site.cache]._app_cache
-        guard = CallGuard(app_cache, user, Cover(), [7], ["session"])
+        guard = CallGuard(app_cache.engine, user, Cover(), [7], ["session"])
         assert guard.cover().allowed == {"g.theme", "session"}
         assert guard.cover().values == {"7"}
 

@@ -23,6 +23,7 @@ from itsdangerous import URLSafeSerializer
 from markupsafe import Markup
 
 from jinja_fragcache.entries.entry import Entry, encode
+from jinja_fragcache.entries.serializers import CustomSerializer
 from jinja_fragcache.entries.values import (
     MISSING,
     Serializer,
@@ -32,7 +33,6 @@ from jinja_fragcache.entries.values import (
 )
 from jinja_fragcache.errors import SerializationError, SettingError
 from jinja_fragcache.flask.serializers import (
-    CustomSerializer,
     JSONSerializer,
     PickleSerializer,
     make_serializer,
@@ -398,7 +398,7 @@ def test_a_custom_serializer_must_return_a_string_or_bytes(made: Any) -> None:
 
 
 def test_the_error_of_a_custom_serializer_is_shown() -> None:
-    message = r"\{1\} \(set\) can't be kept: CACHE_SERIALIZER said TypeError: .* JSON"
+    message = r"\{1\} \(set\) can't be kept: serializer said TypeError: .* JSON"
     with pytest.raises(SerializationError, match=message):
         CustomSerializer(json).dumps({1})
 

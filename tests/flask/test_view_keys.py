@@ -15,8 +15,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import EnvironBuilder
 
 from jinja_fragcache import KeyValueError
-from jinja_fragcache.flask.keys import CallKey
 from jinja_fragcache.flask.view_keys import ViewKeys
+from jinja_fragcache.functions.keys import CallKey
 
 BY_PATH = "view/%s"
 

@@ -17,7 +17,7 @@ from flask import Flask
 import jinja_fragcache
 from jinja_fragcache import flask as ours
 from jinja_fragcache import stores
-from jinja_fragcache.flask.keys import full_name
+from jinja_fragcache.functions.keys import full_name
 
 make_template_fragment_key = jinja_fragcache.make_template_fragment_key
 CachedResponse = ours.CachedResponse

@@ -7,19 +7,12 @@ from jinja_fragcache.engine.dependencies import (
     start_watching,
     texts_of_now,
 )
+from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain
 from jinja_fragcache.guard.reads import Cover, Read, texts_in
 
 from .keys import full_name
-from .value_cache import AppCache
-
-# What a key made of the request's path names of the request.
-_OF_PATH = frozenset(
-    f"request.{name}"
-    for name in ("blueprint", "endpoint", "path", "url_rule", "view_args")
-)
-_OF_QUERY = frozenset({"request.args", "request.full_path"})
 
 #: What the key of a user's function names where no guard has seen what it reads.
 ANYTHING = Cover(frozenset({"session", "request.headers", "request.cookies"}))
@@ -29,24 +22,24 @@ class CallGuard:
     """Sees to it that what a function reads of the request is in its key.
 
     Args:
-        app_cache: The values of the current application.
+        engine: The engine of the cache.
         function: The function.
         named: What the key names by its form or by the reads of a user's function.
         values: The values that are in the key, such as the arguments of the call.
         allowed: The dotted names of what may be read though the key lacks it.
     """
 
-    __slots__ = ("_allowed", "_app_cache", "_cover", "_function", "_named", "_values")
+    __slots__ = ("_allowed", "_cover", "_engine", "_function", "_named", "_values")
 
     def __init__(
         self,
-        app_cache: AppCache,
+        engine: Engine,
         function: Callable[..., Any],
         named: Cover,
         values: Sequence[Any],
         allowed: Sequence[str],
     ) -> None:
-        self._app_cache = app_cache
+        self._engine = engine
         self._function = function
         self._named = named
         self._values = values
@@ -60,7 +53,7 @@ class CallGuard:
     def cover(self) -> Cover:
         """Like `engine.spec.Guard.cover`."""
         if self._cover is None:
-            policy = self._app_cache.fragment_cache.policy
+            policy = self._engine.policy
             self._cover = Cover(
                 self._named.names,
                 self._named.values.union(*map(texts_in, self._values)),
@@ -78,10 +71,4 @@ class CallGuard:
         name = full_name(self._function)
         told = explain(reads, in_template=False)
         error = UncoveredReadError(f"{name}(): the value is not cached. {told}")
-        self._app_cache.fragment_cache.engine.refuse((name, "reads"), error)
-
-
-def named_by_path(*, by_path: bool, query_string: bool) -> Cover:
-    """Return what a key that this package makes of the request names of it."""
-    names = _OF_PATH if by_path else frozenset()
-    return Cover(names | _OF_QUERY if query_string else names)
+        self._engine.refuse((name, "reads"), error)

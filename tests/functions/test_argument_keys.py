@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jinja_fragcache import KeyValueError, WrongCallError
-from jinja_fragcache.flask.argument_keys import ArgumentKeys
-from jinja_fragcache.flask.keys import CallKey, full_name
+from jinja_fragcache.functions.argument_keys import ArgumentKeys
+from jinja_fragcache.functions.keys import CallKey, full_name
 
 
 def keys_for(

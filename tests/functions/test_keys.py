@@ -1,7 +1,7 @@
 import pytest
 
 from jinja_fragcache import KeyValueError
-from jinja_fragcache.flask.keys import check_key
+from jinja_fragcache.functions.keys import check_key
 
 
 def test_check_key_accepts_only_strings() -> None:

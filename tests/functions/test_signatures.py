@@ -4,9 +4,10 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from flask import Flask
 
-from jinja_fragcache.flask.signatures import signature_of
-from tests.flask.support import Site
+from jinja_fragcache import Cache
+from jinja_fragcache.functions.signatures import signature_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -33,10 +34,12 @@ def test_what_has_no_signature_raises_as_inspect_does() -> None:
             signature_of(each)
 
 
-def test_functions_may_name_types_that_only_type_checkers_import(site: Site) -> None:
+def test_functions_may_name_types_that_only_type_checkers_import() -> None:
+    cache = Cache(Flask(__name__), config={"CACHE_TYPE": "simple"})
+
     def ask(*args: "Decimal") -> "Decimal | bool":
         return False
 
-    memoized: Any = site.cache.memoize(unless=ask, forced_update=ask)(function)
-    cached: Any = site.cache.cached(key_prefix="x", unless=ask)(function)
+    memoized: Any = cache.memoize(unless=ask, forced_update=ask)(function)
+    cached: Any = cache.cached(key_prefix="x", unless=ask)(function)
     assert (memoized(1), memoized(1), cached(2)) == (1, 1, 2)

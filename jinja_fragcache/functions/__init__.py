@@ -1,0 +1,1 @@
+"""Decorated functions: the keys of their calls, their options and their values."""
