@@ -8,7 +8,7 @@ The first character of an encoding is its kind:
 
 | kind | value |
 |---|---|
-| `n`, `t`, `f` | None, True, False |
+| `n`, `t`, `f` | None (or an anonymous user), True, False |
 | `s` | a string, or a value that counts as its text |
 | `b` | bytes |
 | `l`, `d`, `e` | a list, a dict, a set; outside of `exact`, a tuple, a frozenset too |
@@ -45,7 +45,13 @@ from jinja_fragcache.messages import (
 
 from .attributes import attributes_of
 from .object_ids import object_id
-from .parts import database_identity, is_translated, parts_of
+from .parts import (
+    database_identity,
+    is_nobody,
+    is_object_id,
+    is_translated,
+    parts_of,
+)
 from .plain import encode_text, int_text, refusal
 from .reprs import full_repr
 
@@ -238,6 +244,8 @@ class _Encoding:
 
     def _object(self, value: Any) -> str:
         """Encode an object by its database identity, its text or its id."""
+        if is_nobody(value):
+            return f"{self._class_if_exact(value)}n"
         cls = _class_of(value)
         identity = database_identity(value)
         if identity is not None:
@@ -322,6 +330,8 @@ def _text_of(value: Any) -> str | None:
             text = str(value)
         case date() | time():
             text = value.isoformat()
+        case _ if is_object_id(value):
+            text = str(value)
     # Of a subclass of str, the length and the format may be its own.
     return text if text is None else str.__str__(text)
 

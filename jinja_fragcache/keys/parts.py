@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from array import array
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta, timezone, tzinfo
 from fractions import Fraction
 from functools import partial
@@ -73,6 +73,12 @@ _TRANSLATED = {
     ("babel", "LazyProxy"),
     ("flask_babel", "LazyString"),
 }
+# Users that are nobody: the package and the class.
+_NOBODIES = {
+    ("django", "AnonymousUser"),
+    ("flask_login", "AnonymousUserMixin"),
+    ("starlette", "UnauthenticatedUser"),
+}
 # Packages whose durations and time zones say what they are made from, when they are
 # pickled. Subclasses outside of them may hold more.
 _OWN_TIMES = {"pandas", "pytz"}
@@ -100,8 +106,8 @@ def database_identity(value: Any) -> Any:
     """Return what identifies an object's row in its table, None if it has no row.
 
     This is the primary key of a Django model (and of other classes with `_meta` and
-    `pk`), and the identity of an object that SQLAlchemy maps. Their reprs are often no
-    more than a name.
+    `pk`, such as those of mongoengine) or of one of peewee, and the identity of an
+    object that SQLAlchemy maps. Their reprs are often no more than a name.
 
     Raises:
         KeyValueError: If the object was not saved yet.
@@ -116,8 +122,11 @@ def database_identity(value: Any) -> Any:
         return list(identity) if token is None else [list(identity), token]
     if not hasattr(cls, "_meta"):
         return None
+    is_peewees = _is_one_of(cls, {("peewee", "Model")})
+    if is_peewees and not cls._meta.primary_key:
+        return None
     try:
-        primary_key = value.pk
+        primary_key = value._pk if is_peewees else value.pk  # noqa: SLF001 - its own way
     except AttributeError:
         if hasattr(cls, "pk"):
             raise  # from inside of the property
@@ -208,9 +217,27 @@ def _of_package(value: Any) -> list[Any] | None:
 
 def is_translated(value: object) -> bool:
     """Return whether an object is a text that is translated when it is printed."""
-    return any(
-        (_package(each), each.__name__) in _TRANSLATED for each in type(value).__mro__
-    )
+    return _is_one_of(type(value), _TRANSLATED)
+
+
+def is_nobody(value: Any) -> bool:
+    """Return whether an object is an anonymous user, and holds nothing else."""
+    # Of the class that it claims, because Django's request.user is a proxy.
+    if not _is_one_of(value.__class__, _NOBODIES):
+        return False
+    real = value if type(value) is value.__class__ else value._wrapped  # noqa: SLF001 - Django's name
+    return not attributes_of(real)
+
+
+def is_object_id(value: object) -> bool:
+    """Return whether an object is an id of MongoDB, whose text is all that it is."""
+    cls = type(value)
+    return cls.__name__ == "ObjectId" and cls.__module__ == "bson.objectid"
+
+
+def _is_one_of(cls: type, names: Collection[tuple[str, str]]) -> bool:
+    """Return whether a class or one of its bases is among some, by package and name."""
+    return any((_package(each), each.__name__) in names for each in cls.__mro__)
 
 
 def _package(cls: type) -> str:
