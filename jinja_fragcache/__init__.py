@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from .observe.events import Why as Why
     from .observe.listeners import Listener as Listener
     from .render.environment import fragment_cache_of as fragment_cache_of
-    from .render.environment import set_fragment_cache as set_fragment_cache
     from .stores import MemoryStore as MemoryStore
     from .template.extension import FragmentCacheExtension as FragmentCacheExtension
+    from .template.setup import set_fragment_cache as set_fragment_cache
 
 __version__ = "0.1.0"
 
@@ -91,7 +91,7 @@ _MODULES = {
     "guard_variables": "engine.dependencies",
     "make_template_fragment_key": "keys.fragment",
     "note_read": "engine.dependencies",
-    "set_fragment_cache": "render.environment",
+    "set_fragment_cache": "template.setup",
 }
 
 

@@ -96,8 +96,8 @@ class FragmentCache(MemoizeMethods, Shared):
         store: The store.
         policy: The rules, as they were given.
         engine: The engine, for the other parts of this package. It is not public, and
-            nor is the next.
-        value_rules: How values of functions are stored.
+            neither is the next.
+        value_rules: The engine, and how values of functions are stored.
 
     Raises:
         StoreError: If `store` is not a store, if itsdangerous is needed for
@@ -188,6 +188,9 @@ class FragmentCache(MemoizeMethods, Shared):
         The signing key is left out: what is in this process needs none.
         """
         return _with_policy, (self.policy,)
+
+    def _value_rules(self) -> PlainRules:
+        return self.value_rules
 
     def key_for(self, name: str, vary_on: Iterable[Any] | None = None) -> str:
         """Return the key under which a cache tag stores its fragment now.

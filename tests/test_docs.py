@@ -1,8 +1,10 @@
 """The examples of the documentation run, and its links are right."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from sybil import Sybil
@@ -27,6 +29,8 @@ def test_python_examples_run(
     monkeypatch.chdir(tmp_path)
     configure_django()
     document = Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT)).parse(page)
+    # Some frameworks look for the module of a function.
+    monkeypatch.setitem(sys.modules, "example", ModuleType("example"))
     document.namespace["__name__"] = "example"
     for example in document.examples():
         example.evaluate()

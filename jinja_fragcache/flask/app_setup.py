@@ -62,17 +62,19 @@ def make_app_cache(
     serializer = make_serializer(settings["CACHE_SERIALIZER"])
     codec = ValueCodec(serializer, is_signed=is_signed)
 
-    def make(*, is_off: bool) -> FragmentCache:
+    def make(*, is_off: bool, reloads: bool) -> FragmentCache:
         off = {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
         used = settings | off if is_off else settings
+        if used["CACHE_TEMPLATE_DIGEST"] is None:
+            used = used | {"CACHE_TEMPLATE_DIGEST": reloads}
         cache = _make_fragment_cache(app, used, strict)
         if signals is not None:
             signals.watch(cache)
         return cache
 
     # Made now, because the settings may be wrong.
-    was_off = _is_off(app, given, settings)
-    first = make(is_off=was_off)
+    was = _is_off(app, given, settings), _reloads_templates(app)
+    first = make(is_off=was[0], reloads=was[1])
 
     def choose() -> FragmentCache:
         now = read_settings({**app.config, **given})
@@ -83,7 +85,10 @@ def make_app_cache(
                 " CACHE_IN_TESTING to True. To leave this line out, set"
                 " CACHE_NO_NULL_WARNING to True."
             )
-        return first if is_off == was_off else make(is_off=is_off)
+        reloads = _reloads_templates(app)
+        if (is_off, reloads) == was:
+            return first
+        return make(is_off=is_off, reloads=reloads)
 
     cache = UndecidedCache(choose, first.policy)
     announce_call = None
@@ -112,6 +117,12 @@ def _is_off(app: Flask, given: Mapping[str, Any], settings: Mapping[str, Any]) -
         and not settings["CACHE_IN_TESTING"]
         and not is_null(settings["CACHE_TYPE"])
     )
+
+
+def _reloads_templates(app: Flask) -> bool:
+    """Return whether an edited template is loaded again, as in debug mode."""
+    told = app.config.get("TEMPLATES_AUTO_RELOAD")
+    return bool(app.debug if told is None else told)
 
 
 def _make_fragment_cache(

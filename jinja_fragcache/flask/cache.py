@@ -32,6 +32,7 @@ EXTENSION = "jinja_fragcache"
 #: Where Flask-Caching's users find the store: in `app.extensions["cache"][cache]`.
 STORES = "cache"
 _EXAMPLE = 'Cache(app, config={"CACHE_TYPE": "simple"})'
+_QUARTS = "QuartCache(app), and import it from jinja_fragcache.doors.quart"
 
 
 class Cache(DeleteMethods):
@@ -90,7 +91,7 @@ class Cache(DeleteMethods):
         if not isinstance(app, Flask):
             raise SettingError(
                 f"A Flask application comes first, and this is {app!r}. Write"
-                f" {_EXAMPLE}."
+                f" {_QUARTS if _is_quarts(app) else _EXAMPLE}."
             )
         own = _check_config(config)
         check_names(app.config, self.config, own)
@@ -376,6 +377,10 @@ class Cache(DeleteMethods):
             return wrapper
 
         return make_decorator(decorate_function)
+
+
+def _is_quarts(app: object) -> bool:
+    return any(each.__module__ == "quart.app" for each in type(app).__mro__)
 
 
 def _check_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -89,10 +89,11 @@ SETTINGS = (
     ),
     Setting(
         "CACHE_TEMPLATE_DIGEST",
-        False,
+        None,
         "all",
         "whether a fragment is rendered again if its template has changed, or one that"
-        " this template includes, imports or extends",
+        " this template includes, imports or extends; `None` for where Flask reloads"
+        " templates: in debug mode, or with `TEMPLATES_AUTO_RELOAD`",
     ),
     Setting(
         "CACHE_NO_NULL_WARNING",

@@ -6,7 +6,6 @@ from typing import Any
 
 from jinja_fragcache.access.runner import Operation, perform, perform_async
 from jinja_fragcache.engine.context import Context
-from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.tags import invalidate
 from jinja_fragcache.engine.whole import delete
 from jinja_fragcache.errors import KeyValueError
@@ -17,19 +16,15 @@ from .decorators import CallFactory, decorate, make_decorator
 from .deletions import Deletion, Memoized, deletions, memoized_keys
 from .options import Options
 from .typing import MemoizeDecorator
-from .value_rules import PlainRules
+from .value_rules import ValueRules
 
 
 class MemoizeMethods:
-    """Caches what functions return, by their arguments.
+    """Caches what functions return, by their arguments."""
 
-    Attributes:
-        engine: The engine of the cache.
-        value_rules: How it stores values.
-    """
-
-    engine: Engine
-    value_rules: PlainRules
+    def _value_rules(self) -> ValueRules:
+        """Return the present cache's engine, and how it stores values."""
+        raise NotImplementedError
 
     def memoize(
         self,
@@ -121,7 +116,7 @@ class MemoizeMethods:
                 options.tags,
                 self._present_key,
             )
-            calls = CallFactory(function, lambda: self.value_rules, options, keys)
+            calls = CallFactory(function, self._value_rules, options, keys)
             wrapper: Any = decorate(function, calls)
             wrapper.delete_memoized = partial(self.delete_memoized, wrapper)
             return wrapper
@@ -129,7 +124,7 @@ class MemoizeMethods:
         return make_decorator(decorate_function)
 
     def _present_key(self, key: str) -> str:
-        return self.engine.present_key(key)
+        return self._value_rules().engine.present_key(key)
 
     def delete_memoized(
         self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
@@ -151,14 +146,14 @@ class MemoizeMethods:
             StoreError: If the store failed. The values may still be served.
         """
         found = deletions(_find, function, args, kwargs)
-        perform(_delete(found, self.engine.context))
+        perform(_delete(found, self._value_rules().engine.context))
 
     async def delete_memoized_async(
         self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> None:
         """Like `delete_memoized`, but awaits the store."""
         found = deletions(_find, function, args, kwargs)
-        await perform_async(_delete(found, self.engine.async_context))
+        await perform_async(_delete(found, self._value_rules().engine.async_context))
 
 
 def _find(function: Any) -> Memoized:

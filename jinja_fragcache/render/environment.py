@@ -13,7 +13,6 @@ from jinja_fragcache.errors import (
     StoreError,
     TimeoutValueError,
 )
-from jinja_fragcache.stores import Store
 
 #: Where a cache tag stands, as a constant in compiled templates: the template's name,
 #: the line, the digest of the template's source, the templates that it names by
@@ -60,24 +59,6 @@ def fragment_cache_of(environment: Environment) -> FragmentCache:
         wrapped = FragmentCache(given)
         setattr(environment, _WRAPPED, wrapped)
     return wrapped
-
-
-def set_fragment_cache(
-    environment: Environment, cache: FragmentCache | Store
-) -> FragmentCache:
-    """Let an environment's cache tags use a cache, and return it.
-
-    Args:
-        environment: The environment. Its `fragment_cache` is set.
-        cache: The cache, or a store, which gets a cache with the default rules.
-
-    Raises:
-        StoreError: If `cache` is neither.
-    """
-    if not isinstance(cache, FragmentCache):
-        cache = FragmentCache(cache)
-    environment.fragment_cache = cache  # type: ignore[attr-defined]
-    return cache
 
 
 def engine_of(environment: Environment) -> Engine:

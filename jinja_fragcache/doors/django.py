@@ -1,0 +1,64 @@
+"""Django's Jinja2 back end: an environment whose fragments are in Django's cache."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import caches
+from django.utils.connection import ConnectionProxy
+from jinja2 import Environment
+
+from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.errors import SettingError
+from jinja_fragcache.template.setup import set_fragment_cache
+
+_SETTING = "FRAGMENT_CACHE"
+_EXAMPLE = f'{_SETTING} = {{"using": "default", "stale": 60}}'
+
+
+def environment(**options: Any) -> Environment:
+    """Make the environment of Django's Jinja2 back end, with the cache tag.
+
+    Write `"environment": "jinja_fragcache.doors.django.environment"` among the
+    `OPTIONS` of the back end.
+
+    Args:
+        options: Those that the back end passes to `jinja2.Environment`.
+
+    Raises:
+        SettingError: If the setting `FRAGMENT_CACHE` has a value that is not allowed.
+    """
+    env = Environment(**options)  # noqa: S701 - the back end turns autoescape on
+    set_fragment_cache(env, fragment_cache())
+    return env
+
+
+def fragment_cache(**rules: Any) -> FragmentCache:
+    """Return a cache of fragments in one of Django's caches.
+
+    It is for those who have an environment function of their own, which calls
+    `set_fragment_cache(env, fragment_cache())`. In debug mode it is strict, and an
+    edited template is rendered again.
+
+    Args:
+        rules: `using`, the name of one of Django's caches, "default" if it is left out,
+            and arguments of `FragmentCache`. They override those of the setting
+            `FRAGMENT_CACHE`.
+
+    Raises:
+        SettingError: If the setting `FRAGMENT_CACHE` has a value that is not allowed.
+        InvalidCacheBackendError: If Django has no cache of that name.
+    """
+    given = getattr(settings, _SETTING, {})
+    if not isinstance(given, dict):
+        raise SettingError(
+            f"{_SETTING} is a dictionary and got {given!r}. Write {_EXAMPLE}."
+        )
+    debug = {"strict": settings.DEBUG, "template_digest": settings.DEBUG}
+    merged = {**debug, **given, **rules}
+    using = merged.pop("using", "default")
+    caches[using]  # So that a wrong name is told now.
+    try:
+        # Each thread has a connection of its own, as `django.core.cache.cache` does it.
+        return FragmentCache(ConnectionProxy(caches, using), **merged)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"{_SETTING}: {error} Write {_EXAMPLE}.") from None
