@@ -73,6 +73,7 @@ _TRANSLATED = {
     ("babel", "LazyProxy"),
     ("flask_babel", "LazyString"),
 }
+_COLLECTIONS = frozenset({list, tuple, dict, set, frozenset})
 # Users that are nobody: the package and the class.
 _NOBODIES = {
     ("django", "AnonymousUser"),
@@ -221,12 +222,16 @@ def is_translated(value: object) -> bool:
 
 
 def is_nobody(value: Any) -> bool:
-    """Return whether an object is an anonymous user, and holds nothing else."""
+    """Return whether an object is an anonymous user, and holds nothing else.
+
+    That of Flask-Security holds an empty list of roles.
+    """
     # Of the class that it claims, because Django's request.user is a proxy.
     if not _is_one_of(value.__class__, _NOBODIES):
         return False
     real = value if type(value) is value.__class__ else value._wrapped  # noqa: SLF001 - Django's name
-    return not attributes_of(real)
+    held = attributes_of(real).values()
+    return not any(each or type(each) not in _COLLECTIONS for each in held)
 
 
 def is_object_id(value: object) -> bool:

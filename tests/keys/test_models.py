@@ -11,6 +11,7 @@ from bson import ObjectId
 from django.utils.functional import SimpleLazyObject
 from flask import Flask
 from flask_login import AnonymousUserMixin, LoginManager, current_user
+from flask_security.core import AnonymousUser
 from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from starlette.authentication import SimpleUser, UnauthenticatedUser
@@ -201,6 +202,7 @@ def django_user(*, lazy: bool) -> Any:
 
 NOBODIES: list[Callable[[], Any]] = [
     AnonymousUserMixin,
+    AnonymousUser,
     Guest,
     UnauthenticatedUser,
     lambda: django_user(lazy=False),
@@ -222,7 +224,16 @@ def test_current_user_is_none_where_nobody_is_logged_in() -> None:
         assert encode_value(current_user) == encode_value(None)
 
 
-@pytest.mark.parametrize("user", [Shopper(5), SimpleUser("ann")], ids=["own", "known"])
+def with_roles() -> Any:
+    user = AnonymousUser()
+    user.roles.append("editor")
+    return user
+
+
+USERS = [Shopper(5), Shopper(0), with_roles(), SimpleUser("ann")]
+
+
+@pytest.mark.parametrize("user", USERS, ids=["own", "zero", "roles", "known"])
 def test_a_user_who_differs_from_others_is_not_none(user: Any) -> None:
     with pytest.raises(KeyValueError):
         encode_value(user)

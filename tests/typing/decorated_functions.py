@@ -7,7 +7,7 @@ from typing import Any, assert_type
 from flask import Flask
 from flask.typing import ResponseReturnValue
 
-from jinja_fragcache import Cache
+from jinja_fragcache import Cache, FragmentCache
 
 app = Flask(__name__)
 cache = Cache(app, config={"CACHE_TYPE": "simple"})
@@ -32,6 +32,19 @@ def news() -> list[str]:
 @cache.memoize(stale=None, stale_if_error=0.5)
 async def awaited(a: int) -> str:
     return str(a)
+
+
+fragments = FragmentCache()
+
+
+@fragments.memoize(60, tags=["shouted"])
+def shout(text: str) -> str:
+    return text.upper()
+
+
+@fragments.memoize(timeout=timedelta(minutes=1))
+async def fetched(number: int) -> bytes:
+    return bytes(number)
 
 
 class Owner:
@@ -96,6 +109,12 @@ async def check() -> None:
     value: Any = cache.get("key")
     assert_type(cache.set("key", value), bool)
 
+    assert_type(shout("a"), str)
+    assert_type(await fetched(1), bytes)
+    shout.delete_memoized("a")
+    await fragments.delete_memoized_async(fetched, 1)
+
+    shout(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     add("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     call(awaited)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     add(1, d=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
