@@ -75,11 +75,11 @@ class PolicyError(FragmentCacheError, ValueError):
     """An option of a cache has a value that is not allowed.
 
     `FragmentCache(...)` raises it for `stale`, `stale_if_error`, `early_refresh`,
-    `jitter`, `lock_timeout`, `retry_after`, `template_digest`, `vary_on` and `unless`,
-    and the decorators `cached` and `memoize` for `stale` and `stale_if_error`. In a
-    cache tag, a wrong constant is a `jinja2.TemplateSyntaxError`, and a wrong value at
-    render time is a `FragmentTagError`. In Flask's configuration, it is a
-    `SettingError`.
+    `jitter`, `lock_timeout`, `retry_after`, `template_digest`, `vary_on`, `unless` and
+    `serializer`, and the decorators `cached` and `memoize` for `stale` and
+    `stale_if_error`. In a cache tag, a wrong constant is a
+    `jinja2.TemplateSyntaxError`, and a wrong value at render time is a
+    `FragmentTagError`. In Flask's configuration, it is a `SettingError`.
 
     Args:
         name: The name of the option.

@@ -1,6 +1,6 @@
 """`QuartCache`, the Quart extension."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 from weakref import WeakSet
 
@@ -10,12 +10,12 @@ from quart import Quart, current_app, has_app_context
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.errors import SettingError
 from jinja_fragcache.flask.app_setup import make_app_cache
+from jinja_fragcache.flask.cache import EXTENSION
 from jinja_fragcache.flask.settings import check_names
 from jinja_fragcache.flask.value_cache import AppCache
 from jinja_fragcache.functions.memoize import MemoizeMethods
 from jinja_fragcache.template.setup import set_fragment_cache
 
-_EXTENSION = "jinja_fragcache"
 _EXAMPLE = 'QuartCache(app, config={"CACHE_TYPE": "simple"})'
 
 
@@ -55,9 +55,10 @@ class QuartCache(MemoizeMethods):
         check_names(app.config, self.config, {})
         # Both frameworks share what is read here: its name, settings and folders.
         alike = cast("Flask", app)
-        strict: Callable[[], bool] = lambda: app.debug or app.testing  # noqa: E731
-        app_cache = make_app_cache(alike, self.config, strict)
-        app.extensions.setdefault(_EXTENSION, {})[self] = app_cache
+        app_cache = make_app_cache(
+            alike, self.config, strict=lambda: app.debug or app.testing
+        )
+        app.extensions.setdefault(EXTENSION, {})[self] = app_cache
         self._apps.add(app)
         set_fragment_cache(app.jinja_env, app_cache.fragment_cache)
 
@@ -83,7 +84,7 @@ class QuartCache(MemoizeMethods):
                 " `async with app.app_context():`."
             )
         try:
-            found: AppCache = app.extensions[_EXTENSION][self]
+            found: AppCache = app.extensions[EXTENSION][self]
         except KeyError:
             raise SettingError(
                 f"This cache was not set up for the application {app.name!r}. Call"
