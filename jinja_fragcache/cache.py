@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .access.breaker import DEFAULT_RETRY_AFTER
 from .access.stats import Stats
@@ -16,17 +16,18 @@ from .engine.policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .engine.tags import invalidate
 from .engine.whole import delete
 from .entries.entry import Entry
-from .entries.serializers import make_serializer
-from .entries.values import NUMBER, ValueCodec
+from .entries.values import NUMBER
 from .errors import StoreError
 from .functions.memoize import MemoizeMethods
-from .functions.value_rules import PlainRules
 from .keys.fragment import make_template_fragment_key, tag_names
 from .observe.listeners import Listener
 from .operations import perform, perform_async
 from .stores.base import Store
 from .stores.memory import DEFAULT_THRESHOLD, MemoryStore
 from .stores.shared import Shared
+
+if TYPE_CHECKING:
+    from .functions.value_rules import PlainRules
 
 
 class FragmentCache(MemoizeMethods, Shared):
@@ -95,9 +96,7 @@ class FragmentCache(MemoizeMethods, Shared):
     Attributes:
         store: The store.
         policy: The rules, as they were given.
-        engine: The engine, for the other parts of this package. It is not public, and
-            neither is the next.
-        value_rules: The engine, and how values of functions are stored.
+        engine: The engine, for the other parts of this package. It is not public.
 
     Raises:
         StoreError: If `store` is not a store, if itsdangerous is needed for
@@ -177,10 +176,8 @@ class FragmentCache(MemoizeMethods, Shared):
             clock=clock,
             chance=chance,
         )
-        codec = ValueCodec(
-            make_serializer(serializer), is_signed=signing_key is not None
-        )
-        self.value_rules = PlainRules(self.engine, codec)
+        self._is_signed = signing_key is not None
+        self._rules: PlainRules | None = None
 
     def __reduce__(self) -> tuple[Callable[[Policy], "FragmentCache"], tuple[Policy]]:
         """Pickle the rules alone. A store holds connections and locks.
@@ -189,8 +186,14 @@ class FragmentCache(MemoizeMethods, Shared):
         """
         return _with_policy, (self.policy,)
 
-    def _value_rules(self) -> PlainRules:
-        return self.value_rules
+    def _value_rules(self) -> "PlainRules":
+        engine = self.engine
+        if self._rules is None:
+            # Here, because it imports types that only values of functions may have.
+            from .functions.value_rules import plain_rules  # noqa: PLC0415
+
+            self._rules = plain_rules(engine, is_signed=self._is_signed)
+        return self._rules
 
     def key_for(self, name: str, vary_on: Iterable[Any] | None = None) -> str:
         """Return the key under which a cache tag stores its fragment now.

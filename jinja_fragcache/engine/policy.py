@@ -9,7 +9,6 @@ from typing import Any
 from jinja_fragcache.access.breaker import DEFAULT_RETRY_AFTER
 from jinja_fragcache.entries.compression import METHODS, is_installed
 from jinja_fragcache.entries.freshness import GracePeriods
-from jinja_fragcache.entries.serializers import make_serializer
 from jinja_fragcache.errors import PolicyError, TimeoutValueError
 from jinja_fragcache.messages import describe
 from jinja_fragcache.stores.memory import DEFAULT_THRESHOLD
@@ -21,6 +20,7 @@ DEFAULT_LOCK_TIMEOUT = 10.0
 #: long.
 DEFAULT_TIMEOUT = 300
 
+_SERIALIZERS = ("json", "pickle")
 # The rules that are functions: what each returns, and an example.
 _FUNCTIONS = {
     "vary_on": ("a list of key values", "lambda: [get_locale()]"),
@@ -132,7 +132,7 @@ class Policy:
         self._check_size()
         self._check_compression()
         self._check_functions()
-        make_serializer(self.serializer)
+        self._check_serializer()
 
     @property
     def packs(self) -> bool:
@@ -157,6 +157,15 @@ class Policy:
         else:
             allowed = "'zlib', 'zstd' or None"
         raise PolicyError("compression", describe(method), allowed)
+
+    def _check_serializer(self) -> None:
+        given = self.serializer
+        if isinstance(given, str) and given in _SERIALIZERS:
+            return
+        # Here, because few give another one, and it imports types that few need.
+        from jinja_fragcache.entries.serializers import make_serializer  # noqa: PLC0415
+
+        make_serializer(given)
 
     def _check_functions(self) -> None:
         for name, (returned, example) in _FUNCTIONS.items():

@@ -1,28 +1,20 @@
 """`memoize` without an application: the methods of `FragmentCache` for functions."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from jinja_fragcache.access.runner import Operation, perform, perform_async
-from jinja_fragcache.engine.context import Context
-from jinja_fragcache.engine.tags import invalidate
-from jinja_fragcache.engine.whole import delete
-from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.messages import describe
+from jinja_fragcache.access.runner import perform, perform_async
 
-from .argument_keys import ArgumentKeys
-from .decorators import CallFactory, decorate, make_decorator
-from .deletions import Deletion, Memoized, deletions, memoized_keys
-from .options import Options
-from .typing import MemoizeDecorator
-from .value_rules import ValueRules
+if TYPE_CHECKING:
+    from .typing import MemoizeDecorator
+    from .value_rules import ValueRules
 
 
 class MemoizeMethods:
     """Caches what functions return, by their arguments."""
 
-    def _value_rules(self) -> ValueRules:
+    def _value_rules(self) -> "ValueRules":
         """Return the present cache's engine, and how it stores values."""
         raise NotImplementedError
 
@@ -44,7 +36,7 @@ class MemoizeMethods:
         allow: Iterable[str] = (),
         verify: bool = True,
         background: bool | None = None,
-    ) -> MemoizeDecorator:
+    ) -> "MemoizeDecorator":
         """Decorate a function or method to cache a value for each set of arguments.
 
         It may be a plain function or a coroutine function. Calls that give each
@@ -89,7 +81,11 @@ class MemoizeMethods:
             PolicyError: If `stale` or `stale_if_error` is not a number of seconds.
             KeyValueError: If `tags` is not a list of strings.
         """
-        options = Options(
+        made: MemoizeDecorator = _memoized().memoize(
+            self,
+            self._value_rules,
+            make_name=make_name,
+            args_to_ignore=args_to_ignore,
             timeout=timeout,
             unless=unless,
             forced_update=forced_update,
@@ -104,27 +100,8 @@ class MemoizeMethods:
             allow=allow,
             verify=verify,
             background=background,
-            is_memoized=True,
         )
-
-        def decorate_function(function: Callable[..., Any]) -> Any:
-            keys = ArgumentKeys(
-                function,
-                make_name,
-                args_to_ignore,
-                lambda: source_check,
-                options.tags,
-                self._present_key,
-            )
-            calls = CallFactory(function, self._value_rules, options, keys)
-            wrapper: Any = decorate(function, calls)
-            wrapper.delete_memoized = partial(self.delete_memoized, wrapper)
-            return wrapper
-
-        return make_decorator(decorate_function)
-
-    def _present_key(self, key: str) -> str:
-        return self._value_rules().engine.present_key(key)
+        return made
 
     def delete_memoized(
         self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
@@ -145,30 +122,21 @@ class MemoizeMethods:
             WrongCallError: If the function does not accept these arguments.
             StoreError: If the store failed. The values may still be served.
         """
-        found = deletions(_find, function, args, kwargs)
-        perform(_delete(found, self._value_rules().engine.context))
+        context = self._value_rules().engine.context
+        perform(_memoized().delete_memoized(context, function, args, kwargs))
 
     async def delete_memoized_async(
         self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> None:
         """Like `delete_memoized`, but awaits the store."""
-        found = deletions(_find, function, args, kwargs)
-        await perform_async(_delete(found, self._value_rules().engine.async_context))
-
-
-def _find(function: Any) -> Memoized:
-    found = memoized_keys(function)
-    if found is None:
-        raise KeyValueError(
-            "delete_memoized takes a function that @cache.memoize() has decorated, and"
-            f" got {describe(function)}."
+        context = self._value_rules().engine.async_context
+        await perform_async(
+            _memoized().delete_memoized(context, function, args, kwargs)
         )
-    return found
 
 
-def _delete(found: list[Deletion], context: Context) -> Operation[None]:
-    for each in found:
-        if each.is_tag:
-            yield from invalidate(context, [each.name])
-        else:
-            yield from delete(context, [each.name])
+def _memoized() -> ModuleType:
+    """Return the module that does it, which most caches never need."""
+    from . import memoized  # noqa: PLC0415 - it takes long to import
+
+    return memoized

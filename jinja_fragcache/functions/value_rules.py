@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jinja_fragcache.engine.engine import Engine
+from jinja_fragcache.entries.serializers import make_serializer
 from jinja_fragcache.entries.values import ValueCodec
 
 
@@ -42,6 +43,17 @@ class PlainRules:
     engine: Engine
     codec: ValueCodec
     source_check: bool | None = None
+
+
+def plain_rules(engine: Engine, *, is_signed: bool) -> PlainRules:
+    """Return the rules of a cache, by its policy.
+
+    Args:
+        engine: The engine of the cache.
+        is_signed: Whether its entries are signed.
+    """
+    serializer = make_serializer(engine.policy.serializer)
+    return PlainRules(engine, ValueCodec(serializer, is_signed=is_signed))
 
 
 def checks_source(rules: ValueRules, source_check: bool | None) -> bool | None:
