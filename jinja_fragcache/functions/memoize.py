@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from jinja_fragcache.access.runner import perform, perform_async
+from jinja_fragcache.operations import perform, perform_async
 
 if TYPE_CHECKING:
     from .typing import MemoizeDecorator

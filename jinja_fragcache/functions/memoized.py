@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
-from jinja_fragcache.access.runner import Operation
 from jinja_fragcache.engine.context import Context
 from jinja_fragcache.engine.tags import invalidate
 from jinja_fragcache.engine.whole import delete
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.messages import describe
+from jinja_fragcache.operations import Operation
 
 from .argument_keys import ArgumentKeys
 from .decorators import CallFactory, decorate, make_decorator
