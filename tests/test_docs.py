@@ -1,5 +1,6 @@
 """The examples of the documentation run, and its links are right."""
 
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,17 @@ FILE = re.compile(r"^\| `(\w+\.py)` \|", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 
 
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Undo what an example does to the root logger, as an application may."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("own_logging")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_examples_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

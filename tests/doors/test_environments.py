@@ -93,7 +93,9 @@ def test_litestars_templates_cache() -> None:
         return Template("page.html", context=values)
 
     engine = JinjaTemplateEngine.from_environment(env)
-    app = Litestar([page], template_config=TemplateConfig(instance=engine))
+    config = TemplateConfig(instance=engine)
+    # By default, it changes the level of the root logger, for all later tests.
+    app = Litestar([page], template_config=config, logging_config=None)
     with LitestarClient(app) as client:
         texts = [client.get("/", params={"user": user}).text for user in USERS]
     assert texts == EXPECTED
