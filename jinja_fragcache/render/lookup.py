@@ -27,7 +27,7 @@ from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.verify import draw, verify
 from jinja_fragcache.engine.whole import keep_out_of_store
-from jinja_fragcache.entries.freshness import WANTED, GracePeriods
+from jinja_fragcache.entries.freshness import PLAIN, WANTED, GracePeriods
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
@@ -89,7 +89,10 @@ def fragment(
     timeout, version, site = spec
     if version is None and engine.template_digest:
         version = source_digest(environment, site)
-    wanted = WANTED[escaped, version, body]
+    if escaped and version is None and body is None:
+        wanted = PLAIN
+    else:
+        wanted = WANTED[escaped, version, body]
     undecided: Undecided | None = None
     awaits = engine.blocks and environment.is_async
     if not (awaits or current_dependencies() or key in engine.tagged_keys):

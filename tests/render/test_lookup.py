@@ -9,7 +9,14 @@ from jinja_fragcache import (
     FragmentTagError,
     MemoryStore,
 )
-from tests.support import Clock, Counter, RecordingStore, environment, fragment_cache
+from tests.support import (
+    Clock,
+    Counter,
+    RecordingStore,
+    environment,
+    files_of_calls,
+    fragment_cache,
+)
 
 
 @pytest.mark.parametrize("timeout", ["300", -1, True, object(), float("nan"), "DEL"])
@@ -219,3 +226,30 @@ def test_an_environment_of_jinja_takes_the_extension_by_its_import_name() -> Non
     env = Environment(extensions=["jinja_fragcache.FragmentCacheExtension"])
     assert env.from_string("{% cache %}a{% endcache %}").render() == "a"
     assert fragment_cache(env).stats().stored == 1
+
+
+def test_a_hit_of_a_constant_key_calls_three_functions() -> None:
+    assert files_called_by_a_hit("{% cache 300, 'a' %}<p>text</p>{% endcache %}") == [
+        "render/lookup.py",
+        "engine/engine.py",
+        "stores/memory.py",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "text", "\x1ftext"])
+def test_what_is_stored_without_a_header_is_a_hit(text: str) -> None:
+    env = environment()
+    fragment_cache(env).store.set(fragment_cache(env).key_for("a"), text)
+    template = env.from_string("{% cache 300, 'a' %}rendered{% endcache %}")
+    assert template.render() == text
+
+
+def files_called_by_a_hit(source: str) -> list[str]:
+    """Return the files of the package's functions that a hit calls."""
+    template = environment().from_string(source)
+    template.render()
+    context = template.new_context()
+    with files_of_calls() as called:
+        assert "".join(template.root_render_func(context)) == "<p>text</p>"
+    package = "/jinja_fragcache/"
+    return [file.rpartition(package)[2] for file in called if package in file]
