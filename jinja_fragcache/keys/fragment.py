@@ -20,10 +20,6 @@ from jinja_fragcache.remembered import Remembered
 from .plain import encode_text, int_text, refusal
 
 T = TypeVar("T")
-# Keys by a name and key values. On the path of every hit with key values, which are
-# nearly always strings and ints. Other values are never looked up here: True and 1.0
-# equal 1, but have keys of their own.
-_known: Remembered[tuple[Any, ...], str] = Remembered(4096, 4 * 2**20)
 _READABLE_CHARACTERS = 80
 #: What a key begins with that has more values than those it names.
 VARIED = "varied:"
@@ -73,9 +69,8 @@ def make_template_fragment_key(
         # makes many keys.
         part = vary_on[0]
         kind = type(part)
-        if (kind is int or kind is str) and type(fragment_name) is str:
-            key = _known.get((fragment_name, part))
-            return _make_known((fragment_name, part)) if key is None else key
+        if (kind is str or kind is int) and type(fragment_name) is str:
+            return _known[fragment_name, part]
     if type(fragment_name) is not str:
         fragment_name = _name_text(fragment_name)
     parts = (fragment_name, *key_values(vary_on))
@@ -83,8 +78,7 @@ def make_template_fragment_key(
         kind = type(part)
         if kind is not int and kind is not str:
             return _make_key(parts)
-    key = _known.get(parts)
-    return _make_known(parts) if key is None else key
+    return _known[parts]
 
 
 def _make_key(parts: tuple[Any, ...]) -> str:
@@ -112,10 +106,17 @@ def encoded_value(value: Any) -> str:
     return encode_value(value)
 
 
-def _make_known(parts: tuple[Any, ...]) -> str:
-    key = _make_key(parts)
-    _known.add(parts, key)
-    return key
+class _KnownKeys(Remembered[tuple[Any, ...], str]):
+    def __missing__(self, parts: tuple[Any, ...]) -> str:
+        key = _make_key(parts)
+        self.add(parts, key)
+        return key
+
+
+# Keys by a name and key values. On the path of every hit with key values, which are
+# nearly always strings and ints. Other values are never looked up here: True and 1.0
+# equal 1, but have keys of their own.
+_known = _KnownKeys(4096, 4 * 2**20)
 
 
 def digest_key(kind: str, name: str, encoded: str) -> str:

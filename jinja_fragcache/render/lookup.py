@@ -45,7 +45,9 @@ from .versions import source_digest, version_of, with_page
 from .whole import vary
 
 DELETE = "del"
+#: With a constant key, which the code generator notes.
 FRAGMENT = FunctionName("fragment")
+#: With a name and key values.
 NAMED_FRAGMENT = FunctionName("named_fragment")
 FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 
@@ -56,6 +58,8 @@ FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 Spec = tuple[Any, str | None, Site]
 #: The text of a fragment, with or without holes.
 Text = str | Pieces
+# In place of key values, where they are in the key already.
+_IN_KEY: Any = object()
 
 
 @pass_context
@@ -64,24 +68,35 @@ def fragment(
     key: str,
     spec: Spec,
     escaped: bool,
+    vary_on: Any = _IN_KEY,
     body: tuple[str, str] | None = None,
-    vary_on: Any = (),
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Return a fragment's text, or a `Miss`.
 
     Args:
         context: The context of the template that is being rendered.
-        key: The fragment's key.
+        key: The fragment's key; its name if there are key values.
         spec: The constants of the tag.
         escaped: Whether autoescape is on where the tag stands.
+        vary_on: The key values, unless the key is a constant.
         body: The fields of the tag's `Body`; None if its name is a constant.
-        vary_on: The key values, if they are not constants.
 
     Returns:
         The text or the `Miss`; in an async environment whose store may block, an
         awaitable of it.
+
+    Raises:
+        FragmentTagError: If the key is refused and the cache is strict.
     """
     environment = context.environment
+    if vary_on is not _IN_KEY:
+        # Not in a filter of its own, because a hit calls as little as possible.
+        try:
+            key = make_template_fragment_key(key, vary_on)
+        except KeyValueError as error:
+            refuse(environment, spec[2], explained(error, spec[2], vary_on))
+            refused = Uncached(Reason.KEY, name=key)
+            return _uncached(environment, spec[2], refused)
     cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
     engine: Engine = (
         cache.engine if cache.__class__ is FragmentCache else engine_of(environment)
@@ -105,6 +120,8 @@ def fragment(
         near = engine.near_text(key, wanted)
         if near is not None:
             return near
+    if vary_on is _IN_KEY:
+        vary_on = ()
     asked = FragmentSpec(
         key,
         wanted,
@@ -116,45 +133,26 @@ def fragment(
         site=site,
         values=vary_on,
     )
-    if engine.whole is not None:
-        varied = vary(environment, site, engine.whole, asked)
-        if not isinstance(varied, FragmentSpec):
-            return _uncached(environment, site, varied)
-        asked = varied
-    if awaits:
+    return _look_further(engine, environment, site, asked, undecided)
+
+
+def _look_further(
+    engine: Engine,
+    environment: Environment,
+    site: Site,
+    asked: FragmentSpec | Uncached,
+    undecided: Undecided | None = None,
+    *,
+    has_holes: bool = False,
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Look up what the fast path did not decide, or return the `Miss` of the rest."""
+    if engine.whole is not None and isinstance(asked, FragmentSpec):
+        asked = vary(environment, site, engine.whole, asked)
+    if not isinstance(asked, FragmentSpec):
+        return _uncached(environment, site, asked, has_holes=has_holes)
+    if engine.blocks and environment.is_async:
         return _serve_async(engine, environment, site, asked)
     return _serve(engine, environment, site, asked, undecided)
-
-
-@pass_context
-def named_fragment(
-    context: Context,
-    name: Any,
-    spec: Spec,
-    escaped: bool,
-    vary_on: Any,
-    body: tuple[str, str] | None = None,
-) -> Text | Miss | Awaitable[Text | Miss]:
-    """Like `fragment`, with the key computed at render time.
-
-    Args:
-        context: The context of the template that is being rendered.
-        name: The fragment's name.
-        spec: As for `fragment`.
-        escaped: As for `fragment`.
-        vary_on: The fragment's key values.
-        body: As for `fragment`.
-
-    Raises:
-        FragmentTagError: If the key is refused and the cache is strict.
-    """
-    try:
-        key = make_template_fragment_key(name, vary_on)
-    except KeyValueError as error:
-        refuse(context.environment, spec[2], explained(error, spec[2], vary_on))
-        refused = Uncached(Reason.KEY, name=name)
-        return _uncached(context.environment, spec[2], refused)
-    return fragment(context, key, spec, escaped, body, vary_on)
 
 
 @dataclass(slots=True)
@@ -218,14 +216,13 @@ def fragment_with_options(
     given = TagOptions(**options)
     asked = resolve(context, key, spec, escaped, name, vary_on, given)
     environment = context.environment
-    engine = engine_of(environment)
-    if engine.whole is not None and isinstance(asked, FragmentSpec):
-        asked = vary(environment, spec[2], engine.whole, asked)
-    if not isinstance(asked, FragmentSpec):
-        return _uncached(environment, spec[2], asked, has_holes=bool(given.holes))
-    if engine.blocks and environment.is_async:
-        return _serve_async(engine, environment, spec[2], asked)
-    return _serve(engine, environment, spec[2], asked)
+    return _look_further(
+        engine_of(environment),
+        environment,
+        spec[2],
+        asked,
+        has_holes=bool(given.holes),
+    )
 
 
 def resolve(
@@ -391,6 +388,6 @@ def _uncached(
 
 FRAGMENT_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     FRAGMENT: fragment,
-    NAMED_FRAGMENT: named_fragment,
+    NAMED_FRAGMENT: fragment,
     FRAGMENT_WITH_OPTIONS: fragment_with_options,
 }

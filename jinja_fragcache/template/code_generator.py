@@ -13,7 +13,11 @@ from typing import Any, cast
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 
-from jinja_fragcache.render.lookup import FRAGMENT, FRAGMENT_WITH_OPTIONS
+from jinja_fragcache.render.lookup import (
+    FRAGMENT,
+    FRAGMENT_WITH_OPTIONS,
+    NAMED_FRAGMENT,
+)
 from jinja_fragcache.render.renderings import CONSTANT_KEYS, CONSTANT_TEMPLATES
 
 from .parts import CallBlockKind, part_of
@@ -37,7 +41,16 @@ class FragmentCodeGenerator(CodeGenerator):
         """Write a filter. If it looks a fragment up, note the key."""
         if node.name is FRAGMENT or node.name is FRAGMENT_WITH_OPTIONS:
             _note_texts(self._keys, node.node)
-        super().visit_Filter(node, frame)
+        is_quick = node.name is FRAGMENT or node.name is NAMED_FRAGMENT
+        if not (is_quick and self.environment.is_async):
+            super().visit_Filter(node, frame)
+            return
+        # `auto_await`, as Jinja writes it, is a coroutine. For a text it need not be.
+        found = self.temporary_identifier()
+        self.write(f"({found} if ({found} := {self.filters[node.name]}(context, ")
+        self.visit(cast("nodes.Expr", node.node), frame)
+        self.signature(node, frame)
+        self.write(f")).__class__ is str else await auto_await({found}))")
 
     def visit_Include(self, node: nodes.Include, frame: Frame) -> None:
         """Write an include, and note which template it names."""

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -228,12 +229,34 @@ def test_an_environment_of_jinja_takes_the_extension_by_its_import_name() -> Non
     assert fragment_cache(env).stats().stored == 1
 
 
-def test_a_hit_of_a_constant_key_calls_three_functions() -> None:
-    assert files_called_by_a_hit("{% cache 300, 'a' %}<p>text</p>{% endcache %}") == [
-        "render/lookup.py",
-        "engine/engine.py",
-        "stores/memory.py",
-    ]
+@pytest.mark.parametrize(
+    ("arguments", "key_files"),
+    [("'a'", []), ("'a', value", ["keys/fragment.py"])],
+    ids=["constant", "one key value"],
+)
+def test_a_hit_calls_three_functions_and_one_for_its_key(
+    arguments: str, key_files: list[str]
+) -> None:
+    """Each of them is measurable on a page with many hits."""
+    source = f"{{% cache 300, {arguments} %}}<p>text</p>{{% endcache %}}"
+    template = environment().from_string(source)
+    template.render(value=7)
+    context = template.new_context({"value": 7})
+    with files_of_calls() as called:
+        assert "".join(template.root_render_func(context)) == "<p>text</p>"
+    package = "/jinja_fragcache/"
+    ours = [file.rpartition(package)[2] for file in called if package in file]
+    rest = ["engine/engine.py", "stores/memory.py"]
+    assert ours == ["render/lookup.py", *key_files, *rest]
+
+
+def test_a_hit_in_memory_calls_no_coroutine_in_an_async_template() -> None:
+    source = "{% cache 300, 'a', value %}<p>text</p>{% endcache %}"
+    template = environment(enable_async=True).from_string(source)
+    asyncio.run(template.render_async(value=7))
+    with files_of_calls() as called:
+        assert asyncio.run(template.render_async(value=7)) == "<p>text</p>"
+    assert not [file for file in called if file.endswith("async_utils.py")]
 
 
 @pytest.mark.parametrize("text", ["", "text", "\x1ftext"])
@@ -242,14 +265,3 @@ def test_what_is_stored_without_a_header_is_a_hit(text: str) -> None:
     fragment_cache(env).store.set(fragment_cache(env).key_for("a"), text)
     template = env.from_string("{% cache 300, 'a' %}rendered{% endcache %}")
     assert template.render() == text
-
-
-def files_called_by_a_hit(source: str) -> list[str]:
-    """Return the files of the package's functions that a hit calls."""
-    template = environment().from_string(source)
-    template.render()
-    context = template.new_context()
-    with files_of_calls() as called:
-        assert "".join(template.root_render_func(context)) == "<p>text</p>"
-    package = "/jinja_fragcache/"
-    return [file.rpartition(package)[2] for file in called if package in file]
