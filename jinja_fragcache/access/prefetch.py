@@ -41,25 +41,26 @@ class History:
         self._first_guess = first_guess
         # For each store, what the last rendering asked it for, and what the next one is
         # expected to.
-        self._asked: MutableMapping[Adapter, tuple[frozenset[str], Iterable[str]]] = (
+        self._asked: MutableMapping[Adapter, tuple[list[str], list[str]]] = (
             WeakKeyDictionary()
         )
 
-    def expected(self, store: Adapter) -> Iterable[str]:
+    def expected(self, store: Adapter) -> list[str]:
         """Return the keys that the next rendering is expected to ask a store for."""
         known = self._asked.get(store)
-        return self._first_guess() if known is None else known[1]
+        return list(self._first_guess()) if known is None else known[1]
 
     def note(self, store: Adapter, asked: Iterable[str]) -> None:
         """Remember what a rendering asked a store for."""
         keys = list(islice(asked, _MOST_KEYS))
         before = self._asked.get(store)
         expected = keys
-        if before is not None:
+        if before is not None and before[0] != keys:
             # A key that only one of two renderings asked for is likely that of one
             # user, or of one product.
-            expected = [key for key in keys if key in before[0]]
-        self._asked[store] = frozenset(keys), expected
+            others = frozenset(before[0])
+            expected = [key for key in keys if key in others]
+        self._asked[store] = keys, expected
 
 
 class _Ahead:
@@ -67,7 +68,7 @@ class _Ahead:
 
     __slots__ = ("asked", "expected", "is_refused", "stored", "valid_for")
 
-    def __init__(self, expected: Iterable[str]) -> None:
+    def __init__(self, expected: Sequence[str]) -> None:
         self.expected = expected
         self.asked: dict[str, None] = {}
         self.stored: dict[str, Any] = {}
@@ -170,22 +171,28 @@ class PrefetchingStore(SafeStore):
         if ahead.valid_for is not latest:
             ahead.stored.clear()
             ahead.valid_for = latest
-        known = {key: ahead.stored[key] for key in keys if key in ahead.stored}
-        if len(known) < len(keys):
-            missing = dict.fromkeys(key for key in keys if key not in known)
-            missing.update(dict.fromkeys(ahead.expected))
-            is_alone = not ahead.expected
-            ahead.expected = ()
-            ahead.is_refused = False
-            read = yield from super().read(list(missing))
-            if ahead.is_refused and not is_alone:
-                # Of one of the keys that were only expected, maybe.
-                missing = dict.fromkeys(keys)
-                read = yield from super().read(list(missing))
-            found = dict(zip(missing, read, strict=True))
-            if deletes.latest is latest:
-                ahead.stored.update(found)
-            known |= found
+        stored = ahead.stored
+        missing = [key for key in keys if key not in stored] if stored else keys
+        if not missing:
+            return [stored[key] for key in keys]
+        # Deletes that come while it is read clear what is stored.
+        known = {key: stored[key] for key in keys if key in stored} if stored else {}
+        # A page that is one list asks for what it asked for the last time, in order.
+        has_more = bool(ahead.expected) and ahead.expected != missing
+        if has_more:
+            missing = list(dict.fromkeys((*missing, *ahead.expected)))
+        ahead.expected = ()
+        ahead.is_refused = False
+        read = yield from super().read(missing)
+        if ahead.is_refused and has_more:
+            # Of one of the keys that were only expected, maybe.
+            missing = keys
+            read = yield from super().read(keys)
+        if deletes.latest is latest:
+            stored.update(zip(missing, read, strict=True))
+        if missing is keys:
+            return read
+        known.update(zip(missing, read, strict=True))
         return [known[key] for key in keys]
 
     def read_failed(self, keys: Iterable[str], error: Exception) -> None:
