@@ -55,9 +55,8 @@ def claim(context: Context, keys: Sequence[str]) -> Operation[dict[str, Claim]]:
     if not context.store.has_locks:
         return dict.fromkeys(keys, FREE)
     claims = {}
-    for key in keys:
-        left = context.flights.left_locked(key)
-        if left is not None and not (yield from _unlock(context, [key], left)):
+    for key, left in context.flights.left_locked(keys).items():
+        if not (yield from _unlock(context, [key], left)):
             claims[key] = Claim(may_store=False)
     free = [key for key in keys if key not in claims]
     if free:
@@ -69,7 +68,7 @@ def _lock(
     context: Context, keys: Sequence[str], token: str
 ) -> Operation[dict[str, Claim]]:
     # A value that took long to make the last time may do so again.
-    slow = 2 * max(map(context.flights.slow_seconds, keys))
+    slow = 2 * context.flights.slow_seconds(keys)
     # The lock ends before those who wait for it give up, so that one of them stores.
     seconds = max(math.ceil(max(context.policy.lock_timeout, slow)), 1)
     try:

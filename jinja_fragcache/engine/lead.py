@@ -268,7 +268,7 @@ class Lead:
                 stored = spec.dump(
                     self.value, versions, life, dependencies.templates, reads
                 )
-                if context.policy.packs:
+                if context.policy.compression or context.policy.max_entry_size:
                     stored = pack(context, spec.name, stored)
                 self.to_store, self.has_tags = (stored, seconds), bool(versions)
                 expires = life and life.expires

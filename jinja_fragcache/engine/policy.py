@@ -134,11 +134,6 @@ class Policy:
         self._check_functions()
         self._check_serializer()
 
-    @property
-    def packs(self) -> bool:
-        """Whether anything is done to an entry before it is handed to the store."""
-        return self.compression is not None or self.max_entry_size is not None
-
     def _check_size(self) -> None:
         size: Any = self.max_entry_size
         if size is not None and (type(size) is not int or size < 1):

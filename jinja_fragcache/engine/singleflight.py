@@ -12,7 +12,7 @@ thread is rendering further up.
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
@@ -300,11 +300,13 @@ class Flights:
         with self.lock:
             self._slow.add(key, seconds)
 
-    def slow_seconds(self, key: str) -> float:
-        """Return how many seconds a slow value took; 0 for others."""
+    def slow_seconds(self, keys: Sequence[str]) -> float:
+        """Return how many seconds the slowest value took; 0 if none was slow."""
         with self.lock:
-            seconds: float = self._slow.known(key) or 0.0
-            return seconds
+            # Mostly nothing is remembered, and each list with missing rows asks.
+            if not self._slow:
+                return 0.0
+            return max(self._slow.known(key) or 0.0 for key in keys)
 
     def note_left_locked(self, key: str, token: str | None) -> None:
         """Remember the token of a lock that could not be released, None for no lock."""
@@ -314,11 +316,13 @@ class Flights:
             else:
                 self._left_locked.add(key, token)
 
-    def left_locked(self, key: str) -> str | None:
-        """Return the token of a lock that could not be released, or None."""
+    def left_locked(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the tokens of the locks that could not be released, by their keys."""
         with self.lock:
-            token: str | None = self._left_locked.known(key)
-            return token
+            if not self._left_locked:
+                return {}
+            tokens = {key: self._left_locked.known(key) for key in keys}
+            return {key: token for key, token in tokens.items() if token is not None}
 
     def spoil(self, *keys: str) -> None:
         """Note that keys are deleted: values being made for them are of old data."""
