@@ -41,16 +41,10 @@ class FragmentCodeGenerator(CodeGenerator):
         """Write a filter. If it looks a fragment up, note the key."""
         if node.name is FRAGMENT or node.name is FRAGMENT_WITH_OPTIONS:
             _note_texts(self._keys, node.node)
-        is_quick = node.name is FRAGMENT or node.name is NAMED_FRAGMENT
-        if not (is_quick and self.environment.is_async):
+        if node.name is FRAGMENT or node.name is NAMED_FRAGMENT:
+            self._write_look_up(node, frame)
+        else:
             super().visit_Filter(node, frame)
-            return
-        # `auto_await`, as Jinja writes it, is a coroutine. For a text it need not be.
-        found = self.temporary_identifier()
-        self.write(f"({found} if ({found} := {self.filters[node.name]}(context, ")
-        self.visit(cast("nodes.Expr", node.node), frame)
-        self.signature(node, frame)
-        self.write(f")).__class__ is str else await auto_await({found}))")
 
     def visit_Include(self, node: nodes.Include, frame: Frame) -> None:
         """Write an include, and note which template it names."""
@@ -107,6 +101,22 @@ class FragmentCodeGenerator(CodeGenerator):
             self._write_call(node, frame, f"{found} = ")
             self.outdent()
             self._write_print(node, frame, found)
+
+    def _write_look_up(self, node: nodes.Filter, frame: Frame) -> None:
+        """Write the call of a filter that is never a constant, and awaits no text.
+
+        Jinja goes through all nodes of a filter to see whether it is a constant. And it
+        writes `auto_await`, a coroutine, around each filter in an async template.
+        """
+        found = self.temporary_identifier() if self.environment.is_async else ""
+        if found:
+            self.write(f"({found} if ({found} := ")
+        self.write(f"{self.filters[node.name]}(context, ")
+        self.visit(cast("nodes.Expr", node.node), frame)
+        self.signature(node, frame)
+        self.write(")")
+        if found:
+            self.write(f").__class__ is str else await auto_await({found}))")
 
     def _write_call(
         self, node: nodes.CallBlock, frame: Frame, assignment: str = ""
