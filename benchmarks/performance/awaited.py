@@ -11,8 +11,9 @@ from typing import Any
 
 import redis.asyncio
 
-from jinja_fragcache import fragment_cache_of, make_template_fragment_key, stores
+from jinja_fragcache import fragment_cache_of, make_template_fragment_key
 from jinja_fragcache.entries.freshness import want
+from jinja_fragcache.stores import AsyncRedisStore
 
 from . import peers
 from .figures import Bound, Figures, compared
@@ -21,28 +22,27 @@ from .measuring import Effort, Variant, in_turn
 CALLS = 40
 TEXT = "An item and what is to be known of it. " * 5
 PREFIX = "awaited:"
-#: The store that is awaited, if there is one.
-AsyncRedisStore: Any = getattr(stores, "AsyncRedisStore", None)
 Call = Callable[[], Awaitable[object]]
 
 
 def measure_awaited(effort: Effort, port: int) -> Figures:
     """Compare an awaited hit with an awaited GET."""
     with asyncio.Runner() as runner:
-        calls = runner.run(_calls(port))
+        client = redis.asyncio.Redis(port=port, protocol=2)
+        calls = runner.run(_calls(port, client))
         variants = {name: _repeated(runner, call) for name, call in calls.items()}
         times = in_turn(variants, effort.rounds, time.perf_counter)
+        runner.run(client.aclose())
     lines = compared(times, "a GET", {"a hit": Bound(1.3, 2.5)})
     return Figures("An awaited hit on Redis", ("", "time", "times the GET"), lines)
 
 
-async def _calls(port: int) -> dict[str, Call]:
+async def _calls(port: int, client: Any) -> dict[str, Call]:
     """Return what is timed, once the entry is stored.
 
     Raises:
         SystemExit: If what was stored is not served.
     """
-    client = redis.asyncio.Redis(port=port, protocol=2)
     store = AsyncRedisStore(port=port, key_prefix=PREFIX)
     env = peers.ours(store, enable_async=True)
     page = env.from_string('{% cache 300, "k" %}{{ text }}{% endcache %}')

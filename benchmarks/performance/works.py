@@ -62,6 +62,7 @@ WORKS = {
     "long": Work(_one(misses.measure_long)),
     "parts": Work(_one(on_servers.measure_parts), REDIS),
     "rows": Work(_one(on_servers.measure_redis_rows), REDIS),
+    "awaited_hit": Work(_one(awaited.measure_awaited), REDIS),
     "calls": Work(_one(misses.count_list_calls), REDIS),
     "compiling": Work(_one(compiling.measure_in_a_row)),
     "nested": Work(_one(compiling.measure_nested)),
@@ -73,5 +74,3 @@ WORKS = {
 }
 if find_spec("pylibmc"):
     WORKS["memcached"] = Work(_one(on_servers.measure_memcached_rows), MEMCACHED)
-if awaited.AsyncRedisStore:
-    WORKS["awaited_hit"] = Work(_one(awaited.measure_awaited), REDIS)
