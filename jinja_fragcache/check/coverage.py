@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from jinja_fragcache.identities import IDENTITIES, names_object
 from jinja_fragcache.reads.paths import Path, is_bag
 
 from .scopes import LOOP, SET, Binding, Seen, Visit
 from .vocabulary import (
-    IDENTITIES,
     Vocabulary,
     is_flag,
     paths,
@@ -44,13 +44,21 @@ class Coverage:
         """Return whether a read has the same value wherever the key has the same."""
         if self.allows(seen) or self._is_read_into_key(seen):
             return True
-        if any(_says(key, seen) for key in self.keys):
+        if any(self._says(key, seen) for key in self.keys):
             return True
         if any(self._rules_out(tested, seen) for tested in self._unless):
             return True
         if seen.binding is None:
             return self._has_user and self._is_of_user(seen.path)
         return self._is_made_from_key(seen.binding)
+
+    def _says(self, key: Seen, seen: Seen) -> bool:
+        """Return whether a part of a key tells all that a read may be."""
+        is_of_user = key.binding is None and self._is_user(key.path)
+        if is_of_user and not self._tells_user(key):
+            length = len(seen.path) if key.read.is_partial else len(key.path)
+            return key.binding is seen.binding and key.path == seen.path[:length]
+        return _says(key, seen)
 
     def allows(self, seen: Seen) -> bool:
         """Return whether the tag or the settings let a read pass."""
@@ -110,7 +118,7 @@ class Coverage:
         if key.binding is not None or key.read.is_partial:
             return False
         user = within(key.path, self._vocabulary.users)
-        return user is not None and not any(map(is_flag, key.path[len(user) :]))
+        return user is not None and _names_object(key.path, len(user))
 
 
 def _with_sources(reads: Iterable[Seen], *, only_ends: bool = False) -> Iterator[Seen]:
@@ -150,6 +158,17 @@ def _says(key: Seen, seen: Seen) -> bool:
     return key.binding.kind == LOOP and not any(map(is_flag, key.path[1:]))
 
 
+def _names_object(path: Path, length: int) -> bool:
+    """Return whether a path is an object or tells which one it is.
+
+    Args:
+        path: The path.
+        length: How many steps of it are the object.
+    """
+    rest = path[length:]
+    return not rest or (len(rest) == 1 and names_object(rest[0], path[length - 1]))
+
+
 def _path_says(key: Path, path: Path) -> bool:
     if path[: len(key)] == key:
         return True
@@ -158,8 +177,15 @@ def _path_says(key: Path, path: Path) -> bool:
     if key[0] == "loop":
         return key[1] in _PLACES and path[1:2] != () and path[1] in _SAME_PLACE
     if not is_bag(key):
-        return not any(map(is_flag, key[1:]))
+        return not any(map(_is_shared, key, key[1:]))
     if len(path) > 1 and path[1] in request_says(key):
         return True
     # request.user.id tells all of request.user.
     return key[-1] in IDENTITIES and len(key) > 2 and path[: len(key) - 1] == key[:-1]  # noqa: PLR2004
+
+
+def _is_shared(name: str, attribute: str) -> bool:
+    """Return whether many objects of a name may have the same value of an attribute."""
+    if names_object(attribute, name):
+        return False
+    return is_flag(attribute) or attribute.endswith("_id") or attribute == "email"

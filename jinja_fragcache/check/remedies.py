@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 from jinja2 import Environment
 
+from jinja_fragcache.identities import IDENTITIES
 from jinja_fragcache.reads.outline import Tag
 from jinja_fragcache.reads.paths import Path
 
 from .problems import Problem
 from .scopes import SET
-from .vocabulary import IDENTITIES
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 # Mappings of the request and the session, which lack most keys in most requests.

@@ -10,11 +10,6 @@ from dataclasses import dataclass
 
 from jinja_fragcache.reads.paths import Path
 
-#: Attributes that tell which one of many objects an object is.
-IDENTITIES = frozenset(
-    {"id", "pk", "uuid", "guid", "slug", "key", "username", "email", "get_id"}
-)
-
 _USERS = (
     "user",
     "current_user",

@@ -12,6 +12,8 @@ from datetime import date, tzinfo
 from enum import Enum
 from typing import Any, NamedTuple
 
+from jinja_fragcache.identities import names_object
+
 # Reads whose parts are read one by one. A key that names one part covers only that.
 _CONTAINERS = frozenset(
     {
@@ -25,6 +27,7 @@ _CONTAINERS = frozenset(
         "request.POST",
         "request.args",
         "request.cookies",
+        "request.environ",
         "request.files",
         "request.form",
         "request.headers",
@@ -41,7 +44,6 @@ _CONTAINERS = frozenset(
 )
 # By what an object may stand in a key: the fields that name a row or a user.
 _IDENTITIES = ("id", "pk", "uuid", "username", "auth_id", "identity")
-_NAMING = {*_IDENTITIES, "email", "get_id", "key"}
 _PLAIN = (str, int, float, date, tzinfo)
 # The same, in modules that are not imported here. Whoever has such a value has them.
 _PLAIN_ELSEWHERE = (("uuid", "UUID"), ("decimal", "Decimal"))
@@ -129,8 +131,9 @@ def _names(name: str, read: str) -> bool:
         return True
     # `user.id` tells who the user is, `user.is_admin` doesn't.
     part = name.removeprefix(f"{read}.")
-    names_object = part in _NAMING or part.endswith("_id")
-    return part != name and names_object and read not in _CONTAINERS
+    if part == name or read in _CONTAINERS:
+        return False
+    return names_object(part, read.rpartition(".")[2])
 
 
 def is_plain(value: Any) -> bool:

@@ -9,6 +9,8 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import Token, TokenStream
 from jinja2.parser import Parser
 
+from jinja_fragcache.identities import OF_ROWS
+
 from .arguments import OPTIONS, Arguments
 from .expressions import reads_of
 from .marks import Mark, body_of, mark_of
@@ -33,7 +35,6 @@ from .outline import (
     Templates,
     Use,
 )
-from .paths import OBJECT_IDENTITIES
 from .writing import write
 
 _SPACE = re.compile(r"(?:\s|\\n|\\t|\\r)+")
@@ -128,7 +129,7 @@ class _Outlining:
         identified: set[str] = set()
         for read in _all_reads(body):
             names.add(read.path[0])
-            if len(read.path) > 1 and read.path[1] in OBJECT_IDENTITIES:
+            if len(read.path) > 1 and read.path[1] in OF_ROWS:
                 identified.add(read.path[0])
         for tag in self._tags:
             identified |= {read.path[0] for read in tag.key if len(read.path) > 1}

@@ -2,9 +2,6 @@
 
 Path = tuple[str, ...]
 
-#: Attributes that tell which one of many objects an object is. Forms and other things
-#: of which there is one don't have them.
-OBJECT_IDENTITIES = frozenset({"id", "pk", "uuid", "guid", "slug", "get_id"})
 # Objects whose attributes have nothing to do with each other.
 _BAGS = frozenset({"request", "session", "g", "loop", "config"})
 

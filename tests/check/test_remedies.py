@@ -60,7 +60,7 @@ def test_the_delimiters_are_those_of_the_environment() -> None:
     ("before", "body", "values"),
     [
         ("", "{{ user.name }}", "user.id"),
-        ("", "{{ user.email }}", "user.email"),
+        ("", "{{ user.email }}", "user.id"),
         ("", "{{ current_user.name }}", "current_user.get_id()"),
         ("", "{{ user_id }}", "user_id"),
         ("", "{{ perms.a }}", "user.id"),

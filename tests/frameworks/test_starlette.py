@@ -30,7 +30,9 @@ def client(page: Page, session: Any = None) -> Callable[[str], str]:
 
     def view(request: Request) -> Response:
         user = request.query_params["user"]
-        request.scope["user"] = SimpleNamespace(id=user, name=user.title())
+        request.scope["user"] = SimpleNamespace(
+            id=user, name=user.title(), team_id=1, key="k", email=""
+        )
         request.scope["auth"] = [f"see {user}"]
         request.state.tenant = SimpleNamespace(id=user, name=user)
         request.state.db = object()
@@ -109,6 +111,20 @@ def test_with_it_in_the_key_each_user_has_an_entry(read: str) -> None:
 @pytest.mark.parametrize("read", sorted(_WHOLE))
 def test_a_key_with_a_part_does_not_cover_the_whole(read: str) -> None:
     page = Page("{{ " + read + " }}", READS[read])
+    page.check(client(page), is_cached=False)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "request.user.team_id",
+        "request.user.team_id or 1",
+        "request.user.key",
+        "request.user.email",
+    ],
+)
+def test_what_users_share_does_not_cover_the_user(key: str) -> None:
+    page = Page("{{ request.user.name }}", key)
     page.check(client(page), is_cached=False)
 
 
