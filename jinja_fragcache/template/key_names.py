@@ -6,9 +6,12 @@
 may still cover what gave it, see `guard.reads`.)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from jinja2 import nodes
+
+from jinja_fragcache.identities import OF_ROWS
 
 # What functions return by another name than their own.
 _FUNCTIONS = {
@@ -17,14 +20,20 @@ _FUNCTIONS = {
     "get_locale": "locale",
     "get_timezone": "timezone",
 }
-# Methods that return one item, and those whose result tells all of the object.
+# Methods that return one item.
 _OF_ITEMS = {"get", "getlist"}
-_OF_ALL = {"casefold", "decode", "items", "lower", "strip", "to_dict", "upper"}
-# Filters whose result tells what they were given, but for white space or case.
+# Filters whose result is another one for each other text or number.
 _FILTERS = {
-    *("capitalize", "d", "default", "dictsort", "e", "escape", "forceescape", "int"),
-    *("items", "join", "list", "lower", "safe", "sort", "string", "title", "tojson"),
-    *("trim", "upper", "urlencode"),
+    *("e", "escape", "forceescape", "safe", "string", "tojson", "urlencode"),
+}
+_DEFAULTS = {"d", "default"}
+# What visitors send in a URL, which is no secret to those who know it.
+_OF_QUERY = {"request.args", "request.values", "request.query_params", "request.GET"}
+# Mappings that have one value for each key, and all mappings.
+_ONE_EACH = {"request.cookies", "request.COOKIES", "request.session", "session"}
+_MAPPINGS = {
+    *(*_ONE_EACH, *_OF_QUERY, "request.META"),
+    *("request.POST", "request.form", "request.headers"),
 }
 # What is false for all who are not logged in.
 _OF_USERS = {"is_anonymous", "is_authenticated"}
@@ -63,8 +72,14 @@ def _names(node: nodes.Expr) -> Iterator[str]:
     elif isinstance(node, nodes.And):
         yield from _if(node.left, node.right)
     elif isinstance(node, nodes.CondExpr):
-        if node.expr2 is None or isinstance(node.expr2, nodes.Const):
-            yield from _if(node.test, node.expr1)
+        names = [*_if(node.test, node.expr1)]
+        yield from _apart_from(names, [node.expr2] if node.expr2 else [])
+    elif isinstance(node, nodes.Or):
+        yield from _apart_from([*_names(node.left)], [node.right])
+    elif isinstance(node, nodes.Filter) and node.name in _DEFAULTS and node.node:
+        yield from _apart_from([*_names(node.node)], node.args[:1])
+    elif isinstance(node, nodes.Concat):
+        yield from _joined_names(node)
     else:
         for part in _parts(node):
             yield from _names(part)
@@ -77,14 +92,56 @@ def _parts(node: nodes.Expr) -> list[nodes.Expr]:
             return node.items
         case nodes.Dict():
             return [pair.value for pair in node.items]
-        case nodes.Concat():
-            return node.nodes
         case nodes.Filter(node=nodes.Expr() as given) if node.name in _FILTERS:
             return [given]
-        case nodes.Or(right=nodes.Const()):
-            return [node.left]
         case _:
             return []
+
+
+def _apart_from(names: list[str], others: Sequence[nodes.Expr]) -> list[str]:
+    """Return those of some names whose values can't be taken for another value.
+
+    Args:
+        names: The names.
+        others: What stands there in place of a value that is missing or false. Nothing
+            stands for "" or None.
+    """
+    if not others:
+        return names
+    if not isinstance(others[0], nodes.Const):
+        return []
+    return [name for name in names if _is_apart(others[0].value, name)]
+
+
+def _is_apart(other: object, name: str) -> bool:
+    """Return whether a name does not have a value, unless that is missing or false.
+
+    The user 1 must not get what nobody gets by `user.id or 1`.
+    """
+    root, _, attribute = name.rpartition(".")
+    if not other or root in _OF_QUERY:
+        return True
+    return isinstance(other, str) and not other.isdigit() and attribute in OF_ROWS
+
+
+def _joined_names(node: nodes.Concat) -> list[str]:
+    """Return the names in what `~` joins.
+
+    `first ~ last` says of two users with other names the same, `last ~ "-" ~ id` not.
+    """
+    parts = [*_flat(node)]
+    for one, other in pairwise(parts):
+        if not (isinstance(one, nodes.Const) or isinstance(other, nodes.Const)):
+            return []
+    return [name for part in parts for name in _names(part)]
+
+
+def _flat(node: nodes.Concat) -> Iterator[nodes.Expr]:
+    for each in node.nodes:
+        if isinstance(each, nodes.Concat):
+            yield from _flat(each)
+        else:
+            yield each
 
 
 def _if(condition: nodes.Expr, value: nodes.Expr) -> Iterator[str]:
@@ -118,13 +175,43 @@ def _called(call: nodes.Call) -> str | None:
     if not isinstance(called, nodes.Getattr):
         return None
     if called.attr in _OF_ITEMS:
-        first = call.args[0] if call.args else None
-        if isinstance(first, nodes.Const):
-            return _joined(called.node, first.value)
-        return None
-    if called.attr in _OF_ALL:
+        return _item(called, call)
+    if _tells_all(called, call):
         return _dotted(called.node)
-    return _dotted(called)
+    # The method `items` of a mapping tells nothing of its item `items`.
+    return None if _dotted(called.node) in _MAPPINGS else _dotted(called)
+
+
+def _item(called: nodes.Getattr, call: nodes.Call) -> str | None:
+    first = call.args[0] if call.args else None
+    mapping = _dotted(called.node)
+    if mapping is None or not isinstance(first, nodes.Const):
+        return None
+    name = _joined(called.node, first.value)
+    if mapping in _OF_QUERY or called.attr != "get":
+        return name
+    options = {each.key: each.value for each in call.kwargs}
+    others = [*call.args[1:], *filter(None, [options.pop("default", None)])]
+    # What `type=int` makes of two texts may be the same.
+    if name is None or options or len(others) > 1:
+        return None
+    return next(iter(_apart_from([name], others)), None)
+
+
+def _tells_all(called: nodes.Getattr, call: nodes.Call) -> bool:
+    """Return whether the result of a method tells all of its object."""
+    if called.attr == "decode":
+        return not (call.args or call.kwargs)
+    # A query may have several values for one key, of which these show the first.
+    options = {each.key: each.value for each in call.kwargs}
+    match called.attr, options, call.args:
+        case "items", {"multi": nodes.Const(value=True)}, []:
+            return True
+        case "to_dict", {"flat": nodes.Const(value=False)}, []:
+            return True
+        case "items", _, []:
+            return _dotted(called.node) in _ONE_EACH
+    return False
 
 
 def _joined(node: nodes.Expr, part: object) -> str | None:
