@@ -10,6 +10,7 @@ from jinja_fragcache.entries.freshness import (
     KEPT,
     Standing,
     has_current_tags,
+    read_name,
 )
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
 from jinja_fragcache.guard.reads import Read
@@ -255,7 +256,8 @@ def _read_of(name: str, guard: Guard | None) -> Read:
         shown, _, text = name[1:].partition(" ")
         return Read(shown, frozenset({text}), kept=text)
     if name[:1] == BY_VALUE:
-        return Read(name[1:], guard.texts_now(name[1:]) if guard else frozenset())
+        shown = read_name(name)
+        return Read(shown, guard.texts_now(shown) if guard else frozenset())
     return Read(name, instead=guard.cover().values if guard else frozenset())
 
 

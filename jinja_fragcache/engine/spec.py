@@ -21,6 +21,7 @@ from jinja_fragcache.entries.freshness import (
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.guard.reads import Cover, Read
+from jinja_fragcache.keys.digests import digest
 from jinja_fragcache.keys.fragment import key_without_values, readable_name_of
 from jinja_fragcache.observe.events import About, Reason, Why
 
@@ -198,7 +199,8 @@ def names_covering(guard: Guard, read: Read) -> list[str] | None:
 
     Returns:
         The names for the entry: "=" stands before that of a read that only a value
-        covers. That can be compared again in the next request, else it covers nothing.
+        covers, and a digest of the value after it. That can be compared again in the
+        next request, else it covers nothing.
         "~" stands before that of a read that the entry keeps, with its text.
     """
     cover = guard.cover()
@@ -206,10 +208,11 @@ def names_covering(guard: Guard, read: Read) -> list[str] | None:
         return [read.name]
     if kept := _kept(cover, read):
         return kept
-    if cover.has_value(read) and not cover.values.isdisjoint(
-        guard.texts_now(read.name)
-    ):
-        return [f"{BY_VALUE}{read.name}"]
+    now = guard.texts_now(read.name)
+    if not cover.values.isdisjoint(read.values & now):
+        # Two objects may have each other's texts, such as an id and a name.
+        texts = now if read.is_object else cover.values & now
+        return [f"{BY_VALUE}{read.name} {_digest_of(texts)}"]
     if not read.parts:
         return None
     found = [names_covering(guard, part) for part in read.parts]
@@ -233,28 +236,42 @@ def _kept(cover: Cover, read: Read) -> list[str]:
 def is_covered_now(reads: Sequence[str], guard: Guard | None) -> bool:
     """Return whether what is not covered by a name is the same as it was.
 
-    A key still has to have what was covered by a value alone: two different values may
-    be the same by chance, such as the numbers of a user and of a product. They are not
-    in the next request. And what the entry keeps has to be the present value.
+    A key still has to have what was covered by a value alone, and the same one of its
+    values: two different values may be the same by chance, such as the numbers of a
+    user and of a product. They are not in the next request. And what the entry keeps
+    has to be the present value.
 
     Args:
         reads: The reads of an entry.
         guard: The guard of its key.
     """
-    by_value = [name[1:] for name in reads if name[:1] == BY_VALUE]
+    by_value = [name[1:].rpartition(" ") for name in reads if name[:1] == BY_VALUE]
     kept = [name[1:].partition(" ") for name in reads if name[:1] == KEPT]
     if not (by_value or kept):
         return True
     return (
         guard is not None
-        and all(_has_now(guard, name) for name in by_value)
+        and all(_has_now(guard, name, value) for name, _, value in by_value)
         and all(text in guard.texts_now(name) for name, _, text in kept)
     )
 
 
-def _has_now(guard: Guard, name: str) -> bool:
-    """Return whether a key has the value that a read gives now."""
-    return not guard.cover().values.isdisjoint(guard.texts_now(name))
+def _has_now(guard: Guard, name: str, value: str) -> bool:
+    """Return whether a read gives now the value of the key that it gave before.
+
+    Args:
+        guard: The guard of the key.
+        name: The name of the read.
+        value: The digest of the value.
+    """
+    now = guard.texts_now(name)
+    told = guard.cover().values & now
+    return bool(told) and value in {_digest_of(told), _digest_of(now)}
+
+
+def _digest_of(texts: frozenset[str]) -> str:
+    # What is personal must not stand in a store where it is read by chance.
+    return digest(repr(sorted(texts)))
 
 
 #: Why a value is not stored, if nothing else is said.

@@ -15,7 +15,7 @@ from typing import Any
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.entries.freshness import BY_VALUE
+from jinja_fragcache.entries.freshness import read_name
 from jinja_fragcache.errors import VerificationError
 from jinja_fragcache.messages import describe_error
 from jinja_fragcache.operations import Operation
@@ -110,7 +110,7 @@ def _is_comparable(spec: EntrySpec, found: Found) -> bool:
 def _told_of_reads(found: Found, trial: Dependencies) -> str:
     """Return what was read of the request now and not before, or the reverse."""
     entry = found.entry
-    then = {name.removeprefix(BY_VALUE) for name in entry.reads} if entry else set()
+    then = set(map(read_name, entry.reads)) if entry else set()
     now = [
         f"{read.name} ({' > '.join(read.where)})" if read.where else read.name
         for read in trial.reads.values()

@@ -7,12 +7,20 @@ from jinja_fragcache.remembered import Remembered
 
 from .entry import HEADER_MARK, Body, Entry, Life, decode, header_line
 
-#: Begins the name of a read that a value alone covers.
+#: Begins the name of a read that a value alone covers. A digest of the value follows
+#: after a space: a key has several, and it must be the same one in each request.
 BY_VALUE = "="
 #: Begins the name of a read whose text the entry keeps, which follows after a space.
 KEPT = "~"
 # The fields from `form` to `holes`.
 _NOTHING_MORE = Entry("")[3:-2]
+
+
+def read_name(kept: str) -> str:
+    """Return the dotted name of a read, of what `Entry.reads` has of it."""
+    if kept[:1] == BY_VALUE:
+        return kept[1:].rpartition(" ")[0]
+    return kept[1:].partition(" ")[0] if kept[:1] == KEPT else kept
 
 
 class GracePeriods(NamedTuple):

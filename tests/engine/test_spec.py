@@ -8,6 +8,7 @@ from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.guard.reads import Cover, Read
+from jinja_fragcache.keys.digests import digest
 
 SPEC = FragmentSpec("k", want(True, "v1"), 60)
 ENTRY = Entry("text", version="v1")
@@ -83,23 +84,33 @@ def test_templates_are_dumped_only_in_an_entry_that_is_bound_to_them() -> None:
     assert entry.templates == ()
 
 
+FIVE, SIX = frozenset({"5"}), frozenset({"6"})
+FIVE_KEPT = digest(repr(["5"]))
+
+
 class Guard:
     """A guard of a key with the value 5, in a request where each read gives a value."""
 
     def apart(self, render: Any, *, default: bool) -> None:
         """Make nothing later."""
 
-    def __init__(self, now: str) -> None:
-        self.now = now
+    def __init__(
+        self,
+        text: str,
+        values: frozenset[str] = FIVE,
+        now: frozenset[str] | None = None,
+    ) -> None:
+        self.now = frozenset({text}) if now is None else now
+        self.values = values
 
     def start(self) -> None:
         pass
 
     def cover(self) -> Cover:
-        return Cover(frozenset({"user", "~page"}), frozenset({"5"}))
+        return Cover(frozenset({"user", "~page"}), self.values)
 
     def texts_now(self, name: str) -> frozenset[str]:
-        return frozenset({self.now})
+        return self.now
 
     def refuse(self, reads: object) -> None:
         pass
@@ -110,11 +121,12 @@ def test_what_a_value_covered_has_to_be_the_same_now(
     now: str, is_covered: bool
 ) -> None:
     guard = Guard(now)
-    assert is_covered_now(["user", "=session.user"], guard) is is_covered
+    kept = f"=session.user {FIVE_KEPT}"
+    assert is_covered_now(["user", kept], guard) is is_covered
     assert is_covered_now(["user"], None)
-    assert not is_covered_now(["=session.user"], None)
+    assert not is_covered_now([kept], None)
     spec = SPEC._replace(guard=guard)
-    entry = ENTRY._replace(reads=("=session.user",))
+    entry = ENTRY._replace(reads=(kept,))
     assert load(spec, entry) == ("text" if is_covered else MISSING)
 
 
@@ -128,14 +140,35 @@ def test_what_an_entry_keeps_has_to_be_the_same_now(now: str, is_same: bool) -> 
     assert load(spec, ENTRY._replace(reads=reads)) == ("text" if is_same else MISSING)
 
 
-FIVE, SIX = frozenset({"5"}), frozenset({"6"})
+@pytest.mark.parametrize("now", ["5", "7"])
+def test_it_has_to_be_the_same_one_of_several_values(now: str) -> None:
+    guard = Guard(now, frozenset({"5", "7"}))
+    names = names_covering(guard, Read("session.user", frozenset({now})))
+    assert names is not None
+    assert is_covered_now(names, guard)
+    for other in {"5", "7", "9"} - {now}:
+        assert not is_covered_now(names, Guard(other, frozenset({"5", "7"})))
+
+
+def test_the_name_of_one_user_is_not_the_number_of_another() -> None:
+    ann, bob = frozenset({"5", "ann"}), frozenset({"9", "5"})
+    read = Read("current_user", ann, is_object=True)
+    names = names_covering(Guard("", now=ann), read)
+    assert names is not None
+    assert is_covered_now(names, Guard("", now=ann))
+    assert not is_covered_now(names, Guard("", now=bob))
+
+
+def test_an_entry_that_does_not_keep_which_value_it_was_is_missing() -> None:
+    assert not is_covered_now(["=session.user"], Guard("5"))
+    assert not is_covered_now(["=flashed messages"], Guard("5"))
 
 
 @pytest.mark.parametrize(
     ("read", "names"),
     [
         (Read("user"), ["user"]),
-        (Read("session.user", FIVE), ["=session.user"]),
+        (Read("session.user", FIVE), [f"=session.user {FIVE_KEPT}"]),
         (Read("session.user", SIX), None),
         (Read("user", kept="a"), ["user"]),
         (Read("request.host", FIVE, kept="a b"), ["~request.host a b"]),
@@ -143,7 +176,10 @@ FIVE, SIX = frozenset({"5"}), frozenset({"6"})
         (Read("cart", kept="a", parts=(Read("user"), Read("x"))), ["~cart a"]),
         (Read("page", FIVE), ["~page 5"]),
         (Read("page", SIX | {"7"}), None),
-        (Read("cart", parts=(Read("user"), Read("x", FIVE))), ["user", "=x"]),
+        (
+            Read("cart", parts=(Read("user"), Read("x", FIVE))),
+            ["user", f"=x {FIVE_KEPT}"],
+        ),
         (Read("cart", parts=(Read("user"), Read("x", SIX))), None),
     ],
     ids=lambda value: value.name if isinstance(value, Read) else None,
