@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any, Self
 
 from jinja_fragcache.guard.places import places
-from jinja_fragcache.guard.reads import Read, is_plain, texts_of
+from jinja_fragcache.guard.reads import WHOLE, Read, is_plain, texts_of
 
 from .framework import Framework
 
@@ -271,6 +271,7 @@ class Dependencies:
             read = known._replace(
                 values=known.values | read.values,
                 is_object=known.is_object or read.is_object,
+                is_whole=known.is_whole or read.is_whole,
                 # What differs between the two tells nothing of both.
                 instead=known.instead if known.instead == read.instead else frozenset(),
                 parts=known.parts if known.parts == read.parts else (),
@@ -318,6 +319,8 @@ def note_read(
         _again[name] = again
     if value is _UNKNOWN:
         note(Read(name))
+    elif value is WHOLE:
+        note(Read(name, is_whole=True))
     else:
         note(Read(name, texts_of(value), is_object=not is_plain(value)))
 

@@ -1,11 +1,11 @@
 """What a user's function reads while it makes a key, and what the key tells of it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from jinja_fragcache.guard.reads import Cover, Read, texts_of
+from jinja_fragcache.guard.reads import Cover, Read, has_items, texts_of
 
 from .dependencies import Dependencies, names_told_by, texts_of_now, value_of_now
 
@@ -25,7 +25,8 @@ class KeyReads(Dependencies):
     """What a user's function reads while it makes a key: the key covers it if it tells.
 
     A function that returns `bool(session["user"])` has read the user, and doesn't tell
-    who that is. So what was read has to stand in the key, or the key is a digest.
+    who that is. So what was read has to stand in the key, or the key is a digest of
+    nothing but whole values.
     """
 
     has_places = False
@@ -38,13 +39,13 @@ class KeyReads(Dependencies):
         """
         if not self.reads:
             return Cover(values=frozenset(texts))
-        is_digest = any(_DIGEST.search(each) for each in texts)
+        is_digest = self._has_digest(texts)
         names: list[str] = []
         shallow: list[str] = []
         shown: list[str] = []
         values = {*texts}
         for read in self.reads.values():
-            if is_digest or _is_told(read, texts):
+            if _is_told(read, texts) or (is_digest and _is_whole(read)):
                 names.append(read.name)
                 values |= read.values
             elif read.values == _NONE or _stand_in(read, texts):
@@ -52,7 +53,7 @@ class KeyReads(Dependencies):
                 values |= read.values
                 shallow.append(read.name)
                 shown.append(read.name)
-            elif not (read.values or read.is_object):
+            elif _is_shallow(read):
                 shallow.append(read.name)
         return Cover(
             names_told_by(names),
@@ -61,10 +62,38 @@ class KeyReads(Dependencies):
             shallow=frozenset(shallow),
         )
 
+    def _has_digest(self, texts: tuple[str, ...]) -> bool:
+        """Return whether a key has what looks like a digest, and was not read."""
+        read = frozenset().union(*(each.values for each in self.reads.values()))
+        return any(
+            not any(match.group() in text for text in read)
+            for each in texts
+            for match in _DIGEST.finditer(each)
+        )
+
+
+def _is_whole(read: Read) -> bool:
+    """Return whether all of something was read, and not a part or an attribute of it.
+
+    Nobody can see what of it is in a digest. Of an object, that may be what others have
+    in common with it.
+    """
+    return read.is_whole or (bool(read.values) and not read.is_object)
+
+
+def _is_shallow(read: Read) -> bool:
+    """Return whether it was only asked whether something is there.
+
+    How many items a mapping has tells nothing of them, unless that is none.
+    """
+    if read.values or read.is_object:
+        return False
+    return not has_items(read.name) or (read.is_whole and _leaves_now(read.name) == [])
+
 
 def _is_told(read: Read, texts: tuple[str, ...]) -> bool:
     """Return whether a key shows what was read, and no part of it or the like."""
-    if not read.values and read.name in _OF_MANY:
+    if not read.values and (read.is_whole or read.name in _OF_MANY):
         return _are_told(read.name, texts)
     if read.is_object:
         return False
@@ -77,13 +106,39 @@ def _is_told(read: Read, texts: tuple[str, ...]) -> bool:
 
 def _are_told(name: str, texts: tuple[str, ...]) -> bool:
     """Return whether a key shows all that is in a dictionary of the request."""
+    leaves = _leaves_now(name)
+    if leaves is None:
+        return False
+    # No argument at all shows in no key.
+    is_there = bool(leaves) or name in _OF_MANY
+    return is_there and all(_stands_alone(text, texts) for text in leaves)
+
+
+def _leaves_now(name: str) -> list[str] | None:
+    """Return the texts of all that is in a dictionary of the request, None if unknown.
+
+    The names of a view's arguments are those of its route, so a key need not have them.
+    """
     with suppress(Exception):
-        return all(
-            _stands_alone(text, texts)
-            for each in value_of_now(name).values()
-            for text in texts_of(each)
-        )
-    return False
+        value = value_of_now(name)
+        if name == "request.view_args":
+            value = [*value.values()]
+        return [*_leaves(value)]
+    return None
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Yield the texts of all keys and values, also of those inside of others."""
+    if isinstance(value, Mapping):
+        lists = getattr(value, "lists", value.items)
+        for key, inner in lists():
+            yield from texts_of(key)
+            yield from _leaves(inner)
+    elif isinstance(value, _LISTS):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield from texts_of(value)
 
 
 def _stand_in(read: Read, texts: tuple[str, ...]) -> bool:

@@ -137,9 +137,9 @@ def _value_of(name: str) -> Any:
         return fields["_login_user"]
     if name in _OF_BABEL.values() and "flask_babel" in sys.modules:
         return getattr(sys.modules["flask_babel"], f"get_{name}")()
-    if root == "session" and part:
+    if root == "session":
         session = _session_of(current)
-        return None if session is None else session.get(part)
+        return session.get(part) if part and session is not None else session
     if root == "g" and part:
         return fields.get(part)
     if root == "request" and part:

@@ -94,8 +94,9 @@ class QuartRequests:
         with quietly():
             if name == "current_user":
                 return _user_of(application)
-            if root == "session" and part:
-                return None if current.session is None else current.session.get(part)
+            if root == "session":
+                kept = current.session
+                return kept.get(part) if part and kept is not None else kept
             if root == "g" and part:
                 return vars(application.g).get(part)
             if root == "request" and part:

@@ -11,7 +11,7 @@ from jinja_fragcache.engine.dependencies import (
     note_read,
     quietly,
 )
-from jinja_fragcache.guard.reads import Read, is_plain, texts_in, texts_of
+from jinja_fragcache.guard.reads import WHOLE, Read, is_plain, texts_in, texts_of
 from jinja_fragcache.guard.watched import (
     attributes_class,
     is_watched,
@@ -162,9 +162,10 @@ def _noting_routed(parts: tuple[str, ...]) -> Callable[..., None]:
     reads = tuple(Read(f"request.{each}") for each in parts)
 
     def note_item(name: str, *value: Any) -> None:
+        is_whole = WHOLE in value
         texts: frozenset[str] = frozenset().union(*map(texts_of, value))
-        is_object = not all(map(is_plain, value))
-        note(Read(name, texts, parts=reads, is_object=is_object))
+        is_object = not is_whole and not all(map(is_plain, value))
+        note(Read(name, texts, (), frozenset(), reads, is_object, is_whole=is_whole))
 
     return note_item
 
@@ -187,7 +188,7 @@ def _note_item(name: str, *value: Any) -> None:
 
 def _noting_method(original: Callable[..., Any], shown: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        note_read(shown)
+        note_read(shown, WHOLE)
         with quietly():
             return original(self, *args, **kwargs)
 

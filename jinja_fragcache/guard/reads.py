@@ -52,6 +52,9 @@ _SETS = (set, frozenset)
 # A list that is nested deeper than this has no text. It may contain itself.
 _DEEPEST = 10
 
+#: Stands for the value of a mapping that was read with all its items.
+WHOLE = object()
+
 
 class Read(NamedTuple):
     """Something that differs between requests and was read while a body ran.
@@ -68,6 +71,7 @@ class Read(NamedTuple):
         kept: The text of what was read, if the entry keeps it: then the key need not
             have it, and a hit compares it with the present one. This is for what is
             the same in nearly all requests, such as the host. None for all else.
+        is_whole: Whether all items of a mapping were read, not only how many it has.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Read(NamedTuple):
     parts: tuple["Read", ...] = ()
     is_object: bool = False
     kept: str | None = None
+    is_whole: bool = False
 
 
 class Cover(NamedTuple):
@@ -134,6 +139,11 @@ def _names(name: str, read: str) -> bool:
     if part == name or read in _CONTAINERS:
         return False
     return names_object(part, read.rpartition(".")[2])
+
+
+def has_items(name: str) -> bool:
+    """Return whether what a name stands for is read item by item."""
+    return name in _CONTAINERS
 
 
 def is_plain(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+from .reads import WHOLE
 from .watched import Note
 
 
@@ -58,11 +59,11 @@ class MappingView(MutableMapping[Any, Any]):
 
     def __repr__(self) -> str:
         """Note that all of it was read, and show the mapping."""
-        self._note(self._name)
+        self._note(self._name, WHOLE)
         return repr(self._mapping)
 
     def __getattr__(self, name: str) -> Any:
         """Return what else the mapping has, such as `copy`: it may show all of it."""
         found = getattr(self._mapping, name)
-        self._note(self._name)
+        self._note(self._name, WHOLE)
         return found

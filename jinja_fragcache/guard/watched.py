@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from .reads import WHOLE
+
 #: Called with the dotted name of what was read, and its value, if one value tells it.
 Note = Callable[..., None]
 _NOTHING = object()
@@ -20,6 +22,10 @@ _CLASS: Any = vars(object)["__class__"]
 _BUSY = "_fragcache_reading"
 # The methods of mappings that return an item's value.
 _TELLING = ("__getitem__", "get", "getlist", "pop", "setdefault")
+# Those that tell which keys there are, or how many, and not what they have.
+_OF_KEYS = ("__iter__", "__len__", "keys", "akeys")
+# Those that show one of several values of a key, if a class has such.
+_OF_FIRST = ("items", "values", "to_dict", "aitems", "avalues", "dict")
 # An attribute of the subclasses.
 _WATCHED = "_fragcache_is_watched"
 
@@ -59,6 +65,11 @@ def subclass(kind: type, own: Mapping[str, Any]) -> type:
     return type(kind.__name__, (kind,), {**own, **more})
 
 
+def _shows_all(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
+    """Return whether arguments ask for all values of each key, not for one."""
+    return not args and (options.get("multi") is True or options.get("flat") is False)
+
+
 @cache
 def mapping_class(kind: type, name: str, note: Note) -> type:
     """Return a subclass of a mapping's class that notes which items are read.
@@ -92,14 +103,17 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
 
     def reading_all(method: str) -> Callable[..., Any]:
         original = getattr(kind, method)
+        is_first_of_many = has_lists and method in _OF_FIRST
 
         def read(self: Any, *args: Any, **kwargs: Any) -> Any:
-            note(name)
+            shows_all = not is_first_of_many or _shows_all(args, kwargs)
+            note(name, *((WHOLE,) if shows_all and method not in _OF_KEYS else ()))
             return original(self, *args, **kwargs)
 
         return read
 
     inherited: Any = kind
+    has_lists = hasattr(kind, "getlist")
     items = (*_TELLING, "has_key", "aget", "apop", "asetdefault", "ahas_key")
     everything = (
         *("__iter__", "__len__", "__eq__", "__ne__", "__or__", "__ror__", "__repr__"),

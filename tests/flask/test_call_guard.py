@@ -1,5 +1,6 @@
 """What a decorated function reads has to be in its key."""
 
+import hashlib
 import html
 from collections.abc import Callable
 from typing import Any
@@ -81,6 +82,33 @@ def test_a_key_that_tells_less_than_it_read_covers_nothing(site: Site) -> None:
     function = site.cache.cached(key_prefix=lambda: f"in-{bool(session['user'])}")(user)
     assert texts(site, function) == ["Hello Ann", "Hello Bob"]
     assert site.cache.stats().stored == 0
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        lambda: _sha(f"{request.path}-{bool(session)}"),
+        lambda: _sha(f"{request.path}-{len(session)}"),
+        lambda: _sha(f"{request.path}-{'user' in session}"),
+        lambda: _sha(f"{request.path}-{sorted(session)}"),
+        lambda: _sha(f"{request.path}-{len(session['user'])}"),
+    ],
+)
+def test_a_digest_of_a_part_covers_nothing(site: Site, key: Any) -> None:
+    function = site.cache.cached(key_prefix=key)(user)
+    shown = texts(site, function, value=lambda name: {"name": name})
+    assert shown == ["Hello {'name': 'Ann'}", "Hello {'name': 'Bob'}"]
+    assert site.cache.stats().stored == 0
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_digest_of_what_was_read_covers_it(site: Site) -> None:
+    function = site.cache.cached(key_prefix=lambda: _sha(session["user"]))(user)
+    assert texts(site, function) == ["Hello Ann", "Hello Bob"]
+    assert site.cache.stats().stored == 2
 
 
 @pytest.mark.parametrize(
