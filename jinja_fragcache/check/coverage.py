@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from jinja_fragcache.identities import IDENTITIES, names_object
-from jinja_fragcache.reads.paths import Path, is_bag
+from jinja_fragcache.reads.paths import Path, is_bag, one_of
 
 from .scopes import LOOP, SET, Binding, Seen, Visit
 from .vocabulary import (
@@ -170,9 +170,12 @@ def _names_object(path: Path, length: int) -> bool:
 
 
 def _path_says(key: Path, path: Path) -> bool:
-    if path[: len(key)] == key:
+    # A list of all values of an argument tells the first one.
+    one = one_of(key[-1])
+    starts = {key} if one is None else {key, (*key[:-1], one)}
+    if path[: len(key)] in starts:
         return True
-    if key[0] != path[0]:
+    if key[0] != path[0] or one is not None:
         return False
     if key[0] == "loop":
         return key[1] in _PLACES and path[1:2] != () and path[1] in _SAME_PLACE

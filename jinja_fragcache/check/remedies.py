@@ -7,7 +7,7 @@ from jinja2 import Environment
 
 from jinja_fragcache.identities import IDENTITIES
 from jinja_fragcache.reads.outline import Tag
-from jinja_fragcache.reads.paths import Path
+from jinja_fragcache.reads.paths import Path, one_of
 
 from .problems import Problem
 from .scopes import SET
@@ -28,7 +28,9 @@ def shown(path: Path, *, is_called: bool = False) -> str:
     """Return a path as it is written in a template."""
     text = path[0]
     for number, step in enumerate(path[1:], start=1):
-        if path[:number] in _LOOKED_UP:
+        if one_of(step) is not None:
+            text = f"{text}.{step}"
+        elif path[:number] in _LOOKED_UP:
             text = f'{text}.get("{step}")'
         elif _NAME.fullmatch(step):
             text = f"{text}.{step}"

@@ -12,7 +12,8 @@ from contextvars import ContextVar
 from typing import Any, Self
 
 from jinja_fragcache.guard.places import places
-from jinja_fragcache.guard.reads import WHOLE, Read, is_plain, texts_of
+from jinja_fragcache.guard.reads import Read, is_plain, texts_of
+from jinja_fragcache.guard.watched import WHOLE, split_list_name
 
 from .framework import Framework
 
@@ -134,6 +135,10 @@ def value_of_now(name: str, context: Any = None) -> Any:
     Raises:
         LookupError: If that is not known.
     """
+    listed = split_list_name(name)
+    if listed is not None:
+        mapping, key = listed
+        return value_of_now(mapping, context).getlist(key)
     again = _again.get(name)
     if again is not None:
         with suppress(Exception):  # The user's function may raise anything.

@@ -11,8 +11,9 @@ from jinja_fragcache.engine.dependencies import (
     note_read,
     quietly,
 )
-from jinja_fragcache.guard.reads import WHOLE, Read, is_plain, texts_in, texts_of
+from jinja_fragcache.guard.reads import Read, is_plain, texts_in, texts_of
 from jinja_fragcache.guard.watched import (
+    WHOLE,
     attributes_class,
     is_watched,
     mapping_class,

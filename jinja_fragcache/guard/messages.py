@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from .reads import Read
+from .watched import split_list_name
 
 # What these are is told apart for each request, so they belong into no key.
 _FOR_HOLES = {"csrf_token", "flashed messages"}
@@ -52,6 +53,8 @@ def _as_key(name: str) -> str:
     """Return the expression that puts a read into a key."""
     if name in _AS_KEYS:
         return _AS_KEYS[name]
+    if split_list_name(name) is not None:
+        return name
     root, _, part = name.rpartition(".")
     if part and not part.removesuffix("()").isidentifier():
         return f'{root}["{part}"]'

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from jinja_fragcache.identities import names_object
 
+from .watched import split_list_name
+
 # Reads whose parts are read one by one. A key that names one part covers only that.
 _CONTAINERS = frozenset(
     {
@@ -51,9 +53,6 @@ _LISTS = (list, tuple)
 _SETS = (set, frozenset)
 # A list that is nested deeper than this has no text. It may contain itself.
 _DEEPEST = 10
-
-#: Stands for the value of a mapping that was read with all its items.
-WHOLE = object()
 
 
 class Read(NamedTuple):
@@ -134,6 +133,8 @@ def _names(name: str, read: str) -> bool:
     """Return whether a key with a name covers a read."""
     if name == read or read.startswith(f"{name}."):
         return True
+    if (listed := split_list_name(name)) is not None:
+        return read == ".".join(listed)
     # `user.id` tells who the user is, `user.is_admin` doesn't.
     part = name.removeprefix(f"{read}.")
     if part == name or read in _CONTAINERS:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from .reads import WHOLE
-from .watched import Note
+from .watched import WHOLE, Note
 
 
 class MappingView(MutableMapping[Any, Any]):

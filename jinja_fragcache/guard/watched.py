@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from .reads import WHOLE
-
 #: Called with the dotted name of what was read, and its value, if one value tells it.
 Note = Callable[..., None]
+#: Stands for the value of a mapping that was read with all its items.
+WHOLE = object()
 _NOTHING = object()
 # Sets an object's class also where its class has a __setattr__ or a __class__ of its
 # own, as Flask's `g` and Django's lazy objects do.
 _CLASS: Any = vars(object)["__class__"]
 # A field of an object while an attribute of it is computed.
 _BUSY = "_fragcache_reading"
+_LIST = '.getlist("'
 # The methods of mappings that return an item's value.
 _TELLING = ("__getitem__", "get", "getlist", "pop", "setdefault")
 # Those that tell which keys there are, or how many, and not what they have.
@@ -65,6 +66,20 @@ def subclass(kind: type, own: Mapping[str, Any]) -> type:
     return type(kind.__name__, (kind,), {**own, **more})
 
 
+def list_name(mapping: str, key: object) -> str:
+    """Return the dotted name of all values of a key in a mapping, such as a query.
+
+    `request.args.tag` is the first of those in `request.args.getlist("tag")`.
+    """
+    return f'{mapping}{_LIST}{key}")'
+
+
+def split_list_name(name: str) -> tuple[str, str] | None:
+    """Return the mapping and the key of a name of `list_name`, None for all others."""
+    mapping, found, key = name.partition(_LIST)
+    return (mapping, key.removesuffix('")')) if found else None
+
+
 def _shows_all(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
     """Return whether arguments ask for all values of each key, not for one."""
     return not args and (options.get("multi") is True or options.get("flat") is False)
@@ -90,7 +105,8 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
             except KeyError:
                 note(f"{name}.{key}", None)
                 raise
-            note(f"{name}.{key}", *((found,) if method in _TELLING else ()))
+            shown = list_name(name, key) if method == "getlist" else f"{name}.{key}"
+            note(shown, *((found,) if method in _TELLING else ()))
             return found
 
         return read

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from jinja2 import nodes
 
 from .outline import ATTRIBUTE, EVERYTHING, FILTER, ITEM, Read
-from .paths import is_bag
+from .paths import all_of, is_bag
 
 # Methods that read the item of a mapping that their first argument names.
 _LOOK_UPS = {"get", "getlist", "get_all", "getall"}
@@ -136,7 +136,9 @@ def _call(node: nodes.Call, base: _Chain) -> _Chain:
         case [nodes.Const(value=str() as item), *_] if (
             len(read.path) > 1 and read.path[-1] in _LOOK_UPS
         ):
-            read = read._replace(path=(*read.path[:-1], item))
+            method = read.path[-1]
+            step = item if method == "get" else all_of(method, item)
+            read = read._replace(path=(*read.path[:-1], step))
         case _:
             is_external = read.path[-1] == "url_for" and _is_external(node)
             read = read._replace(is_called=True, is_external=is_external)

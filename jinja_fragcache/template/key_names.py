@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from jinja2 import nodes
 
+from jinja_fragcache.guard.watched import list_name
 from jinja_fragcache.identities import OF_ROWS
 
 # What functions return by another name than their own.
@@ -31,9 +32,10 @@ _DEFAULTS = {"d", "default"}
 _OF_QUERY = {"request.args", "request.values", "request.query_params", "request.GET"}
 # Mappings that have one value for each key, and all mappings.
 _ONE_EACH = {"request.cookies", "request.COOKIES", "request.session", "session"}
+_HEADERS = "request.headers"
 _MAPPINGS = {
     *(*_ONE_EACH, *_OF_QUERY, "request.META"),
-    *("request.POST", "request.form", "request.headers"),
+    *("request.POST", "request.form", _HEADERS),
 }
 # What is false for all who are not logged in.
 _OF_USERS = {"is_anonymous", "is_authenticated"}
@@ -187,8 +189,11 @@ def _item(called: nodes.Getattr, call: nodes.Call) -> str | None:
     mapping = _dotted(called.node)
     if mapping is None or not isinstance(first, nodes.Const):
         return None
+    if called.attr == "getlist":
+        key = str(first.value)
+        return list_name(mapping, key.lower() if mapping == _HEADERS else key)
     name = _joined(called.node, first.value)
-    if mapping in _OF_QUERY or called.attr != "get":
+    if mapping in _OF_QUERY:
         return name
     options = {each.key: each.value for each in call.kwargs}
     others = [*call.args[1:], *filter(None, [options.pop("default", None)])]
@@ -219,5 +224,5 @@ def _joined(node: nodes.Expr, part: object) -> str | None:
     if name is None:
         return None
     # The names of headers don't depend on case.
-    shown = str(part).lower() if name == "request.headers" else part
+    shown = str(part).lower() if name == _HEADERS else part
     return f"{name}.{shown}"

@@ -63,6 +63,7 @@ def test_the_delimiters_are_those_of_the_environment() -> None:
         ("", "{{ user.email }}", "user.id"),
         ("", "{{ current_user.name }}", "current_user.get_id()"),
         ("", "{{ user_id }}", "user_id"),
+        ("", "{{ request.cookies.getlist('a') }}", 'request.cookies.getlist("a")'),
         ("", "{{ perms.a }}", "user.id"),
         ("", "{{ request.user.name }}", "request.user.id"),
         ("", "{{ session.a }}{{ session.b.c }}", 'session.get("a"), session.get("b")'),

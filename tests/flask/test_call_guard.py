@@ -85,6 +85,30 @@ def test_a_key_that_tells_less_than_it_read_covers_nothing(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "stored"),
+    [
+        # All values of `?tag=a` are in its key, and compared on each hit.
+        ("request.args.tag", 1),
+        ("request.args.getlist('tag')", 2),
+        ("request.args.to_dict()", 0),
+        ("request.args", 2),
+    ],
+)
+def test_one_value_of_an_argument_does_not_cover_all(
+    site: Site, key: str, stored: int
+) -> None:
+    body = "{{ request.args.getlist('tag')|join('+') }}"
+    source = "{% cache 60, 'n', " + key + " %}" + body + "{% endcache %}"
+
+    def shown(query: str) -> str:
+        with site.app.test_request_context(f"/?{query}"):
+            return render_template_string(source)
+
+    assert [shown("tag=a"), shown("tag=a&tag=b")] == ["a", "a+b"]
+    assert site.cache.stats().stored == stored
+
+
+@pytest.mark.parametrize(
     "key",
     [
         lambda: _sha(f"{request.path}-{bool(session)}"),

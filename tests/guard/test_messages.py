@@ -20,6 +20,10 @@ def test_what_was_read_and_where_is_told() -> None:
         ("current_user", "Write current_user.get_id() behind the name"),
         ("locale", "Write get_locale() behind the name"),
         ("request.headers.user-agent", 'Write request.headers["user-agent"] behind'),
+        (
+            'request.args.getlist("tag")',
+            'Write request.args.getlist("tag") behind the name',
+        ),
         # A token in the key would make an entry for each request.
         ("csrf_token", "its key. Put it into {% nocache %}"),
         ("flashed messages", "its key. Put it into {% nocache %}"),

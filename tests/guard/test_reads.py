@@ -119,6 +119,10 @@ def test_a_list_that_contains_itself_has_no_text() -> None:
         ("session", "session.user", True),
         ("request.args", "request.args.page", True),
         ("request.args.page", "request.args.pages", False),
+        ("request.args", 'request.args.getlist("tag")', True),
+        ("request.args.tag", 'request.args.getlist("tag")', False),
+        ('request.args.getlist("tag")', "request.args.tag", True),
+        ('request.args.getlist("tag")', "request.args.tags", False),
         ("request.args.page", "request.args", False),
         # An object's id tells which object it is. What holds items has none.
         ("current_user.id", "current_user", True),

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.guard.reads import WHOLE
 from jinja_fragcache.guard.views import MappingView
+from jinja_fragcache.guard.watched import WHOLE
 
 ALL = [("cookies",)]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.guard.reads import WHOLE
 from jinja_fragcache.guard.watched import (
+    WHOLE,
     attributes_class,
     is_watched,
     mapping_class,

@@ -23,7 +23,7 @@ def expression(source: str) -> nodes.Node:
         ("a.b()", "a.b()"),
         ("a(b, c=d, *e, **f)", "a() b d e f"),
         ("request.args.get('page', d)", "request.args.page d"),
-        ("request.args.getlist('tag')", "request.args.tag"),
+        ("request.args.getlist('tag')", 'request.args.getlist("tag")'),
         ("request.args.get(name)", "request.args.get() name"),
         ("get('x')", "get()"),
         ("a|attr('b')", "a.b"),

@@ -19,7 +19,7 @@ def names_in(expressions: str) -> list[str]:
         ("rows[0].id", ["rows.0.id"]),
         ("request.args.page", ["request.args.page"]),
         ("request.args.get('page', 1)", ["request.args.page"]),
-        ("request.args.getlist('tag')", ["request.args.tag"]),
+        ("request.args.getlist('tag')", ['request.args.getlist("tag")']),
         ("request.headers['Accept-Language']", ["request.headers.accept-language"]),
         ("get_locale()", ["locale"]),
         ("csrf_token()", ["csrf_token"]),
