@@ -174,3 +174,17 @@ def test_names_of_the_settings() -> None:
     keyed = cached("{{ _('a') }}", "tongue")
     assert codes(keyed) == ["FC003"]
     assert codes(keyed, locale=["tongue"]) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "code"),
+    [
+        ("{% set u = session.u %}" + cached("{{ u }}"), "FC001"),
+        ("{% with u = session.u %}" + cached("{{ u }}") + "{% endwith %}", "FC001"),
+        ("{% set n = namespace(u=session.u) %}" + cached("{{ n.u }}"), "FC001"),
+        ("{% macro m(u) %}" + cached("{{ u }}") + "{% endmacro %}", "FC004"),
+    ],
+    ids=["set", "with", "namespace", "macro"],
+)
+def test_what_was_read_before_the_body_is_found(page: str, code: str) -> None:
+    assert codes(page) == [code]
