@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja_fragcache.guard.reads import Cover, Read, has_items, texts_of
 
-from .dependencies import Dependencies, names_told_by, texts_of_now, value_of_now
+from .dependencies import Dependencies, names_told_by, note, texts_of_now, value_of_now
 
 # A hash of Python, or the digits of another one.
 _DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9]{15,}")
@@ -30,6 +30,11 @@ class KeyReads(Dependencies):
     """
 
     has_places = False
+
+    def pass_on(self) -> None:
+        """Note for the body around what was read: its key may lack that."""
+        for read in self.reads.values():
+            note(read)
 
     def cover(self, *texts: str) -> Cover:
         """Return what the key names.

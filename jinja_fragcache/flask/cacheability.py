@@ -112,7 +112,8 @@ class SessionWatch:
 
 def is_read_request() -> bool:
     """Return whether the current request is a GET or HEAD, or there is no request."""
-    return not has_request_context() or request.method in _READ_METHODS
+    with quietly():
+        return not has_request_context() or request.method in _READ_METHODS
 
 
 def is_current_view(function: Callable[..., Any]) -> bool:

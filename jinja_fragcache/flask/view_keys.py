@@ -146,9 +146,12 @@ class ViewKeys:
                     f' @cache.cached(key_prefix="{self._function.__name__}").'
                 )
             return self._key(None, "", [], source_check=source_check)
+        # A body that calls the function depends on what is read here, so nothing is
+        # that the key doesn't have.
         host = host_of_request() if self.by_path else ""
-        pairs = _request_pairs()
-        return self._key(request.path, host, pairs, source_check=source_check)
+        path = request.path if self.by_path else None
+        pairs = _request_pairs() if self._query_string else []
+        return self._key(path, host, pairs, source_check=source_check)
 
     def _key(
         self,

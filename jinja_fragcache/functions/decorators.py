@@ -183,6 +183,7 @@ class CallFactory(Generic[V]):
             with KeyReads() as read:
                 start_watching()
                 key = self._key_of(rules, wrapper, args, kwargs)
+            read.pass_on()
             named = read.cover(key.key) if key and policy.guard else ANYTHING
         else:
             key = self._key_of(rules, wrapper, args, kwargs)
