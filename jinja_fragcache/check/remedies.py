@@ -8,6 +8,7 @@ from jinja2 import Environment
 from jinja_fragcache.identities import IDENTITIES
 from jinja_fragcache.reads.outline import Tag
 from jinja_fragcache.reads.paths import Path, one_of
+from jinja_fragcache.reads.tag_texts import tag_words
 
 from .problems import Problem
 from .scopes import SET
@@ -119,25 +120,7 @@ def tag_text(environment: Environment, tag: Tag, added: Iterable[str]) -> str:
         tag: The tag.
         added: The key values that it lacks.
     """
-    values = [*(tag.key_texts or ()), *added]
-    parts = [part for part in (tag.timeout_text, tag.name_text) if part is not None]
-    options = [f"{name}={value}" for name, value in tag.options]
-    if tag.is_auto:
-        options.insert(0, 'vary_on="auto"')
-        if tag.name_text is None and values:
-            # Beside it, other key values stand by position, after a name.
-            parts.append('"name"')
-    if parts and tag.timeout_text is None:
-        parts.insert(0, "none")
-    if tag.key_texts is None:
-        extra = f" + [{', '.join(added)}]" if added else ""
-        options.insert(0, f"vary_on={tag.vary_on_text}{extra}")
-    elif tag.name_text is None and values and not tag.is_auto:
-        options.insert(0, f"vary_on=[{', '.join(values)}]")
-    else:
-        parts += values
-    arguments = ", ".join([*([tag.head] if tag.head else []), *parts, *options])
-    words = f"{tag.kind} {arguments}".rstrip()
+    words = tag_words(tag.kind, tag.texts, [*added], is_auto=tag.is_auto)
     return f"{environment.block_start_string} {words} {environment.block_end_string}"
 
 

@@ -12,6 +12,7 @@ from jinja_fragcache.engine.spec import NotStored, Stopped
 from jinja_fragcache.errors import SerializationError
 from jinja_fragcache.functions.call import FunctionCall, refuse
 from jinja_fragcache.functions.keys import full_name
+from jinja_fragcache.functions.proposed_keys import call_with, decorator_with
 
 from .cacheability import SessionWatch, judge, told_of_answers
 from .responses import (
@@ -45,6 +46,16 @@ class AnswerCall(FunctionCall):
     session_watch: SessionWatch | None
     is_view: bool
     raised: HTTPException | None = None
+
+    def _write_key(self, expressions: list[str]) -> str:
+        """Return what to write for a key with more values."""
+        if self.options.is_memoized:
+            return call_with(self.function, expressions)
+        page = None
+        if self.is_view:
+            has_query = "request.args" in self.named.names
+            page = "request.full_path" if has_query else "request.path"
+        return decorator_with(self.function, expressions, page=page)
 
     def _shown(self, value: Any) -> Any:
         """Return a stored value as the user's functions get it."""

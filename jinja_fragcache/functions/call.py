@@ -18,6 +18,7 @@ from jinja_fragcache.observe.events import About, Reason, Why
 from .call_guard import CallGuard
 from .keys import full_name
 from .options import Options
+from .proposed_keys import call_with
 from .value_rules import ValueRules
 
 
@@ -101,10 +102,15 @@ class FunctionCall:
                 self.named,
                 values if self.options.is_memoized else (),
                 self.options.allow,
+                self._write_key,
             )
             if self.present is not None:
                 self._guard = WholeGuard(self._guard, self.present)
         return self._guard
+
+    def _write_key(self, expressions: list[str]) -> str:
+        """Return what to write for a key with more values."""
+        return call_with(self.function, expressions)
 
     def load(self, stored: object, entry: Entry | None) -> Any:
         """Return the stored value, or MISSING if it may not be served.

@@ -4,15 +4,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jinja_fragcache.engine.dependencies import (
+    quietly,
     start_watching,
     texts_of_now,
+    value_of_now,
 )
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.errors import UncoveredReadError
-from jinja_fragcache.guard.messages import explain
+from jinja_fragcache.guard.messages import explain, function_remedy
 from jinja_fragcache.guard.reads import Cover, Read, texts_in
 
 from .keys import full_name
+from .proposed_keys import place_of
+
+_IMPORTED = frozenset({"current_user", "g", "request", "session"})
 
 #: What the key of a user's function names where no guard has seen what it reads.
 ANYTHING = Cover(frozenset({"session", "request.headers", "request.cookies"}))
@@ -27,9 +32,13 @@ class CallGuard:
         named: What the key names by its form or by the reads of a user's function.
         values: The values that are in the key, such as the arguments of the call.
         allowed: The dotted names of what may be read though the key lacks it.
+        write: Returns what to write for a key with more values.
     """
 
-    __slots__ = ("_allowed", "_cover", "_engine", "_function", "_named", "_values")
+    __slots__ = (
+        *("_allowed", "_cover", "_engine", "_function", "_named", "_values"),
+        "_write",
+    )
 
     def __init__(
         self,
@@ -38,12 +47,14 @@ class CallGuard:
         named: Cover,
         values: Sequence[Any],
         allowed: Sequence[str],
+        write: Callable[[list[str]], str],
     ) -> None:
         self._engine = engine
         self._function = function
         self._named = named
         self._values = values
         self._allowed = allowed
+        self._write = write
         self._cover: Cover | None = None
 
     def start(self) -> None:
@@ -66,9 +77,24 @@ class CallGuard:
         """Like `engine.spec.Guard.texts_now`."""
         return texts_of_now(name)
 
+    def value(self, name: str) -> Any:
+        """Like `guard.proposals.Now.value`."""
+        return value_of_now(name)
+
+    def has(self, name: str) -> bool:
+        """Like `guard.proposals.Now.has`: a module can import what a framework has."""
+        return name in _IMPORTED
+
     def refuse(self, reads: Sequence[Read]) -> None:
         """Like `engine.spec.Guard.refuse`."""
-        name = full_name(self._function)
-        told = explain(reads, in_template=False)
-        error = UncoveredReadError(f"{name}(): the value is not cached. {told}")
+        name, place = full_name(self._function), place_of(self._function)
+        # Where it reads is told already.
+        own = f"{name}()"
+        reads = [
+            read._replace(where=tuple(each for each in read.where if each != own))
+            for read in reads
+        ]
+        with quietly():
+            told = explain(reads, function_remedy(reads, self, self._write))
+        error = UncoveredReadError(f"{place}: the value is not cached. {told}")
         self._engine.refuse((name, "reads"), error)

@@ -5,6 +5,8 @@ An outline is made of plain values, so that it can be kept in a file between two
 
 from typing import Any, NamedTuple
 
+from .tag_texts import TagTexts
+
 #: Begins the name of a filter in a path.
 FILTER = "|"
 #: The path of all names that there are, which an extension's tag may ask for.
@@ -81,6 +83,11 @@ class Tag(NamedTuple):
     options: tuple[tuple[str, str], ...]
     body: str
     is_auto: bool
+
+    @property
+    def texts(self) -> TagTexts:
+        """The arguments, as they are written."""
+        return TagTexts(*(getattr(self, name) for name in TagTexts._fields))
 
 
 class Use(NamedTuple):

@@ -11,7 +11,7 @@ from jinja2.parser import Parser
 
 from jinja_fragcache.identities import OF_ROWS
 
-from .arguments import OPTIONS, Arguments
+from .arguments import Arguments
 from .expressions import reads_of
 from .marks import Mark, body_of, mark_of
 from .outline import (
@@ -35,10 +35,9 @@ from .outline import (
     Templates,
     Use,
 )
-from .writing import write
+from .tag_texts import tag_texts
 
 _SPACE = re.compile(r"(?:\s|\\n|\\t|\\r)+")
-_POSITIONAL = {"timeout", "name", "vary_on"}
 
 
 def outline(
@@ -270,14 +269,6 @@ class _Outlining:
         self._line = mark.line
         name = self._constant(arguments.name)
         timeout = self._constant(arguments.timeout)
-        vary_on = arguments.vary_on
-        key_texts = None
-        if isinstance(vary_on, nodes.List | nodes.Tuple):
-            key_texts = tuple(map(write, vary_on.items))
-        each, head = mark.each, ""
-        if each:
-            test = f" if {write(each.test)}" if each.test else ""
-            head = f"{_target(each.target)} in {write(each.iterable)}{test}"
         return Tag(
             mark.kind,
             mark.line,
@@ -285,15 +276,10 @@ class _Outlining:
             name if isinstance(name, str) else None,
             arguments.name is not None and name is None,
             timeout if isinstance(timeout, int | float) else None,
-            reads_of(arguments.name, vary_on, arguments.version),
+            reads_of(arguments.name, arguments.vary_on, arguments.version),
             reads_of(arguments.unless),
             self._allowed(arguments.allow),
-            head,
-            write(arguments.timeout) if arguments.timeout else None,
-            write(arguments.name) if arguments.name else None,
-            key_texts,
-            write(vary_on),
-            _options(arguments),
+            *tag_texts(arguments, mark.each),
             body,
             arguments.is_auto,
         )
@@ -312,18 +298,6 @@ class _Outlining:
             return expression.as_const(self._eval_ctx)
         except Exception:  # noqa: BLE001 - the expression is the template's
             return None
-
-
-def _options(arguments: Arguments) -> tuple[tuple[str, str], ...]:
-    names = (name for name in OPTIONS if name not in _POSITIONAL)
-    given = ((name, getattr(arguments, name)) for name in names)
-    return tuple((name, write(value)) for name, value in given if value is not None)
-
-
-def _target(target: nodes.Expr) -> str:
-    if isinstance(target, nodes.Tuple):
-        return ", ".join(map(write, target.items))
-    return write(target)
 
 
 def _find(node: nodes.Node, kind: type[Any]) -> Iterator[Any]:

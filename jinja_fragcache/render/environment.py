@@ -16,9 +16,11 @@ from jinja_fragcache.errors import (
 
 #: Where a cache tag stands, as a constant in compiled templates: the template's name,
 #: the line, the digest of the template's source, the templates that it names by
-#: constant strings (see `sources.references`), and names for the guard (see
-#: `tag_guard`).
-Site = tuple[str | None, int, str, str, str]
+#: constant strings (see `sources.references`), names for the guard (see `tag_guard`),
+#: and the text of the tag without its delimiters, with `ADDED` for more key values.
+Site = tuple[str | None, int, str, str, str, str]
+#: Stands in a tag for key values that it lacks.
+ADDED = "\0"
 _WRAPPED = "_fragment_cache_of_bare_store"
 
 

@@ -77,7 +77,7 @@ class NeededOfOthers:
             page: The name of the template whose blocks are rendered, None if it has no
                 name.
         """
-        template, _, own, references, _ = site
+        template, _, own, references, *_ = site
         sources = sources_of(self.environment)
         digest = sources.whole_digest(template, own, references)
         of_page = None if page is None else sources.digest_of(page)

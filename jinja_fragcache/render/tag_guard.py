@@ -13,16 +13,18 @@ from jinja_fragcache.engine.dependencies import (
     Dependencies,
     names_told_by,
     note_variable,
+    quietly,
     start_watching,
     texts_of_now,
+    value_of_now,
 )
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.errors import UncoveredReadError
-from jinja_fragcache.guard.messages import explain
+from jinja_fragcache.guard.messages import explain, tag_remedy
 from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 
 from .apart import capture
-from .environment import Site, engine_of, name_of, warned_for
+from .environment import ADDED, Site, engine_of, name_of, warned_for
 
 #: Separates the parts of `Site`'s names: of the key, of the body, and allowed ones. The
 #: last part has any of `AUTO`, `BACKGROUND` or `FOREGROUND`, and `UNVERIFIED`.
@@ -139,8 +141,40 @@ class TagGuard:
         """Like `engine.spec.Guard.refuse`."""
         place = self._site[:2]
         engine = engine_of(self._context.environment)
-        message = f"{name_of(*place)}: the fragment is not cached. {explain(reads)}"
+        with quietly():
+            remedy = self._remedy(reads)
+        told = explain(reads, remedy)
+        message = f"{name_of(*place)}: the fragment is not cached. {told}"
         engine.refuse((*warned_for(self._site), "reads"), UncoveredReadError(message))
+
+    def _remedy(self, reads: Sequence[Read]) -> str:
+        environment = self._context.environment
+        start, end = environment.block_start_string, environment.block_end_string
+
+        def write_tag(expressions: list[str]) -> str:
+            words = self._site[5].replace(ADDED, ", ".join(expressions))
+            return f"{start} {words} {end}"
+
+        return tag_remedy(reads, _Now(self._context), write_tag, (start, end))
 
     def _names(self, part: int) -> list[str]:
         return self._site[4].split(PARTS)[part].split()
+
+
+class _Now:
+    """What a template's context has (see `guard.proposals.Now`)."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def value(self, name: str) -> Any:
+        """Like `Now.value`."""
+        if "." in name or not self.has(name):
+            return value_of_now(name, self._context)
+        return self._context.resolve(name)
+
+    def has(self, name: str) -> bool:
+        """Like `Now.has`."""
+        return self._context.resolve_or_missing(name) is not missing

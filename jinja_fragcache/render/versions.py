@@ -21,7 +21,7 @@ _LONGEST_VERSION = 64
 
 def source_digest(environment: Environment, site: Site) -> str:
     """Return the digest of a tag's template, and of those that it names by strings."""
-    template, _, own, references, _ = site
+    template, _, own, references, *_ = site
     return sources_of(environment).whole_digest(template, own, references)
 
 
@@ -57,7 +57,7 @@ def version_of(
     if by_page:
         parts.append(_version_of_blocks(context))
     if has_holes:
-        _, _, own, _, _ = site
+        own = site[2]
         parts.append(own)
     if len(parts) > 1:
         return digest("".join(map(encode_text, parts)))

@@ -35,11 +35,13 @@ from jinja_fragcache.reads.arguments import (
     written,
 )
 from jinja_fragcache.reads.heads import Each, check_row_key, parse_each
+from jinja_fragcache.reads.tag_texts import tag_texts, tag_words
 from jinja_fragcache.render.auto import AUTO_FUNCTIONS
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
-from jinja_fragcache.render.bodies import LIST_TAG
+from jinja_fragcache.render.bodies import LIST_TAG, TAG
 from jinja_fragcache.render.call_blocks import BodyRendering
 from jinja_fragcache.render.each import ROW_FUNCTIONS
+from jinja_fragcache.render.environment import ADDED
 from jinja_fragcache.render.functions import register
 from jinja_fragcache.render.holes import HOLE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
@@ -161,7 +163,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
             else_ = [nodes.Scope(parser.parse_statements(ends[:1], drop_needle=True))]
         rows = parser.free_identifier()
         printing = _Printing(self, parser, line, site, body)
-        call = printing.look_up(arguments)
+        call = printing.look_up(arguments, each)
         asked = nodes.ExprStmt(call.row(each.item, rows), lineno=line)
         asking = [*call.preparation, asked]
         body = [*each.unpacking(), *body]
@@ -217,17 +219,21 @@ class _Printing:
         if self._facts.has_holes:
             self.holes = take_holes(parser, body, self.found, site)
 
-    def look_up(self, arguments: Arguments) -> LookupCall:
+    def look_up(self, arguments: Arguments, each: Each | None = None) -> LookupCall:
         """Return the call that looks the fragment, or the rows, up.
 
         Args:
             arguments: The arguments of the tag.
+            each: The head of its loop, if it has one.
         """
+        texts = tag_texts(arguments, each)
+        kind = LIST_TAG if each else TAG
         return LookupCall(
             self._parser,
             self._line,
             self._site,
             arguments,
+            tag_words(kind, texts, [ADDED], is_auto=arguments.is_auto),
             by_page=self._facts.depends_on_page,
             holes=tuple(self.holes.numbers),
         )

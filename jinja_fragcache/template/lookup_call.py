@@ -70,6 +70,7 @@ class LookupCall:
         line: The line of the tag.
         site: What is known of the tag's place.
         arguments: The tag's arguments.
+        tag: The text of the tag, for messages (see `render.environment.Site`).
         by_page: Whether the text depends on the page that is rendered.
         holes: The numbers of the holes that the text may have.
 
@@ -86,6 +87,7 @@ class LookupCall:
         line: int,
         site: Site,
         arguments: Arguments,
+        tag: str,
         *,
         by_page: bool,
         holes: tuple[int, ...],
@@ -102,7 +104,8 @@ class LookupCall:
             ]
         )
         whole = site.whole
-        self._site = (parser.name, line, whole.digest, whole.references, names)
+        head = (parser.name, line, whole.digest, whole.references, names)
+        self._site = (*head, tag)
         self._vary_on = arguments.vary_on
         if arguments.is_auto:
             self._vary_on = auto_values(parser, site.needs, self._site, self._vary_on)
@@ -231,7 +234,7 @@ class LookupCall:
     def _own_version(self) -> str | None:
         """Return the digest of this template, if that is all of the version."""
         digests = self._options.get("template_digest")
-        _, _, own, references, _ = self._site
+        own, references = self._site[2:4]
         is_bound = isinstance(digests, nodes.Const) and digests.value is True
         if not is_bound or references or len(self._options) > 1 or self._unless:
             return None

@@ -17,6 +17,8 @@ from jinja_fragcache.guard.reads import Cover, Read
 from tests.flask.support import Site
 
 Decorate = Callable[[Site], Any]
+# The function, its file and line, and what it read.
+TOLD = r"\.user\(\) \(.*test_call_guard\.py:\d+\): .* session\.user, which"
 
 
 def user() -> str:
@@ -62,7 +64,7 @@ def test_a_strict_cache_names_the_function_and_what_it_read(
     site: Site, decorate: Decorate
 ) -> None:
     site.app.testing = True
-    with pytest.raises(UncoveredReadError, match=r"user\(\): .* session.user, which"):
+    with pytest.raises(UncoveredReadError, match=TOLD):
         texts(site, decorate(site)(user))
 
 
@@ -200,7 +202,7 @@ def test_the_cache_s_own_list_is_allowed_everywhere() -> None:
     site = Site(CACHE_GUARD_ALLOW=["g.theme"])
     with site.app.app_context():
         app_cache: Any = site.app.extensions["cache"][site.cache]._app_cache
-        guard = CallGuard(app_cache.engine, user, Cover(), [7], ["session"])
+        guard = CallGuard(app_cache.engine, user, Cover(), [7], ["session"], str)
         assert guard.cover().allowed == {"g.theme", "session"}
         assert guard.cover().values == {"7"}
 

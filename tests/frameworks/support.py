@@ -1,11 +1,13 @@
 """A page with one fragment, for the tests of all frameworks."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from jinja2 import Environment
 
-from jinja_fragcache import FragmentCache, MemoryStore
+from jinja_fragcache import FragmentCache, MemoryStore, UncoveredReadError
 from tests.support import environment
 
 TAG = "{% cache 60, 'n', KEY %}BODY{% endcache %}"
@@ -44,3 +46,19 @@ class Page:
         assert (ask("ann"), ask("bob")) == (ann, bob)
         stats = self.cache.stats()
         assert (stats.stored, stats.hits) == ((2, 2) if is_cached else (0, 0))
+
+    def pasted(self, ask: Callable[[str], str], who: str = "ann") -> "Page":
+        """Return the page with the tag that the error names in place of its own.
+
+        Args:
+            ask: As for `check`.
+            who: Who gets the error.
+        """
+        with pytest.raises(UncoveredReadError) as caught:
+            ask(who)
+        found = re.search(r"Write (\{% cache .*? %\})", str(caught.value))
+        assert found is not None, caught.value
+        page = Page("", strict=True)
+        source = self.templates["page.html"]
+        page.templates["page.html"] = source.replace("{% cache 60, 'n' %}", found[1])
+        return page

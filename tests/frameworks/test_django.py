@@ -241,9 +241,12 @@ def test_a_user_that_is_no_lazy_object_is_watched_too(read: str, key: str) -> No
 @pytest.mark.parametrize(
     ("read", "told"),
     [
-        ("user.username", r"reads request\.user .*Write request\.user\.id behind"),
-        ("request.session.cart", r"Write request\.session\.cart behind the name"),
-        ("request.get_host()", r"Write request\.get_host\(\) behind the name"),
+        ("user.username", r"reads request\.user .*Write \{% .*, request\.user\.id %\}"),
+        (
+            "request.session.cart",
+            r"Write \{% .*, request\.session\.get\(\"cart\"\) %\}",
+        ),
+        ("request.get_host()", r"Write \{% .*, request\.get_host\(\) %\}"),
         ("csrf_input", r"csrf_token .*Put it into \{% nocache %\}"),
         ("messages|join", r"flashed messages .*Put it into \{% nocache %\}"),
     ],
@@ -252,6 +255,34 @@ def test_a_strict_cache_tells_what_to_write(read: str, told: str) -> None:
     page = Page("{{ " + read + " }}", strict=True)
     with pytest.raises(UncoveredReadError, match=told):
         client(page)("ann")
+
+
+@pytest.mark.parametrize("first", ["ann", "bob"])
+@pytest.mark.parametrize(
+    "read",
+    [
+        "user.username",
+        "request.user.username",
+        "perms.app.see",
+        "request.session.cart",
+        "request.session.items()|list",
+        "request.GET.user",
+        "request.GET.urlencode()",
+        "request.COOKIES.theme",
+        "request.COOKIES|string",
+        "request.META.HTTP_USER_AGENT",
+        "request.META.QUERY_STRING",
+        "request.headers['User-Agent']",
+        "request.path",
+        "request.get_full_path()",
+    ],
+)
+def test_the_tag_of_the_error_works(read: str, first: str) -> None:
+    page = Page("{{ " + read + " }}", strict=True)
+    pasted = page.pasted(client(page), first)
+    # So that Django makes another environment.
+    with override_settings(TEMPLATES=SETTINGS["TEMPLATES"]):
+        pasted.check(client(pasted), is_cached=True)
 
 
 @pytest.mark.parametrize(

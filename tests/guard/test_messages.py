@@ -1,39 +1,62 @@
 import pytest
 
-from jinja_fragcache.guard.messages import explain
+from jinja_fragcache.guard.messages import explain, function_remedy, tag_remedy
 from jinja_fragcache.guard.reads import Read
+from tests.guard.support import Present
+
+IN_HOLE = "put it into {% nocache %}...{% endnocache %}"
+
+
+def tag(*names: str, **values: object) -> str:
+    """Return what is told of a tag that lacks some reads."""
+    reads = [Read(name) for name in names]
+    return tag_remedy(reads, Present(**values), lambda added: f"TAG {', '.join(added)}")
 
 
 def test_what_was_read_and_where_is_told() -> None:
-    told = explain([Read("session.user", where=("page.html:2", "part.html:3"))])
-    assert told == (
+    read = Read("session.user", where=("page.html:2", "part.html:3"))
+    assert explain([read], "Write so.") == (
         "Its body reads session.user (page.html:2 > part.html:3), which differs"
-        " between requests and is not in its key. Write session.user behind the name,"
-        " or put it into {% nocache %}...{% endnocache %}, or write"
-        " allow=['session.user'] if others may see the same."
+        " between requests and is not in its key. Write so."
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("current_user", "Write current_user.get_id() behind the name"),
-        ("locale", "Write get_locale() behind the name"),
-        ("request.headers.user-agent", 'Write request.headers["user-agent"] behind'),
-        (
-            'request.args.getlist("tag")',
-            'Write request.args.getlist("tag") behind the name',
-        ),
-        # A token in the key would make an entry for each request.
-        ("csrf_token", "its key. Put it into {% nocache %}"),
-        ("flashed messages", "its key. Put it into {% nocache %}"),
-    ],
-)
-def test_what_to_write_is_told(name: str, told: str) -> None:
-    assert told in explain([Read(name)])
+def test_a_tag_is_told_of_the_key_of_holes_and_of_what_may_pass() -> None:
+    assert tag("session.user", "g.a", session=1, g=1) == (
+        'Write TAG session.get("user"), g.get("a"), or ' + IN_HOLE + ", or write"
+        " allow=['session.user', 'g.a'] if others may see the same."
+    )
+
+
+# A token in the key would make an entry for each request.
+@pytest.mark.parametrize("name", ["csrf_token", "flashed messages"])
+def test_what_belongs_into_no_key_is_put_into_a_hole(name: str) -> None:
+    assert tag(name).startswith("Put it into {% nocache %}")
+
+
+def test_what_else_has_to_be_written_for_a_key_is_told() -> None:
+    told = tag("locale")
+    assert told.startswith(
+        'Write TAG get_locale() with app.jinja_env.globals["get_locale"] ='
+        " flask_babel.get_locale, or let vary_on of the cache have it, or"
+    )
+    assert tag("locale", get_locale=str).startswith("Write TAG get_locale(), or")
+
+
+def test_the_tags_of_other_delimiters_are_told_in_these() -> None:
+    told = tag_remedy([Read("csrf_token")], Present(), str, ("<%", "%>"))
+    assert told.startswith("Put it into <% nocache %>...<% endnocache %>")
 
 
 def test_functions_are_told_of_their_options() -> None:
-    told = explain([Read("session.user")], in_template=False)
-    assert "(make_cache_key=...), or write allow=['session.user']" in told
-    assert "nocache" not in told
+    present = Present(session=1)
+    told = function_remedy([Read("session.user")], present, ", ".join)
+    assert told == (
+        "Write session.get(\"user\"), or allow=['session.user'] if others may get the"
+        " same value."
+    )
+
+
+def test_functions_are_told_of_what_belongs_into_no_key() -> None:
+    told = function_remedy([Read("csrf_token")], Present(), ", ".join)
+    assert told.startswith("It belongs into no key: cache what is the same for all, or")

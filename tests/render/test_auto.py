@@ -11,7 +11,7 @@ from jinja_fragcache.render.auto import auto_values, explained
 from jinja_fragcache.render.tag_guard import split_values
 from tests.support import environment
 
-SITE = ("page", 1, "digest", "", "|||auto:1")
+SITE = ("page", 1, "digest", "", "|||auto:1", "")
 
 
 def context(**values: Any) -> Context:
@@ -51,7 +51,7 @@ def test_an_error_names_the_value_that_is_refused() -> None:
         'b.c, which vary_on="auto" makes a key value, is known'
     )
     assert explained(error, SITE, [object(), "a", 1]) is error
-    assert explained(error, ("page", 1, "", "", "|||"), [1, object()]) is error
+    assert explained(error, ("page", 1, "", "", "|||", ""), [1, object()]) is error
 
 
 def test_a_value_that_can_not_be_read_is_refused_by_its_key() -> None:

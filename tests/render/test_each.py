@@ -9,7 +9,7 @@ from jinja_fragcache.render.environment import Site
 from jinja_fragcache.stores import MemoryStore
 from tests.support import RecordingStore, ask, environment
 
-SITE: Site = ("page", 1, "digest", "", "||")
+SITE: Site = ("page", 1, "digest", "", "||", "")
 SPEC = (60, None, SITE)
 
 

@@ -12,7 +12,7 @@ from jinja_fragcache.reads.needs import (
 from jinja_fragcache.render.needed import needed_of_others, problem_with
 from tests.support import environment
 
-SITE = ("page", 1, "digest", '["inner"]', "")
+SITE = ("page", 1, "digest", '["inner"]', "", "")
 
 
 def names(templates: dict[str, str], *others: Other, page: str | None = None) -> str:

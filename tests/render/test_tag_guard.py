@@ -89,7 +89,9 @@ def test_nor_does_it_for_a_fragment_around() -> None:
 
 
 def test_a_strict_cache_raises_with_the_tag_to_write() -> None:
-    with pytest.raises(UncoveredReadError, match="Write tenant behind the name"):
+    with pytest.raises(
+        UncoveredReadError, match=r'Write \{% cache 60, "n", tenant %\}, or put'
+    ):
         rendered(tag("'n'"), strict=True)
 
 

@@ -9,7 +9,7 @@ from jinja_fragcache.render.environment import Site, UnnamedPageError
 from jinja_fragcache.render.versions import source_digest, version_of, with_page
 from tests.support import environment
 
-SITE: Site = ("page", 1, "digest of the tag's template", "", "||")
+SITE: Site = ("page", 1, "digest of the tag's template", "", "||", "")
 
 
 def page_context(
@@ -55,7 +55,7 @@ def test_a_template_digest_that_is_not_a_boolean_is_refused(option: Any) -> None
 
 def test_several_parts_are_one_version_that_differs_in_each() -> None:
     context = page_context("{% block body %}text{% endblock %}")
-    edited: Site = ("page", 1, "another digest", "", "||")
+    edited: Site = ("page", 1, "another digest", "", "||", "")
     versions = [
         version_of(context, site, version, None, has_holes=holes, by_page=by_page)
         for site in (SITE, edited)

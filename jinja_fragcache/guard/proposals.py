@@ -1,0 +1,172 @@
+"""Which expressions put what was read into a key.
+
+They work when they are pasted into a tag, for visitors without the value, too.
+"""
+
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
+
+from .reads import is_plain
+from .watched import split_list_name
+
+# What these are is told apart for each request, so they belong into no key.
+_FOR_HOLES = frozenset(
+    {
+        *("csrf_token", "flashed messages", "g", "request", "request.auth"),
+        *("request.environ", "request.files", "request.FILES", "request.form()"),
+        *("request.headers", "request.META", "request.scope", "request.state"),
+    }
+)
+# Each item may be missing.
+_MAPPINGS = (
+    *("session", "g", "request.session", "request.args", "request.form"),
+    *("request.values", "request.cookies", "request.headers", "request.view_args"),
+    *("request.GET", "request.POST", "request.COOKIES", "request.META"),
+    *("request.query_params", "request.path_params"),
+    "request.resolver_match.kwargs",
+)
+# What is read under another name, and the function that a key can have for it: its
+# module, and what gives it to all templates.
+_GLOBAL = 'app.jinja_env.globals["{0}"] = {1}.{0}'
+_OF_DJANGO = 'env.globals["{0}"] = {1}.{0}'
+_FUNCTIONS = {
+    "language": ("get_language", "django.utils.translation", _OF_DJANGO),
+    "locale": ("get_locale", "flask_babel", _GLOBAL),
+    "timezone": ("get_timezone", "flask_babel", _GLOBAL),
+}
+# Expressions for what can't be in a key as it is, in templates and in Python.
+_OTHERS = {
+    "request.client": ("request.client.host",) * 2,
+    "request.json": ("request.get_json(silent=true)", "request.get_json(silent=True)"),
+    "request.url_rule": ("request.url_rule|string", "str(request.url_rule)"),
+}
+# What identifies users, where nobody is signed in.
+_OF_USERS = {
+    "current_user": "get_id()",
+    "request.user": "id",
+    "user": "id",
+}
+# The first is the safest. Those of several kinds have more than one.
+_IDENTITIES = ("get_id", "id", "pk", "uuid", "identity", "auth_id", "username")
+_VALUES = (list, tuple, dict, set, frozenset, bytes)
+_NOTHING = object()
+
+
+class Now(Protocol):
+    """The present values of what was read."""
+
+    def value(self, name: str) -> Any:
+        """Return the value that a dotted name has now.
+
+        Raises:
+            LookupError: If that is not known.
+        """
+        ...
+
+    def has(self, name: str) -> bool:
+        """Return whether an expression can have a name."""
+        ...
+
+
+class Proposal(NamedTuple):
+    """What puts a read into a key.
+
+    Attributes:
+        expression: The expression.
+        needs: What has to be written elsewhere for it, else "".
+    """
+
+    expression: str
+    needs: str = ""
+
+
+def propose(name: str, now: Now, *, in_template: bool) -> Proposal | None:
+    """Return what puts a read into a key, None if it belongs into none.
+
+    Args:
+        name: The dotted name of the read.
+        now: What has the present values.
+        in_template: Whether the key is a tag's. Else the expression is Python's.
+    """
+    if name in _FOR_HOLES or name.startswith("request.files."):
+        return None
+    if name in _FUNCTIONS:
+        function, module, way = _FUNCTIONS[name]
+        if not in_template:
+            return Proposal(f"{function}()", f"from {module} import {function}")
+        needs = "" if now.has(function) else way.format(function, module)
+        return Proposal(f"{function}()", needs)
+    if split_list_name(name) is not None:
+        return Proposal(name)
+    if name in _OTHERS:
+        return Proposal(_OTHERS[name][not in_template])
+    return _of_now(name, now, in_template=in_template)
+
+
+def _of_now(name: str, now: Now, *, in_template: bool) -> Proposal | None:
+    """Like `propose`, for what the present value tells."""
+    if not now.has(name.partition(".")[0]):
+        return None
+    value: Any = _NOTHING
+    with suppress(Exception):  # What an application has may raise anything.
+        value = now.value(name)
+    if name in _MAPPINGS:
+        return _whole(name, value, in_template=in_template)
+    return Proposal(_item_of(name, value, in_template=in_template))
+
+
+def _item_of(name: str, value: Any, *, in_template: bool) -> str:
+    """Return the expression for a part of a request, or for what identifies it."""
+    nothing = "none" if in_template else "None"
+    inside = [each for each in _MAPPINGS if name.startswith(f"{each}.")]
+    if inside:
+        # It may be missing, and so may the object.
+        container = max(inside, key=len)
+        item = f"{container}.get({quoted(name.removeprefix(f'{container}.'))})"
+        identity = _identity(value)
+        return f"{item}.{identity} if {item} else {nothing}" if identity else item
+    root, _, part = name.rpartition(".")
+    is_attribute = part.removesuffix("()").isidentifier()
+    item = name if is_attribute else f"{root}[{quoted(part)}]"
+    identity = (
+        _OF_USERS.get(name) if value is None or value is _NOTHING else _identity(value)
+    )
+    if identity == "username" and hasattr(value, "is_authenticated"):
+        # A visitor who is not signed in has none.
+        return f"{item}.username if {item}.is_authenticated else {nothing}"
+    return f"{item}.{identity}" if identity else item
+
+
+def _identity(value: Any) -> str | None:
+    """Return the attribute of an object that tells which one it is, if it has one."""
+    if value is _NOTHING or is_plain(value) or isinstance(value, _VALUES):
+        return None
+    for name in _IDENTITIES:
+        with suppress(Exception):  # A property of the user's may raise anything.
+            identity = getattr(value, name)
+            if name == "get_id":
+                identity, name = identity(), "get_id()"  # noqa: PLW2901 - the same
+            if is_plain(identity):
+                return name
+    return None
+
+
+def _whole(name: str, value: Any, *, in_template: bool) -> Proposal | None:
+    """Return the expression for all items of a mapping."""
+    if hasattr(value, "to_dict"):
+        false = "false" if in_template else "False"
+        return Proposal(f"{name}.to_dict(flat={false})")
+    for method in ("multi_items", "lists"):
+        if hasattr(value, method):
+            call = f"{name}.{method}()"
+            return Proposal(f"{call}|list" if in_template else f"list({call})")
+    if hasattr(value, "items"):
+        sorted_items = f"sorted({name}.items())"
+        return Proposal(f"{name}|dictsort" if in_template else sorted_items)
+    return None
+
+
+def quoted(text: str) -> str:
+    """Return a text as it is written in templates, and in Python."""
+    inner = repr(text)[1:-1].replace("\\'", "'").replace('"', '\\"')
+    return f'"{inner}"'
