@@ -13,6 +13,7 @@ from jinja_fragcache.entries.freshness import (
     read_name,
 )
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
+from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read
 from jinja_fragcache.observe.listeners import Listeners
 from jinja_fragcache.operations import Operation
@@ -242,6 +243,11 @@ def note_served(spec: EntrySpec, found: Found, context: Context) -> Operation[No
     reads: list[Read] = []
     if entry.reads:
         reads = [_read_of(each, spec.guard) for each in entry.reads]
+        if dependencies.has_places and any(
+            each.name not in dependencies.reads for each in reads
+        ):
+            where = (*places(), spec.name)
+            reads = [each._replace(where=where) for each in reads]
     dependencies.include(dict(entry.tags), expires, dict(entry.templates), reads)
 
 

@@ -13,6 +13,7 @@ from jinja_fragcache.errors import SerializationError
 from jinja_fragcache.functions.call import FunctionCall, refuse
 from jinja_fragcache.functions.keys import full_name
 from jinja_fragcache.functions.proposed_keys import call_with, decorator_with
+from jinja_fragcache.guard.places import tell_places
 
 from .cacheability import SessionWatch, judge, told_of_answers
 from .responses import (
@@ -224,3 +225,7 @@ class AnswerCall(FunctionCall):
                 " same for all with the cache tag.",
             )
         return verdict.kept
+
+
+for _method in (AnswerCall.make, AnswerCall.make_async):
+    tell_places(_method, lambda call: call.name)

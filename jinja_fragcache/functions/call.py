@@ -11,6 +11,7 @@ from jinja_fragcache.entries.entry import Entry, Life
 from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError, SerializationError
+from jinja_fragcache.guard.places import tell_places
 from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.guard.watched import is_watched
 from jinja_fragcache.observe.events import About, Reason, Why
@@ -266,6 +267,10 @@ class FunctionCall:
         return (value is not None or self.options.cache_none) and bool(
             self.options.response_filter(value)
         )
+
+
+for _method in (FunctionCall.make, FunctionCall.make_async):
+    tell_places(_method, lambda call: call.name)
 
 
 def _is_of_now(value: Any) -> bool:

@@ -15,6 +15,7 @@ from jinja_fragcache.engine.spec import Stopped
 from jinja_fragcache.engine.whole import Whole, keep_out_of_store
 from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.guard.reads import Cover
+from jinja_fragcache.guard.places import tell_places
 from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.observe.events import Reason, Why
 from jinja_fragcache.timeouts import normalize_timeout
@@ -250,6 +251,10 @@ class CallFactory(Generic[V]):
         except WrongCallError:
             pass  # The function itself raises a better error when it is called.
         return None
+
+
+# What a key is made of is read while its function is called.
+tell_places(CallFactory.complete, lambda calls: f"{full_name(calls.function)}()")
 
 
 def decorate(

@@ -35,7 +35,12 @@ def proposals(
         now: What has the present values.
         in_template: Whether the key is a tag's.
     """
-    found = [propose(read.name, now, in_template=in_template) for read in reads]
+    names = [read.name for read in reads]
+    # A key that has all of a mapping need not have its items beside that.
+    wanted = [
+        name for name in names if not any(name.startswith(f"{each}.") for each in names)
+    ]
+    found = [propose(name, now, in_template=in_template) for name in wanted]
     known: list[Proposal] = list(dict.fromkeys(each for each in found if each))
     needs = list(dict.fromkeys(each.needs for each in known if each.needs))
     return [each.expression for each in known], needs

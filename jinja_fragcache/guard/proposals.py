@@ -153,17 +153,16 @@ def _identity(value: Any) -> str | None:
 
 def _whole(name: str, value: Any, *, in_template: bool) -> Proposal | None:
     """Return the expression for all items of a mapping."""
+    if not in_template:
+        # The digest of all tells them, where a text would show each of them.
+        digest = f"sha256(repr(sorted({name}.items())).encode()).hexdigest()"
+        return Proposal(digest, "from hashlib import sha256")
     if hasattr(value, "to_dict"):
-        false = "false" if in_template else "False"
-        return Proposal(f"{name}.to_dict(flat={false})")
+        return Proposal(f"{name}.to_dict(flat=false)")
     for method in ("multi_items", "lists"):
         if hasattr(value, method):
-            call = f"{name}.{method}()"
-            return Proposal(f"{call}|list" if in_template else f"list({call})")
-    if hasattr(value, "items"):
-        sorted_items = f"sorted({name}.items())"
-        return Proposal(f"{name}|dictsort" if in_template else sorted_items)
-    return None
+            return Proposal(f"{name}.{method}()|list")
+    return Proposal(f"{name}|dictsort") if hasattr(value, "items") else None
 
 
 def quoted(text: str) -> str:

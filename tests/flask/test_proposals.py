@@ -1,13 +1,19 @@
 """What the guard tells to write works when it is pasted."""
 
 import re
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from jinja_fragcache import Cache, UncoveredReadError
-from tests.flask.personal import WAYS, PersonalSite, Way
+from tests.flask.personal import FUNCTIONS, NAMES, WAYS, PersonalSite, Way
 
+# What views have in their key, or what keeps their answers from being shared before.
+OF_VIEWS = {
+    *("g.user", "request.user", "request.headers.authorization", "request.path"),
+    "request.view_args.who",
+}
 IN_KEYS = [way for way in WAYS if way.key and way.read not in {"tenant", "cart"}]
 
 
@@ -50,3 +56,38 @@ def test_the_tag_of_the_message_keeps_each_user_s_text(
         assert (after.stored - before.stored, after.hits - before.hits) == (2, 2)
     finally:
         loader.mapping[name] = source
+
+
+@pytest.mark.parametrize("form", ["helper", "view", "memoize"])
+@pytest.mark.parametrize("way", IN_KEYS, ids=lambda way: way.name)
+def test_the_key_of_the_message_keeps_each_user_s_text(
+    site: PersonalSite, monkeypatch: pytest.MonkeyPatch, way: Way, form: str
+) -> None:
+    if form == "view" and (way.read in OF_VIEWS or way.enter == "remember"):
+        pytest.skip("The guard has nothing to tell.")
+    if form not in way.covered_in or "POST" in str(way.options("bob")):
+        pytest.skip("It can't be in the key.")
+    with pytest.raises(UncoveredReadError) as caught:
+        site.visit(way, form, "ann", site.client(way, "ann"))
+    found = re.search(r"Write (.*?)(?: \(from |, or allow=)", str(caught.value))
+    assert found is not None, caught.value
+    key = found[1].partition("make_cache_key=" if form == "view" else "key_prefix=")[2]
+    if form == "memoize":
+        arguments = re.search(r"\.\.\., (.*)\), with a parameter", found[1])
+        assert arguments is not None
+        key = f"lambda: [{arguments[1]}]"
+    if "query_string=True" in found[1]:
+        key = "lambda: repr(sorted(request.args.items()))"
+    else:
+        key = key.removesuffix(")") if form != "memoize" else key
+    names = {**NAMES, **FUNCTIONS, "sha256": sha256}
+    monkeypatch.setattr(site, "_value", lambda _: eval(key, names)())  # noqa: S307
+    users = ("ann", "bob", "ann", "bob")
+    before = site.cache.stats()
+    texts = [
+        site.visit(way, form, who, site.client(way, who), covered=True) for who in users
+    ]
+    assert texts[:2] == texts[2:]
+    assert texts[0] != texts[1]
+    after = site.cache.stats()
+    assert (after.stored - before.stored, after.hits - before.hits) == (2, 2)

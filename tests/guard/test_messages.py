@@ -28,6 +28,11 @@ def test_a_tag_is_told_of_the_key_of_holes_and_of_what_may_pass() -> None:
     )
 
 
+def test_all_of_a_mapping_makes_its_items_needless() -> None:
+    told = tag("session.user", "session", session={})
+    assert told.startswith("Write TAG session|dictsort, or")
+
+
 # A token in the key would make an entry for each request.
 @pytest.mark.parametrize("name", ["csrf_token", "flashed messages"])
 def test_what_belongs_into_no_key_is_put_into_a_hole(name: str) -> None:
