@@ -15,6 +15,7 @@ from flask import Flask
 
 # What differs between requests by its own name.
 _OF_REQUESTS = {"current_user", "g", "request", "session"}
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
@@ -34,22 +35,38 @@ def shared_names(processor: Callable[[], Any]) -> frozenset[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
-    found: dict[str, bool] = {}
-    for name, value in _items(tree):
-        found[name] = found.get(name, True) and _is_shared(value, assigned)
-    return frozenset(name for name, is_shared in found.items() if is_shared)
+    first, *others = [_items(each) for each in _returned(tree)] or [{}]
+    # What is not the same in all of them, the processor has chosen by what it read.
+    return frozenset(
+        name
+        for name, value in first.items()
+        if _is_shared(value, assigned)
+        and all(
+            name in each and ast.dump(each[name]) == ast.dump(value) for each in others
+        )
+    )
 
 
-def _items(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the names and values of all dictionaries that are returned."""
+def _returned(tree: ast.AST) -> Iterator[ast.expr | None]:
+    """Yield what the function in a tree returns, without the functions inside of it."""
+    inside = [each for each in ast.walk(tree) if isinstance(each, _FUNCTIONS)][1:]
+    nested = {part for each in inside for part in ast.walk(each)}
     for node in ast.walk(tree):
-        given = node.value if isinstance(node, ast.Return) else None
-        if isinstance(given, ast.Dict):
-            for key, value in zip(given.keys, given.values, strict=True):
-                if isinstance(key, ast.Constant):
-                    yield str(key.value), value
-        elif isinstance(given, ast.Call) and ast.unparse(given.func) == "dict":
-            yield from ((each.arg, each.value) for each in given.keywords if each.arg)
+        if isinstance(node, ast.Return) and node not in nested:
+            yield node.value
+
+
+def _items(given: ast.expr | None) -> dict[str, ast.expr]:
+    """Return the names and values of a dictionary, none of anything else."""
+    if isinstance(given, ast.Dict) and None not in given.keys:  # `**` may replace one.
+        return {
+            str(key.value): value
+            for key, value in zip(given.keys, given.values, strict=True)
+            if isinstance(key, ast.Constant)
+        }
+    if isinstance(given, ast.Call) and ast.unparse(given.func) == "dict":
+        return {each.arg: each.value for each in given.keywords if each.arg}
+    return {}
 
 
 def _is_shared(value: ast.expr, assigned: set[str]) -> bool:
@@ -62,6 +79,11 @@ def _is_shared(value: ast.expr, assigned: set[str]) -> bool:
         value = value.value
     if isinstance(value, ast.Name):
         return value.id not in assigned | _OF_REQUESTS
+    if isinstance(value, ast.List | ast.Tuple):
+        return all(_is_shared(each, assigned) for each in value.elts)
+    if isinstance(value, ast.Dict):
+        parts = [*value.keys, *value.values]
+        return all(part and _is_shared(part, assigned) for part in parts)
     return isinstance(value, ast.Constant)
 
 

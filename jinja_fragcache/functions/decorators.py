@@ -14,8 +14,8 @@ from jinja_fragcache.engine.reporting import Draft
 from jinja_fragcache.engine.spec import Stopped
 from jinja_fragcache.engine.whole import Whole, keep_out_of_store
 from jinja_fragcache.errors import KeyValueError, WrongCallError
-from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.guard.places import tell_places
+from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.observe.events import Reason, Why
 from jinja_fragcache.timeouts import normalize_timeout

@@ -75,3 +75,34 @@ def test_plain_values_and_new_objects_are_not(app: Flask) -> None:
     app.config["NUMBER"] = 5
     for value in (5, "text", None, object(), Extension()):
         assert not lives_with(app, value)
+
+
+def given_lists() -> dict[str, object]:
+    return dict(menu=[("home", "index")], names={"a": 1}, mine=[session.get("u")])  # noqa: C408 - as users write it
+
+
+def given_by_the_session() -> dict[str, object]:
+    if session.get("admin"):
+        return {"menu": "all", "site": "Shop", "more": 1}
+    return {"menu": "some", "site": "Shop"}
+
+
+def given_beside_something_else() -> dict[str, object]:
+    made: dict[str, object] = {"menu": session.get("menu")}
+    if made["menu"]:
+        return made
+    return {"menu": "some"}
+
+
+@pytest.mark.parametrize(
+    ("processor", "shared"),
+    [
+        (given_lists, {"menu", "names"}),
+        (given_by_the_session, {"site"}),
+        (given_beside_something_else, set()),
+    ],
+)
+def test_constants_are_shared_unless_something_chooses_them(
+    processor: Any, shared: set[str]
+) -> None:
+    assert shared_names(processor) == shared

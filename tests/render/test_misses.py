@@ -5,7 +5,7 @@ from jinja_fragcache.render.environment import Site
 from jinja_fragcache.render.misses import Uncached, flow_uncached
 from tests.support import Ears, environment, fragment_cache
 
-SITE: Site = ("home.html", 14, "", "", "||")
+SITE: Site = ("home.html", 14, "", "", "||", "")
 KEY = make_template_fragment_key("side bar", [7])
 
 
