@@ -95,7 +95,7 @@ def _compare(
     texts = spec.differing(found.value, made)
     if texts is not None and _is_comparable(spec, found):
         context.recorder.stats.differed += 1
-        _report(spec, _told_of_reads(found, trial), texts, context)
+        _report(spec, _told_of_reads(spec, found, trial), texts, context)
 
 
 def _is_comparable(spec: EntrySpec, found: Found) -> bool:
@@ -107,15 +107,12 @@ def _is_comparable(spec: EntrySpec, found: Found) -> bool:
     return spec.differing(found.value, again) is None
 
 
-def _told_of_reads(found: Found, trial: Dependencies) -> str:
+def _told_of_reads(spec: EntrySpec, found: Found, trial: Dependencies) -> str:
     """Return what was read of the request now and not before, or the reverse."""
     entry = found.entry
     then = set(map(read_name, entry.reads)) if entry else set()
-    now = [
-        f"{read.name} ({' > '.join(read.where)})" if read.where else read.name
-        for read in trial.reads.values()
-        if read.name not in then
-    ]
+    new = [read.inside_of(spec.name) for read in trial.reads.values()]
+    now = [read.shown for read in new if read.name not in then]
     told = ""
     if now:
         told += f" It reads {', '.join(now)} now, which its entry does not name."

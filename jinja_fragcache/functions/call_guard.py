@@ -89,11 +89,7 @@ class CallGuard:
         """Like `engine.spec.Guard.refuse`."""
         name, place = full_name(self._function), place_of(self._function)
         # Where it reads is told already.
-        own = f"{name}()"
-        reads = [
-            read._replace(where=tuple(each for each in read.where if each != own))
-            for read in reads
-        ]
+        reads = [read.inside_of(f"{name}()") for read in reads]
         with quietly():
             told = explain(reads, function_remedy(reads, self, self._write))
         error = UncoveredReadError(f"{place}: the value is not cached. {told}")

@@ -10,10 +10,10 @@ from .keys import full_name
 
 
 def place_of(function: Callable[..., Any]) -> str:
-    """Return a function's name, file and line, as messages show it."""
+    """Return a function's file, line and name, as messages show it."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
-    return f"{full_name(function)}(){where}"
+    where = f"{code.co_filename}, line {code.co_firstlineno}, " if code else ""
+    return f"{where}{full_name(function)}()"
 
 
 def call_with(function: Callable[..., Any], expressions: Sequence[str]) -> str:

@@ -15,12 +15,9 @@ def explain(reads: Sequence[Read], remedy: str) -> str:
         reads: The reads.
         remedy: What `tag_remedy` or another function returns for them.
     """
-    told = []
-    for read in reads:
-        path = f" ({' > '.join(read.where)})" if read.where else ""
-        told.append(f"{read.name}{path}")
+    told = ", ".join(read.shown for read in reads)
     return (
-        f"Its body reads {', '.join(told)}, which differs between requests and is not"
+        f"Its body reads {told}, which differs between requests and is not"
         f" in its key. {remedy}"
     )
 

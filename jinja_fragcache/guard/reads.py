@@ -82,6 +82,15 @@ class Read(NamedTuple):
     kept: str | None = None
     is_whole: bool = False
 
+    @property
+    def shown(self) -> str:
+        """Its name, with where it was read if that is known."""
+        return f"{self.name} ({' > '.join(self.where)})" if self.where else self.name
+
+    def inside_of(self, name: str) -> "Read":
+        """Return it without the function that a message is about among the places."""
+        return self._replace(where=tuple(each for each in self.where if each != name))
+
 
 class Cover(NamedTuple):
     """What a key names.

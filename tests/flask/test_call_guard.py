@@ -18,7 +18,7 @@ from tests.flask.support import Site
 
 Decorate = Callable[[Site], Any]
 # The function, its file and line, and what it read.
-TOLD = r"\.user\(\) \(.*test_call_guard\.py:\d+\): .* session\.user, which"
+TOLD = r"test_call_guard\.py, line \d+, .*\.user\(\): .* session\.user, which"
 
 
 def user() -> str:
