@@ -155,7 +155,9 @@ def _whole(name: str, value: Any, *, in_template: bool) -> Proposal | None:
     """Return the expression for all items of a mapping."""
     if not in_template:
         # The digest of all tells them, where a text would show each of them.
-        digest = f"sha256(repr(sorted({name}.items())).encode()).hexdigest()"
+        # A query may have several values for one key.
+        items = "items(multi=True)" if hasattr(value, "to_dict") else "items()"
+        digest = f"sha256(repr(sorted({name}.{items})).encode()).hexdigest()"
         return Proposal(digest, "from hashlib import sha256")
     if hasattr(value, "to_dict"):
         return Proposal(f"{name}.to_dict(flat=false)")

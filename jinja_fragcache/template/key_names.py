@@ -96,6 +96,11 @@ def _parts(node: nodes.Expr) -> list[nodes.Expr]:
             return [pair.value for pair in node.items]
         case nodes.Filter(node=nodes.Expr() as given) if node.name in _FILTERS:
             return [given]
+        case nodes.Filter(name="dictsort", node=nodes.Expr() as given, args=[]):
+            return [given] if _dotted(given) in _ONE_EACH else []
+        case nodes.Filter(name="list", node=nodes.Call() as given):
+            # Of a mapping itself, it would be the keys.
+            return [given]
         case _:
             return []
 
@@ -213,6 +218,8 @@ def _tells_all(called: nodes.Getattr, call: nodes.Call) -> bool:
         case "items", {"multi": nodes.Const(value=True)}, []:
             return True
         case "to_dict", {"flat": nodes.Const(value=False)}, []:
+            return True
+        case "lists" | "multi_items", {}, []:
             return True
         case "items", _, []:
             return _dotted(called.node) in _ONE_EACH
