@@ -54,12 +54,14 @@ class Project:
         constants: The names of globals that the application has set.
         extensions: What `default_environment` makes the environment from, None if it is
             another one.
+        empty: Paths that were asked for and have no templates, but excluded ones.
     """
 
     environment: Environment
     templates: dict[str, Template]
     constants: frozenset[str] = frozenset()
     extensions: tuple[str, ...] | None = None
+    empty: tuple[Path, ...] = ()
 
     def roots(self) -> dict[str, str]:
         """Return the folder of each template, for templates that have one name."""
@@ -105,7 +107,7 @@ def from_environment(environment: Environment, exclude: Sequence[str] = ()) -> P
         exclude: Patterns of names and paths to leave out, such as `admin/*`.
 
     Raises:
-        CheckError: If it can't list them.
+        CheckError: If it can't list them, or there are none.
     """
     if environment.loader is None:
         raise CheckError("The environment has no loader. Name the templates' folder.")
@@ -117,16 +119,23 @@ def from_environment(environment: Environment, exclude: Sequence[str] = ()) -> P
             " templates' folder."
         ) from error
     templates = {}
+    seen = False
     for name in names:
         if not _is_template(Path(name), in_folder=True):
             continue
         try:
             source, file, _ = environment.loader.get_source(environment, name)
-        except (TemplateError, OSError, UnicodeDecodeError):
-            # Files that are no templates stand in folders of templates, too.
+            made = Template(name, _shown(file), source)
+        except TemplateError:
+            # A loader may list more than it finds.
             continue
-        if not _is_excluded((name, _shown(file)), exclude):
-            templates[name] = Template(name, _shown(file), source)
+        except (OSError, UnicodeDecodeError) as error:
+            made = _unreadable(Template(name, name, ""), error)
+        seen = True
+        if not _is_excluded((name, made.file), exclude):
+            templates[name] = made
+    if not seen:
+        raise _nothing("the environment's loader")
     defaults = set(Environment().globals)  # noqa: S701 - for their names only
     own = frozenset(environment.globals) - defaults
     return Project(environment, templates, own)
@@ -143,7 +152,7 @@ def from_paths(
         exclude: Patterns of paths to leave out, such as `admin/*`.
 
     Raises:
-        CheckError: If a path does not exist, or can't be read.
+        CheckError: If a path does not exist, or there are no templates in any.
     """
     templates: dict[str, Template] = {}
     asked = [path.resolve() for path in paths]
@@ -153,22 +162,27 @@ def from_paths(
             raise CheckError(f"There is no file or folder {str(path)!r}.")
         roots.update(dict.fromkeys(_roots(path)))
     done: set[Path] = set()
+    seen: set[Path] = set()
+    found: set[Path] = set()
     for root in roots:
         for file in _files(root):
             resolved = file.resolve()
             if resolved in done:
                 continue
             done.add(resolved)
-            is_asked = any(resolved.is_relative_to(each) for each in asked)
             name = file.relative_to(root).as_posix()
+            named = {each for each in asked if resolved.is_relative_to(each)}
+            seen |= named
             if _is_excluded((_shown(file), name), exclude):
                 continue
+            found |= named
             if name in templates:
                 name = f"{root.as_posix()}/{name}"
-            templates[name] = Template(
-                name, _shown(file), _source(file), root.as_posix(), is_asked
-            )
-    return Project(environment, templates)
+            templates[name] = _load(file, name, root.as_posix(), is_asked=bool(named))
+    if not seen:
+        raise _nothing(", ".join(map(str, paths)))
+    empty = (path for path in paths if path.resolve() not in found)
+    return Project(environment, templates, empty=tuple(empty))
 
 
 def _roots(path: Path) -> Iterator[Path]:
@@ -206,11 +220,27 @@ def _is_template(file: Path, *, in_folder: bool) -> bool:
     return file.suffix in _ENDINGS or (in_folder and file.suffix == _TEXT)
 
 
-def _source(file: Path) -> str:
+def _load(file: Path, name: str, root: str, *, is_asked: bool) -> Template:
+    made = Template(name, _shown(file), "", root, is_asked)
     try:
-        return file.read_text("utf-8")
+        made.source = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CheckError(f"{_shown(file)} can't be read: {error}") from error
+        return _unreadable(made, error)
+    return made
+
+
+def _unreadable(template: Template, error: Exception) -> Template:
+    """Return a template that can't be read, which is a finding like one of its own."""
+    template.read = Broken(1, f"The file can't be read: {error}")
+    return template
+
+
+def _nothing(where: str) -> CheckError:
+    """Return the error for paths or a loader without templates."""
+    return CheckError(
+        f"There are no templates in {where}. Looked for: files that end with"
+        f" {', '.join(_ENDINGS)}, and {_TEXT} files in folders called {_FOLDER}."
+    )
 
 
 def _shown(file: str | Path | None) -> str:

@@ -57,6 +57,8 @@ def read(
     """
     missing: list[Template] = []
     for template in project.templates.values():
+        if isinstance(template.read, Broken):
+            continue
         found = kept.find(template.source) if kept else None
         if found is None:
             missing.append(template)

@@ -19,9 +19,12 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def write(text: str) -> None:
-    """Print a text for other programs, which is UTF-8 wherever it goes."""
+    """Print a text for other programs, which is UTF-8 wherever it goes.
+
+    The name of a file may be no text. JSON writes such characters in the same way.
+    """
     if text:
-        click.echo(text.encode())
+        click.echo(text.encode(errors="backslashreplace"))
 
 
 def write_json(content: Any) -> None:

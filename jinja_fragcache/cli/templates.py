@@ -58,7 +58,7 @@ def read_templates(
         is_cached: Whether what was read is kept for the next run.
 
     Raises:
-        CheckError: If nothing is named, or it can't be read.
+        CheckError: If nothing is named, it can't be read, or has no templates.
     """
     if not (paths or app or env):
         paths = tuple(settings.folder / each for each in settings.paths)
@@ -83,6 +83,9 @@ def read_templates(
         project = from_environment(environment, settings.exclude)
     if not (app or env):
         project.extensions = settings.extensions
+    for path in project.empty:
+        but = ", but for what exclude leaves out" if settings.exclude else ""
+        click.echo(f"There are no templates in {path}{but}.", err=True)
     kept = KeptOutlines(settings.folder / FOLDER, environment) if is_cached else None
     shown = partial(with_progress, title="Reading templates", fewest=_MANY)
     read(project, kept, shown)

@@ -1,7 +1,14 @@
+import re
 from pathlib import Path
 
 import pytest
-from jinja2 import ChoiceLoader, DictLoader, Environment, FunctionLoader
+from jinja2 import (
+    ChoiceLoader,
+    DictLoader,
+    Environment,
+    FileSystemLoader,
+    FunctionLoader,
+)
 
 from jinja_fragcache.check.project import (
     Project,
@@ -10,6 +17,7 @@ from jinja_fragcache.check.project import (
     from_paths,
 )
 from jinja_fragcache.errors import CheckError
+from jinja_fragcache.reads.outline import Broken
 
 
 def write(folder: Path, *names: str) -> None:
@@ -82,10 +90,53 @@ def test_a_path_that_does_not_exist() -> None:
         load(Path("nothing"))
 
 
-def test_a_file_that_is_not_text(here: Path) -> None:
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_file_that_is_not_text_does_not_stop_the_others(
+    here: Path, is_loaded: bool
+) -> None:
+    write(here, "b.html")
     (here / "a.html").write_bytes(b"\xff\xfe")
-    with pytest.raises(CheckError, match=r"a\.html can't be read"):
-        load(here)
+    loader = FileSystemLoader(here)
+    environment = Environment(loader=loader, autoescape=True)
+    project = from_environment(environment) if is_loaded else load(here)
+    broken = project.templates["a.html"]
+    assert isinstance(broken.read, Broken)
+    assert "The file can't be read: 'utf-8' codec" in broken.read.message
+    assert broken.file == "a.html"
+    assert project.templates["b.html"].source == "text"
+
+
+@pytest.mark.parametrize("path", [".", "a.py", "folder"])
+def test_no_templates_at_all_are_an_error(here: Path, path: str) -> None:
+    write(here, "a.py", "folder/b.css", "folder/c.txt")
+    told = f"There are no templates in {path}. Looked for: files that end with .html,"
+    with pytest.raises(CheckError, match=re.escape(told)):
+        load(Path(path))
+
+
+def test_other_templates_in_the_folder_of_a_file_that_is_none_do_not_count(
+    here: Path,
+) -> None:
+    write(here, "a.css", "b.html")
+    with pytest.raises(CheckError, match=r"no templates in a\.css"):
+        load(Path("a.css"))
+
+
+def test_templates_may_all_be_excluded(here: Path) -> None:
+    write(here, "a.html")
+    project = load(Path(), exclude=("a.*",))
+    assert (project.templates, project.empty) == ({}, (Path(),))
+
+
+def test_an_environment_without_templates() -> None:
+    environment = Environment(loader=DictLoader({"a.css": "x"}), autoescape=True)
+    with pytest.raises(CheckError, match="no templates in the environment's loader"):
+        from_environment(environment)
+
+
+def test_one_of_several_folders_without_templates_is_remembered(here: Path) -> None:
+    write(here, "a/b.css", "c/d.html")
+    assert load(Path("a"), Path("c")).empty == (Path("a"),)
 
 
 def test_the_templates_of_an_environment(here: Path) -> None:

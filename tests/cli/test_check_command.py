@@ -61,6 +61,32 @@ def test_rules_can_be_selected_and_ignored(here: Path) -> None:
     assert run("check", "templates", "--select", "FC001").exit_code == 1
 
 
+@pytest.mark.parametrize("format_", ["text", "json", "sarif", "github"])
+def test_a_file_that_is_not_text_is_a_finding_beside_others(
+    here: Path, format_: str
+) -> None:
+    write(here, "templates/a.html", LEAK)
+    (here / "templates" / "b.html").write_bytes(b"\xff\xfe")
+    result = run("check", "templates", "--format", format_)
+    assert result.exit_code == 1
+    assert "FC001" in result.stdout
+    assert "The file can't be read: 'utf-8' codec can't decode" in result.stdout
+    if format_ in {"json", "sarif"}:
+        json.loads(result.stdout)
+    listed = run("list", "--templates", "templates")
+    assert listed.exit_code == 1
+    assert "a.html:1" in listed.stdout
+    assert "templates/b.html: can't be parsed" in listed.stderr
+
+
+def test_an_empty_folder_beside_others_is_told(here: Path) -> None:
+    write(here, "templates/a.html", CLEAN)
+    (here / "empty").mkdir()
+    result = run("check", "templates", "empty")
+    assert result.exit_code == 0
+    assert result.stderr == "There are no templates in empty.\n"
+
+
 def test_settings_say_what_is_checked(here: Path) -> None:
     write(here, "templates/a.html", LEAK)
     settings = '[tool.jinja-fragcache]\npaths = ["templates"]\n'
@@ -72,7 +98,21 @@ def test_settings_say_what_is_checked(here: Path) -> None:
     assert run("check").exit_code == 0
     assert run("check", "--select", "FC001").exit_code == 0
     write(here, "pyproject.toml", settings + 'exclude = ["a.*"]\n')
-    assert run("check").exit_code == 0
+    result = run("check")
+    assert result.exit_code == 0
+    assert "no templates in" in result.stderr
+    assert "templates, but for what exclude leaves out." in result.stderr
+
+
+def test_a_file_whose_name_is_no_text(here: Path) -> None:
+    write(here, "templates/a.html", LEAK)
+    file = here / "templates" / "\udcff.html"
+    (here / "templates" / "a.html").rename(file)
+    for name in ("json", "sarif"):
+        result = run("check", "templates", "--format", name)
+        assert result.exit_code == 1
+        assert json.loads(result.stdout)
+    assert run("check", "templates", "--format", "github").exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -80,6 +120,8 @@ def test_settings_say_what_is_checked(here: Path) -> None:
     [
         ([], "There is nothing to read."),
         (["nothing"], "There is no file or folder 'nothing'."),
+        (["."], "There are no templates in .. Looked for: files that end with .html,"),
+        (["/etc/hostname"], "There are no templates in /etc/hostname. Looked for:"),
         (["templates", "--select", "FC1"], "--select names the rule 'FC1'"),
         (["templates", "--format", "xml"], "'xml' is not one of"),
         (["--app", "a:b", "--env", "c:d"], "Give --app or --env, not both."),
