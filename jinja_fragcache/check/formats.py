@@ -56,7 +56,7 @@ def text_of(finding: Finding) -> str:
     """Return what a finding says, with its reads and the tag to write."""
     reads = [f"Read: {each}" for each in finding.reads]
     write = [f"Write: {finding.remedy}"] if finding.remedy else []
-    return "\n".join([finding.message, *reads, *write, f"See {finding.rule.page}"])
+    return "\n".join([finding.message, *reads, *write, finding.rule.more])
 
 
 def to_sarif(report: Report) -> str:
@@ -78,7 +78,9 @@ def _sarif_rule(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.code,
         "shortDescription": {"text": rule.title},
-        "help": {"text": f"See {rule.page}"},
+        "fullDescription": {"text": rule.text},
+        "help": {"text": rule.more},
+        **({"helpUri": rule.page} if rule.page else {}),
         "defaultConfiguration": {"level": rule.level},
     }
 

@@ -34,7 +34,8 @@ def _show_finding(finding: Finding) -> None:
         click.echo(f"    read:  {read}")
     if finding.remedy:
         click.echo(f"    write: {click.style(finding.remedy, fg='green')}")
-    click.echo(f"    see:   {finding.rule.page}")
+    rule = finding.rule
+    click.echo(f"    see:   {rule.page}" if rule.page else f"    rule:  {rule.text}")
 
 
 def _summary(report: Report) -> str:

@@ -4,6 +4,7 @@ from textwrap import dedent
 
 import pytest
 
+from jinja_fragcache.check import rules
 from tests.cli.support import here, run, write
 
 __all__ = ["here"]
@@ -31,18 +32,31 @@ def test_the_exit_status_tells_whether_something_is_wrong(
     assert result.output.splitlines()[-1] == summary
 
 
-def test_a_finding_for_people(here: Path) -> None:
+@pytest.fixture
+def documented(monkeypatch: pytest.MonkeyPatch) -> str:
+    url = "https://fragcache.test/docs"
+    monkeypatch.setattr(rules, "_documentation", lambda: url)
+    return url
+
+
+def test_a_finding_for_people(here: Path, documented: str) -> None:
     write(here, "templates/a.html", LEAK)
     assert run("check", "templates").output == dedent(
-        """\
+        f"""\
         templates/a.html:1: error FC001 "a" reads user.name, which is not in its key: \
 what one visitor sees is served to the next.
             read:  user.name in a.html:1
-            write: {% cache 300, "a", user.id %}
-            see:   docs/check.md#fc001
+            write: {{% cache 300, "a", user.id %}}
+            see:   {documented}/check.md#fc001
         1 template, 1 fragment: 1 error.
         """
     )
+
+
+def test_a_finding_has_the_text_of_its_rule_if_there_is_no_page(here: Path) -> None:
+    write(here, "templates/a.html", LEAK)
+    output = run("check", "templates").output
+    assert f"    rule:  {rules.RULES['FC001'].text}\n" in output
 
 
 def test_formats_for_programs(here: Path) -> None:
