@@ -174,10 +174,16 @@ def _failed(target: str, option: str, what: str, error: Exception) -> CheckError
     if isinstance(error, FragmentCacheError):
         # A wrong setting, which this package refuses, and the caller has written.
         frames = [each for each in frames if not each.filename.startswith(_PACKAGE)]
-    last = frames[-1]
+    # Python's own import system has no files.
+    own = [each for each in frames if not each.filename.startswith("<")]
+    last = (own or frames)[-1]
+    text, file, line = str(error), last.filename, last.lineno
+    if isinstance(error, SyntaxError) and error.filename:
+        # Nothing of the file has run. Its text would name it without the folder.
+        text, file, line = error.msg, error.filename, error.lineno
     return CheckError(
-        f"{option} {target} can't {what}: {type(error).__name__}: {error}"
-        f" ({last.filename}:{last.lineno})"
+        f"{option} {target} can't {what}: {type(error).__name__}: {text}"
+        f" ({file}:{line})"
     )
 
 

@@ -49,6 +49,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "failing_target.py").write_text("x = 1 / 0", "utf-8")
     (tmp_path / "wrong_setting.py").write_text(dedent(WRONG_SETTING), "utf-8")
     (tmp_path / "needing_target.py").write_text("import not_installed_at_all", "utf-8")
+    (tmp_path / "syn.py").write_text("a = 1\ndef f(:\n", "utf-8")
+    (tmp_path / "importing_syn.py").write_text("import syn", "utf-8")
     return tmp_path
 
 
@@ -79,7 +81,9 @@ def test_an_environment(target: str, folder: Path) -> None:
         ("target_of_the_test:broken", "can't make its Jinja environment: ValueError"),
         ("wrong_setting:app", r"SettingError: .*wrong_setting\.py:4\)"),
         ("failing_target:app", r"ZeroDivisionError: .*failing_target\.py:1\)"),
-        ("needing_target:app", "ModuleNotFoundError: .*'not_installed_at_all'"),
+        ("needing_target:app", r"'not_installed_at_all' \(.*needing_target\.py:1\)"),
+        ("syn:app", r"can't be imported: SyntaxError: .* \(/.*/syn\.py:2\)$"),
+        ("importing_syn:app", r"SyntaxError: .* \(/.*/syn\.py:2\)$"),
     ],
 )
 def test_what_is_no_application(target: str, told: str, folder: Path) -> None:
