@@ -71,7 +71,10 @@ def sealed_by(secret: str, key: str, text: str) -> str:
 
 def refused(caplog: pytest.LogCaptureFixture) -> set[str]:
     """Return the keys that the log names, with why they were not read."""
-    why = "DamagedValueError: it is not signed for this key, or has ended"
+    why = (
+        "DamagedValueError: it is not signed for this key, or has ended. If signing_key"
+        " was changed, list the old one before the new one until old entries have ended"
+    )
     lines = [record.getMessage() for record in caplog.records]
     assert all(line.endswith(why) for line in lines)
     return {line.split("'")[1] for line in lines}

@@ -24,6 +24,10 @@ from .runner import Awaited
 from .safe_store import SafeStore
 from .seal import SEAL_BYTES, Seal
 
+_NOT_SIGNED = (
+    "it is not signed for this key, or has ended. If signing_key was changed, list the"
+    " old one before the new one until old entries have ended"
+)
 # No entry begins so: see `entries.entry`.
 _NUMBER = "\x1enumber:"
 
@@ -179,7 +183,7 @@ class SealedStore(SafeStore):
             self.failed(
                 "read",
                 key,
-                DamagedValueError("it is not signed for this key, or has ended"),
+                DamagedValueError(_NOT_SIGNED),
             )
         return text
 
