@@ -12,7 +12,7 @@ from hmac import compare_digest
 from typing import Any
 
 from jinja_fragcache.errors import PolicyError
-from jinja_fragcache.messages import describe_class
+from jinja_fragcache.messages import describe_class, logger
 from jinja_fragcache.stores.optional import import_optional
 
 _MARK = "\x1esigned:"
@@ -22,6 +22,9 @@ _SIGNATURE = 43
 _SALT = b"jinja_fragcache slot 1"
 # Seconds that the clocks of two machines may differ.
 _SLACK = 60
+# Characters from which a secret is not warned of.
+_SHORT = 6
+_HOW_TO = "Make one with python -c 'import secrets; print(secrets.token_hex())'"
 #: How many bytes a signature adds at most.
 SEAL_BYTES = len(_MARK) + _SIGNATURE + len(":17672256000:")
 
@@ -109,10 +112,23 @@ def _checked(secrets: Any) -> Sequence[str | bytes]:
     """
     listed = list(secrets) if isinstance(secrets, (list, tuple)) else [secrets]
     if listed and all(isinstance(each, (str, bytes)) and each for each in listed):
+        if any(len(each) < _SHORT for each in listed):
+            logger.warning(
+                "signing_key is shorter than %d characters, so it can be guessed. %s",
+                _SHORT,
+                _HOW_TO,
+            )
         return listed
     raise PolicyError(
         "signing_key",
-        describe_class(secrets),
-        "a secret text, or a list of them with the newest last. Make one with"
-        " python -c 'import secrets; print(secrets.token_hex())'",
+        _wrong(secrets, listed),
+        f"a secret text, or a list of them with the newest last. {_HOW_TO}",
     )
+
+
+def _wrong(secrets: object, listed: Sequence[object]) -> str:
+    """Return what is wrong with secrets, without showing them."""
+    if not any(each in ("", b"") for each in listed) and listed:
+        return describe_class(secrets)
+    is_list = isinstance(secrets, (list, tuple))
+    return "a list with an empty secret" if is_list and listed else "empty"

@@ -11,9 +11,11 @@ from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 from typing import Any, Self
 
+from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read, is_plain, texts_of
 from jinja_fragcache.guard.watched import WHOLE, split_list_name
+from jinja_fragcache.messages import describe
 
 from .framework import Framework
 
@@ -86,8 +88,21 @@ def guard_variables(*names: str) -> None:
 
     Args:
         names: The names of the variables, such as `tenant`.
+
+    Raises:
+        PolicyError: If one is no name of a variable.
     """
+    for name in names:
+        given: Any = name
+        if not isinstance(given, str) or not given.isidentifier():
+            allowed = 'names of variables without dots: guard_variables("tenant")'
+            raise PolicyError("guard_variables", describe(given), allowed)
     _guarded.update(names)
+
+
+def guarded_names() -> frozenset[str]:
+    """Return the names that `guard_variables` was told."""
+    return frozenset(_guarded)
 
 
 def note_variable(name: str, value: Any, context: Any) -> None:

@@ -14,6 +14,8 @@ from jinja_fragcache.messages import describe
 from jinja_fragcache.stores.memory import DEFAULT_THRESHOLD
 from jinja_fragcache.timeouts import LONGEST, normalize_timeout
 
+from .allowed import allowed_names
+
 #: Seconds to wait for a value that another caller makes.
 DEFAULT_LOCK_TIMEOUT = 10.0
 #: Seconds that an entry is fresh if neither the tag, the cache nor the store says how
@@ -125,10 +127,7 @@ class Policy:
         if self.background and not self.guard:
             allowed = "False without the guard, which tells what a body reads"
             raise PolicyError("background", "True", allowed)
-        names: Any = self.guard_allow
-        if isinstance(names, str) or not all(isinstance(each, str) for each in names):
-            raise PolicyError("guard_allow", describe(names), 'names: ["g.theme"]')
-        set_to(self, "guard_allow", tuple(names))
+        set_to(self, "guard_allow", allowed_names(self.guard_allow))
         self._check_size()
         self._check_compression()
         self._check_functions()

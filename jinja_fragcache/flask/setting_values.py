@@ -1,5 +1,6 @@
 """Reads the values of settings, which environment variables can give as text only."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -9,6 +10,8 @@ from jinja_fragcache.messages import without_logins
 
 from .settings import SETTINGS, Setting
 
+# Meanings are Markdown, for the documentation.
+_LINK, _SHOWN = re.compile(r"\[([^]]*)\]\([^)]*\)"), r"\1"
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 # An empty prefix is one, and an empty secret must not turn signing off.
@@ -88,5 +91,6 @@ def _read_number(setting: Setting, text: str) -> int | float:
     example = _SOME_NUMBER if setting.default is None else setting.default
     raise SettingError(
         f"{setting.name} can't be {without_logins(repr(text))}. It is a number"
-        f" ({setting.meaning}). Write, for example, {setting.name}={example}."
+        f" ({_LINK.sub(_SHOWN, setting.meaning)}). Write, for example,"
+        f" {setting.name}={example}."
     )

@@ -132,3 +132,21 @@ def test_no_repr_shows_the_secret() -> None:
     shown = [cache, cache.policy, cache.engine, cache.engine.context.store]
     shown += [vars(cache), cache.__reduce__()]
     assert SECRET not in repr(shown)
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [("", "be empty"), ([], "be empty"), (["a", ""], "be a list with an empty secret")],
+)
+def test_an_empty_secret_is_called_so(secret: Any, told: str) -> None:
+    with pytest.raises(PolicyError, match=f"signing_key can't {told}"):
+        Seal(secret, Clock())
+
+
+@pytest.mark.parametrize(("secret", "lines"), [("x", 1), (b"x", 1), ("x" * 32, 0)])
+def test_a_short_secret_is_warned_of(
+    secret: Any, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    Seal(secret, Clock())
+    told = "shorter than 6 characters, so it can be guessed. Make one with python -c"
+    assert [told in each for each in caplog.messages] == [True] * lines

@@ -137,3 +137,9 @@ def test_a_hash_method_is_a_function() -> None:
     read_settings({"CACHE_HASH_METHOD": hashlib.md5})
     with pytest.raises(SettingError, match="CACHE_HASH_METHOD can't be 'sha256'"):
         read_settings({"CACHE_HASH_METHOD": "sha256"})
+
+
+def test_the_meaning_of_a_setting_is_shown_without_markdown() -> None:
+    told = r"the value is made again and compared with what is served\)"
+    with pytest.raises(SettingError, match=told):
+        read_settings({"CACHE_VERIFY": "x"})
