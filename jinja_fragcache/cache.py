@@ -17,9 +17,11 @@ from .engine.tags import invalidate
 from .engine.whole import delete
 from .entries.entry import Entry
 from .entries.values import NUMBER
-from .errors import StoreError
+from .errors import PolicyError, StoreError
 from .functions.memoize import MemoizeMethods
 from .keys.fragment import make_template_fragment_key, tag_names
+from .messages import describe
+from .observe.comments import Comments
 from .observe.listeners import Listener
 from .operations import perform, perform_async
 from .stores.base import Store
@@ -54,6 +56,8 @@ class FragmentCache(MemoizeMethods, Shared):
             tests), or renders uncached with a warning. A function without arguments
             that returns this is called each time.
         listeners: Are told what this cache does: objects of subclasses of `Listener`.
+        debug_comments: Whether comments around fragments in HTML tell what became of
+            them. They show keys, so it is for development.
         lock_timeout: How many seconds a caller waits for another one that renders the
             same fragment, before it renders the fragment itself.
         retry_after: For how many seconds the store is skipped after it failed.
@@ -119,6 +123,7 @@ class FragmentCache(MemoizeMethods, Shared):
         jitter: float = 0,
         strict: bool | Callable[[], bool] = False,
         listeners: Iterable[Listener] = (),
+        debug_comments: bool = False,
         lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
         retry_after: float = DEFAULT_RETRY_AFTER,
         template_digest: bool = False,
@@ -144,6 +149,9 @@ class FragmentCache(MemoizeMethods, Shared):
                 " env.fragment_cache = that_one."
             )
         self.store: Store = MemoryStore() if store is None else store
+        comments: object = debug_comments
+        if not isinstance(comments, bool):
+            raise PolicyError("debug_comments", describe(comments), "True or False")
         self.policy = Policy(
             default_timeout=default_timeout,
             stale=stale,
@@ -170,7 +178,7 @@ class FragmentCache(MemoizeMethods, Shared):
             self.store,
             self.policy,
             strict=strict,
-            listeners=listeners,
+            listeners=[*listeners, Comments()] if debug_comments else listeners,
             signing_key=signing_key,
             timer=timer,
             clock=clock,

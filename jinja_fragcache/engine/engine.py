@@ -27,6 +27,7 @@ from jinja_fragcache.entries.freshness import (
     servable_texts,
 )
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
+from jinja_fragcache.observe.comments import comments_among
 from jinja_fragcache.observe.events import About, Why
 from jinja_fragcache.observe.listeners import Listener, Listeners
 from jinja_fragcache.operations import perform, perform_async
@@ -88,6 +89,8 @@ class Engine:
         tagged_keys: The keys whose entries had tags when they were last read or made.
             Of these, a hit needs more than its text.
         whole: What holds for all entries; None if nothing does.
+        comments: The listener that writes comments around fragments; None if none does.
+        differs: Whether there is `whole` or `comments`, so that a hit asks only once.
         template_digest: Whether entries are bound to the source of their template.
 
     Raises:
@@ -125,6 +128,8 @@ class Engine:
             self.near = NearReads(self._adapter, self.stats)
         self._breaker = Breaker(policy.retry_after, timer)
         listeners = tuple(listeners)
+        self.comments = comments_among(listeners)
+        self.differs = self.comments is not None
         self._recorder = Recorder(self.stats, listeners, strict=strict)
         flights, tag_hints = Flights(), TagHints()
         verifying: set[str] = set()
@@ -405,5 +410,5 @@ class VaryingEngine(Engine):
 
     def __init__(self, store: Store, policy: Policy, **more: Any) -> None:
         super().__init__(store, policy, **more)
-        self.whole = Whole(policy)
+        self.whole, self.differs = Whole(policy), True
         self._quiet_keys = self.tagged_keys = ALL_KEYS

@@ -6,7 +6,7 @@ for a mark. Marks are not stored: what is stored are the lengths of the pieces o
 between them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 
 _MARK = "\x1e"
@@ -38,6 +38,18 @@ class Pieces(NamedTuple):
             number, _, piece = each.partition(_MARK)
             holes.append((len(pieces[-1]), int(number)))
             pieces.append(piece)
+        return cls("".join(pieces), tuple(holes))
+
+    @classmethod
+    def of_parts(cls, parts: Iterable[str | int]) -> Self:
+        """Return the text of which `parts` returns these."""
+        pieces, holes = [""], []
+        for each in parts:
+            if isinstance(each, str):
+                pieces[-1] += each
+            else:
+                holes.append((len(pieces[-1]), each))
+                pieces.append("")
         return cls("".join(pieces), tuple(holes))
 
     def parts(self) -> Iterator[str | int]:

@@ -143,6 +143,7 @@ def _make_fragment_cache(
             default_timeout=timeout,
             strict=strict,
             listeners=_listeners(settings["CACHE_LISTENERS"]),
+            debug_comments=settings["CACHE_DEBUG_COMMENTS"],
             signing_key=settings["CACHE_SIGNING_KEY"],
             **{name: _rule(settings, _setting(name)) for name in _RULES},
         )

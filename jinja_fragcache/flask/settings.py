@@ -313,6 +313,12 @@ SETTINGS = (
         " import strings, `'package.module:name'`",
     ),
     Setting(
+        "CACHE_DEBUG_COMMENTS",
+        False,
+        "all",
+        "whether HTML has [comments](observe.md#comments) on fragments",
+    ),
+    Setting(
         "CACHE_SERVER_TIMING",
         None,
         "all",

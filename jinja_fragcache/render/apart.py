@@ -22,8 +22,11 @@ from .stand_in import StandIn
 # What Jinja makes for one rendering, and goes on with: the `loop` of a loop, a
 # namespace, `self`, what `super()` calls.
 _OF_RENDERING = ("jinja2.runtime", "jinja2.utils")
-# Where bodies with holes get a function around them.
-_CALL_BLOCKS = "jinja_fragcache.render.call_blocks"
+# Where bodies get a function around them.
+_AROUND_BODIES = {
+    "jinja_fragcache.render.call_blocks",
+    "jinja_fragcache.render.comments",
+}
 
 
 def capture(
@@ -147,7 +150,7 @@ class _Captured:
 def _is_jinjas(function: FunctionType) -> bool:
     """Return whether a function is a template's, or this package's around one."""
     names = function.__globals__
-    return "__jinja_template__" in names or names.get("__name__") == _CALL_BLOCKS
+    return "__jinja_template__" in names or names.get("__name__") in _AROUND_BODIES
 
 
 def _goes_on(kind: type) -> bool:

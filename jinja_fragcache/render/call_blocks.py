@@ -5,19 +5,17 @@ so each method has a twin that is one, too.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, cast
 
 from jinja2 import Undefined
 from jinja2.runtime import LoopContext
 from jinja2.utils import internalcode
 
-from jinja_fragcache.engine.batch import renew_rows
 from jinja_fragcache.entries.pieces import Pieces
 
-from .each import FilledRows, MissedRows, Rows
-from .lookup import Text
 from .misses import Miss
+from .row_serving import FilledRows, MissedRows, Rows
+from .serving import Text
 
 
 class BodyRendering:
@@ -100,7 +98,7 @@ class BodyRendering:
             text = str(caller(items[number], loops.at(number)))
             return Pieces.cut(text, token) if token else text
 
-        values = engine.run(partial(renew_rows, missed.rows), render)
+        values = engine.run(missed.flow, render)
         return _text_of_rows(missed, items, values)
 
     @staticmethod
@@ -121,7 +119,7 @@ class BodyRendering:
             text = str(await caller(items[number], loops.at(number)))
             return Pieces.cut(text, token) if token else text
 
-        values = await engine.run_async(partial(renew_rows, missed.rows), render)
+        values = await engine.run_async(missed.flow, render)
         return _text_of_rows(missed, items, values)
 
     @staticmethod

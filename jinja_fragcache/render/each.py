@@ -4,10 +4,8 @@
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, pass_context, pass_environment
 from jinja2.runtime import Context
@@ -17,7 +15,6 @@ from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import WANTED
-from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
 from jinja_fragcache.observe.events import Reason
@@ -27,11 +24,16 @@ from .environment import Site, engine_of, refuse
 from .functions import FunctionName
 from .lookup import Spec, TagOptions, resolve
 from .misses import Uncached, flow_uncached
-from .shared_names import refuse_shared
+from .row_serving import (
+    Rows,
+    refuse_shared_rows,
+    serve_differing_rows,
+    serve_differing_rows_async,
+    texts_or_misses,
+)
 from .sources import sources_of
 from .tag_guard import TagGuard, verified_as
 from .versions import source_digest
-from .whole import vary_rows
 
 # The class of the groups of `itertools.groupby`, which has no name.
 _GROUP = type(next(groupby([0]))[1])
@@ -40,40 +42,6 @@ ADD_ROW = FunctionName("add_row")
 ROWS = FunctionName("rows")
 ADD_ROW_WITH_OPTIONS = FunctionName("add_row_with_options")
 ROWS_WITH_OPTIONS = FunctionName("rows_with_options")
-
-
-@dataclass(slots=True, eq=False)
-class MissedRows:
-    """The rows of a list, of which some have to be rendered.
-
-    It is false, so that a compiled template can tell it from a text.
-
-    Attributes:
-        engine: The engine of the cache.
-        rows: All rows of the list.
-        token: The token in the marks of their holes, "" if they have none.
-        filled: The texts of the rows, if they have holes and were rendered.
-    """
-
-    engine: Engine
-    rows: list[Row]
-    token: str
-    filled: "FilledRows | None" = None
-
-    def __bool__(self) -> bool:
-        """Return false: there is no text."""
-        return False
-
-
-class FilledRows(NamedTuple):
-    """The items of a list's rows, and the text with holes of each."""
-
-    items: list[Any]
-    values: list[Any]
-
-
-#: The rows of a list after they were looked up: their text, or what is missing.
-Rows = str | FilledRows | MissedRows
 
 
 def items(iterable: Any) -> Any:
@@ -164,16 +132,16 @@ def rows(
         return _keyed_rows_async(environment, site, name, asked, given, keys)
     if not _can_be_decided_early(engine, keys):
         listed = _listed(environment, name, asked, given, keys)
-        if engine.whole is not None:
-            vary_rows(environment, site, engine.whole, listed)
+        if engine.differs:
+            return serve_differing_rows(environment, site, listed, escaped=escaped)
         engine.find_rows(listed)
-        return _texts_or_misses(engine, listed)
+        return texts_or_misses(engine, listed)
     texts, stored = engine.texts(keys, asked.wanted)
     if None not in texts:
         return "".join(texts)  # type: ignore[arg-type]  # none of them is None
     listed, undecided = _undecided(asked, given, keys, texts, stored)
     engine.find_rows(listed, undecided)
-    return _texts_or_misses(engine, listed)
+    return texts_or_misses(engine, listed)
 
 
 async def _keyed_rows_async(
@@ -187,16 +155,18 @@ async def _keyed_rows_async(
     engine = engine_of(environment)
     if not _can_be_decided_early(engine, keys):
         listed = _listed(environment, name, asked, given, keys)
-        if engine.whole is not None:
-            vary_rows(environment, site, engine.whole, listed)
+        if engine.differs:
+            return await serve_differing_rows_async(
+                environment, site, listed, escaped=asked.wanted.escaped
+            )
         await engine.find_rows_async(listed)
-        return _texts_or_misses(engine, listed)
+        return texts_or_misses(engine, listed)
     texts, stored = await engine.texts_async(keys, asked.wanted)
     if None not in texts:
         return "".join(texts)  # type: ignore[arg-type]  # none of them is None
     listed, undecided = _undecided(asked, given, keys, texts, stored)
     await engine.find_rows_async(listed, undecided)
-    return _texts_or_misses(engine, listed)
+    return texts_or_misses(engine, listed)
 
 
 def _can_be_decided_early(engine: Engine, keys: Sequence[str | None]) -> bool:
@@ -310,6 +280,7 @@ def rows_with_options(
     environment: Environment,
     rows: list[Row],
     site: Site,
+    escaped: bool,
     *,
     has_holes: bool = False,
 ) -> Rows | Awaitable[Rows]:
@@ -319,49 +290,39 @@ def rows_with_options(
         environment: The template's.
         rows: The rows.
         site: Where the tag stands.
+        escaped: Whether autoescape is on where the tag stands.
         has_holes: Whether the rows have holes. Their texts are `FilledRows` then.
     """
     engine = engine_of(environment)
     if engine.blocks and environment.is_async:
-        return _rows_with_options_async(environment, rows, site, has_holes=has_holes)
-    if engine.whole is not None:
-        vary_rows(environment, site, engine.whole, rows)
+        return _rows_with_options_async(
+            environment, rows, site, escaped=escaped, has_holes=has_holes
+        )
+    if engine.differs:
+        return serve_differing_rows(
+            environment, site, rows, escaped=escaped, has_holes=has_holes
+        )
     engine.find_rows(rows)
-    _refuse_shared(environment, rows, site)
-    return _texts_or_misses(engine, rows, has_holes=has_holes)
+    refuse_shared_rows(environment, rows, site)
+    return texts_or_misses(engine, rows, has_holes=has_holes)
 
 
 async def _rows_with_options_async(
-    environment: Environment, rows: list[Row], site: Site, *, has_holes: bool
+    environment: Environment,
+    rows: list[Row],
+    site: Site,
+    *,
+    escaped: bool,
+    has_holes: bool,
 ) -> Rows:
     engine = engine_of(environment)
-    if engine.whole is not None:
-        vary_rows(environment, site, engine.whole, rows)
+    if engine.differs:
+        return await serve_differing_rows_async(
+            environment, site, rows, escaped=escaped, has_holes=has_holes
+        )
     await engine.find_rows_async(rows)
-    _refuse_shared(environment, rows, site)
-    return _texts_or_misses(engine, rows, has_holes=has_holes)
-
-
-def _refuse_shared(environment: Environment, rows: list[Row], site: Site) -> None:
-    """Let rows be uncached under whose keys other tags have stored their text."""
-    for row in rows:
-        spec, found = row.spec, row.found
-        if row.value is not MISSING or spec is None or found is None:
-            continue
-        if refuse_shared(environment, site, spec.wanted.body, found.stored):
-            shared = Uncached(Reason.KEY, spec.key, values=spec.values)
-            row.spec, row.flow = None, flow_uncached(environment, site, shared)
-
-
-def _texts_or_misses(
-    engine: Engine, rows: list[Row], *, has_holes: bool = False
-) -> Rows:
-    values = [row.value for row in rows]
-    if MISSING in values:
-        return MissedRows(engine, rows, token_hex(16) if has_holes else "")
-    if has_holes:
-        return FilledRows([row.item for row in rows], values)
-    return "".join(values)
+    refuse_shared_rows(environment, rows, site)
+    return texts_or_misses(engine, rows, has_holes=has_holes)
 
 
 ROW_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {

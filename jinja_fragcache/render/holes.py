@@ -14,10 +14,10 @@ from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.entries.pieces import mark
 from jinja_fragcache.errors import FragmentTagError
 
-from .each import MissedRows
 from .environment import engine_of, name_of
 from .functions import FunctionName
 from .misses import Miss
+from .row_serving import MissedRows
 from .stand_in import StandIn
 
 HOLE_MARK = FunctionName("hole_mark")

@@ -15,20 +15,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from jinja2 import Environment, pass_context
+from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine, Undecided
-from jinja_fragcache.engine.flow import remove, renew
-from jinja_fragcache.engine.lookup import NOTHING, Found
+from jinja_fragcache.engine.flow import remove
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
-from jinja_fragcache.engine.verify import draw, verify
 from jinja_fragcache.engine.whole import keep_out_of_store
 from jinja_fragcache.entries.freshness import PLAIN, WANTED, GracePeriods
-from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
 from jinja_fragcache.observe.events import Reason
@@ -37,12 +34,11 @@ from jinja_fragcache.timeouts import normalize_timeout
 from .auto import explained
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
-from .misses import Miss, Uncached, flow_uncached, miss
-from .shared_names import refuse_shared
+from .misses import Miss, Uncached
+from .serving import Text, look_further
 from .sources import sources_of
 from .tag_guard import TagGuard, verified_as
 from .versions import source_digest, version_of, with_page
-from .whole import vary
 
 DELETE = "del"
 #: With a constant key, which the code generator notes.
@@ -56,8 +52,6 @@ FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 #: the version is None, the cache decides whether the entry is bound to its template's
 #: source.
 Spec = tuple[Any, str | None, Site]
-#: The text of a fragment, with or without holes.
-Text = str | Pieces
 # In place of key values, where they are in the key already.
 _IN_KEY: Any = object()
 
@@ -94,9 +88,10 @@ def fragment(
         try:
             key = make_template_fragment_key(key, vary_on)
         except KeyValueError as error:
-            refuse(environment, spec[2], explained(error, spec[2], vary_on))
-            refused = Uncached(Reason.KEY, name=key)
-            return _uncached(environment, spec[2], refused)
+            site, refused = spec[2], Uncached(Reason.KEY, name=key)
+            refuse(environment, site, explained(error, site, vary_on))
+            mine = engine_of(environment)
+            return look_further(mine, environment, site, escaped, refused)
     cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
     engine: Engine = (
         cache.engine if cache.__class__ is FragmentCache else engine_of(environment)
@@ -133,26 +128,7 @@ def fragment(
         site=site,
         values=vary_on,
     )
-    return _look_further(engine, environment, site, asked, undecided)
-
-
-def _look_further(
-    engine: Engine,
-    environment: Environment,
-    site: Site,
-    asked: FragmentSpec | Uncached,
-    undecided: Undecided | None = None,
-    *,
-    has_holes: bool = False,
-) -> Text | Miss | Awaitable[Text | Miss]:
-    """Look up what the fast path did not decide, or return the `Miss` of the rest."""
-    if engine.whole is not None and isinstance(asked, FragmentSpec):
-        asked = vary(environment, site, engine.whole, asked)
-    if not isinstance(asked, FragmentSpec):
-        return _uncached(environment, site, asked, has_holes=has_holes)
-    if engine.blocks and environment.is_async:
-        return _serve_async(engine, environment, site, asked)
-    return _serve(engine, environment, site, asked, undecided)
+    return look_further(engine, environment, site, escaped, asked, undecided)
 
 
 @dataclass(slots=True)
@@ -216,10 +192,11 @@ def fragment_with_options(
     given = TagOptions(**options)
     asked = resolve(context, key, spec, escaped, name, vary_on, given)
     environment = context.environment
-    return _look_further(
+    return look_further(
         engine_of(environment),
         environment,
         spec[2],
+        escaped,
         asked,
         has_holes=bool(given.holes),
     )
@@ -300,89 +277,6 @@ def _grace(engine: Engine, options: TagOptions) -> GracePeriods:
     return engine.policy.grace(
         normalize_grace("stale", options.stale),
         normalize_grace("stale_if_error", options.stale_if_error),
-    )
-
-
-def _serve(
-    engine: Engine,
-    environment: Environment,
-    site: Site,
-    asked: FragmentSpec,
-    undecided: Undecided | None = None,
-) -> Text | Miss:
-    """Look a fragment up, and serve it if it is fresh.
-
-    `undecided` is what the fast path found, None if it was not taken yet.
-    """
-    if undecided is None and _can_be_decided_early(engine, asked):
-        text = engine.text(asked.key, asked.wanted)
-        if not isinstance(text, Undecided):
-            return text
-        undecided = text
-    if undecided is not None and undecided.stored is None:
-        flow = partial(renew, asked, NOTHING)
-        return miss(environment, flow, has_holes=bool(asked.holes))
-    (found,) = engine.find([asked], [undecided.stored] if undecided else None)
-    return _text_or_miss(environment, site, asked, found, undecided)
-
-
-async def _serve_async(
-    engine: Engine, environment: Environment, site: Site, asked: FragmentSpec
-) -> Text | Miss:
-    undecided: Undecided | None = None
-    if _can_be_decided_early(engine, asked):
-        text = await engine.text_async(asked.key, asked.wanted)
-        if not isinstance(text, Undecided):
-            return text
-        undecided = text
-    stored = None if undecided is None else [undecided.stored]
-    found = NOTHING
-    if stored != [None]:
-        (found,) = await engine.find_async([asked], stored)
-    return _text_or_miss(environment, site, asked, found, undecided)
-
-
-def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
-    """Return whether a hit needs the text only, and not tags, holes or the expiry."""
-    return not (
-        asked.tags
-        or asked.holes
-        or current_dependencies()
-        or asked.key in engine.tagged_keys
-    )
-
-
-def _text_or_miss(
-    environment: Environment,
-    site: Site,
-    asked: FragmentSpec,
-    found: Found,
-    undecided: Undecided | None,
-) -> Text | Miss:
-    if found is NOTHING or not found.is_fresh:
-        if refuse_shared(environment, site, asked.wanted.body, found.stored):
-            shared = Uncached(Reason.KEY, asked.key, values=asked.values)
-            return _uncached(environment, site, shared, has_holes=bool(asked.holes))
-        return miss(
-            environment, partial(renew, asked, found), has_holes=bool(asked.holes)
-        )
-    if asked.verified_as and (
-        draw(engine_of(environment).context)
-        if undecided is None
-        else undecided.is_chosen
-    ):
-        return miss(
-            environment, partial(verify, asked, found), has_holes=bool(asked.holes)
-        )
-    value: Text = found.value
-    return value
-
-
-def _uncached(
-    environment: Environment, site: Site, uncached: Uncached, *, has_holes: bool = False
-) -> Miss:
-    return miss(
-        environment, flow_uncached(environment, site, uncached), has_holes=has_holes
     )
 
 

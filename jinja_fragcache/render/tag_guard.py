@@ -27,13 +27,17 @@ from .apart import capture
 from .environment import ADDED, Site, engine_of, name_of, warned_for
 
 #: Separates the parts of `Site`'s names: of the key, of the body, and allowed ones. The
-#: last part has any of `AUTO`, `BACKGROUND` or `FOREGROUND`, and `UNVERIFIED`.
+#: last part has any of `AUTO`, `BACKGROUND` or `FOREGROUND`, `IN_HTML` or
+#: `PERHAPS_IN_HTML`, and `UNVERIFIED`.
 PARTS = "|"
 #: Begins the word that says that a tag has `vary_on="auto"`, and how many other key
 #: values: `auto:2`.
 AUTO = "auto:"
 #: Say that a tag is rendered again behind the request, or is not.
 BACKGROUND, FOREGROUND = "background", "foreground"
+#: Say that a tag stands where HTML may have comments; that its template does not show
+#: whether it does.
+IN_HTML, PERHAPS_IN_HTML = "html", "html?"
 #: Says that a tag's hits are not verified.
 UNVERIFIED = "unverified"
 

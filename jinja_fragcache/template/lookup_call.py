@@ -24,6 +24,7 @@ from jinja_fragcache.keys.fragment import (
 )
 from jinja_fragcache.messages import describe
 from jinja_fragcache.reads.arguments import Arguments, example, fail_for
+from jinja_fragcache.reads.html import DATA, UNKNOWN
 from jinja_fragcache.render.each import (
     ADD_ROW,
     ADD_ROW_WITH_OPTIONS,
@@ -40,7 +41,9 @@ from jinja_fragcache.render.tag_guard import (
     AUTO,
     BACKGROUND,
     FOREGROUND,
+    IN_HTML,
     PARTS,
+    PERHAPS_IN_HTML,
     UNVERIFIED,
 )
 from jinja_fragcache.timeouts import normalize_timeout
@@ -53,6 +56,8 @@ from .tag_sites import Site
 
 _TRUE: Any = True
 _UNKNOWN = object()
+# What is said of where in HTML a tag stands; nothing where no comment may be.
+_HTML_TRAITS = {DATA: [IN_HTML], UNKNOWN: [PERHAPS_IN_HTML]}
 # How options are written, for errors.
 _EXAMPLES = {
     "stale": "60",
@@ -100,7 +105,7 @@ class LookupCall:
                 _key_names(arguments),
                 site.names,
                 self._allowed(arguments),
-                self._traits(arguments),
+                self._traits(arguments, site.html),
             ]
         )
         whole = site.whole
@@ -162,13 +167,14 @@ class LookupCall:
             self._fail(f"{name} is true or false, as a constant. Write {shown}.")
         return value
 
-    def _traits(self, arguments: Arguments) -> str:
+    def _traits(self, arguments: Arguments, html: str) -> str:
         """Return the last part of the names in the tag's site."""
         behind = self._flag(
             arguments.background, "background", '300, "menu", stale=60, background=true'
         )
         verify = self._flag(arguments.verify, "verify", '300, "clock", verify=false')
         traits = [] if behind is None else [BACKGROUND if behind else FOREGROUND]
+        traits += _HTML_TRAITS.get(html, [])
         if verify is False:
             traits.append(UNVERIFIED)
         if arguments.is_auto and isinstance(arguments.vary_on, nodes.List):
@@ -219,7 +225,8 @@ class LookupCall:
         keywords = []
         if "holes" in self._options:
             keywords = [nodes.Keyword("has_holes", nodes.Const(_TRUE))]
-        return filter_call(rows, ROWS_WITH_OPTIONS, [nodes.Const(self._site)], keywords)
+        arguments = [nodes.Const(self._site), escaped_here()]
+        return filter_call(rows, ROWS_WITH_OPTIONS, arguments, keywords)
 
     def _has_plain_rows(self) -> bool:
         """Return whether the rows differ in their key values only."""

@@ -25,6 +25,7 @@ from jinja_fragcache.render.sources import (
 )
 
 from .body_names import HOLE_TAG, body_names
+from .html_places import html_places
 
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
 # Without these tags, what stands in them would stand in the scope around them.
@@ -87,6 +88,7 @@ class Site(NamedTuple):
             another scope is in between.
         body: Digest of the tag's body, "" for a hole and for a tag without its end.
         names: The names that its body reads, with a space between them.
+        html: Where in HTML it stands, as `html_places` returns it.
         needs: What its body needs, as `reads.needs.to_text` returns it, for a tag with
             `vary_on="auto"`; None for others, and if it is not known.
     """
@@ -99,6 +101,7 @@ class Site(NamedTuple):
     variables: str | None
     body: str
     names: str
+    html: str
     needs: str | None
 
     def to_text(self, whole: str) -> str:
@@ -191,6 +194,7 @@ def _sites(
         return {}
     nesting, bodies = _Nesting(tokens), body_digests(tokens)
     names = body_names(tokens)
+    html = html_places(tokens, nesting.ended, {index for index, _ in places})
     whole = Whole(tokens_digest(tokens), references(namings), _assigned(tokens))
     text = json.dumps(whole)
     needs: Mapping[tuple[int, int], str] = {}
@@ -207,6 +211,7 @@ def _sites(
             nesting.variables(index),
             bodies.get(index, ""),
             names.get(index, ""),
+            html[index],
             needs.get((tokens[index].lineno, position)),
         )
         sites[index] = site.to_text(text)
@@ -268,13 +273,14 @@ class _Nesting:
 
     Attributes:
         in_branch: The indices of the names of tags that stand in an `{% if %}`.
+        ended: The indices of the names of tags that have an end.
     """
 
     def __init__(self, tokens: list[Token]) -> None:
         # The tag around each tag, by the indices of their names, and those with an end.
         self._around: dict[int, int | None] = {}
         self._names: dict[int, str] = {}
-        self._ended: set[int] = set()
+        self.ended: set[int] = set()
         self._read(tokens)
         self.in_branch: set[int] = set()
         self._variables: dict[int, tuple[str | None, str | None]] = {}
@@ -318,12 +324,12 @@ class _Nesting:
                 while self._names[last := opened.pop()] != name:
                     number_opened[self._names[last]] -= 1
                 number_opened[name] -= 1
-                self._ended.add(last)
+                self.ended.add(last)
 
     def _decide(self, index: int, around: int | None) -> None:
         """Decide about a tag, after those in front of it."""
         # An `{% else %}` or a `{% set x = 1 %}` is not around what follows it.
-        is_around = around is None or around in self._ended
+        is_around = around is None or around in self.ended
         outer = around if around is None or is_around else self._outer[around]
         self._outer[index] = outer
         self._decide_printing(index, outer)

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment
 
 from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.observe.comments import Comments
 from jinja_fragcache.render.environment import fragment_cache_of
 from jinja_fragcache.stores import MemoryStore
 
@@ -93,6 +94,8 @@ def _make(
     if rules["default_timeout"] is None:
         rules["default_timeout"] = before.engine.context.store.default_timeout
     given: dict[str, Any] = {"strict": True, "clock": clock, **options}
+    if given.pop("debug_comments", False):
+        given["listeners"] = [*given.get("listeners", ()), Comments()]
     cache = FragmentCache(MemoryStore(timer=clock), **(rules | _NO_CHANCE | given))
     of_engine = {name: given[name] for name in given.keys() & _OF_ENGINE}
     engine = recording(type(cache.engine))

@@ -18,6 +18,7 @@ from jinja_fragcache.keys.fragment import (
     readable_name_of,
     varied_key,
 )
+from jinja_fragcache.render.comments import is_commented
 from jinja_fragcache.render.tag_guard import TagGuard
 
 
@@ -109,7 +110,9 @@ def _bodies_of(flow: Flow) -> Callable[..., Body] | None:
     # A flow without arguments bypasses the store; the first one of each other says what
     # is asked for.
     arguments = getattr(flow, "args", None)
-    if getattr(flow, "func", None) is report_uncached and arguments:
+    # It has another flow in it.
+    is_around = getattr(flow, "func", None) is report_uncached or is_commented(flow)
+    if is_around and arguments:
         return _bodies_of(arguments[0])
     asked = arguments[0] if arguments else None
     if asked is None:

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from jinja_fragcache import FragmentCache, FragmentTagError, Stats
-from jinja_fragcache.render.each import MissedRows, add_row, rows
+from jinja_fragcache.render.each import add_row, rows
 from jinja_fragcache.render.environment import Site
+from jinja_fragcache.render.row_serving import MissedRows
 from jinja_fragcache.stores import MemoryStore
 from tests.support import RecordingStore, ask, environment
 

@@ -1,0 +1,195 @@
+"""Serves what a tag asks for: its text, or what renders it."""
+
+from collections.abc import Awaitable
+from functools import partial
+
+from jinja2 import Environment
+
+from jinja_fragcache.engine.dependencies import current_dependencies
+from jinja_fragcache.engine.engine import Engine, Undecided
+from jinja_fragcache.engine.flow import renew
+from jinja_fragcache.engine.lookup import NOTHING, Found
+from jinja_fragcache.engine.spec import FragmentSpec
+from jinja_fragcache.engine.verify import draw, verify
+from jinja_fragcache.entries.pieces import Pieces
+from jinja_fragcache.observe.events import Reason
+
+from .comments import FRAGMENT, Commented
+from .environment import Site, engine_of
+from .misses import Miss, Uncached, flow_uncached, miss
+from .shared_names import refuse_shared
+from .whole import vary
+
+#: The text of a fragment, with or without holes.
+Text = str | Pieces
+
+
+def look_further(
+    engine: Engine,
+    environment: Environment,
+    site: Site,
+    escaped: bool,
+    asked: FragmentSpec | Uncached,
+    undecided: Undecided | None = None,
+    *,
+    has_holes: bool = False,
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Look up what the fast path did not decide, or return the `Miss` of the rest.
+
+    Args:
+        engine: The engine of the cache.
+        environment: The template's.
+        site: Where the tag stands.
+        escaped: Whether autoescape is on there.
+        asked: The fragment; or why it is not cached.
+        undecided: What the fast path found; None if it was not taken.
+        has_holes: Whether the fragment has holes.
+    """
+    if engine.differs:
+        return _look_further_differing(
+            engine, environment, site, escaped, asked, has_holes=has_holes
+        )
+    if not isinstance(asked, FragmentSpec):
+        return _uncached(environment, site, asked, has_holes=has_holes)
+    if engine.blocks and environment.is_async:
+        return _serve_async(engine, environment, site, asked)
+    return _serve(engine, environment, site, asked, undecided)
+
+
+def _look_further_differing(
+    engine: Engine,
+    environment: Environment,
+    site: Site,
+    escaped: bool,
+    asked: FragmentSpec | Uncached,
+    *,
+    has_holes: bool,
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Like `look_further`, for a cache with a `vary_on` of its own, or comments."""
+    if engine.whole is not None and isinstance(asked, FragmentSpec):
+        asked = vary(environment, site, engine.whole, asked)
+    commented: Commented | None = None
+    if engine.comments is not None:
+        commented = Commented(engine.comments, site, FRAGMENT, escaped=escaped)
+    if not isinstance(asked, FragmentSpec):
+        missed = _uncached(environment, site, asked, has_holes=has_holes)
+        return missed if commented is None else _with_comments(commented, missed, None)
+    if engine.blocks and environment.is_async:
+        if commented is None:
+            return _serve_async(engine, environment, site, asked)
+        return _serve_commented_async(commented, engine, environment, site, asked)
+    if commented is None:
+        return _serve(engine, environment, site, asked)
+    with commented.collecting():
+        found = _serve(engine, environment, site, asked)
+    return _with_comments(commented, found, asked.key)
+
+
+async def _serve_commented_async(
+    commented: Commented,
+    engine: Engine,
+    environment: Environment,
+    site: Site,
+    asked: FragmentSpec,
+) -> Text | Miss:
+    with commented.collecting():
+        found = await _serve_async(engine, environment, site, asked)
+    return _with_comments(commented, found, asked.key)
+
+
+def _with_comments(
+    commented: Commented, found: Text | Miss, key: str | None
+) -> Text | Miss:
+    if not isinstance(found, Miss):
+        return commented.around(found, key)
+    found.flow = partial(commented.flow, found.flow, key)
+    return found
+
+
+def _serve(
+    engine: Engine,
+    environment: Environment,
+    site: Site,
+    asked: FragmentSpec,
+    undecided: Undecided | None = None,
+) -> Text | Miss:
+    """Look a fragment up, and serve it if it is fresh.
+
+    Args:
+        engine: The engine of the cache.
+        environment: The template's.
+        site: Where the tag stands.
+        asked: The fragment.
+        undecided: What the fast path found; None if it was not taken yet.
+    """
+    if undecided is None and _can_be_decided_early(engine, asked):
+        text = engine.text(asked.key, asked.wanted)
+        if not isinstance(text, Undecided):
+            return text
+        undecided = text
+    if undecided is not None and undecided.stored is None:
+        flow = partial(renew, asked, NOTHING)
+        return miss(environment, flow, has_holes=bool(asked.holes))
+    (found,) = engine.find([asked], [undecided.stored] if undecided else None)
+    return _text_or_miss(environment, site, asked, found, undecided)
+
+
+async def _serve_async(
+    engine: Engine, environment: Environment, site: Site, asked: FragmentSpec
+) -> Text | Miss:
+    """Like `_serve`, but awaits the store."""
+    undecided: Undecided | None = None
+    if _can_be_decided_early(engine, asked):
+        text = await engine.text_async(asked.key, asked.wanted)
+        if not isinstance(text, Undecided):
+            return text
+        undecided = text
+    stored = None if undecided is None else [undecided.stored]
+    found = NOTHING
+    if stored != [None]:
+        (found,) = await engine.find_async([asked], stored)
+    return _text_or_miss(environment, site, asked, found, undecided)
+
+
+def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
+    """Return whether a hit needs the text only, and not tags, holes or the expiry."""
+    return not (
+        asked.tags
+        or asked.holes
+        or current_dependencies()
+        or asked.key in engine.tagged_keys
+    )
+
+
+def _text_or_miss(
+    environment: Environment,
+    site: Site,
+    asked: FragmentSpec,
+    found: Found,
+    undecided: Undecided | None,
+) -> Text | Miss:
+    if found is NOTHING or not found.is_fresh:
+        if refuse_shared(environment, site, asked.wanted.body, found.stored):
+            shared = Uncached(Reason.KEY, asked.key, values=asked.values)
+            return _uncached(environment, site, shared, has_holes=bool(asked.holes))
+        return miss(
+            environment, partial(renew, asked, found), has_holes=bool(asked.holes)
+        )
+    if asked.verified_as and (
+        draw(engine_of(environment).context)
+        if undecided is None
+        else undecided.is_chosen
+    ):
+        return miss(
+            environment, partial(verify, asked, found), has_holes=bool(asked.holes)
+        )
+    value: Text = found.value
+    return value
+
+
+def _uncached(
+    environment: Environment, site: Site, uncached: Uncached, *, has_holes: bool = False
+) -> Miss:
+    return miss(
+        environment, flow_uncached(environment, site, uncached), has_holes=has_holes
+    )
