@@ -7,6 +7,8 @@ import pytest
 from jinja2 import Environment
 
 from jinja_fragcache import FragmentCache, PolicyError
+from jinja_fragcache.engine.engine import Engine
+from jinja_fragcache.render import lookup
 from jinja_fragcache.stores import MemoryStore
 from jinja_fragcache.testing import isolated
 from tests.support import (
@@ -276,6 +278,12 @@ def test_a_hit_runs_nothing_for_comments_while_they_are_off(page: str) -> None:
     with files_of_calls() as called:
         rendered(env, page)
     assert [each for each in called if each.endswith(OURS)]
+
+
+def test_the_fast_path_reads_nothing_that_tells_of_comments() -> None:
+    fast = [lookup.fragment.__code__, Engine.text.__code__]
+    names = {name for code in fast for name in code.co_names}
+    assert names.isdisjoint({"comments", "differs", "whole"})
 
 
 def test_what_is_no_flag_is_refused() -> None:
