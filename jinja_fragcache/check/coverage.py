@@ -8,6 +8,7 @@ from jinja_fragcache.reads.paths import Path, is_bag, one_of
 from .scopes import LOOP, SET, Binding, Seen, Visit
 from .vocabulary import (
     Vocabulary,
+    is_boolean,
     is_flag,
     paths,
     request_says,
@@ -17,6 +18,8 @@ from .vocabulary import (
 # What each of these in a key says of the loop.
 _PLACES = {"index", "index0", "revindex", "revindex0"}
 _SAME_PLACE = {*_PLACES, "first", "cycle", "changed", "previtem", "nextitem"}
+# What tells whether somebody is signed in.
+_SIGNED_IN = {"is_authenticated", "is_anonymous"}
 # What the guard watches in place of `vary_on="auto"`, by whatever name it is in a key.
 _OF_REQUEST = {"current_user", "g", "request", "session"}
 
@@ -52,14 +55,6 @@ class Coverage:
             return self._has_user and self._is_of_user(seen.path)
         return self._is_made_from_key(seen.binding)
 
-    def _says(self, key: Seen, seen: Seen) -> bool:
-        """Return whether a part of a key tells all that a read may be."""
-        is_of_user = key.binding is None and self._is_user(key.path)
-        if is_of_user and not self._tells_user(key):
-            length = len(seen.path) if key.read.is_partial else len(key.path)
-            return key.binding is seen.binding and key.path == seen.path[:length]
-        return _says(key, seen)
-
     def allows(self, seen: Seen) -> bool:
         """Return whether the tag or the settings let a read pass."""
         return seen.binding is None and within(seen.path, self._allowed) is not None
@@ -74,7 +69,8 @@ class Coverage:
     def has_object(self) -> bool:
         """Return whether a key value tells which of many objects a fragment shows."""
         return any(
-            not key.read.is_partial and self._is_object(key) for key in self.keys
+            (key.read.is_opaque or not key.read.part) and self._is_object(key)
+            for key in self.keys
         )
 
     def _is_object(self, key: Seen) -> bool:
@@ -97,9 +93,10 @@ class Coverage:
 
         With `unless=user.is_authenticated`, all entries are nobody's.
         """
-        if tested.binding is not seen.binding:
+        if tested.binding is not seen.binding or tested.read.part:
             return False
-        if seen.binding is None and self._is_user(tested.path):
+        user = within(tested.path, self._vocabulary.users)
+        if seen.binding is None and user and {*tested.path[len(user) :]} <= _SIGNED_IN:
             return self._is_of_user(seen.path)
         return seen.path[: len(tested.path)] == tested.path
 
@@ -111,14 +108,46 @@ class Coverage:
         return within(path, self._vocabulary.users) is not None
 
     def _is_of_user(self, path: Path) -> bool:
-        return self._is_user(path) or bool(within(path, self._vocabulary.owned))
+        words = self._vocabulary
+        return within(path, words.users | words.owned | words.visitors) is not None
+
+    def _is_personal(self, seen: Seen) -> bool:
+        """Return whether a read is of the request, or of the one who sent it."""
+        words = self._vocabulary
+        return seen.binding is None and (
+            seen.path[0] == "request"
+            or self._is_of_user(seen.path)
+            or within(seen.path, words.personal) is not None
+        )
 
     def _tells_user(self, key: Seen) -> bool:
         """Return whether a part of the key is another one for each user."""
-        if key.binding is not None or key.read.is_partial:
+        if key.binding is not None or key.read.part:
             return False
         user = within(key.path, self._vocabulary.users)
         return user is not None and _names_object(key.path, len(user))
+
+    def _says(self, key: Seen, seen: Seen) -> bool:
+        """Return whether a part of a key tells all that a read may be."""
+        if key.binding is not seen.binding:
+            return False
+        is_personal = self._is_personal(seen)
+        if key.read.part and (is_personal or not key.read.is_opaque):
+            return key.path == seen.path and (
+                key.read.part == seen.read.part
+                or (key.read.is_partial and is_boolean(key.path[-1]))
+            )
+        is_of_user = key.binding is None and self._is_user(key.path)
+        if is_of_user and not self._tells_user(key):
+            return key.path == seen.path[: len(key.path)]
+        if key.binding is not None and key.path[0] != seen.path[0]:
+            # The names that a loop unpacks an item to.
+            is_flagged = any(map(is_flag, key.path[1:]))
+            return key.binding.kind == LOOP and not is_flagged
+        if is_personal and not is_bag(key.path) and seen.path[0] == key.path[0]:
+            starts = seen.path[: len(key.path)] == key.path
+            return starts or _names_object(key.path, 1)
+        return _path_says(key.path, seen.path)
 
 
 def _with_sources(reads: Iterable[Seen], *, only_ends: bool = False) -> Iterator[Seen]:
@@ -138,24 +167,18 @@ def _with_sources(reads: Iterable[Seen], *, only_ends: bool = False) -> Iterator
             yield seen
         if binding is not None and is_made and id(binding) not in done:
             done.add(id(binding))
-            waiting += binding.sources
+            part = seen.read.part
+            waiting += (
+                source.with_part(part, is_partial=seen.read.is_partial)
+                if part and not only_ends and not source.read.part
+                else source
+                for source in binding.sources
+            )
 
 
 def ends_of(binding: Binding) -> list[Seen]:
     """Return what a value is made from in the end, without values in between."""
     return [*_with_sources(binding.sources, only_ends=True)]
-
-
-def _says(key: Seen, seen: Seen) -> bool:
-    """Return whether a part of a key tells all that a read may be."""
-    if key.binding is not seen.binding:
-        return False
-    if key.read.is_partial:
-        return key.path == seen.path
-    if key.binding is None or key.path[0] == seen.path[0]:
-        return _path_says(key.path, seen.path)
-    # The names that a loop unpacks an item to.
-    return key.binding.kind == LOOP and not any(map(is_flag, key.path[1:]))
 
 
 def _names_object(path: Path, length: int) -> bool:

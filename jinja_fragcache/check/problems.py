@@ -81,7 +81,8 @@ class Judge:
             return "FC001", personal
         if path[0] == "request":
             return "FC011", path[:3] if path[1:2] in _MAPPINGS else path[:2]
-        return None
+        is_visitor = within(path, words.visitors) and path[0] not in self._constants
+        return ("FC012", path[:1]) if is_visitor else None
 
     def is_token(self, seen: Seen) -> bool:
         """Return whether a read is that of a token."""

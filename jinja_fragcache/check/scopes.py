@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from jinja_fragcache.reads.outline import Macro, Read, Tag
+from jinja_fragcache.reads.outline import TRUTH, Macro, Read, Tag
 
 #: Kinds of bindings.
 SET, LOOP, ARGUMENT, MACRO, MODULE = "set", "loop", "argument", "macro", "module"
@@ -103,7 +103,12 @@ class Seen:
 
     def as_partial(self) -> "Seen":
         """Return it as a read of which only a part counts, as in a test."""
-        read = self.read._replace(is_partial=True)
+        part = self.read.part or TRUTH
+        return self.with_part(part, is_partial=True)
+
+    def with_part(self, part: str, *, is_partial: bool) -> "Seen":
+        """Return it as a read of which something else counts."""
+        read = self.read._replace(is_partial=is_partial, part=part)
         return Seen(read, self.binding, self.template, self.trail)
 
 

@@ -48,6 +48,8 @@ _OWNED = (
     "g.permissions",
     "g.is_admin",
 )
+# What may be the one who is signed in, or an object of the page.
+_VISITORS = ("account", "customer", "me", "member", "profile", "viewer")
 _PERSONAL = (
     "session",
     "g.session",
@@ -125,7 +127,8 @@ _SHARED = (
     *("loop", "now", "moment", "true", "false", "none"),
 )
 # Beginnings and names of attributes that many objects have in common.
-_FLAGS = ("is_", "has_", "can_", "may_", "get_locale", "get_lang")
+_BOOLEANS = ("is_", "has_", "can_", "may_")
+_FLAGS = (*_BOOLEANS, "get_locale", "get_lang")
 _GROUPS = frozenset(
     {
         *("role", "roles", "group", "groups", "permission", "permissions", "plan"),
@@ -167,6 +170,7 @@ class Vocabulary:
     Attributes:
         users: Names of the one who is signed in.
         owned: Names of what a user has.
+        visitors: Names of what may be a user.
         personal: Names of what else differs from visitor to visitor.
         tokens: Names of tokens and flashed messages.
         locales: Names that tell the locale.
@@ -176,6 +180,7 @@ class Vocabulary:
 
     users: frozenset[Path]
     owned: frozenset[Path]
+    visitors: frozenset[Path]
     personal: frozenset[Path]
     tokens: frozenset[Path]
     locales: frozenset[Path]
@@ -210,6 +215,7 @@ def vocabulary(
     return Vocabulary(
         users=paths(_USERS) - same,
         owned=paths(_OWNED) - same,
+        visitors=paths(_VISITORS) - same,
         personal=paths((*_PERSONAL, *names)) - same,
         tokens=paths(_TOKENS) - same,
         locales=paths((*_LOCALES, *locale)) - same,
@@ -234,6 +240,11 @@ def within(path: Path, names: frozenset[Path]) -> Path | None:
 def is_flag(step: str) -> bool:
     """Return whether many objects have the same value of an attribute."""
     return step in _GROUPS or step.startswith(_FLAGS)
+
+
+def is_boolean(step: str) -> bool:
+    """Return whether an attribute is true or false, so that a test tells all of it."""
+    return step.startswith(_BOOLEANS)
 
 
 def request_says(path: Path) -> tuple[str, ...]:

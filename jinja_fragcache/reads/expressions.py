@@ -2,21 +2,67 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from jinja2 import nodes
 
-from .outline import ATTRIBUTE, EVERYTHING, FILTER, ITEM, Read
+from .outline import ATTRIBUTE, EVERYTHING, FILTER, ITEM, TRUTH, Read
 from .paths import all_of, is_bag
+from .telling import dotted_name, tells_parts, told_if_false
+from .writing import write
 
 # Methods that read the item of a mapping that their first argument names.
 _LOOK_UPS = {"get", "getlist", "get_all", "getall"}
 # Filters whose result tells little of a value.
 _PARTIAL_FILTERS = {"length", "count"}
+# Filters and tests whose result tells less than a value. Others may tell all of it.
+_LOSSY_FILTERS = {
+    *_PARTIAL_FILTERS,
+    *("abs", "first", "last", "max", "min", "random", "round", "sum", "truncate"),
+    *("wordcount",),
+}
+_OF_TRUTH = {"defined", "none", "undefined"}
+
+
+class _Use(NamedTuple):
+    """What of a value counts where it stands. See `Read` for each."""
+
+    is_partial: bool = False
+    part: str = ""
+    is_opaque: bool = False
+
+    def of(self, node: nodes.Node, *, is_opaque: bool = False) -> "_Use":
+        """Return what counts of the values in an expression that tells less of them."""
+        if self.part not in {"", TRUTH}:
+            return self
+        return self._replace(part=write(node), is_opaque=is_opaque)
+
+    def tested(self) -> "_Use":
+        """Return what counts of a value that is tested."""
+        return self._replace(is_partial=True, part=self.part or TRUTH)
+
+
+_WHOLE = _Use()
 
 
 def reads_of(*expressions: nodes.Node | None) -> tuple[Read, ...]:
     """Return what expressions read, each with its path."""
-    return tuple(_all(expressions, is_partial=False))
+    return tuple(_all(expressions, _WHOLE))
+
+
+def tests_of(*expressions: nodes.Node | None) -> tuple[Read, ...]:
+    """Return what expressions read that are only tested, like `reads_of`."""
+    return tuple(_all(expressions, _Use(part=TRUTH)))
+
+
+def refusals_of(condition: nodes.Expr | None) -> tuple[Read, ...]:
+    """Return what an `unless` reads, whole where it is the same if that is false."""
+    if condition is None:
+        return ()
+    told = [*told_if_false(condition)]
+    others = _all([condition], _WHOLE.of(condition))
+    paths = {read.path for read in reads_of(*told)}
+    return (*reads_of(*told), *(read for read in others if read.path not in paths))
 
 
 @dataclass(slots=True)
@@ -27,11 +73,14 @@ class _Chain:
         read: The name and the path.
         others: Expressions that stand in it, such as the arguments of calls.
         is_plain: Whether nothing but attributes and constant items was read so far.
+        is_known: Whether it reads no item whose name is an expression, or that another
+            value may stand for.
     """
 
     read: Read
     others: list[nodes.Node] = field(default_factory=list)
     is_plain: bool = True
+    is_known: bool = True
 
     def then(self, name: str, step: tuple[str, str | int] | None = None) -> "_Chain":
         """Return the chain with one more name in its path.
@@ -43,57 +92,84 @@ class _Chain:
         read, is_plain = self.read, self.is_plain and step is not None
         steps = (*read.steps, step) if self.is_plain and step else read.steps
         read = read._replace(path=(*read.path, name), steps=steps)
-        return _Chain(read, self.others, is_plain)
+        return _Chain(read, self.others, is_plain, self.is_known)
 
 
-def _all(expressions: Iterable[nodes.Node | None], is_partial: bool) -> Iterator[Read]:
+def _all(expressions: Iterable[nodes.Node | None], use: _Use) -> Iterator[Read]:
     for each in expressions:
         if each is not None:
-            yield from _reads(each, is_partial)
+            yield from _reads(each, use)
 
 
-def _reads(node: nodes.Node, is_partial: bool) -> Iterator[Read]:
+def _reads(node: nodes.Node, use: _Use) -> Iterator[Read]:
     chain = _chain(node)
     if chain is not None:
-        read = chain.read
-        yield read._replace(is_partial=True) if is_partial else read
-        yield from _all(chain.others, is_partial=False)
+        inner = use.of(node, is_opaque=True) if chain.others else use
+        own = use if chain.is_known else inner
+        yield chain.read._replace(**own._asdict())
+        yield from _all(chain.others, inner._replace(is_partial=False))
         return
-    whole: list[nodes.Node | None] = []
-    tested: list[nodes.Node | None] = []
     match node:
         case nodes.CondExpr():
-            tested, whole = [node.test], [node.expr1, node.expr2]
+            yield from _reads(node.test, use.tested())
+            use = use if tells_parts(node) else use.of(node)
+            yield from _all([node.expr1, node.expr2], use)
         case nodes.And():
-            tested, whole = [node.left], [node.right]
-        case nodes.Compare(expr=nodes.Const(value=str() as item), ops=[operand]):
-            yield from _membership(item, operand)
-        case nodes.Compare() | nodes.Not() | nodes.Test():
-            tested = [*node.iter_child_nodes()]
+            yield from _reads(node.left, use.tested())
+            use = use if use.part == TRUTH or tells_parts(node) else use.of(node)
+            yield from _reads(node.right, use)
+        case nodes.Not():
+            yield from _reads(node.node, use.tested())
+        case nodes.Compare() | nodes.Test():
+            yield from _tested(node, use)
         case nodes.Filter():
-            yield Read((FILTER + node.name,), node.lineno, is_called=True)
-            tested, whole = [], [*node.iter_child_nodes()]
-            if node.name in _PARTIAL_FILTERS:
-                tested, whole = whole, tested
+            yield from _filtered(node, use)
         case nodes.ContextReference() | nodes.DerivedContextReference():
             yield Read((EVERYTHING,), node.lineno)
+        case nodes.Or() if use.part == TRUTH:
+            yield from _all(node.iter_child_nodes(), use)
+        case nodes.Expr() if not tells_parts(node):
+            yield from _all(node.iter_child_nodes(), use.of(node))
         case _:
-            whole = [*node.iter_child_nodes()]
-    yield from _all(tested, is_partial=True)
-    yield from _all(whole, is_partial)
+            yield from _all(node.iter_child_nodes(), use)
 
 
-def _membership(item: str, operand: nodes.Operand) -> Iterator[Read]:
+def _tested(node: nodes.Compare | nodes.Test, use: _Use) -> Iterator[Read]:
+    if isinstance(node, nodes.Test) and node.name in _OF_TRUTH:
+        yield from _all(node.iter_child_nodes(), use.tested())
+        return
+    match node:
+        case nodes.Compare(expr=nodes.Const(value=str() as item), ops=[operand]):
+            yield from _membership(item, operand, use.of(node))
+        case _:
+            use = use.of(node)._replace(is_partial=True)
+            yield from _all(node.iter_child_nodes(), use)
+
+
+def _filtered(node: nodes.Filter, use: _Use) -> Iterator[Read]:
+    yield Read((FILTER + node.name,), node.lineno, is_called=True)
+    is_lossy = node.name in _LOSSY_FILTERS
+    inner = use.of(node, is_opaque=not is_lossy)
+    given = use if tells_parts(node) else inner
+    if node.name in _PARTIAL_FILTERS:
+        given = given._replace(is_partial=True)
+    arguments = [each for each in node.iter_child_nodes() if each is not node.node]
+    yield from _all([node.node], given)
+    yield from _all(arguments, inner)
+
+
+def _membership(item: str, operand: nodes.Operand, use: _Use) -> Iterator[Read]:
     """Yield what `"next" in request.args` reads: this item, of some mappings."""
     chain = _chain(operand.expr)
     is_in = operand.op in {"in", "notin"}
+    use = use._replace(is_partial=True)
     if chain is not None and is_in and is_bag(chain.read.path):
         chain = chain.then(item)
     if chain is None:
-        yield from _reads(operand.expr, is_partial=True)
+        yield from _reads(operand.expr, use)
         return
-    yield chain.read._replace(is_partial=True)
-    yield from _all(chain.others, is_partial=False)
+    yield chain.read._replace(**use._asdict())
+    yield from _all(chain.others, use._replace(is_partial=False))
 
 
 def _chain(node: nodes.Node | None) -> _Chain | None:
@@ -122,13 +198,13 @@ def _item(node: nodes.Getitem) -> _Chain | None:
             return base and base.then(str(item), (ITEM, item))
     if base is not None:
         base.others.append(node.arg)
-        base.is_plain = False
+        base.is_plain = base.is_known = False
     return base
 
 
 def _call(node: nodes.Call, base: _Chain) -> _Chain:
     arguments: list[nodes.Node] = [*node.iter_child_nodes()]
-    read = base.read
+    read, is_known = base.read, base.is_known
     if base.is_plain:
         # The object counts, since what its method returns is not known.
         read = read._replace(steps=read.steps[:-1])
@@ -138,12 +214,15 @@ def _call(node: nodes.Call, base: _Chain) -> _Chain:
         ):
             method = read.path[-1]
             step = item if method == "get" else all_of(method, item)
+            # With `get("user", 1)`, the user 1 has the value of nobody.
+            is_known &= method != "get" or dotted_name(node) is not None
             read = read._replace(path=(*read.path[:-1], step))
         case _:
             is_external = read.path[-1] == "url_for" and _is_external(node)
             read = read._replace(is_called=True, is_external=is_external)
     # The first child is what is called.
-    return _Chain(read, [*base.others, *arguments[1:]], is_plain=False)
+    others = [*base.others, *arguments[1:]]
+    return _Chain(read, others, is_plain=False, is_known=is_known)
 
 
 def _is_external(node: nodes.Call) -> bool:

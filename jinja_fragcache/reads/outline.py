@@ -11,6 +11,8 @@ from .tag_texts import TagTexts
 FILTER = "|"
 #: The path of all names that there are, which an extension's tag may ask for.
 EVERYTHING = "*"
+#: The part of a value that a test of it tells: `if user`, `user is none`.
+TRUTH = "?"
 #: Kinds of steps: `.title` and `["title"]`.
 ATTRIBUTE, ITEM = ".", "["
 Steps = tuple[tuple[str, str | int], ...]
@@ -27,6 +29,10 @@ class Read(NamedTuple):
         is_called: Whether the value is called.
         is_partial: Whether only a part of the value counts: its truth or length.
         is_external: Whether it is a call of `url_for` whose result contains the host.
+        part: The expression that tells less than the value, as it is written: for
+            `name` in `name|length % 2`, all of it. `TRUTH` if the value is only tested,
+            "" if all of it counts.
+        is_opaque: Whether that is the result of a function, which may tell all.
         steps: The attributes and constant items at the start of the path, up to what is
             used as a whole. For `post.author.name.upper()`, they lead to `name`.
     """
@@ -36,6 +42,8 @@ class Read(NamedTuple):
     is_called: bool = False
     is_partial: bool = False
     is_external: bool = False
+    part: str = ""
+    is_opaque: bool = False
     steps: Steps = ()
 
 

@@ -12,7 +12,7 @@ from jinja2.parser import Parser
 from jinja_fragcache.identities import OF_ROWS
 
 from .arguments import Arguments
-from .expressions import reads_of
+from .expressions import reads_of, refusals_of, tests_of
 from .marks import Mark, body_of, mark_of
 from .outline import (
     FILTER,
@@ -211,7 +211,7 @@ class _Outlining:
             tests.append(each.test)
             bodies.append(each.body)
         bodies.append(node.else_)
-        return Branch(reads_of(*tests), tuple(map(self._body, bodies)))
+        return Branch(tests_of(*tests), tuple(map(self._body, bodies)))
 
     def _loop(self, node: nodes.For) -> Loop:
         return Loop(
@@ -277,7 +277,7 @@ class _Outlining:
             arguments.name is not None and name is None,
             timeout if isinstance(timeout, int | float) else None,
             reads_of(arguments.name, arguments.vary_on, arguments.version),
-            reads_of(arguments.unless),
+            refusals_of(arguments.unless),
             self._allowed(arguments.allow),
             *tag_texts(arguments, mark.each),
             body,

@@ -152,12 +152,27 @@ def test_the_endpoint_is_told_by_the_page() -> None:
         ("{{ post.id }}", "post.id", []),
         ("{{ post.id }}", "author.id", []),
         ("{{ post.id }}", "lang", ["FC012"]),
+        # A visitor, maybe.
+        ("{% set post = me %}", "", ["FC012"]),
+        ("{% set post = me %}", "slug", ["FC012"]),
+        ("{% set post = me %}", "me.id", []),
+        ("{% set post = me %}", "user.id", []),
     ],
 )
 def test_an_object_that_is_one_of_many(
     before: str, key: str, expected: list[str]
 ) -> None:
     assert codes(before + cached("{{ post.title }}", key)) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["account", "customer", "me", "member", "profile", "viewer"]
+)
+def test_a_name_that_may_be_the_visitor_is_noted(name: str) -> None:
+    page = cached(f"{{{{ {name}.email }}}}", "slug")
+    assert codes(page) == ["FC012"]
+    assert codes(page, names=[name]) == ["FC001"]
+    assert codes(page, shared=[name]) == []
 
 
 def test_a_token_that_the_tag_allows() -> None:

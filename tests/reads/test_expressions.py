@@ -1,7 +1,7 @@
 import pytest
 from jinja2 import Environment, nodes
 
-from jinja_fragcache.reads.expressions import reads_of
+from jinja_fragcache.reads.expressions import reads_of, refusals_of
 
 environment = Environment(extensions=["jinja2.ext.do"])
 
@@ -56,6 +56,62 @@ def test_reads(source: str, expected: str) -> None:
         for each in reads
     ]
     assert shown == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a.b", "a.b="),
+        ("[a, {'x': b}, c ~ '-' ~ d]", "a= b= c= d="),
+        ("c ~ d", "c=c~d d=c~d"),
+        ("a|string", "|string= a="),
+        ("a|lower", "|lower= a=a|lower!"),
+        ("a|f", "|f= a=a|f!"),
+        ("a|first", "|first= a=a|first"),
+        ("a|default(b)", "|default= a=a|default(b)! b=a|default(b)!"),
+        ("a|default('')", "|default= a="),
+        ("a.get('b', 1)", 'a.b=a.get("b",1)!'),
+        ("a.get('b', none)", "a.b="),
+        ("f(a)", "f= a=f(a)!"),
+        ("f(a|first)", "f= |first= a=f(a|first)!"),
+        ("a[b].c", "a.c=a[b].c! b=a[b].c!"),
+        ("a % 2", "a=a%2"),
+        ("a == b", "a=a==b b=a==b"),
+        ("a is none", "a=?"),
+        ("not a", "a=?"),
+        ("a or b", "a=aorb b=aorb"),
+        ("a or 1", "a=aor1"),
+        ("a or 0", "a="),
+        ("a and a.b", "a=? a.b="),
+        ("a.b if a else 0", "a=? a.b="),
+        ("a.b if a.c else 0", "a.c=? a.b=a.bifa.celse0"),
+        ("not (a or b == c)", "a=? b=b==c c=b==c"),
+    ],
+)
+def test_how_much_of_a_value_an_expression_tells(source: str, expected: str) -> None:
+    shown = [
+        f"{'.'.join(each.path)}={each.part.replace(' ', '')}{'!' * each.is_opaque}"
+        for each in reads_of(expression(source))
+    ]
+    assert shown == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("source", "whole"),
+    [
+        ("a or b", "a b"),
+        ("a and b", ""),
+        ("not a", ""),
+        ("a.is_anonymous", ""),
+        ("not a.is_anonymous", "a.is_anonymous"),
+        ("a == 1 or b", "b"),
+    ],
+)
+def test_what_is_the_same_where_a_condition_is_false(source: str, whole: str) -> None:
+    condition = expression(source)
+    assert isinstance(condition, nodes.Expr)
+    reads = refusals_of(condition)
+    assert [".".join(r.path) for r in reads if not r.part] == whole.split()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+import pytest
+from jinja2 import Environment, nodes
+
+from jinja_fragcache.reads.telling import dotted_name, tells_parts, told_by
+
+
+def expression(source: str) -> nodes.Expr:
+    listed = Environment().parse("{{ [" + source + "] }}").find(nodes.List)
+    assert listed is not None
+    return listed.items[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("a.b", ["a.b"]),
+        ("[a, b|string]", ["a", "b"]),
+        ("[a, b|upper]", ["a", None]),
+        ("a|first", [None]),
+        ("f(a)", [None]),
+        ("a if b", []),
+    ],
+)
+def test_the_expressions_that_a_value_tells(
+    source: str, told: list[str | None]
+) -> None:
+    assert [dotted_name(each) for each in told_by(expression(source))] == told
+
+
+@pytest.mark.parametrize(
+    ("source", "tells"),
+    [("[a]", True), ("a.b if a", True), ("a.b", False), ("a % 2", False)],
+)
+def test_whether_a_value_tells_that_of_another_one(source: str, tells: bool) -> None:
+    assert tells_parts(expression(source)) is tells
