@@ -13,7 +13,7 @@ from .messages import message_of, place_of
 from .problems import Judge, Problem
 from .project import Project, Template
 from .reach import Reach
-from .remedies import hole_text, key_values, shown, tag_text
+from .remedies import hole_text, key_values, needs_hole, shown, tag_text
 from .scopes import Visit
 from .tag_problems import Place, Told, Typos, nested, shared_names, variable_name
 from .vocabulary import Vocabulary, within
@@ -161,7 +161,7 @@ class _Checking:
                 name,
                 message_of(problem, self._fragment(template, tag)),
                 tuple(dict.fromkeys(place_of(seen, visit) for seen in reads)),
-                self._hole(problem) if problem.code == "FC002" else remedy,
+                self._hole(problem) if needs_hole(problem) else remedy,
             )
         for told in found.told:
             other = told.remedy and tag_text(self._project.environment, told.remedy, ())

@@ -107,6 +107,8 @@ class Judge:
         return self.is_data(seen) and seen.path[0] in self._identified
 
 
+# What is the same in most pages of one template.
+_OF_PAGE = {("request", "endpoint"), ("request", "blueprint")}
 # What in a request is a mapping.
 _MAPPINGS = {
     (name,)
@@ -157,10 +159,16 @@ class _Judging:
         if code == "FC003":
             return self._coverage.has_locale
         if code == "FC007":
-            keys = (key.path for key in self._coverage.keys)
-            return any(key[0] == "request" and HOSTS & {*key[1:2]} for key in keys)
-        # The endpoint is that of the page, whose name is a part of the key.
-        return subject == ("request", "endpoint") and self._visit.body.has_block
+            whole = (key.path for key in self._coverage.keys if not key.read.part)
+            named = {key[1] for key in whole if len(key) > 1 and key[0] == "request"}
+            return any(each <= named for each in HOSTS)
+        if subject not in _OF_PAGE:
+            return False
+        # With a block or without a name, the template is a part of the key. Where it
+        # belongs to several pages, the entry keeps these, and a hit compares them.
+        tag = self._visit.tag
+        has_name = tag.name is not None or tag.is_name_variable
+        return not has_name or self._visit.body.has_block
 
     def _of_value(self, seen: Seen) -> Iterator[_Judgement]:
         """Judge a name that a template sets around the fragment."""

@@ -9,6 +9,7 @@ from jinja_fragcache.identities import IDENTITIES
 from jinja_fragcache.reads.outline import Tag
 from jinja_fragcache.reads.paths import Path, one_of
 from jinja_fragcache.reads.tag_texts import tag_words
+from jinja_fragcache.reads.writing import quoted
 
 from .problems import Problem
 from .scopes import SET
@@ -20,6 +21,17 @@ _LOOKED_UP = {
     *(("request", name) for name in ("GET", "POST", "COOKIES", "META", "session")),
     *(("request", "query_params"), ("session",), ("g", "session")),
 }
+# What is read of the request and is no key value itself, or not in every request.
+_WRITTEN: dict[Path, str] = {
+    ("request", "authorization"): 'request.headers.get("Authorization")',
+    ("request", "get_json"): "request.get_json(silent=true)",
+    ("request", "json"): "request.get_json(silent=true)",
+    ("request", "user_agent"): 'request.headers.get("User-Agent")',
+}
+# What can't stand in a key, because it is made of objects.
+_NO_KEYS = {("request", "environ"), ("request", "url_rule")}
+# No expression of all headers is sure to tell each value.
+_HEADERS = ("request", "headers")
 # Of `loop`, what has a plain value.
 _PLACES = {(name,) for name in ("index", "index0", "first", "last", "length", "depth")}
 _RIGHTS = {"perms", "permissions"}
@@ -32,14 +44,23 @@ def shown(path: Path, *, is_called: bool = False) -> str:
         if one_of(step) is not None:
             text = f"{text}.{step}"
         elif path[:number] in _LOOKED_UP:
-            text = f'{text}.get("{step}")'
+            text = f"{text}.get({quoted(step)})"
         elif _NAME.fullmatch(step):
             text = f"{text}.{step}"
         elif step.isdigit():
             text = f"{text}[{step}]"
         else:
-            text = f'{text}["{step}"]'
+            text = f"{text}[{quoted(step)}]"
     return f"{text}()" if is_called else text
+
+
+def needs_hole(problem: Problem) -> bool:
+    """Return whether no key value helps, so that the read belongs into a hole."""
+    return problem.code == "FC002" or _has_no_key(problem)
+
+
+def _has_no_key(problem: Problem) -> bool:
+    return problem.subject in _NO_KEYS or _HEADERS in _paths(problem)
 
 
 def key_values(  # noqa: PLR0911 - one for each rule
@@ -51,6 +72,8 @@ def key_values(  # noqa: PLR0911 - one for each rule
         problem: What is wrong with it.
         locale: How the templates write the locale.
     """
+    if _has_no_key(problem):
+        return []
     match problem.code:
         case "FC001":
             return _personal(problem)
@@ -59,9 +82,9 @@ def key_values(  # noqa: PLR0911 - one for each rule
         case "FC004":
             return _bound(problem)
         case "FC007":
-            return ["request.host"]
+            return ["request.url_root"]
         case "FC011":
-            return [shown(problem.subject, is_called=_is_called(problem))]
+            return [_of_request(problem)]
         case "FC012":
             return [_identity(problem.subject, _paths(problem))]
     return []
@@ -74,21 +97,42 @@ def _personal(problem: Problem) -> list[str]:
     if subject == ("current_user",):
         # Of the visitor who is not signed in, too.
         return ["current_user.get_id()"]
+    if subject in _WRITTEN:
+        return [_WRITTEN[subject]]
     paths = _paths(problem)
     if subject in _LOOKED_UP:
-        # Each key by itself.
-        return list(dict.fromkeys(shown(path[: len(subject) + 1]) for path in paths))
+        # Each item by itself.
+        return list(dict.fromkeys(_item(path, len(subject)) for path in paths))
     return [_identity(subject, paths)]
+
+
+def _item(path: Path, number: int) -> str:
+    """Return an item of a mapping, or all of it if a read needs that."""
+    item = path[: number + 1]
+    # The mapping itself holds more than its items, which is no key value.
+    all_items = {("session",), ("request", "session")}
+    return f"{shown(item)}.items()|list" if item in all_items else shown(item)
+
+
+def _of_request(problem: Problem) -> str:
+    """Return what tells an attribute of the request, or an item of one."""
+    subject = problem.subject
+    return _WRITTEN.get(subject[:2]) or shown(subject, is_called=_is_called(problem))
 
 
 def _bound(problem: Problem) -> list[str]:
     subject = problem.subject
     if subject[0] == "caller":
         return []
-    binding = problem.reads[0].binding
+    seen = problem.reads[0]
+    binding = seen.binding
     if subject[0] == "loop" and subject[1:] not in _PLACES:
         return ["loop.index"]
-    if subject[0] == "loop" or (binding and binding.kind == SET):
+    if binding and binding.kind == SET:
+        is_sometimes = binding.is_branched or binding.template != seen.template
+        # Undefined, it can't be a key value.
+        return [shown(subject) + ('|default("")' if is_sometimes else "")]
+    if subject[0] == "loop":
         return [shown(subject)]
     return [_identity(subject, _paths(problem))]
 

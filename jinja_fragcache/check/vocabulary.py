@@ -156,10 +156,15 @@ _REQUEST_SAYS: dict[str, tuple[str, ...]] = {
     "host_url": ("host", "url_root", "root_url", "scheme"),
     "url_rule": ("endpoint", "blueprint"),
     "endpoint": ("blueprint",),
+    "json": ("get_json",),
+    "get_json": ("json",),
 }
-#: What tells the hosts of two requests apart.
-HOSTS = frozenset(
-    {"host", "host_url", "url_root", "root_url", "url", "base_url", "get_host"}
+#: What tells the beginnings of all URLs of a request: each of these does, or all of one
+#: set does together.
+HOSTS = (
+    *({name} for name in ("host_url", "url_root", "root_url", "url", "base_url")),
+    {"host", "scheme"},
+    {"build_absolute_uri"},
 )
 
 
@@ -249,6 +254,9 @@ def is_boolean(step: str) -> bool:
 
 def request_says(path: Path) -> tuple[str, ...]:
     """Return the parts of the request that a part of it, in a key, covers as well."""
+    if path[:2] == ("request", "headers"):
+        # User-Agent is the header of request.user_agent.
+        return tuple(name.lower().replace("-", "_") for name in path[2:])
     if path[0] != "request" or len(path) != _REQUEST_PART:
         return ()
     return _REQUEST_SAYS.get(path[1], ())

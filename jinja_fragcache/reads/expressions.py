@@ -12,7 +12,10 @@ from .telling import dotted_name, tells_parts, told_if_false
 from .writing import write
 
 # Methods that read the item of a mapping that their first argument names.
-_LOOK_UPS = {"get", "getlist", "get_all", "getall"}
+_LOOK_UPS = {"get", "getlist", "get_all", "getall", "pop", "setdefault"}
+# Those whose result is one value, and those that read all items.
+_OF_ONE = {"get", "pop", "setdefault"}
+_OF_ALL = {"copy", "items", "keys", "lists", "listvalues", "to_dict", "values"}
 # Filters whose result tells little of a value.
 _PARTIAL_FILTERS = {"length", "count"}
 # Filters and tests whose result tells less than a value. Others may tell all of it.
@@ -104,7 +107,8 @@ def _all(expressions: Iterable[nodes.Node | None], use: _Use) -> Iterator[Read]:
 def _reads(node: nodes.Node, use: _Use) -> Iterator[Read]:
     chain = _chain(node)
     if chain is not None:
-        inner = use.of(node, is_opaque=True) if chain.others else use
+        tells_less = chain.others or not chain.is_known
+        inner = use.of(node, is_opaque=True) if tells_less else use
         own = use if chain.is_known else inner
         yield chain.read._replace(**own._asdict())
         yield from _all(chain.others, inner._replace(is_partial=False))
@@ -205,20 +209,22 @@ def _item(node: nodes.Getitem) -> _Chain | None:
 def _call(node: nodes.Call, base: _Chain) -> _Chain:
     arguments: list[nodes.Node] = [*node.iter_child_nodes()]
     read, is_known = base.read, base.is_known
+    *path, method = read.path
     if base.is_plain:
         # The object counts, since what its method returns is not known.
         read = read._replace(steps=read.steps[:-1])
     match node.args:
-        case [nodes.Const(value=str() as item), *_] if (
-            len(read.path) > 1 and read.path[-1] in _LOOK_UPS
-        ):
-            method = read.path[-1]
-            step = item if method == "get" else all_of(method, item)
+        case [] if path and is_bag(read.path) and method in _OF_ALL:
+            # A query's `items` show only the first of several values.
+            is_known &= dotted_name(node) == ".".join(path)
+            read = read._replace(path=(*path,))
+        case [nodes.Const(value=str() as item), *_] if path and method in _LOOK_UPS:
+            is_one = method in _OF_ONE
             # With `get("user", 1)`, the user 1 has the value of nobody.
-            is_known &= method != "get" or dotted_name(node) is not None
-            read = read._replace(path=(*read.path[:-1], step))
+            is_known &= not is_one or dotted_name(node) is not None
+            read = read._replace(path=(*path, item if is_one else all_of(method, item)))
         case _:
-            is_external = read.path[-1] == "url_for" and _is_external(node)
+            is_external = method == "url_for" and _is_external(node)
             read = read._replace(is_called=True, is_external=is_external)
     # The first child is what is called.
     others = [*base.others, *arguments[1:]]

@@ -38,11 +38,18 @@ def write(node: nodes.Node | None) -> str:  # noqa: PLR0911 - one for each kind
     return _operation(node)
 
 
+def quoted(text: str) -> str:
+    """Return a text in double quotes. Jinja reads texts as Python does."""
+    written = repr(text)
+    inner = written[1:-1]
+    if written[0] == "'":
+        inner = inner.replace("\\'", "'").replace('"', '\\"')
+    return f'"{inner}"'
+
+
 def _constant(value: object) -> str:
     if isinstance(value, str):
-        # Jinja reads texts as Python does.
-        quoted = repr(value)[1:-1].replace("\\'", "'").replace('"', '\\"')
-        return f'"{quoted}"'
+        return quoted(value)
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return str(value)

@@ -76,7 +76,11 @@ def test_reads_that_are_the_same_for_all(body: str) -> None:
     [
         ("csrf_token()", "{{ csrf_token() }}"),
         ("get_locale()", "{{ _('a') }}"),
-        ("request.host", "{{ url_for('a', _external=true) }}"),
+        ("request.host_url", "{{ url_for('a', _external=true) }}"),
+        ("request.url_root", "{{ url_for('a', _external=true) }}"),
+        ("request.host, request.scheme", "{{ url_for('a', _external=true) }}"),
+        ("request.headers['User-Agent']", "{{ request.user_agent.browser }}"),
+        ("request.get_json(silent=true)", "{{ request.json.a }}"),
         ("request.url_root", "{{ request.url_for('a') }}"),
         ("lang", "{{ get_locale() }}"),
     ],
@@ -203,3 +207,19 @@ def test_names_of_the_settings() -> None:
 )
 def test_what_was_read_before_the_body_is_found(page: str, code: str) -> None:
     assert codes(page) == [code]
+
+
+@pytest.mark.parametrize("read", ["request.endpoint", "request.blueprint"])
+def test_the_endpoint_counts_in_fragments_with_a_name(read: str) -> None:
+    """Without one, the entry keeps it, and a hit compares it."""
+    body = f"{{{{ {read} }}}}{{% endcache %}}"
+    assert codes(f"{{% cache 300 %}}{body}") == []
+    assert codes(f"{{% cache 300, vary_on=[lang] %}}{body}") == []
+    assert codes(f'{{% cache 300, "x" %}}{body}') == ["FC011"]
+    assert codes(f"{{% cache 300, x %}}{body}") == ["FC006", "FC011"]
+
+
+def test_the_host_alone_is_not_all_of_a_link() -> None:
+    link = "{{ url_for('a', _external=true) }}"
+    assert codes(cached(link, "request.host")) == ["FC007"]
+    assert codes(cached(link, "request.host_url|length")) == ["FC007"]
