@@ -196,9 +196,11 @@ def test_output_with_the_cache_is_that_without(
         for name in templates:
             cached.get_template(name)
     except TemplateSyntaxError as error:
-        # Two values of one name, of which the tag can't see both.
+        # Two values of one name, of which the tag can't see both; or a hole in a block
+        # that may change what it prints.
         event("refused")
-        assert "hidden" in (error.message or "")  # noqa: PT017 - it need not be raised
+        told = error.message or ""
+        assert "hidden" in told or "{% nocache %} is in" in told
         return
     for name in ("page", "child", "page"):
         for values in contexts:

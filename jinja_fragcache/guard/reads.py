@@ -214,7 +214,9 @@ def _text_of_all(items: Iterable[Any], depth: int) -> frozenset[str]:
         texts = sorted(texts_of(each, depth + 1))
         if not texts:
             return frozenset()
-        found.append(_joined("item", texts))
+        # The text "list" is not an empty list.
+        kind = "items" if isinstance(each, (*_LISTS, *_SETS)) else "item"
+        found.append(_joined(kind, texts))
     if isinstance(items, _SETS):
         return frozenset({_joined("set", sorted(found))})
     return frozenset({_joined("list", found)})
