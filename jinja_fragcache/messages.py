@@ -195,3 +195,12 @@ def warn_caller(message: str) -> None:
     while frame and frame.f_globals.get("__name__", "").startswith("jinja_fragcache."):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, stacklevel=level)
+
+
+def quoted(text: str) -> str:
+    """Return a text in double quotes, as it is written in templates and in Python."""
+    written = repr(text)
+    inner = written[1:-1]
+    if written[0] == "'":
+        inner = inner.replace("\\'", "'").replace('"', '\\"')
+    return f'"{inner}"'

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from jinja_fragcache.identities import IDENTITIES, names_object
-from jinja_fragcache.reads.paths import Path, is_bag, one_of
+from jinja_fragcache.list_names import one_of
+from jinja_fragcache.reads.paths import Path, is_bag
 
 from .scopes import LOOP, SET, Binding, Seen, Visit
 from .vocabulary import (

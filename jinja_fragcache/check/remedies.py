@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from jinja2 import Environment
 
 from jinja_fragcache.identities import IDENTITIES
+from jinja_fragcache.list_names import one_of
+from jinja_fragcache.messages import quoted
 from jinja_fragcache.reads.outline import Tag
-from jinja_fragcache.reads.paths import Path, one_of
+from jinja_fragcache.reads.paths import Path
 from jinja_fragcache.reads.tag_texts import tag_words
-from jinja_fragcache.reads.writing import quoted
 
 from .problems import Problem
 from .scopes import SET

@@ -14,7 +14,8 @@ from typing import Any, Self
 from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read, is_plain, texts_of
-from jinja_fragcache.guard.watched import WHOLE, split_list_name
+from jinja_fragcache.guard.watched import WHOLE
+from jinja_fragcache.list_names import split_list_name
 from jinja_fragcache.messages import describe
 
 from .framework import Framework

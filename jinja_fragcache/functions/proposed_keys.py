@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jinja_fragcache.guard.proposals import quoted
+from jinja_fragcache.messages import quoted
 
 from .keys import full_name
 

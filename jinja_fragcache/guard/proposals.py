@@ -6,8 +6,10 @@ They work when they are pasted into a tag, for visitors without the value, too.
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
+from jinja_fragcache.list_names import split_list_name
+from jinja_fragcache.messages import quoted
+
 from .reads import is_plain
-from .watched import split_list_name
 
 # What these are is told apart for each request, so they belong into no key.
 _FOR_HOLES = frozenset(
@@ -165,9 +167,3 @@ def _whole(name: str, value: Any, *, in_template: bool) -> Proposal | None:
         if hasattr(value, method):
             return Proposal(f"{name}.{method}()|list")
     return Proposal(f"{name}|dictsort") if hasattr(value, "items") else None
-
-
-def quoted(text: str) -> str:
-    """Return a text as it is written in templates, and in Python."""
-    inner = repr(text)[1:-1].replace("\\'", "'").replace('"', '\\"')
-    return f'"{inner}"'

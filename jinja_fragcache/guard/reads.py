@@ -13,8 +13,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from jinja_fragcache.identities import names_object
-
-from .watched import split_list_name
+from jinja_fragcache.list_names import split_list_name
 
 # Reads whose parts are read one by one. A key that names one part covers only that.
 _CONTAINERS = frozenset(

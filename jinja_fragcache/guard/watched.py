@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from jinja_fragcache.list_names import list_name
+
 #: Called with the dotted name of what was read, and its value, if one value tells it.
 Note = Callable[..., None]
 #: Stands for the value of a mapping that was read with all its items.
@@ -20,7 +22,6 @@ _NOTHING = object()
 _CLASS: Any = vars(object)["__class__"]
 # A field of an object while an attribute of it is computed.
 _BUSY = "_fragcache_reading"
-_LIST = '.getlist("'
 # The methods of mappings that return an item's value.
 _TELLING = ("__getitem__", "get", "getlist", "pop", "setdefault")
 # Those that tell which keys there are, or how many, and not what they have.
@@ -64,20 +65,6 @@ def subclass(kind: type, own: Mapping[str, Any]) -> type:
     # Its objects have no more memory than before, so an object can change its class.
     more = {"__slots__": (), "__module__": kind.__module__, _WATCHED: True}
     return type(kind.__name__, (kind,), {**own, **more})
-
-
-def list_name(mapping: str, key: object) -> str:
-    """Return the dotted name of all values of a key in a mapping, such as a query.
-
-    `request.args.tag` is the first of those in `request.args.getlist("tag")`.
-    """
-    return f'{mapping}{_LIST}{key}")'
-
-
-def split_list_name(name: str) -> tuple[str, str] | None:
-    """Return the mapping and the key of a name of `list_name`, None for all others."""
-    mapping, found, key = name.partition(_LIST)
-    return (mapping, key.removesuffix('")')) if found else None
 
 
 def _shows_all(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:

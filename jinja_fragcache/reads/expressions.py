@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from jinja2 import nodes
 
+from jinja_fragcache.list_names import all_of
+
 from .outline import ATTRIBUTE, EVERYTHING, FILTER, ITEM, TRUTH, Read
-from .paths import all_of, is_bag
+from .paths import is_bag
 from .telling import dotted_name, tells_parts, told_if_false
 from .writing import write
 

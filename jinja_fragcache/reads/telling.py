@@ -10,8 +10,7 @@ from itertools import pairwise
 from jinja2 import nodes
 
 from jinja_fragcache.identities import OF_ROWS
-
-from .paths import all_of
+from jinja_fragcache.list_names import list_name
 
 # What functions return by another name than their own.
 _FUNCTIONS = {
@@ -212,7 +211,7 @@ def _item(called: nodes.Getattr, call: nodes.Call) -> str | None:
     if called.attr == "getlist":
         key = str(first.value)
         shown = key.lower() if mapping == _HEADERS else key
-        return f"{mapping}.{all_of(called.attr, shown)}"
+        return list_name(mapping, shown)
     name = _joined(called.node, first.value)
     if mapping in _OF_QUERY:
         return name

@@ -2,6 +2,8 @@
 
 from jinja2 import nodes
 
+from jinja_fragcache.messages import quoted
+
 _OPERATORS = {
     "eq": "==",
     "ne": "!=",
@@ -36,15 +38,6 @@ def write(node: nodes.Node | None) -> str:  # noqa: PLR0911 - one for each kind
         case nodes.Dict():
             return "{" + ", ".join(map(_pair, node.items)) + "}"
     return _operation(node)
-
-
-def quoted(text: str) -> str:
-    """Return a text in double quotes. Jinja reads texts as Python does."""
-    written = repr(text)
-    inner = written[1:-1]
-    if written[0] == "'":
-        inner = inner.replace("\\'", "'").replace('"', '\\"')
-    return f'"{inner}"'
 
 
 def _constant(value: object) -> str:

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from jinja_fragcache.guard.proposals import propose, quoted
+from jinja_fragcache.guard.proposals import propose
+from jinja_fragcache.messages import quoted
 from tests.guard.support import Present
 
 
