@@ -150,9 +150,9 @@ def _of_entry(entry: Entry) -> list[tuple[str, str]]:
 def _state(found: Inspected) -> str:
     if found.entry is None:
         return "not served: it can't be read, so it is a miss"
-    invalidated = [each.name for each in found.tags if not each.is_current]
-    if invalidated:
-        return f"not served: invalidated by the tag {', '.join(invalidated)}"
+    if found.invalidated_tags:
+        tags = ", ".join(found.invalidated_tags)
+        return f"not served: invalidated by the tag {tags}"
     if found.fresh_for is not None and found.fresh_for <= 0:
         return f"expired {duration(-found.fresh_for)} ago; kept for its grace period"
     return "fresh"

@@ -9,8 +9,7 @@ from quart import Quart, current_app, has_app_context
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.errors import SettingError
-from jinja_fragcache.flask.app_setup import make_app_cache
-from jinja_fragcache.flask.cache import EXTENSION
+from jinja_fragcache.flask.app_setup import EXTENSION, app_cache_of, make_app_cache
 from jinja_fragcache.flask.settings import check_names
 from jinja_fragcache.flask.value_cache import AppCache
 from jinja_fragcache.functions.memoize import MemoizeMethods
@@ -83,11 +82,4 @@ class QuartCache(MemoizeMethods):
                 "There is no current application. Use the cache inside"
                 " `async with app.app_context():`."
             )
-        try:
-            found: AppCache = app.extensions[EXTENSION][self]
-        except KeyError:
-            raise SettingError(
-                f"This cache was not set up for the application {app.name!r}. Call"
-                " cache.init_app(app) where the application is made."
-            ) from None
-        return found
+        return app_cache_of(app, self)

@@ -6,8 +6,8 @@ So a body that reads anything of it is left to a caller: the entry tells what th
 read the last time, and what it reads in the background stops it there.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any
 
@@ -123,49 +123,39 @@ class _Work:
 
     def run(self) -> None:
         """Make the value and store it."""
-        leave_rendering()
-        with self._flight:
-            if not self._context.flights.begin_queued(self._flight):
-                return
-            try:
-                with ExitStack() as stack:
-                    for each in self._surroundings:
-                        stack.enter_context(each())
-                    perform(lead([self._lead], self._context))
-            except Exception as error:  # noqa: BLE001 - nobody waits for it
-                self._note(error)
+        with self._begun() as is_begun:
+            if is_begun:
+                perform(lead([self._lead], self._context))
 
     async def run_async(self) -> None:
         """Like `run`, in a task."""
+        with self._begun() as is_begun:
+            if is_begun:
+                await perform_async(lead([self._lead], self._context))
+
+    @contextmanager
+    def _begun(self) -> Iterator[bool]:
+        """Begin, if nobody has deleted the entry meanwhile; note what goes wrong."""
         leave_rendering()
         with self._flight:
             if not self._context.flights.begin_queued(self._flight):
+                yield False
                 return
             try:
                 with ExitStack() as stack:
                     for each in self._surroundings:
                         stack.enter_context(each())
-                    await perform_async(lead([self._lead], self._context))
+                    yield True
             except Exception as error:  # noqa: BLE001 - nobody waits for it
                 self._note(error)
 
     def _make(self) -> Any:
-        try:
-            value = self._render()
-        except Exception as error:
-            _refuse_reads(error)
-            raise
-        _refuse_reads()
-        return value
+        with _refusing_reads():
+            return self._render()
 
     async def _make_async(self) -> Any:
-        try:
-            value = await self._render()
-        except Exception as error:
-            _refuse_reads(error)
-            raise
-        _refuse_reads()
-        return value
+        with _refusing_reads():
+            return await self._render()
 
     def _note(self, error: Exception) -> None:
         key, context = self._lead.key, self._context
@@ -175,6 +165,17 @@ class _Work:
         context.flights.note_failed(key, context.timer())
         if not says_gone(error):
             context.recorder.refresh_failed(key, error)
+
+
+@contextmanager
+def _refusing_reads() -> Iterator[None]:
+    """Render a body in the `with` block, and stop it like `_refuse_reads`."""
+    try:
+        yield
+    except Exception as error:
+        _refuse_reads(error)
+        raise
+    _refuse_reads()
 
 
 def _refuse_reads(error: Exception | None = None) -> None:

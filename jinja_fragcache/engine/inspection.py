@@ -47,8 +47,12 @@ class Inspected(NamedTuple):
     def is_current(self) -> bool:
         """Whether its timeout has not ended, and no tag of it was invalidated."""
         is_over = self.fresh_for is not None and self.fresh_for <= 0
-        has_tags = all(each.is_current for each in self.tags)
-        return self.entry is not None and has_tags and not is_over
+        return self.entry is not None and not (self.invalidated_tags or is_over)
+
+    @property
+    def invalidated_tags(self) -> list[str]:
+        """The names of its tags that were invalidated."""
+        return [each.name for each in self.tags if not each.is_current]
 
 
 def inspect(context: Context, key: str) -> Operation[Inspected | None]:

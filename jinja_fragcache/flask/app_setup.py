@@ -34,7 +34,29 @@ _OTHER_NAMES = {"near": "CACHE_NEAR_TIMEOUT"}
 # The default timeout may also be given in CACHE_OPTIONS.
 _RULES = [each.name for each in fields(Policy) if each.name != "default_timeout"]
 
+#: Under this name, `app.extensions` has what was set up.
+EXTENSION = "jinja_fragcache"
 _FUNCTIONS = {"CACHE_VARY_ON", "CACHE_UNLESS"}
+
+
+def app_cache_of(app: Any, cache: object) -> AppCache:
+    """Return the cache that an extension was set up with for an application.
+
+    Args:
+        app: The application, of Flask or Quart.
+        cache: The extension.
+
+    Raises:
+        SettingError: If `init_app` was not called for the application.
+    """
+    try:
+        found: AppCache = app.extensions[EXTENSION][cache]
+    except KeyError:
+        raise SettingError(
+            f"This cache was not set up for the application {app.name!r}. Call"
+            " cache.init_app(app) where the application is made."
+        ) from None
+    return found
 
 
 def make_app_cache(

@@ -16,7 +16,7 @@ from jinja_fragcache.functions.typing import CachedDecorator, MemoizeDecorator
 from jinja_fragcache.functions.value_rules import checks_source
 from jinja_fragcache.template.extension import FragmentCacheExtension
 
-from .app_setup import make_app_cache
+from .app_setup import EXTENSION, app_cache_of, make_app_cache
 from .decorators import AnswerCalls
 from .delete_methods import DeleteMethods
 from .route_check import DecoratedFunctions
@@ -28,7 +28,6 @@ from .value_store import ValueStore
 from .view_keys import ViewKeys
 
 #: Where the caches of an application are, in its `extensions`.
-EXTENSION = "jinja_fragcache"
 #: Where Flask-Caching's users find the store: in `app.extensions["cache"][cache]`.
 STORES = "cache"
 _EXAMPLE = 'Cache(app, config={"CACHE_TYPE": "simple"})'
@@ -151,14 +150,7 @@ class Cache(DeleteMethods):
                 "There is no current application. Use the cache inside"
                 " `with app.app_context():`, or make it with Cache(app)."
             )
-        try:
-            app_cache: AppCache = app.extensions[EXTENSION][self]
-        except KeyError:
-            raise SettingError(
-                f"This cache was not set up for the application {app.name!r}. Call"
-                " cache.init_app(app) where the application is made."
-            ) from None
-        return app_cache
+        return app_cache_of(app, self)
 
     def cached(
         self,

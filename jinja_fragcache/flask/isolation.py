@@ -9,7 +9,8 @@ from flask import Flask
 
 from jinja_fragcache.cache import FragmentCache
 
-from .cache import EXTENSION, STORES
+from .app_setup import EXTENSION
+from .cache import STORES
 from .signals import SignalListener
 from .value_store import ValueStore
 

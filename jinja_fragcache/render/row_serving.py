@@ -1,6 +1,7 @@
 """Serves the rows of a list: their text, or what renders those that are missing."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from secrets import token_hex
@@ -74,16 +75,10 @@ def serve_differing_rows(
         escaped: Whether autoescape is on there.
         has_holes: Whether the rows have holes.
     """
-    engine = engine_of(environment)
-    if engine.whole is not None:
-        vary_rows(environment, site, engine.whole, rows)
-    commented = _commented(engine, site, escaped=escaped)
+    engine, commented = _prepare(environment, site, rows, escaped=escaped)
     keys = _keys_of(rows)
-    if commented is None:
+    with commented.collecting() if commented else nullcontext():
         engine.find_rows(rows)
-    else:
-        with commented.collecting():
-            engine.find_rows(rows)
     refuse_shared_rows(environment, rows, site)
     return _texts_with_comments(engine, rows, keys, commented, has_holes=has_holes)
 
@@ -97,24 +92,24 @@ async def serve_differing_rows_async(
     has_holes: bool = False,
 ) -> Rows:
     """Like `serve_differing_rows`, but awaits the store."""
-    engine = engine_of(environment)
-    if engine.whole is not None:
-        vary_rows(environment, site, engine.whole, rows)
-    commented = _commented(engine, site, escaped=escaped)
+    engine, commented = _prepare(environment, site, rows, escaped=escaped)
     keys = _keys_of(rows)
-    if commented is None:
+    with commented.collecting() if commented else nullcontext():
         await engine.find_rows_async(rows)
-    else:
-        with commented.collecting():
-            await engine.find_rows_async(rows)
     refuse_shared_rows(environment, rows, site)
     return _texts_with_comments(engine, rows, keys, commented, has_holes=has_holes)
 
 
-def _commented(engine: Engine, site: Site, *, escaped: bool) -> Commented | None:
+def _prepare(
+    environment: Environment, site: Site, rows: list[Row], *, escaped: bool
+) -> tuple[Engine, Commented | None]:
+    """Give rows the key values of the whole cache; return what comments on them."""
+    engine = engine_of(environment)
+    if engine.whole is not None:
+        vary_rows(environment, site, engine.whole, rows)
     if engine.comments is None:
-        return None
-    return Commented(engine.comments, site, ROW, escaped=escaped)
+        return engine, None
+    return engine, Commented(engine.comments, site, ROW, escaped=escaped)
 
 
 def _keys_of(rows: Sequence[Row]) -> list[str | None]:

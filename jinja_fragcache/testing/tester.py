@@ -162,9 +162,9 @@ class CacheTester:
                     " timeout ended"
                 )
             return "there is no entry"
-        gone = [each.name for each in found.tags if not each.is_current]
-        if gone:
-            return f"its tag {', '.join(map(repr, gone))} was invalidated"
+        if found.invalidated_tags:
+            tags = ", ".join(map(repr, found.invalidated_tags))
+            return f"its tag {tags} was invalidated"
         if found.fresh_for is not None and found.fresh_for <= 0:
             return f"its timeout ended {-found.fresh_for:.0f} seconds ago"
         return "its entry can't be read"
