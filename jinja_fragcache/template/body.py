@@ -17,8 +17,8 @@ from jinja_fragcache.reads.arguments import written
 from jinja_fragcache.render.output import INCLUDE, TEXT
 
 from .filter_call import filter_call, python_expression
-from .parts import part_of
-from .tag_sites import Site
+from .parts import Facts, part_of
+from .tag_sites import LOOP_VARIABLES, Site
 
 _TRUE: Any = True
 
@@ -51,27 +51,42 @@ def _loop_control(body: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
             yield from _loop_control(node.iter_child_nodes())
 
 
-def keep_macro_names(
-    parser: Parser, body: list[nodes.Node], names: Iterable[str]
-) -> list[tuple[str, nodes.InternalName]]:
-    """Let the body read `caller`, `kwargs` and `varargs` of the macro around it.
+def keep_names(
+    parser: Parser, body: list[nodes.Node], facts: Facts, variables: str | None
+) -> list[tuple[nodes.Expr, nodes.InternalName]]:
+    """Let the body read what its function would hide, under other names.
 
-    Jinja binds them in every macro, so the body's own would hide them. In the body,
-    other names replace the three.
+    These are `caller`, `kwargs` and `varargs` of the macro around it, which Jinja binds
+    in every macro, and the names that are set in the loop around it, which a loop in
+    the body replaces.
 
     Args:
         parser: Parses the template.
-        body: The body.
-        names: Those of the three that it reads.
+        body: The body, which is changed in place.
+        facts: What is known of the body.
+        variables: The `Site.variables` of its tag.
 
     Returns:
-        The names, each with the name that replaces it.
+        What the other names stand for, each with its name.
         They have to be assigned to these in front of the body.
 
     Raises:
         jinja2.TemplateSyntaxError: If the body both reads and sets one of the three.
     """
-    kept = []
+    kept = list(_keep_macro_names(parser, body, facts.macro_names))
+    if facts.has_loops and variables == LOOP_VARIABLES:
+        # A variable that a function assigns anywhere is its own everywhere, so calls
+        # in front of the body's loop would find it unbound.
+        replacement = parser.free_identifier()
+        own = python_expression(parser, variables)
+        body.insert(0, nodes.Assign(own, replacement))
+        kept.append((python_expression(parser, variables), replacement))
+    return kept
+
+
+def _keep_macro_names(
+    parser: Parser, body: list[nodes.Node], names: Iterable[str]
+) -> Iterator[tuple[nodes.Expr, nodes.InternalName]]:
     for name in sorted(names):
         use = _NameUse(name)
         for node in body:
@@ -86,8 +101,7 @@ def keep_macro_names(
             )
         replacement = parser.free_identifier()
         _replace(_Renamer(name, replacement), body)
-        kept.append((name, replacement))
-    return kept
+        yield nodes.Name(name, "load"), replacement
 
 
 def names_from_outside(

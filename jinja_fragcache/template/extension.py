@@ -51,7 +51,7 @@ from jinja_fragcache.render.renderings import let_templates_read_ahead
 from .auto import needs_in
 from .body import (
     check_loop_control,
-    keep_macro_names,
+    keep_names,
     keep_surroundings,
     mend,
     names_from_outside,
@@ -266,7 +266,7 @@ class _Printing:
         """
         if self._facts.needs_mending:
             mend(self._parser, body)
-        kept = keep_macro_names(self._parser, body, self._facts.macro_names)
+        kept = keep_names(self._parser, body, self._facts, self._site.variables)
         block = self._call_block(method, body, parameters)
         kind = CallBlockKind.BODY
         if self.holes.numbers:
@@ -312,12 +312,9 @@ class _Printing:
         return nodes.CallBlock(call, args, [], body, lineno=self._line)
 
     def _assignments(
-        self, kept: list[tuple[str, nodes.InternalName]]
+        self, kept: list[tuple[nodes.Expr, nodes.InternalName]]
     ) -> list[nodes.Node]:
-        return [
-            nodes.Assign(new, nodes.Name(name, "load"), lineno=self._line)
-            for name, new in kept
-        ]
+        return [nodes.Assign(new, old, lineno=self._line) for old, new in kept]
 
 
 def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:

@@ -19,7 +19,7 @@ from jinja_fragcache.reads.arguments import example, written
 from jinja_fragcache.render.holes import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
 from .body import (
-    keep_macro_names,
+    keep_names,
     keep_surroundings,
     mend,
     names_from_outside,
@@ -32,8 +32,8 @@ from .parts import (
     Part,
     facts_of,
     finish,
-    hole_number,
-    number_hole,
+    hole_of,
+    note_hole,
     own_nodes,
     part_of,
 )
@@ -64,7 +64,7 @@ def make_hole(
     where = nodes.Const((parser.name, line))
     note = nodes.ExprStmt(filter_call(where, NOTE_HOLE, []), lineno=line)
     node = nodes.Scope([note, *content], lineno=line)
-    number_hole(node, site.number)
+    note_hole(node, site.number, site.variables)
     return node
 
 
@@ -130,9 +130,9 @@ class _HoleTaker:
         modifiers: _Modifiers,
     ) -> nodes.Node:
         """Return a node, changed in place, or the mark that replaces it."""
-        number = hole_number(node)
-        if number is not None:
-            return self._replace(node, number, bound, modifiers)
+        hole = hole_of(node)
+        if hole is not None:
+            return self._replace(node, *hole, bound, modifiers)
         part = part_of(node)
         if part is not None:
             self._take_over(part, bound, modifiers)
@@ -169,6 +169,7 @@ class _HoleTaker:
         self,
         node: nodes.Node,
         number: int,
+        variables: str | None,
         bound: frozenset[str],
         modifiers: _Modifiers,
     ) -> nodes.Node:
@@ -179,7 +180,7 @@ class _HoleTaker:
         if facts.needs_mending:
             mend(self._parser, content)
         seen = names_from_outside(content, self._assigned)
-        kept = keep_macro_names(self._parser, content, facts.macro_names)
+        kept = keep_names(self._parser, content, facts, variables)
         inner = nodes.Scope(content, lineno=node.lineno)
         finish(inner, Part(facts, free))
         asked = nodes.Operand("eq", nodes.Const(number))
@@ -272,7 +273,7 @@ class _HoleTaker:
 def _hole_lines(body: Iterable[nodes.Node]) -> Iterator[int]:
     for node in own_nodes(body):
         part = part_of(node)
-        if hole_number(node) is not None:
+        if hole_of(node) is not None:
             yield node.lineno
         elif part is not None and part.holes is not None:
             yield part.line

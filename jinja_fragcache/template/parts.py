@@ -39,6 +39,7 @@ class Facts:
         leaves_loop: Whether there is a `{% break %}` or `{% continue %}`.
         needs_mending: Whether there is a node that can't be compiled in a function.
         has_holes: Whether there is a hole.
+        has_loops: Whether there is a loop.
         macro_names: Those of `MACRO_NAMES` that are read, and not set before.
     """
 
@@ -47,6 +48,7 @@ class Facts:
     leaves_loop: bool = False
     needs_mending: bool = False
     has_holes: bool = False
+    has_loops: bool = False
     macro_names: set[str] = field(default_factory=set)
 
     def add(self, other: "Facts") -> None:
@@ -56,6 +58,7 @@ class Facts:
         self.leaves_loop |= other.leaves_loop
         self.needs_mending |= other.needs_mending
         self.has_holes |= other.has_holes
+        self.has_loops |= other.has_loops
 
 
 @dataclass(slots=True)
@@ -69,7 +72,8 @@ class Holes:
         reads: The names that the holes read from the scope around them, each with the
             line of the hole.
         seen: The names that have to be known where the fragment stands.
-        kept: Names of a macro around the holes, with the names that stand for them.
+        kept: What is read of the function around the holes, with the names that stand
+            for it.
         facts: What is known of the nodes in the holes.
     """
 
@@ -77,7 +81,7 @@ class Holes:
     body: list[nodes.Node] = field(default_factory=list)
     reads: dict[str, int] = field(default_factory=dict)
     seen: list[nodes.Expr] = field(default_factory=list)
-    kept: list[tuple[str, nodes.InternalName]] = field(default_factory=list)
+    kept: list[tuple[nodes.Expr, nodes.InternalName]] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
 
     def add(self, other: "Holes") -> None:
@@ -124,15 +128,25 @@ def part_of(node: nodes.Node) -> Part | None:
     return part
 
 
-def number_hole(node: nodes.Scope, number: int) -> None:
-    """Note that a scope is the content of a hole, with the number of its tag."""
-    setattr(node, _HOLE, number)
+def note_hole(node: nodes.Scope, number: int, variables: str | None) -> None:
+    """Note that a scope is the content of a hole.
+
+    Args:
+        node: The scope.
+        number: The number of the hole's tag.
+        variables: The `Site.variables` of the tag.
+    """
+    setattr(node, _HOLE, (number, variables))
 
 
-def hole_number(node: nodes.Node) -> int | None:
-    """Return the number of the hole that a node is the content of, None if of none."""
-    number: int | None = getattr(node, _HOLE, None)
-    return number
+def hole_of(node: nodes.Node) -> tuple[int, str | None] | None:
+    """Return what was noted of the hole that a node is the content of, None if of none.
+
+    Returns:
+        The number of its tag, and the tag's `Site.variables`.
+    """
+    noted: tuple[int, str | None] | None = getattr(node, _HOLE, None)
+    return noted
 
 
 def own_nodes(
@@ -183,7 +197,7 @@ def _add_statement(facts: Facts, node: nodes.Stmt) -> None:
         return
     match node:
         case nodes.Scope():
-            facts.has_holes |= hole_number(node) is not None
+            facts.has_holes |= hole_of(node) is not None
         case nodes.Block():
             facts.add(facts_of(node.body))
             facts.depends_on_page = True
@@ -192,5 +206,7 @@ def _add_statement(facts: Facts, node: nodes.Stmt) -> None:
             facts.needs_mending |= not node.with_context
         case nodes.OverlayScope():
             facts.needs_mending = True
+        case nodes.For():
+            facts.has_loops = True
         case nodes.Break() | nodes.Continue():
             facts.leaves_loop = True

@@ -30,8 +30,10 @@ from .html_places import html_places
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
 # Without these tags, what stands in them would stand in the scope around them.
 _SAME_SCOPE = {TAG, HOLE_TAG}
-# Where compiled templates keep the names that are set in a scope.
-_VARIABLES = {"block": "_block_vars", "for": "_loop_vars"}
+#: Where compiled templates keep the names that are set in a loop.
+LOOP_VARIABLES = "_loop_vars"
+# And those that are set in a scope.
+_VARIABLES = {"block": "_block_vars", "for": LOOP_VARIABLES}
 _NOWHERE = (None, None)
 _FRAGMENTS = {TAG, LIST_TAG}
 # What stands in these is not a part of the fragment around them.

@@ -304,7 +304,17 @@ def seen(context: Context) -> str:
 
 @pytest.mark.parametrize("kind", [Environment, SandboxedEnvironment])
 @pytest.mark.parametrize("enable_async", [False, True])
-@pytest.mark.parametrize("use", ["{{ seen() }}", "{% if y %}{{ [seen()] }}{% endif %}"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        "{{ seen() }}",
+        "{% if y %}{{ [seen()] }}{% endif %}",
+        # Jinja replaces what is set in the loop around by what is set in this one.
+        "{{ seen() }}{% for j in [] %}{{ j }}{% endfor %}{{ seen() }}",
+        "{{ seen() }}{% for j in [1] %}{% set x = 3 %}{{ seen() }}{% endfor %}{{ seen() }}",
+        "{% if not y %}{% for j in [1] %}{{ j }}{% endfor %}{% endif %}{{ seen() }}",
+    ],
+)
 @pytest.mark.parametrize(
     "around",
     [
