@@ -18,8 +18,8 @@ for _folder in Path("/usr/lib").glob("*/sasl2"):
 
 PASSWORD = "correct-horse"
 
-# Examples of Hypothesis may take any time. CI always tries the same ones, so that it fails
-# on a change only for what the change did; new ones are for whoever can look at them.
+# Examples of Hypothesis may take any time. CI always tries the same ones, so that a
+# change fails only for what it did.
 settings.register_profile(
     "untimed", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True
 )
