@@ -218,13 +218,24 @@ class RedisOperations(HoldsTexts):
             return (yield from self._flush())
         # The locks go first. Otherwise a value that is being rendered could be stored
         # after the scan has passed its key.
-        yield from self._scan(_pattern(f"{prefix}lock:"), self._unlink)
-        yield from self._scan(_pattern(prefix), self._unlink)
+        yield from self._delete_all(_pattern(f"{prefix}lock:"))
+        yield from self._delete_all(_pattern(prefix))
         return True
 
-    def _unlink(self, keys: Sequence[bytes]) -> Operation[bool]:
-        yield self._client.unlink(*keys)
-        return True
+    def _delete_all(self, pattern: str) -> Operation[None]:
+        """Delete the keys that match a pattern."""
+        missed = 0
+
+        def unlink(keys: Sequence[bytes]) -> Operation[bool]:
+            nonlocal missed
+            # A key may have expired meanwhile. Or what the server told was damaged on
+            # its way, so that it names another one than is there.
+            missed += len({*keys}) - (yield self._client.unlink(*keys))
+            return True
+
+        yield from self._scan(pattern, unlink)
+        if missed:
+            yield from self._scan(pattern, unlink)
 
     def _facts(self) -> Operation[Facts]:
         if not self._full_key(""):

@@ -208,6 +208,21 @@ def test_set_many_if_equal_stores_a_value_with_its_timeout(
         assert client.exists("shop:lock") == 0
 
 
+def test_clear_goes_through_the_keys_again_if_it_missed_one(
+    store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.set("k", "text")
+    scan, answers = client.scan, [[b"shop:damaged"]]
+
+    def scan_with_damage(*arguments: Any, **options: Any) -> Any:
+        cursor, keys = scan(*arguments, **options)
+        return cursor, answers.pop() if keys and answers else keys
+
+    monkeypatch.setattr(client, "scan", scan_with_damage)
+    assert store.clear() is True
+    assert store.get("k") is None
+
+
 def test_clear_deletes_locks_first(
     store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
