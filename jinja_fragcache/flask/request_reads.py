@@ -18,18 +18,16 @@ from flask.globals import request_ctx
 
 from jinja_fragcache.engine.dependencies import (
     current_dependencies,
-    note,
     note_read,
     quietly,
 )
+from jinja_fragcache.frameworks.processors import note_given
 from jinja_fragcache.frameworks.request_names import told_by
 from jinja_fragcache.frameworks.shared import is_shared
 from jinja_fragcache.frameworks.werkzeug import g_class, watch_request
-from jinja_fragcache.guard.reads import Read, texts_of
 from jinja_fragcache.guard.watched import mapping_class, subclass, watch
 
 from .apart import apart
-from .shared_values import lives_with
 
 # The items of the session, and the attributes of `g`, that have a name of their own.
 _SPECIAL = {
@@ -46,9 +44,6 @@ _OF_BABEL = {
     "babel_tzinfo": "timezone",
 }
 _NOTHING = object()
-#: Where `g` keeps the names whose context processors read something of the request,
-#: with their values.
-NAMES = "_fragcache_names"
 # Where the application's context keeps what was watched last.
 _REQUEST, _SESSION = "_fragcache_request", "_fragcache_session"
 # What all requests have.
@@ -94,11 +89,9 @@ class FlaskRequests:
         if not has_app_context():
             return
         fields = vars(_current_g())
-        names = fields.get(NAMES, {})
-        given, reads = names.get(name, (_NOTHING, ()))
-        if given is value and not lives_with(current_app, value):
-            note(Read(name, texts_of(value), parts=tuple(reads)))
-        elif value is not None and fields.get("_login_user") is value:
+        if note_given(fields, name, value, current_app):
+            return
+        if value is not None and fields.get("_login_user") is value:
             note_read("current_user", value)
 
     def apart(

@@ -4,24 +4,23 @@ That are the names that context processors return, and functions such as `url_fo
 """
 
 from collections.abc import Callable
-from functools import cache, partial, wraps
+from functools import wraps
 from typing import Any
 
 from flask import Flask, g, get_flashed_messages, has_request_context, request
 
 from jinja_fragcache.engine.dependencies import (
-    Dependencies,
     add_framework,
     current_dependencies,
     note_read,
     quietly,
     start_watching,
 )
-from jinja_fragcache.frameworks.contexts import note_variables
+from jinja_fragcache.frameworks.processors import watch_all
+from jinja_fragcache.frameworks.variables import note_variables
 from jinja_fragcache.frameworks.werkzeug import note_attribute
 
-from .request_reads import NAMES, FlaskRequests, Messages
-from .shared_values import shared_names
+from .request_reads import FlaskRequests, Messages
 
 _WRAPS = "_fragcache_wraps"
 _FRAMEWORK = FlaskRequests()
@@ -86,8 +85,7 @@ def _noting_names(app: Flask) -> Callable[[dict[str, Any]], None]:
     @wraps(update)
     def noting(context: dict[str, Any]) -> None:
         for processors in app.template_context_processors.values():
-            processors[:] = [_watched(each) for each in processors]
-        start_watching()
+            watch_all(processors, _start)
         with quietly():
             update(context)
 
@@ -95,37 +93,7 @@ def _noting_names(app: Flask) -> Callable[[dict[str, Any]], None]:
     return noting
 
 
-class ProcessorReads(Dependencies):
-    """What a context processor reads. Where it does is not told."""
-
-    has_places = False
-
-
-def _watched(processor: Callable[[], Any]) -> Callable[[], Any]:
-    """Return a context processor that remembers what it read for its names."""
-    if hasattr(processor, _WRAPS):
-        return processor
-
-    shared = cache(partial(shared_names, processor))
-
-    @wraps(processor)
-    def watched() -> Any:
-        dependencies = ProcessorReads()
-        with dependencies:
-            given = processor()
-        if dependencies.parent is not None:
-            dependencies.parent.include(
-                dependencies.tags, dependencies.expires, dependencies.templates
-            )
-        if dependencies.reads:
-            fields = vars(g._get_current_object())  # noqa: SLF001 - Werkzeug's documented way
-            names = fields.setdefault(NAMES, {})
-            names |= {
-                name: (value, tuple(dependencies.reads.values()))
-                for name, value in given.items()
-                if name not in shared()
-            }
-        return given
-
-    setattr(watched, _WRAPS, processor)
-    return watched
+def _start() -> dict[str, Any]:
+    start_watching()
+    fields: dict[str, Any] = vars(g._get_current_object())  # noqa: SLF001 - Werkzeug's documented way
+    return fields

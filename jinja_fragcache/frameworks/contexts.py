@@ -9,23 +9,20 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, NamedTuple
 
-from jinja2 import Environment
-from jinja2.runtime import Context
-from jinja2.utils import missing
-
 from jinja_fragcache.engine.dependencies import (
     add_framework,
     current_dependencies,
     note_read,
-    note_variable,
     quietly,
 )
-from jinja_fragcache.guard.watched import is_watched, is_watching, subclass, watch
+from jinja_fragcache.guard.watched import is_watched
 
-from . import django, starlette
+from . import django, quart, starlette
 from .django_language import LANGUAGE, current_language
+from .processors import note_given
 from .quart import QuartRequests
 from .shared import is_shared
+from .variables import note_variables_of
 
 # Variables that differ between users by their names, wherever they come from.
 _PERSONAL = {
@@ -46,6 +43,8 @@ _TOLD = {
 }
 # What templates have as variables, too, with its parts.
 _SAME = {"request.user": "user", "session": "request.session", "user": "request.user"}
+# A field of a request whose context processors ran before they could be watched.
+_UNSEEN = "_fragcache_processors_unseen"
 _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
@@ -55,17 +54,33 @@ class Kind(NamedTuple):
     Attributes:
         watch: Lets what is read of a request be noted.
         parts_of: Yields what of a request a view may give to a template.
+        application_of: Returns what lives longer than a request.
+        watch_processors: Lets context processors be watched, and returns whether they
+            were not until now.
         variables: Notes the reads of variables that differ by their names.
     """
 
     watch: Callable[[Any], None]
     parts_of: Callable[[Any], Iterator[Any]]
+    application_of: Callable[[Any], Any]
+    watch_processors: Callable[[], bool]
     variables: Mapping[str, Callable[[], None]] = {}
 
 
 _KINDS = {
-    django.BASE: Kind(django.watch_request, django.parts_of, django.VARIABLES),
-    starlette.BASE: Kind(starlette.watch_request, starlette.parts_of),
+    django.BASE: Kind(
+        django.watch_request,
+        django.parts_of,
+        django.application_of,
+        django.watch_processors,
+        django.VARIABLES,
+    ),
+    starlette.BASE: Kind(
+        starlette.watch_request,
+        starlette.parts_of,
+        starlette.application_of,
+        starlette.watch_processors,
+    ),
 }
 
 
@@ -102,9 +117,13 @@ class RequestsInContexts:
         if kind is None:
             return
         kind.watch(request)
-        # The templates that this one includes have contexts of their own.
-        note_variables(context.environment)
-        watch(context, _noting_context)
+        if kind.watch_processors():
+            # The framework was imported after the environment was made.
+            vars(request)[_UNSEEN] = True
+        body = current_dependencies()
+        if body is not None and _UNSEEN in vars(request):
+            body.make_live()
+        note_variables_of(context)
 
     def request(self) -> object:
         """Like `Framework.request`. It is not known without a context."""
@@ -121,6 +140,8 @@ class RequestsInContexts:
             kind.variables[name]()
         elif type(value).__name__ == "PermWrapper":  # What Django calls `perms`.
             note_read("request.user", value.user)
+        elif note_given(vars(request), name, value, kind.application_of(request)):
+            return
         elif not issubclass(type(value), _PLAIN) and not is_shared(name, value):
             with quietly():
                 parts = list(kind.parts_of(request))
@@ -171,46 +192,12 @@ def _part(value: Any, name: str) -> Any:
     return get(name) if callable(get) and not _known(value) else getattr(value, name)
 
 
-def note_variables(environment: Environment) -> None:
-    """Let the contexts of an environment's templates note which variables are read."""
-    kind: Any = environment.context_class
-    environment.context_class = _noting_context(kind)
-
-
-@cache
-def _noting_context(kind: type[Context]) -> type[Context]:
-    """Return a subclass of a class of contexts that notes which variables are read."""
-    if is_watching(kind):
-        return kind
-    inherited = kind.resolve_or_missing
-
-    def resolve_or_missing(self: Any, key: str) -> Any:
-        value = inherited(self, key)
-        if current_dependencies() is not None and value is not missing:
-            note_variable(key, value, self)
-        return value
-
-    def resolve_as_jinja(self: Any, key: str) -> Any:
-        # What `Context` does, without calling it: this is done for each variable.
-        if key in self.vars:
-            value = self.vars[key]
-        elif key in self.parent:
-            value = self.parent[key]
-        else:
-            return missing
-        if current_dependencies() is not None:
-            note_variable(key, value, self)
-        return value
-
-    is_jinjas = inherited is Context.resolve_or_missing
-    resolve = resolve_as_jinja if is_jinjas else resolve_or_missing
-    return subclass(kind, {"resolve_or_missing": resolve})
-
-
 def watch_contexts() -> None:
     """Let the requests in the contexts of templates be watched."""
     add_framework(_FRAMEWORK)
     add_framework(_QUART)
+    for framework in (django, quart, starlette):
+        framework.watch_processors()
 
 
 _FRAMEWORK = RequestsInContexts()

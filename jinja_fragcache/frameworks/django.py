@@ -16,6 +16,7 @@ from jinja_fragcache.guard.watched import (
 )
 
 from .django_language import note_language, watch_language
+from .processors import watch_all, watch_method
 from .reading import is_noting, note_item, noting, watched_mapping
 from .shared import is_shared
 
@@ -87,6 +88,35 @@ def parts_of(request: Any) -> Iterator[Any]:
     for name, value in vars(request).items():
         if not name.startswith("_") and name not in _QUIET:
             yield value
+
+
+def application_of(_: Any) -> Any:
+    """Return what lives as long as the site: its settings."""
+    return sys.modules["django.conf"].settings._wrapped  # noqa: SLF001 - no public way
+
+
+def watch_processors() -> bool:
+    """Like `starlette.watch_processors`, of Django's Jinja2 back end."""
+    backend: Any = sys.modules.get("django.template.backends.jinja2")
+    if backend is None:
+        return False
+    return watch_method(backend.Template, "render", _watching)
+
+
+def _watching(render: Callable[..., Any]) -> Callable[..., Any]:
+    def watching(self: Any, *args: Any, **kwargs: Any) -> Any:
+        backend = self.backend
+        if hasattr(backend.env, "fragment_cache"):
+            watch_all(backend.template_context_processors, _start)
+        return render(self, *args, **kwargs)
+
+    return watching
+
+
+def _start(request: Any) -> dict[str, Any]:
+    watch_request(request)
+    fields: dict[str, Any] = vars(request)
+    return fields
 
 
 @cache

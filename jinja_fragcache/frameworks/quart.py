@@ -14,9 +14,11 @@ from jinja_fragcache.guard.watched import (
     watch,
 )
 
+from .processors import note_given, reading_apart, watch_all, watch_method
 from .reading import is_noting
 from .request_names import told_by
 from .shared import is_shared
+from .variables import note_variables_of
 from .werkzeug import g_class, note_attribute, watch_request
 
 _GLOBALS = "quart.globals"
@@ -47,6 +49,8 @@ class QuartRequests:
         application = _current("_cv_app")
         if application is None:
             return
+        if context is not None:
+            note_variables_of(context)
         watch(application.g, g_class, _read_g)
         for users in application.app.extensions.get("QUART_AUTH", ()):
             if "load_user" not in vars(users):
@@ -71,6 +75,8 @@ class QuartRequests:
         """Like `Framework.note_variable`."""
         application = _current("_cv_app")
         if application is None or value is None:
+            return
+        if note_given(vars(application.g), name, value, application.app):
             return
         if name == "current_user" or vars(application.g).get(_USER) is value:
             note_read("current_user", value)
@@ -104,6 +110,34 @@ class QuartRequests:
                 value: Any = getattr(current.request, attribute)
                 return value.get(item) if item and value is not None else value
         raise LookupError(name)
+
+
+def watch_processors() -> bool:
+    """Like `starlette.watch_processors`, of Quart's applications."""
+    module: Any = sys.modules.get("quart.app")
+    if module is None:
+        return False
+    return watch_method(module.Quart, "update_template_context", _watching)
+
+
+def _watching(update: Callable[..., Any]) -> Callable[..., Any]:
+    async def watching(self: Any, context: dict[str, Any]) -> None:
+        if not hasattr(self.jinja_env, "fragment_cache"):
+            await update(self, context)
+            return
+        for processors in self.template_context_processors.values():
+            watch_all(processors, _start)
+        # Not `quietly`: other tasks may read for the same body meanwhile.
+        with reading_apart():
+            await update(self, context)
+
+    return watching
+
+
+def _start() -> dict[str, Any]:
+    _REQUESTS.watch(None)
+    fields: dict[str, Any] = vars(_current("_cv_app").g)
+    return fields
 
 
 def _current(name: str) -> Any:
@@ -177,3 +211,6 @@ def _read_g(_: Any, name: str, value: Any) -> Any:
     if is_noting() and (shown in _SPECIAL or not is_shared(name, value)):
         _note(shown, value)
     return value
+
+
+_REQUESTS = QuartRequests()

@@ -1,5 +1,6 @@
 """Notes what bodies read of a request of Starlette, and so of FastAPI."""
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from jinja_fragcache.engine.dependencies import note_kept_read, note_read
 from jinja_fragcache.guard.watched import properties_class, subclass, watch
 
+from .processors import watch_all, watch_method
 from .reading import is_noting, note_item, noting, watched_mapping
 from .shared import is_shared
 
@@ -43,6 +45,38 @@ def parts_of(request: Any) -> Iterator[Any]:
     for name in ("auth", "session", "user"):
         yield request.scope.get(name)
     yield from (request.scope.get("state") or {}).values()
+
+
+def application_of(request: Any) -> Any:
+    """Return the application of a request, None if it has none."""
+    return vars(request)["scope"].get("app")  # So that nothing is noted.
+
+
+def watch_processors() -> bool:
+    """Let the context processors of Starlette's templates be watched.
+
+    Returns:
+        Whether they were not until now, though Starlette's templates are in use.
+    """
+    templating: Any = sys.modules.get("starlette.templating")
+    if templating is None:
+        return False
+    return watch_method(templating.Jinja2Templates, "TemplateResponse", _watching)
+
+
+def _watching(respond: Callable[..., Any]) -> Callable[..., Any]:
+    def watching(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if hasattr(self.env, "fragment_cache"):
+            watch_all(self.context_processors, _start)
+        return respond(self, *args, **kwargs)
+
+    return watching
+
+
+def _start(request: Any) -> dict[str, Any]:
+    watch_request(request)
+    fields: dict[str, Any] = vars(request)
+    return fields
 
 
 @cache

@@ -9,7 +9,7 @@ from jinja2.runtime import Context
 from starlette.requests import Request
 
 from jinja_fragcache.engine.dependencies import Dependencies
-from jinja_fragcache.frameworks.contexts import RequestsInContexts, note_variables
+from jinja_fragcache.frameworks.contexts import RequestsInContexts
 from jinja_fragcache.guard.watched import is_watched
 
 FRAMEWORK = RequestsInContexts()
@@ -98,11 +98,3 @@ def test_some_variables_differ_by_their_names(name: str) -> None:
         FRAMEWORK.note_variable("title", "text", given)
         FRAMEWORK.note_variable("request", given["request"], given)
     assert body.reads.keys() == {"csrf_token" if "csrf" in name else name}
-
-
-def test_contexts_note_their_variables_once() -> None:
-    environment = Environment()
-    note_variables(environment)
-    kind = environment.context_class
-    note_variables(environment)
-    assert environment.context_class is kind

@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from flask import Flask
-
 # What differs between requests by its own name.
 _OF_REQUESTS = {"current_user", "g", "request", "session"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
-def shared_names(processor: Callable[[], Any]) -> frozenset[str]:
+def shared_names(processor: Callable[..., Any]) -> frozenset[str]:
     """Return the names whose values a processor takes from constants and globals.
 
     Args:
@@ -30,11 +28,10 @@ def shared_names(processor: Callable[[], Any]) -> frozenset[str]:
         tree = ast.parse(source)
     except (OSError, SyntaxError, TypeError):
         return frozenset()
-    assigned = {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
+    assigned = set(_assigned(tree))
+    if isinstance(processor, MethodType):
+        # Its first argument is an object that is there for all requests.
+        assigned -= {*list(inspect.signature(processor.__func__).parameters)[:1]}
     first, *others = [_items(each) for each in _returned(tree)] or [{}]
     # What is not the same in all of them, the processor has chosen by what it read.
     return frozenset(
@@ -45,6 +42,17 @@ def shared_names(processor: Callable[[], Any]) -> frozenset[str]:
             name in each and ast.dump(each[name]) == ast.dump(value) for each in others
         )
     )
+
+
+def _assigned(tree: ast.AST) -> Iterator[str]:
+    """Yield the names that a call of the function in a tree gives a value."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):  # Such as a request, whatever it is called.
+            yield node.arg
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name  # A function inside may remember what was read.
 
 
 def _returned(tree: ast.AST) -> Iterator[ast.expr | None]:
@@ -87,11 +95,12 @@ def _is_shared(value: ast.expr, assigned: set[str]) -> bool:
     return isinstance(value, ast.Constant)
 
 
-def lives_with(app: Flask, value: Any) -> bool:
+def lives_with(app: Any, value: Any) -> bool:
     """Return whether an object is older than the request, since an application has it.
 
     Args:
-        app: The application. Its extensions and their attributes are looked at.
+        app: The application, or Django's settings. Its configuration, its state and its
+            extensions with their attributes are looked at.
         value: The object. Plain values may be equal by chance, so they don't count. A
             function counts if it remembers only such objects, as `lambda: shop.name`
             has a shop.
@@ -104,9 +113,20 @@ def lives_with(app: Flask, value: Any) -> bool:
         return all(lives_with(app, each) for each in _remembered(value))
     if isinstance(value, MethodType | BuiltinFunctionType):
         return lives_with(app, value.__self__)
-    owners = [app, *app.extensions.values()]
+    owners = [app, *getattr(app, "extensions", {}).values()]
     held = [each for owner in owners for each in _fields(owner)]
-    return any(each is value for each in [*owners, *held, *app.config.values()])
+    # The last one is Starlette's.
+    kept = [
+        *getattr(app, "config", {}).values(),
+        *_kept_in(getattr(app, "state", None)),
+    ]
+    return any(each is value for each in [*owners, *held, *kept])
+
+
+def _kept_in(state: Any) -> Iterator[Any]:
+    """Yield the values that an application of Starlette keeps in its state."""
+    for kept in _fields(state):
+        yield from kept.values() if isinstance(kept, dict) else ()
 
 
 def _remembered(function: FunctionType) -> Iterator[Any]:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from flask import Flask, g, session
 
-from jinja_fragcache.flask.shared_values import lives_with, shared_names
+from jinja_fragcache.frameworks.shared_values import lives_with, shared_names
 
 SITE = {"name": "Shop"}
 
@@ -35,6 +35,21 @@ def test_names_that_constants_and_globals_give_are_shared() -> None:
     assert shared_names(mixed) == {"site", "name"}
     assert shared_names(by_keywords) == {"site"}
     assert shared_names(twice) == {"site"}
+
+
+class Shop:
+    name = "Shop"
+
+    def processor(self, asked: Any) -> dict[str, Any]:
+        def greet() -> str:
+            return str(asked.user)
+
+        return {"shop": self.name, "user": asked.user, "greet": greet}
+
+
+def test_arguments_and_functions_inside_are_not_shared() -> None:
+    assert shared_names(Shop().processor) == {"shop"}
+    assert shared_names(Shop.processor) == frozenset()
 
 
 def test_a_processor_without_source_shares_nothing() -> None:

@@ -1,0 +1,134 @@
+"""Notes what context processors read of the request for the names that they give."""
+
+from collections.abc import Callable, Iterator, Mapping, MutableSequence
+from contextlib import contextmanager
+from functools import cache, partial, wraps
+from inspect import iscoroutinefunction
+from typing import Any
+
+from jinja_fragcache.engine.dependencies import Dependencies, note
+from jinja_fragcache.guard.reads import Read, texts_of
+
+from .shared_values import lives_with, shared_names
+
+#: A function that returns variables for templates: of the request, in Starlette and
+#: Django, or of no arguments. It may be a coroutine function.
+Processor = Callable[..., Any]
+
+_WRAPS = "_fragcache_wraps"
+# Where an object that lives as long as the request keeps the names whose processors
+# have read something, with their values.
+_NAMES = "_fragcache_names"
+_NOTHING = object()
+
+
+class ProcessorReads(Dependencies):
+    """What context processors read. Where they do is not told."""
+
+    __slots__ = ()
+    has_places = False
+
+
+@contextmanager
+def reading_apart() -> Iterator[ProcessorReads]:
+    """Collect what is read in the block, so that the body around has not read it.
+
+    Tags and expiry pass to that body.
+    """
+    dependencies = ProcessorReads()
+    with dependencies:
+        yield dependencies
+    if dependencies.parent is not None:
+        dependencies.parent.include(
+            dependencies.tags, dependencies.expires, dependencies.templates
+        )
+
+
+def watch_all(
+    processors: MutableSequence[Processor], start: Callable[..., dict[str, Any]]
+) -> None:
+    """Let context processors remember what they read for their names.
+
+    Args:
+        processors: The processors. The list may get others later, and be watched again.
+        start: Gets a processor's arguments before it runs, lets what is read of the
+            request be noted, and returns the attributes of an object that lives as long
+            as the request, for `note_given`.
+    """
+    if not all(hasattr(each, _WRAPS) for each in processors):
+        processors[:] = [_watched(each, start) for each in processors]
+
+
+def _watched(processor: Processor, start: Callable[..., dict[str, Any]]) -> Processor:
+    if hasattr(processor, _WRAPS):
+        return processor
+    shared = cache(partial(shared_names, processor))
+
+    def remember(fields: dict[str, Any], given: Any, reads: Mapping[str, Read]) -> None:
+        if not reads or not isinstance(given, Mapping):
+            return
+        names = fields.setdefault(_NAMES, {})
+        names |= {
+            name: (value, tuple(reads.values()))
+            for name, value in given.items()
+            if name not in shared()
+        }
+
+    @wraps(processor)
+    def plain(*args: Any) -> Any:
+        fields = start(*args)
+        with reading_apart() as dependencies:
+            given = processor(*args)
+        remember(fields, given, dependencies.reads)
+        return given
+
+    @wraps(processor)
+    async def awaited(*args: Any) -> Any:
+        fields = start(*args)
+        with reading_apart() as dependencies:
+            given = await processor(*args)
+        remember(fields, given, dependencies.reads)
+        return given
+
+    made = awaited if iscoroutinefunction(processor) else plain
+    setattr(made, _WRAPS, processor)
+    return made
+
+
+def watch_method(kind: type, name: str, make: Callable[[Any], Any]) -> bool:
+    """Put another method in place of a class's own.
+
+    Args:
+        kind: The class that runs context processors in this method.
+        name: The name of the method.
+        make: Gets the method, and returns the other one.
+
+    Returns:
+        Whether it was the class's own until now.
+    """
+    original = getattr(kind, name)
+    if hasattr(original, _WRAPS):
+        return False
+    made = wraps(original)(make(original))
+    setattr(made, _WRAPS, original)
+    setattr(kind, name, made)
+    return True
+
+
+def note_given(fields: Mapping[str, Any], name: str, value: Any, app: Any) -> bool:
+    """Note a read if a variable is what a context processor made of the request.
+
+    Args:
+        fields: What `start` of `watch_all` returned.
+        name: The name of the variable.
+        value: Its value.
+        app: The application (see `shared_values.lives_with`).
+
+    Returns:
+        Whether the variable is the processor's, and was noted.
+    """
+    given, reads = fields.get(_NAMES, {}).get(name, (_NOTHING, ()))
+    if given is not value or lives_with(app, value):
+        return False
+    note(Read(name, texts_of(value), parts=reads))
+    return True

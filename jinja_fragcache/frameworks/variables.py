@@ -1,0 +1,53 @@
+"""Contexts of templates that note which variables a body reads."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment
+from jinja2.runtime import Context
+from jinja2.utils import missing
+
+from jinja_fragcache.engine.dependencies import current_dependencies, note_variable
+from jinja_fragcache.guard.watched import is_watching, subclass, watch
+
+
+def note_variables(environment: Environment) -> None:
+    """Let the contexts of an environment's templates note which variables are read."""
+    kind: Any = environment.context_class
+    environment.context_class = _noting_context(kind)
+
+
+def note_variables_of(context: Any) -> None:
+    """Let a context note it, too, and those of the templates that it includes."""
+    note_variables(context.environment)
+    watch(context, _noting_context)
+
+
+@cache
+def _noting_context(kind: type[Context]) -> type[Context]:
+    """Return a subclass of a class of contexts that notes which variables are read."""
+    if is_watching(kind):
+        return kind
+    inherited = kind.resolve_or_missing
+
+    def resolve_or_missing(self: Any, key: str) -> Any:
+        value = inherited(self, key)
+        if current_dependencies() is not None and value is not missing:
+            note_variable(key, value, self)
+        return value
+
+    def resolve_as_jinja(self: Any, key: str) -> Any:
+        # What `Context` does, without calling it: this is done for each variable.
+        if key in self.vars:
+            value = self.vars[key]
+        elif key in self.parent:
+            value = self.parent[key]
+        else:
+            return missing
+        if current_dependencies() is not None:
+            note_variable(key, value, self)
+        return value
+
+    is_jinjas = inherited is Context.resolve_or_missing
+    resolve = resolve_as_jinja if is_jinjas else resolve_or_missing
+    return subclass(kind, {"resolve_or_missing": resolve})
