@@ -13,7 +13,8 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jinja_fragcache import Cache, FragmentCache
+from jinja_fragcache import Cache, Event, FragmentCache, Listener
+from jinja_fragcache.access.refusals import LOG_SECONDS, MOST_LOGGED
 from jinja_fragcache.access.seal import Seal
 from jinja_fragcache.entries import entry as entries
 from jinja_fragcache.entries.entry import Entry, encode
@@ -57,12 +58,23 @@ class Site:
 
     @property
     def failures(self) -> int:
-        """How many reads were refused; a miss reads its entry several times."""
+        """How many entries were refused."""
         return self.cache.stats().failures
 
     def key(self, name: str) -> str:
         (key,) = [key for key in self.values if key.startswith(f"fragment:{name}:")]
         return key
+
+
+class Heard(Listener):
+    """Collects the keys of what was refused."""
+
+    def __init__(self) -> None:
+        self.refused: list[str] = []
+
+    def on_event(self, event: Event) -> None:
+        if event.kind == "store_error":
+            self.refused.append(event.key)
 
 
 def sealed_by(secret: str, key: str, text: str) -> str:
@@ -386,3 +398,42 @@ def test_a_hit_on_an_event_loop_is_opened_too() -> None:
     text = asyncio.run(site.cache.get_async(site.key("plain")))
     assert text is not None
     assert before.startswith(text)
+
+
+def test_what_is_refused_is_logged_and_counted_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    site = Site()
+    site.page()
+    # What was forged stays: nothing is written over it.
+    key, read = site.key("plain"), site.cache.get
+    site.values[key] = FORGED
+    assert (read(key), read(key), site.failures) == (None, None, 1)
+    site.page()
+    assert (site.failures, len(caplog.records)) == (1, 1)
+    # It was replaced, so the same text is another refusal.
+    site.values[key] = FORGED
+    site.page()
+    assert (site.failures, len(caplog.records)) == (2, 2)
+    site.values[key] = FORGED + "!"
+    site.page()
+    assert (site.failures, len(caplog.records)) == (3, 3)
+
+
+def test_the_log_names_some_of_many_entries_that_are_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    site = Site()
+    keys = [f"fragment:{number}" for number in range(MOST_LOGGED + 5)]
+    site.values |= dict.fromkeys(keys, FORGED)
+    heard = Heard()
+    site.cache.listen(heard)
+    assert [site.cache.get(key) for key in keys] == [None] * len(keys)
+    assert (site.failures, heard.refused) == (len(keys), keys)
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.split("'")[1] for line in lines[:-1]] == keys[:MOST_LOGGED]
+    assert lines[-1].startswith("More entries are refused.")
+    site.clock.now += LOG_SECONDS
+    site.values["fragment:late"] = FORGED
+    assert site.cache.get("fragment:late") is None
+    assert "fragment:late" in caplog.records[-1].getMessage()

@@ -294,8 +294,7 @@ class SafeStore:
 
     def failed(self, what: str, key: str, error: Exception) -> None:
         """Count and log a failure that is not raised."""
-        self._recorder.stats.failures += 1
-        self._recorder.announce("store_error", key, error)
+        self.count_failure(key, error)
         logger.warning(
             "The store could not %s %r: %s: %s%s",
             what,
@@ -304,6 +303,11 @@ class SafeStore:
             without_logins(error).rstrip("."),
             what_to_check(self._adapter.store, error),
         )
+
+    def count_failure(self, key: str, error: Exception) -> None:
+        """Count and announce a failure that is not raised."""
+        self._recorder.stats.failures += 1
+        self._recorder.announce("store_error", key, error)
 
     def read_failed(self, keys: Iterable[str], error: Exception) -> None:
         """Count and log a read that failed, and open the circuit breaker.

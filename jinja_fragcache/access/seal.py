@@ -37,6 +37,9 @@ class Seal:
             signs; all of them verify.
         clock: Returns the time, in seconds since 1970.
 
+    Attributes:
+        clock: See above.
+
     Raises:
         PolicyError: If there is no secret, or one is empty or neither text nor bytes.
         StoreError: If itsdangerous is not installed.
@@ -45,7 +48,7 @@ class Seal:
     def __init__(self, secrets: Any, clock: Callable[[], float]) -> None:
         # The newest first, because it has signed most.
         self._signers = [_signer(each) for each in reversed(_checked(secrets))]
-        self._clock = clock
+        self.clock = clock
 
     def seal(self, key: str, text: str, seconds: int | None) -> str:
         """Return what to store for a text.
@@ -55,7 +58,7 @@ class Seal:
             text: The text.
             seconds: For how long it is stored; 0 for ever, None if that is not known.
         """
-        ends = int(self._clock()) + seconds + _SLACK if seconds else 0
+        ends = int(self.clock()) + seconds + _SLACK if seconds else 0
         rest = f"{ends}:{text}"
         return f"{_MARK}{_signature(self._signers[0], key, rest)}:{rest}"
 
@@ -86,7 +89,7 @@ class Seal:
         ):
             return None
         ends, _, text = rest.partition(":")
-        return text if ends == "0" or self._clock() < int(ends) else None
+        return text if ends == "0" or self.clock() < int(ends) else None
 
 
 def _signature(signer: Any, key: str, rest: str) -> str:

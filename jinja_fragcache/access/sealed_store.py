@@ -20,6 +20,7 @@ from jinja_fragcache.keys.beside import number_key
 from jinja_fragcache.operations import Operation, perform_async
 from jinja_fragcache.stores.base import Timed
 
+from .refusals import Refusals
 from .runner import Awaited
 from .safe_store import SafeStore
 from .seal import SEAL_BYTES, Seal
@@ -64,6 +65,7 @@ class SealedStore(SafeStore):
     def __init__(self, *args: Any, seal: Seal, **more: Any) -> None:
         super().__init__(*args, **more)
         self._seal = seal
+        self._refusals = Refusals(seal.clock)
         self.plain = _SealedReads(self.plain, self.open)
 
     @property
@@ -175,16 +177,16 @@ class SealedStore(SafeStore):
         return (yield from adapter.increment(beside, delta))
 
     def open(self, key: str, stored: object) -> str | None:
-        """Return the text that was signed for a key; count and log what was not."""
+        """Return the text that was signed for a key; count and log the others once."""
         if stored is None:
             return None
         text = self._seal.open(key, stored)
-        if text is None:
-            self.failed(
-                "read",
-                key,
-                DamagedValueError(_NOT_SIGNED),
-            )
+        if text is None and self._refusals.is_new(key, stored):
+            error = DamagedValueError(_NOT_SIGNED)
+            if self._refusals.may_log():
+                self.failed("read", key, error)
+            else:
+                self.count_failure(key, error)
         return text
 
     def _sealed(self, values: Mapping[str, Timed]) -> Operation[dict[str, Timed]]:
@@ -202,6 +204,7 @@ class SealedStore(SafeStore):
             if seconds is None:
                 seconds = self.default_timeout
             sealed[key] = self._seal.seal(key, text, seconds), timeout
+            self._refusals.replaced(key)
         return sealed
 
 
