@@ -14,6 +14,7 @@ from jinja_fragcache.functions.call import FunctionCall, refuse
 from jinja_fragcache.functions.keys import full_name
 from jinja_fragcache.functions.proposed_keys import call_with, decorator_with
 from jinja_fragcache.guard.places import tell_places
+from jinja_fragcache.guard.reads import Cover
 
 from .cacheability import SessionWatch, judge, told_of_answers
 from .responses import (
@@ -28,6 +29,7 @@ from .responses import (
     text_of,
 )
 from .value_cache import AppCache
+from .view_keys import with_host
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +49,10 @@ class AnswerCall(FunctionCall):
     session_watch: SessionWatch | None
     is_view: bool
     raised: HTTPException | None = None
+
+    def _names_in_key(self) -> Cover:
+        """Like `FunctionCall._names_in_key`, with the host if it is in the key."""
+        return with_host(self.named)
 
     def _write_key(self, expressions: list[str]) -> str:
         """Return what to write for a key with more values."""
@@ -202,7 +208,7 @@ class AnswerCall(FunctionCall):
         if watch is None:
             return True
         watch.note_read()
-        cover = self.named
+        cover = self._names_in_key()
         if self.present is not None:
             cover = cover.beside(told_of_answers(self.present.cover()))
         # What this package reads is not read by the function.

@@ -25,10 +25,12 @@ from .view_hosts import host_of_request, host_of_url, host_of_views, own_host
 
 _PATH = "%s"
 # What a key made of the request's path names of the request.
+# The name of the host in keys of applications with views for several hosts.
+_HOST_OF_VIEWS = "request.host of views"
 _OF_PATH = frozenset(
     f"request.{name}"
     for name in ("blueprint", "endpoint", "path", "url_rule", "view_args")
-)
+) | {_HOST_OF_VIEWS}
 _OF_QUERY = frozenset({"request.args", "request.full_path"})
 QueryArguments = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
 
@@ -251,3 +253,13 @@ def named_by_path(*, by_path: bool, query_string: bool) -> Cover:
     """Return what a key that this package makes of the request names of it."""
     names = _OF_PATH if by_path else frozenset()
     return Cover(names | _OF_QUERY if query_string else names)
+
+
+def with_host(named: Cover) -> Cover:
+    """Return what a key names of the request, with the host if the key has it.
+
+    Only the application of a request tells that, so a hit does not ask for it.
+    """
+    if _HOST_OF_VIEWS in named.names and host_of_request():
+        return named._replace(names=named.names | {"request.host"})
+    return named

@@ -100,7 +100,7 @@ class FunctionCall:
             self._guard = CallGuard(
                 self.rules.engine,
                 self.function,
-                self.named,
+                self._names_in_key(),
                 values if self.options.is_memoized else (),
                 self.options.allow,
                 self._write_key,
@@ -108,6 +108,10 @@ class FunctionCall:
             if self.present is not None:
                 self._guard = WholeGuard(self._guard, self.present)
         return self._guard
+
+    def _names_in_key(self) -> Cover:
+        """Return what the key names of the request."""
+        return self.named
 
     def _write_key(self, expressions: list[str]) -> str:
         """Return what to write for a key with more values."""

@@ -1,9 +1,9 @@
 """Views that have one path on two hosts don't share an entry."""
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
-from jinja_fragcache import Cache, KeyValueError
+from jinja_fragcache import Cache, KeyValueError, UncoveredReadError
 from jinja_fragcache.flask.view_hosts import host_of_url, host_of_views
 
 
@@ -74,3 +74,43 @@ def test_the_hosts_of_urls_and_views(app: Flask) -> None:
 def test_an_application_without_hosts_has_none_in_its_keys() -> None:
     with Flask(__name__).app_context():
         assert host_of_url("/") == host_of_views([]) == ""
+
+
+def check_host_is_shown(app: Flask) -> None:
+    """Check that each of two hosts gets its own from the cache."""
+    app.testing = True
+    cache = Cache(app, config={"CACHE_TYPE": "simple", "CACHE_IN_TESTING": True})
+
+    @cache.cached()
+    def view(**_: str) -> str:
+        return request.host
+
+    app.add_url_rule("/", "view", view)
+    app.add_url_rule("/", "of_name", view, subdomain="<name>")
+    hosts = ["ann.example.com", "bob.example.com"] * 2
+    assert [shown(app, host) for host in hosts] == hosts
+    with app.app_context():
+        assert (cache.stats().hits, cache.stats().stored) == (2, 2)
+
+
+def test_a_view_may_show_the_host_where_its_key_has_it() -> None:
+    app = Flask(__name__, subdomain_matching=True)
+    app.config["SERVER_NAME"] = "example.com"
+    check_host_is_shown(app)
+    # Without hosts in keys, it is refused as before.
+    with pytest.raises(UncoveredReadError, match=r"reads request\.host"):
+        check_host_is_shown(Flask(__name__))
+
+
+def test_a_key_function_with_the_path_has_no_host() -> None:
+    app = Flask(__name__, subdomain_matching=True)
+    app.config |= {"SERVER_NAME": "example.com", "TESTING": True}
+    cache = Cache(app, config={"CACHE_TYPE": "simple", "CACHE_IN_TESTING": True})
+
+    @app.route("/", subdomain="<name>")
+    @cache.cached(key_prefix=lambda: request.path)
+    def view(name: str) -> str:
+        return request.host
+
+    with pytest.raises(UncoveredReadError, match=r"reads request\.host"):
+        shown(app, "ann.example.com")
