@@ -37,10 +37,14 @@ class Coverage:
         self._vocabulary = vocabulary
         self._allowed = vocabulary.covered | paths(visit.tag.allow)
         self._is_auto = visit.tag.is_auto
-        self.keys = [*_with_sources(visit.key)]
+        self._own_keys = [*_with_sources(visit.key)]
+        whole = (Seen(read, None, "", ()) for read in vocabulary.in_all_keys)
+        self.keys = [*self._own_keys, *whole]
         self._unless = [*_with_sources(visit.unless)]
         self.has_locale = any(
-            self._is_locale(key.path) for key in self.keys if key.binding is None
+            self._is_locale(key.path)
+            for key in self.keys
+            if key.binding is None and not key.read.is_chosen
         ) or any(map(self._is_locale, self._allowed))
         self._has_user = any(map(self._tells_user, self.keys))
 
@@ -71,7 +75,7 @@ class Coverage:
         """Return whether a key value tells which of many objects a fragment shows."""
         return any(
             (key.read.is_opaque or not key.read.part) and self._is_object(key)
-            for key in self.keys
+            for key in self._own_keys
         )
 
     def _is_object(self, key: Seen) -> bool:

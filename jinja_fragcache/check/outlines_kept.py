@@ -15,7 +15,7 @@ from jinja_fragcache.reads.outline import Broken, Outline, from_plain, to_plain
 #: The name of the folder.
 FOLDER = ".fragcache_cache"
 # Another number for each change to what outlines are, or to how they are made.
-_VERSION = 4
+_VERSION = 5
 _FILE = "outlines.json"
 
 

@@ -8,6 +8,7 @@ stands for everything that is read of it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from jinja_fragcache.reads.outline import Reads
 from jinja_fragcache.reads.paths import Path
 
 _USERS = (
@@ -181,6 +182,7 @@ class Vocabulary:
         locales: Names that tell the locale.
         shared: Names of what is the same on all pages.
         covered: Names that need not stand in a key.
+        in_all_keys: What every key has, as the `vary_on` of the cache reads it.
     """
 
     users: frozenset[Path]
@@ -191,6 +193,7 @@ class Vocabulary:
     locales: frozenset[Path]
     shared: frozenset[Path]
     covered: frozenset[Path]
+    in_all_keys: Reads = ()
 
     @property
     def known(self) -> set[str]:
@@ -206,6 +209,7 @@ def vocabulary(
     locale: Iterable[str] = (),
     shared: Iterable[str] = (),
     covered: Iterable[str] = (),
+    in_all_keys: Reads = (),
 ) -> Vocabulary:
     """Return the built-in names, with those of the settings.
 
@@ -215,6 +219,7 @@ def vocabulary(
         shared: More names of what is the same on all pages. They are taken out of the
             other lists.
         covered: Names that need not stand in a key.
+        in_all_keys: See `Vocabulary`.
     """
     same = paths(shared)
     return Vocabulary(
@@ -226,6 +231,7 @@ def vocabulary(
         locales=paths((*_LOCALES, *locale)) - same,
         shared=paths(_SHARED) | same,
         covered=paths(covered),
+        in_all_keys=in_all_keys,
     )
 
 

@@ -1,6 +1,7 @@
 """`check`, which finds fragments whose keys lack a value."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import click
 
 from jinja_fragcache.check.checker import check
 from jinja_fragcache.check.formats import FORMATS
+from jinja_fragcache.check.project import Project
 from jinja_fragcache.check.settings import active_rules, check_codes
 from jinja_fragcache.check.vocabulary import vocabulary
-from jinja_fragcache.errors import CheckError
+from jinja_fragcache.check.whole_key import reads_in_key
+from jinja_fragcache.errors import CheckError, StoreError
+from jinja_fragcache.render.environment import fragment_cache_of
 
 from .options import Failure, settings_here
 from .output import write
@@ -55,7 +59,11 @@ def check_command(
     except CheckError as error:
         raise Failure(str(error)) from error
     words = vocabulary(
-        settings.names, settings.locale, settings.shared, settings.covered
+        settings.names,
+        settings.locale,
+        settings.shared,
+        settings.covered,
+        reads_in_key(_vary_on_of(project)),
     )
     active = active_rules(selected or settings.select, (*ignored, *settings.ignore))
     report = check(project, words, active)
@@ -64,6 +72,14 @@ def check_command(
     else:
         write(FORMATS[format_](report))
     sys.exit(0 if report.is_clean else 1)
+
+
+def _vary_on_of(project: Project) -> Callable[..., Any] | None:
+    """Return the `vary_on` of the cache of the templates, if that is known."""
+    try:
+        return fragment_cache_of(project.environment).engine.policy.vary_on
+    except StoreError:
+        return None  # An environment without a cache, which the check can read, too.
 
 
 def _codes(text: str | None, option: str) -> tuple[str, ...]:

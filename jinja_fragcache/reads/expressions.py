@@ -10,7 +10,7 @@ from jinja_fragcache.list_names import all_of
 
 from .outline import ATTRIBUTE, EVERYTHING, FILTER, ITEM, TRUTH, Read
 from .paths import is_bag
-from .telling import dotted_name, tells_parts, told_if_false
+from .telling import dotted_name, tells_parts, told_by, told_if_false
 from .writing import write
 
 # Methods that read the item of a mapping that their first argument names.
@@ -118,12 +118,9 @@ def _reads(node: nodes.Node, use: _Use) -> Iterator[Read]:
     match node:
         case nodes.CondExpr():
             yield from _reads(node.test, use.tested())
-            use = use if tells_parts(node) else use.of(node)
-            yield from _all([node.expr1, node.expr2], use)
+            yield from _chosen(node, node.test, [node.expr1, node.expr2], use)
         case nodes.And():
-            yield from _reads(node.left, use.tested())
-            use = use if use.part == TRUTH or tells_parts(node) else use.of(node)
-            yield from _reads(node.right, use)
+            yield from _both(node, use)
         case nodes.Not():
             yield from _reads(node.node, use.tested())
         case nodes.Compare() | nodes.Test():
@@ -138,6 +135,33 @@ def _reads(node: nodes.Node, use: _Use) -> Iterator[Read]:
             yield from _all(node.iter_child_nodes(), use.of(node))
         case _:
             yield from _all(node.iter_child_nodes(), use)
+
+
+def _both(node: nodes.And, use: _Use) -> Iterator[Read]:
+    yield from _reads(node.left, use.tested())
+    if use.part == TRUTH:
+        yield from _reads(node.right, use)
+    else:
+        yield from _chosen(node, node.left, [node.right], use)
+
+
+def _chosen(
+    node: nodes.Expr,
+    condition: nodes.Expr,
+    values: Iterable[nodes.Expr | None],
+    use: _Use,
+) -> Iterator[Read]:
+    """Yield what the values read of which a condition chooses one.
+
+    `[user.id, lang] if user` tells the user, and not the language where there is none.
+    """
+    told = [*_all(told_by(node), use)] if tells_parts(node) else []
+    yield from told
+    whole = {read.path for read in told}
+    tested = {read.path for read in reads_of(condition)}
+    for read in _all(values, use.of(node)):
+        if read.path not in whole:
+            yield read._replace(is_chosen=read.path not in tested)
 
 
 def _tested(node: nodes.Compare | nodes.Test, use: _Use) -> Iterator[Read]:

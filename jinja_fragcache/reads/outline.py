@@ -35,6 +35,8 @@ class Read(NamedTuple):
         is_opaque: Whether that is the result of a function, which may tell all.
         steps: The attributes and constant items at the start of the path, up to what is
             used as a whole. For `post.author.name.upper()`, they lead to `name`.
+        is_chosen: Whether the value counts only where another one is true, as `lang`
+            does in `lang if user`.
     """
 
     path: tuple[str, ...]
@@ -45,6 +47,7 @@ class Read(NamedTuple):
     part: str = ""
     is_opaque: bool = False
     steps: Steps = ()
+    is_chosen: bool = False
 
 
 Reads = tuple[Read, ...]

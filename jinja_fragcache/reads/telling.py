@@ -54,7 +54,7 @@ def told_by(node: nodes.Expr) -> Iterator[nodes.Expr]:
     elif isinstance(node, nodes.Or):
         yield from _apart_from([*told_by(node.left)], [node.right])
     elif isinstance(node, nodes.Filter) and node.name in _DEFAULTS and node.node:
-        yield from _apart_from([*told_by(node.node)], node.args[:1])
+        yield from _apart_from([*told_by(node.node)], _default_of(node))
     elif isinstance(node, nodes.Concat):
         yield from _told_by_joined(node)
     else:
@@ -105,6 +105,14 @@ def _parts(node: nodes.Expr) -> list[nodes.Expr]:
             return [given]
         case _:
             return []
+
+
+def _default_of(node: nodes.Filter) -> list[nodes.Expr]:
+    """Return what `default` puts in place of a value, nothing for ""."""
+    if node.dyn_args or node.dyn_kwargs:
+        return [node]  # It may be anything.
+    named = [each.value for each in node.kwargs if each.key == "default_value"]
+    return [*node.args[:1], *named]
 
 
 def _apart_from(

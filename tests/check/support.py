@@ -1,6 +1,7 @@
 """What the tests of the check share: projects made from texts, and their findings."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from jinja_fragcache.check.checker import check
 from jinja_fragcache.check.findings import Finding
@@ -28,14 +29,14 @@ def findings(
     templates: Mapping[str, str] | str,
     active: Iterable[str] = RULES,
     constants: Iterable[str] = (),
-    **words: Iterable[str],
+    **words: Any,
 ) -> list[Finding]:
     project = project_of(templates)
     project.constants = frozenset(constants)
     return check(project, vocabulary(**words), active).findings
 
 
-def codes(templates: Mapping[str, str] | str, **options: Iterable[str]) -> list[str]:
+def codes(templates: Mapping[str, str] | str, **options: Any) -> list[str]:
     """Return the rules that find something, each as `line code`, or `code` on line 1."""
     found = findings(templates, **options)
     return [f.code if f.line == 1 else f"{f.line} {f.code}" for f in found]

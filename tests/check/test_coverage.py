@@ -24,6 +24,8 @@ COVERED = [
     ("user.id|string|e ~ 'x'", "user.name"),
     ("user.id or 0", "user.name"),
     ("user and user.id", "user.name"),
+    ("[user.id, post.id] if user", "user.name"),
+    ("user.id|default(default_value='')", "user.name"),
     ("user.id if user.is_authenticated", "user.name"),
     ("user.name|length", "user.name|length"),
     ("user is none", "1 if user else 2"),
@@ -65,6 +67,8 @@ NOT_COVERED = [
     ("(user.id, 1)[1]", "user.name"),
     ("user.id if user.vip else 0", "user.name"),
     ("user.id or guest.id", "user.name"),
+    ("[user.id, post.id] if user", "post.title"),
+    ("user.id|default(default_value=1)", "user.name"),
     ("user.role == 'a'", "user.role == 'b'"),
     ("user.name", "user.secret"),
     ("user.id[0]", "user.name"),
@@ -197,6 +201,10 @@ def test_names_of_the_settings_need_not_stand_in_the_key() -> None:
         ("user.id", False),
         ("user.locale", True),
         ("item.lang", True),
+        ("[user.id, lang] if user", False),
+        ("lang if user else 'en'", False),
+        ("lang if lang else 'en'", True),
+        ("lang or 'en'", True),
     ],
 )
 def test_locales(key: str, has_locale: bool) -> None:

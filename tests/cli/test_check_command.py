@@ -220,3 +220,40 @@ def test_the_templates_of_an_environment(here: Path) -> None:
     )
     result = run("check", "--env", "environment_of_the_test:env")
     assert 'write: <% cache 300, "a", user.id %>' in result.output
+
+
+@pytest.mark.parametrize("option", ["--app", "--env"])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_what_the_vary_on_of_the_cache_returns_is_in_every_key(
+    here: Path, option: str, as_text: bool
+) -> None:
+    write(here, "templates/a.html", LEAK)
+    vary_on = "'vary_on_of_the_test:vary_on'" if as_text else "vary_on"
+    write(
+        here,
+        "vary_on_of_the_test.py",
+        """
+        def vary_on():
+            raise AssertionError("nothing is called")
+            return [user.id]
+        """,
+    )
+    write(
+        here,
+        "varied_of_the_test.py",
+        f"""
+        from flask import Flask
+        from jinja_fragcache import Cache
+        from vary_on_of_the_test import vary_on
+
+        app = Flask(__name__, template_folder="templates")
+        settings = {{"CACHE_TYPE": "simple", "CACHE_VARY_ON": {vary_on}}}
+        Cache(app, config=settings)
+        env = app.jinja_env
+        """,
+    )
+    target = f"varied_of_the_test:{'app' if option == '--app' else 'env'}"
+    result = run("check", option, target)
+    assert "1 template, 1 fragment: nothing to say." in result.output
+    # Of a folder, the cache is not known.
+    assert run("check", "templates").exit_code == 1

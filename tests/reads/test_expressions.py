@@ -94,6 +94,8 @@ def test_reads(source: str, expected: str) -> None:
         ("a and a.b", "a=? a.b="),
         ("a.b if a else 0", "a=? a.b="),
         ("a.b if a.c else 0", "a.c=? a.b=a.bifa.celse0"),
+        ("[a.b, c] if a", "a=? a.b= c=[a.b,c]ifa"),
+        ("a and [a.b, c]", "a=? a.b= c=aand[a.b,c]"),
         ("not (a or b == c)", "a=? b=b==c c=b==c"),
     ],
 )
@@ -103,6 +105,22 @@ def test_how_much_of_a_value_an_expression_tells(source: str, expected: str) -> 
         for each in reads_of(expression(source))
     ]
     assert shown == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("source", "chosen"),
+    [
+        ("[a.b, c] if a", "c"),
+        ("a and c", "c"),
+        ("c if a else d", "c d"),
+        ("c if c else 'x'", ""),
+        ("c or 'x'", ""),
+    ],
+)
+def test_what_counts_only_under_a_condition(source: str, chosen: str) -> None:
+    reads = reads_of(expression(source))
+    shown = [".".join(each.path) for each in reads if each.is_chosen]
+    assert shown == chosen.split()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,16 @@ def expression(source: str) -> nodes.Expr:
         ("a|first", [None]),
         ("f(a)", [None]),
         ("a if b", []),
+        ("[a.b, c] if a", ["a.b"]),
+        ("a.id|default", ["a.id"]),
+        ("a.id|default(default_value='')", ["a.id"]),
+        ("a.id|default(default_value='guest')", ["a.id"]),
+        ("a.id|default('', boolean=true)", ["a.id"]),
+        ("a.id|default(1)", []),
+        ("a.id|default(default_value=1)", []),
+        ("a.id|default(boolean=true, default_value=b)", []),
+        ("a.id|d(*b)", []),
+        ("a.id|d(**b)", []),
     ],
 )
 def test_the_expressions_that_a_value_tells(
