@@ -171,3 +171,14 @@ def test_an_extension_that_can_not_be_imported() -> None:
     assert "jinja2.ext.DebugExtension" in environment.extensions
     with pytest.raises(CheckError, match=r"'nothing\.Here' can't be imported"):
         default_environment(["nothing.Here"])
+
+
+def test_the_hook_of_the_documentation_runs_for_every_kind_of_template() -> None:
+    page = (Path(__file__).parents[2] / "docs/check.md").read_text("utf-8")
+    found = re.search(r"^ +files: '(.+)'$", page, re.MULTILINE)
+    assert found is not None
+    endings = [".html", ".htm", ".xhtml", ".xml", ".jinja", ".jinja2", ".j2", ".txt"]
+    names = ["pyproject.toml", *(f"templates/a{each}" for each in endings)]
+    # As pre-commit does.
+    assert [name for name in names if not re.search(found[1], name)] == []
+    assert not re.search(found[1], "templates/a.py")
