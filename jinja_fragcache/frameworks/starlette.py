@@ -67,6 +67,8 @@ def watch_processors() -> bool:
 def _watching(respond: Callable[..., Any]) -> Callable[..., Any]:
     def watching(self: Any, *args: Any, **kwargs: Any) -> Any:
         if hasattr(self.env, "fragment_cache"):
+            if not isinstance(self.context_processors, list):
+                self.context_processors = list(self.context_processors)
             watch_all(self.context_processors, _start)
         return respond(self, *args, **kwargs)
 

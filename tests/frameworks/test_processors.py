@@ -252,6 +252,15 @@ def test_a_strict_cache_tells_the_name(framework: Framework) -> None:
         framework.client(page)("bob")
 
 
+def test_processors_of_starlette_may_be_a_tuple() -> None:
+    page = Page("{{ shown }}", strict=True)
+    processors: Any = (of_request,)
+    templates = Jinja2Templates(env=page.environment(), context_processors=processors)
+    request = Request({"type": "http", "query_string": b"user=ann", "headers": []})
+    with pytest.raises(UncoveredReadError, match="reads shown"):
+        templates.TemplateResponse(request, "page.html")
+
+
 def test_a_name_that_the_view_gives_itself_is_not_the_processor_s() -> None:
     page = Page("{{ own }}", strict=True)
     ask = starlette(page)
