@@ -8,7 +8,7 @@ PORT ?= 8000
 PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .PHONY: demo serve test test-slow test-all coverage check lint types layers bench performance soak fuzz compat \
-	redis-versions transparency field clean
+	redis-versions transparency field package release links clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
 
@@ -104,8 +104,26 @@ field: $(VENV)/test.stamp
 clean:
 	rm -rf $(VENV)
 
-# Installs the extra that the stamp is named after, and again when it may have changed.
+# Pythons that are not there are skipped. PYTHONS='python3.12 /opt/python/bin/python' names others.
+PYTHONS ?= python3.11 python3.12 python3.13
+# The wheel and the sdist, in dist/, tried in new environments.
+package: $(VENV)/package.stamp
+	$(BIN)/python -m tools.build_package
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m tools.try_package $(PYTHONS)
+
+# The same, if all is ready for an upload. docs/releasing.md is the whole way.
+release: $(VENV)/package.stamp
+	$(BIN)/python -m tools.release_problems
+	$(MAKE) package
+
+# Asks every address that the documentation links to.
+links: $(VENV)/package.stamp
+	$(BIN)/python -m tools.outside_links
+
+# Installs the group that the stamp is named after, and again when it may have changed.
 $(VENV)/%.stamp: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group $*
 	touch $@

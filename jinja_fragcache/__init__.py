@@ -123,8 +123,7 @@ def _flask_cache() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "flask":
             raise
-        raise ImportError(
-            "jinja_fragcache.Cache needs Flask. Install it with"
-            " pip install 'jinja-fragcache[flask]'."
-        ) from error
+        from .messages import needs  # noqa: PLC0415 - only where it is needed
+
+        raise ImportError(needs("jinja_fragcache.Cache", "Flask", "flask")) from error
     return Cache

@@ -179,6 +179,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(nearest)}?" if nearest else ""
 
 
+def needs(what: str, package: str, extra: str) -> str:
+    """Say that something needs a package, and which extra installs it."""
+    install = f"pip install 'jinja-fragcache[{extra}]'"
+    return f"{what} needs {package}. Install it with {install}."
+
+
 def unknown_argument(error: TypeError) -> str | None:
     """Return the name of the argument that a function did not know.
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -8,6 +9,7 @@ import jinja_fragcache
 FLASK_PART = "jinja_fragcache.flask"
 WITHOUT_FLASK = """
 import sys
+from importlib import import_module
 sys.modules["flask"] = None
 import jinja_fragcache
 from jinja_fragcache import *
@@ -23,6 +25,7 @@ except ImportError as error:
 
 ONE_MISS_AND_ONE_HIT = """
 import sys
+from importlib import import_module
 before = set(sys.modules)  # with those of coverage
 from jinja_fragcache import FragmentCacheExtension
 from jinja2 import Environment
@@ -109,3 +112,20 @@ def test_every_public_name_exists_and_is_documented() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = jinja_fragcache.nothing
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "extra"),
+    [
+        ("prometheus", "prometheus_client", "prometheus"),
+        ("opentelemetry", "opentelemetry.metrics", "otel"),
+    ],
+)
+def test_a_listener_whose_package_is_missing_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, module: str, package: str, extra: str
+) -> None:
+    listener = f"jinja_fragcache.observe.{module}"
+    monkeypatch.delitem(sys.modules, listener, raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"pip install 'jinja-fragcache\[{extra}\]'"):
+        import_module(listener)

@@ -2,6 +2,8 @@
 
 import sys
 
+from jinja_fragcache.messages import needs
+
 _NEEDED = {"click", "rich"}
 
 
@@ -13,9 +15,6 @@ def main() -> None:
         missing = (error.name or "").partition(".")[0]
         if missing not in _NEEDED:
             raise
-        sys.stderr.write(
-            f"jinja-fragcache needs {missing}. Install it with"
-            " pip install 'jinja-fragcache[cli]'.\n"
-        )
+        sys.stderr.write(needs("jinja-fragcache", missing, "cli") + "\n")
         sys.exit(2)
     commands(prog_name="jinja-fragcache")

@@ -32,10 +32,9 @@ class CacheCommands(click.Group):
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] != _NEEDED:
                 raise
-            raise click.UsageError(
-                "flask cache needs rich. Install it with"
-                " pip install 'jinja-fragcache[cli]'."
-            ) from error
+            from jinja_fragcache.messages import needs  # noqa: PLC0415 - see above
+
+            raise click.UsageError(needs("flask cache", _NEEDED, "cli")) from error
         return commands
 
 

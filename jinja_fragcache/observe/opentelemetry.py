@@ -7,12 +7,18 @@ one.
 
 from contextlib import AbstractContextManager, nullcontext
 
-from opentelemetry.metrics import MeterProvider, get_meter
-from opentelemetry.trace import TracerProvider, get_tracer
+from jinja_fragcache.messages import needs
 
 from .events import About, Event, Report
 from .listeners import Listener
 from .names import MOST_NAMES, Names
+
+try:
+    from opentelemetry.metrics import MeterProvider, get_meter
+    from opentelemetry.trace import TracerProvider, get_tracer
+except ModuleNotFoundError as error:
+    told = needs("OpenTelemetryListener", "opentelemetry-api", "otel")
+    raise ImportError(told) from error
 
 _SCOPE = "jinja_fragcache"
 

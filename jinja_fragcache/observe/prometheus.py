@@ -6,11 +6,17 @@ only so many, and words of this package. No key value is one.
 
 from typing import Any
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Summary
+from jinja_fragcache.messages import needs
 
 from .events import Event, Report
 from .listeners import Listener
 from .names import MOST_NAMES, Names
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Summary
+except ModuleNotFoundError as error:
+    told = needs("PrometheusListener", "prometheus-client", "prometheus")
+    raise ImportError(told) from error
 
 _LABELS = ("kind", "name")
 
