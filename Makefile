@@ -108,18 +108,18 @@ clean:
 PYTHONS ?= python3.11 python3.12 python3.13
 # The wheel and the sdist, in dist/, tried in new environments.
 package: $(VENV)/package.stamp
-	$(BIN)/python -m tools.build_package
+	$(BIN)/python -m tests.release.build_package
 	$(BIN)/twine check --strict dist/*
-	$(BIN)/python -m tools.try_package $(PYTHONS)
+	$(BIN)/python -m tests.release.try_package $(PYTHONS)
 
 # The same, if all is ready for an upload. docs/releasing.md is the whole way.
 release: $(VENV)/package.stamp
-	$(BIN)/python -m tools.release_problems
+	$(BIN)/python -m tests.release.release_problems
 	$(MAKE) package
 
 # Asks every address that the documentation links to.
 links: $(VENV)/package.stamp
-	$(BIN)/python -m tools.outside_links
+	$(BIN)/python -m tests.release.outside_links
 
 # Installs the group that the stamp is named after, and again when it may have changed.
 $(VENV)/%.stamp: pyproject.toml

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import release_problems
-from tools.release_problems import main
+from tests.release import release_problems
+from tests.release.release_problems import main
 
 URLS = {
     "source": "https://host.test/owner/name",

@@ -5,7 +5,7 @@ from threading import Thread
 
 import pytest
 
-from tools.outside_links import addresses, problem_of
+from tests.release.outside_links import addresses, problem_of
 
 
 class ByPath(BaseHTTPRequestHandler):

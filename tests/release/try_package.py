@@ -1,6 +1,6 @@
 """Installs the wheel of dist/ into new environments, and runs what a user would run.
 
-    python -m tools.try_package python3.11 python3.12
+    python -m tests.release.try_package python3.11 python3.12
 
 One environment for each of these Pythons: first without extras, then with some, then
 with all.
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.repository import DIST, ROOT
+from tests.release.repository import DIST, ROOT
 
 SMOKE_TEST = ROOT / "tests" / "installed" / "smoke.py"
 # What is installed, one after the other.
@@ -89,7 +89,7 @@ def run(command: list[str], folder: str | None = None) -> str:
         TrialError: If it fails.
         OSError: If it is not there.
     """
-    done = subprocess.run(  # noqa: S603 - what the developer named, and constants
+    done = subprocess.run(
         command,
         cwd=folder,
         stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tools.repository import ROOT, tracked_files, urls
+from tests.release.repository import ROOT, tracked_files, urls
 
 _SECONDS = 20
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

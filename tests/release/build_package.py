@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from zipfile import ZipFile
 
-from tools.readme_links import with_absolute_links
-from tools.repository import DIST, NAME, ROOT, git, tracked_files, urls, version
+from tests.release.readme_links import with_absolute_links
+from tests.release.repository import DIST, NAME, ROOT, git, tracked_files, urls, version
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def _build(source: Path) -> None:
     """Build the sdist, and from it the wheel. The same commit gives the same files."""
     epoch = git("log", "-1", "--format=%ct").strip()
     command = [sys.executable, "-m", "build", "--outdir", str(DIST), str(source)]
-    done = subprocess.run(  # noqa: S603 - constants
+    done = subprocess.run(
         command,
         env={**os.environ, "SOURCE_DATE_EPOCH": epoch},
         stdout=subprocess.PIPE,

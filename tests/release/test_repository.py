@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 import jinja_fragcache
-from tools import repository
-from tools.repository import ROOT, urls, version
+from tests.release import repository
+from tests.release.repository import ROOT, urls, version
 
 
 def test_the_version_is_that_of_the_package() -> None:

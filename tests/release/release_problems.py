@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from tools.readme_links import AddressError, with_absolute_links
-from tools.repository import ROOT, git, urls, version
+from tests.release.readme_links import AddressError, with_absolute_links
+from tests.release.repository import ROOT, git, urls, version
 
 URLS = ("source", "documentation", "changelog")
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import try_package
-from tools.try_package import TrialError, main, run, version_of
+from tests.release import try_package
+from tests.release.try_package import TrialError, main, run, version_of
 
 
 @pytest.fixture(autouse=True)

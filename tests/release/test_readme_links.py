@@ -1,6 +1,6 @@
 import pytest
 
-from tools.readme_links import AddressError, with_absolute_links
+from tests.release.readme_links import AddressError, with_absolute_links
 
 AT = "https://host.test/owner/name"
 
