@@ -135,6 +135,16 @@ def describe(value: Any) -> str:
         return f"an object of {class_name(value)}"
 
 
+def shown_value(value: object) -> str:
+    """Return a key value as logs and pages show it: texts and numbers without a class.
+
+    It is short and never fails, as `describe`.
+    """
+    if type(value) is str:
+        return repr(value[:_DESCRIBED_CHARACTERS])
+    return repr(value) if type(value) is int else describe(value)
+
+
 def describe_class(value: Any) -> str:
     """Return what a value is without showing it, as logs may say it."""
     if isinstance(value, Undefined):

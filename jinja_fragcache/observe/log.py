@@ -3,11 +3,10 @@
 import logging
 from dataclasses import fields
 
-from jinja_fragcache.messages import describe, logger
+from jinja_fragcache.messages import logger, shown_value
 
 from .events import Report
 
-_MOST_CHARACTERS = 100
 # What the line says in the words of the log record, and what may be of any size.
 _NO_FIELDS = {"values", "error", "why", "not_stored"}
 _FIELDS = [each.name for each in fields(Report) if each.name not in _NO_FIELDS]
@@ -40,13 +39,7 @@ def log_report(report: Report) -> None:
 def _shown_values(report: Report) -> str:
     if not report.values:
         return ""
-    shown = [
-        repr(value[:_MOST_CHARACTERS] if type(value) is str else value)
-        if type(value) in {int, str}
-        else describe(value)
-        for value in report.values
-    ]
-    return f"[{', '.join(shown)}]"
+    return f"[{', '.join(map(shown_value, report.values))}]"
 
 
 def _explained(report: Report) -> str:
