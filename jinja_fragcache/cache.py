@@ -15,6 +15,7 @@ from .engine.lookup import current_entries
 from .engine.policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .engine.tags import invalidate
 from .engine.whole import delete
+from .engine.worker_figures import WorkerFigures, all_figures
 from .entries.entry import Entry
 from .entries.values import NUMBER
 from .errors import PolicyError, StoreError
@@ -22,7 +23,9 @@ from .functions.memoize import MemoizeMethods
 from .keys.fragment import make_template_fragment_key, tag_names
 from .messages import describe
 from .observe.comments import Comments
+from .observe.figures import Figures
 from .observe.listeners import Listener
+from .observe.workers import AllFigures
 from .operations import perform, perform_async
 from .stores.base import Store
 from .stores.memory import DEFAULT_THRESHOLD, MemoryStore
@@ -56,6 +59,8 @@ class FragmentCache(MemoizeMethods, Shared):
             tests), or renders uncached with a warning. A function without arguments
             that returns this is called each time.
         listeners: Are told what this cache does: objects of subclasses of `Listener`.
+        statistics: Whether figures of each name are collected, and kept in the store
+            for all workers to read. A hit takes longer then.
         debug_comments: Whether comments around fragments in HTML tell what became of
             them. They show keys, so it is for development.
         lock_timeout: How many seconds a caller waits for another one that renders the
@@ -100,6 +105,7 @@ class FragmentCache(MemoizeMethods, Shared):
     Attributes:
         store: The store.
         policy: The rules, as they were given.
+        figures: Collects the figures of this process; None if none are collected.
         engine: The engine, for the other parts of this package. It is not public.
 
     Raises:
@@ -123,6 +129,7 @@ class FragmentCache(MemoizeMethods, Shared):
         jitter: float = 0,
         strict: bool | Callable[[], bool] = False,
         listeners: Iterable[Listener] = (),
+        statistics: bool = False,
         debug_comments: bool = False,
         lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
         retry_after: float = DEFAULT_RETRY_AFTER,
@@ -149,9 +156,11 @@ class FragmentCache(MemoizeMethods, Shared):
                 " env.fragment_cache = that_one."
             )
         self.store: Store = MemoryStore() if store is None else store
-        comments: object = debug_comments
-        if not isinstance(comments, bool):
-            raise PolicyError("debug_comments", describe(comments), "True or False")
+        flags = {"debug_comments": debug_comments, "statistics": statistics}
+        for name, flag in flags.items():
+            told: object = flag
+            if not isinstance(told, bool):
+                raise PolicyError(name, describe(told), "True or False")
         self.policy = Policy(
             default_timeout=default_timeout,
             stale=stale,
@@ -184,6 +193,9 @@ class FragmentCache(MemoizeMethods, Shared):
             clock=clock,
             chance=chance,
         )
+        self.figures: Figures | None = None
+        if statistics:
+            self.collect_figures()
         self._is_signed = signing_key is not None
         self._rules: PlainRules | None = None
 
@@ -315,6 +327,33 @@ class FragmentCache(MemoizeMethods, Shared):
     def unlisten(self, listener: Listener) -> None:
         """Tell a listener nothing any more. It is not an error if it was not told."""
         self.engine.listeners.remove(listener)
+
+    def collect_figures(self) -> Figures:
+        """Collect figures of each name from now on, if that is not done already.
+
+        Each worker that collects keeps its figures in the store, too.
+        """
+        if self.figures is None:
+            engine = self.engine
+            self.figures = Figures(engine.context.clock)
+            self._worker_figures = WorkerFigures(
+                self.figures, engine.context, engine.async_context
+            )
+            self.listen(self.figures)
+        return self.figures
+
+    def figures_of_workers(self) -> AllFigures:
+        """Return the figures of all workers that share the store and collect them.
+
+        Those of this worker are the present ones, those of others a few seconds old.
+        If the store fails, its `note` says so.
+        """
+        return perform(all_figures(self.engine.context, self.figures))
+
+    async def figures_of_workers_async(self) -> AllFigures:
+        """Like `figures_of_workers`, but awaits the store."""
+        reading = all_figures(self.engine.async_context, self.figures)
+        return await perform_async(reading)
 
     def stats(self) -> Stats:
         """Return the counters of this cache in this process."""

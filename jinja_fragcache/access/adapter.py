@@ -15,7 +15,13 @@ from jinja_fragcache.stores.base import Timed, by_timeout
 
 from .runner import Awaited, Runner, perform_at_once, perform_in_thread
 from .store_check import CoroutinesOnly, check_plain, store_name
-from .store_kinds import has_safe_add, may_block, methods_of, reads_in_one_trip
+from .store_kinds import (
+    has_safe_add,
+    is_of_process,
+    may_block,
+    methods_of,
+    reads_in_one_trip,
+)
 
 # How often a delete is repeated while the entry is still there.
 _TRIES = 3
@@ -37,8 +43,10 @@ class Adapter:
 
     Attributes:
         blocks: Whether a call may block or has to be awaited.
+        has_coroutines: Whether the store's methods are coroutine functions.
         has_locks: Whether `lock` excludes all processes that use the store.
         reads_in_one_trip: Whether many keys are read in one round trip to a server.
+        is_of_process: Whether each process has a store of its own.
         plain: The store, for direct calls by callers that block. If its methods are
             coroutine functions, each call raises `AsyncOnlyError`.
         run: Runs an operation for a caller that blocks.
@@ -51,18 +59,19 @@ class Adapter:
         self.gets_many = "get_many" in self._methods
         self.reads_in_one_trip = self.gets_many and reads_in_one_trip(store)
         self.blocks = may_block(store)
+        self.is_of_process = is_of_process(store)
         self.has_locks = "add" in self._methods and self.blocks and has_safe_add(store)
         self.plain = CoroutinesOnly(store) if has_coroutines else store
         self.run: Runner = self.plain.refuse if has_coroutines else perform
         self.run_async: Runner = perform_at_once
         if self.blocks:
             self.run_async = perform_async if has_coroutines else perform_in_thread
-        self._has_coroutines = has_coroutines
+        self.has_coroutines = has_coroutines
 
     @property
     def awaited(self) -> Any:
         """The store, or what stands for it where `get` is awaited."""
-        if self._has_coroutines:
+        if self.has_coroutines:
             return self.store
         return Awaited(self.get, self.run_async)
 

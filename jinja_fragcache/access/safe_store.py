@@ -48,6 +48,8 @@ class SafeStore:
         added_bytes: How many bytes are added to each text that is written.
         plain: Has `get`, for direct calls by callers that block and handle failures.
         blocks: Whether a call may block.
+        has_coroutines: Whether the store can only be awaited.
+        is_of_process: Whether each process has a store of its own.
     """
 
     added_bytes = 0
@@ -70,6 +72,8 @@ class SafeStore:
         self._default_timeout = default_timeout
         self.has_locks = adapter.has_locks
         self.blocks = adapter.blocks
+        self.has_coroutines = adapter.has_coroutines
+        self.is_of_process = adapter.is_of_process
         self.plain: Any = adapter.plain
 
     def measure(self, timer: Callable[[], float] | None) -> None:
@@ -184,6 +188,19 @@ class SafeStore:
                 stored += group
         self._recorder.stored(stored)
         return stored
+
+    def put(self, key: str, text: str, timeout: int) -> Operation[bool]:
+        """Write a text that is no entry, and return whether that succeeded.
+
+        It does not count as stored, as with `add`.
+
+        Args:
+            key: The key.
+            text: The text.
+            timeout: Its timeout in seconds.
+        """
+        call = self._adapter.set(key, text, timeout)
+        return (yield from self._try("write", [key], call, _FAILED)) is not _FAILED
 
     def write_locked(
         self, values: Mapping[str, Timed], token: str

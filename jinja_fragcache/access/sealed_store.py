@@ -113,6 +113,12 @@ class SealedStore(SafeStore):
         sealed = yield from self._sealed(values)
         return (yield from super().write(sealed))
 
+    def put(self, key: str, text: str, timeout: int) -> Operation[bool]:
+        """Like `SafeStore.put`."""
+        return (
+            yield from super().put(key, self._seal.seal(key, text, timeout), timeout)
+        )
+
     def write_locked(
         self, values: Mapping[str, Timed], token: str
     ) -> Operation[list[str]]:

@@ -10,6 +10,8 @@ _OUR_METHODS = ("add_many", "remaining", "get_with_remaining")
 # Calls of these touch only this process's memory. Calls of a subclass may touch more.
 # Those of cachelib are told by their names, because it takes long to import.
 _NOT_BLOCKING = {("cachelib.simple", "SimpleCache"), ("cachelib.base", "NullCache")}
+# Classes whose objects keep entries in the memory of one process, by their names.
+_OF_PROCESS = {"MemoryStore", "SimpleCache", "LocMemCache"}
 # Modules whose `add` can't be a lock: it does nothing (base), takes an expired entry
 # for a live one (file), looks and writes in two steps (mongodb), or may leave one that
 # never expires if the process ends in it (redis).
@@ -62,6 +64,13 @@ def may_block(store: Any) -> bool:
     kind = type(store)
     names = kind.__module__, kind.__qualname__
     return kind is not MemoryStore and names not in _NOT_BLOCKING
+
+
+def is_of_process(store: Any) -> bool:
+    """Return whether each process has a store of its own."""
+    # Django's `cache` is a proxy.
+    behind = getattr(store.get, "__self__", store)
+    return not _OF_PROCESS.isdisjoint(each.__name__ for each in type(behind).__mro__)
 
 
 def _origin(method: Any) -> str:

@@ -20,7 +20,7 @@ from .templates import read_templates, template_options
 # What the keys of fragments and of memoized functions begin with, and what these are.
 _KINDS = {"fragment": "fragment", "memoize": "function"}
 # The keys of what stands beside entries.
-_BESIDE = {"lock", "tag"}
+_BESIDE = {"lock", "tag", "figures"}
 _OF_TEMPLATES = "To list the fragments of the templates, write list --templates."
 
 
@@ -64,7 +64,8 @@ def _list_stored(app: Any, env: str | None, *, as_json: bool) -> None:
     if amounts is None:
         raise Failure(
             f"This command can't list what is stored: {place_of(cache)} does not tell"
-            f" its keys, as Redis does. {_OF_TEMPLATES}"
+            f" its keys, as Redis does. What workers have counted of each name, stats"
+            f" shows. {_OF_TEMPLATES}"
         )
     rows, others = _named(amounts)
     if as_json:

@@ -7,17 +7,24 @@ from typing import Any
 
 import click
 
+from jinja_fragcache.access.store_kinds import is_of_process
 from jinja_fragcache.engine import claims
 from jinja_fragcache.engine.tags import invalidate
+from jinja_fragcache.engine.worker_figures import all_figures
 from jinja_fragcache.stores.facts import Facts
 
+from .figures import figures_as_json, show_figures
 from .options import Failure, cache_for, json_option, target_options
 from .output import duration, show_pairs, write_json
-from .stores import ask, is_in_memory, place_of, refuse_memory, run
+from .stores import ask, place_of, refuse_memory, run
 
-_OF_WORKERS = (
-    "Hits and misses are counted by each worker since it was started, and this command"
-    " is a process of its own: call cache.stats() in the application."
+_NO_FIGURES = (
+    "No worker has told what it has counted. With CACHE_STATISTICS=True, or"
+    " FragmentCache(statistics=True), each keeps its figures in the store."
+)
+_IN_MEMORY = (
+    "Each worker has figures of its own, and this command is a process of its own: call"
+    " cache.figures_of_workers() in the application."
 )
 
 
@@ -25,15 +32,16 @@ _OF_WORKERS = (
 @target_options
 @json_option
 def stats_command(app: Any, env: str | None, as_json: bool) -> None:
-    """Show where entries are stored, and how many there are."""
+    """Show how much is stored, and what all workers have counted of it."""
     cache = cache_for(app, env)
     # The first call opens the connection.
     ask(cache)
     start = time.perf_counter()
     ask(cache)
     seconds = time.perf_counter() - start
+    figures = run(cache, partial(all_figures, figures=None))
     facts = Facts()
-    if not is_in_memory(cache):
+    if not is_of_process(cache.store):
         facts = run(cache, lambda context: context.store.facts()) or facts
     if as_json:
         store = {
@@ -43,21 +51,26 @@ def stats_command(app: Any, env: str | None, as_json: bool) -> None:
             "bytes": facts.bytes,
             "is_partial": facts.is_partial,
         }
-        # No worker has told this process what it has counted.
-        write_json({"store": store, "workers": None})
+        write_json({"store": store, "workers": figures_as_json(figures)})
         return
     pairs = [("Store", place_of(cache)), ("Answers in", duration(seconds))]
     more = "more than " if facts.is_partial else ""
     for name, number in (("Entries", facts.entries), ("Bytes", facts.bytes)):
         if number is not None:
             pairs.append((name, f"{more}{number:,}"))
-    if is_in_memory(cache):
+    if is_of_process(cache.store):
         pairs.append(("Entries", "unknown: each worker has its own, in its memory"))
     elif facts.entries is None:
         pairs.append(("Entries", "unknown: the store does not tell"))
     show_pairs(pairs)
-    for note in filter(None, (facts.note, _OF_WORKERS)):
-        click.echo(note)
+    if facts.note:
+        click.echo(facts.note)
+    if is_of_process(cache.store):
+        click.echo(_IN_MEMORY)
+    elif not figures.workers:
+        click.echo(_NO_FIGURES)
+    else:
+        show_figures(figures, time.time())
 
 
 @click.command("invalidate")

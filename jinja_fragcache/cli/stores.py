@@ -4,24 +4,19 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import cachelib
-
 from jinja_fragcache.access.store_check import store_name
+from jinja_fragcache.access.store_kinds import is_of_process
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.context import Context
 from jinja_fragcache.errors import AsyncOnlyError, KeyValueError, StoreError
 from jinja_fragcache.messages import one_line
 from jinja_fragcache.operations import Operation, perform, perform_async
-from jinja_fragcache.stores import MemoryStore
 
 from .options import Failure
 
 T = TypeVar("T")
 # A key that nobody has.
 _PROBE = "jinja-fragcache-probe"
-_IN_MEMORY = (MemoryStore, cachelib.SimpleCache)
-# Django's, by name.
-_IN_MEMORY_NAMES = {"LocMemCache"}
 
 
 def run(cache: FragmentCache, operation: Callable[[Context], Operation[T]]) -> T:
@@ -46,15 +41,6 @@ def ask(cache: FragmentCache) -> None:
     run(cache, lambda context: context.store.examine([_PROBE]))
 
 
-def is_in_memory(cache: FragmentCache) -> bool:
-    """Return whether each process has a store of its own."""
-    store = cache.store
-    # Django's `cache` is a proxy.
-    behind = getattr(store.get, "__self__", store)
-    names = {each.__name__ for each in type(behind).__mro__}
-    return isinstance(behind, _IN_MEMORY) or bool(names & _IN_MEMORY_NAMES)
-
-
 def refuse_memory(cache: FragmentCache, what: str, instead: str) -> None:
     """Stop if nothing that this process does reaches the workers.
 
@@ -63,7 +49,7 @@ def refuse_memory(cache: FragmentCache, what: str, instead: str) -> None:
         what: What was asked for.
         instead: What to do about it in the application.
     """
-    if is_in_memory(cache):
+    if is_of_process(cache.store):
         raise Failure(
             f"This command can't {what}: with {store_name(cache.store)}, each worker"
             f" keeps entries in its own memory. {instead} Or give the workers a"

@@ -84,19 +84,21 @@ def make_app_cache(
     serializer = make_serializer(settings["CACHE_SERIALIZER"])
     codec = ValueCodec(serializer, is_signed=is_signed)
 
-    def make(*, is_off: bool, reloads: bool) -> FragmentCache:
+    def make(*, is_off: bool, reloads: bool, debugs: bool) -> FragmentCache:
         off = {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
         used = settings | off if is_off else settings
         if used["CACHE_TEMPLATE_DIGEST"] is None:
             used = used | {"CACHE_TEMPLATE_DIGEST": reloads}
+        if used["CACHE_STATISTICS"] is None:
+            used = used | {"CACHE_STATISTICS": debugs}
         cache = _make_fragment_cache(app, used, strict)
         if signals is not None:
             signals.watch(cache)
         return cache
 
     # Made now, because the settings may be wrong.
-    was = _is_off(app, given, settings), _reloads_templates(app)
-    first = make(is_off=was[0], reloads=was[1])
+    was = _is_off(app, given, settings), _reloads_templates(app), bool(app.debug)
+    first = make(is_off=was[0], reloads=was[1], debugs=was[2])
 
     def choose() -> FragmentCache:
         now = read_settings({**app.config, **given})
@@ -107,10 +109,10 @@ def make_app_cache(
                 " CACHE_IN_TESTING to True. To leave this line out, set"
                 " CACHE_NO_NULL_WARNING to True."
             )
-        reloads = _reloads_templates(app)
-        if (is_off, reloads) == was:
+        now_is = is_off, _reloads_templates(app), bool(app.debug)
+        if now_is == was:
             return first
-        return make(is_off=is_off, reloads=reloads)
+        return make(is_off=is_off, reloads=now_is[1], debugs=now_is[2])
 
     cache = UndecidedCache(choose, first.policy)
     announce_call = None
@@ -165,6 +167,7 @@ def _make_fragment_cache(
             default_timeout=timeout,
             strict=strict,
             listeners=_listeners(settings["CACHE_LISTENERS"]),
+            statistics=settings["CACHE_STATISTICS"],
             debug_comments=settings["CACHE_DEBUG_COMMENTS"],
             signing_key=settings["CACHE_SIGNING_KEY"],
             **{name: _rule(settings, _setting(name)) for name in _RULES},

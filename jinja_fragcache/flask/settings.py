@@ -313,6 +313,13 @@ SETTINGS = (
         " import strings, `'package.module:name'`",
     ),
     Setting(
+        "CACHE_STATISTICS",
+        None,
+        "all",
+        "whether [figures of each name](observe.md#statistics) are collected, for all"
+        " workers; `None` for in debug mode only",
+    ),
+    Setting(
         "CACHE_DEBUG_COMMENTS",
         False,
         "all",

@@ -1,4 +1,4 @@
-"""Keys of what is stored beside entries: locks, versions of tags, and numbers."""
+"""Keys of what stands beside entries: locks, versions of tags, numbers, figures."""
 
 from functools import partial
 
@@ -23,6 +23,8 @@ def _key(kind: str, name: str) -> str:
 lock_key = partial(_key, "lock")
 #: Returns the key of the version of a tag, for the tag.
 version_key = partial(_key, "tag")
+#: Returns the key of the figures of a worker, for its place, a number as text.
+figures_key = partial(_key, "figures")
 
 
 def number_key(key: str, token: str) -> str:

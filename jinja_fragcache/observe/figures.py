@@ -1,8 +1,12 @@
 """Figures of each fragment name and function: how often it was a hit, what it cost."""
 
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from secrets import token_hex
 from typing import Any
 
 from jinja_fragcache.clocks import time_of_day
@@ -76,6 +80,25 @@ class NameFigures:
         return None if mean is None else self.hits * mean
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process that has collected figures.
+
+    Attributes:
+        id: A random text that no other process has.
+        pid: Its number on its machine.
+        host: The name of that machine.
+        started_at: When it began to collect, in seconds since 1970.
+        seen_at: When its figures were these.
+    """
+
+    id: str
+    pid: int
+    host: str
+    started_at: float
+    seen_at: float
+
+
 class _Sums:
     """The figures of one name while they grow. Whoever uses it holds a lock."""
 
@@ -135,7 +158,9 @@ _COUNTS = (*_COUNT_OF.values(), "renders", "errors", "bytes_stored")
 class _Collected:
     """What one process has collected."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.id = token_hex(8)
+        self.started_at = clock()
         self.names = Names(MOST_NAMES)
         self.sums: dict[tuple[Kind, str], _Sums] = {}
         self.seen = Seen()
@@ -150,13 +175,19 @@ class Figures(Listener):
 
     Args:
         clock: Returns the time, in seconds since 1970.
+
+    Attributes:
+        changed: Is called after each report.
     """
 
     wants_values = True
+    changed: Callable[[], None]
 
     def __init__(self, clock: Callable[[], float] = time_of_day) -> None:
         self._clock = clock
-        self._collected = PerProcess(_Collected, keep=_drop, first=_Collected())
+        self.changed = _nothing
+        make = partial(_Collected, clock)
+        self._collected = PerProcess(make, keep=_drop, first=make())
         # Also around the first use of `_collected`, or what a thread counts could be
         # lost.
         self._lock = free_after_fork(threading.Lock())
@@ -181,6 +212,7 @@ class Figures(Listener):
                 sums = collected.sums[of] = _Sums()
             sums.note(report)
             collected.seen.note(of, report, now)
+        self.changed()
 
     @property
     def store_errors(self) -> int:
@@ -190,12 +222,18 @@ class Figures(Listener):
 
     def by_name(self) -> list[NameFigures]:
         """Return the figures of all names, by name."""
+        return self.snapshot()[1]
+
+    def snapshot(self) -> tuple[Worker, list[NameFigures]]:
+        """Return this process as a worker, and its figures by name."""
+        now = self._clock()
         with self._lock:
+            of = self._collected.value
             figures = [
-                sums.figures(kind, name)
-                for (kind, name), sums in self._collected.value.sums.items()
+                sums.figures(kind, name) for (kind, name), sums in of.sums.items()
             ]
-        return sorted(figures, key=_order)
+        worker = Worker(of.id, os.getpid(), socket.gethostname(), of.started_at, now)
+        return worker, sorted(figures, key=_order)
 
     def entries_of(self, kind: Kind, name: str) -> list[EntrySeen]:
         """Return the keys of a name that were seen here. The last ones come first."""
@@ -213,8 +251,21 @@ def added_up(figures: Iterable[NameFigures]) -> list[NameFigures]:
     )
 
 
+def total_of(figures: Iterable[NameFigures]) -> NameFigures:
+    """Add up the figures of all names, as those of one that is called `(all)`."""
+    total = _Sums()
+    for each in figures:
+        total.add(each)
+    total.place = ""
+    return total.figures("fragment", "(all)")
+
+
 def _order(figures: NameFigures) -> tuple[str, str]:
     return figures.name, figures.kind
+
+
+def _nothing() -> None:
+    """Do nothing, until somebody wants to know that there are new figures."""
 
 
 def _drop(_: Any) -> None:

@@ -96,8 +96,12 @@ def _make(
     given: dict[str, Any] = {"strict": True, "clock": clock, **options}
     if given.pop("debug_comments", False):
         given["listeners"] = [*given.get("listeners", ()), Comments()]
+    # After its engine is the one that records.
+    collects = given.pop("statistics", False)
     cache = FragmentCache(MemoryStore(timer=clock), **(rules | _NO_CHANCE | given))
     of_engine = {name: given[name] for name in given.keys() & _OF_ENGINE}
     engine = recording(type(cache.engine))
     cache.engine = engine(cache.store, cache.policy, **of_engine)
+    if collects:
+        cache.collect_figures()
     return cache

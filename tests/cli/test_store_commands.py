@@ -1,12 +1,17 @@
 """`stats`, `invalidate` and `clear`, on a real Redis, in files and in memory."""
 
 import json
+import os
+import re
+from importlib import import_module
 
 import pytest
 import redis
 
+from jinja_fragcache import FragmentCache
 from jinja_fragcache.cli import store_commands
 from tests.cli.support import REDIS, here, render, run, site
+from tests.support import environment
 
 __all__ = ["here", "site"]
 
@@ -20,7 +25,39 @@ def test_stats_count_what_is_in_the_store() -> None:
     assert "keys that begin with 'site_'" in lines[0]
     # Two rows, the foot, and the version of a tag.
     assert "Entries     4" in lines
-    assert "call cache.stats() in the application" in lines[-1]
+    assert "No worker has told what it has counted" in lines[-1]
+
+
+def test_stats_show_what_all_workers_have_counted(redis_port: int) -> None:
+    module = import_module("shop_of_the_test")
+    collecting = FragmentCache(module.app.jinja_env.fragment_cache.store)
+    figures = collecting.collect_figures()
+    writing, figures.changed = figures.changed, lambda: None
+    page = environment({"p": "{% cache 60, 'row', n %}x{% endcache %}"}, collecting)
+    for number in (7, 7, 8):
+        page.get_template("p").render(n=number)
+    writing()
+    collecting._worker_figures.flush(60)
+    shown = run("stats", *REDIS).stdout
+    assert re.search(r"row +fragment +3 +1 \(33%\) +2 +0 +0 ", shown)
+    assert "Counted by 1 worker:" in shown
+    assert f", process {os.getpid()}, for " in shown
+    told = json.loads(run("stats", "--json", *REDIS).stdout)["workers"]
+    (worker,), (name,) = told["workers"], told["names"]
+    assert worker["pid"] == os.getpid()
+    assert (name["hits"], name["misses"], name["renders"]) == (1, 2, 2)
+    assert name["reasons"] == {"no entry": 2}
+    assert told["note"] == ""
+    # They are no entry of anybody's.
+    listed = json.loads(run("list", "--json", *REDIS).stdout)
+    assert (len(listed["stored"]), listed["other_entries"]) == (1, 0)
+
+
+def test_stats_of_a_store_in_memory_say_whom_to_ask() -> None:
+    lines = run("stats", "--env", "shop_of_the_test:memory").stdout.splitlines()
+    assert "call cache.figures_of_workers() in the application" in lines[-1]
+    told = json.loads(run("stats", "--json", "--env", "shop_of_the_test:memory").stdout)
+    assert told["workers"] is None
 
 
 def test_stats_as_json() -> None:

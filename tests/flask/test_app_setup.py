@@ -12,7 +12,14 @@ import pytest
 import redis
 from flask import Flask, render_template_string
 
-from jinja_fragcache import Cache, FragmentCache, MemoryStore, SettingError, StoreError
+from jinja_fragcache import (
+    Cache,
+    FragmentCache,
+    MemoryStore,
+    PolicyError,
+    SettingError,
+    StoreError,
+)
 from jinja_fragcache.flask.app_setup import make_app_cache
 from jinja_fragcache.stores import FileStore
 
@@ -451,3 +458,32 @@ def test_failed_deletes_may_be_ignored_by_an_option_too(
         Flask(__name__), {"CACHE_TYPE": "simple", **settings}, strict=lambda: False
     )
     assert app_cache.ignore_errors is expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "debug", "collects"),
+    [
+        (None, False, False),
+        (None, True, True),
+        (True, False, True),
+        (False, True, False),
+        ("yes", False, True),
+    ],
+)
+def test_figures_are_collected_in_debug_mode_or_if_asked_for(
+    setting: object, debug: bool, collects: bool
+) -> None:
+    app = Flask(__name__)
+    config = {"CACHE_TYPE": "simple", "CACHE_STATISTICS": setting}
+    cache = Cache(app, config=config)
+    # After the cache was made, as `app.run(debug=True)` does.
+    app.debug = debug
+    with app.app_context():
+        assert (cache.fragment_cache.figures is not None) is collects
+
+
+def test_statistics_are_a_flag() -> None:
+    with pytest.raises(SettingError, match="CACHE_STATISTICS"):
+        Cache(Flask(__name__), config={"CACHE_STATISTICS": "perhaps"})
+    with pytest.raises(PolicyError, match="statistics"):
+        FragmentCache(statistics=1)  # type: ignore[arg-type]
