@@ -17,7 +17,7 @@ from .runner import Awaited, Runner, perform_at_once, perform_in_thread
 from .store_check import CoroutinesOnly, check_plain, store_name
 from .store_kinds import (
     has_safe_add,
-    is_of_process,
+    is_shared,
     may_block,
     methods_of,
     reads_in_one_trip,
@@ -46,7 +46,7 @@ class Adapter:
         has_coroutines: Whether the store's methods are coroutine functions.
         has_locks: Whether `lock` excludes all processes that use the store.
         reads_in_one_trip: Whether many keys are read in one round trip to a server.
-        is_of_process: Whether each process has a store of its own.
+        is_shared: Whether other processes may find what this one writes.
         plain: The store, for direct calls by callers that block. If its methods are
             coroutine functions, each call raises `AsyncOnlyError`.
         run: Runs an operation for a caller that blocks.
@@ -59,7 +59,7 @@ class Adapter:
         self.gets_many = "get_many" in self._methods
         self.reads_in_one_trip = self.gets_many and reads_in_one_trip(store)
         self.blocks = may_block(store)
-        self.is_of_process = is_of_process(store)
+        self.is_shared = is_shared(store)
         self.has_locks = "add" in self._methods and self.blocks and has_safe_add(store)
         self.plain = CoroutinesOnly(store) if has_coroutines else store
         self.run: Runner = self.plain.refuse if has_coroutines else perform

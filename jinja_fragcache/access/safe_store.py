@@ -49,7 +49,7 @@ class SafeStore:
         plain: Has `get`, for direct calls by callers that block and handle failures.
         blocks: Whether a call may block.
         has_coroutines: Whether the store can only be awaited.
-        is_of_process: Whether each process has a store of its own.
+        is_shared: Whether other processes may find what this one writes.
     """
 
     added_bytes = 0
@@ -73,7 +73,7 @@ class SafeStore:
         self.has_locks = adapter.has_locks
         self.blocks = adapter.blocks
         self.has_coroutines = adapter.has_coroutines
-        self.is_of_process = adapter.is_of_process
+        self.is_shared = adapter.is_shared
         self.plain: Any = adapter.plain
 
     def measure(self, timer: Callable[[], float] | None) -> None:

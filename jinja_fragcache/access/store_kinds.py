@@ -12,6 +12,8 @@ _OUR_METHODS = ("add_many", "remaining", "get_with_remaining")
 _NOT_BLOCKING = {("cachelib.simple", "SimpleCache"), ("cachelib.base", "NullCache")}
 # Classes whose objects keep entries in the memory of one process, by their names.
 _OF_PROCESS = {"MemoryStore", "SimpleCache", "LocMemCache"}
+# The same of those that keep nothing.
+_EMPTY = {"NullCache", "DummyCache"}
 # Modules whose `add` can't be a lock: it does nothing (base), takes an expired entry
 # for a live one (file), looks and writes in two steps (mongodb), or may leave one that
 # never expires if the process ends in it (redis).
@@ -71,6 +73,12 @@ def is_of_process(store: Any) -> bool:
     # Django's `cache` is a proxy.
     behind = getattr(store.get, "__self__", store)
     return not _OF_PROCESS.isdisjoint(each.__name__ for each in type(behind).__mro__)
+
+
+def is_shared(store: Any) -> bool:
+    """Return whether other processes may find what this one writes."""
+    names = {each.__name__ for each in type(store).__mro__}
+    return not is_of_process(store) and names.isdisjoint(_EMPTY)
 
 
 def _origin(method: Any) -> str:

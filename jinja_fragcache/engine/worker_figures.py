@@ -34,8 +34,8 @@ _LOST_SECONDS = 60.0
 # For so long a process waits at its end until its figures are written.
 _LAST_SECONDS = 2.0
 _KEYS = [figures_key(str(place)) for place in range(PLACES)]
-_OF_PROCESS = (
-    "Each worker has a store of its own, so these are the figures of this one only."
+_NOT_SHARED = (
+    "Workers don't share this store, so these are the figures of this one only."
 )
 _FULL = f"There may be more workers: {PLACES} have a place for their figures."
 
@@ -79,7 +79,7 @@ class WorkerFigures:
         self._timer: Callable[[], float] = context.timer
         self._interval = interval
         self._writing = PerProcess(_Writing, _drop, first=_Writing())
-        if not context.store.is_of_process:
+        if context.store.is_shared:
             figures.changed = self._plan
             _ALL.add(self)
 
@@ -201,8 +201,8 @@ def all_figures(context: Context, figures: Figures | None) -> Operation[AllFigur
     own = "" if figures is None else figures.snapshot()[0].id
     if figures is not None and (snapshot := figures.snapshot())[1]:
         told.append(snapshot)
-    if context.store.is_of_process:
-        note = _OF_PROCESS
+    if not context.store.is_shared:
+        note = _NOT_SHARED
     else:
         try:
             stored = yield from context.store.examine(_KEYS)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cachelib
 import pytest
 import redis
 
@@ -136,8 +137,8 @@ def test_a_worker_that_lost_its_place_takes_another() -> None:
     two.render()
     two.writer._writing.value.place = place
     two.write()
-    ids = {one.id, two.id}
-    assert {each.id for each in one.cache.figures_of_workers().workers} == ids
+    found = FragmentCache(store).figures_of_workers()
+    assert {each.id for each in found.workers} == {one.id, two.id}
 
 
 def test_ended_workers_count_for_a_day_and_give_way_to_others() -> None:
@@ -173,8 +174,11 @@ def test_what_is_no_figures_is_left_out_and_its_place_taken() -> None:
     assert [each.id for each in found.workers] == [worker.id]
 
 
-def test_a_store_in_memory_speaks_of_this_worker_only() -> None:
-    cache = FragmentCache(MemoryStore(), statistics=True)
+@pytest.mark.parametrize(
+    "store", [MemoryStore(), cachelib.SimpleCache(), cachelib.NullCache()]
+)
+def test_a_store_that_is_not_shared_speaks_of_this_worker_only(store: Any) -> None:
+    cache = FragmentCache(store, statistics=True)
     environment({"p": TEXT}, cache).get_template("p").render(user=1, body=str)
     found = cache.figures_of_workers()
     assert found.totals.misses == 1
@@ -217,12 +221,15 @@ def test_figures_are_written_at_most_once_in_five_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     delays, clock = planned(monkeypatch), Clock()
-    cache = FragmentCache(RecordingStore(), statistics=True, timer=clock, clock=clock)
+    store = RecordingStore()
+    cache = FragmentCache(store, statistics=True, timer=clock, clock=clock)
     page = environment({"p": TEXT}, cache).get_template("p")
     writer = cache._worker_figures
     for _ in range(20):
         page.render(user=1, body=str)
     assert delays == [0]
+    # Who renders does not write.
+    assert not any(key.startswith("figures:") for key in store.values)
     writer._write_later(writer._writing.value, 0)
     clock.now += 2
     for _ in range(20):
