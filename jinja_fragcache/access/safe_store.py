@@ -190,15 +190,7 @@ class SafeStore:
         return stored
 
     def put(self, key: str, text: str, timeout: int) -> Operation[bool]:
-        """Write a text that is no entry, and return whether that succeeded.
-
-        It does not count as stored, as with `add`.
-
-        Args:
-            key: The key.
-            text: The text.
-            timeout: Its timeout in seconds.
-        """
+        """Write a text that does not count as stored; return whether that succeeded."""
         call = self._adapter.set(key, text, timeout)
         return (yield from self._try("write", [key], call, _FAILED)) is not _FAILED
 

@@ -115,9 +115,8 @@ class SealedStore(SafeStore):
 
     def put(self, key: str, text: str, timeout: int) -> Operation[bool]:
         """Like `SafeStore.put`."""
-        return (
-            yield from super().put(key, self._seal.seal(key, text, timeout), timeout)
-        )
+        sealed = yield from self._sealed({key: (text, timeout)})
+        return (yield from super().put(key, str(sealed[key][0]), timeout))
 
     def write_locked(
         self, values: Mapping[str, Timed], token: str
