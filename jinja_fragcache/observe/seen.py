@@ -118,7 +118,6 @@ class Seen:
         keys = self._of.setdefault(of, OrderedDict())
         if len(keys) >= MOST_KEYS_OF_NAME:
             self.forget(next(iter(keys)))
-            keys = self._of.setdefault(of, keys)
         self._entries[key], keys[key] = (of, entry), None
         self._bytes += entry.memory
         while len(self._entries) > MOST_KEYS or self._bytes > MOST_BYTES:

@@ -76,6 +76,7 @@ def test_stats_as_json() -> None:
         ("memory", "each worker has its own, in its memory"),
         ("files", "Entries     0"),
         ("own", "the store does not tell"),
+        ("awaited", "No worker has told what it has counted"),
     ],
 )
 def test_stats_of_other_stores(env: str, told: str) -> None:
