@@ -151,7 +151,8 @@ class ThreadsCache(LocMemCache):  # type: ignore[misc]
 
 def test_each_thread_uses_its_own_connection_of_django() -> None:
     backend = f"{__name__}.ThreadsCache"
-    with override_settings(CACHES={"default": {"BACKEND": backend}}):
+    own = {"BACKEND": backend, "LOCATION": "threads"}
+    with override_settings(CACHES={"default": own}):
         env = environment(loader=loader(), autoescape=True)
         views = Views()
         template = env.get_template("page.html")
