@@ -19,26 +19,44 @@ from jinja_fragcache.observe.listeners import Listener
 
 _signals = Namespace()
 
-#: Sent when a fragment or value was served from the store.
-cache_hit = _signals.signal("fragcache-hit")
-#: Sent when a fragment or value was asked for and has to be made.
-cache_miss = _signals.signal("fragcache-miss")
-#: Sent when a fragment or value was stored.
-cache_set = _signals.signal("fragcache-set")
-#: Sent when a fragment or value was deleted.
-cache_delete = _signals.signal("fragcache-delete")
-#: Sent when a body or function raised and the stored value is served in its place. The
-#: keyword argument `error` is the exception.
-cache_error = _signals.signal("fragcache-error")
+cache_hit = _signals.signal(
+    "fragcache-hit",
+    doc="Sent when a fragment or value was served from the store.",
+)
+cache_miss = _signals.signal(
+    "fragcache-miss",
+    doc="Sent when a fragment or value was asked for and has to be made.",
+)
+cache_set = _signals.signal(
+    "fragcache-set",
+    doc="Sent when a fragment or value was stored.",
+)
+cache_delete = _signals.signal(
+    "fragcache-delete",
+    doc="Sent when a fragment or value was deleted.",
+)
+cache_error = _signals.signal(
+    "fragcache-error",
+    doc="Sent when a body or function raised and the stored value is served in its"
+    " place. The keyword argument `error` is the exception.",
+)
 
-#: With CACHE_ENABLE_SIGNALS: sent when the value of a `cached` function was served.
-cache_view_hit = _signals.signal("cache-view-hit")
-#: With CACHE_ENABLE_SIGNALS: sent before a `cached` function is called.
-cache_view_miss = _signals.signal("cache-view-miss")
-#: With CACHE_ENABLE_SIGNALS: sent when the value of a `memoize` function was served.
-cache_memoize_hit = _signals.signal("cache-memoize-hit")
-#: With CACHE_ENABLE_SIGNALS: sent before a `memoize` function is called.
-cache_memoize_miss = _signals.signal("cache-memoize-miss")
+cache_view_hit = _signals.signal(
+    "cache-view-hit",
+    doc="Sent with CACHE_ENABLE_SIGNALS when a `cached` value was served.",
+)
+cache_view_miss = _signals.signal(
+    "cache-view-miss",
+    doc="Sent with CACHE_ENABLE_SIGNALS before a `cached` function is called.",
+)
+cache_memoize_hit = _signals.signal(
+    "cache-memoize-hit",
+    doc="Sent with CACHE_ENABLE_SIGNALS when a `memoize` value was served.",
+)
+cache_memoize_miss = _signals.signal(
+    "cache-memoize-miss",
+    doc="Sent with CACHE_ENABLE_SIGNALS before a `memoize` function is called.",
+)
 
 
 _BY_KIND: dict[str, Any] = {
