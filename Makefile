@@ -8,7 +8,7 @@ PORT ?= 8000
 PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .PHONY: demo serve test test-slow test-all coverage check lint types layers bench performance soak fuzz compat \
-	redis-versions transparency field package release links clean
+	redis-versions transparency field docs package release links clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
 
@@ -101,8 +101,14 @@ transparency: $(VENV)/test.stamp
 field: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks.guard_in_the_field
 
+# The site of docs/, in build/docs. A warning is an error.
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet \
+		--doctree-dir build/doctrees docs build/docs
+	@echo 'Open build/docs/index.html'
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) build/docs build/doctrees
 
 # Pythons that are not there are skipped. PYTHONS='python3.12 /opt/python/bin/python' names others.
 PYTHONS ?= python3.11 python3.12 python3.13

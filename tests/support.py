@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
+from importlib.metadata import entry_points
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
@@ -40,6 +41,12 @@ from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.stores import Store
 
 M = TypeVar("M")
+
+# For a test suite in a process of its own. Where the package is installed, pytest finds
+# the plugin by itself.
+_PLUGIN = "jinja_fragcache.pytest_plugin"
+_IS_FOUND = any(each.value == _PLUGIN for each in entry_points(group="pytest11"))
+PYTEST_ARGUMENTS = ["-p", "no:cacheprovider", *([] if _IS_FOUND else ["-p", _PLUGIN])]
 
 # Key values, for property tests.
 SCALARS = (
@@ -300,6 +307,9 @@ def configure_django() -> None:
         local = "django.core.cache.backends.locmem.LocMemCache"
         django_settings.configure(
             CACHES={"default": {"BACKEND": local}},
+            DATABASES={
+                "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+            },
             INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
             SECRET_KEY="secret",
             USE_TZ=True,

@@ -3,18 +3,15 @@
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from jinja_fragcache import pytest_plugin
+from tests.support import PYTEST_ARGUMENTS
 
 ROOT = Path(__file__).parent.parent
 MODULE = pytest_plugin.__name__
-# Where the package is installed, pytest has found it by itself.
-IS_INSTALLED = any(each.value == MODULE for each in entry_points(group="pytest11"))
-ARGUMENTS = ["-p", "no:cacheprovider", *([] if IS_INSTALLED else ["-p", MODULE])]
 FLASK = """
 import pytest
 from flask import Flask, render_template_string
@@ -54,7 +51,7 @@ print(sorted({"jinja2", "flask", "cachelib", "asyncio", "redis"} & set(sys.modul
 
 def run(pytester: pytest.Pytester, source: str) -> pytest.RunResult:
     pytester.makepyfile(source)
-    return pytester.runpytest_inprocess(*ARGUMENTS)
+    return pytester.runpytest_inprocess(*PYTEST_ARGUMENTS)
 
 
 def test_an_application_has_an_empty_cache_in_each_test(
@@ -86,7 +83,7 @@ def test_it(fragment_cache):
     )
     pytester.makepyfile(sitecustomize="import sys; sys.modules['flask'] = None")
     pytester.syspathinsert()
-    command = [sys.executable, "-m", "pytest", *ARGUMENTS]
+    command = [sys.executable, "-m", "pytest", *PYTEST_ARGUMENTS]
     pytester.run(*command).assert_outcomes(passed=1)
 
 
