@@ -8,8 +8,8 @@ from jinja2 import nodes
 
 from jinja_fragcache.list_names import all_of
 
-from .outline import ATTRIBUTE, EVERYTHING, FILTER, ITEM, TRUTH, Read
-from .paths import is_bag
+from .outline import EVERYTHING, FILTER, TRUTH, Read
+from .paths import ATTRIBUTE, ITEM, is_bag
 from .telling import dotted_name, tells_parts, told_by, told_if_false
 from .writing import write
 

@@ -25,7 +25,6 @@ from .needs import (
     Value,
 )
 from .outline import (
-    ATTRIBUTE,
     EVERYTHING,
     FILTER,
     Bind,
@@ -45,6 +44,7 @@ from .outline import (
     Statement,
     Use,
 )
+from .paths import ATTRIBUTE
 
 _Body = tuple[Statement, ...]
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from .outline import ATTRIBUTE, Steps
+from .paths import ATTRIBUTE, Steps
 
 #: Where a value is read: where the tag stands, or from the context of its template,
 #: because another name hides it there.

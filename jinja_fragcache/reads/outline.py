@@ -5,6 +5,7 @@ An outline is made of plain values, so that it can be kept in a file between two
 
 from typing import Any, NamedTuple
 
+from .paths import Steps
 from .tag_texts import TagTexts
 
 #: Begins the name of a filter in a path.
@@ -13,9 +14,6 @@ FILTER = "|"
 EVERYTHING = "*"
 #: The part of a value that a test of it tells: `if user`, `user is none`.
 TRUTH = "?"
-#: Kinds of steps: `.title` and `["title"]`.
-ATTRIBUTE, ITEM = ".", "["
-Steps = tuple[tuple[str, str | int], ...]
 
 
 class Read(NamedTuple):

@@ -1,6 +1,9 @@
 """Paths: names with what is read of them, such as `request.args` or `post.id`."""
 
 Path = tuple[str, ...]
+#: Kinds of steps: `.title` and `["title"]`.
+ATTRIBUTE, ITEM = ".", "["
+Steps = tuple[tuple[str, str | int], ...]
 
 # Objects whose attributes have nothing to do with each other.
 _BAGS = frozenset({"request", "session", "g", "loop", "config"})

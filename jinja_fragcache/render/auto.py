@@ -22,11 +22,10 @@ from jinja_fragcache.guard.watched import is_watched
 from jinja_fragcache.keys.fragment import encoded_value
 from jinja_fragcache.messages import class_name, describe_error
 from jinja_fragcache.reads.needs import CONTEXT
-from jinja_fragcache.reads.outline import ATTRIBUTE, Steps
+from jinja_fragcache.reads.paths import ATTRIBUTE, Steps
 
 from .environment import Site, engine_of
 from .functions import FunctionName
-from .needed import needed_of_others
 from .tag_guard import split_values
 
 AUTO_VALUES = FunctionName("auto_values")
@@ -88,6 +87,8 @@ def auto_values(
             reading.add(shown, name, value, steps, is_called)
     if seen is None:
         return reading.after(given)
+    from .needed import needed_of_others  # noqa: PLC0415 - few tags need it
+
     needed = needed_of_others(context.environment).of(site, needs, context.name)
     if needed.problem:
         message = f'vary_on="auto" can\'t tell what the body reads: {needed.problem}.'

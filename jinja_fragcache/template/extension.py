@@ -48,7 +48,6 @@ from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
 from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
 from jinja_fragcache.render.renderings import let_templates_read_ahead
 
-from .auto import needs_in
 from .body import (
     check_loop_control,
     keep_names,
@@ -108,6 +107,8 @@ class FragmentCacheExtension(BodyRendering, Extension):
         return mark_sites(stream, stream.name, self._find_needs)
 
     def _find_needs(self, tokens: list[Token]) -> dict[tuple[int, int], str]:
+        from .auto import needs_in  # noqa: PLC0415 - few templates need it
+
         return needs_in(self.environment, tokens)
 
     def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:

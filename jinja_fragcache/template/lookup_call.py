@@ -48,7 +48,6 @@ from jinja_fragcache.render.tag_guard import (
 )
 from jinja_fragcache.timeouts import normalize_timeout
 
-from .auto import auto_values
 from .autoescape import escaped_here
 from .filter_call import filter_call
 from .key_names import key_names, names_if_false
@@ -113,6 +112,8 @@ class LookupCall:
         self._site = (*head, tag)
         self._vary_on = arguments.vary_on
         if arguments.is_auto:
+            from .auto import auto_values  # noqa: PLC0415 - few templates need it
+
             self._vary_on = auto_values(parser, site.needs, self._site, self._vary_on)
         self._timeout = self._decide_timeout(arguments.timeout)
         self._options = self._decide_options(arguments)

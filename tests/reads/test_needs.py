@@ -8,7 +8,7 @@ from jinja_fragcache.reads.needs import (
     from_text,
     to_text,
 )
-from jinja_fragcache.reads.outline import ATTRIBUTE, ITEM
+from jinja_fragcache.reads.paths import ATTRIBUTE, ITEM
 
 
 def test_a_text_of_needs_is_read_again() -> None:

@@ -213,7 +213,7 @@ def test_a_template_without_auto_is_not_read_for_it(
         calls.append(env)
         return find(env, tokens)
 
-    monkeypatch.setattr("jinja_fragcache.template.extension.needs_in", counting)
+    monkeypatch.setattr("jinja_fragcache.template.auto.needs_in", counting)
     env = strict("")
     env.from_string('{% cache 300, "n", a %}{{ a }}' + END + '{{ "auto" }}')
     assert not calls
