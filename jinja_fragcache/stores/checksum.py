@@ -12,6 +12,7 @@ no signature: anyone who can write to the server can compute it.
 Numbers have none, because servers count with them.
 """
 
+from collections.abc import Iterable
 from zlib import crc32
 
 from jinja_fragcache.errors import DamagedValueError
@@ -45,3 +46,23 @@ def without_checksum(key: str, stored: object) -> bytes:
         f"What the server returned for {key!r} is damaged, of another key, or was not"
         " stored by this package"
     )
+
+
+def without_checksums(
+    keys: Iterable[str], stored: Iterable[object]
+) -> list[bytes | None]:
+    """Like `without_checksum` for each key, with None for what is None."""
+    values: list[bytes | None] = []
+    for key, each in zip(keys, stored, strict=True):
+        if each is None:
+            values.append(None)
+            continue
+        if type(each) is bytes:
+            # The same as `without_checksum`, without a call: each row of a list of
+            # hits comes here.
+            data = each[:-_LENGTH]
+            if each[-_LENGTH:] == b"\x1e%08x" % crc32(data, crc32(key.encode())):
+                values.append(data)
+                continue
+        values.append(without_checksum(key, each))
+    return values

@@ -12,7 +12,7 @@ from typing import Any
 from jinja_fragcache.errors import DamagedValueError, StoreError
 from jinja_fragcache.forks import PerProcess, free_after_fork, keep_unused
 
-from .checksum import with_checksum, without_checksum
+from .checksum import with_checksum, without_checksum, without_checksums
 from .memcached_base import PLAIN_FLAGS, value_too_large
 from .optional import import_optional
 
@@ -84,11 +84,8 @@ class PylibmcClient:
         """Return the values of keys, in one round trip."""
         with self._reserved() as client:
             found = client.get_multi(keys)
-            return {
-                key: without_checksum(key, found[key])
-                for key in keys
-                if found.get(key) is not None
-            }
+            values = without_checksums(keys, map(found.get, keys))
+            return dict(zip(keys, values, strict=True))
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value, and return whether it was stored."""

@@ -9,7 +9,7 @@ from jinja_fragcache.forks import PerProcess
 from jinja_fragcache.operations import Operation
 
 from .base import Timed
-from .checksum import with_checksum, without_checksum
+from .checksum import with_checksum, without_checksum, without_checksums
 from .facts import MOST_COUNTED, Amounts, Facts, amounts_of
 from .redis_clients import clients_of_server, clients_of_url
 from .redis_errors import what_to_check
@@ -170,13 +170,17 @@ class RedisOperations(HoldsTexts):
             return []
         full_keys: list[str] = []
         arguments: list[Any] = []
+        prefix, wanted = self._full_key(""), self.serializer.dumps(expected)
+        # Of a list, most rows have the same timeout.
+        timeouts = {timeout for _, timeout in values.values()}
+        expiries = {each: self._expiry(each) or 0 for each in timeouts}
         for key, (value, timeout) in values.items():
-            full_key, other = self._full_keys([key, others[key]])
+            full_key, other = prefix + key, prefix + others[key]
             full_keys += [full_key, other]
             arguments += [
-                self._dumped(other, expected),
-                self._dumped(full_key, value),
-                self._expiry(timeout) or 0,
+                with_checksum(other, wanted),
+                with_checksum(full_key, self.serializer.dumps(value)),
+                expiries[timeout],
             ]
         script = (SET_MANY_IF_EQUAL, len(full_keys), *full_keys, *arguments)
         return _done(values, (yield self._client.eval(*script)))
@@ -324,8 +328,7 @@ class RedisOperations(HoldsTexts):
     ) -> Operation[list[Any]]:
         """Like `_loaded`, for several keys."""
         try:
-            pairs = zip(full_keys, stored, strict=True)
-            return [self._loaded(full_key, each) for full_key, each in pairs]
+            return self.serializer.loads_all(without_checksums(full_keys, stored))
         except DamagedValueError:
             yield from self._drop_connections()
             raise
@@ -365,7 +368,7 @@ class RedisOperations(HoldsTexts):
         for full_key, value in zip(
             self._full_keys(values), values.values(), strict=True
         ):
-            data = self._dumped(full_key, value)
+            data = with_checksum(full_key, self.serializer.dumps(value))
             pipeline.set(full_key, data, ex=seconds, nx=only_new)
         return _done(values, (yield pipeline.execute()))
 

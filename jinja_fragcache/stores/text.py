@@ -7,6 +7,7 @@ integer have been turned into text before (see `entries.values`).
 """
 
 import re
+from collections.abc import Iterable
 from typing import IO, Any
 
 from cachelib.serializers import BaseSerializer
@@ -66,6 +67,20 @@ class TextSerializer(BaseSerializer):
             return bvalue.decode("utf-8", "surrogatepass")
         except ValueError:
             return None
+
+    def loads_all(self, values: Iterable[Any]) -> list[str | int | None]:
+        """Like `loads` for each value. None stays None."""
+        found = list(values)
+        try:
+            # Mostly these are texts, which need no call.
+            return [
+                each.decode("utf-8", "surrogatepass")
+                if type(each) is bytes and each and each[0] not in _FIRST_BYTES
+                else self.loads(each)
+                for each in found
+            ]
+        except ValueError:
+            return [self.loads(each) for each in found]
 
     def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
         """Write a text or an integer to a file."""

@@ -5,7 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jinja_fragcache.errors import DamagedValueError
-from jinja_fragcache.stores.checksum import with_checksum, without_checksum
+from jinja_fragcache.stores.checksum import (
+    with_checksum,
+    without_checksum,
+    without_checksums,
+)
 from jinja_fragcache.stores.text import TextSerializer
 
 TEXTS = st.text(max_size=20).map(TextSerializer().dumps)
@@ -20,6 +24,26 @@ def test_what_is_stored_is_read_again(key: str, data: bytes) -> None:
 def test_numbers_stay_numbers(number: bytes) -> None:
     assert with_checksum("k", number) == number
     assert without_checksum("k", number) == number
+
+
+@given(st.dictionaries(st.text(max_size=9), TEXTS | st.sampled_from([b"7", None])))
+def test_values_are_read_together_as_one_by_one(
+    values: dict[str, bytes | None],
+) -> None:
+    stored = [
+        None if each is None else with_checksum(key, each)
+        for key, each in values.items()
+    ]
+    assert without_checksums(values, stored) == list(values.values())
+
+
+@given(TEXTS, st.text(min_size=1, max_size=9))
+def test_one_text_of_another_key_is_damaged_among_others(
+    data: bytes, other: str
+) -> None:
+    stored = [with_checksum("k", data), None, with_checksum("", data)]
+    with pytest.raises(DamagedValueError, match="of another key"):
+        without_checksums(["k", "none", other], stored)
 
 
 @given(TEXTS, st.text(min_size=1, max_size=9))

@@ -33,6 +33,15 @@ def test_any_bytes_are_read_without_an_error(stored: bytes) -> None:
     assert isinstance(serializer.loads(stored), str | int | None)
 
 
+@pytest.mark.parametrize("one", [serializer, NeverEmptySerializer()])
+@given(st.lists(st.binary() | NAMES | st.none()))
+@example([b"text", b"", b"\xff", b"\xc3", None, b"7"])
+def test_values_are_read_together_as_one_by_one(
+    one: TextSerializer, stored: list[Any]
+) -> None:
+    assert one.loads_all(stored) == [one.loads(each) for each in stored]
+
+
 @pytest.mark.parametrize("value", [None, True, b"bytes", ["x"], 1.5, 10**19])
 def test_other_values_are_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="This store keeps texts"):
