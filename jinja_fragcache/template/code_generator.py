@@ -30,6 +30,7 @@ class FragmentCodeGenerator(CodeGenerator):
         super().__init__(*arguments, **options)
         self._keys: dict[str, None] = {}
         self._templates: dict[str, None] = {}
+        self._is_in_key = False
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         """Write a template, and the constants that `render.renderings` reads of it."""
@@ -45,6 +46,20 @@ class FragmentCodeGenerator(CodeGenerator):
             self._write_look_up(node, frame)
         else:
             super().visit_Filter(node, frame)
+
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
+        """Write the read of an attribute. In a key, no text or number is awaited."""
+        if self._is_in_key:
+            self._write_read("getattr", node.node, nodes.Const(node.attr), frame)
+        else:
+            super().visit_Getattr(node, frame)
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:
+        """Write the read of an item, as `visit_Getattr` does that of an attribute."""
+        if self._is_in_key and not isinstance(node.arg, nodes.Slice):
+            self._write_read("getitem", node.node, node.arg, frame)
+        else:
+            super().visit_Getitem(node, frame)
 
     def visit_Include(self, node: nodes.Include, frame: Frame) -> None:
         """Write an include, and note which template it names."""
@@ -108,15 +123,34 @@ class FragmentCodeGenerator(CodeGenerator):
         Jinja goes through all nodes of a filter to see whether it is a constant. And it
         writes `auto_await`, a coroutine, around each filter in an async template.
         """
-        found = self.temporary_identifier() if self.environment.is_async else ""
+        is_async = self.environment.is_async
+        found = self.temporary_identifier() if is_async else ""
         if found:
             self.write(f"({found} if ({found} := ")
         self.write(f"{self.filters[node.name]}(context, ")
+        around, self._is_in_key = self._is_in_key, is_async
         self.visit(cast("nodes.Expr", node.node), frame)
         self.signature(node, frame)
+        self._is_in_key = around
         self.write(")")
         if found:
             self.write(f").__class__ is str else await auto_await({found}))")
+
+    def _write_read(
+        self, method: str, node: nodes.Expr, name: nodes.Expr, frame: Frame
+    ) -> None:
+        """Write the read of an attribute or item that is awaited only if it may be.
+
+        Jinja writes `auto_await`, a coroutine, around each of them in an async
+        template.
+        """
+        found = self.temporary_identifier()
+        self.write(f"({found} if ({found} := environment.{method}(")
+        self.visit(node, frame)
+        self.write(", ")
+        self.visit(name, frame)
+        self.write(f")).__class__ is str or {found}.__class__ is int")
+        self.write(f" else await auto_await({found}))")
 
     def _write_call(
         self, node: nodes.CallBlock, frame: Frame, assignment: str = ""

@@ -1,12 +1,17 @@
 """Whatever writes the code of a fragment, it prints the same."""
 
+from inspect import isawaitable
 from typing import Any
 
 import pytest
-from jinja2 import Environment
+from jinja2 import Environment, runtime
 from jinja2.compiler import CodeGenerator
 
-from jinja_fragcache import FragmentCacheExtension
+from jinja_fragcache import (
+    FragmentCacheExtension,
+    fragment_cache_of,
+    make_template_fragment_key,
+)
 from jinja_fragcache.template.code_generator import FragmentCodeGenerator
 from tests.support import Counter
 
@@ -65,3 +70,42 @@ def test_another_code_generator_of_a_user_is_kept() -> None:
     assert ours.overlay().code_generator_class is FragmentCodeGenerator
     assert other.code_generator_class is OtherCodeGenerator
     assert Environment().code_generator_class is CodeGenerator
+
+
+class Row:
+    """Has what is read in a key: at once, or awaited."""
+
+    def __init__(self, *, awaited: bool) -> None:
+        self._awaited = awaited
+
+    @property
+    def id(self) -> Any:
+        return self._later(7) if self._awaited else 7
+
+    def __getitem__(self, name: str) -> Any:
+        return self._later(name) if self._awaited else name
+
+    async def _later(self, value: object) -> object:
+        return value
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_in_a_key_attributes_and_items_are_awaited_unless_they_are_texts_or_numbers(
+    awaited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values: list[object] = []
+
+    async def counting(value: Any) -> Any:
+        values.append(value)
+        return await value if isawaitable(value) else value
+
+    monkeypatch.setattr(runtime, "auto_await", counting)
+    env, _ = environments(enable_async=True)
+    source = "{% cache 300, 'k', row.id, row['a'], [row][0].id %}a{% endcache %}"
+    template = env.from_string(source)
+    assert template.render(row=Row(awaited=awaited)) == "a"
+    key = make_template_fragment_key("k", [7, "a", 7])
+    assert fragment_cache_of(env).get(key) == "a"
+    awaited_values = [each for each in values if isawaitable(each)]
+    assert len(awaited_values) == (3 if awaited else 0)
+    assert not {7, "a"} & {each for each in values if isinstance(each, int | str)}
