@@ -19,7 +19,8 @@ class Remembered(dict[K, V]):
     """Remembers the entries that were added last.
 
     It is read as any dict is, without a lock, and a read costs no more than there. When
-    it is full, the entries that were added first go. Only `add` and `forget` change it.
+    it is full, the sixteenth that was added first goes. Only `add` and `forget` change
+    it.
 
     Args:
         most: The largest number of entries.
@@ -50,9 +51,8 @@ class Remembered(dict[K, V]):
                 self._remove(key)
             if size > self._most_bytes:
                 return
-            room = self._most_bytes - size
-            while len(self) >= self._most or self._used_bytes > room:
-                self._remove(next(iter(self)))
+            if len(self) >= self._most or self._used_bytes > self._most_bytes - size:
+                self._make_room(size)
             self[key] = value
             self._sizes[key] = size
             self._used_bytes += size
@@ -68,6 +68,25 @@ class Remembered(dict[K, V]):
             self.clear()
             self._sizes.clear()
             self._used_bytes = 0
+
+    def _make_room(self, size: int) -> None:
+        """Remove what was added first, a sixteenth of all at once.
+
+        To find the first entry of a dictionary takes a step for each that was removed
+        before it.
+        """
+        # The lock is held.
+        most = self._most - max(self._most // 16, 1)
+        most_bytes = self._most_bytes - max(self._most_bytes // 16, size)
+        left, left_bytes = len(self), self._used_bytes
+        first: list[K] = []
+        for key, each in self._sizes.items():
+            if left <= most and left_bytes <= most_bytes:
+                break
+            first.append(key)
+            left, left_bytes = left - 1, left_bytes - each
+        for key in first:
+            self._remove(key)
 
     def _remove(self, key: K) -> None:
         # The lock is held.

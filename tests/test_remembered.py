@@ -17,6 +17,15 @@ def test_the_last_entries_are_remembered() -> None:
     assert known == {"a": 2, "c": 3}
 
 
+def test_the_sixteenth_that_was_added_first_goes_at_once() -> None:
+    known: Remembered[int, None] = Remembered(32, 10 * ROOM)
+    for number in range(33):
+        known.add(number, None)
+    assert list(known) == list(range(2, 33))
+    known.add(33, None)
+    assert list(known) == list(range(2, 34))
+
+
 def test_a_forgotten_entry_makes_room() -> None:
     known: Remembered[str, str] = Remembered(10, ROOM)
     for _ in range(20):
