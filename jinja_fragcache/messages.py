@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import math
 import re
 import reprlib
 import warnings
@@ -23,6 +24,7 @@ _DESCRIBED_CHARACTERS = 100
 _DESCRIBED_ITEMS = 40
 _CONTAINERS = {list, tuple, dict, set, frozenset}
 _LOGGED_CHARACTERS = 2000
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 class OneLine(logging.Filter):
@@ -220,3 +222,20 @@ def quoted(text: str) -> str:
     if written[0] == "'":
         inner = inner.replace("\\'", "'").replace('"', '\\"')
     return f'"{inner}"'
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units, such as `4 min 48 s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    left, parts = math.floor(seconds), []
+    for size, unit in _UNITS:
+        whole, left = divmod(left, size)
+        if whole:
+            parts.append(f"{whole:,} {unit}")
+    return " ".join(parts[:2])

@@ -70,6 +70,12 @@ def store_name(store: object) -> str:
     return f"{type(store).__module__}.{type(store).__qualname__}"
 
 
+def place_of(store: object) -> str:
+    """Return where a store keeps entries, as people call it."""
+    where = getattr(store, "where", None)
+    return where if isinstance(where, str) else store_name(store)
+
+
 def what_to_check(store: object, error: Exception) -> str:
     """Return what to look at after an error of a store, if the store knows that.
 

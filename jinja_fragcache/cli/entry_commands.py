@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from jinja_fragcache.engine.inspection import Inspected, inspect
+from jinja_fragcache.engine.inspection import Inspected, inspect, text_with_holes
 from jinja_fragcache.engine.whole import delete
 from jinja_fragcache.entries.entry import Entry
-from jinja_fragcache.entries.pieces import Pieces
+from jinja_fragcache.messages import count, duration
 
 from .options import cache_for, json_option, key_arguments, key_of, target_options
-from .output import count, duration, printable, seconds_as_json, show_pairs, write_json
+from .output import printable, seconds_as_json, show_pairs, write_json
 from .stores import present_key, refuse_memory, run
 
 _ONE_MORE = (
@@ -112,7 +112,7 @@ def delete_command(
 
 def _show(shown: str, key: str, found: Inspected) -> None:
     entry = found.entry
-    pairs = [("Fragment", shown), ("Key", key), ("State", _state(found))]
+    pairs = [("Fragment", shown), ("Key", key), ("State", found.state)]
     pairs += [
         ("Fresh for", _left(found.fresh_for)),
         ("Kept for", _left(found.kept_for)),
@@ -127,7 +127,7 @@ def _show(shown: str, key: str, found: Inspected) -> None:
     show_pairs(pairs)
     if entry is not None:
         click.echo()
-        click.echo(printable(_text(entry)))
+        click.echo(printable(text_with_holes(entry)))
 
 
 def _of_entry(entry: Entry) -> list[tuple[str, str]]:
@@ -147,31 +147,12 @@ def _of_entry(entry: Entry) -> list[tuple[str, str]]:
     return pairs
 
 
-def _state(found: Inspected) -> str:
-    if found.entry is None:
-        return "not served: it can't be read, so it is a miss"
-    if found.invalidated_tags:
-        tags = ", ".join(found.invalidated_tags)
-        return f"not served: invalidated by the tag {tags}"
-    if found.fresh_for is not None and found.fresh_for <= 0:
-        return f"expired {duration(-found.fresh_for)} ago; kept for its grace period"
-    return "fresh"
-
-
 def _left(seconds: float | None) -> str:
     if seconds is None:
         return _UNKNOWN
     if seconds == math.inf:
         return "ever"
     return duration(seconds) if seconds > 0 else "no longer"
-
-
-def _text(entry: Entry) -> str:
-    parts = Pieces(entry.text, entry.holes).parts()
-    return "".join(
-        each if isinstance(each, str) else "{% nocache %}...{% endnocache %}"
-        for each in parts
-    )
 
 
 def _as_json(shown: str, key: str, found: Inspected) -> dict[str, Any]:
@@ -195,6 +176,6 @@ def _as_json(shown: str, key: str, found: Inspected) -> dict[str, Any]:
             "templates": dict(entry.templates),
             "reads": list(entry.reads),
             "holes": len(entry.holes),
-            "text": _text(entry),
+            "text": text_with_holes(entry),
         }
     return content

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from jinja_fragcache.messages import one_line
+from jinja_fragcache.messages import count, duration, one_line
 from jinja_fragcache.observe.workers import AllFigures
 
-from .output import count, duration, show_table
+from .output import show_table
 
 _NUMBERS = ("Asked", "Hits", "Misses", "Stale", "Uncached", "Body", "Saved")
 

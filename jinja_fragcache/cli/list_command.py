@@ -6,15 +6,17 @@ from typing import Any
 
 import click
 
+from jinja_fragcache.access.store_check import place_of
 from jinja_fragcache.errors import CheckError
 from jinja_fragcache.keys.fragment import VARIED
+from jinja_fragcache.messages import count
 from jinja_fragcache.reads.outline import Broken
 from jinja_fragcache.stores.facts import Amounts
 
 from .options import Failure, cache_for, json_option, settings_here
-from .output import count, show_table, write, write_json
+from .output import show_table, write, write_json
 from .reports import rows_as_json, rows_of, show_rows
-from .stores import place_of, refuse_memory, run
+from .stores import refuse_memory, run
 from .templates import read_templates, template_options
 
 # What the keys of fragments and of memoized functions begin with, and what these are.
@@ -63,9 +65,9 @@ def _list_stored(app: Any, env: str | None, *, as_json: bool) -> None:
     amounts = run(cache, lambda context: context.store.amounts())
     if amounts is None:
         raise Failure(
-            f"This command can't list what is stored: {place_of(cache)} does not tell"
-            f" its keys, as Redis does. What workers have counted of each name, stats"
-            f" shows. {_OF_TEMPLATES}"
+            f"This command can't list what is stored: {place_of(cache.store)} does not"
+            " tell its keys, as Redis does. What workers have counted of each name,"
+            f" stats shows. {_OF_TEMPLATES}"
         )
     rows, others = _named(amounts)
     if as_json:
@@ -88,7 +90,7 @@ def _list_stored(app: Any, env: str | None, *, as_json: bool) -> None:
         )
     also = f", and {count(others, 'other key')}" if others else ""
     more = f" in the first {amounts.entries:,} keys" if amounts.is_partial else ""
-    click.echo(f"{count(len(rows), 'name')}{also}{more}, in {place_of(cache)}.")
+    click.echo(f"{count(len(rows), 'name')}{also}{more}, in {place_of(cache.store)}.")
 
 
 def _named(amounts: Amounts) -> tuple[list[tuple[str, str, int, int]], int]:

@@ -15,7 +15,6 @@ from rich.text import Text
 from jinja_fragcache.messages import one_line
 
 T = TypeVar("T")
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def write(text: str) -> None:
@@ -98,23 +97,6 @@ def printable(text: str) -> str:
     return "\n".join(
         "\t".join(one_line(piece, most=len(piece)) for piece in line) for line in pieces
     )
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in its two largest units, such as `4 min 48 s`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    left, parts = math.floor(seconds), []
-    for size, unit in _UNITS:
-        whole, left = divmod(left, size)
-        if whole:
-            parts.append(f"{whole:,} {unit}")
-    return " ".join(parts[:2])
 
 
 def seconds_as_json(seconds: float | None) -> float | str | None:

@@ -10,10 +10,11 @@ from jinja_fragcache.check.checker import name_shown
 from jinja_fragcache.check.findings import Finding, Report
 from jinja_fragcache.check.project import Project, Template
 from jinja_fragcache.check.rules import ERROR, NOTE, WARNING
+from jinja_fragcache.messages import count
 from jinja_fragcache.reads.arguments import AUTO
 from jinja_fragcache.reads.outline import Outline, Tag
 
-from .output import count, show_table
+from .output import show_table
 
 _COLORS = {ERROR: "red", WARNING: "yellow", NOTE: "cyan"}
 

@@ -7,16 +7,18 @@ from typing import Any
 
 import click
 
+from jinja_fragcache.access.store_check import place_of
 from jinja_fragcache.access.store_kinds import is_of_process
 from jinja_fragcache.engine import claims
 from jinja_fragcache.engine.tags import invalidate
 from jinja_fragcache.engine.worker_figures import all_figures
+from jinja_fragcache.messages import duration
 from jinja_fragcache.stores.facts import Facts
 
 from .figures import figures_as_json, show_figures
 from .options import Failure, cache_for, json_option, target_options
-from .output import duration, show_pairs, write_json
-from .stores import ask, place_of, refuse_memory, run
+from .output import show_pairs, write_json
+from .stores import ask, refuse_memory, run
 
 _NO_FIGURES = (
     "No worker has told what it has counted. With CACHE_STATISTICS=True, or"
@@ -45,7 +47,7 @@ def stats_command(app: Any, env: str | None, as_json: bool) -> None:
         facts = run(cache, lambda context: context.store.facts()) or facts
     if as_json:
         store = {
-            "where": place_of(cache),
+            "where": place_of(cache.store),
             "seconds_to_answer": round(seconds, 6),
             "entries": facts.entries,
             "bytes": facts.bytes,
@@ -53,7 +55,7 @@ def stats_command(app: Any, env: str | None, as_json: bool) -> None:
         }
         write_json({"store": store, "workers": figures_as_json(figures)})
         return
-    pairs = [("Store", place_of(cache)), ("Answers in", duration(seconds))]
+    pairs = [("Store", place_of(cache.store)), ("Answers in", duration(seconds))]
     more = "more than " if facts.is_partial else ""
     for name, number in (("Entries", facts.entries), ("Bytes", facts.bytes)):
         if number is not None:
@@ -102,7 +104,7 @@ def clear_command(yes: bool, app: Any, env: str | None, as_json: bool) -> None:
     refuse_memory(
         cache, "clear", "Call cache.clear() in the application, or start it again."
     )
-    place = place_of(cache)
+    place = place_of(cache.store)
     if not yes:
         if not _is_terminal():
             raise Failure(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from jinja_fragcache.access.store_check import store_name
 from jinja_fragcache.access.store_kinds import is_of_process
@@ -63,10 +63,3 @@ def present_key(cache: FragmentCache, key: str) -> str:
         return cache.engine.present_key(key)
     except KeyValueError as error:
         raise Failure(one_line(str(error))) from error
-
-
-def place_of(cache: FragmentCache) -> str:
-    """Return where a cache's entries are, as people call it."""
-    store: Any = cache.store
-    where = getattr(store, "where", None)
-    return where if isinstance(where, str) else store_name(store)

@@ -11,11 +11,11 @@ import click
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.errors import CheckError
-from jinja_fragcache.messages import one_line
+from jinja_fragcache.messages import count, duration, one_line
 
 from .fetching import Fetch, NoAnswerError, fetching
 from .options import Failure, app_option, enter_context_of, json_option, settings_here
-from .output import count, duration, with_progress, write_json
+from .output import with_progress, write_json
 from .stores import ask, refuse_memory
 from .targets import app_of, cache_of_app
 

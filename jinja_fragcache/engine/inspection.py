@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 from jinja_fragcache.entries.entry import Entry
+from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import read_entry
 from jinja_fragcache.keys.beside import version_key
+from jinja_fragcache.messages import duration
 from jinja_fragcache.operations import Operation
 
 from .context import Context
@@ -54,6 +56,19 @@ class Inspected(NamedTuple):
         """The names of its tags that were invalidated."""
         return [each.name for each in self.tags if not each.is_current]
 
+    @property
+    def state(self) -> str:
+        """Whether it is served, and if not why."""
+        if self.entry is None:
+            return "not served: it can't be read, so it is a miss"
+        if self.invalidated_tags:
+            tags = ", ".join(self.invalidated_tags)
+            return f"not served: invalidated by the tag {tags}"
+        if self.fresh_for is not None and self.fresh_for <= 0:
+            ago = duration(-self.fresh_for)
+            return f"expired {ago} ago; kept for its grace period"
+        return "fresh"
+
 
 def inspect(context: Context, key: str) -> Operation[Inspected | None]:
     """Return what is stored under a key, None if there is nothing.
@@ -82,3 +97,12 @@ def inspect(context: Context, key: str) -> Operation[Inspected | None]:
             for (tag, had), now in zip(entry.tags, versions, strict=True)
         )
     return Inspected(entry, len(str(stored)), tags, fresh_for, kept_for)
+
+
+def text_with_holes(entry: Entry) -> str:
+    """Return the text of an entry, with tags in place of its holes."""
+    parts = Pieces(entry.text, entry.holes).parts()
+    return "".join(
+        each if isinstance(each, str) else "{% nocache %}...{% endnocache %}"
+        for each in parts
+    )
