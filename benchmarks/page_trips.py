@@ -53,7 +53,9 @@ def trips_of_pages(*, prefetch: bool) -> dict[str, tuple[int, int]]:
 def _demo(port: int, *, prefetch: bool) -> Iterator[FlaskClient]:
     """Provide a client of the demo, whose connections are closed in the end."""
     store = RedisStore("127.0.0.1", port, key_prefix="demo:")
-    app = create_app({"CACHE_TYPE": store, "CACHE_PREFETCH": prefetch})
+    app = create_app(
+        {"CACHE_TYPE": store, "CACHE_PREFETCH": prefetch, "CACHE_INSPECTOR": False}
+    )
     client = app.test_client()
     client.set_cookie(NAME_COOKIE, "Ada")
     try:

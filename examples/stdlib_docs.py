@@ -14,6 +14,7 @@ In this file, `look_up` is a search that is cached for each set of words, and
 """
 
 import platform
+import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -40,6 +41,7 @@ from werkzeug.wrappers import Response as Redirect
 from jinja_fragcache import Cache
 
 NAME_COOKIE = "name"
+INSPECTOR = "fragcache_inspector.page"
 LONGEST_NAME = 40
 LONGEST_NOTE = 500
 NOTES_KEPT = 50
@@ -124,6 +126,8 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     app = Flask(__name__)
     # More than the longest note takes in any encoding.
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
+    # For the forms of the inspector. With several workers, they need the same one.
+    app.secret_key = secrets.token_bytes()
     # Enough for the fragments of all pages. Old greetings and searches are evicted.
     defaults = {
         "CACHE_TYPE": "simple",
@@ -133,6 +137,8 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
         # An edited template shows at once, and with `flask run --debug` even without a
         # restart.
         "CACHE_TEMPLATE_DIGEST": True,
+        # The page about the cache links to it.
+        "CACHE_INSPECTOR_ALLOW": is_on_this_machine,
     }
     cache.init_app(app, config={**defaults, **(settings or {})})
     app.extensions["stdlib_docs"] = Documentation(load_library())
@@ -140,6 +146,16 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     app.add_template_filter(counted)
     app.register_blueprint(pages)
     return app
+
+
+def is_on_this_machine() -> bool:
+    """Return whether the visitor uses the machine that the site runs on.
+
+    The name of the host matters, too: a page of somebody else's may have one that leads
+    to this machine.
+    """
+    names = {"localhost", "127.0.0.1"}
+    return request.remote_addr == "127.0.0.1" and request.host.split(":")[0] in names
 
 
 def counted(number: int, noun: str) -> str:
@@ -261,7 +277,11 @@ def list_modules() -> tuple[dict[str, Any], dict[str, str]]:
 def show_cache() -> str:
     """Show the counters of the cache, and how long the latest pages took."""
     return render_template(
-        "cache.html", stats=cache.stats(), visits=documentation().visits
+        "cache.html",
+        stats=cache.stats(),
+        visits=documentation().visits,
+        has_inspector=INSPECTOR in current_app.view_functions and is_on_this_machine(),
+        inspector=INSPECTOR,
     )
 
 

@@ -83,6 +83,7 @@ def make_app_cache(
     is_signed = settings["CACHE_SIGNING_KEY"] is not None
     serializer = make_serializer(settings["CACHE_SERIALIZER"])
     codec = ValueCodec(serializer, is_signed=is_signed)
+    in_force: dict[str, Any] = {}
 
     def make(*, is_off: bool, reloads: bool, debugs: bool) -> FragmentCache:
         off = {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
@@ -90,7 +91,8 @@ def make_app_cache(
         if used["CACHE_TEMPLATE_DIGEST"] is None:
             used = used | {"CACHE_TEMPLATE_DIGEST": reloads}
         if used["CACHE_STATISTICS"] is None:
-            used = used | {"CACHE_STATISTICS": debugs}
+            used = used | {"CACHE_STATISTICS": debugs or is_asked_for(used)}
+        in_force.update(used)
         cache = _make_fragment_cache(app, used, strict)
         if signals is not None:
             signals.watch(cache)
@@ -125,6 +127,7 @@ def make_app_cache(
         announce_call=announce_call,
         guards=settings["CACHE_GUARD"],
         ignore_errors=_ignores_errors(settings),
+        settings=in_force,
         kept_alive=(
             signals,
             TimedRequests(app, cache, settings["CACHE_SERVER_TIMING"]),

@@ -19,6 +19,7 @@ from jinja_fragcache.template.extension import FragmentCacheExtension
 from .app_setup import EXTENSION, app_cache_of, make_app_cache
 from .decorators import AnswerCalls
 from .delete_methods import DeleteMethods
+from .inspector import AppInspector
 from .route_check import DecoratedFunctions
 from .settings import check_names
 from .signals import SignalListener
@@ -108,6 +109,12 @@ class Cache(DeleteMethods):
         app.extensions.setdefault(STORES, {})[self] = ValueStore(app_cache)
         self._apps.add(app)
         self._decorated.watch(app)
+        AppInspector(
+            app,
+            self,
+            lambda: app_cache_of(app, self).fragment_cache,
+            app_cache.settings,
+        )
         if app_cache.guards:
             watch_app(app)
         if self.with_jinja2_ext:

@@ -19,7 +19,12 @@ _MAY_BE_EMPTY = {"CACHE_KEY_PREFIX", "CACHE_SIGNING_KEY"}
 # A number, for which None has a meaning of its own, and one to show as an example.
 _NUMBER_OR_NONE, _SOME_NUMBER = "CACHE_MAX_ENTRY_SIZE", 1_000_000
 # Flags, for which None has a meaning of its own.
-_FLAGS_OR_NONE = {"CACHE_SOURCE_CHECK", "CACHE_SERVER_TIMING", "CACHE_STATISTICS"}
+_FLAGS_OR_NONE = {
+    "CACHE_INSPECTOR",
+    "CACHE_SERVER_TIMING",
+    "CACHE_SOURCE_CHECK",
+    "CACHE_STATISTICS",
+}
 # Flask-Caching has the default for None, too. Elsewhere None has a meaning, or is a
 # mistake.
 _MAY_BE_NONE = {

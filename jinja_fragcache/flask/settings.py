@@ -326,6 +326,26 @@ SETTINGS = (
         "whether HTML has [comments](observe.md#comments) on fragments",
     ),
     Setting(
+        "CACHE_INSPECTOR",
+        None,
+        "all",
+        "whether there are [pages](inspector.md) that show what the cache does; `None`"
+        " for in debug mode, and where `CACHE_INSPECTOR_ALLOW` is given",
+    ),
+    Setting(
+        "CACHE_INSPECTOR_ALLOW",
+        None,
+        "all",
+        "a function that returns whether the current request may see these pages, or"
+        " its import string; without it, they are there in debug mode only",
+    ),
+    Setting(
+        "CACHE_INSPECTOR_URL",
+        "/_fragcache",
+        "all",
+        "the path of these pages",
+    ),
+    Setting(
         "CACHE_SERVER_TIMING",
         None,
         "all",

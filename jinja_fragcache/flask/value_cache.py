@@ -37,6 +37,8 @@ class AppCache:
             (`CACHE_GUARD`).
         ignore_errors: Whether a delete that fails is logged, not raised
             (`CACHE_IGNORE_ERRORS`).
+        settings: The settings in force. In testing mode, they are known when the cache
+            is first used.
         kept_alive: What signals hold weakly, and is needed as long as this object.
     """
 
@@ -46,6 +48,7 @@ class AppCache:
     announce_call: Callable[[str, Any], None] | None
     guards: bool
     ignore_errors: bool
+    settings: Mapping[str, Any]
     kept_alive: tuple[object, ...] = ()
 
     @property

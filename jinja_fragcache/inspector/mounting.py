@@ -1,0 +1,81 @@
+"""What all who hand requests to an inspector have in common."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.errors import SettingError
+from jinja_fragcache.messages import describe, describe_class
+
+from .collecting import figures_of
+from .inspector import Inspector
+
+
+def make_inspector(
+    cache: object, allow: object, secret_key: object, *, debug: bool
+) -> Inspector:
+    """Return an inspector for `wsgi_app` and `asgi_app`.
+
+    Raises:
+        SettingError: If an argument has a value that is not allowed.
+    """
+    if not isinstance(cache, FragmentCache):
+        raise SettingError(
+            f"The inspector shows a FragmentCache and got {describe_class(cache)}. Of"
+            " an environment, fragment_cache_of(env) is that, and of Cache(app),"
+            " cache.fragment_cache."
+        )
+    if allow is None and not debug:
+        raise SettingError(
+            "The inspector shows what visitors were shown, so it needs allow=, a"
+            " function that gets a request and returns whether it may see that. In"
+            " development, write debug=True instead: then only this machine may."
+        )
+    if secret_key is not None and not (
+        secret_key and isinstance(secret_key, (str, bytes))
+    ):
+        raise SettingError(
+            "secret_key is a text or bytes that nobody else knows, or None, and got"
+            f" {describe_class(secret_key)}."
+        )
+    figures_of(cache)
+    secret: Any = secret_key
+    checked = None if allow is None else check_allow("allow", allow)
+    return Inspector(lambda: cache, allow=checked, secret_key=lambda: secret)
+
+
+def check_allow(name: str, allow: object) -> Callable[..., Any]:
+    """Return the function that tells who may see an inspector.
+
+    Args:
+        name: What messages call it.
+        allow: What was given.
+
+    Raises:
+        SettingError: If it can't be called.
+    """
+    if callable(allow):
+        return allow
+    raise SettingError(
+        f"{name} is a function that returns whether a request may see the inspector,"
+        f" and got {describe(allow)}."
+    )
+
+
+def read_verdict(answer: Any) -> bool:
+    """Return what `allow` has told.
+
+    Raises:
+        SettingError: If it is true and not True, such as a method that was not called
+            or a coroutine: those who may not see the inspector would see it.
+    """
+    if answer is True or not answer:
+        return answer is True
+    if inspect.iscoroutine(answer):
+        answer.close()
+    raise SettingError(
+        "The function that tells who may see the inspector returned"
+        f" {describe_class(answer)}, where it has to return True or False. Nobody sees"
+        " the inspector until it does."
+    )

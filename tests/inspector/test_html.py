@@ -1,0 +1,56 @@
+import math
+
+import pytest
+
+from jinja_fragcache.inspector import html
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"),
+    [(None, "-"), (0, "0%"), (0.5, "50%"), (0.9999, "99.9%"), (1, "100%")],
+)
+def test_only_all_of_them_are_all(fraction: float | None, shown: str) -> None:
+    assert html.percent(fraction) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "-"),
+        (-1, "0"),
+        (0, "0"),
+        (0.0000421, "42.1 µs"),
+        (0.0123, "12.3 ms"),
+        (2.5, "2.5 s"),
+        (125, "2 min 5 s"),
+        (math.inf, "never"),
+    ],
+)
+def test_times_have_a_unit_that_fits(value: float | None, shown: str) -> None:
+    assert html.seconds(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "not known: the store does not tell"),
+        (math.inf, "for ever"),
+        (90, "for 1 min 30 s"),
+        (-1, "no longer"),
+    ],
+)
+def test_it_is_told_how_long_something_holds(value: float | None, shown: str) -> None:
+    assert html.left(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "-"), (0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2e15, "2e+03 TB")],
+)
+def test_sizes_have_a_unit_that_fits(value: int | None, shown: str) -> None:
+    assert html.size(value) == shown
+
+
+def test_a_name_is_one_line_that_is_not_too_long() -> None:
+    assert html.brief("a\nb") == r"a\nb"
+    assert len(html.brief("x" * 1000)) < 250
