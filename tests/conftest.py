@@ -2,6 +2,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -76,6 +77,29 @@ def sasl_port() -> Iterator[int]:
         servers.sasl_memcached(Path(folder), "ann", PASSWORD) as server,
     ):
         yield server.port
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Provide a Chromium that all tests share."""
+    pytest.importorskip("selenium")
+    # Importing selenium takes a third of a second, and few tests need it.
+    from tests.browser import chromium  # noqa: PLC0415
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Any:
+    """Provide a Chromium that shows an empty page, of 1,300 by 900 pixels.
+
+    `tests.browser` has what tests do with it.
+    """
+    from tests.browser import reset  # noqa: PLC0415
+
+    reset(chromium)
+    return chromium
 
 
 @pytest.fixture
