@@ -23,6 +23,7 @@ from .backend_arguments import IGNORE_ERRORS, store_options
 from .backends import is_null, make_store
 from .custom_backends import import_setting
 from .first_use import UndecidedCache
+from .inspector import is_asked_for
 from .serializers import make_serializer
 from .server_timing import TimedRequests
 from .setting_values import read_settings

@@ -11,7 +11,6 @@ from werkzeug.exceptions import HTTPException
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.errors import SettingError
 from jinja_fragcache.forks import free_after_fork
-from jinja_fragcache.inspector.collecting import figures_of
 from jinja_fragcache.inspector.exchange import (
     MOST_BYTES,
     TOO_LARGE,
@@ -70,7 +69,6 @@ class AppInspector:
         self._app = app
         self._lock = free_after_fork(threading.Lock())
         self._wanted = settings["CACHE_INSPECTOR"]
-        self._find = find
         self._url = _read_url(settings["CACHE_INSPECTOR_URL"])
         allow = _read_allow(settings["CACHE_INSPECTOR_ALLOW"])
         self.inspector = Inspector(
@@ -79,7 +77,7 @@ class AppInspector:
             secret_key=lambda: app.secret_key,
             settings=lambda: shown_settings(settings),
         )
-        self._is_asked_for = allow is not None or self._wanted is True
+        self._is_asked_for = is_asked_for(settings)
         if self._wanted and allow is None and not app.debug:
             raise SettingError(
                 "CACHE_INSPECTOR is on, and outside of debug mode the inspector needs"
@@ -105,8 +103,6 @@ class AppInspector:
         if self.prefix is None and app.debug:
             self._add_routes()
             self._match_again()
-        if self.prefix is not None:
-            figures_of(self._find())
         protection: Any = app.extensions.get("csrf")
         if self.prefix is not None and hasattr(protection, "exempt"):
             # Of Flask-WTF, which knows nothing of the tokens of these pages.
@@ -187,6 +183,12 @@ class AppInspector:
             read_headers(request.headers),
             request.is_secure,
         )
+
+
+def is_asked_for(settings: Mapping[str, Any]) -> bool:
+    """Return whether the pages are to be there outside of debug mode, too."""
+    wanted, allow = settings["CACHE_INSPECTOR"], settings["CACHE_INSPECTOR_ALLOW"]
+    return wanted is True or (wanted is None and allow is not None)
 
 
 def shown_settings(settings: Mapping[str, Any]) -> list[ShownSetting]:

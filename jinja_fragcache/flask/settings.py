@@ -317,7 +317,7 @@ SETTINGS = (
         None,
         "all",
         "whether [figures of each name](observe.md#statistics) are collected, for all"
-        " workers; `None` for in debug mode only",
+        " workers; `None` for in debug mode, and where the inspector was asked for",
     ),
     Setting(
         "CACHE_DEBUG_COMMENTS",

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from jinja_fragcache.access.store_check import place_of
-from jinja_fragcache.observe.figures import NameFigures
-from jinja_fragcache.observe.seen import MOST_KEYS_OF_NAME, EntrySeen
+from jinja_fragcache.engine.worker_figures import all_figures
+from jinja_fragcache.observe.figures import NameFigures, Worker
+from jinja_fragcache.observe.seen import MOST_KEYS_OF_NAME, EntrySeen, Kind
 from jinja_fragcache.operations import Operation
 
-from .collecting import everything_of, figures_of
 from .visits import Data, Page, Visit
 
 
@@ -54,6 +54,18 @@ _COLUMNS = (
 )
 _BY_NAME = {each.name: each for each in _COLUMNS}
 _FIRST = "saved"
+# What the chart, and other scripts, are told of each name.
+_COUNTED = (
+    "asked",
+    "hits",
+    "misses",
+    "stale",
+    "uncached",
+    "renders",
+    "errors",
+    "hit_ratio",
+    "seconds_saved",
+)
 
 
 class _Entry(NamedTuple):
@@ -70,45 +82,41 @@ class _Entry(NamedTuple):
     expires_in: float | None
 
 
-class _Totals(NamedTuple):
-    """What all names have together."""
+class _Heard(NamedTuple):
+    """A process in the table of workers.
 
-    hits: int
-    misses: int
-    stale: int
-    uncached: int
-    renders: int
-    errors: int
-    seconds_saved: float
+    Attributes:
+        worker: The process.
+        runs_for: For how many seconds it has counted.
+        heard_ago: How many seconds ago its figures were these.
+        is_this: Whether it answers this request.
+    """
 
-    @property
-    def asked(self) -> int:
-        """How often anything was asked for."""
-        return self.hits + self.misses + self.stale + self.uncached
-
-    @property
-    def hit_ratio(self) -> float | None:
-        """The share of hits; None if nothing was asked for."""
-        return self.hits / self.asked if self.asked else None
+    worker: Worker
+    runs_for: float
+    heard_ago: float
+    is_this: bool
 
 
 def overview_page(visit: Visit) -> Operation[Page]:
     """Make the page of all names."""
-    everything = yield from everything_of(visit.cache, visit.context)
+    everything = yield from all_figures(visit.context, visit.cache.figures)
     query = visit.request.query
     wanted = query.get("q", "")
     column = _BY_NAME.get(query.get("sort", ""), _BY_NAME[_FIRST])
-    seen = figures_of(visit.cache)
     rows = [
-        _Row(each, len(seen.entries_of(each.kind, each.name)))
+        _Row(each, len(_seen(visit, each.kind, each.name)))
         for each in everything.names
         if wanted.lower() in each.name.lower()
     ]
     # By name where the numbers are equal.
     rows.sort(key=lambda row: (-column.worth(row), row.figures.name))
     values = {
-        "totals": _totals(everything.names),
-        "workers": everything.workers,
+        "totals": everything.totals,
+        "saved": _saved(everything.names),
+        "workers": _heard(visit, everything.workers),
+        "note": everything.note,
+        "collects": visit.cache.figures is not None,
         "columns": _COLUMNS,
         "rows": rows,
         "all": len(everything.names),
@@ -122,10 +130,13 @@ def overview_page(visit: Visit) -> Operation[Page]:
 
 def figures_data(visit: Visit) -> Operation[Data]:
     """Return the figures for the chart."""
-    everything = yield from everything_of(visit.cache, visit.context)
+    everything = yield from all_figures(visit.context, visit.cache.figures)
     return Data(
         {
-            "totals": _counts(_totals(everything.names)),
+            "totals": {
+                **_counts(everything.totals),
+                "seconds_saved": _saved(everything.names),
+            },
             "names": [
                 {"kind": each.kind, "name": each.name, **_counts(each)}
                 for each in everything.names
@@ -138,11 +149,9 @@ def figures_data(visit: Visit) -> Operation[Data]:
 def fragment_page(visit: Visit) -> Operation[Page]:
     """Make the page of one name, with the keys that this process has seen."""
     query = visit.request.query
-    kind: Literal["fragment", "function"] = (
-        "function" if query.get("kind") == "function" else "fragment"
-    )
+    kind: Kind = "function" if query.get("kind") == "function" else "fragment"
     name = query.get("name", "")
-    everything = yield from everything_of(visit.cache, visit.context)
+    everything = yield from all_figures(visit.context, visit.cache.figures)
     named = [(each.kind, each.name) for each in everything.names]
     is_known = (kind, name) in named
     now = visit.context.clock()
@@ -150,9 +159,7 @@ def fragment_page(visit: Visit) -> Operation[Page]:
         "kind": kind,
         "name": name,
         "figures": everything.names[named.index((kind, name))] if is_known else None,
-        "entries": [
-            _entry(each, now) for each in figures_of(visit.cache).entries_of(kind, name)
-        ],
+        "entries": [_entry(each, now) for each in _seen(visit, kind, name)],
         "most_keys": MOST_KEYS_OF_NAME,
         "here": f"fragment?{urlencode({'kind': kind, 'name': name})}",
     }
@@ -160,19 +167,27 @@ def fragment_page(visit: Visit) -> Operation[Page]:
     return Page("fragment.html", name or "No name", values, status)
 
 
-def _totals(names: Iterable[NameFigures]) -> _Totals:
-    listed = list(names)
-    return _Totals(
-        *(
-            sum(getattr(each, field) or 0 for each in listed)
-            for field in _Totals._fields
-        )
-    )
+def _seen(visit: Visit, kind: Kind, name: str) -> list[EntrySeen]:
+    figures = visit.cache.figures
+    return [] if figures is None else figures.entries_of(kind, name)
 
 
-def _counts(figures: NameFigures | _Totals) -> dict[str, Any]:
-    fields = (*_Totals._fields, "hit_ratio")
-    return {field: getattr(figures, field) for field in fields}
+def _heard(visit: Visit, workers: Iterable[Worker]) -> list[_Heard]:
+    now, figures = visit.context.clock(), visit.cache.figures
+    this = None if figures is None else figures.snapshot()[0].id
+    return [
+        _Heard(each, now - each.started_at, now - each.seen_at, each.id == this)
+        for each in workers
+    ]
+
+
+def _saved(names: Iterable[NameFigures]) -> float:
+    """Return the time that all hits have saved, each by the bodies of its name."""
+    return sum(each.seconds_saved or 0 for each in names)
+
+
+def _counts(figures: NameFigures) -> dict[str, Any]:
+    return {each: getattr(figures, each) for each in _COUNTED}
 
 
 def _entry(seen: EntrySeen, now: float) -> _Entry:

@@ -8,7 +8,6 @@ from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.errors import SettingError
 from jinja_fragcache.messages import describe, describe_class
 
-from .collecting import figures_of
 from .inspector import Inspector
 
 
@@ -39,7 +38,7 @@ def make_inspector(
             "secret_key is a text or bytes that nobody else knows, or None, and got"
             f" {describe_class(secret_key)}."
         )
-    figures_of(cache)
+    cache.collect_figures()
     secret: Any = secret_key
     checked = None if allow is None else check_allow("allow", allow)
     return Inspector(lambda: cache, allow=checked, secret_key=lambda: secret)

@@ -17,7 +17,6 @@ from .events import About, Event, Report
 from .log import log_report
 
 T = TypeVar("T")
-L = TypeVar("L", bound="Listener")
 _METHODS = ("on_event", "on_report", "around_body")
 
 
@@ -100,10 +99,6 @@ class Listeners:
             if listener not in self._all:
                 self._set((*self._all, listener))
         self.settle()
-
-    def find(self, kind: type[L]) -> L | None:
-        """Return the first listener of a class, None if there is none."""
-        return next((each for each in self._all if isinstance(each, kind)), None)
 
     def remove(self, listener: Listener) -> None:
         """Let a listener not be told any more. It is not an error if it never was."""

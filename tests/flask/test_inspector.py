@@ -304,6 +304,32 @@ def test_the_settings_in_force_are_shown_without_secrets() -> None:
     assert found["CACHE_TEMPLATE_DIGEST"] == "True"
 
 
+@pytest.mark.parametrize("debug", [True, False])
+def test_figures_are_collected_where_the_inspector_is(debug: bool) -> None:
+    app = application(debug=debug)
+    cache = set_up(app, CACHE_INSPECTOR_ALLOW=lambda: True)
+    get(app, "/")
+    with app.app_context():
+        assert cache.fragment_cache.figures is not None
+    assert "CACHE_STATISTICS" not in get(app).text
+
+
+def test_without_statistics_it_says_how_to_have_them() -> None:
+    app = application(debug=True)
+    set_up(app, CACHE_STATISTICS=False)
+    get(app, "/")
+    assert "Set CACHE_STATISTICS to True in Flask" in get(app).text
+    assert status(app, f"{ROOT}/entry?key={KEY}") == HTTPStatus.OK
+
+
+def test_a_production_site_without_the_inspector_collects_nothing() -> None:
+    app = application()
+    cache = set_up(app)
+    get(app, "/")
+    with app.app_context():
+        assert cache.fragment_cache.figures is None
+
+
 def test_what_is_shown_in_testing_mode_is_what_is_used() -> None:
     app = application(debug=True)
     set_up(app, CACHE_NO_NULL_WARNING=True)

@@ -1,7 +1,9 @@
 import json
+import os
 import re
 from html import unescape
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +14,9 @@ from werkzeug.test import TestResponse
 from jinja_fragcache import FragmentCache, make_template_fragment_key
 from jinja_fragcache.inspector import wsgi_app
 from jinja_fragcache.inspector.inspector import PAGES
+from jinja_fragcache.stores import FileStore
 from tests.inspector.support import NASTY, SECRET, Browser, Site, forms, rows, text_of
+from tests.support import Counter, in_threads
 
 PAGE = (
     "{% cache 300, 'side', user, tags=['users'] %}<p>{{ text }}</p>{% endcache %}"
@@ -360,6 +364,48 @@ def test_a_page_has_what_readers_without_eyes_need(filled: Site, page: str) -> N
     assert len(ids) == len(set(ids))
     for named in re.findall(r'aria-labelledby="([^"]*)"', text):
         assert named in ids
+
+
+def test_the_figures_are_of_all_workers_that_share_the_store(tmp_path: Path) -> None:
+    sites = [Site(FileStore(str(tmp_path)), statistics=True) for _ in range(2)]
+    for site in sites:
+        site.render("{% cache 300, 'top' %}top{% endcache %}")
+    sites[1].cache._worker_figures.flush(20)
+    page = browser(sites[0]).get()
+    told = text_of(page.text)
+    assert "Asked for 2 Hit ratio 50%" in told
+    assert "The figures above are of 2 workers." in told
+    here = f"{os.getpid()} answers this page"
+    found = [row[0] for row in rows(page) if row[0].startswith(str(os.getpid()))]
+    assert found == [here, str(os.getpid())]
+
+
+def test_figures_of_one_worker_say_so(site: Site) -> None:
+    told = text_of(browser(site).get().text)
+    assert "these are the figures of this one only" in told
+
+
+def test_the_figures_are_what_was_rendered_under_load(site: Site) -> None:
+    count, calls, threads = Counter(), 200, 4
+    template = site.env.from_string(
+        "{% cache 300, 'side', key %}{{ count() }}{% endcache %}"
+    )
+
+    def render(which: int) -> None:
+        for number in range(calls):
+            if number % 20 == which:
+                site.cache.invalidate_tags("none")
+                site.cache.delete_fragment("side", [number % 7])
+            template.render(key=number % 7, count=count)
+
+    in_threads(threads, render)
+    told = browser(site).get("figures.json").json
+    assert told is not None
+    (side,) = told["names"]
+    assert side["asked"] == calls * threads
+    assert side["renders"] == count.calls
+    stats = site.cache.stats()
+    assert (side["hits"], side["misses"]) == (stats.hits, stats.misses)
 
 
 def test_a_cache_of_its_own_has_no_figures_yet() -> None:
