@@ -10,6 +10,7 @@ from quart import Quart, current_app, has_app_context
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.errors import SettingError
 from jinja_fragcache.flask.app_setup import EXTENSION, app_cache_of, make_app_cache
+from jinja_fragcache.flask.inspector import is_asked_for
 from jinja_fragcache.flask.settings import check_names
 from jinja_fragcache.flask.value_cache import AppCache
 from jinja_fragcache.functions.memoize import MemoizeMethods
@@ -57,6 +58,12 @@ class QuartCache(MemoizeMethods):
         app_cache = make_app_cache(
             alike, self.config, strict=lambda: app.debug or app.testing
         )
+        if is_asked_for(app_cache.settings):
+            raise SettingError(
+                "CACHE_INSPECTOR and CACHE_INSPECTOR_ALLOW are for Flask. Here, mount"
+                " the inspector beside the application: asgi_app(cache.fragment_cache,"
+                " allow=...), imported from jinja_fragcache.inspector."
+            )
         app.extensions.setdefault(EXTENSION, {})[self] = app_cache
         self._apps.add(app)
         set_fragment_cache(app.jinja_env, app_cache.fragment_cache)

@@ -89,6 +89,15 @@ def test_each_extension_names_the_other_for_the_others_application() -> None:
         QuartCache(flasks)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"CACHE_INSPECTOR": True}, {"CACHE_INSPECTOR_ALLOW": lambda: True}],
+)
+def test_the_inspector_of_flask_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match=r"asgi_app\(cache.fragment_cache"):
+        QuartCache(quart_app(**settings))
+
+
 def test_it_is_strict_in_debug_and_testing_mode_and_off_in_tests() -> None:
     app = quart_app(TESTING=True)
     cache = QuartCache(app)

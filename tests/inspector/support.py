@@ -69,10 +69,12 @@ class Browser:
         action: str,
         data: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
+        method: str = "POST",
     ) -> TestResponse:
         """Send a form as it is."""
-        return self._client.post(
+        return self._client.open(
             f"{self._root}/{action}",
+            method=method,
             data=data,
             base_url=self._base,
             headers={"Origin": self._base, **(headers or {})},

@@ -223,6 +223,15 @@ def test_a_link_changes_nothing(filled: Site, action: str) -> None:
     assert filled.cache.get(KEY) == "<p>hello</p>"
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_only_post_changes_anything(filled: Site, method: str) -> None:
+    look = browser(filled)
+    token = forms(look.get().text)[-1].fields["csrf_token"]
+    answer = look.post("clear", {"csrf_token": token}, method=method)
+    assert answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert filled.cache.get(KEY) == "<p>hello</p>"
+
+
 def test_a_page_takes_no_form(site: Site) -> None:
     answer = browser(site).post("settings", {})
     assert answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED
