@@ -73,6 +73,10 @@ def test_no_page_is_wider_than_a_phone(browser: Any, address: str, page: str) ->
     browser.get(f"{address}/{page}")
     width = browser.execute_script("return document.documentElement.scrollWidth")
     assert width == 360
+    heights = browser.execute_script(
+        "return [...document.querySelectorAll('tbody tr')].map((e) => e.offsetHeight)"
+    )
+    assert max(heights, default=0) < 140
 
 
 def test_the_first_key_leads_past_the_links_to_other_pages(
