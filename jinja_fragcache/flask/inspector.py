@@ -67,6 +67,7 @@ class AppInspector:
     ) -> None:
         self.prefix: str | None = None
         self._app = app
+        self._is_refused = False
         self._lock = free_after_fork(threading.Lock())
         self._wanted = settings["CACHE_INSPECTOR"]
         self._url = _read_url(settings["CACHE_INSPECTOR_URL"])
@@ -100,7 +101,7 @@ class AppInspector:
     def _start(self, app: Flask, **_: Any) -> None:
         """Decide, at the first request, what could not be decided before."""
         request_started.disconnect(self._start, app)
-        if self.prefix is None and app.debug:
+        if self.prefix is None and app.debug and not self._is_refused:
             self._add_routes()
             self._match_again()
         protection: Any = app.extensions.get("csrf")
@@ -140,6 +141,7 @@ class AppInspector:
         Raises:
             SettingError: If the inspector was asked for.
         """
+        self._is_refused = True
         told = (
             f"The application has a route at {prefix} already, so the inspector can't"
             " be there. Set CACHE_INSPECTOR_URL to another path"
@@ -150,8 +152,10 @@ class AppInspector:
 
     def _match_again(self) -> None:
         """Find the route of the current request, which was not there before."""
+        if self.prefix is None or not _is_below(request.path, self.prefix):
+            return
         adapter = self._app.create_url_adapter(request)
-        if adapter is None or not _is_below(request.path, str(self.prefix)):
+        if adapter is None:
             return
         try:
             rule, values = adapter.match(return_rule=True)
