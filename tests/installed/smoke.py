@@ -13,6 +13,8 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import Distribution, distribution
 from pathlib import Path, PurePosixPath
+from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 from jinja2 import Environment
 
@@ -31,6 +33,7 @@ def main(installed: set[str]) -> None:
     holds_the_package_alone(package)
     names_itself(package)
     renders_the_tag()
+    shows_the_inspector()
     extras = set(package.metadata.get_all("Provides-Extra") or [])
     assert extras == NEEDS.keys(), f"not tried: {extras ^ NEEDS.keys()}"
     for extra, use in NEEDS.items():
@@ -76,6 +79,20 @@ def renders_the_tag() -> None:
         jinja_fragcache.set_fragment_cache(env, cache)
         assert env.from_string(TEMPLATE).render(name="Bob") == "Hello Bob!"
         assert len(list(Path(folder).iterdir())) > 0
+
+
+def shows_the_inspector() -> None:
+    """Templates and style sheets are files of the package."""
+    from jinja_fragcache.inspector import wsgi_app  # noqa: PLC0415 - not before
+
+    app = wsgi_app(FragmentCache(), debug=True)
+    for path, text in (("/", "<h1>"), ("/inspector.css", "body {"), ("/store", "yes")):
+        environ: dict[str, Any] = {"PATH_INFO": path, "HTTP_HOST": "localhost"}
+        setup_testing_defaults(environ)
+        told: list[str] = []
+        body = b"".join(app(environ, lambda status, _, told=told: told.append(status)))
+        assert told == ["200 OK"], told
+        assert text in body.decode()
 
 
 def comes_along(extra: str, installed: set[str]) -> bool:
