@@ -1,0 +1,127 @@
+"""Puts the script of the overlay into HTML answers, of any framework."""
+
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from http import HTTPStatus
+from typing import NamedTuple
+
+from jinja_fragcache.messages import logger
+
+from .content_policy import HEADER, ContentPolicy
+from .csrf import Issued
+
+_END = re.compile(rb"</body\s*>", re.IGNORECASE)
+# A page may leave the tags of its body out. Comments may stand in front of all.
+_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html\b)", re.I | re.S)
+_NONCE = re.compile(rb"<script\b[^>]*?\snonce=[\"']?([A-Za-z0-9+/_-]+=*)", re.I)
+# What these say of the body would be wrong with a script in it.
+_OF_THE_BODY = {
+    "content-disposition",
+    "content-digest",
+    "content-md5",
+    "content-range",
+    "digest",
+    "repr-digest",
+}
+_BODILESS = {
+    HTTPStatus.NO_CONTENT,
+    HTTPStatus.RESET_CONTENT,
+    HTTPStatus.PARTIAL_CONTENT,
+}
+_ETAG = re.compile(r'(.*)"')
+
+
+class Answer(NamedTuple):
+    """An answer of an application.
+
+    Attributes:
+        status: Its status.
+        headers: Its headers.
+        body: Its body.
+    """
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+def may_have_overlay(status: int, headers: Sequence[tuple[str, str]]) -> bool:
+    """Return whether an answer may be an HTML page, as far as its head tells.
+
+    Args:
+        status: Its status.
+        headers: Its headers.
+    """
+    found = {name.lower(): value.strip().lower() for name, value in headers}
+    is_html = found.get("content-type", "").partition(";")[0].strip() == "text/html"
+    is_plain = found.get("content-encoding", "identity") == "identity"
+    is_whole = status in range(200, 300) and status not in _BODILESS or status >= 400
+    return is_html and is_plain and is_whole and not _OF_THE_BODY & found.keys()
+
+
+def with_overlay(
+    answer: Answer, root: str, origin: str, issue: Callable[[], Issued]
+) -> Answer | None:
+    """Return an answer with the overlay; None if it is to be left as it is.
+
+    Args:
+        answer: The answer. `may_have_overlay` has said that it may be a page.
+        root: The path of the inspector.
+        origin: The scheme and host of the page.
+        issue: Issues the token for what the overlay asks the inspector.
+    """
+    place = _place(answer.body)
+    if place is None:
+        return None
+    policies = [value for name, value in answer.headers if name.lower() == HEADER]
+    policy = ContentPolicy(policies, origin)
+    if not policy.allows_script:
+        logger.info(
+            "The overlay is not shown: the page's Content-Security-Policy has no nonce"
+            " for scripts, and allows none of this origin."
+        )
+        return None
+    issued = issue()
+    tag = _script(root, issued.token, policy, answer.body).encode()
+    body = answer.body[:place] + tag + answer.body[place:]
+    headers = [_changed(name, value, len(body)) for name, value in answer.headers]
+    if issued.cookie is not None:
+        headers.append(("Set-Cookie", issued.cookie))
+    return Answer(answer.status, headers, body)
+
+
+def _place(body: bytes) -> int | None:
+    """Return where the script is to be put; None if the body is no whole page."""
+    found = None
+    for found in _END.finditer(body):  # noqa: B007 - the last one
+        pass
+    if found is not None:
+        return found.start()
+    return len(body) if _PAGE.match(body) else None
+
+
+def _script(root: str, token: str, policy: ContentPolicy, body: bytes) -> str:
+    nonce = policy.nonce
+    if nonce is None:
+        # The policy may also be in the page itself.
+        in_page = _NONCE.search(body)
+        nonce = in_page[1].decode() if in_page else None
+    data = {"prefix": root, "csrf-token": token}
+    if not policy.allows_requests and policy.allows_forms:
+        data["post"] = "form"
+    told = "".join(f' data-{name}="{escape(value)}"' for name, value in data.items())
+    known = f' nonce="{nonce}"' if nonce else ""
+    source = escape(f"{root}/overlay.js")
+    return f'<script type="module" src="{source}"{told}{known}></script>'
+
+
+def _changed(name: str, value: str, length: int) -> tuple[str, str]:
+    """Return a header as it is with another body."""
+    if name.lower() == "content-length":
+        return name, str(length)
+    if name.lower() == "etag":
+        # A browser that has the page with the overlay must not be told that it has the
+        # page without it, and the other way round.
+        return name, _ETAG.sub(r'\1-overlay"', value, count=1)
+    return name, value
