@@ -20,6 +20,7 @@ from .app_setup import EXTENSION, app_cache_of, make_app_cache
 from .decorators import AnswerCalls
 from .delete_methods import DeleteMethods
 from .inspector import AppInspector
+from .overlay import OVERLAYS, OverlaidPages
 from .route_check import DecoratedFunctions
 from .settings import check_names
 from .signals import SignalListener
@@ -109,12 +110,14 @@ class Cache(DeleteMethods):
         app.extensions.setdefault(STORES, {})[self] = ValueStore(app_cache)
         self._apps.add(app)
         self._decorated.watch(app)
-        AppInspector(
+        inspector = AppInspector(
             app,
             self,
             lambda: app_cache_of(app, self).fragment_cache,
             app_cache.settings,
         )
+        overlays = app.extensions.setdefault(OVERLAYS, {})
+        overlays[self] = OverlaidPages(app, inspector, app_cache.settings)
         if app_cache.guards:
             watch_app(app)
         if self.with_jinja2_ext:

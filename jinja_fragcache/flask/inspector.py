@@ -17,6 +17,7 @@ from jinja_fragcache.inspector.exchange import (
     Request,
     read_headers,
 )
+from jinja_fragcache.inspector.hosts import is_local
 from jinja_fragcache.inspector.inspector import Inspector
 from jinja_fragcache.inspector.masking import ShownSetting, show_setting
 from jinja_fragcache.inspector.mounting import check_allow, read_verdict
@@ -163,6 +164,24 @@ class AppInspector:
             request.routing_exception = None
         except HTTPException as error:
             request.routing_exception = error
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the current request is for a page of the inspector."""
+        return self.prefix is not None and _is_below(request.path, self.prefix)
+
+    def may_see(self) -> bool:
+        """Return whether the current request may see the inspector.
+
+        Raises:
+            SettingError: If the function in the settings returns neither.
+        """
+        if self.prefix is None:
+            return False
+        allow = self.inspector.allow
+        if allow is None:
+            return self._app.debug and is_local(request.host)
+        return read_verdict(allow())
 
     def view(self, page: str = "", **_: str) -> Response:
         """Answer the current request, whatever the function in the settings allows."""

@@ -326,6 +326,13 @@ SETTINGS = (
         "whether HTML has [comments](observe.md#comments) on fragments",
     ),
     Setting(
+        "CACHE_DEBUG_OVERLAY",
+        None,
+        "all",
+        "whether pages with comments have an [overlay](observe.md#overlay), too, for"
+        " those who may see the inspector; `None` for in debug mode only",
+    ),
+    Setting(
         "CACHE_INSPECTOR",
         None,
         "all",

@@ -13,8 +13,12 @@ from .csrf import Issued
 
 _END = re.compile(rb"</body\s*>", re.IGNORECASE)
 # A page may leave the tags of its body out. Comments may stand in front of all.
-_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html\b)", re.I | re.S)
-_NONCE = re.compile(rb"<script\b[^>]*?\snonce=[\"']?([A-Za-z0-9+/_-]+=*)", re.I)
+_PAGE = re.compile(
+    rb"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html\b)", re.IGNORECASE | re.DOTALL
+)
+_NONCE = re.compile(
+    rb"<script\b[^>]*?\snonce=[\"']?([A-Za-z0-9+/_-]+=*)", re.IGNORECASE
+)
 # What these say of the body would be wrong with a script in it.
 _OF_THE_BODY = {
     "content-disposition",
@@ -56,8 +60,9 @@ def may_have_overlay(status: int, headers: Sequence[tuple[str, str]]) -> bool:
     found = {name.lower(): value.strip().lower() for name, value in headers}
     is_html = found.get("content-type", "").partition(";")[0].strip() == "text/html"
     is_plain = found.get("content-encoding", "identity") == "identity"
-    is_whole = status in range(200, 300) and status not in _BODILESS or status >= 400
-    return is_html and is_plain and is_whole and not _OF_THE_BODY & found.keys()
+    # Pages about errors have fragments, too.
+    is_page = status // 100 in {2, 4, 5} and status not in _BODILESS
+    return is_html and is_plain and is_page and not _OF_THE_BODY & found.keys()
 
 
 def with_overlay(

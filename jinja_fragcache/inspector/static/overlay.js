@@ -28,7 +28,8 @@ class Mark {
     const { outcome, name, kind } = fragment.told;
     const what = kind === "cache-row" ? `row ${name}` : name;
     this.fragment = fragment;
-    this.area = "";
+    // What `move` was told at last.
+    this.area = null;
     this.box = make("div", { className: `box ${outcome}` });
     this.label = make("button", { type: "button", className: `label ${outcome}` });
     this.label.append(outcome, make("span", { className: "name" }, ` ${what}`));
