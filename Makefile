@@ -7,7 +7,7 @@ PORT ?= 8000
 # Each process runs whole files, so that it starts each server once.
 PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: demo serve test test-slow test-all coverage check lint types layers bench performance soak fuzz compat \
+.PHONY: demo serve screenshots test test-slow test-all coverage check lint types layers bench performance soak fuzz compat \
 	redis-versions transparency field docs package release links clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
@@ -16,7 +16,11 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/python examples/demo.py
 
 serve: $(VENV)/demo.stamp
-	$(BIN)/flask --app examples/stdlib_docs.py run --port $(PORT)
+	$(BIN)/flask --app examples/stdlib_docs.py run --debug --port $(PORT)
+
+# The pictures in docs/, taken in Chromium.
+screenshots: $(VENV)/test.stamp
+	$(BIN)/python examples/screenshots.py docs
 
 test: $(VENV)/test.stamp
 	$(BIN)/coverage erase

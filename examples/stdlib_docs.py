@@ -137,6 +137,8 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
         # An edited template shows at once, and with `flask run --debug` even without a
         # restart.
         "CACHE_TEMPLATE_DIGEST": True,
+        # In debug mode, an overlay shows what became of the fragments of each page.
+        "CACHE_DEBUG_COMMENTS": app.debug,
         # The page about the cache links to it.
         "CACHE_INSPECTOR_ALLOW": is_on_this_machine,
     }
