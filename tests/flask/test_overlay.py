@@ -38,7 +38,8 @@ def site(*, debug: bool = True, **settings: Any) -> Flask:
     def etag() -> Response:
         response = Response("<body></body>")
         response.set_etag("abc")
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     @app.get("/gzip")
     def packed() -> Response:

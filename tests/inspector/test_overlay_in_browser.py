@@ -94,7 +94,8 @@ def shops(redis_port: int) -> Iterator[Callable[..., Shop]]:
 
     yield make
     for each in made:
-        each.cache.fragment_cache.store._client.close()
+        store: Any = each.cache.fragment_cache.store
+        store._client.close()
 
 
 @pytest.fixture
