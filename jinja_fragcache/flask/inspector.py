@@ -17,10 +17,10 @@ from jinja_fragcache.inspector.exchange import (
     Request,
     read_headers,
 )
-from jinja_fragcache.inspector.hosts import is_local
 from jinja_fragcache.inspector.inspector import Inspector
 from jinja_fragcache.inspector.masking import ShownSetting, show_setting
 from jinja_fragcache.inspector.mounting import check_allow, read_verdict
+from jinja_fragcache.inspector.overlay import may_see
 from jinja_fragcache.messages import describe, logger
 from jinja_fragcache.operations import perform
 
@@ -176,12 +176,11 @@ class AppInspector:
         Raises:
             SettingError: If the function in the settings returns neither.
         """
-        if self.prefix is None:
-            return False
         allow = self.inspector.allow
-        if allow is None:
-            return self._app.debug and is_local(request.host)
-        return read_verdict(allow())
+        if self.prefix is None or (allow is None and not self._app.debug):
+            return False
+        is_allowed = None if allow is None else read_verdict(allow())
+        return may_see(self.request(), is_allowed=is_allowed)
 
     def view(self, page: str = "", **_: str) -> Response:
         """Answer the current request, whatever the function in the settings allows."""

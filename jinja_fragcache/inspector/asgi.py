@@ -1,7 +1,7 @@
 """The inspector as an ASGI application."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from .exchange import (
     read_headers,
     read_pairs,
 )
+from .inspector import Inspector
 from .mounting import make_inspector, read_verdict
 
 Scope = MutableMapping[str, Any]
@@ -44,7 +45,11 @@ def asgi_app(
     Raises:
         SettingError: If an argument has a value that is not allowed.
     """
-    inspector = make_inspector(cache, allow, secret_key, debug=debug)
+    return pages_of(make_inspector(cache, allow, secret_key, debug=debug))
+
+
+def pages_of(inspector: Inspector) -> AsgiApplication:
+    """Return an ASGI application with the pages of an inspector."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,15 +57,11 @@ def asgi_app(
                 f"The inspector answers HTTP only, and got {scope['type']!r}. Mount it"
                 " in an application."
             )
-        is_allowed = None
-        if inspector.allow is not None:
-            verdict = inspector.allow(scope)
-            if inspect.isawaitable(verdict):
-                verdict = await verdict
-            is_allowed = read_verdict(verdict)
-        request = await _read(scope, receive)
+        is_allowed = await verdict_of(inspector, scope)
+        form = await _read_form(scope, receive)
         response = TOO_LARGE
-        if request is not None:
+        if form is not None:
+            request = read_request(scope, form)
             response = await perform_async(
                 inspector.answer(request, is_allowed=is_allowed, blocking=False)
             )
@@ -76,18 +77,29 @@ def asgi_app(
     return app
 
 
-async def _read(scope: Scope, receive: Receive) -> Request | None:
-    """Return a request, None if its body is too long."""
-    headers = read_headers(
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in scope["headers"]
-    )
-    form: dict[str, str] = {}
-    if headers.get("content-type", "").partition(";")[0].strip() == FORM:
-        body = await _read_body(receive)
-        if body is None:
-            return None
-        form = read_pairs(body)
+async def verdict_of(inspector: Inspector, scope: Scope) -> bool | None:
+    """Return what `allow` tells of a request; None if there is no `allow`.
+
+    Raises:
+        SettingError: If it tells neither True nor False.
+    """
+    if inspector.allow is None:
+        return None
+    verdict = inspector.allow(scope)
+    return read_verdict(await verdict if inspect.isawaitable(verdict) else verdict)
+
+
+async def _read_form(scope: Scope, receive: Receive) -> dict[str, str] | None:
+    """Return the form that a request sends, None if its body is too long."""
+    kind = _headers_of(scope).get("content-type", "")
+    if kind.partition(";")[0].strip() != FORM:
+        return {}
+    body = await _read_body(receive)
+    return None if body is None else read_pairs(body)
+
+
+def read_request(scope: Scope, form: Mapping[str, str]) -> Request:
+    """Return a request, with the form that it sends."""
     root = scope.get("root_path", "").rstrip("/")
     return Request(
         scope["method"],
@@ -96,8 +108,15 @@ async def _read(scope: Scope, receive: Receive) -> Request | None:
         scope["path"].removeprefix(root).strip("/"),
         read_pairs(scope.get("query_string", b"")),
         form,
-        headers,
+        _headers_of(scope),
         scope.get("scheme") == "https",
+    )
+
+
+def _headers_of(scope: Scope) -> dict[str, str]:
+    return read_headers(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
     )
 
 

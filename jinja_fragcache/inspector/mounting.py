@@ -1,6 +1,7 @@
 """What all who hand requests to an inspector have in common."""
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from jinja_fragcache.errors import SettingError
 from jinja_fragcache.messages import describe, describe_class
 
 from .inspector import Inspector
+
+_PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 
 
 def make_inspector(
@@ -42,6 +45,20 @@ def make_inspector(
     secret: Any = secret_key
     checked = None if allow is None else check_allow("allow", allow)
     return Inspector(lambda: cache, allow=checked, secret_key=lambda: secret)
+
+
+def check_prefix(prefix: object) -> str:
+    """Return the path of an inspector in an application.
+
+    Raises:
+        SettingError: If it is no path.
+    """
+    if isinstance(prefix, str) and _PREFIX.fullmatch(prefix):
+        return prefix
+    raise SettingError(
+        f"prefix is the path of the inspector, such as '/_fragcache', and got"
+        f" {describe(prefix)}."
+    )
 
 
 def check_allow(name: str, allow: object) -> Callable[..., Any]:

@@ -10,6 +10,9 @@ from jinja_fragcache.messages import logger
 
 from .content_policy import HEADER, ContentPolicy
 from .csrf import Issued
+from .exchange import Request
+from .hosts import is_local
+from .inspector import Inspector
 
 _END = re.compile(rb"</body\s*>", re.IGNORECASE)
 # A page may leave the tags of its body out. Comments may stand in front of all.
@@ -94,6 +97,59 @@ def with_overlay(
     if issued.cookie is not None:
         headers.append(("Set-Cookie", issued.cookie))
     return Answer(answer.status, headers, body)
+
+
+def may_see(request: Request, *, is_allowed: bool | None) -> bool:
+    """Return whether whoever sends a request may see the inspector, and the overlay.
+
+    Args:
+        request: The request.
+        is_allowed: As for `Inspector.answer`.
+    """
+    if is_allowed is None:
+        return is_local(request.headers.get("host", ""))
+    return is_allowed
+
+
+def overlaid(
+    answer: Answer, inspector: Inspector, request: Request, prefix: str
+) -> Answer:
+    """Return an answer of an application that the inspector is mounted in.
+
+    Args:
+        answer: The answer. `may_have_overlay` has said that it may be a page.
+        inspector: The inspector.
+        request: The request for the page.
+        prefix: The path of the inspector in the application.
+    """
+    if request.method == "HEAD":
+        # With the overlay, they would be others. Its body is not known.
+        headers = [
+            (name, value)
+            for name, value in answer.headers
+            if name.lower() not in {"content-length", "etag"}
+        ]
+        return answer._replace(headers=headers)
+    scheme = "https" if request.is_secure else "http"
+    made = with_overlay(
+        answer,
+        f"{request.root}{prefix}",
+        f"{scheme}://{request.headers.get('host', '')}",
+        lambda: inspector.issue_token(request),
+    )
+    return answer if made is None else made
+
+
+def is_whole(headers: Sequence[tuple[str, str]]) -> bool:
+    """Return whether the length of an answer is known, so that it is not streamed."""
+    return any(name.lower() == "content-length" for name, _ in headers)
+
+
+def below(prefix: str, path: str) -> str | None:
+    """Return what is behind a prefix in a path; None if it is another path."""
+    if path == prefix or path.startswith(f"{prefix}/"):
+        return path.removeprefix(prefix)
+    return None
 
 
 def _place(body: bytes) -> int | None:

@@ -1,6 +1,6 @@
 """The inspector as a WSGI application."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -9,6 +9,7 @@ from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.operations import perform
 
 from .exchange import FORM, MOST_BYTES, TOO_LARGE, Request, Response, read_pairs
+from .inspector import Inspector
 from .mounting import make_inspector, read_verdict
 
 if TYPE_CHECKING:
@@ -36,31 +37,47 @@ def wsgi_app(
     Raises:
         SettingError: If an argument has a value that is not allowed.
     """
-    inspector = make_inspector(cache, allow, secret_key, debug=debug)
+    return pages_of(make_inspector(cache, allow, secret_key, debug=debug))
+
+
+def pages_of(inspector: Inspector) -> "WSGIApplication":
+    """Return a WSGI application with the pages of an inspector."""
 
     def app(
         environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        is_allowed = None
-        if inspector.allow is not None:
-            is_allowed = read_verdict(inspector.allow(environ))
-        request = _read(environ)
+        is_allowed = verdict_of(inspector, environ)
+        form = _read_form(environ)
         response = TOO_LARGE
-        if request is not None:
+        if form is not None:
+            request = read_request(environ, form)
             response = perform(inspector.answer(request, is_allowed=is_allowed))
         return _send(response, environ, start_response)
 
     return app
 
 
-def _read(environ: "WSGIEnvironment") -> Request | None:
-    """Return a request, None if its body is too long."""
-    form: dict[str, str] = {}
+def verdict_of(inspector: Inspector, environ: "WSGIEnvironment") -> bool | None:
+    """Return what `allow` tells of a request; None if there is no `allow`.
+
+    Raises:
+        SettingError: If it tells neither True nor False.
+    """
+    return None if inspector.allow is None else read_verdict(inspector.allow(environ))
+
+
+def _read_form(environ: "WSGIEnvironment") -> dict[str, str] | None:
+    """Return the form that a request sends, None if its body is too long."""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() == FORM:
         length = environ.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal() or int(length) > MOST_BYTES:
             return None
-        form = read_pairs(environ["wsgi.input"].read(int(length)))
+        return read_pairs(environ["wsgi.input"].read(int(length)))
+    return {}
+
+
+def read_request(environ: "WSGIEnvironment", form: Mapping[str, str]) -> Request:
+    """Return a request, with the form that it sends."""
     headers = {
         name.removeprefix("HTTP_").lower().replace("_", "-"): str(value)
         for name, value in environ.items()
