@@ -6,9 +6,12 @@ Run it with `make screenshots`. It shows the site of `stdlib_docs.py` in a Chrom
 import html
 import logging
 import sys
+import time
+from itertools import count
 from pathlib import Path
 
 from flask import Flask
+from flask.testing import FlaskClient
 from stdlib_docs import INSPECTOR, create_app
 
 # The tests know how to run a browser and a server.
@@ -61,11 +64,24 @@ def read_log(app: Flask) -> list[str]:
     return kept.lines
 
 
-def take(folder: Path) -> None:
+def visit_for(seconds: float, client: FlaskClient) -> None:
+    """Visit pages, of which each is shown a few times before the next one."""
+    began, names = time.monotonic(), iter(("wave", "shelve", "cmd", "uuid", "glob"))
+    name = next(names)
+    for visits in count(1):
+        if time.monotonic() > began + seconds:
+            return
+        name = next(names, name) if visits % 12 == 0 else name
+        client.get(f"/modules/{name}")
+        time.sleep(0.2)
+
+
+def take(folder: Path, seconds: float = 20) -> None:
     """Take all pictures.
 
     Args:
         folder: Where to write them.
+        seconds: For how long the chart of the inspector is watched.
     """
     app = make_site()
     lines = read_log(app)
@@ -87,6 +103,7 @@ def take(folder: Path) -> None:
         with app.test_request_context():
             path = app.url_for(INSPECTOR)
         browser.get(f"{address}{path}")
+        visit_for(seconds, client)
         browser.save_screenshot(str(folder / "inspector.png"))
         browser.get("about:blank")
         set_size(browser, WIDTH, 22 * len(lines) + 32)

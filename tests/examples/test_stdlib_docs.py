@@ -616,3 +616,14 @@ def test_applications_share_nothing(app: Flask) -> None:
     other.testing = True
     other.config["CACHE_IN_TESTING"] = True
     assert "Only here." not in show(other.test_client(), "/modules/cmd")
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_in_debug_mode_pages_have_the_overlay(
+    monkeypatch: pytest.MonkeyPatch, debug: bool
+) -> None:
+    # As `flask run --debug` does.
+    monkeypatch.setenv("FLASK_DEBUG", str(int(debug)))
+    page = create_app().test_client().get("/cache").text
+    assert ("/overlay.js" in page) is debug
+    assert ("<!-- cache miss" in page) is debug
