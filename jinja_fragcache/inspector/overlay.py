@@ -31,6 +31,7 @@ _OF_THE_BODY = {
     "digest",
     "repr-digest",
 }
+_OF_CACHES = {"cache-control", "cdn-cache-control", "expires", "surrogate-control"}
 _BODILESS = {
     HTTPStatus.NO_CONTENT,
     HTTPStatus.RESET_CONTENT,
@@ -93,7 +94,13 @@ def with_overlay(
     issued = issue()
     tag = _script(root, issued.token, policy, answer.body).encode()
     body = answer.body[:place] + tag + answer.body[place:]
-    headers = [_changed(name, value, len(body)) for name, value in answer.headers]
+    headers = [
+        _changed(name, value, len(body))
+        for name, value in answer.headers
+        if name.lower() not in _OF_CACHES
+    ]
+    # Its token is for one browser.
+    headers.append(("Cache-Control", "no-store"))
     if issued.cookie is not None:
         headers.append(("Set-Cookie", issued.cookie))
     return Answer(answer.status, headers, body)

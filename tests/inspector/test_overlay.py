@@ -93,6 +93,8 @@ def test_the_headers_fit_the_longer_body() -> None:
         ("Content-Length", "15"),
         ("ETag", 'W/"abc"'),
         ("Last-Modified", "then"),
+        ("Cache-Control", "public, max-age=60"),
+        ("CDN-Cache-Control", "max-age=60"),
         cookie="fragcache_csrf=x",
     )
     assert made is not None
@@ -101,6 +103,8 @@ def test_the_headers_fit_the_longer_body() -> None:
         ("Content-Length", str(len(made.body))),
         ("ETag", 'W/"abc-overlay"'),
         ("Last-Modified", "then"),
+        # The token is for one browser, so no proxy may give it to others.
+        ("Cache-Control", "no-store"),
         ("Set-Cookie", "fragcache_csrf=x"),
     ]
 

@@ -25,16 +25,20 @@ STRICT = (
 NASTY = "<img src=x onerror=alert(1)>"
 STYLE = """
   * { box-sizing: content-box; color: rgb(1, 2, 3); position: static; }
+  html > * { letter-spacing: 1px; opacity: 0.9; min-height: 40px; }
   body { margin: 10px; font: 16px/20px monospace; }
   div, section { display: block !important; opacity: 1 !important; }
   .low { height: 30px; } .tall { height: 100px; background: #eee; }
   .scrolls { height: 80px; overflow: auto; } .far { height: 3000px; }
-  .fixed { position: fixed; top: 50px; right: 20px; width: 90px; height: 40px; }
+  .cut { height: 5px; overflow: hidden; }
+  .fixed { position: fixed; top: 50px; right: 20px; width: 90px; height: 40px;
+    z-index: 99999; }
+  .unseen { visibility: hidden; }
   .flat { height: 0; } .flat > p { margin: 0; height: 25px; }
   .contents { display: contents !important; }
 """
 PAGE = """<!doctype html><html><head><title>Shop</title>
-<style nonce="abc">{{ style }}</style></head><body>
+<style nonce="abc">{{ style|safe }}</style></head><body>
 <div>{% cache 60, "block", tags=["posts", "user:7"] %}<section class="tall">
   block {% cache 60, "inner" %}<p class="low">inner</p>{% endcache %}
   {% nocache %}<b>live</b>{% endnocache %}</section>{% endcache %}</div>
@@ -44,9 +48,11 @@ PAGE = """<!doctype html><html><head><title>Shop</title>
 <ul>{% cache 60, "items" %}<li>one</li><li>two</li>{% endcache %}</ul>
 <div>{% cache 60, "empty" %}{% endcache %}</div>
 <div>{% cache 60, "hidden" %}<p hidden>nothing</p>{% endcache %}</div>
+<div>{% cache 60, "unseen" %}<p class="unseen">nothing</p>{% endcache %}</div>
 <div>{% cache 60, "flat" %}<div class="flat"><p>over</p></div>{% endcache %}</div>
 <div>{% cache 60, "contents" %}<div class="contents"><p>in</p></div>{% endcache %}</div>
-<div>{% cache 60, "fixed" %}<div class="fixed">fixed</div>{% endcache %}</div>
+<div class="cut">{% cache 60, "fixed" %}<div class="fixed">fixed</div>
+{%- endcache %}</div>
 <div class="scrolls" id="scrolls"><div class="tall"></div><div>
   {%- cache 60, "scrolled" %}<p class="low">below</p>{% endcache %}</div></div>
 <div class="far" id="far"></div>
@@ -132,10 +138,11 @@ def test_boxes_are_around_what_is_between_the_comments(page: Overlay) -> None:
 
 
 def test_what_has_no_place_is_listed(page: Overlay) -> None:
-    assert page.run("unseen.querySelector('summary').textContent") == "2 without a box"
+    assert page.run("unseen.querySelector('summary').textContent") == "3 without a box"
     assert page.run("texts(unseen.querySelectorAll('.label'))") == [
         "hit empty",
         "hit hidden",
+        "hit unseen",
     ]
     page.do("unseen.open = true; labelled('hit empty').click()")
     assert page.card()["Key"] == make_template_fragment_key("empty")
@@ -264,6 +271,16 @@ def test_what_fails_is_told(page: Overlay, shop: Shop) -> None:
     assert shop.has("inline")
 
 
+def test_a_page_that_asks_for_a_login_is_not_taken_for_the_inspector(
+    page: Overlay, shop: Shop
+) -> None:
+    views: dict[str, Any] = shop.app.view_functions
+    views["fragcache_inspector.page"] = lambda **_: "<p>Log in.</p>"
+    page.do("labelled('hit inline').click(); button('Delete').click()")
+    assert page.told().startswith("Nothing was done: the answer was 200")
+    assert page.run("texts(root.querySelectorAll('.done'))") == []
+
+
 def test_all_is_done_with_the_keyboard(page: Overlay, shop: Shop) -> None:
     page.press("Escape")
     page.browser.execute_script("document.activeElement.blur()")
@@ -331,6 +348,27 @@ def test_comments_of_others_are_none_of_its(page: Overlay) -> None:
     after = page.run("texts(boxes.querySelectorAll('.label'))")
     assert sorted(after) == sorted([*before, f"hit {NASTY}"])
     assert page.run("root.querySelector('img')") is None
+
+
+def test_a_label_keeps_the_focus_when_others_come(page: Overlay) -> None:
+    page.do("labelled('hit items').focus()")
+    page.browser.execute_script(
+        "document.body.insertAdjacentHTML('afterbegin', arguments[0])",
+        '<!-- cache hit "first" p:1 #12.1 --><p>x</p><!-- /cache #12.1 -->',
+    )
+    until(page.browser, page.script("labelled('hit first')"))
+    page.settle()
+    assert page.run("text(root.activeElement)") == "hit items"
+
+
+def test_the_style_of_the_page_does_not_reach_it(page: Overlay) -> None:
+    # What the page has for its own body would be inherited.
+    assert page.run("getComputedStyle(document.body).letterSpacing") == "1px"
+    assert page.run("getComputedStyle(toggle).letterSpacing") == "normal"
+    assert page.run("getComputedStyle(host).opacity") == "1"
+    left, top, right, bottom = page.run("areaOf(labelled('hit fixed'))")
+    middle = f"{(left + right) / 2}, {(top + bottom) / 2}"
+    assert page.run(f"document.elementFromPoint({middle}) === host") is True
 
 
 @pytest.mark.parametrize("is_shown", [True, False])

@@ -26,9 +26,10 @@ export async function ask(given, root, action, field, value) {
   }
   const headers = { Accept: "application/json" };
   const answer = await fetch(path, { method: "POST", headers, body: new URLSearchParams(fields) });
-  if (answer.ok) return DONE[action];
-  const { error } = await answer.json().catch(() => ({}));
-  throw new Error(error ?? `The inspector answered with ${answer.status} ${answer.statusText}.`);
+  const told = await answer.json().catch(() => ({}));
+  // It may not be the inspector that answers, but a page that asks for a login.
+  if (answer.ok && (told.deleted ?? told.invalidated) === value) return DONE[action];
+  throw new Error(told.error ?? `Nothing was done: the answer was ${answer.status}, and not the inspector's.`);
 }
 
 function send(root, action, fields) {
