@@ -29,7 +29,8 @@ export async function ask(given, root, action, field, value) {
   const told = await answer.json().catch(() => ({}));
   // It may not be the inspector that answers, but a page that asks for a login.
   if (answer.ok && (told.deleted ?? told.invalidated) === value) return DONE[action];
-  throw new Error(told.error ?? `Nothing was done: the answer was ${answer.status}, and not the inspector's.`);
+  const others = `Nothing was done: the answer was ${answer.status}, and not the inspector's.`;
+  throw new Error(told.error ?? others);
 }
 
 function send(root, action, fields) {

@@ -31,11 +31,11 @@ function duration(seconds) {
   const parts = units.map(([name, size, most]) => [Math.floor(whole / size) % most, name]);
   const shown = parts.slice(Math.max(0, parts.findIndex(([count]) => count)));
   const [first, second] = whole ? shown : parts.slice(-1);
-  return [first, second].filter((each) => each?.[0] || each === first).map((each) => each.join(" ")).join(" ");
+  return [first, second?.[0] ? second : []].flat().join(" ");
 }
 
 /** Whether the store may have what a fragment's key names. */
-const isStored = ({ key, outcome, ...told }) => key && outcome !== "uncached" && !told["not-stored"];
+const isStored = (told) => told.key && told.outcome !== "uncached" && !told["not-stored"];
 
 export class Card {
   /**

@@ -40,7 +40,9 @@ button { font: inherit; }
   pointer-events: none;
 }
 .box.uncached { outline-width: 4px; }
-.box.chosen, .box:has(+ .label:is(:hover, :focus-visible)) { background: color-mix(in srgb, var(--color) 15%, transparent); }
+.box.chosen, .box:has(+ .label:is(:hover, :focus-visible)) {
+  background: color-mix(in srgb, var(--color) 15%, transparent);
+}
 .label {
   position: absolute;
   height: 18px;
@@ -56,7 +58,7 @@ button { font: inherit; }
   opacity: 0.92;
 }
 .label.small:not(:hover, :focus-visible, .chosen) .name { display: none; }
-.label:hover, .label:focus-visible, .label.chosen { max-width: none !important; z-index: 1; opacity: 1; }
+.label:is(:hover, :focus-visible, .chosen) { max-width: none !important; z-index: 1; opacity: 1; }
 .label.away:not(:focus-visible) { opacity: 0; pointer-events: none; }
 .done { text-decoration: line-through; }
 
@@ -100,7 +102,13 @@ button { font: inherit; }
 .card:focus { outline: 0; }
 .card header { display: flex; align-items: start; gap: 8px; }
 .card h2 { flex: 1; margin: 0; font-size: 15px; line-height: 24px; }
-.card .outcome { padding: 0 7px; border-radius: 4px; background: var(--color); color: #fff; line-height: 24px; }
+.card .outcome {
+  padding: 0 7px;
+  border-radius: 4px;
+  background: var(--color);
+  color: #fff;
+  line-height: 24px;
+}
 .card .close { min-width: 28px; }
 .card dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 12px; margin: 10px 0; }
 .card dt { color: light-dark(#57606a, #9ba6b2); }

@@ -46,10 +46,17 @@ class Mark {
     (first ?? start.parentElement).scrollIntoView({ block: "center", inline: "nearest" });
   }
 
-  /** Put the box at an area of the window, and return whether it moved. */
-  move(area) {
+  /** Tell the one whose card is open from others. */
+  mark(isChosen) {
+    for (const each of [this.box, this.label]) each.classList.toggle("chosen", isChosen);
+  }
+
+  /** Put the box where the fragment is, and return whether it moved. */
+  move({ whole, seen: area }) {
+    const isThere = Boolean(whole);
     const told = area ? [area.left, area.top, area.right, area.bottom].join() : "";
-    if (told === this.area) return false;
+    if (told === this.area && isThere === this.isThere) return false;
+    this.isThere = isThere;
     this.area = told;
     this.seen = area;
     this.box.hidden = !area;
@@ -79,6 +86,7 @@ let marks = new Map();
 let isOn = recall();
 let isOld = true;
 let cameFrom = null;
+let frame = 0;
 
 // ---- What is remembered from page to page ----------------------------------------------
 
@@ -129,12 +137,11 @@ function draw() {
   // In a page whose root is transformed, the host is not at the window's corner.
   const { left, top } = host.getBoundingClientRect();
   boxes.style.transform = left || top ? `translate(${-left}px, ${-top}px)` : "";
-  const moved = all.filter((each, index) => {
-    each.isThere = Boolean(areas[index].whole);
-    return each.move(areas[index].seen);
-  });
+  const moved = all.filter((each, index) => each.move(areas[index]));
   if (moved.length || changed) arrange(all);
-  if (isOn) requestAnimationFrame(draw);
+  // There is one loop, also if boxes were turned off and on before the next frame.
+  cancelAnimationFrame(frame);
+  if (isOn) frame = requestAnimationFrame(draw);
 }
 
 /** Put all marks in place, in the order of the page, which is that of the keyboard. */
@@ -145,7 +152,9 @@ function arrange(all) {
   fill(boxes, wanted);
   list(all.filter((each) => !each.isThere).map(({ label }) => label));
   // What is moved loses the focus.
-  if (focused !== root.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
+  if (focused?.isConnected && focused !== root.activeElement) {
+    focused.focus({ preventScroll: true });
+  }
   const widths = there.map(({ label }) => label.offsetWidth);
   const placed = [];
   there.forEach((mark, index) => place(mark, widths[index], placed));
@@ -153,22 +162,25 @@ function arrange(all) {
   if (chosen) card.moveTo(chosen.seen ?? toggle.getBoundingClientRect());
 }
 
+const isOutside = (area) =>
+  area.bottom <= 0 || area.right <= 0 || area.top >= innerHeight || area.left >= innerWidth;
+
 /** Put a label into the upper right corner of its box, beside those that are there. */
 function place(mark, width, placed) {
   const { seen: area, label } = mark;
-  const isInWindow = area && area.bottom > 0 && area.right > 0 && area.top < innerHeight && area.left < innerWidth;
-  mark.isAway = !isInWindow;
-  label.classList.toggle("away", !isInWindow);
-  if (!isInWindow) return;
+  mark.isAway = !area || isOutside(area);
+  label.classList.toggle("away", mark.isAway);
+  if (mark.isAway) return;
   const right = Math.min(area.right, innerWidth);
   let left = Math.max(0, right - width);
   let top = Math.max(0, Math.min(area.top, innerHeight - LABEL_HEIGHT));
-  for (let other = hit(); other; other = hit()) {
+  const overlaps = (each) =>
+    Math.abs(each.top - top) < LABEL_HEIGHT &&
+    left < each.left + each.width &&
+    each.left < left + width;
+  for (let other = placed.find(overlaps); other; other = placed.find(overlaps)) {
     left = other.left - width - 1;
     if (left < 0) [left, top] = [Math.max(0, right - width), top + LABEL_HEIGHT];
-  }
-  function hit() {
-    return placed.find((each) => Math.abs(each.top - top) < LABEL_HEIGHT && left < each.left + each.width && each.left < left + width);
   }
   placed.push({ left, top, width });
   label.style.left = `${left}px`;
@@ -178,8 +190,8 @@ function place(mark, width, placed) {
 /** Let an element have these children, and touch nothing if it has. */
 function fill(element, wanted) {
   const { children } = element;
-  const isSame = wanted.length === children.length && wanted.every((each, at) => each === children[at]);
-  if (!isSame) element.replaceChildren(...wanted);
+  const isSame = wanted.every((each, at) => each === children[at]);
+  if (!isSame || wanted.length !== children.length) element.replaceChildren(...wanted);
 }
 
 /** List the labels of fragments that have no place in the page, such as empty ones. */
@@ -206,16 +218,14 @@ function turn(on) {
 }
 
 function choose(mark) {
-  for (const each of marks.values()) each.label.classList.toggle("chosen", each === mark);
-  for (const each of marks.values()) each.box.classList.toggle("chosen", each === mark);
+  for (const each of marks.values()) each.mark(each === mark);
   card.open(mark.fragment);
   card.moveTo(mark.seen ?? toggle.getBoundingClientRect());
 }
 
 function closed(fragment) {
   const mark = marks.get(fragment.start);
-  mark?.label.classList.remove("chosen");
-  mark?.box.classList.remove("chosen");
+  mark?.mark(false);
   (mark?.label ?? toggle).focus({ preventScroll: true });
 }
 
@@ -229,7 +239,8 @@ async function act(action, field, value) {
 }
 
 function pressed(event) {
-  if (event.code === "KeyC" && event.altKey && event.shiftKey && !event.ctrlKey && !event.metaKey) {
+  const isOther = event.ctrlKey || event.metaKey;
+  if (event.code === "KeyC" && event.altKey && event.shiftKey && !isOther) {
     event.preventDefault();
     turn(!isOn);
     // So that the next press of Tab goes to the first box, and the page gets back the rest.
