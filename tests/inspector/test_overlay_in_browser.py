@@ -72,6 +72,7 @@ class Shop:
             "CACHE_TYPE": "redis",
             "CACHE_REDIS_PORT": port,
             "CACHE_KEY_PREFIX": "overlay:",
+            "CACHE_STATISTICS": False,
             "CACHE_DEBUG_COMMENTS": True,
         }
         self.cache = Cache(self.app, config={**config, **settings})
@@ -348,6 +349,21 @@ def test_comments_of_others_are_none_of_its(page: Overlay) -> None:
     after = page.run("texts(boxes.querySelectorAll('.label'))")
     assert sorted(after) == sorted([*before, f"hit {NASTY}"])
     assert page.run("root.querySelector('img')") is None
+
+
+def test_boxes_that_are_turned_off_and_on_are_drawn_once_a_frame(page: Overlay) -> None:
+    frames = page.browser.execute_async_script("""
+        const done = arguments[0];
+        const host = document.querySelector("fragcache-overlay");
+        for (let times = 0; times < 6; times++) {
+          host.shadowRoot.querySelector(".toggle").click();
+        }
+        const real = window.requestAnimationFrame;
+        let asked = 0;
+        window.requestAnimationFrame = (draw) => { asked++; return real(draw); };
+        real(() => real(() => { window.requestAnimationFrame = real; done(asked); }));
+    """)
+    assert frames in {1, 2}
 
 
 def test_a_label_keeps_the_focus_when_others_come(page: Overlay) -> None:
