@@ -54,13 +54,14 @@ def subtitle(page: str) -> str:
 def rows(page: str) -> list[list[str]]:
     _, _, panel = page.partition('id="flDebugFragmentCachePanel-content"')
     body = panel.partition("<tbody>")[2].partition("</tbody>")[0]
-    return [
-        [
-            unescape(re.sub(r"\s+", " ", re.sub("<.*?>", "", cell))).strip()
-            for cell in re.findall(r"<td>(.*?)</td>", row, re.DOTALL)
-        ]
-        for row in body.split("</tr>")[:-1]
-    ]
+    cells = [re.findall(r"<td>(.*?)</td>", row, re.DOTALL) for row in body.split("<tr")]
+    return [[text_of(cell) for cell in row] for row in cells if row]
+
+
+def text_of(cell: str) -> str:
+    """Return what is read in a cell, with a bar between its lines."""
+    text = re.sub("<.*?>", "", cell.replace("<br>", " | "))
+    return " ".join(unescape(text).split())
 
 
 def test_the_panel_shows_what_became_of_the_fragments_of_its_page() -> None:
@@ -68,13 +69,16 @@ def test_the_panel_shows_what_became_of_the_fragments_of_its_page() -> None:
     first = client.get("/").text
     assert subtitle(first).startswith("2 misses, 1 uncached; store ")
     side, double, off = rows(first)
-    assert side[:2] == ["miss", "side"]
+    key = make_template_fragment_key("side", ["Ada"])
+    assert side[:2] == ["miss", f"side | {key} | <users>"]
     assert side[3] == "no entry"
     assert re.fullmatch(r"[\d.]+ (µs|ms)", side[4])
     assert re.fullmatch(r"\d+ B", side[6])
-    assert side[7:] == ["<users>", make_template_fragment_key("side", ["Ada"])]
-    assert double[:3] == ["miss", f"{__name__}.site.<locals>.double()", "-"]
-    assert [*off[:2], off[3], off[8]] == ["uncached", "off", "unless", "-"]
+    name = f"{__name__}.site.<locals>.double"
+    assert double[1].startswith(f"{name}() | ")
+    assert double[1].endswith(f" | memoize:{name}")
+    assert [double[0], double[2]] == ["miss", "-"]
+    assert [*off[:2], off[3]] == ["uncached", "off", "unless"]
     assert "Ada" not in first
     again = client.get("/").text
     assert subtitle(again).startswith("2 hits, 1 uncached; store ")
