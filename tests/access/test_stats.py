@@ -31,5 +31,6 @@ def test_the_places_that_were_warned_of_are_remembered_within_bounds(
         recorder.warn_once((f"{number}" * 1000, number), "told")
     recorder.warn_once(("2499" * 1000, 2499), "told again")
     assert len(caplog.records) == 2500
-    assert len(recorder._warned_of) == 1000
+    # A sixteenth goes at once when it is full.
+    assert 1000 - 1000 // 16 < len(recorder._warned_of) <= 1000
     assert sum(map(size_of, recorder._warned_of)) < 100_000
