@@ -114,7 +114,7 @@ _MAPPINGS = {
     (name,)
     for name in (
         *("args", "form", "values", "view_args", "GET", "POST", "query_params"),
-        *("path_params", "json"),
+        *("path_params", "json", "query", "match_info"),
     )
 }
 _Judgement = tuple[str, Path, Seen]

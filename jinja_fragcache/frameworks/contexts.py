@@ -1,7 +1,7 @@
 """Requests that are found in the contexts of templates.
 
-Starlette and Django give templates a variable `request`. There is nothing to set up:
-the first body whose template has one lets it be watched.
+Starlette, Django, Litestar, aiohttp and Sanic give templates a variable `request`.
+There is nothing to set up: the first body whose template has one lets it be watched.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from jinja_fragcache.engine.dependencies import (
 )
 from jinja_fragcache.guard.watched import is_watched
 
-from . import django, quart, starlette
+from . import aiohttp, django, litestar, quart, sanic, starlette
 from .django_language import LANGUAGE, current_language
 from .processors import note_given
 from .quart import QuartRequests
@@ -55,19 +55,25 @@ class Kind(NamedTuple):
         watch: Lets what is read of a request be noted.
         parts_of: Yields what of a request a view may give to a template.
         application_of: Returns what lives longer than a request.
-        watch_processors: Lets context processors be watched, and returns whether they
-            were not until now.
+        watch_processors: Gets the request, lets context processors be watched, and
+            returns whether they were not until now.
         variables: Notes the reads of variables that differ by their names.
     """
 
-    watch: Callable[[Any], None]
+    watch: Callable[[Any], object]
     parts_of: Callable[[Any], Iterator[Any]]
     application_of: Callable[[Any], Any]
-    watch_processors: Callable[[], bool]
+    watch_processors: Callable[[Any], bool] = lambda _: False
     variables: Mapping[str, Callable[[], None]] = {}
 
 
 _KINDS = {
+    aiohttp.BASE: Kind(
+        aiohttp.watch_request,
+        aiohttp.parts_of,
+        aiohttp.application_of,
+        aiohttp.watch_processors,
+    ),
     django.BASE: Kind(
         django.watch_request,
         django.parts_of,
@@ -75,6 +81,10 @@ _KINDS = {
         django.watch_processors,
         django.VARIABLES,
     ),
+    litestar.BASE: Kind(
+        litestar.watch_request, litestar.parts_of, litestar.application_of
+    ),
+    sanic.BASE: Kind(sanic.watch_request, sanic.parts_of, sanic.application_of),
     starlette.BASE: Kind(
         starlette.watch_request,
         starlette.parts_of,
@@ -117,11 +127,12 @@ class RequestsInContexts:
         if kind is None:
             return
         kind.watch(request)
-        if kind.watch_processors():
-            # The framework was imported after the environment was made.
+        if kind.watch_processors(request):
+            # The framework was imported after the environment was made, or it is the
+            # first request of an application of aiohttp.
             vars(request)[_UNSEEN] = True
         body = current_dependencies()
-        if body is not None and _UNSEEN in vars(request):
+        if body is not None and _UNSEEN in _fields(request):
             body.make_live()
         note_variables_of(context)
 
@@ -140,7 +151,7 @@ class RequestsInContexts:
             kind.variables[name]()
         elif type(value).__name__ == "PermWrapper":  # What Django calls `perms`.
             note_read("request.user", value.user)
-        elif note_given(vars(request), name, value, kind.application_of(request)):
+        elif note_given(_fields(request), name, value, kind.application_of(request)):
             return
         elif not issubclass(type(value), _PLAIN) and not is_shared(name, value):
             with quietly():
@@ -158,6 +169,9 @@ class RequestsInContexts:
         """Like `Framework.told_by`."""
         if name in _TOLD:
             yield _TOLD[name]
+        if name == "request.query_string":
+            # Of Sanic, and of aiohttp.
+            yield from ("request.args", "request.query")
         for other, same in _SAME.items():
             if name == other or name.startswith(f"{other}."):
                 yield same + name.removeprefix(other)
@@ -177,6 +191,11 @@ class RequestsInContexts:
         return str(value) if type(value).__name__ == "URL" else value
 
 
+def _fields(request: Any) -> Mapping[str, Any]:
+    """Return the fields of a request, none if it has memory for its own alone."""
+    return getattr(request, "__dict__", {})
+
+
 def _variable(context: Any, name: str) -> Any:
     for names in (context.vars, context.parent):
         if name in names:
@@ -188,8 +207,12 @@ def _part(value: Any, name: str) -> Any:
     if name.endswith("()"):
         return getattr(value, name[:-2])()
     get = getattr(value, "get", None)
-    # A request of Starlette is a mapping of its fields, too.
-    return get(name) if callable(get) and not _known(value) else getattr(value, name)
+    if not callable(get):
+        return getattr(value, name)
+    # Requests of Starlette and aiohttp are mappings, too.
+    if _known(value) is None:
+        return get(name)
+    return getattr(value, name) if hasattr(value, name) else value[name]
 
 
 def watch_contexts() -> None:

@@ -95,7 +95,7 @@ def application_of(_: Any) -> Any:
     return sys.modules["django.conf"].settings._wrapped  # noqa: SLF001 - no public way
 
 
-def watch_processors() -> bool:
+def watch_processors(_: Any = None) -> bool:
     """Like `starlette.watch_processors`, of Django's Jinja2 back end."""
     backend: Any = sys.modules.get("django.template.backends.jinja2")
     if backend is None:

@@ -112,7 +112,7 @@ class QuartRequests:
         raise LookupError(name)
 
 
-def watch_processors() -> bool:
+def watch_processors(_: Any = None) -> bool:
     """Like `starlette.watch_processors`, of Quart's applications."""
     module: Any = sys.modules.get("quart.app")
     if module is None:

@@ -1,6 +1,6 @@
 """Notes what is read of a request, for all frameworks."""
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -11,6 +11,8 @@ from jinja_fragcache.engine.dependencies import (
 )
 from jinja_fragcache.guard.views import MappingView
 from jinja_fragcache.guard.watched import mapping_class, watch
+
+from .shared import is_shared
 
 # Items that have a name of their own. (Django's session and cookies have these names,
 # and what shows messages in Starlette uses the same.)
@@ -55,9 +57,24 @@ def watched_mapping(shown: str, value: Any) -> Any:
     """
     if not is_noting() or watch(value, mapping_class, shown, note_item):
         return value
-    if isinstance(value, MutableMapping):
+    if isinstance(value, Mapping):
         return MappingView(value, shown, note_item)
     note_read(shown)
+    return value
+
+
+def read_field(shown: str, value: Any) -> Any:
+    """Note what an application keeps in a request, and return it, or a view of it.
+
+    Args:
+        shown: Its dotted name. Of a `session`, the items are read one by one.
+        value: The value.
+    """
+    name = shown.rpartition(".")[2]
+    if name == "session" and isinstance(value, Mapping):
+        return watched_mapping(shown, value)
+    if is_noting() and not is_shared(name, value):
+        note_item(shown, value)
     return value
 
 

@@ -52,7 +52,7 @@ def application_of(request: Any) -> Any:
     return vars(request)["scope"].get("app")  # So that nothing is noted.
 
 
-def watch_processors() -> bool:
+def watch_processors(_: Any = None) -> bool:
     """Let the context processors of Starlette's templates be watched.
 
     Returns:

@@ -25,8 +25,11 @@ _MAPPINGS = (
     *("request.values", "request.cookies", "request.headers", "request.view_args"),
     *("request.GET", "request.POST", "request.COOKIES", "request.META"),
     *("request.query_params", "request.path_params"),
+    *("request.query", "request.match_info", "request.ctx.session"),
     "request.resolver_match.kwargs",
 )
+# Query strings that Flask has, with `lists`, and Sanic and aiohttp without it.
+_QUERIES = {"request.args", "request.query"}
 # What is read under another name, and the function that a key can have for it: its
 # module, and what gives it to all templates.
 _GLOBAL = 'app.jinja_env.globals["{0}"] = {1}.{0}'
@@ -40,6 +43,9 @@ _FUNCTIONS = {
 _OTHERS = {
     "request.client": ("request.client.host",) * 2,
     "request.json": ("request.get_json(silent=true)", "request.get_json(silent=True)"),
+    "request.rel_url": ("request.rel_url|string", "str(request.rel_url)"),
+    # A text in Flask and Quart, and an object elsewhere.
+    "request.url": ("request.url|string", "str(request.url)"),
     "request.url_rule": ("request.url_rule|string", "str(request.url_rule)"),
 }
 # What identifies users, where nobody is signed in.
@@ -155,13 +161,15 @@ def _identity(value: Any) -> str | None:
 
 def _whole(name: str, value: Any, *, in_template: bool) -> Proposal | None:
     """Return the expression for all items of a mapping."""
+    if name in _QUERIES and not hasattr(value, "lists"):
+        return Proposal("request.query_string")
     if not in_template:
         # The digest of all tells them, where a text would show each of them.
         # A query may have several values for one key.
         items = "items(multi=True)" if hasattr(value, "to_dict") else "items()"
         digest = f"sha256(repr(sorted({name}.{items})).encode()).hexdigest()"
         return Proposal(digest, "from hashlib import sha256")
-    if hasattr(value, "to_dict"):
+    if hasattr(value, "lists") and hasattr(value, "to_dict"):
         return Proposal(f"{name}.to_dict(flat=false)")
     for method in ("multi_items", "lists"):
         if hasattr(value, method):

@@ -1,7 +1,17 @@
-"""Views of mappings that can't be watched, as the built-in dictionaries."""
+"""Views of objects that can't be watched, as the built-in dictionaries."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterator,
+    KeysView,
+    Mapping,
+    MutableMapping,
+    ValuesView,
+)
 from typing import Any
+
+from jinja_fragcache.list_names import list_name
 
 from .watched import WHOLE, Note
 
@@ -9,10 +19,10 @@ from .watched import WHOLE, Note
 class MappingView(MutableMapping[Any, Any]):
     """A mapping that notes which items of another one are read.
 
-    What is written goes to the other one.
+    What is written goes to the other one, unless that can't be written.
 
     Args:
-        mapping: The other mapping.
+        mapping: The other mapping. It may have several values for a key.
         name: Its dotted name, such as `request.cookies`. An item is
             `request.cookies.theme`, and what depends on all items is `request.cookies`.
         note: Called for each read.
@@ -20,10 +30,9 @@ class MappingView(MutableMapping[Any, Any]):
 
     __slots__ = ("_mapping", "_name", "_note")
 
-    def __init__(
-        self, mapping: MutableMapping[Any, Any], name: str, note: Note
-    ) -> None:
-        self._mapping = mapping
+    def __init__(self, mapping: Mapping[Any, Any], name: str, note: Note) -> None:
+        # What can't be written raises its own error.
+        self._mapping: Any = mapping
         self._name = name
         self._note = note
 
@@ -31,6 +40,29 @@ class MappingView(MutableMapping[Any, Any]):
         """Note the item, and return it."""
         self._note(f"{self._name}.{key}", self._mapping.get(key))
         return self._mapping[key]
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Note the item, and return what the mapping's own `get` does."""
+        self._note(f"{self._name}.{key}", self._mapping.get(key))
+        return self._mapping.get(key, default)
+
+    def keys(self) -> KeysView[Any]:
+        """Note that all of it was read, and return the mapping's own keys."""
+        self._note(self._name)
+        keys: KeysView[Any] = self._mapping.keys()
+        return keys
+
+    def values(self) -> ValuesView[Any]:
+        """Note that all of it was read, and return the mapping's own values."""
+        self._note(self._name, WHOLE)
+        values: ValuesView[Any] = self._mapping.values()
+        return values
+
+    def items(self) -> ItemsView[Any, Any]:
+        """Note that all of it was read, and return the mapping's own items."""
+        self._note(self._name, WHOLE)
+        items: ItemsView[Any, Any] = self._mapping.items()
+        return items
 
     def __contains__(self, key: object) -> bool:
         """Note the item, but not its value, and return whether it is there."""
@@ -66,3 +98,76 @@ class MappingView(MutableMapping[Any, Any]):
         found = getattr(self._mapping, name)
         self._note(self._name, WHOLE)
         return found
+
+
+class ListsView(MappingView):
+    """Like `MappingView`, of one whose items are lists, and `get` returns the first."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        """Note the whole item, and return it."""
+        self._note(list_name(self._name, key), self._mapping.get(key))
+        return self._mapping[key]
+
+    def getlist(self, key: Any, default: Any = None) -> Any:
+        """Note the whole item, and return it."""
+        found = self._mapping.getlist(key, default)
+        self._note(list_name(self._name, key), found)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        """Like `MappingView`. An attribute that the class doesn't have is an item."""
+        if hasattr(type(self._mapping), name):
+            return super().__getattr__(name)
+        found = getattr(self._mapping, name)
+        self._note(f"{self._name}.{name}", found)
+        return found
+
+
+class NamespaceView:
+    """An object that notes which attributes of a namespace are read.
+
+    What is written goes to the namespace.
+
+    Args:
+        namespace: The namespace.
+        name: Its dotted name, such as `request.ctx`.
+        read: Gets the dotted name of what is read and its value, notes it, and returns
+            the value or a view of it.
+    """
+
+    __slots__ = ("_fragcache_view",)
+    _fragcache_view: tuple[Any, str, Callable[[str, Any], Any]]
+
+    def __init__(
+        self, namespace: Any, name: str, read: Callable[[str, Any], Any]
+    ) -> None:
+        object.__setattr__(self, "_fragcache_view", (namespace, name, read))
+
+    def __getattr__(self, attribute: str) -> Any:
+        """Note the attribute, and return it."""
+        namespace, name, read = self._fragcache_view
+        if attribute.startswith("__"):
+            read(name, WHOLE)
+            return getattr(namespace, attribute)
+        try:
+            value = getattr(namespace, attribute)
+        except AttributeError:
+            read(f"{name}.{attribute}", None)
+            raise
+        return read(f"{name}.{attribute}", value)
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        """Set an attribute of the namespace."""
+        setattr(self._fragcache_view[0], attribute, value)
+
+    def __delattr__(self, attribute: str) -> None:
+        """Delete an attribute of the namespace."""
+        delattr(self._fragcache_view[0], attribute)
+
+    def __repr__(self) -> str:
+        """Note that all of it was read, and show the namespace."""
+        namespace, name, read = self._fragcache_view
+        read(name, WHOLE)
+        return repr(namespace)

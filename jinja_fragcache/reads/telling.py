@@ -27,7 +27,10 @@ _FILTERS = {
 }
 _DEFAULTS = {"d", "default"}
 # What visitors send in a URL, which is no secret to those who know it.
-_OF_QUERY = {"request.args", "request.values", "request.query_params", "request.GET"}
+_OF_QUERY = {
+    *("request.args", "request.values", "request.query_params", "request.GET"),
+    "request.query",
+}
 # Mappings that have one value for each key, and all mappings.
 _ONE_EACH = {"request.cookies", "request.COOKIES", "request.session", "session"}
 _HEADERS = "request.headers"

@@ -33,7 +33,6 @@ from starlette.testclient import TestClient
 from jinja_fragcache import (
     Cache,
     FragmentCache,
-    guard_variables,
     set_fragment_cache,
 )
 
@@ -205,34 +204,3 @@ def test_an_environment_keeps_its_extension_and_gets_another_cache() -> None:
     assert env.extensions == extensions
     env.get_template("page.html").render(Views().values("ann"))
     assert (first.stats().stored, second.stats().stored) == (0, 1)
-
-
-# Of aiohttp, to aiohttp-jinja2.
-@pytest.mark.filterwarnings("ignore:.*RequestKey:UserWarning")
-@pytest.mark.parametrize("is_told", [False, True])
-def test_a_request_that_the_guard_does_not_know_can_be_told(*, is_told: bool) -> None:
-    """As docs/frameworks.md says of Litestar, aiohttp and Sanic."""
-    app = web.Application()
-    body = "{% cache 60, 'x' %}{{ request.query.user }}{% endcache %}"
-    processors = [aiohttp_jinja2.request_processor]
-    templates = DictLoader({"page.html": body})
-    env = aiohttp_jinja2.setup(app, loader=templates, context_processors=processors)
-    cache = set_fragment_cache(env, FragmentCache())
-    if is_told:
-        guard_variables("request")
-
-    @aiohttp_jinja2.template("page.html")
-    async def page(request: web.Request) -> dict[str, Any]:
-        return {}
-
-    app.router.add_get("/", page)
-
-    async def ask() -> list[str]:
-        async with AiohttpClient(TestServer(app)) as client:
-            return [
-                await (await client.get("/", params={"user": user})).text()
-                for user in ("ann", "bob")
-            ]
-
-    assert asyncio.run(ask()) == (["ann", "bob"] if is_told else ["ann", "ann"])
-    assert cache.stats().stored == (0 if is_told else 1)

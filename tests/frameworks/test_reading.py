@@ -9,6 +9,7 @@ from jinja_fragcache.frameworks.reading import (
     is_noting,
     note_item,
     noting,
+    read_field,
     watched_mapping,
 )
 from jinja_fragcache.guard.views import MappingView
@@ -43,16 +44,30 @@ def test_the_names_of_items(name: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("made", [Session, dict, MappingProxyType])
-def test_mappings_are_watched_as_well_as_they_can_be(made: Any) -> None:
+def test_mappings_are_watched_or_viewed(made: Any) -> None:
     value = made({"theme": "dark"})
     assert watched_mapping("request.cookies", value) is value
     with Dependencies() as body:
         watched = watched_mapping("request.cookies", value)
         assert watched["theme"] == "dark"
-    is_whole = made is MappingProxyType
-    name = "request.cookies" if is_whole else "request.cookies.theme"
-    assert body.reads.keys() == {name}
-    assert isinstance(watched, MappingView) is (made is dict)
+    assert body.reads.keys() == {"request.cookies.theme"}
+    assert isinstance(watched, MappingView) is (made is not Session)
+
+
+def test_what_is_no_mapping_is_read_as_a_whole() -> None:
+    with Dependencies() as body:
+        assert watched_mapping("request.session", (1, 2)) == (1, 2)
+    assert body.reads.keys() == {"request.session"}
+
+
+def test_what_an_application_keeps_in_a_request() -> None:
+    connection, session = object(), {"cart": 5}
+    with Dependencies() as body:
+        assert read_field("request.ctx.db", connection) is connection
+        assert read_field("request.ctx.theme", "dark") == "dark"
+        assert read_field("request.ctx.session", session)["cart"] == 5
+    assert body.reads.keys() == {"request.ctx.theme", "request.ctx.session.cart"}
+    assert read_field("request.ctx.session", session) is session
 
 
 def test_a_method_notes_what_it_reads_by_one_name() -> None:

@@ -1,9 +1,11 @@
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from multidict import MultiDict
 
-from jinja_fragcache.guard.views import MappingView
+from jinja_fragcache.guard.views import ListsView, MappingView, NamespaceView
 from jinja_fragcache.guard.watched import WHOLE
 
 ALL = [("cookies",)]
@@ -64,3 +66,75 @@ def test_a_view_has_what_the_mapping_has() -> None:
     with pytest.raises(AttributeError):
         _ = view.theme
     assert notes == []
+
+
+def test_several_values_of_a_key_are_shown_as_the_mapping_does() -> None:
+    notes: list[tuple[Any, ...]] = []
+    query = MultiDict([("a", "1"), ("a", "2")])
+    view = MappingView(query, "query", lambda *each: notes.append(each))
+    assert [*view.items()] == [("a", "1"), ("a", "2")]
+    assert [*view.values()] == ["1", "2"]
+    assert [*view.keys()] == ["a", "a"]
+    assert view.getall("a") == ["1", "2"]
+    whole = ("query", WHOLE)
+    assert notes == [whole, whole, ("query",), whole]
+
+
+class Lists(dict[str, list[str]]):
+    def get(self, key: str, default: Any = None) -> Any:
+        return super().get(key, [default])[0]
+
+    def getlist(self, key: str, default: Any = None) -> Any:
+        return super().get(key, default) or []
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self:
+            raise AttributeError(name)
+        return self.get(name)
+
+
+ALL_OF_A = [('args.getlist("a")', ["1", "2"])]
+
+
+@pytest.mark.parametrize(
+    ("read", "found", "noted"),
+    [
+        (lambda view: view["a"], ["1", "2"], ALL_OF_A),
+        (lambda view: view.getlist("a"), ["1", "2"], ALL_OF_A),
+        (lambda view: view.get("a"), "1", [("args.a", "1")]),
+        (lambda view: view.get("b", 3), 3, [("args.b", None)]),
+        (lambda view: view.a, "1", [("args.a", "1")]),
+        (lambda view: view.copy(), {"a": ["1", "2"]}, [("args", WHOLE)]),
+    ],
+)
+def test_items_that_are_lists(
+    read: Callable[[ListsView], object], found: object, noted: list[tuple[Any, ...]]
+) -> None:
+    notes: list[tuple[Any, ...]] = []
+    lists = Lists({"a": ["1", "2"]})
+    assert read(ListsView(lists, "args", lambda *each: notes.append(each))) == found
+    if noted == ALL_OF_A:
+        # That its first value is the same tells less.
+        assert notes[0][0] == noted[0][0]
+    else:
+        assert notes == noted
+
+
+def test_a_namespace_notes_what_is_read_of_it_and_writes_to_it() -> None:
+    notes: list[tuple[str, Any]] = []
+
+    def read(name: str, value: Any) -> Any:
+        notes.append((name, value))
+        return value
+
+    namespace = SimpleNamespace(user="ann")
+    view = NamespaceView(namespace, "ctx", read)
+    view.cart = 5
+    assert (view.user, namespace.cart) == ("ann", 5)
+    del view.cart
+    with pytest.raises(AttributeError):
+        _ = view.cart
+    assert repr(view) == repr(namespace) == "namespace(user='ann')"
+    assert view.__dict__ == {"user": "ann"}
+    whole = ("ctx", WHOLE)
+    assert notes == [("ctx.user", "ann"), ("ctx.cart", None), whole, whole]
