@@ -3,7 +3,8 @@
 And what the verification of its hits calls it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from jinja2.runtime import Context
@@ -22,14 +23,18 @@ from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain, tag_remedy
 from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
+from jinja_fragcache.guard.watched import is_watched
 
 from .apart import capture
 from .environment import ADDED, Site, engine_of, name_of, warned_for
 
-#: Separates the parts of `Site`'s names: of the key, of the body, and allowed ones. The
-#: last part has any of `AUTO`, `BACKGROUND` or `FOREGROUND`, `IN_HTML` or
-#: `PERHAPS_IN_HTML`, and `UNVERIFIED`.
+#: Separates the parts of `Site`'s names: of the key, of the body, allowed ones, and the
+#: paths that were read above the tag for names in its body. The last part has any of
+#: `AUTO`, `BACKGROUND` or `FOREGROUND`, `IN_HTML` or `PERHAPS_IN_HTML`, and
+#: `UNVERIFIED`.
 PARTS = "|"
+#: Stands in such a path for all items of a mapping.
+EVERYTHING = "*"
 #: Begins the word that says that a tag has `vary_on="auto"`, and how many other key
 #: values: `auto:2`.
 AUTO = "auto:"
@@ -38,6 +43,8 @@ BACKGROUND, FOREGROUND = "background", "foreground"
 #: Say that a tag stands where HTML may have comments; that its template does not show
 #: whether it does.
 IN_HTML, PERHAPS_IN_HTML = "html", "html?"
+# Variables whose attributes are noted when they are read.
+_OF_REQUESTS = frozenset({"current_user", "g", "request", "session", "user"})
 #: Says that a tag's hits are not verified.
 UNVERIFIED = "unverified"
 
@@ -120,6 +127,8 @@ class TagGuard:
             value = self._context.resolve_or_missing(name)
             if value is not missing:
                 note_variable(name, value, self._context)
+        for path in self._names(3):
+            _read_again(path, self._context)
 
     def cover(self) -> Cover:
         """Like `engine.spec.Guard.cover`."""
@@ -163,6 +172,28 @@ class TagGuard:
 
     def _names(self, part: int) -> list[str]:
         return self._site[4].split(PARTS)[part].split()
+
+
+def _read_again(path: str, context: Context) -> None:
+    """Read what a `{% set %}` above the tag has read, so that it is noted.
+
+    It stops at what notes nothing, such as a user, whose properties may do more.
+    """
+    root, *steps = path.split(".")
+    value = context.resolve_or_missing(root)
+    if value is missing:
+        return
+    note_variable(root, value, context)
+    if root not in _OF_REQUESTS:
+        return
+    with suppress(Exception):  # A property of the user's may raise anything.
+        for number, step in enumerate(steps):
+            if number and not (is_watched(value) or isinstance(value, Mapping)):
+                return
+            if step == EVERYTHING:
+                _ = len(value) if isinstance(value, Mapping) else 0
+                return
+            value = context.environment.getattr(value, step)
 
 
 class _Now:

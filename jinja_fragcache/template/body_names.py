@@ -81,7 +81,7 @@ def body_names(tokens: Sequence[Token]) -> dict[int, str]:
                     opened[-1][2].update(names)
             continue
         in_tag = in_tag and token.type != "block_end"
-        if not opened or not _is_variable(tokens, index):
+        if not opened or not is_variable(tokens, index):
             continue
         # What a tag names in its arguments is read by the body around it.
         depth = -2 if in_tag else -1
@@ -94,8 +94,13 @@ def body_names(tokens: Sequence[Token]) -> dict[int, str]:
     }
 
 
-def _is_variable(tokens: Sequence[Token], index: int) -> bool:
-    """Return whether a token may be the name of a variable that is read there."""
+def is_variable(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a token may be the name of a variable that is read there.
+
+    Args:
+        tokens: The tokens of the template.
+        index: The index of the token.
+    """
     token = tokens[index]
     if (
         token.type != "name"
@@ -123,7 +128,7 @@ def _macro_names(tokens: Sequence[Token]) -> dict[str, set[str]]:
             in_head = False
         elif opened and in_head and before.type in {"lparen", "comma"}:
             opened[-1][1].add(token.value)
-        elif opened and _is_variable(tokens, index):
+        elif opened and is_variable(tokens, index):
             opened[-1][0].add(token.value)
     return found
 

@@ -51,6 +51,7 @@ from jinja_fragcache.timeouts import normalize_timeout
 from .autoescape import escaped_here
 from .filter_call import filter_call
 from .key_names import key_names, names_if_false
+from .set_above import read_above, told_above
 from .tag_sites import Site
 
 _TRUE: Any = True
@@ -99,11 +100,13 @@ class LookupCall:
         self._parser = parser
         self._line = line
         self._eval_ctx = nodes.EvalContext(parser.environment, parser.name)
+        key = _key_names(arguments)
         names = PARTS.join(
             [
-                _key_names(arguments),
+                told_above(key, site.above),
                 site.names,
                 self._allowed(arguments),
+                "" if arguments.is_auto else read_above(key, site.names, site.above),
                 self._traits(arguments, site.html),
             ]
         )

@@ -26,6 +26,7 @@ from jinja_fragcache.render.sources import (
 
 from .body_names import HOLE_TAG, body_names
 from .html_places import html_places
+from .set_above import Above, set_above
 
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
 # Without these tags, what stands in them would stand in the scope around them.
@@ -93,6 +94,7 @@ class Site(NamedTuple):
         html: Where in HTML it stands, as `html_places` returns it.
         needs: What its body needs, as `reads.needs.to_text` returns it, for a tag with
             `vary_on="auto"`; None for others, and if it is not known.
+        above: What the names in its body were set to above it.
     """
 
     whole: Whole
@@ -105,6 +107,7 @@ class Site(NamedTuple):
     names: str
     html: str
     needs: str | None
+    above: dict[str, Above]
 
     def to_text(self, whole: str) -> str:
         """Return it as the value of a token. Other extensions expect a string there.
@@ -118,7 +121,9 @@ class Site(NamedTuple):
     def from_text(cls, text: str) -> Self:
         """Return the site that `to_text` was called on."""
         own, _, whole = text.partition("\n")
-        return cls(_whole_from_text(whole), *json.loads(own))
+        fields = json.loads(own)
+        fields[-1] = {name: Above(*each) for name, each in fields[-1].items()}
+        return cls(_whole_from_text(whole), *fields)
 
 
 # What all tags of a template have the same, one after the other.
@@ -195,7 +200,7 @@ def _sites(
     if not places:
         return {}
     nesting, bodies = _Nesting(tokens), body_digests(tokens)
-    names = body_names(tokens)
+    names, above = body_names(tokens), set_above(tokens, nesting.ended)
     html = html_places(tokens, nesting.ended, {index for index, _ in places})
     whole = Whole(tokens_digest(tokens), references(namings), _assigned(tokens))
     text = json.dumps(whole)
@@ -215,6 +220,7 @@ def _sites(
             names.get(index, ""),
             html[index],
             needs.get((tokens[index].lineno, position)),
+            above.get(index, {}),
         )
         sites[index] = site.to_text(text)
     return sites

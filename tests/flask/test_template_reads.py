@@ -20,6 +20,7 @@ from jinja2 import DictLoader
 from jinja2.runtime import Context
 
 from jinja_fragcache.flask.template_reads import watch_app
+from jinja_fragcache.render import tag_guard
 from tests.flask.support import Site
 
 
@@ -214,3 +215,117 @@ def test_a_class_of_contexts_of_the_application_is_kept() -> None:
     watch_app(app)
     with app.test_request_context():
         assert render_template_string("{{ cart }}") == "own"
+
+
+SET = "{% set u = session.cart %}"
+
+
+@pytest.mark.parametrize("is_around", [False, True])
+@pytest.mark.parametrize(
+    ("expression", "key"),
+    [
+        ("session.cart", "session.cart"),
+        ("session['cart']", "u"),
+        ("session.get('cart')", "session.get('cart')"),
+        ("session.cart|default(0)", "u"),
+        ("session|length", "session|dictsort"),
+        ("request.args.page or 1", "request.args.get('page')"),
+        ("request.args.get('page', 1)", "u"),
+        ("request.cookies.theme", "request.cookies.theme"),
+        ("request.headers['X-User']", "request.headers['X-User']"),
+        ("g.theme.name", "g.theme.name"),
+        ("namespace(c=session.cart)", "session.cart"),
+    ],
+)
+def test_what_is_set_above_a_tag_is_read_by_its_body(
+    site: Site, expression: str, key: str, *, is_around: bool
+) -> None:
+    above = f"{{% set u = {expression} %}}"
+    if is_around:
+        above = f"{{% with u = {expression} %}}"
+    entries, headers = [], {"X-User": "ann", "Cookie": "theme=dark"}
+    for tag in ("{% cache 60, 'n' %}", "{% cache 60, 'n', " + key + " %}"):
+        before = site.cache.stats().stored
+        with site.app.test_request_context("/?page=2", headers=headers):
+            session["cart"] = 3
+            g.theme = {"name": "dark"}
+            end = "{% endwith %}" if is_around else ""
+            render_template_string(above + tag + "{{ u }}{% endcache %}" + end)
+        entries.append(site.cache.stats().stored - before)
+    assert entries == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        # The body does not read it.
+        SET + "{% cache 60, 'n' %}text{% endcache %}",
+        SET + "{% cache 60, 'n' %}{% set u = 1 %}{% endcache %}",
+        # It is the same for all.
+        "{% set u = config.DEBUG %}{% cache 60, 'n' %}{{ u }}{% endcache %}",
+        "{% set u = g.db %}{% cache 60, 'n' %}{{ u }}{% endcache %}",
+        "{% set u = post.author.name %}{% cache 60, 'n' %}{{ u }}{% endcache %}",
+        # It may be read.
+        SET + "{% cache 60, 'n', allow=['session.cart'] %}{{ u }}{% endcache %}",
+        SET + "{% cache 60, 'n', vary_on='auto' %}{{ u }}{% endcache %}",
+        SET + "{% cache 60, 'n' %}{% nocache %}{{ u }}{% endnocache %}{% endcache %}",
+    ],
+)
+def test_other_names_above_a_tag_are_no_read(site: Site, source: str) -> None:
+    with site.app.test_request_context():
+        session["cart"] = 3
+        g.db = object()
+        render_template_string(source, post={"author": {"name": "Ann"}})
+    assert site.cache.stats().stored == 1
+
+
+def test_what_is_set_above_a_tag_is_read_again_on_a_miss_only(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(tag_guard, "_read_again", lambda path, _: read.append(path))
+    source = "{% set u = session.cart %}{% cache 60, 'n' %}{{ u }}{% endcache %}"
+    for _ in range(3):
+        with site.app.test_request_context():
+            render_template_string(source)
+    assert read == ["session.cart"]
+    assert site.cache.stats().hits == 2
+
+
+def test_properties_of_users_are_not_read_again(site: Site) -> None:
+    class User:
+        reads = 0
+
+        @property
+        def orders(self) -> str:
+            User.reads += 1
+            return "none"
+
+    source = "{% set u = g.user.orders %}{% cache 60, 'n' %}{{ u }}{% endcache %}"
+    with site.app.test_request_context():
+        g.user = User()
+        render_template_string(source)
+    assert (User.reads, site.cache.stats().stored) == (1, 0)
+
+
+LIST = "{% cache_each row in rows, 60, 'n', row %}{{ row }}{{ u }}{% endcache_each %}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        SET + LIST,
+        SET + "{% macro m() %}{{ u }}{% endmacro %}"
+        "{% cache 60, 'n' %}{{ m() }}{% endcache %}",
+        SET + "{% block b %}{% cache 60, 'n' %}{{ u }}{% endcache %}{% endblock %}",
+        SET + "{% cache 60, 'n' %}{% cache 60, 'm' %}{{ u }}{% endcache %}"
+        "{% endcache %}",
+    ],
+)
+def test_what_is_set_above_counts_in_rows_macros_blocks_and_nested_bodies(
+    site: Site, source: str
+) -> None:
+    with site.app.test_request_context():
+        session["cart"] = 3
+        render_template_string(source, rows=[1, 2])
+    assert site.cache.stats().stored == 0

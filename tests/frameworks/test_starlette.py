@@ -272,3 +272,17 @@ def test_the_body_of_a_request_is_noted() -> None:
     app = Starlette(routes=[Route("/", view, methods=["POST"])])
     with TestClient(app) as asking:
         page.check(lambda user: asking.post("/", content=user).text, is_cached=False)
+
+
+@pytest.mark.parametrize("key", ["", "request.user.id", "u"])
+@pytest.mark.parametrize(
+    "expression", ["request.user.name", "request.session.cart or 1", "user.title()"]
+)
+def test_what_is_set_above_the_tag_is_read_by_its_body(
+    expression: str, key: str
+) -> None:
+    page = Page("{{ u }}", key)
+    page.templates["page.html"] = (
+        f"{{% set u = {expression} %}}" + page.templates["page.html"]
+    )
+    page.check(client(page), is_cached=bool(key))
