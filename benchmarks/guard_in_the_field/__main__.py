@@ -27,7 +27,7 @@ from benchmarks.transparency.running import WORK, CommandError, call
 _REQUIREMENTS = [
     *("Flask-Admin==2.2.1", "flask-appbuilder==5.3.0", "Flask-Security-Too==5.9.2"),
     *("Flask-Babel==4.0.0", "Flask-SQLAlchemy==3.1.1", "Flask-WTF==1.3.0", "qrcode"),
-    "cryptography",  # Flask-Security needs it for its second factors, and does not ask for it.
+    "cryptography",  # for Flask-Security's second factors
 ]
 _NAMES = ("Flask-Admin", "flask-appbuilder", "Flask-Security")
 _WAYS = ("plain", "record", "guard")
