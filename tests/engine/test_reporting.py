@@ -260,6 +260,18 @@ def test_what_a_body_itself_does_with_the_store_is_time_in_the_body() -> None:
     assert (report.body_seconds, report.store_seconds) == (0.5, 1.0)
 
 
+def test_seconds_in_the_store_are_told_from_the_first_look_up_on() -> (
+    None
+):
+    site = Site(CACHED)
+    slow = Slow(site.clock)
+    cache = FragmentCache(slow, timer=site.clock, clock=site.clock)
+    cache.listen(site.ears)
+    site.env.fragment_cache = cache  # type: ignore[attr-defined]
+    assert site.render(u=1).store_seconds == 1.0
+    assert site.render(u=1).store_seconds == 0.5
+
+
 def test_rows_share_the_seconds_in_the_store() -> None:
     site = Site("{% cache_each i in [1, 2], 60, 'r', i %}t{% endcache_each %}")
     slow = Slow(site.clock)
