@@ -27,7 +27,10 @@ from benchmarks.transparency.running import WORK, CommandError, call
 _REQUIREMENTS = [
     *("Flask-Admin==2.2.1", "flask-appbuilder==5.3.0", "Flask-Security-Too==5.9.2"),
     *("Flask-Babel==4.0.0", "Flask-SQLAlchemy==3.1.1", "Flask-WTF==1.3.0", "qrcode"),
-    "cryptography",  # for Flask-Security's second factors
+    *(
+        "cryptography",
+        "nh3",
+    ),  # of which Flask-Security needs some, as it is set up here
 ]
 _NAMES = ("Flask-Admin", "flask-appbuilder", "Flask-Security")
 _WAYS = ("plain", "record", "guard")

@@ -260,9 +260,7 @@ def test_what_a_body_itself_does_with_the_store_is_time_in_the_body() -> None:
     assert (report.body_seconds, report.store_seconds) == (0.5, 1.0)
 
 
-def test_seconds_in_the_store_are_told_from_the_first_look_up_on() -> (
-    None
-):
+def test_seconds_in_the_store_are_told_from_the_first_look_up_on() -> None:
     site = Site(CACHED)
     slow = Slow(site.clock)
     cache = FragmentCache(slow, timer=site.clock, clock=site.clock)
