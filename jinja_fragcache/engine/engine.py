@@ -134,6 +134,7 @@ class Engine:
         flights, tag_hints = Flights(), TagHints()
         verifying: set[str] = set()
         self._quiet_keys: Keys = tag_hints.by_key
+        # Until the first look-up has seen whether anybody listens.
         self.tagged_keys: Keys = ALL_KEYS
         seal = None if signing_key is None else Seal(signing_key, clock)
 
@@ -164,8 +165,8 @@ class Engine:
         self._plain = self.context.store.plain
         self._awaited = self.async_context.store.awaited
         self._recorder.turned = self._turn
-        # Until the first look-up finds out whether anybody listens.
-        self._turn(True)
+        if listeners:
+            self._turn(True)
 
     def _turn(self, is_on: bool) -> None:
         """Let no look-up take the fast path while somebody listens.

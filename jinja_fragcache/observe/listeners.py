@@ -60,7 +60,8 @@ class Listeners:
 
     Args:
         listeners: Those that listen from the start.
-        turned: Is called with whether anybody listens, whenever that changes.
+        turned: Is called with whether anybody listens, once that is known, and whenever
+            it changes.
 
     Attributes:
         expiries: When the timeouts of entries end, by keys, as far as that was
@@ -76,7 +77,8 @@ class Listeners:
         self._all: tuple[Listener, ...] = ()
         self._lock = free_after_fork(threading.Lock())
         self._logs = False
-        self._is_on = True
+        # None until that was looked at.
+        self._is_on: bool | None = None
         self._failed: set[int] = set()
         self._of: dict[str, tuple[Listener, ...]] = dict.fromkeys(_METHODS, ())
         self.expiries: Remembered[str, float] = Remembered(10_000, 2**21)
