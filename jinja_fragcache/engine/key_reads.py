@@ -5,20 +5,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from jinja_fragcache.guard.reads import Cover, Read, has_items, texts_of
+from jinja_fragcache.guard.reads import NOTHING, Cover, Read, has_items, texts_of
 
-from .dependencies import Dependencies, names_told_by, note, texts_of_now, value_of_now
+from .dependencies import Dependencies, names_told_by, note, value_of_now
 
 # A hash of Python, or the digits of another one.
 _DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9]{15,}")
 # Dictionaries of the request whose items a function may put into the key one by one.
 _OF_MANY = frozenset({"request.args", "request.values", "request.view_args"})
 _LISTS = (list, tuple, set, frozenset)
-_NONE = frozenset({"None"})
 # In paths, queries and addresses, which are no part of another word by chance.
 _IN_WHOLE = re.compile(r"[/=@]")
-# What may stand in a key by chance, because many other values are written the same.
-_BY_CHANCE = re.compile(r"\d+|True|False")
 
 
 class KeyReads(Dependencies):
@@ -45,26 +42,33 @@ class KeyReads(Dependencies):
         if not self.reads:
             return Cover(values=frozenset(texts))
         is_digest = self._has_digest(texts)
-        names: list[str] = []
+        told: list[str] = []
         shallow: list[str] = []
         shown: list[str] = []
         values = {*texts}
         for read in self.reads.values():
             if _is_told(read, texts) or (is_digest and _is_whole(read)):
-                names.append(read.name)
+                told.append(read.name)
                 values |= read.values
-            elif read.values == _NONE or _stand_in(read, texts):
-                # These are compared again before the entry is served.
+            elif read.values == NOTHING or _stand_in(read, texts):
                 values |= read.values
                 shallow.append(read.name)
                 shown.append(read.name)
             elif _is_shallow(read):
                 shallow.append(read.name)
+        # The function may give the same key for other values, such as those that it
+        # turns into small letters. So nothing is covered by its name alone.
+        names = names_told_by(told)
         return Cover(
-            names_told_by(names),
-            frozenset(values),
-            shown=frozenset(names + shown),
+            values=frozenset(values),
+            shown=names.union(shown),
             shallow=frozenset(shallow),
+            told=names,
+            read=frozenset(
+                (each.name, text)
+                for each in self.reads.values()
+                for text in each.values
+            ),
         )
 
     def _has_digest(self, texts: tuple[str, ...]) -> bool:
@@ -102,11 +106,7 @@ def _is_told(read: Read, texts: tuple[str, ...]) -> bool:
         return _are_told(read.name, texts)
     if read.is_object:
         return False
-    shown = [text for text in read.values if _stands_alone(text, texts)]
-    if any(not _BY_CHANCE.fullmatch(text) for text in shown):
-        return True
-    # What can be read again is compared again instead.
-    return bool(shown) and texts_of_now(read.name).isdisjoint(shown)
+    return any(_stands_alone(text, texts) for text in read.values)
 
 
 def _are_told(name: str, texts: tuple[str, ...]) -> bool:

@@ -16,13 +16,14 @@ from jinja_fragcache.stores.base import Timed
 from . import claims
 from .claims import FREE, Claim
 from .context import Context
+from .covering import Guard, names_covering
 from .dependencies import Dependencies
 from .expiry import end, lifetime
 from .lookup import Found, note_served
 from .packing import pack
 from .reporting import Draft
 from .singleflight import Flight
-from .spec import EntrySpec, Guard, NotStored, names_covering
+from .spec import EntrySpec, NotStored
 from .stale_if_error import last_good, says_gone
 from .stale_while_revalidate import serve_stale
 from .tags import versions_since

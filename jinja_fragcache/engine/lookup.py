@@ -19,10 +19,11 @@ from jinja_fragcache.observe.listeners import Listeners
 from jinja_fragcache.operations import Operation
 
 from .context import Context
+from .covering import Guard
 from .dependencies import current_dependencies, current_trial
 from .expiry import end, is_expired, standing
 from .reporting import measured, report_hit
-from .spec import EntrySpec, Guard
+from .spec import EntrySpec
 from .tags import read_versions
 
 

@@ -12,45 +12,16 @@ from jinja_fragcache.entries.entry import (
     encode,
 )
 from jinja_fragcache.entries.freshness import (
-    BY_VALUE,
-    KEPT,
     GracePeriods,
     Wanted,
     matches,
 )
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
-from jinja_fragcache.guard.reads import Cover, Read
-from jinja_fragcache.keys.digests import digest
 from jinja_fragcache.keys.fragment import key_without_values, readable_name_of
 from jinja_fragcache.observe.events import About, Reason, Why
 
-
-class Guard(Protocol):
-    """Sees to it that what a body reads of the request is in its key."""
-
-    def start(self) -> None:
-        """Prepare for the body, which begins now."""
-        ...
-
-    def cover(self) -> Cover:
-        """Return what the key names."""
-        ...
-
-    def texts_now(self, name: str) -> frozenset[str]:
-        """Return the texts of what a read gives now, none if that is not known."""
-        ...
-
-    def refuse(self, reads: Sequence[Read]) -> None:
-        """Raise, or log once, that an entry is not stored.
-
-        Args:
-            reads: What was read, and is not in the key.
-
-        Raises:
-            FragmentCacheError: If the cache is strict.
-        """
-        ...
+from .covering import Guard, is_covered_now
 
 
 class FragmentGuard(Guard, Protocol):
@@ -188,90 +159,6 @@ class EntrySpec(Protocol):
             NotStored: If the value must not be stored.
         """
         ...
-
-
-def names_covering(guard: Guard, read: Read) -> list[str] | None:
-    """Return the names by which a key covers a read, None if it does not.
-
-    Args:
-        guard: The guard of the key.
-        read: The read.
-
-    Returns:
-        The names for the entry: "=" stands before that of a read that only a value
-        covers, and a digest of the value after it. That can be compared again in the
-        next request, else it covers nothing.
-        "~" stands before that of a read that the entry keeps, with its text.
-    """
-    cover = guard.cover()
-    if cover.names_it(read):
-        return [read.name]
-    if kept := _kept(cover, read):
-        return kept
-    now = guard.texts_now(read.name)
-    if not cover.values.isdisjoint(read.values & now):
-        # Two objects may have each other's texts, such as an id and a name.
-        texts = now if read.is_object else cover.values & now
-        return [f"{BY_VALUE}{read.name} {_digest_of(texts)}"]
-    if not read.parts:
-        return None
-    found = [names_covering(guard, part) for part in read.parts]
-    if any(names is None for names in found):
-        return None
-    return [name for names in found for name in names or ()]
-
-
-def _kept(cover: Cover, read: Read) -> list[str]:
-    """Return a read with the text that the entry keeps of it, if it does."""
-    if read.kept is not None:
-        # A hit need not compare what a key that names all its parts tells.
-        if read.parts and all(map(cover.names_it, read.parts)):
-            return [part.name for part in read.parts]
-        return [f"{KEPT}{read.name} {read.kept}"]
-    if f"{KEPT}{read.name}" in cover.names and len(read.values) == 1:
-        return [f"{KEPT}{read.name} {next(iter(read.values))}"]
-    return []
-
-
-def is_covered_now(reads: Sequence[str], guard: Guard | None) -> bool:
-    """Return whether what is not covered by a name is the same as it was.
-
-    A key still has to have what was covered by a value alone, and the same one of its
-    values: two different values may be the same by chance, such as the numbers of a
-    user and of a product. They are not in the next request. And what the entry keeps
-    has to be the present value.
-
-    Args:
-        reads: The reads of an entry.
-        guard: The guard of its key.
-    """
-    by_value = [name[1:].rpartition(" ") for name in reads if name[:1] == BY_VALUE]
-    kept = [name[1:].partition(" ") for name in reads if name[:1] == KEPT]
-    if not (by_value or kept):
-        return True
-    return (
-        guard is not None
-        and all(_has_now(guard, name, value) for name, _, value in by_value)
-        and all(text in guard.texts_now(name) for name, _, text in kept)
-    )
-
-
-def _has_now(guard: Guard, name: str, value: str) -> bool:
-    """Return whether a read gives now the value of the key that it gave before.
-
-    Args:
-        guard: The guard of the key.
-        name: The name of the read.
-        value: The digest of the value.
-    """
-    now = guard.texts_now(name)
-    told = guard.cover().values & now
-    return bool(told) and value in {_digest_of(told), _digest_of(now)}
-
-
-def _digest_of(texts: frozenset[str]) -> str:
-    # What is personal must not stand in a store where it is read by chance.
-    return digest(repr(sorted(texts)))
 
 
 #: Why a value is not stored, if nothing else is said.

@@ -26,10 +26,11 @@ from jinja_fragcache.remembered import Remembered
 
 from . import claims
 from .context import Context
+from .covering import Guard
 from .dependencies import OWN_TAG, current_dependencies, quietly, start_watching
 from .key_reads import KeyReads
 from .policy import Policy
-from .spec import FragmentSpec, Guard
+from .spec import FragmentSpec
 from .tags import invalidate
 
 _VARY_ON = "vary_on of the cache (in Flask, CACHE_VARY_ON)"
@@ -254,24 +255,25 @@ class WholeGuard:
         return self._guard
 
     def start(self) -> None:
-        """Like `engine.spec.Guard.start`."""
+        """Like `engine.covering.Guard.start`."""
         self._guard.start()
         # The body may change what the values are made of.
         self._present.cover()
 
     def cover(self) -> Cover:
-        """Like `engine.spec.Guard.cover`."""
+        """Like `engine.covering.Guard.cover`."""
         if self._cover is None:
             self._cover = self._guard.cover().beside(self._present.cover())
         return self._cover
 
     def texts_now(self, name: str) -> frozenset[str]:
-        """Like `engine.spec.Guard.texts_now`."""
-        return self._guard.texts_now(name)
+        """Like `engine.covering.Guard.texts_now`."""
+        texts = self._guard.texts_now(name)
+        return texts or self._present.cover().texts_read(name)
 
     def apart(self, render: Any, *, default: bool) -> None:
         """Like `engine.spec.FragmentGuard.apart`. The values are those of a request."""
 
     def refuse(self, reads: Sequence[Read]) -> None:
-        """Like `engine.spec.Guard.refuse`."""
+        """Like `engine.covering.Guard.refuse`."""
         self._guard.refuse(reads)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jinja_fragcache.engine.spec import Guard, NotStored, Stopped, is_covered_now
+from jinja_fragcache.engine.covering import Guard, is_covered_now
+from jinja_fragcache.engine.spec import NotStored, Stopped
 from jinja_fragcache.engine.whole import Present, WholeGuard, tag_of_key
 from jinja_fragcache.entries.entry import Entry, Life
 from jinja_fragcache.entries.freshness import GracePeriods

@@ -58,11 +58,11 @@ class CallGuard:
         self._cover: Cover | None = None
 
     def start(self) -> None:
-        """Like `engine.spec.Guard.start`."""
+        """Like `engine.covering.Guard.start`."""
         start_watching()
 
     def cover(self) -> Cover:
-        """Like `engine.spec.Guard.cover`."""
+        """Like `engine.covering.Guard.cover`."""
         if self._cover is None:
             policy = self._engine.policy
             self._cover = Cover(
@@ -70,12 +70,14 @@ class CallGuard:
                 self._named.values.union(*map(texts_in, self._values)),
                 frozenset({*policy.guard_allow, *self._allowed}),
                 shallow=self._named.shallow,
+                told=self._named.told,
             )
         return self._cover
 
     def texts_now(self, name: str) -> frozenset[str]:
-        """Like `engine.spec.Guard.texts_now`."""
-        return texts_of_now(name)
+        """Like `engine.covering.Guard.texts_now`."""
+        # What can't be read again was read again for the key of this call.
+        return texts_of_now(name) or self._named.texts_read(name)
 
     def value(self, name: str) -> Any:
         """Like `guard.proposals.Now.value`."""
@@ -86,7 +88,7 @@ class CallGuard:
         return name in _IMPORTED
 
     def refuse(self, reads: Sequence[Read]) -> None:
-        """Like `engine.spec.Guard.refuse`."""
+        """Like `engine.covering.Guard.refuse`."""
         name, place = full_name(self._function), place_of(self._function)
         # Where it reads is told already.
         reads = [read.inside_of(f"{name}()") for read in reads]

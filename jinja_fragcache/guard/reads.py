@@ -6,7 +6,7 @@ text is not stored.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date, tzinfo
 from enum import Enum
@@ -47,6 +47,8 @@ _CONTAINERS = frozenset(
         "request.view_args",
     }
 )
+#: The texts of what is missing.
+NOTHING = frozenset({"None"})
 # By what an object may stand in a key: the fields that name a row or a user.
 _IDENTITIES = ("id", "pk", "uuid", "username", "auth_id", "identity")
 _PLAIN = (str, int, float, date, tzinfo)
@@ -106,6 +108,11 @@ class Cover(NamedTuple):
             key shows, also where another value may look the same.
         shallow: The dotted names of reads that cover only what is read without a value,
             as by `"user" in session`.
+        told: The dotted names that the key tells in a text that other values may give,
+            too: a user's function made it, or `~` joined it. What they cover is
+            compared before the entry is served.
+        read: The names of what a user's function read to make the key, each with a text
+            of its value.
     """
 
     names: frozenset[str] = frozenset()
@@ -113,21 +120,36 @@ class Cover(NamedTuple):
     allowed: frozenset[str] = frozenset()
     shown: frozenset[str] = frozenset()
     shallow: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
+    read: frozenset[tuple[str, str]] = frozenset()
 
     def beside(self, other: "Cover") -> "Cover":
         """Return what a key names that has all of this one and of another one."""
-        return Cover(*(mine | its for mine, its in zip(self, other, strict=True)))
+        both: Any = (mine | its for mine, its in zip(self, other, strict=True))
+        return Cover(*both)
 
     def names_it(self, read: Read) -> bool:
-        """Return whether the key names a read, or all key values that it was read for.
+        """Return whether the key names a read.
 
         Requests with the same key read the same then.
         """
-        if any(_names(name, read.name) for name in self.names):
-            return True
-        if read.name in self.shallow and not (read.values or read.is_object):
+        return any(_names(name, read.name) for name in self.names)
+
+    def tells(self, read: Read) -> bool:
+        """Return whether the key tells a read, or all key values that it was read for.
+
+        Another value may give the same key, by chance or by the way that it is made.
+        """
+        if any(_names(name, read.name) for name in self.told):
             return True
         return bool(read.instead) and read.instead <= self.values
+
+    def tells_presence(self, read: Read) -> bool:
+        """Return whether the key tells that something is there, and no more was read.
+
+        Another thing may be there in a request with the same key.
+        """
+        return read.name in self.shallow and not (read.values or read.is_object)
 
     def has_value(self, read: Read) -> bool:
         """Return whether the key has the value that was read.
@@ -135,6 +157,10 @@ class Cover(NamedTuple):
         That may be another value that is the same by chance.
         """
         return not self.values.isdisjoint(read.values)
+
+    def texts_read(self, name: str) -> frozenset[str]:
+        """Return the texts of what a user's function read to make the key."""
+        return frozenset(text for each, text in self.read if each == name)
 
     def allows(self, read: Read) -> bool:
         """Return whether a read is allowed though it is not in the key."""
@@ -188,10 +214,12 @@ def texts_of(value: Any, depth: int = 0) -> frozenset[str]:
         return frozenset({str(value)})
     if isinstance(value, (*_LISTS, *_SETS)):
         return _text_of_all(value, depth) if depth < _DEEPEST else frozenset()
-    identities = _identities(value)
-    return frozenset(
-        str(each) for each in identities if each is not None and is_plain(each)
+    identities = frozenset(
+        str(each) for each in _identities(value) if each is not None and is_plain(each)
     )
+    if isinstance(value, Mapping) and depth < _DEEPEST:
+        return identities | _text_of_mapping(value, depth)
+    return identities
 
 
 def texts_in(value: Any, depth: int = 0) -> frozenset[str]:
@@ -223,6 +251,15 @@ def _text_of_all(items: Iterable[Any], depth: int) -> frozenset[str]:
     if isinstance(items, _SETS):
         return frozenset({_joined("set", sorted(found))})
     return frozenset({_joined("list", found)})
+
+
+def _text_of_mapping(value: Mapping[Any, Any], depth: int) -> frozenset[str]:
+    """Return the text that tells all keys and values, none if one has no text."""
+    # Those of a query string may have several values for one key.
+    with suppress(Exception):  # A mapping of the user's may raise anything.
+        pairs = [*map(list, getattr(value, "lists", value.items)())]
+        return frozenset(f"mapping {text}" for text in _text_of_all(pairs, depth))
+    return frozenset()
 
 
 def _joined(kind: str, texts: Iterable[str]) -> str:

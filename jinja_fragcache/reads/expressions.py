@@ -10,7 +10,7 @@ from jinja_fragcache.list_names import all_of
 
 from .outline import EVERYTHING, FILTER, TRUTH, Read
 from .paths import ATTRIBUTE, ITEM, is_bag
-from .telling import dotted_name, tells_parts, told_by, told_if_false
+from .telling import dotted_name, joins_texts, tells_parts, told_by, told_if_false
 from .writing import write
 
 # Methods that read the item of a mapping that their first argument names.
@@ -131,8 +131,9 @@ def _reads(node: nodes.Node, use: _Use) -> Iterator[Read]:
             yield Read((EVERYTHING,), node.lineno)
         case nodes.Or() if use.part == TRUTH:
             yield from _all(node.iter_child_nodes(), use)
-        case nodes.Expr() if not tells_parts(node):
-            yield from _all(node.iter_child_nodes(), use.of(node))
+        case nodes.Expr() if not tells_parts(node) or joins_texts(node):
+            inner = use.of(node, is_opaque=tells_parts(node))
+            yield from _all(node.iter_child_nodes(), inner)
         case _:
             yield from _all(node.iter_child_nodes(), use)
 

@@ -38,39 +38,58 @@ _MAPPINGS = {
     *(*_ONE_EACH, *_OF_QUERY, "request.META"),
     *("request.POST", "request.form", _HEADERS),
 }
+# Attributes that are numbers, or texts that nobody chooses.
+_NUMBERS = {"guid", "id", "pk", "uuid"}
 # What is false for all who are not logged in.
 _OF_USERS = {"is_anonymous", "is_authenticated"}
 
 
-def told_by(node: nodes.Expr) -> Iterator[nodes.Expr]:
+def told_by(node: nodes.Expr, *, joined: bool = False) -> Iterator[nodes.Expr]:
     """Yield the expressions whose values the value of an expression tells.
 
     That is the expression itself if it consists of no others, or tells less of them.
+
+    Args:
+        node: The expression.
+        joined: Whether to yield also what `~` joins with other values. Different values
+            may be the same text there.
     """
     if dotted_name(node) is not None:
         yield node
     elif isinstance(node, nodes.And):
-        yield from _if(node.left, node.right)
+        yield from _if(node.left, node.right, joined=joined)
     elif isinstance(node, nodes.CondExpr):
-        told = [*_if(node.test, node.expr1)]
+        told = [*_if(node.test, node.expr1, joined=joined)]
         yield from _apart_from(told, [node.expr2] if node.expr2 else [])
     elif isinstance(node, nodes.Or):
-        yield from _apart_from([*told_by(node.left)], [node.right])
+        yield from _apart_from([*told_by(node.left, joined=joined)], [node.right])
     elif isinstance(node, nodes.Filter) and node.name in _DEFAULTS and node.node:
-        yield from _apart_from([*told_by(node.node)], _default_of(node))
+        told = [*told_by(node.node, joined=joined)]
+        yield from _apart_from(told, _default_of(node))
     elif isinstance(node, nodes.Concat):
-        yield from _told_by_joined(node)
+        yield from _told_by_joined(node, joined=joined)
     else:
         parts = _parts(node)
         if not parts:
             yield node
         for part in parts:
-            yield from told_by(part)
+            yield from told_by(part, joined=joined)
 
 
 def tells_parts(node: nodes.Expr) -> bool:
     """Return whether the value of an expression tells that of one in it."""
-    return any(each is not node for each in told_by(node))
+    return any(each is not node for each in told_by(node, joined=True))
+
+
+def joins_texts(node: nodes.Expr) -> bool:
+    """Return whether `~` joins values in it, and others may give the same text.
+
+    "a-b" and "c" do, where "a" and "b-c" were. A text and numbers beside it don't.
+    """
+    if not isinstance(node, nodes.Concat):
+        return False
+    values = [each for each in _flat(node) if not isinstance(each, nodes.Const)]
+    return sum(not _is_number(dotted_name(each)) for each in values) > 1
 
 
 def told_if_false(condition: nodes.Expr) -> Iterator[nodes.Expr]:
@@ -153,17 +172,26 @@ def _is_apart(other: object, name: str) -> bool:
     return isinstance(other, str) and not other.isdigit() and attribute in OF_ROWS
 
 
-def _told_by_joined(node: nodes.Concat) -> Iterator[nodes.Expr]:
+def _told_by_joined(node: nodes.Concat, *, joined: bool) -> Iterator[nodes.Expr]:
     """Yield what the parts tell that `~` joins.
 
-    `first ~ last` says of two users with other names the same, `last ~ "-" ~ id` not.
+    `"user-" ~ id` is another text for each id. `last ~ "-" ~ first` may be the same for
+    two users, if one of the names has a "-", and `last ~ first` for many.
     """
     parts = [*_flat(node)]
     for one, other in pairwise(parts):
         if not (isinstance(one, nodes.Const) or isinstance(other, nodes.Const)):
             return
-    for part in parts:
-        yield from told_by(part)
+    values = [part for part in parts if not isinstance(part, nodes.Const)]
+    if len(values) == 1 or joined:
+        for part in values:
+            yield from told_by(part, joined=joined)
+
+
+def _is_number(name: str | None) -> bool:
+    """Return whether a name is that of a number, or of a text as plain as that."""
+    attribute = (name or "").rpartition(".")[2]
+    return attribute in _NUMBERS or attribute.endswith("_id")
 
 
 def _flat(node: nodes.Concat) -> Iterator[nodes.Expr]:
@@ -174,7 +202,9 @@ def _flat(node: nodes.Concat) -> Iterator[nodes.Expr]:
             yield each
 
 
-def _if(condition: nodes.Expr, value: nodes.Expr) -> Iterator[nodes.Expr]:
+def _if(
+    condition: nodes.Expr, value: nodes.Expr, *, joined: bool
+) -> Iterator[nodes.Expr]:
     """Yield what a value tells that is there if its own object is.
 
     `user.id if user else none` tells who the user is. `user.id if user.is_admin else
@@ -183,7 +213,7 @@ def _if(condition: nodes.Expr, value: nodes.Expr) -> Iterator[nodes.Expr]:
     asked = dotted_name(condition)
     if asked is not None:
         own = f"{whose(asked)}."
-        for each in told_by(value):
+        for each in told_by(value, joined=joined):
             if f"{dotted_name(each)}.".startswith(own):
                 yield each
 

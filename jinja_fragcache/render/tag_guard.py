@@ -35,6 +35,8 @@ from .environment import ADDED, Site, engine_of, name_of, warned_for
 PARTS = "|"
 #: Stands in such a path for all items of a mapping.
 EVERYTHING = "*"
+#: Begins the name of what the key has only joined with other values, in one text.
+JOINED = "="
 #: Begins the word that says that a tag has `vary_on="auto"`, and how many other key
 #: values: `auto:2`.
 AUTO = "auto:"
@@ -121,7 +123,7 @@ class TagGuard:
         return TagGuard(self._context, self._site, vary_on)
 
     def start(self) -> None:
-        """Like `engine.spec.Guard.start`."""
+        """Like `engine.covering.Guard.start`."""
         start_watching(self._context)
         for name in self._site[4].split(PARTS)[1].split():
             value = self._context.resolve_or_missing(name)
@@ -131,19 +133,22 @@ class TagGuard:
             _read_again(path, self._context)
 
     def cover(self) -> Cover:
-        """Like `engine.spec.Guard.cover`."""
+        """Like `engine.covering.Guard.cover`."""
         if self._cover is None:
             allowed = engine_of(self._context.environment).policy.guard_allow
             given, read = split_values(self._site, self._vary_on)
+            names = self._names(0)
+            joined = [name[1:] for name in names if name[:1] == JOINED]
             self._cover = Cover(
-                names_told_by([*self._names(0), *read]),
+                names_told_by([*names, *read]),
                 texts_in(given).union(*map(texts_in, read.values())),
                 frozenset({*allowed, *self._names(2)}),
+                told=names_told_by(joined),
             )
         return self._cover
 
     def texts_now(self, name: str) -> frozenset[str]:
-        """Like `engine.spec.Guard.texts_now`."""
+        """Like `engine.covering.Guard.texts_now`."""
         texts = texts_of_now(name, self._context)
         if texts or "." in name:
             return texts
@@ -151,7 +156,7 @@ class TagGuard:
         return frozenset() if value is missing else texts_of(value)
 
     def refuse(self, reads: Sequence[Read]) -> None:
-        """Like `engine.spec.Guard.refuse`."""
+        """Like `engine.covering.Guard.refuse`."""
         place = self._site[:2]
         engine = engine_of(self._context.environment)
         with quietly():

@@ -6,7 +6,7 @@
 may still cover what gave it, see `guard.reads`.)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from jinja2 import nodes
 
@@ -15,7 +15,20 @@ from jinja_fragcache.reads.telling import dotted_name, told_by, told_if_false, w
 
 def key_names(expressions: Iterable[nodes.Expr]) -> list[str]:
     """Return the dotted names in expressions, each once, in their order."""
-    told = (part for each in expressions for part in told_by(each))
+    return _names(part for each in expressions for part in told_by(each))
+
+
+def joined_names(expressions: Sequence[nodes.Expr]) -> list[str]:
+    """Return the dotted names of what stands in expressions only joined with others.
+
+    `a ~ "-" ~ b` may be the same text for other values of both.
+    """
+    told = (part for each in expressions for part in told_by(each, joined=True))
+    alone = {*key_names(expressions)}
+    return [name for name in _names(told) if name not in alone]
+
+
+def _names(told: Iterable[nodes.Expr]) -> list[str]:
     found = [name for each in told if (name := dotted_name(each)) is not None]
     return list(dict.fromkeys(found))
 

@@ -42,6 +42,7 @@ from jinja_fragcache.render.tag_guard import (
     BACKGROUND,
     FOREGROUND,
     IN_HTML,
+    JOINED,
     PARTS,
     PERHAPS_IN_HTML,
     UNVERIFIED,
@@ -50,7 +51,7 @@ from jinja_fragcache.timeouts import normalize_timeout
 
 from .autoescape import escaped_here
 from .filter_call import filter_call
-from .key_names import key_names, names_if_false
+from .key_names import joined_names, key_names, names_if_false
 from .set_above import read_above, told_above
 from .tag_sites import Site
 
@@ -382,7 +383,9 @@ def _checked_digest(value: Any) -> bool | None:
 def _key_names(arguments: Arguments) -> str:
     """Return what the tag's key, and its `unless`, name."""
     given = [arguments.name, arguments.vary_on, arguments.version]
-    names = key_names([each for each in given if each is not None])
+    expressions = [each for each in given if each is not None]
+    names = key_names(expressions)
+    names += [JOINED + name for name in joined_names(expressions)]
     if arguments.unless is not None:
         names += names_if_false(arguments.unless)
     if arguments.name is None:

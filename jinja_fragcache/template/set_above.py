@@ -12,7 +12,7 @@ from typing import NamedTuple
 from jinja2.lexer import Token
 
 from jinja_fragcache.render.bodies import LIST_TAG, TAG
-from jinja_fragcache.render.tag_guard import EVERYTHING
+from jinja_fragcache.render.tag_guard import EVERYTHING, JOINED
 
 from .body_names import HOLE_TAG, is_variable
 
@@ -81,9 +81,10 @@ def told_above(key: str, above: Mapping[str, Above]) -> str:
     """
     names = key.split()
     for name in key.split():
-        root, dot, rest = name.partition(".")
+        mark = JOINED if name.startswith(JOINED) else ""
+        root, dot, rest = name.removeprefix(JOINED).partition(".")
         known = above.get(root, _HIDDEN)
-        names += [f"{each}{dot}{rest}" for each in known.paths if known.is_plain]
+        names += [f"{mark}{each}{dot}{rest}" for each in known.paths if known.is_plain]
     return " ".join(names)
 
 

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 from jinja2.utils import internalcode
 
 from jinja_fragcache.engine.batch import Row
+from jinja_fragcache.engine.covering import Guard
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.flow import Flow
 from jinja_fragcache.engine.lead import Render
 from jinja_fragcache.engine.reporting import report_uncached
-from jinja_fragcache.engine.spec import FragmentSpec, Guard
+from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.whole import WholeGuard
 from jinja_fragcache.keys.fragment import (
     key_without_values,

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.engine.spec import FragmentSpec, is_covered_now, names_covering
+from jinja_fragcache.engine.covering import is_covered_now, names_covering
+from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.entry import Entry, Life, decode, encode
 from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.entries.pieces import Pieces

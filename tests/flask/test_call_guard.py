@@ -224,7 +224,7 @@ def test_the_arguments_are_covered_if_all_of_them_are_in_the_key(
         start_watching()
         cover = reads.cover(key())
     read = Read("request.args.page", frozenset({"two"}))
-    assert cover.names_it(read) == covers
+    assert cover.tells(read) == covers
 
 
 def test_a_number_that_can_be_read_again_is_compared_again(site: Site) -> None:

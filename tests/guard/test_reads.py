@@ -60,8 +60,9 @@ class Failing:
         ({2, 1}, ["set 8:item 1:1 8:item 1:2"]),
         ([Row()], ["list 24:item 1:5 4:five 6:user-5"]),
         ([1, object()], []),
-        ([1, {"a": 1}], []),
-        ({"a": 1}, []),
+        ({"a": 1}, ["mapping list 35:items 26:list 8:item 1:a 8:item 1:1"]),
+        ({"a": object()}, []),
+        ([1, {"a": object()}], []),
         (Row(), ["5", "five", "user-5"]),
         (Anonymous(), ["None"]),
         (Failing(), []),
@@ -159,10 +160,10 @@ def test_a_key_may_have_the_value_that_was_read() -> None:
     assert not cover.has_value(Read("session.user"))
 
 
-def test_all_key_values_of_a_nested_fragment_cover_what_it_read() -> None:
+def test_all_key_values_of_a_nested_fragment_tell_what_it_read() -> None:
     nested = Read("current_user", instead=frozenset({"5", "de"}))
-    assert Cover(values=frozenset({"5", "de", "x"})).names_it(nested)
-    assert not Cover(values=frozenset({"5"})).names_it(nested)
+    assert Cover(values=frozenset({"5", "de", "x"})).tells(nested)
+    assert not Cover(values=frozenset({"5"})).tells(nested)
 
 
 def test_a_locale_and_a_time_zone_stand_in_keys_by_their_names() -> None:

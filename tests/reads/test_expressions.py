@@ -69,7 +69,8 @@ def test_reads(source: str, expected: str) -> None:
     ("source", "expected"),
     [
         ("a.b", "a.b="),
-        ("[a, {'x': b}, c ~ '-' ~ d]", "a= b= c= d="),
+        ("[a, {'x': b}, c.id ~ '-' ~ d]", "a= b= c.id= d="),
+        ("[c ~ '-' ~ d]", 'c=c~"-"~d! d=c~"-"~d!'),
         ("c ~ d", "c=c~d d=c~d"),
         ("a|string", "|string= a="),
         ("a|lower", "|lower= a=a|lower!"),

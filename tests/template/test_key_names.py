@@ -1,14 +1,14 @@
 import pytest
 from jinja2 import Environment, nodes
 
-from jinja_fragcache.template.key_names import key_names, names_if_false
+from jinja_fragcache.template.key_names import joined_names, key_names, names_if_false
 
 
-def names_in(expressions: str) -> list[str]:
+def expressions_in(expressions: str) -> list[nodes.Expr]:
     template = Environment().parse("{{ [" + expressions + "] }}")
     listed = template.find(nodes.List)
     assert listed is not None
-    return key_names(listed.items)
+    return listed.items
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def names_in(expressions: str) -> list[str]:
         ("request.query_string.decode()", ["request.query_string"]),
         ("user.id, user.id, 'text'", ["user.id"]),
         ("[user.id, {'k': cart}], 5 ~ key", ["user.id", "cart", "key"]),
-        ("user.name ~ '-' ~ session.cart", ["user.name", "session.cart"]),
+        ("'user-' ~ user.name ~ '-'", ["user.name"]),
         ("user.name|string|tojson|urlencode|e", ["user.name"]),
         ("user.name|default('')", ["user.name"]),
         ("user.id or 'guest'", ["user.id"]),
@@ -63,6 +63,10 @@ def names_in(expressions: str) -> list[str]:
         ("user.name|replace('a', 'b')", []),
         ("user.first ~ user.last", []),
         ("user.first ~ (user.last ~ '-')", []),
+        # What others may give, too:
+        ("user.name ~ '-' ~ session.cart", []),
+        ("[user.name ~ '-' ~ session.cart]|tojson", []),
+        ("user.name ~ '-' ~ session.cart, user.name", ["user.name"]),
         # Nobody may be taken for somebody:
         ("user.id or 1", []),
         ("user.id or '1'", []),
@@ -88,7 +92,25 @@ def names_in(expressions: str) -> list[str]:
     ],
 )
 def test_the_names_of_a_keys_expressions(expression: str, names: list[str]) -> None:
-    assert names_in(expression) == names
+    assert key_names(expressions_in(expression)) == names
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("user.name ~ '-' ~ session.cart", ["user.name", "session.cart"]),
+        ("[user.name ~ '-' ~ session.cart]|tojson", ["user.name", "session.cart"]),
+        ("user.name ~ '-' ~ session.cart, user.name", ["session.cart"]),
+        ("(a ~ '-' ~ b)|default(''), (c.d ~ '-' ~ c.e if c)", ["a", "b", "c.d", "c.e"]),
+        ("user.name ~ '-' ~ session.cart|lower", ["user.name"]),
+        ("'user-' ~ user.name", []),
+        ("user.first ~ user.last", []),
+    ],
+)
+def test_the_names_that_are_joined_with_others(
+    expression: str, names: list[str]
+) -> None:
+    assert joined_names(expressions_in(expression)) == names
 
 
 @pytest.mark.parametrize(
