@@ -162,7 +162,7 @@ WAYS = [
     Way("`request.query_string`", "request.args", "{{ request.query_string.decode() }}", "request.query_string.decode()", covered_in=BY_NAME, options=lambda who: {"query_string": {"q": who}}),
     Way("`request.environ`", "request.environ", "{{ request.environ['QUERY_STRING'] }}", None, options=lambda who: {"query_string": {"q": who}}),
     Way("`request.form`", "request.form.q", "{{ request.form.q }}", "request.form.get('q')", options=lambda who: {"method": "POST", "data": {"q": who}}),
-    Way("`request.json`", "request.json", "{{ request.json.q }}", "request.get_json()", covered_in=BY_NAME, options=lambda who: {"method": "POST", "json": {"q": who}}),
+    Way("`request.json`", "request.json", "{{ request.json.q }}", "request.get_json()", options=lambda who: {"method": "POST", "json": {"q": who}}),
     Way("`request.get_data()`", "request.data", "{{ request.get_data() }}", "request.get_data()", covered_in=BY_NAME, options=lambda who: {"method": "POST", "data": who}),
     Way("`request.method`", "request.method", "{{ request.method }}", "request.method", options=lambda who: {"method": "GET" if who == ANN else "POST"}),
     Way("`csrf_token()`", "csrf_token", "{{ csrf_token() }}", None, "session"),
