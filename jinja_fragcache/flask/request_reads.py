@@ -24,7 +24,12 @@ from jinja_fragcache.engine.dependencies import (
 from jinja_fragcache.frameworks.processors import note_given
 from jinja_fragcache.frameworks.request_names import told_by
 from jinja_fragcache.frameworks.shared import is_shared
-from jinja_fragcache.frameworks.werkzeug import g_class, watch_request
+from jinja_fragcache.frameworks.werkzeug import (
+    g_class,
+    is_method_of,
+    note_passed,
+    watch_request,
+)
 from jinja_fragcache.guard.watched import mapping_class, subclass, watch
 
 from .apart import apart
@@ -88,11 +93,14 @@ class FlaskRequests:
         """Like `Framework.note_variable`."""
         if not has_app_context():
             return
-        fields = vars(_current_g())
-        if note_given(fields, name, value, current_app):
+        own = _current_g()
+        if note_given(vars(own), name, value, current_app):
             return
-        if value is not None and fields.get("_login_user") is value:
-            note_read("current_user", value)
+        current = _request_contexts.get(None)
+        if current is None:
+            note_passed(None, None, own, name, value)
+        else:
+            note_passed(current.request, _session_of(current), own, name, value)
 
     def apart(
         self, *, blocking: bool
@@ -227,8 +235,9 @@ def _read_g(context: Any, name: str, value: Any) -> Any:
             value = vars(context)[_BABEL] = _Locales(**vars(value))
         return value
     shown = f"g.{name}"
-    is_ours = name.startswith("_fragcache")
-    if shown in _SPECIAL or not (is_ours or is_shared(name, value)):
+    # Such as `g.get`, which notes what it returns.
+    is_ours = name.startswith("_fragcache") or is_method_of(context, name)
+    if shown in _SPECIAL or not (is_ours or is_shared(name, value, current_app)):
         _note(shown, value)
     return value
 

@@ -19,6 +19,7 @@ from jinja_fragcache.guard.watched import is_watched
 
 from . import aiohttp, django, litestar, quart, sanic, starlette
 from .django_language import LANGUAGE, current_language
+from .passed import is_early_method, objects_in
 from .processors import note_given
 from .quart import QuartRequests
 from .shared import is_shared
@@ -147,16 +148,23 @@ class RequestsInContexts:
             return
         if name in _PERSONAL:
             note_read(_PERSONAL[name], value)
-        elif name in kind.variables:
-            kind.variables[name]()
-        elif type(value).__name__ == "PermWrapper":  # What Django calls `perms`.
-            note_read("request.user", value.user)
-        elif note_given(_fields(request), name, value, kind.application_of(request)):
             return
-        elif not issubclass(type(value), _PLAIN) and not is_shared(name, value):
+        if name in kind.variables:
+            kind.variables[name]()
+            return
+        if type(value).__name__ == "PermWrapper":  # What Django calls `perms`.
+            note_read("request.user", value.user)
+            return
+        app = kind.application_of(request)
+        if note_given(_fields(request), name, value, app):
+            return
+        if not issubclass(type(value), _PLAIN) and not is_shared(name, value, app):
             with quietly():
                 parts = list(kind.parts_of(request))
-            if any(part is value for part in parts):
+            shown = objects_in(value)
+            if is_early_method(value) or any(
+                part is each for part in parts for each in shown
+            ):
                 note_read(name, value)
 
     def apart(

@@ -157,7 +157,9 @@ def _read_attribute(request: Any, name: str, value: Any) -> Any:
     elif name in _ATTRIBUTES:
         if not is_watched(value):  # Else it notes its reads itself.
             note_read(f"request.{_ATTRIBUTES[name]}", value)
-    elif not hasattr(type(request), name) and not is_shared(name, value):
+    elif not hasattr(type(request), name) and not is_shared(
+        name, value, application_of(request)
+    ):
         note_read(f"request.{name}", value)
     return value
 

@@ -9,7 +9,8 @@ from typing import Any
 from jinja_fragcache.engine.dependencies import Dependencies, note
 from jinja_fragcache.guard.reads import Read, texts_of
 
-from .shared_values import lives_with, shared_names
+from .shared import lives_with
+from .shared_values import shared_names
 
 #: A function that returns variables for templates: of the request, in Starlette and
 #: Django, or of no arguments. It may be a coroutine function.
@@ -122,7 +123,7 @@ def note_given(fields: Mapping[str, Any], name: str, value: Any, app: Any) -> bo
         fields: What `start` of `watch_all` returned.
         name: The name of the variable.
         value: Its value.
-        app: The application (see `shared_values.lives_with`).
+        app: The application (see `shared.lives_with`).
 
     Returns:
         Whether the variable is the processor's, and was noted.

@@ -19,7 +19,13 @@ from .reading import is_noting
 from .request_names import told_by
 from .shared import is_shared
 from .variables import note_variables_of
-from .werkzeug import g_class, note_attribute, watch_request
+from .werkzeug import (
+    g_class,
+    is_method_of,
+    note_attribute,
+    note_passed,
+    watch_request,
+)
 
 _GLOBALS = "quart.globals"
 _USER = "_quart_auth_user"
@@ -78,8 +84,13 @@ class QuartRequests:
             return
         if note_given(vars(application.g), name, value, application.app):
             return
-        if name == "current_user" or vars(application.g).get(_USER) is value:
+        if name == "current_user":
             note_read("current_user", value)
+            return
+        current = _current("_cv_request")
+        request = None if current is None else current.request
+        session = None if current is None else current.session
+        note_passed(request, session, application.g, name, value)
 
     def apart(
         self, *, blocking: bool
@@ -206,10 +217,12 @@ def _note(name: str, *value: Any) -> None:
     note_read(_SPECIAL.get(name, name), *value)
 
 
-def _read_g(_: Any, name: str, value: Any) -> Any:
+def _read_g(context: Any, name: str, value: Any) -> Any:
     shown = f"g.{name}"
-    if is_noting() and (shown in _SPECIAL or not is_shared(name, value)):
-        _note(shown, value)
+    if is_noting() and not is_method_of(context, name):
+        app = _current("_cv_app").app
+        if shown in _SPECIAL or not is_shared(name, value, app):
+            _note(shown, value)
     return value
 
 

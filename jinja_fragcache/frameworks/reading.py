@@ -55,7 +55,7 @@ def watched_mapping(shown: str, value: Any) -> Any:
         shown: Its dotted name.
         value: The mapping.
     """
-    if not is_noting() or watch(value, mapping_class, shown, note_item):
+    if watch(value, mapping_class, shown, note_item) or not is_noting():
         return value
     if isinstance(value, Mapping):
         return MappingView(value, shown, note_item)

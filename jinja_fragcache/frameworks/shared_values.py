@@ -8,13 +8,12 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import MethodType
 from typing import Any
 
 # What differs between requests by its own name.
 _OF_REQUESTS = {"current_user", "g", "request", "session"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_PLAIN = (str, bytes, int, float, bool, type(None))
 
 
 def shared_names(processor: Callable[..., Any]) -> frozenset[str]:
@@ -93,60 +92,3 @@ def _is_shared(value: ast.expr, assigned: set[str]) -> bool:
         parts = [*value.keys, *value.values]
         return all(part and _is_shared(part, assigned) for part in parts)
     return isinstance(value, ast.Constant)
-
-
-def lives_with(app: Any, value: Any) -> bool:
-    """Return whether an object is older than the request, since an application has it.
-
-    Args:
-        app: The application, or Django's settings. Its configuration, its state and its
-            extensions with their attributes are looked at.
-        value: The object. Plain values may be equal by chance, so they don't count. A
-            function counts if it remembers only such objects, as `lambda: shop.name`
-            has a shop.
-    """
-    if isinstance(value, _PLAIN):
-        return False
-    if isinstance(value, ModuleType | type):
-        return True
-    if isinstance(value, FunctionType):
-        return all(lives_with(app, each) for each in _remembered(value))
-    if isinstance(value, MethodType | BuiltinFunctionType):
-        return lives_with(app, value.__self__)
-    owners = [app, *getattr(app, "extensions", {}).values()]
-    held = [each for owner in owners for each in _fields(owner)]
-    # The last one is Starlette's.
-    kept = [
-        *getattr(app, "config", {}).values(),
-        *_kept_in(getattr(app, "state", None)),
-    ]
-    return any(each is value for each in [*owners, *held, *kept])
-
-
-def _kept_in(state: Any) -> Iterator[Any]:
-    """Yield the values that an application of Starlette keeps in its state."""
-    for kept in _fields(state):
-        yield from kept.values() if isinstance(kept, dict) else ()
-
-
-def _remembered(function: FunctionType) -> Iterator[Any]:
-    """Yield the values that a function got where it was made, if that was in another.
-
-    A context processor may have read them.
-    """
-    if "<locals>" not in function.__qualname__:
-        return
-    for cell in function.__closure__ or ():
-        # A function that calls itself remembers itself.
-        if cell.cell_contents is not function:
-            yield cell.cell_contents
-    yield from function.__defaults__ or ()
-    yield from (function.__kwdefaults__ or {}).values()
-
-
-def _fields(owner: Any) -> Iterator[Any]:
-    """Yield the values of an object's attributes."""
-    yield from getattr(owner, "__dict__", {}).values()
-    slots = getattr(type(owner), "__slots__", ())
-    for name in (slots,) if isinstance(slots, str) else slots:
-        yield getattr(owner, name, None)

@@ -6,7 +6,12 @@ from functools import cache, partial
 from typing import Any
 
 from jinja_fragcache.engine.dependencies import note_kept_read, note_read
-from jinja_fragcache.guard.watched import properties_class, subclass, watch
+from jinja_fragcache.guard.watched import (
+    mapping_class,
+    properties_class,
+    subclass,
+    watch,
+)
 
 from .processors import watch_all, watch_method
 from .reading import is_noting, note_item, noting, watched_mapping
@@ -37,14 +42,26 @@ _OF_APPLICATION = frozenset(
 
 def watch_request(request: Any) -> None:
     """Let what is read of a request be noted."""
+    fields = vars(request)
+    for name in _MAPPINGS:  # A view or a function may have it already.
+        if f"_{name}" in fields:
+            watch(fields[f"_{name}"], mapping_class, f"request.{name}", note_item)
+    if "_url" in fields:
+        watch(fields["_url"], _url_class)
+    if "_state" in fields:
+        watch(fields["_state"], _state_class)
     watch(request, _request_class)
 
 
 def parts_of(request: Any) -> Iterator[Any]:
     """Yield the objects of a request that a view may give to a template."""
-    for name in ("auth", "session", "user"):
-        yield request.scope.get(name)
-    yield from (request.scope.get("state") or {}).values()
+    fields = vars(request)
+    scope = fields["scope"]
+    yield from (fields.get("_cookies"), fields.get("_form"), fields.get("_json"))
+    yield scope
+    for name in ("auth", "path_params", "session", "user"):
+        yield scope.get(name)
+    yield from (scope.get("state") or {}).values()
 
 
 def application_of(request: Any) -> Any:
@@ -130,14 +147,12 @@ def _read_base_url(_: Any, value: Any) -> Any:
 
 
 def _read_url(_: Any, value: Any) -> Any:
-    if is_noting():
-        watch(value, _url_class)
+    watch(value, _url_class)
     return value
 
 
 def _read_state(_: Any, value: Any) -> Any:
-    if is_noting():
-        watch(value, _state_class)
+    watch(value, _state_class)
     return value
 
 

@@ -1,12 +1,12 @@
 """Notes what bodies read of requests of Werkzeug's kind: those of Flask and Quart."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache, partial
+from types import FrameType
 from typing import Any
 
 from jinja_fragcache.engine.dependencies import (
-    current_dependencies,
     note,
     note_read,
     quietly,
@@ -21,6 +21,9 @@ from jinja_fragcache.guard.watched import (
     watch,
 )
 
+from .own_attributes import is_constant, is_own, own_attributes
+from .passed import is_early_method, objects_in, read_again
+from .reading import is_noting
 from .request_names import (
     ATTRIBUTES,
     BELOW_ROOT,
@@ -29,9 +32,14 @@ from .request_names import (
     PARTS,
     ROUTED,
 )
+from .shared import is_shared
 
-_CONTAINERS = ("args", "cookies", "files", "form", "headers", "values", "view_args")
+_CONTAINERS = frozenset(
+    {"args", "cookies", "files", "form", "headers", "values", "view_args"}
+)
 _PACKAGES = frozenset({"flask", "quart", "werkzeug"})
+_TAKING = ("get", "pop", "setdefault")
+_OURS = __name__.partition(".")[0]
 
 
 def watch_request(request: Any, known: frozenset[str]) -> None:
@@ -45,45 +53,66 @@ def watch_request(request: Any, known: frozenset[str]) -> None:
         return
     if type(request.view_args) is dict:
         request.view_args = _ViewArguments(request.view_args)
-    watch(request, _request_class, _own_attributes(request, known))
-
-
-def _own_attributes(request: Any, known: frozenset[str]) -> frozenset[str]:
-    """Return the attributes that an application has given to a request."""
-    kind = type(request)
-    return frozenset(
-        name
-        for name in vars(request)
-        if not (name.startswith("_") or name in known or hasattr(kind, name))
-    )
+    for name in _CONTAINERS - {"headers"}:
+        # A view or a function may have it already.
+        _watch_container(f"request.{name}", request, vars(request).get(name))
+    watch(request, _request_class, known, own_attributes(request, known))
 
 
 @cache
-def _request_class(kind: type, own: frozenset[str]) -> type:
+def _request_class(kind: type, known: frozenset[str], own: frozenset[str]) -> type:
     """Return a subclass of a class of requests that notes what is read.
 
     Args:
         kind: The class.
-        own: The names of attributes that the class doesn't know.
+        known: As for `watch_request`.
+        own: The names of the attributes that are the application's.
     """
     reads: dict[str, Callable[[Any, Any], Any]] = {
         name: partial(_read_attribute, shown) for name, shown in ATTRIBUTES.items()
     }
-    reads |= {name: partial(_read_attribute, name) for name in own}
+    reads |= {name: partial(_read_own, name) for name in own}
     reads |= {name: partial(_read_container, f"request.{name}") for name in _CONTAINERS}
     made = properties_class(kind, reads)
+
+    inherited: Any = kind
+
+    def set_attribute(self: Any, name: str, value: Any) -> None:
+        inherited.__setattr__(self, name, value)
+        if name not in own and is_own(kind, name, known):
+            watched = _request_class(kind, known, own | {name})
+            object.__setattr__(self, "__class__", watched)
+
+    methods = {"__setattr__": set_attribute, "__repr__": _noting_repr(kind)}
+    for name, method in methods.items():
+        setattr(made, name, method)
     for name, shown in METHODS.items():
         setattr(made, name, _noting_method(getattr(kind, name), f"request.{shown}"))
     return made
 
 
+def _read_own(name: str, request: Any, value: Any) -> Any:
+    if is_noting() and not (is_shared(name, value) or is_constant(request, name)):
+        note_attribute(request, name, value)
+    return value
+
+
+def _noting_repr(kind: Any) -> Callable[[Any], str]:
+    def show(self: Any) -> str:
+        if is_noting():
+            with quietly():
+                url, method = self.url, self.method
+            note_attribute(self, "url", url)
+            note_attribute(self, "method", method)
+        with quietly():
+            shown: str = kind.__repr__(self)
+        return shown
+
+    return show
+
+
 def _read_attribute(shown: str, request: Any, value: Any) -> Any:
-    dependencies = current_dependencies()
-    if (
-        dependencies is not None
-        and not dependencies.is_quiet
-        and not _is_flask_itself()
-    ):
+    if is_noting() and not _is_flask_itself():
         note_attribute(request, shown, value)
     return value
 
@@ -146,15 +175,33 @@ def _is_of_hosts(urls: Any) -> bool:
 
 
 def _read_container(shown: str, request: Any, value: Any) -> Any:
-    if current_dependencies() is None or _is_flask_itself():
+    is_ours = is_noting() and not _is_flask_itself()
+    # What Werkzeug parses reads the headers for itself.
+    if shown == "request.headers" and not is_ours:
         return value
+    is_watched = _watch_container(shown, request, value)
+    if is_ours and value is not None and not is_watched:
+        note_read(shown)
+    return value
+
+
+def _watch_container(shown: str, request: Any, value: Any) -> bool:
+    """Let what is read of a mapping be noted, and return whether that was possible."""
     note_item = _note_item
     if shown == "request.view_args":
         with quietly():
             note_item = _noting_routed(_parts(request, "view_args"))
-    if not watch(value, mapping_class, shown, note_item) and value is not None:
-        note_read(shown)
-    return value
+    if shown == "request.values" and isinstance(getattr(value, "dicts", None), list):
+        # Else an item of it would be one of `request.args` or `request.form`, too.
+        with quietly():
+            value.dicts = [_unwatched(each) for each in value.dicts]
+    return watch(value, mapping_class, shown, note_item)
+
+
+def _unwatched(mapping: Any) -> Any:
+    """Return a mapping, as a copy of its own class if it is watched."""
+    kind: Any = type(mapping).__base__
+    return kind(mapping) if is_watched(mapping) else mapping
 
 
 @cache
@@ -178,8 +225,20 @@ class _ViewArguments(dict[str, Any]):
 def _is_flask_itself() -> bool:
     """Return whether a framework reads an attribute for itself, as in `send_file`."""
     # This function, the one that asks, the property, and what reads it.
-    module: str = sys._getframe(3).f_globals.get("__name__", "")  # noqa: SLF001 - as `logging` does
-    return module.partition(".")[0] in _PACKAGES
+    return _package(sys._getframe(3)) in _PACKAGES  # noqa: SLF001 - as `logging` does
+
+
+def _package(frame: FrameType) -> str:
+    name: str = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0]
+
+
+def _note_fields() -> None:
+    """Note that all of `g` was read, as by `vars(g)`, but not by its own class."""
+    if is_noting():
+        reader = _package(sys._getframe(2))  # noqa: SLF001 - the same
+        if reader not in _PACKAGES and reader != _OURS:
+            note_read("g")
 
 
 def _note_item(name: str, *value: Any) -> None:
@@ -196,6 +255,31 @@ def _noting_method(original: Callable[..., Any], shown: str) -> Callable[..., An
     return method
 
 
+def note_passed(request: Any, session: Any, g: Any, name: str, value: Any) -> None:
+    """Note that a variable of a template shows an object of a request.
+
+    Args:
+        request: The request, None outside of one.
+        session: The session, None if there is none.
+        g: What the application keeps for the request.
+        name: The name of the variable.
+        value: Its value.
+    """
+    if is_early_method(value):
+        note_read(name)
+    for each in objects_in(value):
+        read_again(vars(g), each, partial(getattr, g))
+        if request is not None:
+            read_again(vars(request), each, partial(getattr, request))
+        if isinstance(session, Mapping):
+            read_again(session, each, session.__getitem__)
+
+
+def is_method_of(g: Any, name: str) -> bool:
+    """Return whether an attribute of `g` is that of its class."""
+    return name not in vars(g) and hasattr(type(g), name)
+
+
 @cache
 def g_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
     """Return a subclass of the class of `g` that notes what is read.
@@ -204,11 +288,16 @@ def g_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
         kind: The class.
         read: As for `attributes_class`.
     """
-    made = attributes_class(kind, read)
+    made = attributes_class(kind, read, _note_fields)
 
-    def get(self: Any, name: str, default: Any = None) -> Any:
-        read(self, name, vars(self).get(name))
-        return kind.get(self, name, default)  # type: ignore[attr-defined]
+    def taking(method: str) -> Callable[..., Any]:
+        original = getattr(kind, method)
+
+        def take(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+            read(self, name, vars(self).get(name))
+            return original(self, name, *args, **kwargs)
+
+        return take
 
     def contains(self: Any, name: str) -> bool:
         read(self, name, vars(self).get(name))
@@ -218,7 +307,8 @@ def g_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
         note_read("g")
         return iter(vars(self))
 
-    own = {"get": get, "__contains__": contains, "__iter__": iterate}
+    own = {each: taking(each) for each in _TAKING if hasattr(kind, each)}
+    own |= {"__contains__": contains, "__iter__": iterate}
     for name, method in own.items():
         setattr(made, name, method)
     return made

@@ -67,6 +67,10 @@ def subclass(kind: type, own: Mapping[str, Any]) -> type:
     return type(kind.__name__, (kind,), {**own, **more})
 
 
+def _has_method(kind: type, name: str) -> bool:
+    return callable(getattr(kind, name, None))
+
+
 def _shows_all(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
     """Return whether arguments ask for all values of each key, not for one."""
     return not args and (options.get("multi") is True or options.get("flat") is False)
@@ -105,7 +109,8 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
         return is_there
 
     def reading_all(method: str) -> Callable[..., Any]:
-        original = getattr(kind, method)
+        found: Any = getattr(kind, method)
+        original: Any = found.fget if isinstance(found, property) else found
         is_first_of_many = has_lists and method in _OF_FIRST
 
         def read(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -120,12 +125,27 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
     items = (*_TELLING, "has_key", "aget", "apop", "asetdefault", "ahas_key")
     everything = (
         *("__iter__", "__len__", "__eq__", "__ne__", "__or__", "__ror__", "__repr__"),
-        *("__str__", "keys", "values", "items", "lists", "listvalues", "to_dict"),
+        *(
+            "__str__",
+            "__reversed__",
+            "mutablecopy",
+            "keys",
+            "values",
+            "items",
+            "lists",
+            "listvalues",
+            "to_dict",
+        ),
         *("copy", "popitem", "to_wsgi_list", "__copy__", "__deepcopy__"),
         *("akeys", "avalues", "aitems", "dict", "multi_items", "urlencode"),
     )
-    own = {each: reading_item(each) for each in items if hasattr(kind, each)}
-    own |= {each: reading_all(each) for each in everything if hasattr(kind, each)}
+    own: dict[str, Any] = {
+        each: reading_item(each) for each in items if hasattr(kind, each)
+    }
+    # A class without `__reversed__` may say so by None.
+    own |= {each: reading_all(each) for each in everything if _has_method(kind, each)}
+    if isinstance(getattr(kind, "raw", None), property):
+        own["raw"] = property(reading_all("raw"))
     own |= {"__contains__": contains, "__hash__": kind.__hash__}
     return subclass(kind, own)
 
@@ -188,7 +208,11 @@ def _inherited(
     return get, set_value
 
 
-def attributes_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
+def attributes_class(
+    kind: type,
+    read: Callable[[Any, str, Any], Any],
+    read_all: Callable[[], None] | None = None,
+) -> type:
     """Return a subclass of a class that notes which of its own attributes are read.
 
     What an attribute reads of its own object while it is computed is not noted.
@@ -197,21 +221,25 @@ def attributes_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
         kind: The class, such as that of Flask's `g`.
         read: Gets the object, an attribute's name and its value, notes the read, and
             returns the value.
+        read_all: Called where the dictionary of all attributes is read.
     """
     inherited: Any = kind.__getattribute__
 
     def get_attribute(self: Any, name: str) -> Any:
-        if name.startswith("__") or _BUSY in vars(self):
+        fields = object.__getattribute__(self, "__dict__")
+        if name.startswith("__") or _BUSY in fields:
+            if name == "__dict__" and _BUSY not in fields and read_all is not None:
+                read_all()
             return inherited(self, name)
-        vars(self)[_BUSY] = True
+        fields[_BUSY] = True
         try:
             value = inherited(self, name)
         except AttributeError:
-            vars(self).pop(_BUSY, None)
+            fields.pop(_BUSY, None)
             read(self, name, None)  # That it is missing is told, too.
             raise
         finally:
-            vars(self).pop(_BUSY, None)
+            fields.pop(_BUSY, None)
         return read(self, name, value)
 
     return subclass(kind, {"__getattribute__": get_attribute})

@@ -1,7 +1,8 @@
 """What is read of Flask's request, session and `g` is noted while a body runs."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -223,3 +224,100 @@ def test_each_attribute_of_the_request_that_differs_is_noted(site: Site) -> None
     differing -= {name for name in differing if " at 0x" in shown[name][0]}
     assert {"cache_control", "host", "mimetype", "origin"} < differing
     assert differing.isdisjoint(unseen)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: g.pop("theme"),
+        lambda: g.setdefault("theme", ""),
+        lambda: g.greet,
+        lambda: g.can,
+    ],
+)
+def test_each_way_to_read_g_is_noted(app: Flask, read: Callable[[], object]) -> None:
+    theme = g.theme = "dark"
+    g.greet, g.can = lambda: theme, partial(str, theme)
+    (name,) = noted(read)
+    assert name in {"g.theme", "g.greet", "g.can"}
+
+
+def test_the_dictionary_of_g_is_all_of_it(app: Flask) -> None:
+    g.theme = "dark"
+    assert noted(lambda: vars(g)["theme"]) == {"g": set()}
+    assert noted(lambda: g.__dict__["theme"]) == {"g": set()}
+
+
+def test_a_request_as_a_text_shows_its_url_and_method(app: Flask) -> None:
+    for show in (str, repr):
+        found = noted(partial(show, request))
+        assert found.keys() == {"request.url", "request.method"}
+
+
+def test_a_session_may_be_read_backwards(app: Flask) -> None:
+    own: Any = session
+    assert noted(lambda: list(reversed(own))) == {"session": set()}
+
+
+def passed(value: object) -> set[str]:
+    """Return what is noted of a variable of a template."""
+    return set(noted(lambda: FlaskRequests().note_variable("v", value, None)))
+
+
+def test_objects_of_the_request_that_a_view_passes_are_noted(app: Flask) -> None:
+    user = g.user = g._login_user = SimpleNamespace(name="Ann")
+    cart = session["cart"] = ["tea"]
+    request.tenant = tenant = object()  # type: ignore[attr-defined]
+    for value in (user, [user], {"me": user}):
+        assert passed(value) == {"current_user", "g.user"}
+    assert passed(cart) == {"session.cart"}
+    assert passed(tenant) == {"request.tenant"}
+    assert passed(request.environ) == {"request.environ"}
+    assert passed(request.user_agent) == {"request.headers.user-agent"}
+    assert passed(request.accept_languages) == {"request.headers.accept-language"}
+
+
+def test_a_list_with_others_a_plain_value_and_a_proxy_are_not(app: Flask) -> None:
+    user = g.user = SimpleNamespace(name="Ann")
+    g.none, g.empty, g.name = None, (), "Ann"
+    for value in ([user, object()], None, (), "Ann", session, object()):
+        assert passed(value) == set()
+
+
+def test_what_a_view_has_before_the_body_begins_notes_its_items(site: Site) -> None:
+    with site.app.test_request_context(URL, headers={"Cookie": "theme=dark"}):
+        session["user"] = "Ann"
+        args, cookies, values = request.args, request.cookies, request.values
+        get = session.get
+        FlaskRequests().watch(None)
+        assert noted(lambda: args["page"]) == {"request.args.page": {"2"}}
+        assert noted(lambda: cookies["theme"]) == {"request.cookies.theme": {"dark"}}
+        assert noted(lambda: values["page"]) == {"request.values.page": {"2"}}
+        assert passed(get) == {"v"}
+        assert passed(session.get) == set()
+
+
+class Tenants(Request):
+    tenant: object = None
+    site = "Shop"
+
+    @cached_property
+    def theme(self) -> str | None:
+        return self.args.get("page")
+
+    def shown(self) -> str | None:
+        return self.theme
+
+
+def test_attributes_of_a_class_of_requests_are_noted(site: Site) -> None:
+    site.app.request_class = Tenants
+    with site.app.test_request_context(URL):
+        own: Any = request
+        assert own.theme == "2"
+        FlaskRequests().watch(None)
+        assert noted(lambda: own.tenant) == {"request.tenant": {"None"}}
+        own.tenant = own.later = "ann"
+        assert noted(lambda: own.tenant) == {"request.tenant": {"ann"}}
+        assert noted(lambda: own.later) == {"request.later": {"ann"}}
+        assert noted(own.shown) == {"request.theme": {"2"}}
+        assert noted(lambda: own.site) == {}

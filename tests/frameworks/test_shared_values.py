@@ -1,9 +1,9 @@
 from typing import Any
 
 import pytest
-from flask import Flask, g, session
+from flask import g, session
 
-from jinja_fragcache.frameworks.shared_values import lives_with, shared_names
+from jinja_fragcache.frameworks.shared_values import shared_names
 
 SITE = {"name": "Shop"}
 
@@ -54,42 +54,6 @@ def test_arguments_and_functions_inside_are_not_shared() -> None:
 
 def test_a_processor_without_source_shares_nothing() -> None:
     assert shared_names(dict) == frozenset()
-
-
-class Extension:
-    __slots__ = ("held",)
-
-    def __init__(self) -> None:
-        self.held = object()
-
-
-@pytest.fixture
-def app() -> Flask:
-    app = Flask(__name__)
-    app.extensions["own"] = Extension()
-    app.config["OBJECT"] = object()
-    return app
-
-
-def test_what_an_application_holds_is_the_same_for_all_users(app: Flask) -> None:
-    extension = app.extensions["own"]
-    for value in (app, extension, extension.held, app.config["OBJECT"], len, pytest):
-        assert lives_with(app, value)
-
-
-def test_a_function_is_the_same_for_all_if_what_it_remembers_is(app: Flask) -> None:
-    extension, theme = app.extensions["own"], "dark"
-    shared: list[Any] = [lambda: extension, extension.__init__, lambda of=app: of]
-    personal: list[Any] = [lambda: theme, theme.upper, lambda of=theme: of]
-    personal.append(Extension().__init__)  # type: ignore[misc]
-    assert [lives_with(app, each) for each in shared] == [True] * 3
-    assert [lives_with(app, each) for each in personal] == [False] * 4
-
-
-def test_plain_values_and_new_objects_are_not(app: Flask) -> None:
-    app.config["NUMBER"] = 5
-    for value in (5, "text", None, object(), Extension()):
-        assert not lives_with(app, value)
 
 
 def given_lists() -> dict[str, object]:

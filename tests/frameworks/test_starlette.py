@@ -43,6 +43,14 @@ def client(page: Page, session: Any = None) -> Callable[[str], str]:
             "me": request.user,
             "tenant": request.state.tenant,
             "agent": lambda: request.headers["User-Agent"],
+            "query": request.query_params,
+            "sent": request.headers,
+            "where": request.url,
+            "kept": request.state,
+            "cookies": request.cookies,
+            "params": request.path_params,
+            "scope": request.scope,
+            "mine": [request.user],
         }
         return templates.TemplateResponse(request, "page.html", values)
 
@@ -92,9 +100,23 @@ READS = {
     "user": "user",
     "me.name": "me.id",
     "tenant.name": "tenant.id",
+    "query.user": "request.query_params.user",
+    "sent['User-Agent']": "request.headers['user-agent']",
+    "where.path": "request.url.path",
+    "kept.tenant.name": "request.state.tenant.id",
+    "cookies.theme": "cookies",
+    "params.path": "params",
+    "scope.path": "request.path",
+    "mine[0].name": "request.user.id",
+    "request.headers.raw": "request.headers['user-agent']",
+    "request.headers.mutablecopy()['user-agent']": "request.headers['user-agent']",
 }
 # These show less than what they read.
-_WHOLE = {"request.query_params", "request.scope['path']"}
+_WHOLE = {
+    "request.headers.mutablecopy()['user-agent']",
+    *("request.headers.raw", "request.query_params", "request.scope['path']"),
+    "scope.path",
+}
 
 
 @pytest.mark.parametrize("read", READS)
