@@ -1,5 +1,6 @@
 """Contexts of templates that note which variables a body reads."""
 
+import sys
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,8 @@ from jinja2.utils import missing
 
 from jinja_fragcache.engine.dependencies import current_dependencies, note_variable
 from jinja_fragcache.guard.watched import is_watching, subclass, watch
+
+_JINJA = "jinja2"
 
 
 def note_variables(environment: Environment) -> None:
@@ -50,4 +53,19 @@ def _noting_context(kind: type[Context]) -> type[Context]:
 
     is_jinjas = inherited is Context.resolve_or_missing
     resolve = resolve_as_jinja if is_jinjas else resolve_or_missing
-    return subclass(kind, {"resolve_or_missing": resolve})
+    return subclass(kind, {"resolve_or_missing": resolve, "get_all": _noting_all(kind)})
+
+
+def _noting_all(kind: type[Context]) -> Any:
+    def get_all(self: Any) -> dict[str, Any]:
+        found: dict[str, Any] = kind.get_all(self)
+        # Compiled templates, which have no name, and Jinja ask for each include.
+        reader = sys._getframe(1)  # noqa: SLF001 - as `logging` does
+        package = reader.f_globals.get("__name__", _JINJA).partition(".")[0]
+        is_view = reader.f_code.co_name == "f_all"  # `keys`, `values` and `items`.
+        if current_dependencies() is not None and (is_view or package != _JINJA):
+            for name, value in found.items():
+                note_variable(name, value, self)
+        return found
+
+    return get_all
