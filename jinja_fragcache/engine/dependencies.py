@@ -343,7 +343,9 @@ def note_read(
     elif value is WHOLE:
         note(Read(name, is_whole=True))
     else:
-        note(Read(name, texts_of(value), is_object=not is_plain(value)))
+        with quietly():  # It may be an object that notes which attributes are read.
+            texts = texts_of(value)
+        note(Read(name, texts, is_object=not is_plain(value)))
 
 
 def note_kept_read(name: str, value: str) -> None:

@@ -6,7 +6,7 @@ from functools import cache, partial, wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import Dependencies, note
+from jinja_fragcache.engine.dependencies import Dependencies, note, quietly
 from jinja_fragcache.guard.reads import Read, texts_of
 
 from .shared import lives_with
@@ -131,5 +131,7 @@ def note_given(fields: Mapping[str, Any], name: str, value: Any, app: Any) -> bo
     given, reads = fields.get(_NAMES, {}).get(name, (_NOTHING, ()))
     if given is not value or lives_with(app, value):
         return False
-    note(Read(name, texts_of(value), parts=reads))
+    with quietly():  # It may be `g`, which notes which attributes are read.
+        texts = texts_of(value)
+    note(Read(name, texts, parts=reads))
     return True

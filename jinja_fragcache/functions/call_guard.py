@@ -13,6 +13,7 @@ from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain, function_remedy
 from jinja_fragcache.guard.reads import Cover, Read, texts_in
+from jinja_fragcache.keys.fragment import can_be_encoded
 
 from .keys import full_name
 from .proposed_keys import place_of
@@ -86,6 +87,10 @@ class CallGuard:
     def has(self, name: str) -> bool:
         """Like `guard.proposals.Now.has`: a module can import what a framework has."""
         return name in _IMPORTED
+
+    def encodes(self, value: Any) -> bool:
+        """Like `guard.proposals.Now.encodes`."""
+        return can_be_encoded(value)
 
     def refuse(self, reads: Sequence[Read]) -> None:
         """Like `engine.covering.Guard.refuse`."""

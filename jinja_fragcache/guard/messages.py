@@ -1,11 +1,12 @@
 """What the guard says of reads that a key lacks."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from .proposals import Now, Proposal, propose
+from .proposals import FOR_ONE, Now, Proposal, propose
 from .reads import Read
 
-_IN_HOLE = "put it into {} nocache {}...{} endnocache {}"
+_SESSIONS = frozenset({"session", "request.session"})
 
 
 def explain(reads: Sequence[Read], remedy: str) -> str:
@@ -22,13 +23,25 @@ def explain(reads: Sequence[Read], remedy: str) -> str:
     )
 
 
-def proposals(
-    reads: Sequence[Read], now: Now, *, in_template: bool
-) -> tuple[list[str], list[str]]:
-    """Return the expressions that put reads into a key, and what these need.
+class _Remedy(NamedTuple):
+    """What puts reads into a key.
+
+    Attributes:
+        expressions: The expressions.
+        needs: What these need.
+        others: The names of the reads that belong into no key.
+    """
+
+    expressions: list[str]
+    needs: list[str]
+    others: list[str]
+
+
+def _remedy(reads: Sequence[Read], now: Now, *, in_template: bool) -> _Remedy:
+    """Return what puts reads into a key.
 
     Args:
-        reads: The reads. Those that belong into no key have no expression.
+        reads: The reads.
         now: What has the present values.
         in_template: Whether the key is a tag's.
     """
@@ -37,10 +50,17 @@ def proposals(
     wanted = [
         name for name in names if not any(name.startswith(f"{each}.") for each in names)
     ]
-    found = [propose(name, now, in_template=in_template) for name in wanted]
-    known: list[Proposal] = list(dict.fromkeys(each for each in found if each))
+    found: dict[str, Proposal | None] = {}
+    for name in wanted:
+        # What shows all of a session shows what is for one visitor in it.
+        is_for_one = name in _SESSIONS and not FOR_ONE.isdisjoint(names)
+        found[name] = (
+            None if is_for_one else propose(name, now, in_template=in_template)
+        )
+    known = list(dict.fromkeys(each for each in found.values() if each))
     needs = list(dict.fromkeys(each.needs for each in known if each.needs))
-    return [each.expression for each in known], needs
+    others = [name for name, each in found.items() if each is None]
+    return _Remedy([each.expression for each in known], needs, others)
 
 
 def tag_remedy(
@@ -57,16 +77,18 @@ def tag_remedy(
         write_tag: Returns the tag with more key values.
         delimiters: Those of the environment's tags.
     """
-    expressions, needs = proposals(reads, now, in_template=True)
-    in_hole = _IN_HOLE.format(*delimiters, *delimiters)
+    expressions, needs, others = _remedy(reads, now, in_template=True)
+    hole = "{0} nocache {1}...{0} endnocache {1}".format(*delimiters)
     allow = f"allow={[read.name for read in reads]!r}"
-    first = in_hole.capitalize()
+    first = f"Put it into {hole}"
     if expressions:
-        first = f"Write {write_tag(expressions)}"
+        tag = write_tag(expressions)
         if needs:
             # Where the environment is made, or once for all tags.
-            first += f" with {' and '.join(needs)}, or let vary_on of the cache have it"
-        first += f", or {in_hole}"
+            tag += f" with {' and '.join(needs)}, or let vary_on of the cache have it"
+        first = f"Write {tag}, or put it into {hole}"
+        if others:
+            first = f"Put {' and '.join(others)} into {hole}, and write {tag}"
     return f"{first}, or write {allow} if others may see the same."
 
 
@@ -80,12 +102,14 @@ def function_remedy(
         now: As for `tag_remedy`.
         write: Returns the decorator, or the call, with more key values.
     """
-    expressions, needs = proposals(reads, now, in_template=False)
+    expressions, needs, others = _remedy(reads, now, in_template=False)
     allow = f"allow={[read.name for read in reads]!r}"
-    if not expressions:
+    if others:
+        what = " and ".join(others) if expressions else "It"
+        verb = "belong" if expressions and others[1:] else "belongs"
         return (
-            f"It belongs into no key: cache what is the same for all, or write {allow}"
-            " if others may get the same value."
+            f"{what} {verb} into no key: cache what is the same for all, or write"
+            f" {allow} if others may get the same value."
         )
     after = f" ({', '.join(needs)})" if needs else ""
     return (

@@ -11,10 +11,12 @@ from jinja_fragcache.messages import quoted
 
 from .reads import is_plain
 
+#: What is for one visitor, once.
+FOR_ONE = frozenset({"csrf_token", "flashed messages"})
 # What these are is told apart for each request, so they belong into no key.
-_FOR_HOLES = frozenset(
+_FOR_HOLES = FOR_ONE | frozenset(
     {
-        *("csrf_token", "flashed messages", "g", "request", "request.auth"),
+        *("g", "request", "request.auth"),
         *("request.environ", "request.files", "request.FILES", "request.form()"),
         *("request.headers", "request.META", "request.scope", "request.state"),
     }
@@ -30,6 +32,7 @@ _MAPPINGS = (
 )
 # Query strings that Flask has, with `lists`, and Sanic and aiohttp without it.
 _QUERIES = {"request.args", "request.query"}
+_NOT_ALWAYS = {"request.view_args"}
 # What is read under another name, and the function that a key can have for it: its
 # module, and what gives it to all templates.
 _GLOBAL = 'app.jinja_env.globals["{0}"] = {1}.{0}'
@@ -73,6 +76,10 @@ class Now(Protocol):
 
     def has(self, name: str) -> bool:
         """Return whether an expression can have a name."""
+        ...
+
+    def encodes(self, value: Any) -> bool:
+        """Return whether a value can be a key value."""
         ...
 
 
@@ -119,11 +126,15 @@ def _of_now(name: str, now: Now, *, in_template: bool) -> Proposal | None:
     with suppress(Exception):  # What an application has may raise anything.
         value = now.value(name)
     if name in _MAPPINGS:
-        return _whole(name, value, in_template=in_template)
-    return Proposal(_item_of(name, value, in_template=in_template))
+        is_known = hasattr(value, "items") and now.encodes([*value.items()])
+        return _whole(name, value, in_template=in_template) if is_known else None
+    identity = _identity(name, value)
+    if identity is None and value is not _NOTHING and not now.encodes(value):
+        return None
+    return Proposal(_item_of(name, value, identity, in_template=in_template))
 
 
-def _item_of(name: str, value: Any, *, in_template: bool) -> str:
+def _item_of(name: str, value: Any, identity: str | None, *, in_template: bool) -> str:
     """Return the expression for a part of a request, or for what identifies it."""
     nothing = "none" if in_template else "None"
     inside = [each for each in _MAPPINGS if name.startswith(f"{each}.")]
@@ -131,35 +142,33 @@ def _item_of(name: str, value: Any, *, in_template: bool) -> str:
         # It may be missing, and so may the object.
         container = max(inside, key=len)
         item = f"{container}.get({quoted(name.removeprefix(f'{container}.'))})"
-        identity = _identity(value)
         return f"{item}.{identity} if {item} else {nothing}" if identity else item
     root, _, part = name.rpartition(".")
     is_attribute = part.removesuffix("()").isidentifier()
     item = name if is_attribute else f"{root}[{quoted(part)}]"
-    identity = (
-        _OF_USERS.get(name) if value is None or value is _NOTHING else _identity(value)
-    )
     if identity == "username" and hasattr(value, "is_authenticated"):
         # A visitor who is not signed in has none.
         return f"{item}.username if {item}.is_authenticated else {nothing}"
     return f"{item}.{identity}" if identity else item
 
 
-def _identity(value: Any) -> str | None:
+def _identity(name: str, value: Any) -> str | None:
     """Return the attribute of an object that tells which one it is, if it has one."""
-    if value is _NOTHING or is_plain(value) or isinstance(value, _VALUES):
+    if value is None or value is _NOTHING:
+        return _OF_USERS.get(name)
+    if is_plain(value) or isinstance(value, _VALUES):
         return None
-    for name in _IDENTITIES:
+    for attribute in _IDENTITIES:
         with suppress(Exception):  # A property of the user's may raise anything.
-            identity = getattr(value, name)
-            if name == "get_id":
-                identity, name = identity(), "get_id()"  # noqa: PLW2901 - the same
+            identity = getattr(value, attribute)
+            if attribute == "get_id":
+                identity, attribute = identity(), "get_id()"  # noqa: PLW2901 - the same
             if is_plain(identity):
-                return name
+                return attribute
     return None
 
 
-def _whole(name: str, value: Any, *, in_template: bool) -> Proposal | None:
+def _whole(name: str, value: Any, *, in_template: bool) -> Proposal:
     """Return the expression for all items of a mapping."""
     if name in _QUERIES and not hasattr(value, "lists"):
         return Proposal("request.query_string")
@@ -174,4 +183,6 @@ def _whole(name: str, value: Any, *, in_template: bool) -> Proposal | None:
     for method in ("multi_items", "lists"):
         if hasattr(value, method):
             return Proposal(f"{name}.{method}()|list")
-    return Proposal(f"{name}|dictsort") if hasattr(value, "items") else None
+    items = f"{name}|dictsort"
+    # Where no view was found, a request of Flask has none.
+    return Proposal(f"{items} if {name} else none" if name in _NOT_ALWAYS else items)

@@ -106,6 +106,15 @@ def encoded_value(value: Any) -> str:
     return encode_value(value)
 
 
+def can_be_encoded(value: Any) -> bool:
+    """Return whether something identifies a key value."""
+    try:
+        encoded_value(value)
+    except (KeyValueError, RecursionError):
+        return False
+    return True
+
+
 class _KnownKeys(Remembered[tuple[Any, ...], str]):
     def __missing__(self, parts: tuple[Any, ...]) -> str:
         key = _make_key(parts)

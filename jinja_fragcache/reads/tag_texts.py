@@ -43,6 +43,8 @@ def tag_texts(arguments: Arguments, each: Each | None = None) -> TagTexts:
     key_texts = None
     if isinstance(vary_on, nodes.List | nodes.Tuple):
         key_texts = tuple(map(write, vary_on.items))
+    elif vary_on == nodes.Const(None):
+        key_texts = ()
     head = ""
     if each:
         test = f" if {write(each.test)}" if each.test else ""

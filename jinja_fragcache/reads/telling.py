@@ -32,7 +32,10 @@ _OF_QUERY = {
     "request.query",
 }
 # Mappings that have one value for each key, and all mappings.
-_ONE_EACH = {"request.cookies", "request.COOKIES", "request.session", "session"}
+_ONE_EACH = {
+    *("request.cookies", "request.COOKIES", "request.session", "session"),
+    *("request.path_params", "request.resolver_match.kwargs", "request.view_args"),
+}
 _HEADERS = "request.headers"
 _MAPPINGS = {
     *(*_ONE_EACH, *_OF_QUERY, "request.META"),

@@ -24,6 +24,7 @@ from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain, tag_remedy
 from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 from jinja_fragcache.guard.watched import is_watched
+from jinja_fragcache.keys.fragment import can_be_encoded
 
 from .apart import capture
 from .environment import ADDED, Site, engine_of, name_of, warned_for
@@ -218,3 +219,7 @@ class _Now:
     def has(self, name: str) -> bool:
         """Like `Now.has`."""
         return self._context.resolve_or_missing(name) is not missing
+
+    def encodes(self, value: Any) -> bool:
+        """Like `Now.encodes`."""
+        return can_be_encoded(value)

@@ -1,10 +1,13 @@
 """What the guard tells to write works when it is pasted."""
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 import pytest
+from flask import Flask, g, render_template, session
+from jinja2 import DictLoader
 
 from jinja_fragcache import Cache, UncoveredReadError
 from tests.flask.personal import FUNCTIONS, NAMES, WAYS, PersonalSite, Way
@@ -91,3 +94,96 @@ def test_the_key_of_the_message_keeps_each_user_s_text(
     assert texts[0] != texts[1]
     after = site.cache.stats()
     assert (after.stored - before.stored, after.hits - before.hits) == (2, 2)
+
+
+class Cart:
+    """An object that nothing identifies."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+
+    def __str__(self) -> str:
+        return f"cart of {self.owner}"
+
+
+def _remembering() -> dict[str, Any]:
+    owner = session.get("name")
+    return {"made": lambda: owner}
+
+
+def make_page(source: str, given: Callable[[], dict[str, Any]] = dict) -> Flask:
+    """Return an application in debug mode that shows one page for each `/<who>`."""
+    app = Flask("page")
+    app.secret_key, app.debug = "for tests", True
+    app.jinja_loader = DictLoader({"page.html": source})
+    app.context_processor(given)
+    Cache(app, config={"CACHE_TYPE": "SimpleCache"})
+
+    @app.route("/<who>")
+    def page(who: str) -> str:
+        session.update(name=who, csrf_token=f"token of {who}")
+        return render_template("page.html")
+
+    return app
+
+
+def mended(source: str, message: str) -> str:
+    """Return a page with the tag, or with the hole, that a message tells."""
+    tag = re.search(r"Write (\{% cache .*? %\})", message)
+    if tag:
+        return re.sub(r"\{% cache .*? %\}", lambda _: tag[1], source)
+    assert "Put it into {% nocache %}" in message
+    start, body = re.findall(r"(.*? %\})(.*)\{% endcache %\}", source)[0]
+    return f"{start}{{% nocache %}}{body}{{% endnocache %}}{{% endcache %}}"
+
+
+TAG = "{% cache 300, 'x' %}"
+PASTED: list[Any] = [
+    pytest.param(TAG, "{{ request.view_args }}", dict, id="all arguments of a view"),
+    pytest.param(
+        "{% cache 300, 'x', vary_on=none %}", "{{ session.name }}", dict, id="no values"
+    ),
+    pytest.param(TAG, "{{ dict(session).name }}", dict, id="a session with a token"),
+    pytest.param(
+        TAG,
+        "{{ made }}",
+        lambda: {"made": Cart(session.get("name"))},
+        id="an object without an identity",
+    ),
+    pytest.param(TAG, "{{ made() }}", _remembering, id="a closure"),
+    pytest.param(
+        TAG,
+        "{{ made|list }}",
+        lambda: {"made": (each for each in session["name"])},
+        id="a generator",
+    ),
+]
+
+
+@pytest.mark.parametrize(("tag", "body", "given"), PASTED)
+def test_what_the_message_tells_works_at_once(
+    tag: str, body: str, given: Callable[[], dict[str, Any]]
+) -> None:
+    source = f"{tag}{body}{{% endcache %}}"
+    with pytest.raises(UncoveredReadError) as caught:
+        get_page(make_page(source, given), "ann")
+    app = make_page(mended(source, str(caught.value)), given)
+    for who in ("ann", "bob", "ann"):
+        assert get_page(app, who) == get_page(make_page(body, given), who)
+
+
+def get_page(app: Flask, who: str) -> str:
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    return app.test_client().get(f"/{who}").text
+
+
+def test_an_object_that_notes_its_reads_is_told_without_the_attributes_of_rows() -> (
+    None
+):
+    def given() -> dict[str, Any]:
+        return {"made": g._get_current_object(), "name": session.get("name")}
+
+    with pytest.raises(
+        UncoveredReadError, match=r"Its body reads made \(page.html:1\),"
+    ):
+        get_page(make_page(f"{TAG}{{{{ made }}}}{{% endcache %}}", given), "ann")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from jinja_fragcache.keys.fragment import can_be_encoded
+
 
 class Present:
     """The present values of what was read.
@@ -18,3 +20,6 @@ class Present:
 
     def has(self, name: str) -> bool:
         return name in self._values
+
+    def encodes(self, value: Any) -> bool:
+        return can_be_encoded(value)

@@ -65,3 +65,22 @@ def test_functions_are_told_of_their_options() -> None:
 def test_functions_are_told_of_what_belongs_into_no_key() -> None:
     told = function_remedy([Read("csrf_token")], Present(), ", ".join)
     assert told.startswith("It belongs into no key: cache what is the same for all, or")
+
+
+def test_a_token_is_put_into_a_hole_and_the_rest_into_the_key() -> None:
+    told = tag("session.user", "csrf_token", session=1)
+    assert told.startswith(
+        "Put csrf_token into {% nocache %}...{% endnocache %}, and write"
+        ' TAG session.get("user"), or write allow='
+    )
+
+
+@pytest.mark.parametrize("token", ["csrf_token", "flashed messages"])
+def test_a_session_that_is_shown_with_a_token_belongs_into_no_key(token: str) -> None:
+    assert tag("session", token, session={}).startswith("Put it into {% nocache %}")
+
+
+def test_functions_are_told_of_a_token_beside_what_a_key_may_have() -> None:
+    reads = [Read("session.user"), Read("csrf_token")]
+    told = function_remedy(reads, Present(session=1), ", ".join)
+    assert told.startswith("csrf_token belongs into no key: cache what is the same")

@@ -29,6 +29,13 @@ def expression(source: str) -> nodes.Expr:
         ("a.id|default(boolean=true, default_value=b)", []),
         ("a.id|d(*b)", []),
         ("a.id|d(**b)", []),
+        ("session|dictsort", ["session"]),
+        ("request.path_params|dictsort", ["request.path_params"]),
+        ("request.args|dictsort", [None]),
+        (
+            "request.view_args|dictsort if request.view_args else none",
+            ["request.view_args"],
+        ),
     ],
 )
 def test_the_expressions_that_a_value_tells(
