@@ -12,7 +12,9 @@ from .vocabulary import (
     is_boolean,
     is_flag,
     paths,
+    read_as,
     request_says,
+    told_by_key,
     within,
 )
 
@@ -62,7 +64,9 @@ class Coverage:
 
     def allows(self, seen: Seen) -> bool:
         """Return whether the tag or the settings let a read pass."""
-        return seen.binding is None and within(seen.path, self._allowed) is not None
+        return seen.binding is None and any(
+            within(path, self._allowed) for path in (seen.path, read_as(seen.path))
+        )
 
     def _is_read_into_key(self, seen: Seen) -> bool:
         """Return whether `vary_on="auto"` makes a read a part of the key."""
@@ -152,7 +156,9 @@ class Coverage:
         if is_personal and not is_bag(key.path) and seen.path[0] == key.path[0]:
             starts = seen.path[: len(key.path)] == key.path
             return starts or _names_object(key.path, 1)
-        return _path_says(key.path, seen.path)
+        return _path_says(key.path, seen.path) or (
+            seen.binding is None and _tells(key.path, read_as(seen.path))
+        )
 
 
 def _with_sources(reads: Iterable[Seen], *, only_ends: bool = False) -> Iterator[Seen]:
@@ -213,6 +219,11 @@ def _path_says(key: Path, path: Path) -> bool:
         return True
     # request.user.id tells all of request.user.
     return key[-1] in IDENTITIES and len(key) > 2 and path[: len(key) - 1] == key[:-1]  # noqa: PLR2004
+
+
+def _tells(key: Path, path: Path) -> bool:
+    """Return whether a path in a key tells a path that `read_as` returned."""
+    return any(path[: len(each)] == each for each in told_by_key(key))
 
 
 def _is_shared(name: str, attribute: str) -> bool:

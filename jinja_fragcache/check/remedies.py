@@ -14,6 +14,7 @@ from jinja_fragcache.reads.tag_texts import tag_words
 
 from .problems import Problem
 from .scopes import SET
+from .vocabulary import read_as
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 # Mappings of the request and the session, which lack most keys in most requests.
@@ -30,7 +31,7 @@ _WRITTEN: dict[Path, str] = {
     ("request", "user_agent"): 'request.headers.get("User-Agent")',
 }
 # What can't stand in a key, because it is made of objects.
-_NO_KEYS = {("request", "environ"), ("request", "url_rule")}
+_NO_KEYS = {("request",), ("request", "environ"), ("request", "url_rule")}
 # No expression of all headers is sure to tell each value.
 _HEADERS = ("request", "headers")
 # Of `loop`, what has a plain value.
@@ -102,8 +103,9 @@ def _personal(problem: Problem) -> list[str]:
         return [_WRITTEN[subject]]
     paths = _paths(problem)
     if subject in _LOOKED_UP:
-        # Each item by itself.
-        return list(dict.fromkeys(_item(path, len(subject)) for path in paths))
+        # Each item by itself, once if it is read by several names.
+        items = {read_as(path): _item(path, len(subject)) for path in paths}
+        return list(dict.fromkeys(items.values()))
     return [_identity(subject, paths)]
 
 

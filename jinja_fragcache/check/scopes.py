@@ -63,6 +63,34 @@ class Scope:
         for name in binding.names:
             self.names[name] = binding
 
+    def branched(
+        self,
+        before: dict[str, Binding],
+        tested: "Frame",
+        template: str,
+        trail: tuple[str, ...],
+    ) -> None:
+        """Let names that a branch has bound depend on what was tested.
+
+        Args:
+            before: The bindings of this scope in front of the branch.
+            tested: What was tested.
+            template: The template of the branch.
+            trail: The steps that led there.
+        """
+        for name, binding in self.names.items():
+            if before.get(name) is binding or binding.kind != SET:
+                continue
+            binding.is_branched = True
+            tests = (seen.as_partial() for seen in tested.reads.values())
+            binding.sources = [*binding.sources, *tests]
+            old = before.get(name)
+            if old is None and self.parent is not None:
+                old = self.parent.find(name)
+            if old is not None:
+                read = Read((name,), binding.line)
+                binding.sources.append(Seen(read, old, template, trail))
+
 
 @dataclass(slots=True)
 class BoundMacro:

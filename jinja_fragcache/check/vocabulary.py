@@ -8,6 +8,7 @@ stands for everything that is read of it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from jinja_fragcache.frameworks.request_names import ATTRIBUTES, METHODS, told_by
 from jinja_fragcache.reads.outline import Reads
 from jinja_fragcache.reads.paths import Path
 
@@ -157,8 +158,6 @@ _REQUEST_SAYS: dict[str, tuple[str, ...]] = {
     "host_url": ("host", "url_root", "root_url", "scheme"),
     "url_rule": ("endpoint", "blueprint"),
     "endpoint": ("blueprint",),
-    "json": ("get_json",),
-    "get_json": ("json",),
 }
 #: What tells the beginnings of all URLs of a request: each of these does, or all of one
 #: set does together.
@@ -258,14 +257,39 @@ def is_boolean(step: str) -> bool:
     return step.startswith(_BOOLEANS)
 
 
+def read_as(path: Path) -> Path:
+    """Return the path of what a path shows: the referrer is a header."""
+    if path[:2] == _PERMANENT[0]:
+        return _PERMANENT[1]
+    if path[0] != "request" or len(path) < _REQUEST_PART:
+        return path
+    if path[1] == "headers":
+        # The names of headers don't depend on case.
+        return (*path[:2], *(name.lower() for name in path[2:3]), *path[3:])
+    shown = _SHOWN.get(path[1], path[1])
+    return path if shown == path[1] else ("request", *shown.split("."))
+
+
+def told_by_key(path: Path) -> set[Path]:
+    """Return the paths of all that a path in a key tells, as `read_as` returns them."""
+    told = {tuple(name.split(".")) for name in told_by(".".join(path))}
+    if path in _ALSO_TOLD:
+        told.add(_ALSO_TOLD[path])
+    is_whole = len(path) == _REQUEST_PART or path[1:2] == ("headers",)
+    return told | ({read_as(path)} if is_whole else {path})
+
+
 def request_says(path: Path) -> tuple[str, ...]:
     """Return the parts of the request that a part of it, in a key, covers as well."""
-    if path[:2] == ("request", "headers"):
-        # User-Agent is the header of request.user_agent.
-        return tuple(name.lower().replace("-", "_") for name in path[2:])
     if path[0] != "request" or len(path) != _REQUEST_PART:
         return ()
     return _REQUEST_SAYS.get(path[1], ())
 
 
+_SHOWN = {**ATTRIBUTES, **METHODS}
+# What the session shows as an attribute, too.
+_PERMANENT = (("session", "permanent"), ("session", "_permanent"))
+_ALSO_TOLD: dict[Path, Path] = {
+    ("request", "client", "host"): ("request", "client"),
+}
 _REQUEST_PART = 2

@@ -235,6 +235,9 @@ class _Walk:
         if node.is_added and before is not None and before.kind == SET:
             before.sources += sources
             return
+        if node.is_added:
+            read = Read((node.names[0],), node.line)
+            sources.append(Seen(read, before, self._template, self._trail))
         level = len(self._frames)
         scope.bind(Binding(SET, node.names, self._template, node.line, level, sources))
 
@@ -244,24 +247,7 @@ class _Walk:
         for body in node.bodies:
             before = {**scope.names}
             self._body(body, scope)
-            self._branched(scope, before, tested)
-
-    def _branched(
-        self, scope: Scope, before: dict[str, Binding], tested: Frame
-    ) -> None:
-        """Let names that a branch has bound depend on what was tested."""
-        for name, binding in scope.names.items():
-            if before.get(name) is binding or binding.kind != SET:
-                continue
-            binding.is_branched = True
-            tests = (seen.as_partial() for seen in tested.reads.values())
-            binding.sources = [*binding.sources, *tests]
-            old = before.get(name)
-            if old is None and scope.parent is not None:
-                old = scope.parent.find(name)
-            if old is not None:
-                read = Read((name,), binding.line)
-                binding.sources.append(Seen(read, old, self._template, self._trail))
+            scope.branched(before, tested, self._template, self._trail)
 
     def _loop(self, node: Loop, scope: Scope) -> None:
         self._reads(node.reads, scope)
@@ -377,8 +363,12 @@ class _Walk:
         if binding is not None and binding.kind in {MACRO, MODULE}:
             self._use_macro(read, binding)
             return
+        self._note(read, binding)
+
+    def _note(self, read: Read, binding: Binding | None) -> None:
+        """Let the frames that a read is of have it."""
         # Whatever form it is of, a token is for one visitor.
-        is_token = root != read.path[-1] and read.path[-1] in TOKEN_ATTRIBUTES
+        is_token = read.path[-1] in TOKEN_ATTRIBUTES and len(read.path) > 1
         level = binding.level if binding and not is_token else 0
         seen = Seen(read, binding, self._template, self._trail)
         for frame in self._frames[level:]:
@@ -388,6 +378,8 @@ class _Walk:
         target = binding.target
         if isinstance(target, Module):
             found = target.scope.names.get(read.path[1]) if len(read.path) > 1 else None
+            if found is not None and found.sources:
+                self._note(read, found)
             target = found and found.target
         if isinstance(target, BoundMacro):
             self._call(target)

@@ -1,7 +1,6 @@
 """`check`, which finds fragments whose keys lack a value."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from jinja_fragcache.check.project import Project
 from jinja_fragcache.check.settings import active_rules, check_codes
 from jinja_fragcache.check.vocabulary import vocabulary
 from jinja_fragcache.check.whole_key import reads_in_key
+from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.errors import CheckError, StoreError
 from jinja_fragcache.render.environment import fragment_cache_of
 
@@ -58,12 +58,13 @@ def check_command(
         project = read_templates(settings, paths, app, env, is_cached=not no_cache)
     except CheckError as error:
         raise Failure(str(error)) from error
+    policy = _policy_of(project)
     words = vocabulary(
         settings.names,
         settings.locale,
         settings.shared,
-        settings.covered,
-        reads_in_key(_vary_on_of(project)),
+        (*settings.covered, *policy.guard_allow),
+        reads_in_key(policy.vary_on),
     )
     active = active_rules(selected or settings.select, (*ignored, *settings.ignore))
     report = check(project, words, active)
@@ -74,12 +75,12 @@ def check_command(
     sys.exit(0 if report.is_clean else 1)
 
 
-def _vary_on_of(project: Project) -> Callable[..., Any] | None:
-    """Return the `vary_on` of the cache of the templates, if that is known."""
+def _policy_of(project: Project) -> Policy:
+    """Return the settings of the cache of the templates, the default ones of none."""
     try:
-        return fragment_cache_of(project.environment).engine.policy.vary_on
+        return fragment_cache_of(project.environment).engine.policy
     except StoreError:
-        return None  # An environment without a cache, which the check can read, too.
+        return Policy()  # The check can read an environment without a cache, too.
 
 
 def _codes(text: str | None, option: str) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ _LOSSY_FILTERS = {
     *("wordcount",),
 }
 _OF_TRUTH = {"defined", "none", "undefined"}
+# What a framework gives to all templates, if to any.
+_GIVEN_TO_ALL = [nodes.Name(name, "load") for name in ("g", "request", "session")]
 
 
 class _Use(NamedTuple):
@@ -167,6 +169,8 @@ def _chosen(
 
 def _tested(node: nodes.Compare | nodes.Test, use: _Use) -> Iterator[Read]:
     if isinstance(node, nodes.Test) and node.name in _OF_TRUTH:
+        if node.name != "none" and node.node in _GIVEN_TO_ALL:
+            return
         yield from _all(node.iter_child_nodes(), use.tested())
         return
     match node:

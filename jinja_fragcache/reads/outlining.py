@@ -35,8 +35,11 @@ from .outline import (
     Templates,
     Use,
 )
+from .paths import is_bag
 from .tag_texts import tag_texts
 
+# Methods that put something into a list, a set or a mapping.
+_ADDING = {"add", "append", "extend", "insert", "setdefault", "update"}
 _SPACE = re.compile(r"(?:\s|\\n|\\t|\\r)+")
 
 
@@ -151,12 +154,14 @@ class _Outlining:
                 reads = reads_of(*node.iter_child_nodes())
                 if reads:
                     yield Use(reads)
+                yield from _additions(node)
             case nodes.If():
                 yield self._branch(node)
             case nodes.For():
                 yield self._loop(node)
             case nodes.Assign() | nodes.AssignBlock():
                 yield self._bind(node)
+                yield from _additions(node)
             case nodes.With():
                 values = zip(node.targets, node.values, strict=True)
                 binds = [
@@ -303,6 +308,17 @@ class _Outlining:
 def _find(node: nodes.Node, kind: type[Any]) -> Iterator[Any]:
     # Scope.find_all finds the node itself as well.
     return nodes.Scope([node]).find_all(kind)
+
+
+def _additions(node: nodes.Node) -> Iterator[Bind]:
+    """Yield what a statement puts into lists and other values that have names."""
+    for call in _find(node, nodes.Call):
+        match call.node:
+            case nodes.Getattr(node=nodes.Name(name=name), attr=method):
+                # The first child is what is called.
+                reads = reads_of(*[*call.iter_child_nodes()][1:])
+                if reads and method in _ADDING and not is_bag((name,)):
+                    yield Bind((name,), reads, (), True, call.lineno)
 
 
 def _stored(target: nodes.Node) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import pytest
 
 from jinja_fragcache.check.coverage import Coverage, ends_of
 from jinja_fragcache.check.vocabulary import vocabulary
-from tests.check.support import visits
+from tests.check.support import codes, findings, visits
 
 COVERED = [
     ("user.id", "user.name"),
@@ -249,3 +249,57 @@ def test_a_value_that_is_made_from_itself_has_an_end() -> None:
     )
     coverage = Coverage(visit, vocabulary())
     assert not any(map(coverage.covers, visit.body.reads.values()))
+
+
+# What the guard proposes for a read.
+@pytest.mark.parametrize(
+    ("key", "body"),
+    [
+        ('request.headers.get("x-flag")', "request.headers['X-Flag']"),
+        ("request.args.to_dict(flat=false)", "request.query_string"),
+        ("request.args.to_dict(flat=false)", "request.query_string.decode()"),
+        ('request.headers.get("referer")', "request.referrer"),
+        ("request.data", "request.get_data()"),
+        ("request.get_json(silent=true)", "request.json.a"),
+        ('request.headers.get("accept-language")', "request.accept_languages.best"),
+        (
+            'request.headers.get("accept-language")',
+            "request.accept_languages.best_match(['de', 'en'])",
+        ),
+        ('request.headers.get("user-agent")', "request.user_agent.string"),
+        ('request.headers.get("if-none-match")', "request.if_none_match.to_header()"),
+        (
+            "request.view_args|dictsort if request.view_args else none",
+            "request.view_args",
+        ),
+        ("request.path_params|dictsort", "request.path_params"),
+        ("request.blueprint", "request.blueprints"),
+        ('session.get("_permanent")', "session.permanent"),
+        ("request.client.host", "request.client"),
+        ("request.scheme", "request.is_secure"),
+    ],
+)
+def test_the_key_value_that_the_guard_proposes_covers(key: str, body: str) -> None:
+    page = "{{% cache 60, 'a'{} %}}{{{{ {} }}}}{{% endcache %}}"
+    assert codes(page.format("", body))
+    assert not codes(page.format(f", {key}", body))
+
+
+@pytest.mark.parametrize(
+    ("key", "body"),
+    [
+        ('request.headers.get("x-flag")', "request.headers['X-Flags']"),
+        ("request.referrer.host", "request.headers.referer"),
+        ("request.query_string|length", "request.args.q"),
+        ("request.user_agent.browser", "request.user_agent.string"),
+        ("request.accept_languages.best", "request.accept_charsets"),
+    ],
+)
+def test_what_tells_less_of_a_header_does_not_cover(key: str, body: str) -> None:
+    assert codes(f"{{% cache 60, 'a', {key} %}}{{{{ {body} }}}}{{% endcache %}}")
+
+
+def test_a_header_that_is_read_by_two_spellings_is_proposed_once() -> None:
+    body = "{{ request.headers['X-A'] }}{{ request.headers['x-a'] }}"
+    [found] = findings("{% cache 60, 'a' %}" + body + "{% endcache %}")
+    assert found.remedy == '{% cache 60, "a", request.headers.get("x-a") %}'

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.check.support import visits
+from tests.check.support import codes, findings, visits
 
 
 def reads(templates: dict[str, str] | str) -> str:
@@ -231,3 +231,52 @@ def test_keys_are_read_outside_of_their_fragment() -> None:
     ]
     assert [each.path for each in inner.key] == [("a", "id")]
     assert [each.path for each in inner.unless] == [("b",)]
+
+
+MODULE = "{% set name = session.name %}{% set color = 'blue' %}"
+
+
+def test_a_name_of_an_imported_module_is_made_from_what_the_module_reads() -> None:
+    page = (
+        "{% import 'm.html' as m with context %}{% cache 60, 'a' %}{{ m.name }}"
+        "{{ m.color }}{% endcache %}"
+    )
+    assert codes({"page.html": page, "m.html": MODULE}) == ["FC001"]
+    in_key = page.replace("'a'", "'a', m.name")
+    assert not codes({"page.html": in_key, "m.html": MODULE})
+
+
+@pytest.mark.parametrize(
+    "addition",
+    [
+        "{% do found.append(session.name) %}",
+        "{% set _ = found.append(session.name) %}",
+        "{{ found.append(session.name) or '' }}",
+        "{% for i in (1, 2) %}{% do found.extend([i, session.name]) %}{% endfor %}",
+    ],
+)
+def test_a_list_is_made_from_what_is_put_into_it(addition: str) -> None:
+    body = "{% cache 60, 'a' %}{{ found }}{% endcache %}"
+    assert codes("{% set found = [] %}" + addition + body) == ["FC001"]
+    assert not codes("{% set found = [] %}" + body)
+
+
+def test_what_is_put_into_a_variable_of_the_page_leaves_it_what_it_is() -> None:
+    body = "{% cache 60, 'a' %}{{ cart }}{% endcache %}"
+    assert codes("{% do cart.add(item) %}" + body) == ["FC001"]
+    own = "{% for row in rows %}{% do row.update(a=a) %}{% cache 60, 'a', row.id %}"
+    assert not codes(own + "{{ row.title }}{% endcache %}{% endfor %}")
+
+
+def test_whether_there_is_a_request_is_the_same_for_all() -> None:
+    for name in ("request", "session", "g"):
+        assert not codes(
+            f"{{% cache 60, 'a' %}}{{{{ {name} is defined }}}}{{% endcache %}}"
+        )
+    tested = "{% cache 60, 'a' %}{{ session is none }}{% endcache %}"
+    assert codes(tested) == ["FC001"]
+
+
+def test_a_request_is_put_into_a_hole() -> None:
+    [found] = findings("{% cache 60, 'a' %}{{ request }}{% endcache %}")
+    assert found.remedy == "{% nocache %}{{ request }}{% endnocache %}"

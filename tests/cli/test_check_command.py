@@ -257,3 +257,27 @@ def test_what_the_vary_on_of_the_cache_returns_is_in_every_key(
     assert "1 template, 1 fragment: nothing to say." in result.output
     # Of a folder, the cache is not known.
     assert run("check", "templates").exit_code == 1
+
+
+@pytest.mark.parametrize("option", ["--app", "--env"])
+def test_what_the_guard_of_the_cache_allows_need_not_be_in_a_key(
+    here: Path, option: str
+) -> None:
+    tag = "{% cache 60, 'a' %}"
+    write(here, "templates/a.html", tag + "{{ session.name }}{% endcache %}")
+    write(
+        here,
+        "allowing_of_the_test.py",
+        """
+        from flask import Flask
+        from jinja_fragcache import Cache
+
+        app = Flask(__name__, template_folder="templates")
+        settings = {"CACHE_TYPE": "simple", "CACHE_GUARD_ALLOW": ["session.name"]}
+        Cache(app, config=settings)
+        env = app.jinja_env
+        """,
+    )
+    target = f"allowing_of_the_test:{'app' if option == '--app' else 'env'}"
+    assert "nothing to say" in run("check", option, target).output
+    assert run("check", "templates").exit_code == 1
