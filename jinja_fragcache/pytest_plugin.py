@@ -52,6 +52,7 @@ def fragment_cache(
 
     It is a `jinja_fragcache.testing.CacheTester`.
     """
+    __tracebackhide__ = True
     from .testing import isolated  # noqa: PLC0415 - see above
 
     with isolated(fragment_cache_target, **fragment_cache_options) as tester:

@@ -24,9 +24,15 @@ class Clock:
         """Move the clock forward.
 
         Raises:
-            ValueError: If `seconds` is negative.
+            TypeError: If `seconds` is no number.
+            ValueError: If it is negative.
         """
-        if seconds < 0:
+        if not isinstance(seconds, (int, float)):
+            raise TypeError(
+                f"The clock is moved by a number of seconds, and got {seconds!r}. Write"
+                " move(300)."
+            )
+        if not seconds >= 0:
             raise ValueError(
                 f"The clock can't be moved back, and got {seconds!r} seconds."
             )

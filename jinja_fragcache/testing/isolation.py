@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from functools import partial
+from inspect import signature
 from typing import Any
 
 from jinja2 import Environment
 
 from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.messages import did_you_mean
 from jinja_fragcache.observe.comments import Comments
 from jinja_fragcache.render.environment import fragment_cache_of
 from jinja_fragcache.stores import MemoryStore
@@ -22,6 +24,7 @@ from .tester import CacheTester
 _NO_CHANCE = {"early_refresh": 0, "jitter": 0, "verify": 0, "near": 0}
 # Options of `FragmentCache` that are no rules, but its engine's.
 _OF_ENGINE = {"listeners", "strict", "signing_key", "timer", "clock", "chance"}
+_OF_SETTINGS = {"debug_comments", "statistics"}
 _EXTENSION = "jinja_fragcache"
 
 
@@ -39,9 +42,12 @@ def isolated(target: Any, **options: Any) -> Iterator[CacheTester]:
         options: Options of `FragmentCache`, in place of those of the application.
 
     Raises:
+        AssertionError: At the end, if `assert_renders` was called without `with`.
         StoreError: If it has no cache.
         TypeError: If it is something else, or an option is unknown.
     """
+    __tracebackhide__ = True
+    _check_options(options)
     clock = Clock()
     make = partial(_make, clock=clock, options=options)
     with ExitStack() as stack:
@@ -55,7 +61,21 @@ def isolated(target: Any, **options: Any) -> Iterator[CacheTester]:
                 f" object of {type(target).__name__}. Write isolated(app), or"
                 " isolated(env)."
             )
-        yield CacheTester(cache, clock)
+        tester = CacheTester(cache, clock)
+        yield tester
+        for each in tester.counts:
+            each.check_begun()
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    __tracebackhide__ = True
+    known = {*signature(FragmentCache).parameters, *_OF_SETTINGS} - {"store"}
+    for name in options:
+        if name not in known:
+            raise TypeError(
+                f"A cache for tests has options of FragmentCache, and there is none"
+                f" called {name!r}.{did_you_mean(name, known)}"
+            )
 
 
 @contextmanager

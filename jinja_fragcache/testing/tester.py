@@ -1,7 +1,7 @@
 """Tells a test what is stored in its cache, and what is rendered."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jinja_fragcache.cache import FragmentCache
@@ -22,16 +22,19 @@ class CacheTester:
     Attributes:
         cache: The `FragmentCache` that the templates use in this test.
         clock: The clock by which entries expire.
+        counts: What `assert_renders` returned.
     """
 
     cache: FragmentCache
     clock: Clock
+    counts: "list[Renders]" = field(default_factory=list, repr=False)
 
     def move(self, seconds: float) -> None:
         """Move the time forward, by which entries expire.
 
         Raises:
-            ValueError: If `seconds` is negative.
+            TypeError: If `seconds` is no number.
+            ValueError: If it is negative.
         """
         self.clock.move(seconds)
 
@@ -81,6 +84,8 @@ class CacheTester:
     def assert_renders(self, times: int, name: str | None = None) -> "Renders":
         """Check how often bodies of fragments are rendered in a `with` block.
 
+        Without `with` it checks nothing, which fails at the end of the test.
+
         Args:
             times: How often.
             name: The name of the fragments that count; None for all. Those that are
@@ -92,13 +97,21 @@ class CacheTester:
 
         Raises:
             TypeError: If `times` is not a number.
+            ValueError: If it is negative.
         """
         if type(times) is not int:
             raise TypeError(
                 f"assert_renders takes how often first, and got {times!r}. Write"
                 ' assert_renders(1, "sidebar").'
             )
-        return Renders(self._engine.bodies, lambda: self._stored, times, name)
+        if times < 0:
+            raise ValueError(
+                f"Nothing is rendered {times} times. Write assert_renders(0) if nothing"
+                " is to be rendered."
+            )
+        count = Renders(self._engine.bodies, lambda: self._stored, times, name)
+        self.counts.append(count)
+        return count
 
     @property
     def _engine(self) -> RecordingEngine:
@@ -187,9 +200,26 @@ class Renders:
         self._stored = stored
         self._times = times
         self._name = name
+        self._has_begun = False
+
+    def check_begun(self) -> None:
+        """Check that there was a `with` block.
+
+        Raises:
+            AssertionError: If there was none.
+        """
+        __tracebackhide__ = True
+        if not self._has_begun:
+            name = "" if self._name is None else f", {self._name!r}"
+            call = f"assert_renders({self._times}{name})"
+            raise AssertionError(
+                f"{call} stands without `with`, so it checked nothing. Write"
+                f" `with fragment_cache.{call}:` around what renders."
+            )
 
     def __enter__(self) -> None:
         """Begin to count."""
+        self._has_begun = True
         self._before = len(self._bodies)
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:

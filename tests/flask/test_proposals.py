@@ -10,13 +10,24 @@ from flask import Flask, g, render_template, session
 from jinja2 import DictLoader
 
 from jinja_fragcache import Cache, UncoveredReadError
-from tests.flask.personal import FUNCTIONS, NAMES, WAYS, PersonalSite, Way
+from jinja_fragcache.check.rules import ERROR, RULES
+from tests.check.support import findings
+from tests.flask.personal import (
+    FUNCTIONS,
+    NAMES,
+    TEMPLATES,
+    WAYS,
+    PersonalSite,
+    Way,
+)
 
 # What views have in their key, or what keeps their answers from being shared before.
 OF_VIEWS = {
     *("g.user", "request.user", "request.headers.authorization", "request.path"),
     "request.view_args.who",
 }
+# What the check calls a leak. A note is none.
+LEAKS = [code for code, rule in RULES.items() if rule.level == ERROR]
 IN_KEYS = [way for way in WAYS if way.key and way.read not in {"tenant", "cart"}]
 
 
@@ -47,7 +58,10 @@ def test_the_tag_of_the_message_keeps_each_user_s_text(
     tag = re.search(r"Write (\{% cache .*? %\})", told(site, way, first))
     assert tag is not None
     try:
-        loader.mapping[name] = re.sub(r"\{% cache .*? %\}", lambda _: tag[1], source)
+        page = re.sub(r"\{% cache .*? %\}", lambda _: tag[1], source)
+        loader.mapping[name] = page
+        told_by_check = findings({**TEMPLATES, "page.html": page}, LEAKS)
+        assert not [each for each in told_by_check if each.template == "page.html"]
         before = site.cache.stats()
         users = ("ann", "bob", "ann", "bob")
         texts = [
@@ -157,6 +171,23 @@ PASTED: list[Any] = [
         lambda: {"made": (each for each in session["name"])},
         id="a generator",
     ),
+    *(
+        pytest.param(TAG, "{{ " + body + " }}", dict, id=body)
+        for body in (
+            "request.headers['User-Agent']",
+            "request.query_string",
+            "request.referrer",
+            "request.get_data()",
+            "request.accept_languages.best_match(['en', 'de'])",
+            "request.user_agent.string",
+            "request.blueprints",
+            "session.permanent",
+            "request.cookies.session",
+            "request.url_rule",
+            "request.full_path",
+            "request.args",
+        )
+    ),
 ]
 
 
@@ -167,7 +198,9 @@ def test_what_the_message_tells_works_at_once(
     source = f"{tag}{body}{{% endcache %}}"
     with pytest.raises(UncoveredReadError) as caught:
         get_page(make_page(source, given), "ann")
-    app = make_page(mended(source, str(caught.value)), given)
+    page = mended(source, str(caught.value))
+    assert not findings(page, LEAKS)
+    app = make_page(page, given)
     for who in ("ann", "bob", "ann"):
         assert get_page(app, who) == get_page(make_page(body, given), who)
 
