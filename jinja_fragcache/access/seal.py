@@ -131,7 +131,9 @@ def _checked(secrets: Any) -> Sequence[str | bytes]:
 
 def _wrong(secrets: object, listed: Sequence[object]) -> str:
     """Return what is wrong with secrets, without showing them."""
-    if not any(each in ("", b"") for each in listed) and listed:
-        return describe_class(secrets)
     is_list = isinstance(secrets, (list, tuple))
+    if not any(each in ("", b"") for each in listed) and listed:
+        wrong = [each for each in listed if not isinstance(each, (str, bytes))]
+        what = describe_class(wrong[0])
+        return f"a list with {what} in it" if is_list else what
     return "a list with an empty secret" if is_list and listed else "empty"

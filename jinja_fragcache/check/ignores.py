@@ -50,7 +50,7 @@ def _read(text: str, line: int, environment: Environment) -> Ignore:
     found = _IGNORE.fullmatch(text)
     if found is None:
         return Ignore(line, wrong=f"The comment says nothing that is known. {write}")
-    codes = tuple(code for code in _CODES.split(found[1]) if code)
+    codes = tuple(code.upper() for code in _CODES.split(found[1]) if code)
     unknown = [code for code in codes if code not in RULES]
     if unknown or not codes:
         named = f"There is no rule {unknown[0]!r}." if unknown else "It names no rule."

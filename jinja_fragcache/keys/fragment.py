@@ -30,7 +30,9 @@ _WRONG_TAGS = "tags takes a list of texts and got {}"
 _TAG_LISTS = (list, tuple, set, frozenset)
 _TAGS_EXAMPLE = 'Write tags=["posts", "post:%s" % post.id].'
 # Iterables that are not lists of values.
-_NOT_LISTS = (Undefined, str, bytes, AbstractSet, Mapping)
+_NOT_LISTS = (Undefined, str, bytes, AbstractSet)
+# What is written in place of a list, as a constant. Here it comes in another case.
+_AUTO = "auto"
 
 
 def make_template_fragment_key(
@@ -197,6 +199,14 @@ def key_values(vary_on: Any) -> list[Any] | tuple[Any, ...]:
 
 
 def _listed_values(vary_on: Any) -> list[Any]:
+    if isinstance(vary_on, str) and vary_on.lower() == _AUTO:
+        raise refusal(f'{_WRONG_VALUES}. Write vary_on="{_AUTO}".', vary_on)
+    if isinstance(vary_on, Mapping):
+        raise refusal(
+            f"{_WRONG_VALUES}. Write vary_on=[value] with one of its items, or"
+            " vary_on=values|dictsort.",
+            vary_on,
+        )
     if isinstance(vary_on, Iterator):
         raise refusal(
             f"{_WRONG_VALUES}, which can be iterated only once. Write"

@@ -136,7 +136,13 @@ def test_no_repr_shows_the_secret() -> None:
 
 @pytest.mark.parametrize(
     ("secret", "told"),
-    [("", "be empty"), ([], "be empty"), (["a", ""], "be a list with an empty secret")],
+    [
+        ("", "be empty"),
+        ([], "be empty"),
+        (["a", ""], "be a list with an empty secret"),
+        ([None], "be a list with None in it"),
+        (["a", 5], "be a list with an object of int in it"),
+    ],
 )
 def test_an_empty_secret_is_called_so(secret: Any, told: str) -> None:
     with pytest.raises(PolicyError, match=f"signing_key can't {told}"):

@@ -59,6 +59,10 @@ def test_a_comment_that_does_not_count_is_told(comment: str, told: str) -> None:
     assert "Write {# fragcache: ignore[FC001] reason #}." in found[0].message
 
 
+def test_a_rule_may_be_written_in_small_letters_as_for_select() -> None:
+    assert codes(f"{{# fragcache: ignore[fc001, Fc011] one user #}}\n{TAG}") == []
+
+
 def test_a_rule_that_is_not_looked_for_is_not_missed() -> None:
     page = "{# fragcache: ignore[FC001] x #}\ntext"
     assert codes(page) == ["FC013"]

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jinja2 import Undefined
 from markupsafe import Markup
+from werkzeug.local import LocalProxy
 
 from jinja_fragcache import default_fragment_name, make_template_fragment_key
 from jinja_fragcache.errors import KeyValueError
@@ -190,3 +191,16 @@ def test_two_places_never_have_the_same_default_name(
     same = (template, line, position) == (other, other_line, other_position)
     name = default_fragment_name(template, line, position)
     assert (name == default_fragment_name(other, other_line, other_position)) is same
+
+
+@pytest.mark.parametrize("vary_on", ["Auto", "AUTO"])
+def test_auto_in_another_case_is_told_as_it_is_written(vary_on: str) -> None:
+    with pytest.raises(KeyValueError, match=r'Write vary_on="auto"\.'):
+        make_template_fragment_key("x", vary_on)
+
+
+def test_of_a_mapping_that_can_be_iterated_its_items_are_told() -> None:
+    proxy = LocalProxy(lambda: {"a": 1})
+    with pytest.raises(KeyValueError, match=r"vary_on=values\|dictsort") as caught:
+        make_template_fragment_key("x", proxy)
+    assert "only once" not in str(caught.value)
