@@ -5,12 +5,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from jinja_fragcache.errors import PolicyError
+from jinja_fragcache.guard.reads import CONTAINERS
 from jinja_fragcache.messages import describe, did_you_mean, warn_caller
 
 from .dependencies import guarded_names
 
 # The name of an item may have any characters but white space.
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\s.]+)*")
+# What is written for an item, or for all items, and is no name of a read.
+_EXPRESSION = re.compile(r"\.get\(|\.\*(\.|$)|\[")
 _WITH_SPACE = {"flashed messages"}
 # What the reads of frameworks begin with.
 _ROOTS = frozenset(
@@ -37,10 +40,19 @@ def allowed_names(names: Any) -> tuple[str, ...]:
         if not isinstance(name, str) or not (
             name in _WITH_SPACE or _NAME.fullmatch(name)
         ):
-            allowed = 'names, with dots: ["g.theme", "session.cart"]'
-            raise PolicyError("guard_allow", f"{describe(name)} in the list", allowed)
+            raise _wrong(name)
+        if _EXPRESSION.search(name):
+            raise _wrong(name)
         _warn_of(name)
     return tuple(listed)
+
+
+def _wrong(name: Any) -> PolicyError:
+    allowed = (
+        'names, with dots: ["g.theme", "session.cart"], and "session" for all that is'
+        " in it"
+    )
+    return PolicyError("guard_allow", f"{describe(name)} in the list", allowed)
 
 
 def _listed(names: Any) -> list[Any]:
@@ -48,9 +60,20 @@ def _listed(names: Any) -> list[Any]:
 
 
 def _warn_of(name: str) -> None:
-    root = name.partition(".")[0]
+    root, _, rest = name.partition(".")
     known = _ROOTS | guarded_names()
+    if root == "request" and rest:
+        _warn_of_part(rest.partition(".")[0].removesuffix("()"))
     if name not in _WITH_SPACE and root not in known:
         similar = did_you_mean(root, known)
         if similar:
             warn_caller(f"guard_allow: nothing that is read is named {root}.{similar}")
+
+
+def _warn_of_part(part: str) -> None:
+    parts = {each.removeprefix("request.") for each in CONTAINERS if "." in each}
+    similar = did_you_mean(part, parts)
+    if similar and part not in parts:
+        warn_caller(
+            f"guard_allow: nothing that all requests have is named {part}.{similar}"
+        )

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from jinja_fragcache.identities import names_object
 from jinja_fragcache.list_names import split_list_name
 
-# Reads whose parts are read one by one. A key that names one part covers only that.
-_CONTAINERS = frozenset(
+#: Reads whose parts are read one by one. A key that names one part covers only that.
+CONTAINERS = frozenset(
     {
         "session",
         "g",
@@ -91,6 +91,17 @@ class Read(NamedTuple):
     def shown(self) -> str:
         """Its name, with where it was read if that is known."""
         return f"{self.name} ({' > '.join(self.where)})" if self.where else self.name
+
+    def below(self, template: str | None, line: int) -> "Read":
+        """Return it without its tag's line, if another line of the template follows.
+
+        A tag may stand over several lines, and is no template around its body.
+        """
+        tag = f"{template}:{line}"
+        at = self.where.index(tag) if tag in self.where[:-1] else -1
+        if at < 0 or not self.where[at + 1].startswith(f"{template}:"):
+            return self
+        return self.inside_of(tag)
 
     def inside_of(self, name: str) -> "Read":
         """Return it without the function that a message is about among the places."""
@@ -175,14 +186,14 @@ def _names(name: str, read: str) -> bool:
         return read == ".".join(listed)
     # `user.id` tells who the user is, `user.is_admin` doesn't.
     part = name.removeprefix(f"{read}.")
-    if part == name or read in _CONTAINERS:
+    if part == name or read in CONTAINERS:
         return False
     return names_object(part, read.rpartition(".")[2])
 
 
 def has_items(name: str) -> bool:
     """Return whether what a name stands for is read item by item."""
-    return name in _CONTAINERS
+    return name in CONTAINERS
 
 
 def is_plain(value: Any) -> bool:

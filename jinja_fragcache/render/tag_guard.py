@@ -160,6 +160,7 @@ class TagGuard:
         """Like `engine.covering.Guard.refuse`."""
         place = self._site[:2]
         engine = engine_of(self._context.environment)
+        reads = [read.below(*place) for read in reads]
         with quietly():
             remedy = self._remedy(reads)
         told = explain(reads, remedy)

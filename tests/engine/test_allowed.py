@@ -42,6 +42,27 @@ def test_a_name_that_is_similar_to_a_framework_s_is_warned_of() -> None:
     assert warned[0].filename == __file__
 
 
+@pytest.mark.parametrize(
+    "name", ["session.*", 'session.get("name")', "session['name']", "g.*.name"]
+)
+def test_an_expression_is_no_name(name: str) -> None:
+    with pytest.raises(PolicyError, match=r"and .session. for all that is in it"):
+        FragmentCache(guard_allow=[name])
+
+
+def test_a_part_of_the_request_that_is_similar_to_another_is_warned_of() -> None:
+    with pytest.warns(UserWarning, match=r"named arg\. Did you mean args\?") as warned:
+        FragmentCache(guard_allow=["request.arg.page"])
+    assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "name", ["request.form()", "request.args.page", "request.tenant", "request.path"]
+)
+def test_a_part_of_the_request_is_taken_as_it_is(name: str) -> None:
+    assert allowed_names([name]) == (name,)
+
+
 def test_a_registered_name_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dependencies, "_guarded", set())
     guard_variables("sesion")

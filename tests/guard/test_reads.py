@@ -169,3 +169,19 @@ def test_all_key_values_of_a_nested_fragment_tell_what_it_read() -> None:
 def test_a_locale_and_a_time_zone_stand_in_keys_by_their_names() -> None:
     assert texts_of(Locale("de", "AT")) == {"de_AT"}
     assert texts_of(ZoneInfo("Europe/Berlin")) == {"Europe/Berlin"}
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"),
+    [
+        (("a.html:1",), ("a.html:1",)),
+        (("a.html:1", "a.html:4"), ("a.html:4",)),
+        (("a.html:1", "b.html:4"), ("a.html:1", "b.html:4")),
+        (("b.html:1", "a.html:1", "a.html:4"), ("b.html:1", "a.html:4")),
+        (("a.html:2", "a.html:4"), ("a.html:2", "a.html:4")),
+    ],
+)
+def test_the_line_of_a_tag_is_not_told_of_another_line_below_it(
+    where: tuple[str, ...], shown: tuple[str, ...]
+) -> None:
+    assert Read("session.user", where=where).below("a.html", 1).where == shown
