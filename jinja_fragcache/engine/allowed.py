@@ -71,7 +71,8 @@ def _warn_of(name: str) -> None:
 
 
 def _warn_of_part(part: str) -> None:
-    parts = {each.removeprefix("request.") for each in CONTAINERS if "." in each}
+    named = (each.split(".") for each in CONTAINERS)
+    parts = {each[1] for each in named if len(each) == 2}  # noqa: PLR2004 - `request.args`
     similar = did_you_mean(part, parts)
     if similar and part not in parts:
         warn_caller(
