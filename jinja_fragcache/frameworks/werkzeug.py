@@ -194,14 +194,14 @@ def _watch_container(shown: str, request: Any, value: Any) -> bool:
     if shown == "request.values" and isinstance(getattr(value, "dicts", None), list):
         # Else an item of it would be one of `request.args` or `request.form`, too.
         with quietly():
-            value.dicts = [_unwatched(each) for each in value.dicts]
+            value.dicts = [_apart(each) for each in value.dicts]
     return watch(value, mapping_class, shown, note_item)
 
 
-def _unwatched(mapping: Any) -> Any:
-    """Return a mapping, as a copy of its own class if it is watched."""
-    kind: Any = type(mapping).__base__
-    return kind(mapping) if is_watched(mapping) else mapping
+def _apart(mapping: Any) -> Any:
+    """Return a copy of a mapping that is not watched, and will not be."""
+    kind: Any = type(mapping)
+    return (kind.__base__ if is_watched(mapping) else kind)(mapping)
 
 
 @cache

@@ -352,7 +352,7 @@ def test_what_it_did_not_read_is_an_error_in_debug_mode(kind: str) -> None:
         answers(site, "de")
 
 
-def test_a_body_may_change_what_the_values_were_made_of() -> None:
+def test_a_body_that_changes_what_the_values_were_made_of_runs_again() -> None:
     site = Varied(CACHE_VARY_ON=lambda: [g.lang])
 
     @site.cache.memoize()
@@ -364,7 +364,8 @@ def test_a_body_may_change_what_the_values_were_made_of() -> None:
         g.lang = "en"
         return show()
 
-    assert site.shown(call, "", "") == ["1de", "1de"]
+    # The key of the second call says "en", and the entry that "de" was read.
+    assert site.shown(call, "", "") == ["1de", "2de"]
 
 
 @pytest.mark.parametrize(
