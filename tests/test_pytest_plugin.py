@@ -130,6 +130,33 @@ def test_renders(fragment_cache):
     assert "tester.py" not in shown
 
 
+def test_a_check_that_checks_nothing_fails_when_the_test_ends(
+    pytester: pytest.Pytester,
+) -> None:
+    source = """
+def test_it(fragment_cache):
+    fragment_cache.assert_renders(1)
+"""
+    result = run(pytester, PURE + source)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*Write `with fragment_cache.assert_renders(1):`*"])
+    assert "isolation.py" not in result.stdout.str()
+
+
+def test_an_unknown_option_is_told(pytester: pytest.Pytester) -> None:
+    source = """
+@pytest.fixture
+def fragment_cache_options():
+    return {"strickt": True}
+
+def test_it(fragment_cache): pass
+"""
+    result = run(pytester, PURE + source)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*'strickt'. Did you mean strict?"])
+    assert "isolation.py" not in result.stdout.str()
+
+
 def test_without_an_application_it_says_what_to_write(
     pytester: pytest.Pytester,
 ) -> None:

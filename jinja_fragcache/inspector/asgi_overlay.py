@@ -15,7 +15,7 @@ from .asgi import (
     verdict_of,
 )
 from .inspector import Inspector
-from .mounting import check_prefix, make_inspector
+from .mounting import check_app, check_prefix, make_inspector
 from .overlay import Answer, below, is_whole, may_have_overlay, may_see, overlaid
 
 
@@ -41,6 +41,7 @@ def asgi_overlay(
     Raises:
         SettingError: If an argument has a value that is not allowed.
     """
+    check_app(app)
     inspector = make_inspector(cache, allow, secret_key, debug=debug)
     pages, root = pages_of(inspector), check_prefix(prefix)
 

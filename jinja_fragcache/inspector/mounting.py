@@ -47,6 +47,20 @@ def make_inspector(
     return Inspector(lambda: cache, allow=checked, secret_key=lambda: secret)
 
 
+def check_app(app: object) -> None:
+    """Check that the pages of something can have the overlay.
+
+    Raises:
+        SettingError: If it is no application.
+    """
+    if not callable(app):
+        raise SettingError(
+            "The first argument is the application whose pages get the overlay, and got"
+            f" {describe_class(app)}. Write app = wsgi_overlay(app, cache, ...), or"
+            " asgi_overlay for an ASGI application."
+        )
+
+
 def check_prefix(prefix: object) -> str:
     """Return the path of an inspector in an application.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja_fragcache.cache import FragmentCache
 
-from .mounting import check_prefix, make_inspector
+from .mounting import check_app, check_prefix, make_inspector
 from .overlay import Answer, below, is_whole, may_have_overlay, may_see, overlaid
 from .wsgi import pages_of, read_request, verdict_of
 
@@ -35,6 +35,7 @@ def wsgi_overlay(
     Raises:
         SettingError: If an argument has a value that is not allowed.
     """
+    check_app(app)
     inspector = make_inspector(cache, allow, secret_key, debug=debug)
     pages, root = pages_of(inspector), check_prefix(prefix)
 

@@ -24,7 +24,6 @@ from .tester import CacheTester
 _NO_CHANCE = {"early_refresh": 0, "jitter": 0, "verify": 0, "near": 0}
 # Options of `FragmentCache` that are no rules, but its engine's.
 _OF_ENGINE = {"listeners", "strict", "signing_key", "timer", "clock", "chance"}
-_OF_SETTINGS = {"debug_comments", "statistics"}
 _EXTENSION = "jinja_fragcache"
 
 
@@ -69,7 +68,7 @@ def isolated(target: Any, **options: Any) -> Iterator[CacheTester]:
 
 def _check_options(options: Mapping[str, Any]) -> None:
     __tracebackhide__ = True
-    known = {*signature(FragmentCache).parameters, *_OF_SETTINGS} - {"store"}
+    known = signature(FragmentCache).parameters.keys() - {"store"}
     for name in options:
         if name not in known:
             raise TypeError(

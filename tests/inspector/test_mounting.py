@@ -4,7 +4,7 @@ import pytest
 
 from jinja_fragcache import FragmentCache
 from jinja_fragcache.errors import SettingError
-from jinja_fragcache.inspector import asgi_app, wsgi_app
+from jinja_fragcache.inspector import asgi_app, asgi_overlay, wsgi_app, wsgi_overlay
 from jinja_fragcache.inspector.mounting import read_verdict
 from tests.flask.support import make_cache
 
@@ -32,6 +32,13 @@ def test_what_can_not_work_is_refused_at_once(
 def test_something_that_is_no_cache_is_refused(make: Any, cache: object) -> None:
     with pytest.raises(SettingError, match=r"cache\.fragment_cache"):
         make(cache, debug=True)
+
+
+@pytest.mark.parametrize("make", [wsgi_overlay, asgi_overlay])
+@pytest.mark.parametrize("app", [None, "app"])
+def test_the_overlay_needs_an_application(make: Any, app: object) -> None:
+    with pytest.raises(SettingError, match=r"Write app = wsgi_overlay\(app, cache"):
+        make(app, FragmentCache(), debug=True)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from jinja_fragcache import (
     make_template_fragment_key,
 )
 from jinja_fragcache.stores import MemoryStore
-from jinja_fragcache.testing import isolated
+from jinja_fragcache.testing import CacheTester, isolated
 from tests.support import Counter, environment
 
 SOURCE = '{% cache 300, "a", id, tags=["t"] %}{{ id }}{% endcache %}'
@@ -184,5 +184,22 @@ def test_what_can_not_be_tested_is_told() -> None:
         isolated(3).__enter__()
     with pytest.raises(StoreError, match="The environment has no cache"):
         isolated(Environment()).__enter__()
-    with pytest.raises(TypeError, match="colour"):
-        isolated(environment({}), colour=1).__enter__()
+    with pytest.raises(TypeError, match=r"none called 'strickt'\. Did you mean strict"):
+        isolated(environment({}), strickt=1).__enter__()
+    with pytest.raises(TypeError, match="none called 'store'"):
+        isolated(environment({}), store=MemoryStore()).__enter__()
+
+
+def test_a_count_without_a_block_is_told_at_the_end() -> None:
+    told = r"assert_renders\(1, 'a'\) stands without `with`"
+    with pytest.raises(AssertionError, match=told), isolated(environment({})) as tester:
+        tester.assert_renders(1, "a")
+
+
+def test_an_error_of_the_test_comes_before_a_count_without_a_block() -> None:
+    def fail(tester: CacheTester) -> None:
+        tester.assert_renders(1)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), isolated(environment({})) as tester:
+        fail(tester)

@@ -177,5 +177,11 @@ def test_wrong_calls_are_told(tester: CacheTester) -> None:
         tester.assert_renders("row")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="can't be moved back"):
         tester.move(-1)
+    with pytest.raises(ValueError, match="can't be moved back"):
+        tester.move(float("nan"))
+    with pytest.raises(TypeError, match=r"got '5'\. Write move\(300\)"):
+        tester.move("5")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"Write assert_renders\(0\)"):
+        tester.assert_renders(-1)
     with pytest.raises(KeyValueError):
         tester.assert_cached("row", object())
