@@ -81,13 +81,7 @@ class AppInspector:
         )
         self._is_asked_for = is_asked_for(settings)
         if self._wanted and allow is None and not app.debug:
-            raise SettingError(
-                "CACHE_INSPECTOR is on, and outside of debug mode the inspector needs"
-                " CACHE_INSPECTOR_ALLOW, a function that returns whether the current"
-                " request may see it: CACHE_INSPECTOR_ALLOW = lambda:"
-                " current_user.is_admin. Leave CACHE_INSPECTOR out to have it in debug"
-                " mode only."
-            )
+            raise nobody_may_see("CACHE_INSPECTOR", "the inspector")
         known: dict[object, AppInspector] = app.extensions.setdefault(INSPECTORS, {})
         # The application may be set up twice.
         self._former = known.get(cache)
@@ -211,6 +205,16 @@ def is_asked_for(settings: Mapping[str, Any]) -> bool:
     """Return whether the pages are to be there outside of debug mode, too."""
     wanted, allow = settings["CACHE_INSPECTOR"], settings["CACHE_INSPECTOR_ALLOW"]
     return wanted is True or (wanted is None and allow is not None)
+
+
+def nobody_may_see(setting: str, what: str) -> SettingError:
+    """Return the error for something that is on where nobody may see it."""
+    return SettingError(
+        f"{setting} is on, and outside of debug mode {what} needs"
+        " CACHE_INSPECTOR_ALLOW, a function that returns whether the current request"
+        " may see it: CACHE_INSPECTOR_ALLOW = lambda: current_user.is_admin. Leave"
+        f" {setting} out to have it in debug mode only."
+    )
 
 
 def shown_settings(settings: Mapping[str, Any]) -> list[ShownSetting]:

@@ -10,7 +10,7 @@ from jinja_fragcache.errors import SettingError
 from jinja_fragcache.inspector.overlay import Answer, may_have_overlay, with_overlay
 from jinja_fragcache.messages import logger
 
-from .inspector import AppInspector
+from .inspector import AppInspector, nobody_may_see
 
 #: Under this name, `app.extensions` keeps what signals hold weakly, by caches.
 OVERLAYS = "jinja_fragcache_overlays"
@@ -48,6 +48,8 @@ class OverlaidPages:
             _check("CACHE_DEBUG_COMMENTS", "finds fragments by comments", has_comments)
             has_pages = settings["CACHE_INSPECTOR"] is not False
             _check("CACHE_INSPECTOR", "comes from the inspector", has_pages)
+            if inspector.inspector.allow is None and not app.debug:
+                raise nobody_may_see(_NAME, "the overlay")
         if has_comments and self._wanted is not False:
             request_finished.connect(self._finish, app)
 

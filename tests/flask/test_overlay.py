@@ -91,6 +91,14 @@ def test_what_it_needs_must_not_be_off(name: str) -> None:
         site(CACHE_DEBUG_OVERLAY=True, **{name: False})
 
 
+def test_where_nobody_may_see_it_turning_it_on_is_refused() -> None:
+    told = (
+        "CACHE_DEBUG_OVERLAY is on, and outside of debug mode .* CACHE_INSPECTOR_ALLOW"
+    )
+    with pytest.raises(SettingError, match=told):
+        site(debug=False, CACHE_DEBUG_OVERLAY=True)
+
+
 @pytest.mark.parametrize("path", ["/streamed", "/gzip", "/_fragcache/"])
 def test_other_answers_have_none(path: str) -> None:
     client = site().test_client()
