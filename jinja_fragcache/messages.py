@@ -229,6 +229,17 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def percent(fraction: float) -> str:
+    """Return a fraction as per cent, rounded to a tenth.
+
+    Only all of them are 100%, and only none of them are 0%.
+    """
+    tenths = round(fraction * 1000)
+    if 0 < fraction < 1:
+        tenths = min(max(tenths, 1), 999)
+    return f"{tenths / 10:g}%"
+
+
 def duration(seconds: float) -> str:
     """Return a time in its two largest units, such as `4 min 48 s`."""
     if seconds < 1:

@@ -13,6 +13,7 @@ from jinja_fragcache.messages import (
     did_you_mean,
     logger,
     one_line,
+    percent,
     unknown_argument,
     why_undefined,
     without_logins,
@@ -153,3 +154,22 @@ def test_an_unknown_argument_is_found_in_the_error() -> None:
         Undefined(colour=1)  # type: ignore[call-arg]
     assert unknown_argument(raised.value) == "colour"
     assert unknown_argument(TypeError("something else")) is None
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"),
+    [
+        (0, "0%"),
+        (0.00001, "0.1%"),
+        (1 / 3, "33.3%"),
+        (0.5, "50%"),
+        (2 / 3, "66.7%"),
+        (8190 / 8214, "99.7%"),
+        (0.99999, "99.9%"),
+        (1, "100%"),
+    ],
+)
+def test_only_all_are_100_per_cent_and_only_none_are_0(
+    fraction: float, shown: str
+) -> None:
+    assert percent(fraction) == shown

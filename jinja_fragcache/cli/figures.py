@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from jinja_fragcache.messages import count, duration, one_line
+from jinja_fragcache.messages import count, duration, one_line, percent
 from jinja_fragcache.observe.workers import AllFigures
 
 from .output import show_table
@@ -43,12 +43,13 @@ def show_figures(figures: AllFigures, now: float) -> None:
     for each in figures.names:
         ratio, mean = each.hit_ratio, each.mean_body_seconds
         saved = each.seconds_saved
+        share = "" if ratio is None else f" ({percent(ratio)})"
         rows.append(
             (
                 each.name,
                 each.kind,
                 f"{each.asked:,}",
-                f"{each.hits:,}" if ratio is None else f"{each.hits:,} ({ratio:.0%})",
+                f"{each.hits:,}{share}",
                 f"{each.misses:,}",
                 f"{each.stale:,}",
                 f"{each.uncached:,}",

@@ -83,6 +83,11 @@ def invalidate_command(
     tags: tuple[str, ...], app: Any, env: str | None, as_json: bool
 ) -> None:
     """Turn all entries with one of the TAGs into misses."""
+    if not all(tag.strip() for tag in tags):
+        raise Failure(
+            "A TAG is blank, so nothing was invalidated. Write the tag, such as posts,"
+            " or look whether a variable of the shell is empty."
+        )
     cache = cache_for(app, env)
     refuse_memory(
         cache, "invalidate tags", "Call cache.invalidate_tags() in the application."

@@ -43,7 +43,7 @@ def _clear(context: Context, _form: Mapping[str, str]) -> Operation[dict[str, An
 
 def _field(form: Mapping[str, str], name: str, what: str) -> str:
     value = form.get(name, "")
-    if not value:
+    if not value.strip():
         raise RefusedError(f"Nothing was changed. Send {what} in the field {name}.")
     return value
 

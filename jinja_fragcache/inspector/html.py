@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from jinja_fragcache.messages import count, duration, one_line
+from jinja_fragcache.messages import count, duration, one_line, percent
 
 #: Stands where nothing is known.
 UNKNOWN = "-"
@@ -40,7 +40,7 @@ def _environment() -> Environment:
         "brief": brief,
         "left": left,
         "number": number,
-        "percent": percent,
+        "percent": share_or_unknown,
         "seconds": seconds,
         "size": size,
         "times": count,
@@ -58,11 +58,9 @@ def number(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
-def percent(fraction: float | None) -> str:
-    """Return a fraction as per cent. Only all of them are 100%."""
-    if fraction is None:
-        return UNKNOWN
-    return f"{math.floor(fraction * 1000) / 10:g}%"
+def share_or_unknown(fraction: float | None) -> str:
+    """Return a fraction as per cent."""
+    return UNKNOWN if fraction is None else percent(fraction)
 
 
 def left(value: float | None) -> str:

@@ -39,7 +39,7 @@ def test_stats_show_what_all_workers_have_counted(redis_port: int) -> None:
     writing()
     collecting._worker_figures.flush(60)
     shown = run("stats", *REDIS).stdout
-    assert re.search(r"row +fragment +3 +1 \(33%\) +2 +0 +0 ", shown)
+    assert re.search(r"row +fragment +3 +1 \(33\.3%\) +2 +0 +0 ", shown)
     assert "Counted by 1 worker:" in shown
     assert f", process {os.getpid()}, for " in shown
     told = json.loads(run("stats", "--json", *REDIS).stdout)["workers"]
@@ -93,6 +93,15 @@ def test_entries_with_a_tag_are_misses_afterwards() -> None:
     assert render() == 1
     told = json.loads(run("invalidate", "rows", "--json", *REDIS).stdout)
     assert told == {"invalidated": ["rows"]}
+
+
+@pytest.mark.parametrize("tag", ["", " "])
+def test_a_blank_tag_is_refused_and_nothing_is_invalidated(tag: str) -> None:
+    render()
+    result = run("invalidate", "rows", tag, *REDIS)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "A TAG is blank, so nothing was invalidated" in result.stderr
+    assert render() == 0
 
 
 def test_clear_deletes_all_and_nothing_of_others(redis_port: int) -> None:

@@ -167,6 +167,13 @@ def test_all_can_be_cleared(filled: Site) -> None:
     assert filled.cache.get(make_template_fragment_key("top")) is None
 
 
+@pytest.mark.parametrize("tag", ["", " "])
+def test_a_blank_tag_is_refused(filled: Site, tag: str) -> None:
+    answer = browser(filled).send("invalidate", tag=tag)
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert "Send a tag in the field tag." in answer.text
+
+
 def test_scripts_are_answered_as_json(filled: Site) -> None:
     look = browser(filled)
     token = forms(look.get().text)[-1].fields["csrf_token"]
