@@ -58,7 +58,10 @@ class Inspected(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Whether it is served, and if not why."""
+        """Why it is not served, as far as the entry alone tells.
+
+        A page may ask for another version, or for that of another template.
+        """
         if self.entry is None:
             return "not served: it can't be read, so it is a miss"
         if self.invalidated_tags:
@@ -67,7 +70,7 @@ class Inspected(NamedTuple):
         if self.fresh_for is not None and self.fresh_for <= 0:
             ago = duration(-self.fresh_for)
             return f"expired {ago} ago; kept for its grace period"
-        return "fresh"
+        return "fresh: not expired, and no tag was invalidated"
 
 
 def inspect(context: Context, key: str) -> Operation[Inspected | None]:

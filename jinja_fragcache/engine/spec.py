@@ -238,7 +238,7 @@ class FragmentSpec(NamedTuple):
         """Like `EntrySpec.why_not`. The checks are those of `load`, in its order."""
         wanted, digest_of = self.wanted, self.digest_of
         if entry.version != wanted.version:
-            return Why(Reason.VERSION)
+            return Why(Reason.VERSION, _why_version(entry.version, wanted.version))
         if entry.escaped != wanted.escaped:
             return Why(Reason.ESCAPING)
         if not matches(entry, wanted):
@@ -324,6 +324,18 @@ class FragmentSpec(NamedTuple):
         except HeaderTooLargeError as error:
             warning = f"{self.key!r} is not stored. {error}"
             raise NotStored(warning, Why(Reason.TOO_LARGE)) from None
+
+
+def _why_version(stored: str | None, wanted: str | None) -> str:
+    """Return how versions differ if only one is there, "" if both are.
+
+    Mostly one of two processes is in debug mode, where `template_digest` is on.
+    """
+    if stored is None:
+        return "other version: stored without one, as where template_digest is off"
+    if wanted is None:
+        return "other version: stored with one, as where template_digest is on"
+    return ""
 
 
 def _with_marks(value: Any) -> str:

@@ -50,7 +50,8 @@ def test_what_is_stored_is_shown() -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     shown = dict(line.split(maxsplit=1) for line in lines[:3])
-    assert shown == {"Fragment": "row[7]", "Key": ROW, "State": "fresh"}
+    state = "fresh: not expired, and no tag was invalidated"
+    assert shown == {"Fragment": "row[7]", "Key": ROW, "State": state}
     assert any(line.startswith("Tag ") and "rows" in line for line in lines)
     assert lines[-1] == "<b>7</b>{% nocache %}...{% endnocache %}"
 

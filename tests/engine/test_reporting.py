@@ -113,6 +113,22 @@ def test_another_version_or_template_is_told() -> None:
     assert changing.why() == "other version"
 
 
+@pytest.mark.parametrize(
+    ("digests_now", "told"),
+    [
+        (True, "stored without one, as where template_digest is off"),
+        (False, "stored with one, as where template_digest is on"),
+    ],
+)
+def test_a_version_that_only_one_of_two_processes_has_is_told(
+    digests_now: bool, told: str
+) -> None:
+    source, store = "{% cache 60, 'x' %}text{% endcache %}", MemoryStore()
+    Site(source, store=store, template_digest=not digests_now).render()
+    site = Site(source, store=store, template_digest=digests_now)
+    assert site.why() == f"other version: {told}"
+
+
 def test_other_escaping_is_told() -> None:
     tag = "{% cache 60, 'x' %}text{% endcache %}"
     site = Site("{% autoescape e %}" + tag + "{% endautoescape %}")
