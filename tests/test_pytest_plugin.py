@@ -194,7 +194,9 @@ def test_it(fragment_cache): pass
 """
     result = run(pytester, source)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*StoreError: The environment has no cache.*"])
+    result.stdout.fnmatch_lines(
+        ["*StoreError: The application has no cache. Write Cache(app) or *"]
+    )
 
 
 def test_who_does_not_use_it_imports_nothing() -> None:

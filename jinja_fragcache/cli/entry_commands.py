@@ -20,6 +20,10 @@ _ONE_MORE = (
     "A fragment with a block inside has one more KEY, the last: the template of the"
     " page. One without a name is called template:line."
 )
+_OTHER_NAME = (
+    " In the list, _ may stand for a space or for a character that is not ASCII: write"
+    " the name as it stands in the tag."
+)
 _UNKNOWN = "unknown: the store does not tell"
 
 
@@ -73,7 +77,8 @@ def show_command(
     elif found is not None:
         _show(shown, key, found)
     if found is None:
-        click.echo(f"Nothing is stored for {shown} ({key}). {_ONE_MORE}", err=True)
+        told = f"Nothing is stored for {shown} ({key}). {_hint(name)}"
+        click.echo(told, err=True)
         sys.exit(1)
 
 
@@ -107,7 +112,12 @@ def delete_command(
     elif was_stored:
         click.echo(f"Deleted {shown}.")
     else:
-        click.echo(f"Nothing was stored for {shown}. {_ONE_MORE}")
+        click.echo(f"Nothing was stored for {shown}. {_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    """Return how else a fragment that was not found may have to be named."""
+    return _ONE_MORE + (_OTHER_NAME if "_" in name else "")
 
 
 def _show(shown: str, key: str, found: Inspected) -> None:

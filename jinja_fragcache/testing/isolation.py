@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment
 
 from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.errors import StoreError
 from jinja_fragcache.messages import did_you_mean
 from jinja_fragcache.observe.comments import Comments
 from jinja_fragcache.render.environment import fragment_cache_of
@@ -95,6 +96,12 @@ def _replaced_caches(
     app: Any, make: Callable[..., FragmentCache]
 ) -> Iterator[FragmentCache]:
     if _EXTENSION not in getattr(app, "extensions", {}):
+        # An application may have the tag alone.
+        if not hasattr(app.jinja_env, "fragment_cache"):
+            raise StoreError(
+                "The application has no cache. Write Cache(app) or cache.init_app(app)"
+                " where it is made; with Quart, QuartCache(app)."
+            )
         with _replaced_cache(app.jinja_env, make) as cache:
             yield cache
         return

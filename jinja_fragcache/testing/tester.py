@@ -41,8 +41,10 @@ class CacheTester:
     def assert_cached(self, name: str, *key_values: Any) -> str:
         """Check that a fragment is stored, and would be served.
 
+        It is for fragments. Of functions and views, count the calls.
+
         Args:
-            name: The fragment's name.
+            name: The fragment's name, as it stands in the tag.
             key_values: Its key values, in the tag's order.
 
         Returns:
@@ -153,8 +155,7 @@ class CacheTester:
             lines += _listed("Stored under this name", same)
             known = [each for each in same if each.values is not None]
             if known:
-                given = (name, *(known[0].values or ()))
-                lines.append(f"Write assert_cached({', '.join(map(repr, given))}).")
+                lines.append(self._what_to_write(name, known))
         elif stored:
             names = {each.name for each in stored}
             lines += _listed("Stored under other names", stored)
@@ -166,6 +167,21 @@ class CacheTester:
                 " application or environment that is tested."
             )
         return "\n".join(lines)
+
+    def _what_to_write(self, name: str, stored: list[Body]) -> str:
+        """Return which call would find an entry, of those that are listed by a name."""
+        for each in stored:
+            values = each.values or ()
+            if self.cache.key_for(name, values) == each.key:
+                given = ", ".join(map(repr, (name, *values)))
+                return f"Write assert_cached({given})."
+        if self.cache.policy.vary_on is not None:
+            return "The vary_on of the cache returned other values than now."
+        return (
+            "The tag has another name: a space, or a character that is not ASCII, is"
+            " listed as _, and a long one is cut. Write the name as it stands in the"
+            " tag."
+        )
 
     def _reason(self, key: str, found: Inspected | None) -> str:
         if found is None:

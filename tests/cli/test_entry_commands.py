@@ -81,6 +81,14 @@ def test_nothing_stored_is_the_status_1() -> None:
     result = run("show", "row", "8", *REDIS)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "Nothing is stored for row[8] (fragment:row:" in result.stderr
+    assert "_ may stand" not in result.stderr
+
+
+@pytest.mark.usefixtures("site")
+def test_a_name_that_the_list_shows_in_another_way_is_told() -> None:
+    told = "_ may stand for a space or for a character that is not ASCII"
+    assert told in run("show", "search_box", "q", *REDIS).stderr
+    assert told in run("delete", "search_box", "q", *REDIS).stdout
     result = run("show", "row", "8", "--json", *REDIS)
     assert (result.exit_code, result.stdout) == (1, "null\n")
 

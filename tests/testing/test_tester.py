@@ -71,6 +71,27 @@ def test_what_is_not_stored_is_told_with_what_is(
     tester.assert_not_cached(*asked)
 
 
+def test_a_name_that_is_listed_in_another_way_is_told() -> None:
+    env = environment({"a": '{% cache 300, "search box", id %}{% endcache %}'})
+    with isolated(env) as tester:
+        env.get_template("a").render(id="q")
+        tester.assert_cached("search box", "q")
+        with pytest.raises(AssertionError) as raised:
+            tester.assert_cached("search_box", "q")
+    told = str(raised.value)
+    assert "Write assert_cached" not in told
+    assert told.endswith("Write the name as it stands in the tag.")
+
+
+def test_an_entry_with_other_values_of_the_cache_is_told() -> None:
+    lang = ["en"]
+    with isolated(ENV, vary_on=lambda: lang) as tester:
+        render()
+        lang[0] = "de"
+        with pytest.raises(AssertionError, match="returned other values than now"):
+            tester.assert_cached("row", 7)
+
+
 def test_an_empty_cache_says_what_to_do(tester: CacheTester) -> None:
     with pytest.raises(
         AssertionError, match=r"Nothing is stored\. Render a page first"
