@@ -87,7 +87,9 @@ def warm_command(
     except NoAnswerError as error:
         raise Failure(one_line(str(error))) from error
     if as_json:
-        write_json([asdict(each) for each in warmed])
+        stored = None if cache is None else cache.stats().stored
+        pages = [asdict(each) for each in warmed]
+        write_json({"pages": pages, "stored": stored})
     else:
         _show(warmed, cache)
     sys.exit(1 if any(each.error for each in warmed) else 0)

@@ -130,12 +130,10 @@ class Inspector:
             return Response(HTTPStatus.OK, found.kind, found.body, HEADERS)
         make = PAGES.get(request.page)
         if make is None:
-            status = (
-                HTTPStatus.METHOD_NOT_ALLOWED
-                if request.page in ACTIONS
-                else HTTPStatus.NOT_FOUND
-            )
-            return self._error(visit, status, "There is no such page.")
+            if request.page in ACTIONS:
+                status = HTTPStatus.METHOD_NOT_ALLOWED
+                return self._error(visit, status, "Send a form here, with POST.")
+            return self._error(visit, HTTPStatus.NOT_FOUND, "There is no such page.")
         made = yield from make(visit)
         if isinstance(made, Data):
             return _json(HTTPStatus.OK, made.content)

@@ -34,9 +34,12 @@ def make_inspector(
             " function that gets a request and returns whether it may see that. In"
             " development, write debug=True instead: then only this machine may."
         )
-    if secret_key is not None and not (
-        secret_key and isinstance(secret_key, (str, bytes))
-    ):
+    if secret_key in ("", b""):
+        raise SettingError(
+            "secret_key can't be empty. Give a text or bytes that nobody else knows, or"
+            " leave it out: then nothing can be deleted on the pages."
+        )
+    if secret_key is not None and not isinstance(secret_key, (str, bytes)):
         raise SettingError(
             "secret_key is a text or bytes that nobody else knows, or None, and got"
             f" {describe_class(secret_key)}."

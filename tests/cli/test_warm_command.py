@@ -80,9 +80,15 @@ def test_a_page_that_fails_is_the_status_1() -> None:
     assert "1 page answered, 2 failed" in result.stdout
 
 
+def test_json_has_the_number_of_entries_that_were_stored() -> None:
+    told = json.loads(run("warm", "--json", "/", *REDIS).stdout)
+    assert ([page["status"] for page in told["pages"]], told["stored"]) == ([200], 2)
+
+
 def test_redirects_are_followed_on_the_same_host() -> None:
     pages = ("/old", "/away", "/loop")
     told = json.loads(run("warm", "--json", *pages, *REDIS).stdout)
+    told = told["pages"]
     assert [(page["url"], page["status"]) for page in told] == [
         ("/old", 200),
         ("/away", 302),

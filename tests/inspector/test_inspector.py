@@ -227,6 +227,7 @@ def test_a_link_changes_nothing(filled: Site, action: str) -> None:
     token = forms(look.get().text)[-1].fields["csrf_token"]
     answer = look.get(f"{action}?csrf_token={token}&key={KEY}&tag=users")
     assert answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert "Send a form here, with POST." in answer.text
     assert filled.cache.get(KEY) == "<p>hello</p>"
 
 

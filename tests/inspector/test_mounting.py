@@ -16,7 +16,8 @@ from tests.flask.support import make_cache
         ({}, "it needs allow="),
         ({"allow": True}, "allow is a function .* and got True"),
         ({"allow": "admins"}, "allow is a function"),
-        ({"debug": True, "secret_key": ""}, "secret_key is a text or bytes"),
+        ({"debug": True, "secret_key": ""}, "secret_key can't be empty"),
+        ({"debug": True, "secret_key": b""}, "secret_key can't be empty"),
         ({"debug": True, "secret_key": 7}, "secret_key is a text or bytes"),
     ],
 )
