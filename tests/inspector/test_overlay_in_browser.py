@@ -377,6 +377,16 @@ def test_a_label_keeps_the_focus_when_others_come(page: Overlay) -> None:
     assert page.run("text(root.activeElement)") == "hit items"
 
 
+def test_a_label_at_the_right_edge_grows_into_the_window(page: Overlay) -> None:
+    label = "labelled('hit fixed')"
+    before = page.run(f"areaOf({label})")
+    page.do(f"{label}.querySelector('.name').textContent += 'long'.repeat(9)")
+    page.do(f"{label}.focus({{ focusVisible: true }})")
+    left, _, right, _ = page.run(f"areaOf({label})")
+    assert right == pytest.approx(before[2], abs=0.5)
+    assert 0 < left < before[0] - 100
+
+
 def test_the_style_of_the_page_does_not_reach_it(page: Overlay) -> None:
     # What the page has for its own body would be inherited.
     assert page.run("getComputedStyle(document.body).letterSpacing") == "1px"

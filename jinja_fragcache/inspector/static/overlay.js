@@ -183,7 +183,10 @@ function place(mark, width, placed) {
     if (left < 0) [left, top] = [Math.max(0, right - width), top + LABEL_HEIGHT];
   }
   placed.push({ left, top, width });
-  label.style.left = `${left}px`;
+  // One that is pointed at shows its whole text. It grows to where there is more room.
+  const isRight = left + width / 2 > innerWidth / 2;
+  label.style.left = isRight ? "auto" : `${left}px`;
+  label.style.right = isRight ? `${-left - width}px` : "auto";
   label.style.top = `${top}px`;
 }
 
