@@ -103,8 +103,11 @@ def _named(amounts: Amounts) -> tuple[list[tuple[str, str, int, int]], int]:
     for start, (entries, size) in amounts.by_start.items():
         kind, _, name = start.removeprefix(VARIED).partition(":")
         if name and kind in _KINDS:
-            n, total = found.get((name, _KINDS[kind]), (0, 0))
-            found[name, _KINDS[kind]] = n + entries, total + size
+            # As figures and logs name functions.
+            shown = f"{name}()" if _KINDS[kind] == "function" else name
+            of = (shown, _KINDS[kind])
+            n, total = found.get(of, (0, 0))
+            found[of] = n + entries, total + size
         elif kind not in _BESIDE:
             others += entries
     return sorted((*key, *amount) for key, amount in found.items()), others

@@ -51,7 +51,7 @@ def test_names_are_the_same_with_values_of_the_whole_cache() -> None:
             "": (7, 70),
         }
     )
-    rows = [("row:x", "fragment", 3, 30), ("row:x", "function", 3, 30)]
+    rows = [("row:x", "fragment", 3, 30), ("row:x()", "function", 3, 30)]
     assert _named(amounts) == (rows, 13)
 
 
