@@ -98,9 +98,10 @@ class FlaskRequests:
             return
         current = _request_contexts.get(None)
         if current is None:
-            note_passed(None, None, own, name, value)
+            note_passed(current_app, None, None, own, name, value)
         else:
-            note_passed(current.request, _session_of(current), own, name, value)
+            session = _session_of(current)
+            note_passed(current_app, current.request, session, own, name, value)
 
     def apart(
         self, *, blocking: bool

@@ -90,7 +90,7 @@ class QuartRequests:
         current = _current("_cv_request")
         request = None if current is None else current.request
         session = None if current is None else current.session
-        note_passed(request, session, application.g, name, value)
+        note_passed(application.app, request, session, application.g, name, value)
 
     def apart(
         self, *, blocking: bool

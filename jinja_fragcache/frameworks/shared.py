@@ -59,8 +59,9 @@ def lives_with(app: Any, value: Any) -> bool:
     """Return whether an object is older than the request, since an application has it.
 
     Args:
-        app: The application, or Django's settings. Its configuration, its state and its
-            extensions with their attributes are looked at.
+        app: The application, or Django's settings. Its configuration, its state, and
+            its extensions and the objects of its views with their attributes are
+            looked at.
         value: The object. Plain values may be equal by chance, so they don't count. A
             function counts if it remembers only such objects, as `lambda: shop.name`
             has a shop.
@@ -82,6 +83,9 @@ def _lives_with(app: Any, value: Any, inside: tuple[Any, ...]) -> bool:
         inside = (*inside, value)
         return all(_lives_with(app, each, inside) for each in parts)
     owners = [app, *getattr(app, "extensions", {}).values()]
+    # Flask-Admin's views, for instance, are methods of objects.
+    views = getattr(app, "view_functions", {}).values()
+    owners += [each.__self__ for each in views if isinstance(each, MethodType)]
     held = [each for owner in owners for each in _fields(owner)]
     # The last one is Starlette's.
     kept = [

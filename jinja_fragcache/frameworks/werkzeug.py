@@ -32,7 +32,7 @@ from .request_names import (
     PARTS,
     ROUTED,
 )
-from .shared import is_shared
+from .shared import is_shared, lives_with
 
 _CONTAINERS = frozenset(
     {"args", "cookies", "files", "form", "headers", "values", "view_args"}
@@ -255,10 +255,13 @@ def _noting_method(original: Callable[..., Any], shown: str) -> Callable[..., An
     return method
 
 
-def note_passed(request: Any, session: Any, g: Any, name: str, value: Any) -> None:
+def note_passed(
+    app: Any, request: Any, session: Any, g: Any, name: str, value: Any
+) -> None:
     """Note that a variable of a template shows an object of a request.
 
     Args:
+        app: The application.
         request: The request, None outside of one.
         session: The session, None if there is none.
         g: What the application keeps for the request.
@@ -268,7 +271,8 @@ def note_passed(request: Any, session: Any, g: Any, name: str, value: Any) -> No
     if is_early_method(value):
         note_read(name)
     for each in objects_in(value):
-        read_again(vars(g), each, partial(getattr, g))
+        if any(each is kept for kept in vars(g).values()) and not lives_with(app, each):
+            read_again(vars(g), each, partial(getattr, g))
         if request is not None:
             read_again(vars(request), each, partial(getattr, request))
         if isinstance(session, Mapping):

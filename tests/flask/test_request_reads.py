@@ -277,6 +277,19 @@ def test_objects_of_the_request_that_a_view_passes_are_noted(app: Flask) -> None
     assert passed(request.accept_languages) == {"request.headers.accept-language"}
 
 
+def test_what_the_application_has_is_the_same_for_all_also_if_g_has_it(
+    app: Flask,
+) -> None:
+    class Pages:
+        def index(self) -> str:
+            return ""
+
+    g.pages, g.other = Pages(), Pages()
+    app.add_url_rule("/pages", view_func=g.pages.index)
+    assert passed(g.pages) == set()
+    assert passed(g.other) == {"g.other"}
+
+
 def test_a_list_with_others_a_plain_value_and_a_proxy_are_not(app: Flask) -> None:
     user = g.user = SimpleNamespace(name="Ann")
     g.none, g.empty, g.name = None, (), "Ann"
