@@ -12,9 +12,11 @@ from typing import Any
 import cachelib
 import pytest
 import redis
+from werkzeug.test import Client
 
 from jinja_fragcache import FragmentCache, MemoryStore
 from jinja_fragcache.engine.worker_figures import KEPT_SECONDS, PLACES, WorkerFigures
+from jinja_fragcache.inspector import wsgi_app
 from jinja_fragcache.keys.beside import figures_key
 from jinja_fragcache.observe.figures import Figures
 from jinja_fragcache.observe.workers import AllFigures
@@ -361,4 +363,12 @@ def test_figures_are_those_of_counted_renders_of_all_workers(
     assert names["off"].uncached == 240
     assert names["side"].hits == 240 - names["side"].misses
     assert all(abs(each.seen_at - time.time()) < 60 for each in found.workers)
+    inspector = Client(wsgi_app(cache, allow=lambda _: True, secret_key="secret"))
+    answer = inspector.get("/figures.json").get_json()
+    shown = {each["name"].removeprefix("app."): each for each in answer["names"]}
+    assert answer["workers"] == 2
+    for name, each in names.items():
+        told_of = {key: shown[name][key] for key in ("hits", "misses", "uncached")}
+        assert told_of == {key: getattr(each, key) for key in told_of}
+    assert f">{found.totals.asked:,}<" in inspector.get("/").text.replace("\n", "")
     cache.clear()
