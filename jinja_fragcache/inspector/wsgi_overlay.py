@@ -49,8 +49,8 @@ def wsgi_overlay(
             return pages(mounted, start_response)
         held = _Held(start_response)
         body = app(environ, held)
-        request = read_request(environ, {})
         if held.is_page:
+            request = read_request(environ, {})
             is_allowed = verdict_of(inspector, environ)
             if may_see(request, is_allowed=is_allowed):
                 answer = Answer(held.code, held.headers, _joined(body))
