@@ -53,7 +53,7 @@ class Remembered(dict[K, V]):
                 return
             if len(self) >= self._most or self._used_bytes > self._most_bytes - size:
                 self._make_room(size)
-            self[key] = value
+            self._put(key, value)
             self._sizes[key] = size
             self._used_bytes += size
 
@@ -91,8 +91,16 @@ class Remembered(dict[K, V]):
     def _remove(self, key: K) -> None:
         # The lock is held.
         if key in self._sizes:
-            del self[key]
+            self._drop(key)
             self._used_bytes -= self._sizes.pop(key)
+
+    def _put(self, key: K, value: V) -> None:
+        # The lock is held.
+        self[key] = value
+
+    def _drop(self, key: K) -> None:
+        # The lock is held.
+        del self[key]
 
 
 def size_of(value: object) -> int:

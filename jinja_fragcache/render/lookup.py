@@ -27,7 +27,11 @@ from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.whole import keep_out_of_store
 from jinja_fragcache.entries.freshness import PLAIN, WANTED, GracePeriods
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
-from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
+from jinja_fragcache.keys.fragment import (
+    KEYS_OF_ONE_VALUE,
+    make_template_fragment_key,
+    tag_names,
+)
 from jinja_fragcache.observe.events import Reason
 from jinja_fragcache.timeouts import normalize_timeout
 
@@ -43,6 +47,8 @@ from .versions import source_digest, version_of, with_page
 DELETE = "del"
 #: With a constant key, which the code generator notes.
 FRAGMENT = FunctionName("fragment")
+#: With a constant name and one key value.
+FRAGMENT_OF_ONE_VALUE = FunctionName("fragment_of_one_value")
 #: With a name and key values.
 NAMED_FRAGMENT = FunctionName("named_fragment")
 FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
@@ -52,7 +58,7 @@ FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 #: the version is None, the cache decides whether the entry is bound to its template's
 #: source.
 Spec = tuple[Any, str | None, Site]
-# In place of key values, where they are in the key already.
+# In place of a key value, where the key is complete.
 _IN_KEY: Any = object()
 
 
@@ -62,17 +68,19 @@ def fragment(
     key: str,
     spec: Spec,
     escaped: bool,
-    vary_on: Any = _IN_KEY,
+    value: Any = _IN_KEY,
+    vary_on: Any = (),
     body: tuple[str, str] | None = None,
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Return a fragment's text, or a `Miss`.
 
     Args:
         context: The context of the template that is being rendered.
-        key: The fragment's key; its name if there are key values.
+        key: The fragment's key; its name if there is a `value`.
         spec: The constants of the tag.
         escaped: Whether autoescape is on where the tag stands.
-        vary_on: The key values, unless the key is a constant.
+        value: The only key value, unless the key is complete.
+        vary_on: The key values that a complete key was made of.
         body: The fields of the tag's `Body`; None if its name is a constant.
 
     Returns:
@@ -83,15 +91,11 @@ def fragment(
         FragmentTagError: If the key is refused and the cache is strict.
     """
     environment = context.environment
-    if vary_on is not _IN_KEY:
+    if value is not _IN_KEY:
         # Not in a filter of its own, because a hit calls as little as possible.
-        try:
-            key = make_template_fragment_key(key, vary_on)
-        except KeyValueError as error:
-            site, refused = spec[2], Uncached(Reason.KEY, name=key)
-            refuse(environment, site, explained(error, site, vary_on))
-            mine = engine_of(environment)
-            return look_further(mine, environment, site, escaped, refused)
+        if type(value) is not str and type(value) is not int:
+            return named_fragment(context, key, spec, escaped, [value])
+        key = KEYS_OF_ONE_VALUE[key][value]
     cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
     engine: Engine = (
         cache.engine if cache.__class__ is FragmentCache else engine_of(environment)
@@ -115,8 +119,8 @@ def fragment(
         near = engine.near_text(key, wanted)
         if near is not None:
             return near
-    if vary_on is _IN_KEY:
-        vary_on = ()
+    if value is not _IN_KEY:
+        vary_on = [value]
     asked = FragmentSpec(
         key,
         wanted,
@@ -129,6 +133,36 @@ def fragment(
         values=vary_on,
     )
     return look_further(engine, environment, site, escaped, asked, undecided)
+
+
+@pass_context
+def named_fragment(
+    context: Context,
+    name: Any,
+    spec: Spec,
+    escaped: bool,
+    vary_on: Any,
+    body: tuple[str, str] | None = None,
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Like `fragment`, with any name and any key values.
+
+    Args:
+        context: The context of the template that is being rendered.
+        name: The fragment's name.
+        spec: The constants of the tag.
+        escaped: Whether autoescape is on where the tag stands.
+        vary_on: The key values.
+        body: As for `fragment`.
+    """
+    try:
+        key = make_template_fragment_key(name, vary_on)
+    except KeyValueError as error:
+        environment, site = context.environment, spec[2]
+        refuse(environment, site, explained(error, site, vary_on))
+        refused = Uncached(Reason.KEY, name=name)
+        mine = engine_of(environment)
+        return look_further(mine, environment, site, escaped, refused)
+    return fragment(context, key, spec, escaped, _IN_KEY, vary_on, body)
 
 
 @dataclass(slots=True)
@@ -282,6 +316,7 @@ def _grace(engine: Engine, options: TagOptions) -> GracePeriods:
 
 FRAGMENT_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     FRAGMENT: fragment,
-    NAMED_FRAGMENT: fragment,
+    FRAGMENT_OF_ONE_VALUE: fragment,
+    NAMED_FRAGMENT: named_fragment,
     FRAGMENT_WITH_OPTIONS: fragment_with_options,
 }

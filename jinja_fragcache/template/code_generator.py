@@ -15,12 +15,15 @@ from jinja2.compiler import CodeGenerator, Frame
 
 from jinja_fragcache.render.lookup import (
     FRAGMENT,
+    FRAGMENT_OF_ONE_VALUE,
     FRAGMENT_WITH_OPTIONS,
     NAMED_FRAGMENT,
 )
 from jinja_fragcache.render.renderings import CONSTANT_KEYS, CONSTANT_TEMPLATES
 
 from .parts import CallBlockKind, part_of
+
+_LOOK_UPS = (FRAGMENT, FRAGMENT_OF_ONE_VALUE, NAMED_FRAGMENT)
 
 
 class FragmentCodeGenerator(CodeGenerator):
@@ -42,7 +45,7 @@ class FragmentCodeGenerator(CodeGenerator):
         """Write a filter. If it looks a fragment up, note the key."""
         if node.name is FRAGMENT or node.name is FRAGMENT_WITH_OPTIONS:
             _note_texts(self._keys, node.node)
-        if node.name is FRAGMENT or node.name is NAMED_FRAGMENT:
+        if node.name in _LOOK_UPS:
             self._write_look_up(node, frame)
         else:
             super().visit_Filter(node, frame)

@@ -10,7 +10,25 @@ from collections.abc import Iterable, Sequence
 
 from jinja2 import nodes
 
+from jinja_fragcache.reads.arguments import Arguments
 from jinja_fragcache.reads.telling import dotted_name, told_by, told_if_false, whose
+from jinja_fragcache.render.tag_guard import JOINED
+
+
+def guard_names(arguments: Arguments) -> str:
+    """Return what the tag's key, and its `unless`, name."""
+    given = [arguments.name, arguments.vary_on, arguments.version]
+    expressions = [each for each in given if each is not None]
+    names = key_names(expressions)
+    names += [JOINED + name for name in joined_names(expressions)]
+    if arguments.unless is not None:
+        names += names_if_false(arguments.unless)
+    if arguments.name is None:
+        # The key has the template, which most often belongs to one page. But it may be
+        # a layout, so the entry keeps the page.
+        names += ["~request.blueprint", "~request.endpoint"]
+    # A name with white space is that of an item. Its value may cover the read of it.
+    return " ".join([name for name in names if not any(c in name for c in " \n\t|")])
 
 
 def key_names(expressions: Iterable[nodes.Expr]) -> list[str]:

@@ -34,6 +34,7 @@ from jinja_fragcache.render.each import (
 from jinja_fragcache.render.lookup import (
     DELETE,
     FRAGMENT,
+    FRAGMENT_OF_ONE_VALUE,
     FRAGMENT_WITH_OPTIONS,
     NAMED_FRAGMENT,
 )
@@ -42,7 +43,6 @@ from jinja_fragcache.render.tag_guard import (
     BACKGROUND,
     FOREGROUND,
     IN_HTML,
-    JOINED,
     PARTS,
     PERHAPS_IN_HTML,
     UNVERIFIED,
@@ -51,7 +51,7 @@ from jinja_fragcache.timeouts import normalize_timeout
 
 from .autoescape import escaped_here
 from .filter_call import filter_call
-from .key_names import joined_names, key_names, names_if_false
+from .key_names import guard_names
 from .set_above import read_above, told_above
 from .tag_sites import Site
 
@@ -101,7 +101,7 @@ class LookupCall:
         self._parser = parser
         self._line = line
         self._eval_ctx = nodes.EvalContext(parser.environment, parser.name)
-        key = _key_names(arguments)
+        key = guard_names(arguments)
         names = PARTS.join(
             [
                 told_above(key, site.above),
@@ -193,7 +193,12 @@ class LookupCall:
         if key.value is not None and (own or self._is_plain()):
             return filter_call(key, FRAGMENT, [self._spec(own), escaped_here()])
         if self._is_plain():
-            arguments = [self._spec(), escaped_here(), self._vary_on, *self._body]
+            arguments = [self._spec(), escaped_here()]
+            value = self._only_value()
+            if value is not None:
+                arguments.append(value)
+                return filter_call(self._name, FRAGMENT_OF_ONE_VALUE, arguments)
+            arguments += [self._vary_on, *self._body]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
         keywords = self._keywords()
         return filter_call(key, FRAGMENT_WITH_OPTIONS, self._arguments(), keywords)
@@ -242,6 +247,13 @@ class LookupCall:
         timeout = self._timeout
         is_known = isinstance(timeout, nodes.Const) and timeout.value != DELETE
         return is_known and not (self._options or self._unless)
+
+    def _only_value(self) -> nodes.Expr | None:
+        """Return the key value of a tag with a constant name, if it has just one."""
+        vary_on = self._vary_on
+        if self._body or not isinstance(vary_on, nodes.List) or len(vary_on.items) != 1:
+            return None
+        return vary_on.items[0] if type(self._constant(self._name)) is str else None
 
     def _own_version(self) -> str | None:
         """Return the digest of this template, if that is all of the version."""
@@ -378,22 +390,6 @@ def _checked_digest(value: Any) -> bool | None:
     if value is not None and not isinstance(value, bool):
         raise PolicyError("template_digest", describe(value), "true or false")
     return value
-
-
-def _key_names(arguments: Arguments) -> str:
-    """Return what the tag's key, and its `unless`, name."""
-    given = [arguments.name, arguments.vary_on, arguments.version]
-    expressions = [each for each in given if each is not None]
-    names = key_names(expressions)
-    names += [JOINED + name for name in joined_names(expressions)]
-    if arguments.unless is not None:
-        names += names_if_false(arguments.unless)
-    if arguments.name is None:
-        # The key has the template, which most often belongs to one page. But it may be
-        # a layout, so the entry keeps the page.
-        names += ["~request.blueprint", "~request.endpoint"]
-    # A name with white space is that of an item. Its value may cover the read of it.
-    return " ".join([name for name in names if not any(c in name for c in " \n\t|")])
 
 
 def _is_none(node: nodes.Expr) -> bool:

@@ -776,7 +776,7 @@ def test_compiled_tags_use_every_filter_that_is_registered() -> None:
         "{% cache %}{% made %}{% endmade %}{% endcache %}"
         "{% cache %}{% include 'y' without context %}{% endcache %}"
         "{% cache a %}{% endcache %}{% cache 5, 'a' %}{% endcache %}"
-        "{% cache 5, 'a', b %}{% endcache %}"
+        "{% cache 5, 'a', b %}{% endcache %}{% cache 5, 'a', b, c %}{% endcache %}"
         "{% cache a %}{% for b in c %}{% nocache %}{% include d %}{% endnocache %}"
         "{% endfor %}{% endcache %}"
         "{% cache_each a in b, 5, 'a', a %}{% endcache_each %}"
