@@ -25,19 +25,28 @@ class TimedRequests:
         self._wanted = wanted
         self._timing = ServerTiming()
         self._listens = False
-        request_started.connect(self._start, app)
-        request_finished.connect(self._finish, app)
+        if wanted is not False:
+            request_started.connect(self._start, app)
 
     def _start(self, *_: Any, **__: Any) -> None:
         # Here, because `app.run(debug=True)` sets it after the cache was made.
         wanted = self._app.debug if self._wanted is None else self._wanted
         if wanted != self._listens:
-            (self._cache.listen if wanted else self._cache.unlisten)(self._timing)
-            self._listens = wanted
+            self._turn(wanted)
         if wanted:
             self._timing.start()
 
+    def _turn(self, is_on: bool) -> None:
+        self._listens = is_on
+        # A signal costs something for each receiver, so there is none without need.
+        if is_on:
+            self._cache.listen(self._timing)
+            request_finished.connect(self._finish, self._app)
+        else:
+            self._cache.unlisten(self._timing)
+            request_finished.disconnect(self._finish, self._app)
+
     def _finish(self, _: Flask, response: Response, **__: Any) -> None:
-        header = self._timing.header() if self._listens else ""
+        header = self._timing.header()
         if header:
             response.headers.add("Server-Timing", header)

@@ -88,6 +88,9 @@ def _noting_names(app: Flask) -> Callable[[dict[str, Any]], None]:
             watch_all(processors, _start)
         with quietly():
             update(context)
+        # Before the template runs, because it may take a method of the request for
+        # later, which notes nothing if the request was not watched then.
+        start_watching()
 
     setattr(noting, _WRAPS, update)
     return noting

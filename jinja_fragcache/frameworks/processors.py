@@ -21,6 +21,9 @@ _WRAPS = "_fragcache_wraps"
 # have read something, with their values.
 _NAMES = "_fragcache_names"
 _NOTHING = object()
+# Their own processors give templates `g`, the request and the session as they are, and
+# read nothing of them. They run for each page.
+_READING_NOTHING = frozenset({"flask.templating", "quart.templating"})
 
 
 class ProcessorReads(Dependencies):
@@ -56,13 +59,16 @@ def watch_all(
             request be noted, and returns the attributes of an object that lives as long
             as the request, for `note_given`.
     """
-    if not all(hasattr(each, _WRAPS) for each in processors):
-        processors[:] = [_watched(each, start) for each in processors]
+    for at, each in enumerate(processors):
+        if not (hasattr(each, _WRAPS) or _reads_nothing(each)):
+            processors[at] = _watched(each, start)
+
+
+def _reads_nothing(processor: Processor) -> bool:
+    return getattr(processor, "__module__", None) in _READING_NOTHING
 
 
 def _watched(processor: Processor, start: Callable[..., dict[str, Any]]) -> Processor:
-    if hasattr(processor, _WRAPS):
-        return processor
     shared = cache(partial(shared_names, processor))
 
     def remember(fields: dict[str, Any], given: Any, reads: Mapping[str, Read]) -> None:

@@ -141,6 +141,8 @@ def _watching(update: Callable[..., Any]) -> Callable[..., Any]:
         # Not `quietly`: other tasks may read for the same body meanwhile.
         with reading_apart():
             await update(self, context)
+        # As in Flask, before the template runs.
+        _REQUESTS.watch(None)
 
     return watching
 

@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 from jinja_fragcache.engine.dependencies import (
+    current_dependencies,
     note,
     note_read,
     quietly,
@@ -37,6 +38,7 @@ from .shared import is_shared, lives_with
 _CONTAINERS = frozenset(
     {"args", "cookies", "files", "form", "headers", "values", "view_args"}
 )
+_EARLY_CONTAINERS = _CONTAINERS - {"headers"}
 _PACKAGES = frozenset({"flask", "quart", "werkzeug"})
 _TAKING = ("get", "pop", "setdefault")
 _OURS = __name__.partition(".")[0]
@@ -53,9 +55,9 @@ def watch_request(request: Any, known: frozenset[str]) -> None:
         return
     if type(request.view_args) is dict:
         request.view_args = _ViewArguments(request.view_args)
-    for name in _CONTAINERS - {"headers"}:
-        # A view or a function may have it already.
-        _watch_container(f"request.{name}", request, vars(request).get(name))
+    # A view or a function may have them already.
+    for name in _EARLY_CONTAINERS & vars(request).keys():
+        _watch_container(f"request.{name}", request, vars(request)[name])
     watch(request, _request_class, known, own_attributes(request, known))
 
 
@@ -72,8 +74,9 @@ def _request_class(kind: type, known: frozenset[str], own: frozenset[str]) -> ty
         name: partial(_read_attribute, shown) for name, shown in ATTRIBUTES.items()
     }
     reads |= {name: partial(_read_own, name) for name in own}
+    in_bodies = reads.keys() - _CONTAINERS
     reads |= {name: partial(_read_container, f"request.{name}") for name in _CONTAINERS}
-    made = properties_class(kind, reads)
+    made = properties_class(kind, reads, in_bodies=in_bodies, body=current_dependencies)
 
     inherited: Any = kind
 
@@ -187,6 +190,8 @@ def _read_container(shown: str, request: Any, value: Any) -> Any:
 
 def _watch_container(shown: str, request: Any, value: Any) -> bool:
     """Let what is read of a mapping be noted, and return whether that was possible."""
+    if value is None:
+        return False
     note_item = _note_item
     if shown == "request.view_args":
         with quietly():

@@ -6,7 +6,7 @@ has the object is seen, also what got it long before, and nothing has to be take
 where no body is running, nothing is noted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -150,8 +150,16 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
     return subclass(kind, own)
 
 
+def _always() -> bool:
+    return True
+
+
 def properties_class(
-    kind: type, reads: Mapping[str, Callable[[Any, Any], Any]]
+    kind: type,
+    reads: Mapping[str, Callable[[Any, Any], Any]],
+    *,
+    in_bodies: Collection[str] = (),
+    body: Callable[[], object] = _always,
 ) -> type:
     """Return a subclass of a class that notes which attributes are read.
 
@@ -161,12 +169,18 @@ def properties_class(
         kind: The class, such as that of a request.
         reads: For each attribute, a function that gets the object and the value, notes
             the read, and returns the value.
+        in_bodies: Those attributes whose functions do nothing outside of a body. There
+            they are read as of the class itself, which frameworks do in each request.
+        body: Returns the body that is running, None if none is.
     """
 
     def attribute(name: str) -> property:
         inherited, set_inherited = _inherited(kind, name)
+        body_for = body if name in in_bodies else _always
 
         def read(self: Any) -> Any:
+            if body_for() is None:
+                return inherited(self)
             fields = vars(self)
             if _BUSY in fields:
                 return inherited(self)
@@ -191,6 +205,7 @@ def _inherited(
     )
     bind = getattr(type(descriptor), "__get__", None)
     set_bound = getattr(type(descriptor), "__set__", None)
+    compute = descriptor.fget if type(descriptor) is property else None
 
     def get(self: Any) -> Any:
         if set_bound is None and name in vars(self):
@@ -205,7 +220,7 @@ def _inherited(
         else:
             set_bound(descriptor, self, value)
 
-    return get, set_value
+    return compute or get, set_value
 
 
 def attributes_class(

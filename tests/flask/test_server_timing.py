@@ -1,5 +1,5 @@
 import pytest
-from flask import render_template_string
+from flask import render_template_string, request_finished
 
 from tests.flask.support import Site
 
@@ -62,3 +62,14 @@ def test_nobody_listens_outside_of_debug_mode() -> None:
     made = site(debug=False)
     headers(made)
     assert made.cache.fragment_cache.engine.listeners.settle() is False
+
+
+def test_the_header_follows_debug_mode_and_costs_nothing_outside_of_it() -> None:
+    made = site(debug=False)
+    before = len([*request_finished.receivers_for(made.app)])
+    counts = []
+    for debug in (False, True, False, True):
+        made.app.debug = debug
+        assert len(headers(made)) == debug
+        counts.append(len([*request_finished.receivers_for(made.app)]) - before)
+    assert counts == [0, 1, 0, 1]

@@ -123,6 +123,27 @@ def test_messages_that_are_asked_for_before_the_body_are_noted(
     assert site.cache.stats().stored == 0
 
 
+@pytest.mark.parametrize(
+    "method", ["session.get", "g.get", "request.args.getlist", "request.view_args.get"]
+)
+def test_a_method_that_the_template_took_before_the_body_notes_what_it_reads(
+    site: Site, method: str
+) -> None:
+    source = (
+        f"{{% for read in [{method}] %}}{{% cache 60, 'n' %}}{{{{ read('cart') }}}}"
+        "{% endcache %}{% endfor %}"
+    )
+
+    @site.app.get("/of/<cart>")
+    def of_cart(cart: str) -> str:
+        session["cart"] = g.cart = cart
+        return render_template_string(source)
+
+    ann, bob = site.get("/of/ann?cart=ann", "/of/bob?cart=bob")
+    assert ("ann" in ann, "bob" in bob) == (True, True)
+    assert site.cache.stats().stored == 0
+
+
 def cart() -> dict[str, Any]:
     return {"site": "Shop", "cart": session["cart"]}
 

@@ -1,6 +1,6 @@
 """What is read of a request of Werkzeug's kind is noted by one name for each thing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from werkzeug.wrappers import Request
 
 from jinja_fragcache.engine.dependencies import Dependencies, note_read
 from jinja_fragcache.frameworks.werkzeug import g_class, watch_request
+from jinja_fragcache.guard import watched
 from jinja_fragcache.guard.watched import watch
 
 KNOWN = frozenset(vars(Request({}))) | {"view_args"}
@@ -33,6 +34,23 @@ def watched_request() -> Any:
     watch_request(request, KNOWN)
     watch_request(request, KNOWN)
     return request
+
+
+def test_a_second_request_of_a_kind_makes_no_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watched_request()
+    made: list[type] = []
+    subclass = watched.subclass
+
+    def counted(kind: type, own: Mapping[str, Any]) -> type:
+        made.append(kind)
+        return subclass(kind, own)
+
+    monkeypatch.setattr(watched, "subclass", counted)
+    request = watched_request()
+    assert request.get_data() == b""
+    assert made == []
 
 
 @pytest.mark.parametrize(

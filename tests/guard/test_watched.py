@@ -129,6 +129,28 @@ def watched_request(notes: Notes) -> Any:
     return request
 
 
+def test_some_attributes_are_noted_in_bodies_only() -> None:
+    notes, body = Notes(), [None, object()]
+
+    def note(_: Any, value: Any) -> Any:
+        notes(value)
+        return value
+
+    def make(kind: type) -> type:
+        reads = {"host": note, "url": note, "plain": note}
+        return properties_class(
+            kind, reads, in_bodies={"host", "plain"}, body=lambda: body[0]
+        )
+
+    request = Request()
+    assert watch(request, make)
+    assert (request.host, request.plain, request.url) == ("host", "plain", "host/path")
+    assert notes == [("host/path",)]
+    body.reverse()
+    assert (request.host, request.plain) == ("host", "plain")
+    assert notes == [("host/path",), ("host",), ("plain",)]
+
+
 def test_an_attribute_is_noted_but_not_what_it_reads_itself() -> None:
     notes = Notes()
     request = watched_request(notes)
