@@ -1,7 +1,8 @@
 """Reads what a page will ask for in one round trip, when it asks for the first of it.
 
 What a rendering asked for is remembered with its template. The next rendering's first
-read asks for all of that at once, and its later reads are answered from there. So they
+read asks for all of that at once, with the keys that are known from what the page was
+given in place of the last one's, and its later reads are answered from there. So they
 are as old as a read at the start of the rendering would be, and never older: after a
 delete in this process, nothing that was read before is used any more.
 """
@@ -15,7 +16,7 @@ from collections.abc import (
 )
 from contextvars import ContextVar, Token
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from jinja_fragcache.operations import Operation, perform, perform_async
@@ -28,6 +29,23 @@ from .safe_store import SafeStore
 
 # Of one template. A key has about 100 characters.
 _MOST_KEYS = 1000
+#: Keys that are known from what a page was given, each in the place of its tag; None
+#: where the tag's key is not known.
+Given = Sequence[str | None]
+
+
+class _Known(NamedTuple):
+    """What is known of the renderings of one template, for one store.
+
+    Attributes:
+        asked: What the last rendering asked for, without what was given.
+        expected: What the next one is expected to ask for.
+        wanted: Which of the given keys the last one asked for, by their places.
+    """
+
+    asked: list[str]
+    expected: list[str]
+    wanted: list[int]
 
 
 class History:
@@ -39,28 +57,44 @@ class History:
 
     def __init__(self, first_guess: Callable[[], Iterable[str]]) -> None:
         self._first_guess = first_guess
-        # For each store, what the last rendering asked it for, and what the next one is
-        # expected to.
-        self._asked: MutableMapping[Adapter, tuple[list[str], list[str]]] = (
-            WeakKeyDictionary()
-        )
+        self._known: MutableMapping[Adapter, _Known] = WeakKeyDictionary()
 
-    def expected(self, store: Adapter) -> list[str]:
-        """Return the keys that the next rendering is expected to ask a store for."""
-        known = self._asked.get(store)
-        return list(self._first_guess()) if known is None else known[1]
+    def expected(self, store: Adapter, given: Given = ()) -> list[str]:
+        """Return the keys that a rendering is expected to ask a store for.
 
-    def note(self, store: Adapter, asked: Iterable[str]) -> None:
-        """Remember what a rendering asked a store for."""
+        Args:
+            store: The store.
+            given: The keys that are known from what the page was given.
+        """
+        known = self._known.get(store)
+        if known is None:
+            return [*self._first_guess(), *filter(None, given)]
+        # There are fewer than the last time if the template was loaded again.
+        wanted = [given[at] for at in known.wanted if at < len(given)]
+        return [*known.expected, *filter(None, wanted)]
+
+    def note(self, store: Adapter, asked: Iterable[str], given: Given = ()) -> None:
+        """Remember what a rendering asked a store for.
+
+        Args:
+            store: The store.
+            asked: The keys.
+            given: As for `expected`.
+        """
         keys = list(islice(asked, _MOST_KEYS))
-        before = self._asked.get(store)
+        wanted: list[int] = []
+        if given:
+            asked_for, known_ahead = frozenset(keys), frozenset(given)
+            wanted = [at for at, key in enumerate(given) if key in asked_for]
+            keys = [key for key in keys if key not in known_ahead]
+        before = self._known.get(store)
         expected = keys
-        if before is not None and before[0] != keys:
+        if before is not None and before.asked != keys:
             # A key that only one of two renderings asked for is likely that of one
             # user, or of one product.
-            others = frozenset(before[0])
+            others = frozenset(before.asked)
             expected = [key for key in keys if key in others]
-        self._asked[store] = keys, expected
+        self._known[store] = _Known(keys, expected, wanted)
 
 
 class _Ahead:
@@ -82,12 +116,16 @@ class Rendering:
 
     Args:
         history: That of the template.
+        give: Returns the keys that are known from what the page was given. Called when
+            something is read.
     """
 
-    __slots__ = ("_aheads", "_history", "_token")
+    __slots__ = ("_aheads", "_give", "_given", "_history", "_token")
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, give: Callable[[], Given] = tuple) -> None:
         self._history = history
+        self._give = give
+        self._given: Given | None = None
         self._aheads: dict[Adapter, _Ahead] = {}
 
     def __enter__(self) -> None:
@@ -99,13 +137,15 @@ class Rendering:
         _rendering.reset(self._token)
         if error is None:
             for store, ahead in self._aheads.items():
-                self._history.note(store, ahead.asked)
+                self._history.note(store, ahead.asked, self._given or ())
 
     def ahead(self, store: Adapter) -> _Ahead:
         """Return what was read of a store."""
         known = self._aheads.get(store)
         if known is None:
-            known = _Ahead(self._history.expected(store))
+            if self._given is None:
+                self._given = self._give()
+            known = _Ahead(self._history.expected(store, self._given))
             self._aheads[store] = known
         return known
 

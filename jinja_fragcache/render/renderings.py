@@ -1,18 +1,23 @@
 """Templates whose renderings read ahead (see `access.prefetch`)."""
 
 import copyreg
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment, Template
 
 from jinja_fragcache.access.prefetch import History, Rendering
 
-#: The variables of a compiled template: the keys that are constants in it, and the
-#: templates that it names by constants.
+from .given_keys import GivenKey, keys_of
+
+#: The variables of a compiled template: the keys that are constants in it, those that
+#: what a page is given may tell, and the templates that it names by constants.
 CONSTANT_KEYS = "fragment_cache_keys"
+GIVEN_KEYS = "fragment_cache_given_keys"
 CONSTANT_TEMPLATES = "fragment_cache_templates"
+# Of one template, with those that it names.
+_MOST_GIVEN = 100
 
 
 class _ReadsAhead:
@@ -22,20 +27,22 @@ class _ReadsAhead:
     may do anything.
     """
 
-    #: What their renderings asked for, made by the first one.
+    #: What their renderings asked for, and which keys are known from what they were
+    #: given. Made by the first one.
     fragment_cache_history: History | None = None
+    fragment_cache_given: tuple[GivenKey, ...] | None = None
 
     def render(self, *args: Any, **kwargs: Any) -> str:
         """Like `Template.render`."""
         __traceback_hide__ = True  # for Werkzeug's debugger
-        with Rendering(self._history()):
+        with Rendering(self._history(), partial(_given, self, args, kwargs)):
             text: str = super().render(*args, **kwargs)  # type: ignore[misc]
         return text
 
     async def render_async(self, *args: Any, **kwargs: Any) -> str:
         """Like `Template.render_async`."""
         __traceback_hide__ = True
-        with Rendering(self._history()):
+        with Rendering(self._history(), partial(_given, self, args, kwargs)):
             text: str = await super().render_async(*args, **kwargs)  # type: ignore[misc]
         return text
 
@@ -45,20 +52,46 @@ class _ReadsAhead:
         return self.fragment_cache_history
 
 
+def _given(
+    template: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> list[str | None]:
+    """Return the keys that are known from what a template is rendered with."""
+    given: tuple[GivenKey, ...] | None = template.fragment_cache_given
+    if given is None:
+        found = (each.get(GIVEN_KEYS, ()) for each in _compiled(template))
+        given = tuple(dict.fromkeys(key for keys in found for key in keys))
+        given = template.fragment_cache_given = given[:_MOST_GIVEN]
+    if not given:
+        return []
+    # An iterator of pairs could be read only once.
+    first = args[0] if args and type(args[0]) is dict else {}
+
+    def variable(name: str) -> Any:
+        if name in kwargs:
+            return kwargs[name]
+        return first[name] if name in first else template.globals.get(name)
+
+    return keys_of(given, variable)
+
+
 def _constant_keys(template: Any) -> list[str]:
     """Return the keys that are constants in a template, and in those that it names."""
-    keys: dict[str, None] = {}
+    found = (each.get(CONSTANT_KEYS, ()) for each in _compiled(template))
+    return list(dict.fromkeys(key for keys in found for key in keys))
+
+
+def _compiled(template: Any) -> Iterator[dict[str, Any]]:
+    """Yield the variables of a compiled template, and of those that it names."""
     seen: set[str | None] = {template.name}
     waiting = [template]
     while waiting:
         each = waiting.pop()
         compiled = each.root_render_func.__globals__
-        keys.update(dict.fromkeys(compiled.get(CONSTANT_KEYS, ())))
+        yield compiled
         for name in compiled.get(CONSTANT_TEMPLATES, ()):
             if name not in seen:
                 seen.add(name)
                 waiting += _loaded(each.environment, name, each.name)
-    return list(keys)
 
 
 def _loaded(environment: Environment, name: str, parent: str | None) -> list[Template]:

@@ -13,14 +13,20 @@ from typing import Any, cast
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 
+from jinja_fragcache.render.given_keys import GivenKey
 from jinja_fragcache.render.lookup import (
     FRAGMENT,
     FRAGMENT_OF_ONE_VALUE,
     FRAGMENT_WITH_OPTIONS,
     NAMED_FRAGMENT,
 )
-from jinja_fragcache.render.renderings import CONSTANT_KEYS, CONSTANT_TEMPLATES
+from jinja_fragcache.render.renderings import (
+    CONSTANT_KEYS,
+    CONSTANT_TEMPLATES,
+    GIVEN_KEYS,
+)
 
+from .given_keys import given_key
 from .parts import CallBlockKind, part_of
 
 _LOOK_UPS = (FRAGMENT, FRAGMENT_OF_ONE_VALUE, NAMED_FRAGMENT)
@@ -32,6 +38,7 @@ class FragmentCodeGenerator(CodeGenerator):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._keys: dict[str, None] = {}
+        self._given: dict[GivenKey, None] = {}
         self._templates: dict[str, None] = {}
         self._is_in_key = False
 
@@ -39,12 +46,16 @@ class FragmentCodeGenerator(CodeGenerator):
         """Write a template, and the constants that `render.renderings` reads of it."""
         super().visit_Template(node, frame)
         self.writeline(f"{CONSTANT_KEYS} = {tuple(self._keys)!r}")
+        self.writeline(f"{GIVEN_KEYS} = {tuple(self._given)!r}")
         self.writeline(f"{CONSTANT_TEMPLATES} = {tuple(self._templates)!r}")
 
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:
         """Write a filter. If it looks a fragment up, note the key."""
         if node.name is FRAGMENT or node.name is FRAGMENT_WITH_OPTIONS:
             _note_texts(self._keys, node.node)
+        given = given_key(node)
+        if given is not None:
+            self._given[given] = None
         if node.name in _LOOK_UPS:
             self._write_look_up(node, frame)
         else:

@@ -69,7 +69,7 @@ class AwaitedStore:
 
 PAGE = (
     '{% cache 60, "a" %}a{{ n() }}{% endcache %}{{ between() or "" }}'
-    '{% cache 60, "b", x, tags=["t"] %}b{{ n() }}{% endcache %}'
+    '{% cache 60, "b", x|abs, tags=["t"] %}b{{ n() }}{% endcache %}'
     '{% cache_each i in [1, 2], 60, "row", i %}{{ n() }}{% endcache_each %}'
 )
 
@@ -391,11 +391,74 @@ def test_a_history_keeps_a_thousand_keys() -> None:
     assert list(history.expected(store)) == list(map(str, range(1000)))
 
 
+def test_a_given_key_is_expected_if_the_last_rendering_asked_for_that_of_its_tag() -> (
+    None
+):
+    history, store = History(lambda: ["first"]), adapt(ManyStore())
+
+    assert history.expected(store, ["a1", None, "b1"]) == ["first", "a1", "b1"]
+    history.note(store, ["nav", "a1"], ["a1", None, "b1"])
+    assert history.expected(store, ["a2", "c2", "b2"]) == ["nav", "a2"]
+    history.note(store, ["nav", "a2", "b2"], ["a2", "c2", "b2"])
+    assert history.expected(store, ["a3", None, "b3"]) == ["nav", "a3", "b3"]
+    assert history.expected(store, [None]) == ["nav"]
+
+
 def test_a_history_keeps_no_store_alive() -> None:
     history = History(list)
     history.note(adapt(ManyStore()), ["key"])
 
-    assert not history._asked
+    assert not history._known
+
+
+GIVEN = (
+    '{% cache 60, "a" %}a{% endcache %}'
+    '{% if is_known %}{% cache 60, "user", user.id, 7 %}u{% endcache %}{% endif %}'
+    '{% cache 60, "lang", lang, stale=9 %}l{% endcache %}{% include "foot" %}'
+)
+
+
+class User:
+    def __init__(self, number: int) -> None:
+        self.id = number
+
+
+FOOT = '{% cache 60, "foot", user["id"] %}f{% endcache %}'
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_keys_of_what_a_page_is_given_are_read_in_the_same_trip(
+    *, is_async: bool
+) -> None:
+    store = ManyStore()
+    cache = FragmentCache(AwaitedStore(store) if is_async else store)
+    sources = {"page": GIVEN, "foot": FOOT}
+    template = environment(sources, cache, enable_async=is_async).get_template("page")
+
+    def keys_of(user: int, *, is_known: bool) -> set[str]:
+        """Return what the only trip of a rendering asks for."""
+        user_of_page = User(user)
+
+        def render() -> str:
+            return template.render(user=user_of_page, lang="en", is_known=is_known)
+
+        assert store.trips(render) == 1
+        return store.reads[0]
+
+    def wanted(user: int) -> set[str]:
+        return {
+            cache.key_for("a"),
+            cache.key_for("lang", ["en"]),
+            cache.key_for("foot", [user]),
+        }
+
+    for user in (1, 2, 3, 4, 5):
+        template.render(user=User(user), lang="en", is_known=True)
+    for user in (1, 2):
+        of_user = {cache.key_for("user", [user, 7])}
+        assert keys_of(user, is_known=True) == wanted(user) | of_user
+    assert keys_of(3, is_known=False) == wanted(3) | {cache.key_for("user", [3, 7])}
+    assert keys_of(4, is_known=False) == wanted(4)
 
 
 @contextmanager
