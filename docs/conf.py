@@ -4,10 +4,11 @@ import re
 import sys
 from typing import Any
 
-from docutils.nodes import Element, reference
+from docutils.nodes import Element, document, entry, reference, row, table
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.nodes import make_refnode
+from sphinx.writers.html5 import HTML5Translator
 
 from jinja_fragcache import __version__
 
@@ -45,6 +46,8 @@ _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _CODE_FOLLOWS = re.compile(r"[^:]:$")
 _CONSTANT = re.compile(r"(?<== )[A-Z][A-Z_]+\b")
 _LINKED = {"class", "exception", "function", "data"}
+# How long the longest words of a table's columns may be together to fit on a phone.
+_PHONE_WORDS = 40
 
 
 def link_pages_above(app: Sphinx, page: str, source: list[str]) -> None:
@@ -106,10 +109,44 @@ def find_public(
     )
 
 
+def stack_wide_tables(app: Sphinx, page: document) -> None:
+    """Let wide tables become lists of cards on a phone, as site.css says.
+
+    One of names and what they mean stays a table there: the names may break.
+    """
+    for each in page.findall(table):
+        rows = [[*found.findall(entry)] for found in each.findall(row)]
+        texts = [[cell.astext() for cell in cells] for cells in rows]
+        columns = [*zip(*texts, strict=True)]
+        words = [" ".join(column).split() for column in columns]
+        width = sum(max(map(len, each), default=0) for each in words)
+        _names, *others = columns
+        if width > _PHONE_WORDS and len(others) > 1:
+            each["classes"].append("stacked")
+            for cells in rows[1:]:
+                for cell, name in zip(cells[1:], texts[0][1:], strict=True):
+                    if cell.astext():
+                        cell["column"] = name
+
+
+class Translator(HTML5Translator):
+    """Writes into each cell of a stacked table, for site.css, what its column is."""
+
+    def starttag(  # noqa: D102 - that of docutils
+        self, node: Any, tagname: str, *args: Any, **attributes: Any
+    ) -> str:
+        if isinstance(node, entry) and "column" in node:
+            attributes["data-column"] = node["column"]
+        tag: str = super().starttag(node, tagname, *args, **attributes)
+        return tag
+
+
 def setup(app: Sphinx) -> None:
-    """Let Sphinx read docstrings as this package writes them."""
+    """Let Sphinx read this package's docstrings, and write tables for phones."""
     app.connect("source-read", link_pages_above)
     # Before Napoleon.
     app.connect("autodoc-process-docstring", show_code, priority=400)
     app.connect("autodoc-process-signature", show_values)
     app.connect("missing-reference", find_public)
+    app.connect("doctree-read", stack_wide_tables)
+    app.set_translator("html", Translator)

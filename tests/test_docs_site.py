@@ -10,11 +10,22 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from sphinx.util.inventory import InventoryFile
 
+from tests.browser import chromium, set_size
+
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 #: Attributes whose URLs browsers load by themselves.
 LOADED = {"src", "srcset", "poster", "data"}
 IN_STYLES = re.compile(r"url\(\s*[\"']?([^)\"']+)|@import\s+[\"']([^\"']+)")
+
+#: What has more beside it than a phone shows. Lines of code may.
+WIDE = """
+const scrolls = each => /auto|scroll/.test(getComputedStyle(each).overflowX);
+const parts = [...document.querySelectorAll("article :not(pre)")].filter(scrolls);
+return [document.documentElement, ...parts]
+    .filter(each => each.scrollWidth > each.clientWidth)
+    .map(each => each.innerText.slice(0, 80));
+"""
 
 EXPORTED = re.compile(r"\bimport (\w+) as \1$", re.MULTILINE)
 DEFINED = re.compile(r"^(?:async )?(?:def|class) ([A-Za-z]\w*)", re.MULTILINE)
@@ -80,6 +91,22 @@ def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Page]) -
     assert any(url.endswith("furo.css") or "furo.css?" in url for url in asked)
     outside = {url for url in asked if urlsplit(url).netloc}
     assert not outside
+
+
+def test_no_page_is_wider_than_a_phone(pages: dict[Path, Page]) -> None:
+    with chromium() as browser:
+        set_size(browser, 400, 800)
+        for file in pages:
+            browser.get(file.as_uri())
+            assert not browser.execute_script(WIDE), file.name
+
+
+def test_a_cell_of_a_card_says_what_it_is(site: Path) -> None:
+    with chromium() as browser:
+        browser.get((site / "settings.html").as_uri())
+        first = "document.querySelector('table.stacked tbody tr').cells"
+        names = f"return [...{first}].map(each => each.dataset.column)"
+        assert browser.execute_script(names) == [None, "default", "used by", "meaning"]
 
 
 def public_names() -> set[str]:
