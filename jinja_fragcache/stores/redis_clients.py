@@ -146,7 +146,8 @@ def clients_of_sentinels(
             for `redis.Sentinel`.
 
     Raises:
-        StoreError: If the package redis is not installed, or an option is unknown.
+        StoreError: If the package redis is not installed, the sentinels are no list of
+            pairs, or an option is unknown.
     """
     of_master = dict(options)
     in_one = of_master.pop("sentinel_kwargs", None) or {}
@@ -157,14 +158,13 @@ def clients_of_sentinels(
         if name.startswith(_SENTINEL_OPTION) and name in of_master
     }
     kind = library.part("sentinel").Sentinel
-    for host, _ in sentinels:
-        _check_host(host)
+    addresses = _pairs(sentinels)
     waits = _short_waits(library)
     to_sentinels = {**_known(library.part().Redis, waits), **of_sentinels, **in_one}
     given = {"password": password, "db": db, **waits, **of_master}
 
     def make() -> Any:
-        sentinel = kind(sentinels, sentinel_kwargs=to_sentinels, **of_watch)
+        sentinel = kind(addresses, sentinel_kwargs=to_sentinels, **of_watch)
         return sentinel.master_for(master, **given)
 
     return _made_now(library, make)
@@ -293,6 +293,23 @@ def _check_host(host: object) -> None:
         )
 
 
+def _pairs(sentinels: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return the addresses of sentinels, if there are any and all are pairs."""
+    try:
+        pairs = [(host, int(port)) for host, port in sentinels]
+    except (TypeError, ValueError):
+        pairs = []
+    for host, _ in pairs:
+        _check_host(host)
+    if not pairs or not all(isinstance(host, str) for host, _ in pairs):
+        raise StoreError(
+            "The sentinels can't be read. They are a list of pairs of host and port:"
+            " [('127.0.0.1', 26379)]. If you have a client of redis-py that they name,"
+            " write RedisStore(client)."
+        )
+    return pairs
+
+
 def _addresses(nodes: str | Sequence[str]) -> list[tuple[str, int]]:
     addresses = []
     for node in nodes.split(",") if isinstance(nodes, str) else nodes:
@@ -303,4 +320,9 @@ def _addresses(nodes: str | Sequence[str]) -> list[tuple[str, int]]:
                 " 'host:port,host:port', without a login."
             )
         addresses.append((host, int(port)))
+    if not addresses:
+        raise StoreError(
+            "There is no node of a Redis cluster in the list. Write"
+            " 'host:port,host:port'."
+        )
     return addresses

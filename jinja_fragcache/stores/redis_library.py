@@ -7,12 +7,15 @@ from typing import Any
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.forks import PerProcess
+from jinja_fragcache.messages import describe_class
 
 from .base import has_coroutines
 from .optional import import_optional
 from .per_loop import PerLoop
 
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
+# What all clients have, and no pool of connections, dictionary or store.
+_METHODS = ("get", "set", "scan", "register_script")
 
 
 class Library:
@@ -36,8 +39,16 @@ class Library:
         """Return a client, if it is one of this library that does not decode.
 
         Raises:
-            StoreError: If it is of the other library, or decodes what it reads.
+            StoreError: If it is no client, of the other library, or decodes what it
+                reads.
         """
+        if isinstance(client, type) or not (
+            has_coroutines(client) or all(hasattr(client, name) for name in _METHODS)
+        ):
+            raise StoreError(
+                f"A client of Redis can't be {describe_class(client)}. Give the store"
+                f" the host name of a server, or {self.root}.Redis(...)."
+            )
         self._check_kind(client)
         encoder = getattr(client, "get_encoder", lambda: None)()
         if getattr(encoder, "decode_responses", False):

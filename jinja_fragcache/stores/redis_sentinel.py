@@ -55,6 +55,7 @@ class RedisSentinelStore(OnMaster, RedisStore):
             for `redis.Sentinel`.
 
     Raises:
-        StoreError: If the package redis is not installed, or an option is unknown.
+        StoreError: If the package redis is not installed, the sentinels are no list of
+            pairs, or an option is unknown.
         TimeoutValueError: If the default timeout is not valid.
     """

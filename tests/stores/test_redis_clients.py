@@ -5,7 +5,12 @@ import pytest
 import redis
 
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.stores import RedisClusterStore, RedisSentinelStore, RedisStore
+from jinja_fragcache.stores import (
+    AsyncRedisStore,
+    RedisClusterStore,
+    RedisSentinelStore,
+    RedisStore,
+)
 from tests.servers import wait_for
 
 
@@ -154,6 +159,44 @@ def test_options_of_the_sentinels_begin_with_sentinel() -> None:
     assert (given["password"], given["socket_timeout"]) == (PASSWORD, 0.25)
     assert pool.connection_kwargs["socket_timeout"] == 7
     assert pool.connection_kwargs["password"] is None
+
+
+@pytest.mark.parametrize("wrong", [5, {}, redis.ConnectionPool(), redis.Redis])
+@pytest.mark.parametrize(
+    ("store", "library"),
+    [
+        (RedisStore, "redis"),
+        (RedisClusterStore, "redis"),
+        (AsyncRedisStore, "redis.asyncio"),
+    ],
+)
+def test_what_is_no_client_is_refused(store: Any, library: str, wrong: Any) -> None:
+    told = rf"A client of Redis can't be .*{library}\.Redis\(\.\.\.\)\."
+    with pytest.raises(StoreError, match=told):
+        store(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "127.0.0.1:26379",
+        ("127.0.0.1", 26379),
+        [("127.0.0.1", "x")],
+        [(1, 2)],
+        [None],
+        [],
+        5,
+        redis.Sentinel([("127.0.0.1", 26379)]),  # type: ignore[no-untyped-call]
+    ],
+)
+def test_sentinels_that_are_no_pairs_are_refused(wrong: Any) -> None:
+    with pytest.raises(StoreError, match=r"\[\('127\.0\.0\.1', 26379\)\]"):
+        RedisSentinelStore(wrong)
+
+
+def test_a_cluster_without_a_node_is_refused() -> None:
+    with pytest.raises(StoreError, match="no node of a Redis cluster in the list"):
+        RedisClusterStore([])
 
 
 @pytest.mark.parametrize(
