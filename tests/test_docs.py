@@ -1,45 +1,63 @@
 """The examples of the documentation run, and its links are right."""
 
+import ast
+import builtins
 import logging
 import re
+import symtable
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-import click
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+import yaml  # type: ignore[import-untyped]
+from prometheus_client import CollectorRegistry
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 from jinja_fragcache.check.settings import Settings, load_settings
-from jinja_fragcache.cli.commands import commands
-from jinja_fragcache.cli.flask_commands import group
+from jinja_fragcache.observe.prometheus import PrometheusListener
+from tests.pages import ALL_PAGES, DOCS, PAGES, ROOT, all_blocks, blocks, name_of
 from tests.support import configure_django, environment
 
-ROOT = Path(__file__).parent.parent
-DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 # `test_tutorial.py` follows it step by step.
 EXAMPLES = [page for page in PAGES if page.name != "tutorial.md"]
-LINKED = [
-    *PAGES,
-    *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")),
-]
-JINJA = re.compile(r"^```jinja\n(.*?)^```", re.MULTILINE | re.DOTALL)
-TOML = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+#: Code, each kind with a test here, in `test_docs_commands.py`, `test_how_to.py` or
+#: `test_tutorial.py`.
+LANGUAGES = {"console", "diff", "ini", "jinja", "promql", "python", "toml", "yaml"}
+#: What programs print, or is no code; and what Sphinx reads.
+OTHERS = {"text", "{eval-rst}", "{include}", "{toctree}"}
+NUMBER = re.compile(r"\b[0-9a-f]{8,}\b|\d[\d,.]*")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 ROOM = re.compile(r"^### `(\w+)/`\n(.*?)(?=^##)", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^\| `(\w+\.py)` \|", re.MULTILINE)
-COMMAND = re.compile(
-    r"^\$ (jinja-fragcache|flask(?: --app \w+)? cache) (.*)$", re.MULTILINE
-)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 
 
-def name_of(page: Path) -> str:
-    """Return the path of a page from the root."""
-    return str(page.relative_to(ROOT))
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_each_block_says_what_it_is(page: Path) -> None:
+    found = [each.split()[0] for each, _ in all_blocks(page)]
+    assert set(found) <= LANGUAGES | OTHERS
+    for block in blocks(page, "text"):
+        with pytest.raises(SyntaxError):  # or it is Python, and has to run
+            ast.parse(block)
+
+
+def compare_with_shown(example: Example) -> None:
+    """Compare a block with `shown`, if the code before it has set that.
+
+    All numbers and digests are alike. An ellipsis stands for anything.
+    """
+    shown = example.namespace.pop("shown", None)
+    if shown is None:
+        return
+    said, real = (
+        NUMBER.sub("0", " ".join(each.split())) for each in (example.parsed, shown)
+    )
+    pattern = re.escape(said).replace("…", ".*")
+    assert re.fullmatch(pattern, real), f"{real!r} is shown as {said!r}"
 
 
 @pytest.fixture
@@ -60,17 +78,42 @@ def test_python_examples_run(
     # An example may keep files in the folder where it runs.
     monkeypatch.chdir(tmp_path)
     configure_django()
-    document = Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT)).parse(page)
+    parsers: list[Any] = [
+        PythonCodeBlockParser(),
+        CodeBlockParser("text", compare_with_shown),
+    ]
+    document = Sybil(parsers=parsers, path=str(ROOT)).parse(page)
     # Some frameworks look for the module of a function.
     monkeypatch.setitem(sys.modules, "example", ModuleType("example"))
     document.namespace["__name__"] = "example"
     for example in document.examples():
         example.evaluate()
+    assert "shown" not in document.namespace
+
+
+def scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for each in table.get_children():
+        yield from scopes(each)
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=name_of)
+def test_a_reader_who_pastes_the_python_lacks_no_name(page: Path) -> None:
+    module = symtable.symtable("\n".join(blocks(page, "python")), page.name, "exec")
+    given = {each.get_name() for each in module.get_symbols() if each.is_assigned()}
+    given |= {each.get_name() for each in module.get_symbols() if each.is_imported()}
+    read = {
+        each.get_name()
+        for scope in scopes(module)
+        for each in scope.get_symbols()
+        if each.is_referenced() and (each.is_global() or scope is module)
+    }
+    assert read - given - vars(builtins).keys() <= {"__name__", "__file__"}
 
 
 def templates() -> Iterator[tuple[str, str]]:
     for page in PAGES:
-        for number, source in enumerate(JINJA.findall(page.read_text("utf-8"))):
+        for number, source in enumerate(blocks(page, "jinja")):
             yield f"{name_of(page)}-{number}", source
 
 
@@ -79,28 +122,26 @@ def test_template_examples_compile(name: str, source: str) -> None:
     environment({name: source}).get_template(name)
 
 
-def written_commands() -> list[tuple[str, str]]:
-    texts = [page.read_text("utf-8") for page in PAGES]
-    return sorted({each for text in texts for each in COMMAND.findall(text)})
-
-
-@pytest.mark.parametrize(("program", "written"), written_commands())
-def test_commands_have_the_arguments_that_are_written(
-    program: str, written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "templates").mkdir()
-    doors = group if program.endswith(" cache") else commands
-    name, *arguments = written.split()
-    command = doors.get_command(click.Context(doors), name)
-    assert command is not None
-    command.make_context(name, arguments)
-
-
-@pytest.mark.parametrize("block", TOML.findall((DOCS / "check.md").read_text("utf-8")))
+@pytest.mark.parametrize("block", blocks(DOCS / "check.md", "toml"))
 def test_the_settings_of_the_check_are_accepted(block: str, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(block, "utf-8")
     assert load_settings(tmp_path) != Settings(tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_yaml_can_be_read(page: Path) -> None:
+    for block in blocks(page, "yaml"):
+        assert isinstance(yaml.safe_load(block), dict)
+
+
+def test_queries_name_metrics_that_are_there() -> None:
+    registry = CollectorRegistry()
+    PrometheusListener(registry=registry)
+    known = {each.name for each in registry.collect()}
+    (query,) = blocks(DOCS / "observe.md", "promql")
+    named = set(re.findall(r"fragcache_\w+", query))
+    assert named
+    assert {each.removesuffix("_total") for each in named} <= known
 
 
 def anchors(page: Path) -> set[str]:
@@ -111,7 +152,7 @@ def anchors(page: Path) -> set[str]:
     return {heading.strip().replace(" ", "-") for heading in plain}
 
 
-@pytest.mark.parametrize("page", LINKED, ids=name_of)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     for target, anchor in LINK.findall(page.read_text("utf-8")):
         found = page.parent / target if target else page

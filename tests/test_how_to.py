@@ -20,8 +20,9 @@ from flask.cli import FlaskGroup
 from jinja_fragcache import Cache
 from jinja_fragcache.cli.flask_commands import group
 from tests import servers
+from tests.pages import DOCS, blocks
 
-GUIDES = Path(__file__).parent.parent / "docs" / "how-to"
+GUIDES = DOCS / "how-to"
 TEXTS = """
 {% cache 300, "menu", get_locale() %}
   {{ _("in a fragment") }} {% nocache %}{{ gettext("in a hole") }}{% endnocache %}
@@ -32,16 +33,9 @@ TEXTS = """
 FOUND = ["in a fragment", "in a hole", "in a row", "one"]
 
 
-def blocks(guide: str, language: str) -> list[str]:
-    """Return the code blocks of a guide in a language."""
-    page = (GUIDES / f"{guide}.md").read_text("utf-8")
-    fence = rf"^```{language}\n(.*?)^```$"
-    return re.findall(fence, page, re.MULTILINE | re.DOTALL)
-
-
 def commands(guide: str, program: str) -> list[list[str]]:
     """Return the arguments of a program in the commands of a guide."""
-    text = "".join(blocks(guide, "console"))
+    text = "".join(blocks(GUIDES / f"{guide}.md", "console"))
     return [
         each.split() for each in re.findall(rf"^\$ {program} (.*)$", text, re.MULTILINE)
     ]
@@ -65,7 +59,7 @@ def extracted(folder: Path, configuration: str) -> list[str]:
 def test_pybabel_finds_texts_in_cached_parts(
     language: str, file: str, tmp_path: Path
 ) -> None:
-    (configuration,) = blocks("translations", language)
+    (configuration,) = blocks(GUIDES / "translations.md", language)
     (tmp_path / file).write_text(configuration, "utf-8")
     assert extracted(tmp_path, file) == FOUND
 
@@ -73,7 +67,7 @@ def test_pybabel_finds_texts_in_cached_parts(
 def test_pybabel_skips_the_template_where_it_does_not_know_the_tag(
     tmp_path: Path,
 ) -> None:
-    (configuration,) = blocks("translations", "ini")
+    (configuration,) = blocks(GUIDES / "translations.md", "ini")
     bare = re.sub(r"^(extensions|silent).*\n", "", configuration, flags=re.MULTILINE)
     (tmp_path / "babel.cfg").write_text(bare, "utf-8")
     assert extracted(tmp_path, "babel.cfg") == []
@@ -85,7 +79,7 @@ def deployed(
     """Return the guide's application as an environment configures it."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    (source,) = blocks("deploying", "python")
+    (source,) = blocks(GUIDES / "deploying.md", "python")
     namespace: dict[str, object] = {"__name__": "deployed"}
     exec(source, namespace)  # noqa: S102 - a page of this project
     app, cache = namespace["create_app"](), namespace["cache"]  # type: ignore[operator]
@@ -95,7 +89,7 @@ def deployed(
 
 def exported(server: str, port: int) -> dict[str, str]:
     """Return the variables that the guide sets for a server, with another port."""
-    consoles = blocks("deploying", "console")
+    consoles = blocks(GUIDES / "deploying.md", "console")
     (block,) = [each for each in consoles if f"FLASK_CACHE_TYPE={server}\n" in each]
     pairs = re.findall(r"^\$ export (\w+)='?(.*?)'?$", block, re.MULTILINE)
     address = f"127.0.0.1:{port}"
@@ -105,7 +99,7 @@ def exported(server: str, port: int) -> dict[str, str]:
 def test_redis_takes_the_configuration_and_the_application_finds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (configuration,) = blocks("deploying", "text")
+    (configuration,) = blocks(GUIDES / "deploying.md", "text")
     file = tmp_path / "redis.conf"
     file.write_text(configuration, "utf-8")
     options = (str(file), "--port", "{port}", "--bind", "127.0.0.1")
@@ -135,13 +129,14 @@ def test_memcached_takes_the_options_and_the_application_finds_it(
 @pytest.mark.slow
 def test_the_workers_of_gunicorn_share_what_one_has_rendered(tmp_path: Path) -> None:
     pytest.importorskip("gunicorn")
-    source, configuration = blocks("workers", "python")
+    source, configuration = blocks(GUIDES / "workers.md", "python")
     (tmp_path / "gunicorn.conf.py").write_text(configuration, "utf-8")
     now = "import os\n\n\ndef now():\n    return os.getpid()\n"
     (tmp_path / "shop.py").write_text(f"{source}\n\n{now}", "utf-8")
+    ((target,),) = commands("workers", "gunicorn")
     path = os.pathsep.join([str(tmp_path), *sys.path])
     options = ("-c", str(tmp_path / "gunicorn.conf.py"), "-b", "127.0.0.1:{port}")
-    command = ("-m", "gunicorn", *options, "shop:create_app()")
+    command = ("-m", "gunicorn", *options, target.strip("'"))
     with servers.running(sys.executable, *command, PYTHONPATH=path) as server:
         url = f"http://127.0.0.1:{server.port}/"
         seen = {urllib.request.urlopen(url).read() for _ in range(20)}

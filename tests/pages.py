@@ -1,0 +1,29 @@
+"""The pages of the documentation, and the code blocks in them."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+#: Those at the root, too.
+ALL_PAGES = [
+    *PAGES,
+    *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")),
+]
+_BLOCK = re.compile(r"^ *```(\S.*?)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    """Return the path of a page from the root."""
+    return str(page.relative_to(ROOT))
+
+
+def all_blocks(page: Path) -> list[tuple[str, str]]:
+    """Return the code blocks of a page, each with its language."""
+    return _BLOCK.findall(page.read_text("utf-8"))
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the code blocks of a page in a language."""
+    return [block for each, block in all_blocks(page) if each == language]
