@@ -42,6 +42,9 @@ _PAGES_ABOVE = {
     "SECURITY": "security",
 }
 _ABOVE = re.compile(r"(?<=\]\()\.\./([A-Z]+)\.md")
+# A part of the first page, and a page that it lists.
+_PART = re.compile(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_LISTED = re.compile(r"^- \[.*?\]\((.+?)\.md\)", re.MULTILINE)
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _CODE_FOLLOWS = re.compile(r"[^:]:$")
 _CONSTANT = re.compile(r"(?<== )[A-Z][A-Z_]+\b")
@@ -53,6 +56,16 @@ _PHONE_WORDS = 40
 def link_pages_above(app: Sphinx, page: str, source: list[str]) -> None:
     """Let links to pages at the root lead to the pages that show them."""
     source[0] = _ABOVE.sub(lambda link: f"{_PAGES_ABOVE[link[1]]}.md", source[0])
+
+
+def make_navigation(app: Sphinx, page: str, source: list[str]) -> None:
+    """Let the lists of the first page be the navigation of the site."""
+    if page != "index":
+        return
+    for caption, items in _PART.findall(source[0]):
+        head = f"```{{toctree}}\n:hidden:\n:caption: {caption}"
+        pages = "\n".join(_LISTED.findall(items))
+        source[0] += f"\n{head}\n\n{pages}\n```\n"
 
 
 def show_code(
@@ -144,6 +157,7 @@ class Translator(HTML5Translator):
 def setup(app: Sphinx) -> None:
     """Let Sphinx read this package's docstrings, and write tables for phones."""
     app.connect("source-read", link_pages_above)
+    app.connect("source-read", make_navigation)
     # Before Napoleon.
     app.connect("autodoc-process-docstring", show_code, priority=400)
     app.connect("autodoc-process-signature", show_values)

@@ -246,6 +246,8 @@ def test_the_documentation_has_the_table_of_all_ways(
         cells = [way.name, *(outcome(ours, way, form) for form in FORMS), told(leaking)]
         rows.append(f"| {' | '.join(cells)} |")
     page = PAGE.read_text("utf-8")
+    readme = (PAGE.parents[1] / "README.md").read_text("utf-8")
+    assert f"[{len(WAYS)} ways to be personal]" in readme
     assert "\n".join(rows) in page
     total = len(WAYS) * len(FORMS)
     assert f"with Flask-Caching in {number} of {total} cases, here in none" in page
