@@ -29,6 +29,8 @@ from .werkzeug import (
 
 _GLOBALS = "quart.globals"
 _USER = "_quart_auth_user"
+# Where a context keeps the messages. The second is that of Quart 0.23 and newer.
+_FLASHES = ("flashes", "_flashes")
 # The items of the session, and the attributes of `g`, that have a name of their own.
 _SPECIAL = {
     "session._flashes": "flashed messages",
@@ -61,20 +63,21 @@ class QuartRequests:
         for users in application.app.extensions.get("QUART_AUTH", ()):
             if "load_user" not in vars(users):
                 users.load_user = _noting_user(users.load_user)
-        current = _current("_cv_request")
+        current = _request_context()
         if current is None:
             return
         watch_request(current.request, _OF_REQUESTS)
         watch(current, _context_class)
         if current.url_adapter is not None:
             watch(current.url_adapter, _adapter_class)
-        if current.session is not None:
-            watch(current.session, mapping_class, "session", _note)
+        session = _session_of(current)
+        if session is not None:
+            watch(session, mapping_class, "session", _note)
 
     def request(self) -> object:
         """Like `Framework.request`."""
         # Each body asks this, mostly where there is no Quart.
-        current = _current("_cv_request") if _GLOBALS in sys.modules else None
+        current = _request_context() if _GLOBALS in sys.modules else None
         return None if current is None else current.request
 
     def note_variable(self, name: str, value: Any, context: Any) -> None:
@@ -87,9 +90,9 @@ class QuartRequests:
         if name == "current_user":
             note_read("current_user", value)
             return
-        current = _current("_cv_request")
+        current = _request_context()
         request = None if current is None else current.request
-        session = None if current is None else current.session
+        session = None if current is None else _session_of(current)
         note_passed(application.app, request, session, application.g, name, value)
 
     def apart(
@@ -104,7 +107,7 @@ class QuartRequests:
 
     def value_of(self, name: str, context: Any) -> Any:
         """Like `Framework.value_of`."""
-        current, application = _current("_cv_request"), _current("_cv_app")
+        current, application = _request_context(), _current("_cv_app")
         if current is None or application is None:
             raise LookupError(name)
         root, _, part = name.partition(".")
@@ -112,7 +115,7 @@ class QuartRequests:
             if name == "current_user":
                 return _user_of(application)
             if root == "session":
-                kept = current.session
+                kept = _session_of(current)
                 return kept.get(part) if part and kept is not None else kept
             if root == "g" and part:
                 return vars(application.g).get(part)
@@ -132,15 +135,15 @@ def watch_processors(_: Any = None) -> bool:
 
 
 def _watching(update: Callable[..., Any]) -> Callable[..., Any]:
-    async def watching(self: Any, context: dict[str, Any]) -> None:
+    async def watching(self: Any, *args: Any) -> None:
         if not hasattr(self.jinja_env, "fragment_cache"):
-            await update(self, context)
+            await update(self, *args)
             return
         for processors in self.template_context_processors.values():
             watch_all(processors, _start)
         # Not `quietly`: other tasks may read for the same body meanwhile.
         with reading_apart():
-            await update(self, context)
+            await update(self, *args)
         # As in Flask, before the template runs.
         _REQUESTS.watch(None)
 
@@ -159,6 +162,23 @@ def _current(name: str) -> Any:
     return None if variables is None else getattr(variables, name).get(None)
 
 
+def _request_context() -> Any:
+    """Return the context of the current request, None if there is none.
+
+    From Quart 0.23 on, a request has no context of its own.
+    """
+    if hasattr(sys.modules.get(_GLOBALS), "_cv_request"):
+        return _current("_cv_request")
+    application = _current("_cv_app")
+    return application if getattr(application, "has_request", False) else None
+
+
+def _session_of(context: Any) -> Any:
+    fields = vars(context)
+    # From Quart 0.23 on, access by the attribute's name counts as reading.
+    return fields.get("_session", fields.get("session"))
+
+
 def _user_of(application: Any) -> Any:
     users = application.app.extensions.get("QUART_AUTH", ())
     if not users:
@@ -169,7 +189,7 @@ def _user_of(application: Any) -> Any:
 @cache
 def _context_class(kind: type) -> type:
     """Return a subclass of the class of request contexts, which keep the messages."""
-    return properties_class(kind, {"flashes": _read_flashes})
+    return properties_class(kind, dict.fromkeys(_FLASHES, _read_flashes))
 
 
 def _read_flashes(_: Any, value: Any) -> Any:
@@ -185,7 +205,7 @@ def _adapter_class(kind: type) -> type:
     @wraps(build)
     def noting(self: Any, *args: Any, **kwargs: Any) -> str:
         url: str = build(self, *args, **kwargs)
-        current = _current("_cv_request")
+        current = _request_context()
         if is_noting() and current is not None:
             _note_url(current.request, url)
         return url
