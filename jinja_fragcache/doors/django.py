@@ -11,6 +11,8 @@ from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.errors import SettingError
 from jinja_fragcache.template.setup import set_fragment_cache
 
+from .wagtail import MIDDLEWARE, is_preview
+
 _SETTING = "FRAGMENT_CACHE"
 _EXAMPLE = f'{_SETTING} = {{"using": "default", "stale": 60}}'
 
@@ -37,7 +39,8 @@ def fragment_cache(**rules: Any) -> FragmentCache:
 
     It is for those who have an environment function of their own, which calls
     `set_fragment_cache(env, fragment_cache())`. In debug mode it is strict, and an
-    edited template is rendered again.
+    edited template is rendered again. If `doors.wagtail.preview_middleware` is in
+    `MIDDLEWARE`, Wagtail's previews leave it aside.
 
     Args:
         rules: `using`, the name of one of Django's caches, "default" if it is left out,
@@ -53,8 +56,13 @@ def fragment_cache(**rules: Any) -> FragmentCache:
         raise SettingError(
             f"{_SETTING} is a dictionary and got {given!r}. Write {_EXAMPLE}."
         )
-    debug = {"strict": settings.DEBUG, "template_digest": settings.DEBUG}
-    merged = {**debug, **given, **rules}
+    own: dict[str, Any] = {
+        "strict": settings.DEBUG,
+        "template_digest": settings.DEBUG,
+    }
+    if MIDDLEWARE in settings.MIDDLEWARE:
+        own["unless"] = is_preview
+    merged = {**own, **given, **rules}
     using = merged.pop("using", "default")
     caches[using]  # So that a wrong name is told now.
     try:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from jinja_fragcache.engine.dependencies import note_kept_read, note_read, quietly
+from jinja_fragcache.engine.whole import keep_out_of_store
 from jinja_fragcache.guard.watched import (
     attributes_class,
     is_watched,
@@ -75,6 +76,9 @@ def watch_request(request: Any) -> None:
     """Let what is read of a request be noted, and of what Django keeps in it."""
     watch_language()
     fields = vars(request)
+    if fields.get("is_preview"):
+        # Wagtail shows an editor what nobody else may see yet.
+        keep_out_of_store()
     user, messages = fields.get("user"), fields.get("_messages")
     if _is_lazy(user):
         watch(user, _user_class)
