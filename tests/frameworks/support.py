@@ -1,7 +1,8 @@
 """A page with one fragment, for the tests of all frameworks."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -11,6 +12,15 @@ from jinja_fragcache import FragmentCache, MemoryStore, UncoveredReadError
 from tests.support import environment
 
 TAG = "{% cache 60, 'n', KEY %}BODY{% endcache %}"
+
+
+def run(asking: Coroutine[Any, Any, str]) -> str:
+    """Run a coroutine, and raise what a view raised as it was raised."""
+    try:
+        return asyncio.run(asking)
+    except ExceptionGroup as group:
+        # From Quart 0.23 on, it comes out of a group of tasks.
+        raise group.exceptions[0] from None
 
 
 class Page:

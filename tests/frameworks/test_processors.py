@@ -34,7 +34,7 @@ from jinja_fragcache.frameworks.processors import (
 )
 from tests.support import configure_django
 
-from .support import Page
+from .support import Page, run
 
 configure_django()
 
@@ -170,7 +170,7 @@ def asking_quart(page: Page, *, is_async: bool) -> Ask:
         answer = await app.test_client().get(f"/?user={user}")
         return str(await answer.get_data(as_text=True))
 
-    return lambda user: asyncio.run(ask(user))
+    return lambda user: run(ask(user))
 
 
 def quart_sync(page: Page) -> Ask:

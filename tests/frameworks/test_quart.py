@@ -1,6 +1,5 @@
 """What bodies read of Quart's request, session and `g` has to be in their keys."""
 
-import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +18,7 @@ from jinja_fragcache import (
 )
 from jinja_fragcache.frameworks.quart import QuartRequests
 
-from .support import Page
+from .support import Page, run
 
 
 def client(page: Page, path: str = "/") -> Callable[[str], str]:
@@ -67,14 +66,7 @@ def client(page: Page, path: str = "/") -> Callable[[str], str]:
         answer = await asking.get(f"{path}{user}?user={user}", headers=headers)
         return str(await answer.get_data(as_text=True))
 
-    def ask_now(user: str) -> str:
-        try:
-            return asyncio.run(ask(user))
-        except ExceptionGroup as group:
-            # From Quart 0.23 on, what a view raises comes out of a group of tasks.
-            raise group.exceptions[0] from None
-
-    return ask_now
+    return lambda user: run(ask(user))
 
 
 # Expressions of bodies, each with one for a key that covers it.
