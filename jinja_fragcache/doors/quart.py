@@ -1,7 +1,7 @@
 """`QuartCache`, the Quart extension."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 from flask import Flask
@@ -17,6 +17,17 @@ from jinja_fragcache.functions.memoize import MemoizeMethods
 from jinja_fragcache.template.setup import set_fragment_cache
 
 _EXAMPLE = 'QuartCache(app, config={"CACHE_TYPE": "simple"})'
+# What stands here for what only Flask's extension has.
+_OF_FRAGMENTS = frozenset(
+    {"clear", "delete", "delete_fragment", "invalidate_tags", "key_for", "stats"}
+)
+_OF_VIEWS = frozenset({"cached", "delete_cached"})
+_OF_VALUES = frozenset(
+    {
+        *("add", "cache", "dec", "delete_many", "get", "get_dict", "get_many", "has"),
+        *("inc", "set", "set_many"),
+    }
+)
 
 
 class QuartCache(MemoizeMethods):
@@ -68,6 +79,12 @@ class QuartCache(MemoizeMethods):
         self._apps.add(app)
         set_fragment_cache(app.jinja_env, app_cache.fragment_cache)
 
+    if not TYPE_CHECKING:  # Else any name would be right.
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to write for a method that only Flask's extension has."""
+            raise AttributeError(_why_missing(name), name=name, obj=self)
+
     @property
     def fragment_cache(self) -> FragmentCache:
         """The cache of the current application, or of the only one.
@@ -90,3 +107,22 @@ class QuartCache(MemoizeMethods):
                 " `async with app.app_context():`."
             )
         return app_cache_of(app, self)
+
+
+def _why_missing(name: str) -> str:
+    """Return the message for an attribute that is not there, with what to write."""
+    if name in _OF_FRAGMENTS:
+        own = f"{name}_async" if hasattr(FragmentCache, f"{name}_async") else name
+        return f"QuartCache has no {name}(). Write cache.fragment_cache.{own}()."
+    if name in _OF_VIEWS:
+        return (
+            f"{name}() is for Flask. Write @cache.memoize(60) above a coroutine"
+            " function that returns the text of the page, and await that in the view;"
+            " or put the cache tag around the whole template."
+        )
+    if name in _OF_VALUES:
+        return (
+            f"{name}() is for Flask. Write @cache.memoize(60) above the function that"
+            " makes the value."
+        )
+    return f"QuartCache has no attribute {name!r}."

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from quart import Quart, render_template, request
 
-from jinja_fragcache import Cache, SettingError
-from jinja_fragcache.doors.quart import QuartCache
+from jinja_fragcache import Cache, FragmentCache, SettingError
+from jinja_fragcache.doors.quart import QuartCache, _why_missing
 from tests.support import Counter
 
 from .support import COUNTED, EXPECTED, USERS, Views, loader
@@ -114,6 +114,55 @@ def test_it_is_strict_in_debug_and_testing_mode_and_off_in_tests() -> None:
     with pytest.raises(Exception, match="undefined"):
         asyncio.run(ask())
     assert cache.fragment_cache.policy.template_digest
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("cached", r"@cache.memoize\(60\) .* the text of the page"),
+        ("set", r"@cache.memoize\(60\) .* makes the value"),
+        ("delete_fragment", r"cache.fragment_cache.delete_fragment_async\(\)"),
+        ("key_for", r"cache.fragment_cache.key_for\(\)"),
+        ("other", "no attribute 'other'"),
+    ],
+)
+def test_what_only_flasks_extension_has_says_what_to_write(
+    name: str, instead: str
+) -> None:
+    assert not hasattr(QuartCache(), name)
+    with pytest.raises(AttributeError, match=instead):
+        getattr(QuartCache(), name)
+
+
+def test_what_is_named_in_place_of_flasks_methods_is_there() -> None:
+    of_flask = {name for name in dir(Cache) if not name.startswith("_")}
+    missing = of_flask - set(dir(QuartCache))
+    told = {name for name in missing if "no attribute" not in _why_missing(name)}
+    assert missing - told == {"app", "delete_memoized_verhash", "unlink"}
+    named = {name for name in told if "fragment_cache" in _why_missing(name)}
+    assert named <= set(dir(FragmentCache))
+
+
+def test_a_memoized_page_is_rendered_once_for_each_argument() -> None:
+    app, views = quart_app(), Views()
+    cache = QuartCache(app)
+
+    @cache.memoize(60)
+    async def page(user: str) -> str:
+        return await render_template("shown.html", **views.values(user))
+
+    @app.get("/")
+    async def view() -> tuple[str, int]:
+        return await page(request.args["user"]), 203
+
+    app.jinja_env.loader.mapping["shown.html"] = "{{ made() }} {{ user }}"  # type: ignore[union-attr]
+
+    async def ask(user: str) -> tuple[str, int]:
+        answer = await app.test_client().get("/", query_string={"user": user})
+        return str(await answer.get_data(as_text=True)), answer.status_code
+
+    asked = [asyncio.run(ask(user)) for user in USERS]
+    assert asked == [("1 ann", 203), ("2 &lt;bob&gt;", 203), ("1 ann", 203)]
 
 
 def test_a_wrong_setting_is_told() -> None:
