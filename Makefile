@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 
 # Each process runs whole files, so that it starts each server once.
-PYTEST := $(BIN)/coverage run -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile
+PYTEST := $(BIN)/coverage run -m pytest $(PARALLEL)
 
 .PHONY: demo serve screenshots test test-slow test-all coverage check lint types layers bench performance soak fuzz compat \
-	redis-versions transparency field docs package release links clean
+	redis-versions pythons tests-alone transparency field docs package release links clean
 # The tests come one after the other, even with `make --jobs`: coverage is that of all.
 .NOTPARALLEL:
 
@@ -81,9 +82,8 @@ OF_REDIS := tests/stores tests/access tests/flask/test_redis_backends.py \
 # uses what it warns of itself.
 redis-versions: $(REDIS_VERSIONS:%=$(VENV)/redis-%)
 	for each in $^; do \
-		PYTHONPATH=$(CURDIR)/$$each $(BIN)/python -m pytest -m 'not slow' --numprocesses auto \
-			--maxprocesses 8 --dist loadfile $(OF_REDIS) -W ignore::ResourceWarning \
-			-W ignore::DeprecationWarning \
+		PYTHONPATH=$(CURDIR)/$$each $(BIN)/python -m pytest -m 'not slow' $(PARALLEL) \
+			$(OF_REDIS) -W ignore::ResourceWarning -W ignore::DeprecationWarning \
 			-W ignore::pytest.PytestUnraisableExceptionWarning || exit; \
 	done
 
@@ -116,6 +116,22 @@ clean:
 
 # Pythons that are not there are skipped. PYTHONS='python3.12 /opt/python/bin/python' names others.
 PYTHONS ?= python3.11 python3.12 python3.13
+TESTS ?= -m 'not slow'
+# The tests on each of them, in an environment of its own. TESTS= runs the slow ones, too.
+pythons:
+	@ran=; for each in $(PYTHONS); do \
+		version=$$($$each -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) \
+			|| { echo "$$each: skipped, it is not there"; continue; }; \
+		$(MAKE) --no-print-directory tests-alone VENV=$(VENV)/python-$$version PYTHON=$$each \
+			|| exit; \
+		ran=yes; \
+	done; test "$$ran" || { echo 'None of $(PYTHONS) is there.'; exit 1; }
+
+# Without coverage, which is that of one Python.
+tests-alone: $(VENV)/test.stamp
+	$(BIN)/python --version
+	$(BIN)/python -m pytest $(PARALLEL) -p no:cacheprovider $(TESTS)
+
 # The wheel and the sdist, in dist/, tried in new environments.
 package: $(VENV)/package.stamp
 	$(BIN)/python -m tests.release.build_package
