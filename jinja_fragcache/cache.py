@@ -3,19 +3,19 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .access.breaker import DEFAULT_RETRY_AFTER
 from .access.stats import Stats
 from .clocks import time_of_day
 from .engine import claims
+from .engine.context import Context
 from .engine.engine import Engine, VaryingEngine, VerifyingEngine
 from .engine.lookup import current_entries
 from .engine.policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .engine.tags import invalidate
 from .engine.whole import delete
-from .engine.worker_figures import WorkerFigures, all_figures
 from .entries.entry import Entry
 from .entries.values import NUMBER
 from .errors import PolicyError, StoreError
@@ -23,16 +23,16 @@ from .functions.memoize import MemoizeMethods
 from .keys.fragment import make_template_fragment_key, tag_names
 from .messages import describe
 from .observe.comments import Comments
-from .observe.figures import Figures
 from .observe.listeners import Listener
-from .observe.workers import AllFigures
-from .operations import perform, perform_async
+from .operations import Operation, perform, perform_async
 from .stores.base import Store
 from .stores.memory import DEFAULT_THRESHOLD, MemoryStore
 from .stores.shared import Shared
 
 if TYPE_CHECKING:
     from .functions.value_rules import PlainRules
+    from .observe.figures import Figures
+    from .observe.workers import AllFigures
 
 
 class FragmentCache(MemoizeMethods, Shared):
@@ -172,7 +172,7 @@ class FragmentCache(MemoizeMethods, Shared):
             retry_after=retry_after,
             template_digest=template_digest,
             guard=guard,
-            guard_allow=guard_allow,  # type: ignore[arg-type]  # made a tuple there
+            guard_allow=guard_allow,
             verify=verify,
             compression=compression,
             max_entry_size=max_entry_size,
@@ -328,12 +328,16 @@ class FragmentCache(MemoizeMethods, Shared):
         """Tell a listener nothing any more. It is not an error if it was not told."""
         self.engine.listeners.remove(listener)
 
-    def collect_figures(self) -> Figures:
+    def collect_figures(self) -> "Figures":
         """Collect figures of each name from now on, if that is not done already.
 
         Each worker that collects keeps its figures in the store, too.
         """
         if self.figures is None:
+            # Here, because few collect figures.
+            from .engine.worker_figures import WorkerFigures  # noqa: PLC0415
+            from .observe.figures import Figures  # noqa: PLC0415
+
             engine = self.engine
             self.figures = Figures(engine.context.clock)
             self._worker_figures = WorkerFigures(
@@ -342,18 +346,22 @@ class FragmentCache(MemoizeMethods, Shared):
             self.listen(self.figures)
         return self.figures
 
-    def figures_of_workers(self) -> AllFigures:
+    def figures_of_workers(self) -> "AllFigures":
         """Return the figures of all workers that share the store and collect them.
 
         Those of this worker are the present ones, those of others a few seconds old.
         If the store fails, its `note` says so.
         """
-        return perform(all_figures(self.engine.context, self.figures))
+        return perform(self._all_figures(self.engine.context))
 
-    async def figures_of_workers_async(self) -> AllFigures:
+    async def figures_of_workers_async(self) -> "AllFigures":
         """Like `figures_of_workers`, but awaits the store."""
-        reading = all_figures(self.engine.async_context, self.figures)
-        return await perform_async(reading)
+        return await perform_async(self._all_figures(self.engine.async_context))
+
+    def _all_figures(self, context: Context) -> "Operation[AllFigures]":
+        from .engine.worker_figures import all_figures  # noqa: PLC0415 - few ask
+
+        return all_figures(context, self.figures)
 
     def stats(self) -> Stats:
         """Return the counters of this cache in this process."""
@@ -374,6 +382,5 @@ def _text(entries: Sequence[Entry | None]) -> str | None:
 
 def _with_policy(policy: Policy) -> FragmentCache:
     """Return a cache with a store in this process, for one that was pickled."""
-    rules = {each.name: getattr(policy, each.name) for each in fields(policy)}
     # The store of the copy is as near as can be.
-    return FragmentCache(**{**rules, "near": 0})
+    return FragmentCache(**{**policy._asdict(), "near": 0})

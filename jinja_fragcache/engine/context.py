@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from jinja_fragcache.access import event_loops
@@ -20,11 +19,10 @@ from .tag_hints import TagHints
 DEFAULT_POLICY = Policy()
 
 
-@dataclass(slots=True)
 class Context:
     """One cache, as seen by callers that block or by callers on an event loop.
 
-    Attributes:
+    Args:
         store: The store, for these callers.
         recorder: Counts and announces what happens.
         blocking: Whether these callers block while they wait.
@@ -34,29 +32,61 @@ class Context:
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
-        sleep: Waits for some seconds, or returns an awaitable that does.
-        verifying: The keys whose hits are being verified.
+        verifying: The keys whose hits are being verified, of other such contexts of the
+            cache, too.
         background: Where values are made that nobody waits for.
+
+    Attributes:
+        sleep: Waits for some seconds, or returns an awaitable that does.
     """
 
-    store: SafeStore
-    recorder: Recorder
-    blocking: bool
-    flights: Flights
-    tag_hints: TagHints
-    policy: Policy = DEFAULT_POLICY
-    timer: Callable[[], float] = time.monotonic
-    clock: Callable[[], float] = time_of_day
-    chance: Callable[[], float] = random.random
-    sleep: Callable[[float], Any] = time.sleep
-    verifying: set[str] = field(default_factory=set)
-    background: Background = field(default=BACKGROUND)
-    _has_warned: bool = False
+    __slots__ = (
+        "_has_warned",
+        "background",
+        "blocking",
+        "chance",
+        "clock",
+        "flights",
+        "policy",
+        "recorder",
+        "sleep",
+        "store",
+        "tag_hints",
+        "timer",
+        "verifying",
+    )
 
-    def __post_init__(self) -> None:
-        """Wait without blocking where the event loop must go on."""
-        if not self.blocking:
-            self.sleep = event_loops.sleep
+    def __init__(
+        self,
+        store: SafeStore,
+        recorder: Recorder,
+        *,
+        blocking: bool,
+        flights: Flights,
+        tag_hints: TagHints,
+        policy: Policy = DEFAULT_POLICY,
+        timer: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time_of_day,
+        chance: Callable[[], float] = random.random,
+        verifying: set[str] | None = None,
+        background: Background = BACKGROUND,
+    ) -> None:
+        self.store = store
+        self.recorder = recorder
+        self.blocking = blocking
+        self.flights = flights
+        self.tag_hints = tag_hints
+        self.policy = policy
+        self.timer = timer
+        self.clock = clock
+        self.chance = chance
+        # It waits without blocking where the event loop must go on.
+        self.sleep: Callable[[float], Any] = (
+            time.sleep if blocking else event_loops.sleep
+        )
+        self.verifying = set() if verifying is None else verifying
+        self.background = background
+        self._has_warned = False
 
     def seconds_left(self, deadline: float) -> float:
         """Return for how many seconds the caller may wait for others.

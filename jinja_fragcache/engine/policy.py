@@ -3,8 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from jinja_fragcache.access.breaker import DEFAULT_RETRY_AFTER
 from jinja_fragcache.entries.compression import METHODS, is_installed
@@ -30,8 +29,7 @@ _FUNCTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Rules(NamedTuple):
     """For how long entries are fresh, and for how long callers wait.
 
     Attributes:
@@ -68,10 +66,6 @@ class Policy:
         prefetch: Whether a page's first read also reads what it asked for the last
             time, if the store reads many keys in one round trip.
         serializer: How the values of functions are stored, as for `FragmentCache`.
-
-    Raises:
-        TimeoutValueError: If `default_timeout` is not a timeout.
-        PolicyError: If another rule has a value that is not allowed.
     """
 
     default_timeout: Any = None
@@ -95,12 +89,42 @@ class Policy:
     prefetch: bool = True
     serializer: Any = "json"
 
-    def __post_init__(self) -> None:
-        """Check the values, and round timeouts up to whole seconds."""
-        set_to = object.__setattr__
-        set_to(self, "default_timeout", normalize_timeout(self.default_timeout))
-        for name in ("stale", "stale_if_error"):
-            set_to(self, name, normalize_grace(name, getattr(self, name)) or 0)
+
+class Policy(Rules):
+    """Rules that were checked. Timeouts are rounded up to whole seconds.
+
+    It takes the fields of `Rules` as keyword arguments.
+
+    Raises:
+        TimeoutValueError: If `default_timeout` is not a timeout.
+        PolicyError: If another rule has a value that is not allowed.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, **rules: Any) -> Self:
+        """Check the rules."""
+        given = Rules(**rules)
+        checked = given._replace(
+            default_timeout=normalize_timeout(given.default_timeout),
+            stale=normalize_grace("stale", given.stale) or 0,
+            stale_if_error=normalize_grace("stale_if_error", given.stale_if_error) or 0,
+            guard_allow=allowed_names(given.guard_allow),
+        )
+        made = super().__new__(cls, *checked)
+        made._check_numbers()
+        made._check_flags()
+        made._check_size()
+        made._check_compression()
+        made._check_functions()
+        made._check_serializer()
+        return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]:
+        """Return what makes a copy of it."""
+        return (), self._asdict()
+
+    def _check_numbers(self) -> None:
         for name, most in (
             ("early_refresh", LONGEST),
             ("jitter", 1),
@@ -116,10 +140,11 @@ class Policy:
                 or not 0 <= value <= most
             ):
                 raise PolicyError(name, describe(value), f"a number from 0 to {most}")
-
         limit: Any = self.near_threshold
         if type(limit) is not int or limit < 1:
             raise PolicyError("near_threshold", describe(limit), "a number from 1")
+
+    def _check_flags(self) -> None:
         for name in ("template_digest", "guard", "prefetch", "background"):
             told: Any = getattr(self, name)
             if not isinstance(told, bool):
@@ -127,11 +152,6 @@ class Policy:
         if self.background and not self.guard:
             allowed = "False without the guard, which tells what a body reads"
             raise PolicyError("background", "True", allowed)
-        set_to(self, "guard_allow", allowed_names(self.guard_allow))
-        self._check_size()
-        self._check_compression()
-        self._check_functions()
-        self._check_serializer()
 
     def _check_size(self) -> None:
         size: Any = self.max_entry_size

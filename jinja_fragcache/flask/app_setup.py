@@ -1,7 +1,6 @@
 """Makes an application's cache from its settings."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from flask import Flask
@@ -33,7 +32,7 @@ from .value_cache import AppCache
 # The settings of the rules that are not called CACHE_ and the rule's name.
 _OTHER_NAMES = {"near": "CACHE_NEAR_TIMEOUT"}
 # The default timeout may also be given in CACHE_OPTIONS.
-_RULES = [each.name for each in fields(Policy) if each.name != "default_timeout"]
+_RULES = [name for name in Policy._fields if name != "default_timeout"]
 
 #: Under this name, `app.extensions` has what was set up.
 EXTENSION = "jinja_fragcache"

@@ -1,6 +1,5 @@
 """What listeners are told: events, which tell of keys, and reports, of fragments."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, NamedTuple
 
@@ -97,8 +96,7 @@ class About(NamedTuple):
         return cls("fragment", name, listed, site[0], site[1])
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What happened to a key, at once.
 
     Attributes:
@@ -112,8 +110,7 @@ class Event:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What became of a fragment or value that was asked for, once it is over.
 
     Attributes:

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar
 
@@ -138,7 +137,7 @@ class Listeners:
         """Tell of a report. Only those that asked for the key values see them."""
         if self._logs:
             log_report(report)
-        without = replace(report, values=None)
+        without = report._replace(values=None)
         for each in self._of["on_report"]:
             told = report if each.wants_values else without
             self._tell(each, each.on_report, told)

@@ -1,7 +1,6 @@
 """Logs each fragment, at the level DEBUG."""
 
 import logging
-from dataclasses import fields
 
 from jinja_fragcache.messages import logger, shown_value
 
@@ -9,7 +8,7 @@ from .events import Report
 
 # What the line says in the words of the log record, and what may be of any size.
 _NO_FIELDS = {"values", "error", "why", "not_stored"}
-_FIELDS = [each.name for each in fields(Report) if each.name not in _NO_FIELDS]
+_FIELDS = [name for name in Report._fields if name not in _NO_FIELDS]
 
 
 def log_report(report: Report) -> None:

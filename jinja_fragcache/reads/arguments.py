@@ -9,9 +9,8 @@ can't read its expression any further.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field, fields
 from itertools import zip_longest
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from jinja2 import nodes
 from jinja2.lexer import Token, TokenStream
@@ -26,8 +25,7 @@ _SUBJECTS = {
 }
 
 
-@dataclass(slots=True)
-class Arguments:
+class Arguments(NamedTuple):
     """The arguments of a cache tag, as expressions.
 
     Each may also be given as an option of its name. It is None if the tag does not have
@@ -42,23 +40,23 @@ class Arguments:
             It is no option.
     """
 
-    timeout: nodes.Expr | None = None
-    name: nodes.Expr | None = None
-    vary_on: nodes.Expr = field(default_factory=lambda: nodes.List([]))
-    unless: nodes.Expr | None = None
-    stale: nodes.Expr | None = None
-    stale_if_error: nodes.Expr | None = None
-    tags: nodes.Expr | None = None
-    version: nodes.Expr | None = None
-    template_digest: nodes.Expr | None = None
-    allow: nodes.Expr | None = None
-    verify: nodes.Expr | None = None
-    background: nodes.Expr | None = None
-    is_auto: bool = False
+    timeout: nodes.Expr | None
+    name: nodes.Expr | None
+    vary_on: nodes.Expr
+    unless: nodes.Expr | None
+    stale: nodes.Expr | None
+    stale_if_error: nodes.Expr | None
+    tags: nodes.Expr | None
+    version: nodes.Expr | None
+    template_digest: nodes.Expr | None
+    allow: nodes.Expr | None
+    verify: nodes.Expr | None
+    background: nodes.Expr | None
+    is_auto: bool
 
 
 #: The names of the arguments, which are those of the options.
-OPTIONS = [each.name for each in fields(Arguments) if each.name != "is_auto"]
+OPTIONS = [name for name in Arguments._fields if name != "is_auto"]
 #: The value of `vary_on` for a key of what the body reads.
 AUTO = "auto"
 # Options of other packages' tags, and what to do instead.
@@ -276,8 +274,9 @@ def _arrange(
     is_auto = options.get("vary_on") == nodes.Const(AUTO)
     if is_auto:
         del options["vary_on"]
-    arguments = Arguments(**options, is_auto=is_auto)
-    given = dict(zip(("timeout", "name"), positional, strict=False))
+    given: dict[str, nodes.Expr] = dict(
+        zip(("timeout", "name"), positional, strict=False)
+    )
     if len(positional) > len(given):
         given["vary_on"] = nodes.List(positional[len(given) :])
     for name, value in given.items():
@@ -287,8 +286,9 @@ def _arrange(
                 f"{_SUBJECTS[name]} given twice, by position and as the option"
                 f" {name!r}.",
             )
-        setattr(arguments, name, value)
-    return arguments
+        options[name] = value
+    told: dict[str, Any] = {**dict.fromkeys(OPTIONS), "vary_on": nodes.List([])}
+    return Arguments(**{**told, **options, "is_auto": is_auto})
 
 
 def _fail(parser: Parser, message: str) -> NoReturn:

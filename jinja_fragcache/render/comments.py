@@ -87,7 +87,7 @@ class Commented:
 
         What turns out to be uncached is reported without its key.
         """
-        here = [
+        here: list[Report] = [
             each
             for each in reversed(self._reports)
             if (each.template, each.line) == self._site[:2]

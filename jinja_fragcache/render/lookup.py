@@ -11,9 +11,8 @@ Options that only some tags have are passed as keyword arguments.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -165,8 +164,7 @@ def named_fragment(
     return fragment(context, key, spec, escaped, _IN_KEY, vary_on, body)
 
 
-@dataclass(slots=True)
-class TagOptions:
+class TagOptions(NamedTuple):
     """The options of a tag, with values that are known only at render time.
 
     Attributes:

@@ -1,7 +1,6 @@
 """Fragments that have to be rendered, and those that are not cached at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from secrets import token_hex
 from typing import Any, NamedTuple
@@ -18,23 +17,27 @@ from jinja_fragcache.observe.events import About, Reason, Why
 from .environment import Site, engine_of
 
 
-@dataclass(slots=True, eq=False)
 class Miss:
     """A fragment that has to be rendered: a miss, or a hit that is verified.
 
     It is false, so that a compiled template can tell it from a text.
 
-    Attributes:
+    Args:
         engine: The engine of the cache.
         flow: Renders the fragment, and returns what to serve.
         token: The token in the marks of its holes, "" if it has none.
+
+    Attributes:
         pieces: Its text, if it has holes and was rendered.
     """
 
-    engine: Engine
-    flow: Flow
-    token: str = ""
-    pieces: Pieces | None = None
+    __slots__ = ("engine", "flow", "pieces", "token")
+
+    def __init__(self, engine: Engine, flow: Flow, token: str = "") -> None:
+        self.engine = engine
+        self.flow = flow
+        self.token = token
+        self.pieces: Pieces | None = None
 
     def __bool__(self) -> bool:
         """Return false: there is no text."""

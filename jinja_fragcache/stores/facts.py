@@ -1,16 +1,15 @@
 """What a store can tell of itself: how much is in it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 #: A store looks at no more entries than this, so that counting does not disturb those
 #: who use it.
 MOST_COUNTED = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """How much is in a store.
 
     The numbers include what stands beside entries (their locks, and the versions of
@@ -29,8 +28,7 @@ class Facts:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(NamedTuple):
     """How much is in a store of what has the same name.
 
     Attributes:

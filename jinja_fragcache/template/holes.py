@@ -186,8 +186,10 @@ class _HoleTaker:
         asked = nodes.Operand("eq", nodes.Const(number))
         test = nodes.Compare(nodes.Name(WHICH, "load"), [asked])
         body: list[nodes.Node] = [nodes.If(test, [inner], [], [], lineno=node.lineno)]
-        reads = dict.fromkeys(free, node.lineno)
-        holes = Holes([number], body, reads, seen, kept, facts)
+        holes = Holes()
+        holes.numbers, holes.body = [number], body
+        holes.reads = dict.fromkeys(free, node.lineno)
+        holes.seen, holes.kept, holes.facts = seen, kept, facts
         self._take(holes, bound, modifiers, node.lineno)
         return self._mark(nodes.Const(number), node.lineno)
 

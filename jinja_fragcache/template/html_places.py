@@ -6,7 +6,6 @@ extends another, begins in an unknown place, until its text has shown an element
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from jinja2.lexer import Token
@@ -51,25 +50,28 @@ def html_places(
     return walk.found
 
 
-@dataclass(slots=True)
 class _Around:
     """A tag around others.
 
-    Attributes:
+    Args:
         name: Its name.
         start: Where it begins.
+
+    Attributes:
         ends: Where its branches lead to that have ended.
         has_else: Whether one of the branches is taken always.
         tags: The wanted tags in it.
         is_elsewhere: Whether it is a block that is printed elsewhere, too.
     """
 
-    name: str
-    start: str
-    ends: list[str] = field(default_factory=list)
-    has_else: bool = False
-    tags: list[int] = field(default_factory=list)
-    is_elsewhere: bool = False
+    __slots__ = ("ends", "has_else", "is_elsewhere", "name", "start", "tags")
+
+    def __init__(self, name: str, start: str) -> None:
+        self.name = name
+        self.start = start
+        self.ends: list[str] = []
+        self.tags: list[int] = []
+        self.has_else = self.is_elsewhere = False
 
 
 class _Walk:

@@ -6,7 +6,6 @@ it. So the time that it takes to compile a template is linear in its length.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 
 from jinja2 import nodes
@@ -28,7 +27,6 @@ class CallBlockKind(Enum):
     HOLES = "holes"
 
 
-@dataclass(slots=True)
 class Facts:
     """What a fragment has to know of the nodes in it.
 
@@ -43,13 +41,20 @@ class Facts:
         macro_names: Those of `MACRO_NAMES` that are read, and not set before.
     """
 
-    depends_on_page: bool = False
-    passes_context: bool = False
-    leaves_loop: bool = False
-    needs_mending: bool = False
-    has_holes: bool = False
-    has_loops: bool = False
-    macro_names: set[str] = field(default_factory=set)
+    __slots__ = (
+        "depends_on_page",
+        "has_holes",
+        "has_loops",
+        "leaves_loop",
+        "macro_names",
+        "needs_mending",
+        "passes_context",
+    )
+
+    def __init__(self) -> None:
+        self.depends_on_page = self.passes_context = self.leaves_loop = False
+        self.needs_mending = self.has_holes = self.has_loops = False
+        self.macro_names: set[str] = set()
 
     def add(self, other: "Facts") -> None:
         """Add what is known of some of the nodes, but for the names."""
@@ -61,9 +66,8 @@ class Facts:
         self.has_loops |= other.has_loops
 
 
-@dataclass(slots=True)
 class Holes:
-    """The holes that were taken out of a fragment's body.
+    """The holes that were taken out of a fragment's body: none, until some are added.
 
     Attributes:
         numbers: The numbers of their tags among all of this extension's tags in the
@@ -77,12 +81,15 @@ class Holes:
         facts: What is known of the nodes in the holes.
     """
 
-    numbers: list[int] = field(default_factory=list)
-    body: list[nodes.Node] = field(default_factory=list)
-    reads: dict[str, int] = field(default_factory=dict)
-    seen: list[nodes.Expr] = field(default_factory=list)
-    kept: list[tuple[nodes.Expr, nodes.InternalName]] = field(default_factory=list)
-    facts: Facts = field(default_factory=Facts)
+    __slots__ = ("body", "facts", "kept", "numbers", "reads", "seen")
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.body: list[nodes.Node] = []
+        self.reads: dict[str, int] = {}
+        self.seen: list[nodes.Expr] = []
+        self.kept: list[tuple[nodes.Expr, nodes.InternalName]] = []
+        self.facts = Facts()
 
     def add(self, other: "Holes") -> None:
         """Add holes."""
@@ -94,11 +101,10 @@ class Holes:
         self.facts.add(other.facts)
 
 
-@dataclass(slots=True)
 class Part:
     """A node that is finished, with all that stands in it.
 
-    Attributes:
+    Args:
         facts: What is known of the nodes in it.
         free: The names that it reads from outside, None if they were not asked for yet.
         holes: The holes that it renders, None if it renders none.
@@ -108,13 +114,26 @@ class Part:
         kind: What it renders, None if it is no call block.
     """
 
-    facts: Facts
-    free: frozenset[str] | None = None
-    holes: Holes | None = None
-    block: nodes.CallBlock | None = None
-    line: int = 0
-    bound: frozenset[str] = frozenset()
-    kind: CallBlockKind | None = None
+    __slots__ = ("block", "bound", "facts", "free", "holes", "kind", "line")
+
+    def __init__(
+        self,
+        facts: Facts,
+        free: frozenset[str] | None = None,
+        *,
+        holes: Holes | None = None,
+        block: nodes.CallBlock | None = None,
+        line: int = 0,
+        bound: frozenset[str] = frozenset(),
+        kind: CallBlockKind | None = None,
+    ) -> None:
+        self.facts = facts
+        self.free = free
+        self.holes = holes
+        self.block = block
+        self.line = line
+        self.bound = bound
+        self.kind = kind
 
 
 def finish(node: nodes.Node, part: Part) -> None:

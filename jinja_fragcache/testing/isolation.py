@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
 from functools import partial
 from inspect import signature
 from typing import Any
@@ -115,8 +114,7 @@ def _make(
     before: FragmentCache, *, clock: Clock, options: Mapping[str, Any]
 ) -> FragmentCache:
     """Return a cache with the rules of another one, and a store of its own."""
-    policy = before.policy
-    rules = {each.name: getattr(policy, each.name) for each in fields(policy)}
+    rules = before.policy._asdict()
     if rules["default_timeout"] is None:
         rules["default_timeout"] = before.engine.context.store.default_timeout
     given: dict[str, Any] = {"strict": True, "clock": clock, **options}

@@ -2,7 +2,6 @@ import json
 import pickle
 import traceback
 import warnings
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -125,7 +124,7 @@ def test_the_default_timeout_is_rounded_up() -> None:
 def test_settings_reach_the_policy(name: str, value: Any, expected: Any) -> None:
     policy = made(**{"CACHE_TYPE": "simple", f"CACHE_{name}": value}).policy
     default = made(CACHE_TYPE="simple").policy
-    assert policy == replace(default, **{name.lower(): expected})
+    assert policy == default._replace(**{name.lower(): expected})
     assert policy != default or not expected
 
 
@@ -133,7 +132,7 @@ def test_without_settings_the_policy_is_that_of_a_fragment_cache() -> None:
     policy = made(CACHE_TYPE="simple").policy
     # Flask-Caching has a timeout, and pickles.
     plain = FragmentCache().policy
-    assert policy == replace(plain, default_timeout=300, serializer="pickle")
+    assert policy == plain._replace(default_timeout=300, serializer="pickle")
 
 
 @pytest.mark.parametrize("name", ["filesystem", "FileSystemCache"])
