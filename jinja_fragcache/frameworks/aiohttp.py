@@ -11,8 +11,6 @@ from jinja_fragcache.engine.dependencies import quietly
 from .attributes import Attributes, named, watching
 from .processors import watch_all
 
-BASE = ("aiohttp.web_request", "BaseRequest")
-
 
 def parts_of(request: Any) -> Iterator[Any]:
     """Yield the objects of a request that a handler may give to a template."""

@@ -10,18 +10,16 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from jinja_fragcache.engine.dependencies import (
-    add_framework,
     current_dependencies,
     note_read,
     quietly,
 )
 from jinja_fragcache.guard.watched import is_watched
 
-from . import aiohttp, django, litestar, quart, sanic, starlette
+from . import aiohttp, django, litestar, quart, request_classes, sanic, starlette
 from .django_language import LANGUAGE, current_language
 from .passed import is_early_method, objects_in
 from .processors import note_given
-from .quart import QuartRequests
 from .shared import is_shared
 from .variables import note_variables_of
 
@@ -69,24 +67,26 @@ class Kind(NamedTuple):
 
 
 _KINDS = {
-    aiohttp.BASE: Kind(
+    request_classes.AIOHTTP: Kind(
         aiohttp.watch_request,
         aiohttp.parts_of,
         aiohttp.application_of,
         aiohttp.watch_processors,
     ),
-    django.BASE: Kind(
+    request_classes.DJANGO: Kind(
         django.watch_request,
         django.parts_of,
         django.application_of,
         django.watch_processors,
         django.VARIABLES,
     ),
-    litestar.BASE: Kind(
+    request_classes.LITESTAR: Kind(
         litestar.watch_request, litestar.parts_of, litestar.application_of
     ),
-    sanic.BASE: Kind(sanic.watch_request, sanic.parts_of, sanic.application_of),
-    starlette.BASE: Kind(
+    request_classes.SANIC: Kind(
+        sanic.watch_request, sanic.parts_of, sanic.application_of
+    ),
+    request_classes.STARLETTE: Kind(
         starlette.watch_request,
         starlette.parts_of,
         starlette.application_of,
@@ -122,9 +122,7 @@ class RequestsInContexts:
         """Like `Framework.watch`."""
         if context is None:
             return
-        # As `_request_in` does, in fewer steps where there is nothing to watch.
-        request = context.vars.get("request") or context.parent.get("request")
-        kind = None if request is None else _known(request)
+        request, kind = _request_in(context)
         if kind is None:
             return
         kind.watch(request)
@@ -223,13 +221,7 @@ def _part(value: Any, name: str) -> Any:
     return getattr(value, name) if hasattr(value, name) else value[name]
 
 
-def watch_contexts() -> None:
-    """Let the requests in the contexts of templates be watched."""
-    add_framework(_FRAMEWORK)
-    add_framework(_QUART)
+def watch_processors() -> None:
+    """Let the context processors of the frameworks that are in use be watched."""
     for framework in (django, quart, starlette):
         framework.watch_processors()
-
-
-_FRAMEWORK = RequestsInContexts()
-_QUART = QuartRequests()

@@ -23,7 +23,6 @@ from .shared import is_shared
 
 #: What the variables of Django's context processors are, besides the request's objects.
 VARIABLES = {"LANGUAGE_BIDI": note_language, "LANGUAGE_CODE": note_language}
-BASE = ("django.http.request", "HttpRequest")
 _MAPPINGS = frozenset({"COOKIES", "FILES", "GET", "META", "POST", "headers", "session"})
 # Attributes of the request's class, and those that are set on each request, by what
 # they show of it.

@@ -12,7 +12,6 @@ from .attributes import Attributes, named, noting_calls, watching
 from .reading import is_noting, note_item
 from .shared import is_shared
 
-BASE = ("litestar.connection.base", "ASGIConnection")
 # It has functions that templates call, such as `csrf_token`.
 _CALLABLES = "litestar.template.base"
 

@@ -11,8 +11,6 @@ from jinja_fragcache.guard.watched import WHOLE
 from .attributes import Attributes, named, noting_calls, watching
 from .reading import note_item, read_field
 
-BASE = ("sanic.request.types", "Request")
-
 
 def parts_of(request: Any) -> Iterator[Any]:
     """Yield the objects of a request that a handler may give to a template."""

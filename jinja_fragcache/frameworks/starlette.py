@@ -17,7 +17,6 @@ from .processors import watch_all, watch_method
 from .reading import is_noting, note_item, noting, watched_mapping
 from .shared import is_shared
 
-BASE = ("starlette.requests", "HTTPConnection")
 _MAPPINGS = ("cookies", "headers", "path_params", "query_params", "session")
 _ATTRIBUTES = {
     "auth": "request.auth",

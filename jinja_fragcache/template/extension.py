@@ -27,7 +27,7 @@ from jinja2.parser import Parser
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.tags import cache_tag
-from jinja_fragcache.frameworks.contexts import watch_contexts
+from jinja_fragcache.frameworks.loading import watch_frameworks
 from jinja_fragcache.reads.arguments import (
     Arguments,
     parse_arguments,
@@ -100,7 +100,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
         )
         environment.globals.setdefault("cache_tag", cache_tag)
         let_templates_read_ahead(environment)
-        watch_contexts()
+        watch_frameworks()
 
     def filter_stream(self, stream: TokenStream) -> Iterable[Token]:
         """Mark where the template's tags stand. Called by Jinja."""
