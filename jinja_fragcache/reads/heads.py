@@ -1,7 +1,6 @@
 """The head of a `{% cache_each %}`: what stands between its name and the timeout."""
 
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from jinja2 import nodes
 from jinja2.parser import Parser
@@ -13,8 +12,7 @@ ITEM = "0item"
 _EXAMPLE = 'cache_each item in items, 300, "row", item.id'
 
 
-@dataclass(slots=True)
-class Each:
+class Each(NamedTuple):
     """The head of a loop: `target in iterable if test`.
 
     Attributes:

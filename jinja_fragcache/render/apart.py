@@ -26,6 +26,7 @@ _OF_RENDERING = ("jinja2.runtime", "jinja2.utils")
 _AROUND_BODIES = {
     "jinja_fragcache.render.call_blocks",
     "jinja_fragcache.render.comments",
+    "jinja_fragcache.render.row_blocks",
 }
 
 

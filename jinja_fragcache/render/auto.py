@@ -17,18 +17,15 @@ from jinja_fragcache.engine.dependencies import (
     note_variable,
     start_watching,
 )
-from jinja_fragcache.errors import FragmentCacheError, KeyValueError
+from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.guard.watched import is_watched
-from jinja_fragcache.keys.fragment import encoded_value
 from jinja_fragcache.messages import class_name, describe_error
 from jinja_fragcache.reads.needs import CONTEXT
 from jinja_fragcache.reads.paths import ATTRIBUTE, Steps
 
 from .environment import Site, engine_of
-from .functions import FunctionName
-from .tag_guard import split_values
+from .functions import AUTO_VALUES, FunctionName
 
-AUTO_VALUES = FunctionName("auto_values")
 #: What a body needs in its own template: for each value its text in messages and keys,
 #: its name, its place in the values that are given (-1 for a name of the context), its
 #: steps, and whether it is called.
@@ -184,24 +181,4 @@ class _Reading:
             return bool(probe.reads)
 
 
-def explained(
-    error: FragmentCacheError, site: Site, vary_on: Any
-) -> FragmentCacheError:
-    """Return an error of a tag; that of a key with the name of what the body reads.
-
-    Args:
-        error: The error.
-        site: Where the tag stands.
-        vary_on: The key values of the tag.
-    """
-    if not isinstance(error, KeyValueError):
-        return error
-    for shown, value in split_values(site, vary_on)[1].items():
-        try:
-            encoded_value(value)
-        except KeyValueError as own:
-            return own.naming(f'{shown}, which vary_on="auto" makes a key value,')
-    return error
-
-
-AUTO_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {AUTO_VALUES: auto_values}
+FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {AUTO_VALUES: auto_values}

@@ -1,21 +1,22 @@
 """What the call blocks in compiled templates call, to render bodies and holes.
 
 Jinja passes a body as `caller`. In an async environment that is a coroutine function,
-so each method has a twin that is one, too.
+so each method has a twin whose result is awaited.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, cast
 
-from jinja2 import Undefined
-from jinja2.runtime import LoopContext
 from jinja2.utils import internalcode
 
 from jinja_fragcache.entries.pieces import Pieces
 
-from .misses import Miss
-from .row_serving import FilledRows, MissedRows, Rows
+from .misses import Miss, printed
 from .serving import Text
+
+if TYPE_CHECKING:
+    from .row_blocks import RowBody, RowHoles
+    from .row_serving import FilledRows, MissedRows, Rows
 
 
 class BodyRendering:
@@ -26,7 +27,7 @@ class BodyRendering:
     def _render(found: Text | Miss, *, caller: Callable[[], str]) -> str:
         """Return a fragment's text, or put it into the miss if it may have holes."""
         if not isinstance(found, Miss):
-            return _text(found)
+            return printed(found)
         miss = found
         if not miss.token:
             return str(miss.engine.run(miss.flow, caller))
@@ -46,7 +47,7 @@ class BodyRendering:
         caller: Callable[[], Awaitable[str]],
     ) -> str:
         if not isinstance(found, Miss):
-            return _text(found)
+            return printed(found)
         miss = found
         if not miss.token:
             return str(await miss.engine.run_async(miss.flow, caller))
@@ -81,103 +82,37 @@ class BodyRendering:
 
     @staticmethod
     @internalcode
-    def _render_rows(
-        found: Rows,
-        *,
-        caller: Callable[[Any, LoopContext], str],
-    ) -> str:
+    def _render_rows(found: "Rows", *, caller: "RowBody[str]") -> str:
         """Return the text of a list, or put it into the miss if it may have holes."""
-        if not isinstance(found, MissedRows):
-            return _text(found)
-        missed, engine, token = found, found.engine, found.token
-        items = [row.item for row in missed.rows]
-        loops = Loops(items)
+        from .row_blocks import render_rows  # noqa: PLC0415 - few templates have lists
 
-        @internalcode
-        def render(number: int) -> str | Pieces:
-            text = str(caller(items[number], loops.at(number)))
-            return Pieces.cut(text, token) if token else text
-
-        values = engine.run(missed.flow, render)
-        return _text_of_rows(missed, items, values)
+        return render_rows(found, caller)
 
     @staticmethod
     @internalcode
-    async def _render_rows_async(
-        found: Rows,
-        *,
-        caller: Callable[[Any, LoopContext], Awaitable[str]],
-    ) -> str:
-        if not isinstance(found, MissedRows):
-            return _text(found)
-        missed, engine, token = found, found.engine, found.token
-        items = [row.item for row in missed.rows]
-        loops = Loops(items)
+    def _render_rows_async(
+        found: "Rows", *, caller: "RowBody[Awaitable[str]]"
+    ) -> Awaitable[str]:
+        from .row_blocks import render_rows_async  # noqa: PLC0415 - see above
 
-        @internalcode
-        async def render(number: int) -> str | Pieces:
-            text = str(await caller(items[number], loops.at(number)))
-            return Pieces.cut(text, token) if token else text
-
-        values = await engine.run_async(missed.flow, render)
-        return _text_of_rows(missed, items, values)
+        return render_rows_async(found, caller)
 
     @staticmethod
     @internalcode
-    def _fill_rows(
-        found: FilledRows | MissedRows, caller: Callable[[int, Any, LoopContext], str]
-    ) -> str:
+    def _fill_rows(found: "FilledRows | MissedRows", caller: "RowHoles[str]") -> str:
         """Return the text of a list with its holes filled."""
-        parts = [
-            each if isinstance(each, str) else str(caller(each, *row))
-            for each, row in _parts_of_rows(*_filled(found))
-        ]
-        return "".join(parts)
+        from .row_blocks import fill_rows  # noqa: PLC0415 - see above
+
+        return fill_rows(found, caller)
 
     @staticmethod
     @internalcode
-    async def _fill_rows_async(
-        found: FilledRows | MissedRows,
-        caller: Callable[[int, Any, LoopContext], Awaitable[str]],
-    ) -> str:
-        parts = [
-            each if isinstance(each, str) else str(await caller(each, *row))
-            for each, row in _parts_of_rows(*_filled(found))
-        ]
-        return "".join(parts)
+    def _fill_rows_async(
+        found: "FilledRows | MissedRows", caller: "RowHoles[Awaitable[str]]"
+    ) -> Awaitable[str]:
+        from .row_blocks import fill_rows_async  # noqa: PLC0415 - see above
 
-
-class Loops:
-    """The `loop` of rows, as in a for loop over all items.
-
-    Args:
-        items: The items.
-    """
-
-    def __init__(self, items: Sequence[Any]) -> None:
-        self._items = items
-        self._loop = LoopContext(items, Undefined)
-
-    def at(self, number: int) -> LoopContext:
-        """Return the `loop` of an item. For rows in order it is always the same object.
-
-        Args:
-            number: The item's place, from 0.
-        """
-        if number < self._loop.index0:
-            # An earlier row, which another caller was to make and did not.
-            self._loop = LoopContext(self._items, Undefined)
-        while self._loop.index0 < number:
-            next(self._loop)
-        return self._loop
-
-
-def _text(found: Text | FilledRows) -> str:
-    """Return a text that needs no rendering, "" if it has holes, which are next.
-
-    Only other code generators than that of `template.code_generator` need it.
-    """
-    return found if isinstance(found, str) else ""
+        return fill_rows_async(found, caller)
 
 
 def _pieces(found: Pieces | Miss) -> Pieces:
@@ -185,28 +120,3 @@ def _pieces(found: Pieces | Miss) -> Pieces:
         return found
     # `_render` has put them there.
     return cast("Pieces", found.pieces)
-
-
-def _filled(found: FilledRows | MissedRows) -> FilledRows:
-    if isinstance(found, FilledRows):
-        return found
-    # `_render_rows` has put them there.
-    return cast("FilledRows", found.filled)
-
-
-def _text_of_rows(missed: MissedRows, items: list[Any], values: list[Any]) -> str:
-    if not missed.token:
-        return "".join(values)
-    missed.filled = FilledRows(items, values)
-    return ""
-
-
-def _parts_of_rows(
-    items: Sequence[Any], values: Sequence[Pieces]
-) -> Iterator[tuple[str | int, tuple[Any, LoopContext]]]:
-    """Iterate over pieces and holes of all texts, with their row's item and loop."""
-    loops = Loops(items)
-    for number, pieces in enumerate(values):
-        row = items[number], loops.at(number)
-        for each in pieces.parts():
-            yield each, row

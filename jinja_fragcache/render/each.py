@@ -19,9 +19,15 @@ from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
 from jinja_fragcache.observe.events import Reason
 
-from .auto import explained
 from .environment import Site, engine_of, refuse
-from .functions import FunctionName
+from .functions import (
+    ADD_ROW,
+    ADD_ROW_WITH_OPTIONS,
+    ITEMS,
+    ROWS,
+    ROWS_WITH_OPTIONS,
+    FunctionName,
+)
 from .lookup import Spec, TagOptions, resolve
 from .misses import Uncached, flow_uncached
 from .row_serving import (
@@ -32,16 +38,11 @@ from .row_serving import (
     texts_or_misses,
 )
 from .sources import sources_of
-from .tag_guard import TagGuard, verified_as
+from .tag_guard import TagGuard, explained, verified_as
 from .versions import source_digest
 
 # The class of the groups of `itertools.groupby`, which has no name.
 _GROUP = type(next(groupby([0]))[1])
-ITEMS = FunctionName("row_items")
-ADD_ROW = FunctionName("add_row")
-ROWS = FunctionName("rows")
-ADD_ROW_WITH_OPTIONS = FunctionName("add_row_with_options")
-ROWS_WITH_OPTIONS = FunctionName("rows_with_options")
 
 
 def items(iterable: Any) -> Any:
@@ -325,7 +326,7 @@ async def _rows_with_options_async(
     return texts_or_misses(engine, rows, has_holes=has_holes)
 
 
-ROW_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
+FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     ITEMS: items,
     ADD_ROW: add_row,
     ROWS: rows,

@@ -4,9 +4,13 @@ The functions are filters, because the compiler calls a filter directly, while a
 call goes through `context.call`. But a template can name a filter by a text as well:
 `{{ keys|map("upper") }}` looks `"upper"` up in `environment.filters` at render time. So
 each function is registered under a `FunctionName`, which no text is equal to.
+
+Those that few templates call are imported and registered with the first template that
+does, when it is compiled, or comes from a bytecode cache.
 """
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Self
 
 from jinja2 import Environment
@@ -54,6 +58,44 @@ class FunctionName(str):
         return type(self), (str(self),)
 
 
+#: Of `each`.
+ITEMS = FunctionName("row_items")
+ADD_ROW = FunctionName("add_row")
+ROWS = FunctionName("rows")
+ADD_ROW_WITH_OPTIONS = FunctionName("add_row_with_options")
+ROWS_WITH_OPTIONS = FunctionName("rows_with_options")
+#: Of `holes`.
+HOLE_MARK = FunctionName("hole_mark")
+NOTE_HOLE = FunctionName("note_hole")
+UNAVAILABLE = FunctionName("unavailable")
+#: Of `auto`.
+AUTO_VALUES = FunctionName("auto_values")
+# The modules of the functions that few templates call. Each has them in `FUNCTIONS`.
+_MODULES = {
+    **dict.fromkeys((ITEMS, ADD_ROW, ROWS), "each"),
+    **dict.fromkeys((ADD_ROW_WITH_OPTIONS, ROWS_WITH_OPTIONS), "each"),
+    **dict.fromkeys((HOLE_MARK, NOTE_HOLE, UNAVAILABLE), "holes"),
+    AUTO_VALUES: "auto",
+}
+
+
+class _Names(dict[str, FunctionName]):
+    """The names of an environment's functions, by their texts.
+
+    Compiled templates look names up here, each time that they are rendered. A function
+    that was not called before is registered then.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    def __missing__(self, text: str) -> FunctionName:
+        name = FunctionName(text)
+        load(self._environment, name)
+        self[text] = name
+        return name
+
+
 def register(
     environment: Environment, functions: Mapping[FunctionName, Callable[..., Any]]
 ) -> None:
@@ -63,7 +105,27 @@ def register(
         environment: The environment.
         functions: The functions by their names.
     """
+    if not hasattr(environment, _NAMES):
+        own_names(environment)
+    names: _Names = getattr(environment, _NAMES)
     for name, function in functions.items():
         environment.filters[name] = function
-    names: dict[str, FunctionName] = getattr(environment, _NAMES, {})
-    setattr(environment, _NAMES, names | {str(name): name for name in functions})
+        names[str(name)] = name
+
+
+def own_names(environment: Environment) -> None:
+    """Give an environment names of its own: an overlay may have filters of its own."""
+    names = _Names(environment)
+    names.update(getattr(environment, _NAMES, {}))
+    setattr(environment, _NAMES, names)
+
+
+def load(environment: Environment, name: FunctionName) -> None:
+    """Register a function, if it is not registered yet, with all of its module.
+
+    Raises:
+        KeyError: If there is none.
+    """
+    if name not in environment.filters:
+        module = import_module(f".{_MODULES[name]}", __package__)
+        register(environment, module.FUNCTIONS)

@@ -15,14 +15,10 @@ from jinja_fragcache.entries.pieces import mark
 from jinja_fragcache.errors import FragmentTagError
 
 from .environment import engine_of, name_of
-from .functions import FunctionName
+from .functions import HOLE_MARK, NOTE_HOLE, UNAVAILABLE, FunctionName
 from .misses import Miss
 from .row_serving import MissedRows
 from .stand_in import StandIn
-
-HOLE_MARK = FunctionName("hole_mark")
-NOTE_HOLE = FunctionName("note_hole")
-UNAVAILABLE = FunctionName("unavailable")
 
 
 def hole_mark(number: int, miss: Miss | MissedRows) -> str:
@@ -74,7 +70,7 @@ def unavailable(context: Context, name: str, place: tuple[str | None, int]) -> A
     return StandIn(partial(FragmentTagError, message))
 
 
-HOLE_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
+FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     HOLE_MARK: hole_mark,
     NOTE_HOLE: note_hole,
     UNAVAILABLE: unavailable,

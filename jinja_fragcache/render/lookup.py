@@ -34,13 +34,12 @@ from jinja_fragcache.keys.fragment import (
 from jinja_fragcache.observe.events import Reason
 from jinja_fragcache.timeouts import normalize_timeout
 
-from .auto import explained
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
 from .misses import Miss, Uncached
 from .serving import Text, look_further
 from .sources import sources_of
-from .tag_guard import TagGuard, verified_as
+from .tag_guard import TagGuard, explained, verified_as
 from .versions import source_digest, version_of, with_page
 
 DELETE = "del"

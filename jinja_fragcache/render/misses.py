@@ -77,6 +77,14 @@ def miss(environment: Environment, flow: Flow, *, has_holes: bool) -> Miss:
     return Miss(engine_of(environment), flow, token_hex(16) if has_holes else "")
 
 
+def printed(found: object) -> str:
+    """Return a text that needs no rendering, "" if it has holes, which are next.
+
+    Only other code generators than that of `template.code_generator` need it.
+    """
+    return found if isinstance(found, str) else ""
+
+
 def flow_uncached(environment: Environment, site: Site, uncached: Uncached) -> Flow:
     """Count a fragment that is not cached, and return what renders it."""
     engine = engine_of(environment)

@@ -20,11 +20,15 @@ from jinja_fragcache.engine.dependencies import (
     value_of_now,
 )
 from jinja_fragcache.engine.policy import Policy
-from jinja_fragcache.errors import UncoveredReadError
+from jinja_fragcache.errors import (
+    FragmentCacheError,
+    KeyValueError,
+    UncoveredReadError,
+)
 from jinja_fragcache.guard.messages import explain, tag_remedy
 from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 from jinja_fragcache.guard.watched import is_watched
-from jinja_fragcache.keys.fragment import can_be_encoded
+from jinja_fragcache.keys.fragment import can_be_encoded, encoded_value
 
 from .apart import capture
 from .environment import ADDED, Site, engine_of, name_of, warned_for
@@ -73,6 +77,26 @@ def split_values(site: Site, vary_on: Any) -> tuple[Any, dict[str, Any]]:
     number = int(word.removeprefix(AUTO))
     read = vary_on[number:]
     return vary_on[:number], dict(zip(read[::2], read[1::2], strict=False))
+
+
+def explained(
+    error: FragmentCacheError, site: Site, vary_on: Any
+) -> FragmentCacheError:
+    """Return an error of a tag; that of a key with the name of what the body reads.
+
+    Args:
+        error: The error.
+        site: Where the tag stands.
+        vary_on: The key values of the tag.
+    """
+    if not isinstance(error, KeyValueError):
+        return error
+    for shown, value in split_values(site, vary_on)[1].items():
+        try:
+            encoded_value(value)
+        except KeyValueError as own:
+            return own.naming(f'{shown}, which vary_on="auto" makes a key value,')
+    return error
 
 
 class TagGuard:

@@ -11,8 +11,8 @@ from jinja_fragcache.reads.marks import marking
 from jinja_fragcache.reads.needing import needs_of_tags
 from jinja_fragcache.reads.needs import HERE, from_text, to_text
 from jinja_fragcache.reads.outlining import outline_of_tokens
-from jinja_fragcache.render.auto import AUTO_VALUES
 from jinja_fragcache.render.environment import Site
+from jinja_fragcache.render.functions import AUTO_VALUES, load
 from jinja_fragcache.render.needed import problem_with
 
 from .filter_call import filter_call
@@ -79,4 +79,5 @@ def auto_values(
     arguments: list[nodes.Expr] = [nodes.Const((site, own, others)), here]
     if others:
         arguments.append(nodes.DerivedContextReference())
+    load(parser.environment, AUTO_VALUES)
     return filter_call(given, AUTO_VALUES, arguments)

@@ -9,7 +9,7 @@ store are rendered after that, each with its item and with a `loop` at its posit
 from jinja2 import nodes
 
 from jinja_fragcache.reads.heads import ITEM, Each, copy_target
-from jinja_fragcache.render.each import ITEMS
+from jinja_fragcache.render.functions import ITEMS
 
 from .filter_call import filter_call
 

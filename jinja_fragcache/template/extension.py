@@ -17,6 +17,7 @@ If there are holes in the body, the text goes through a second call block:
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from jinja2 import Environment, nodes
 from jinja2.compiler import CodeGenerator
@@ -36,14 +37,11 @@ from jinja_fragcache.reads.arguments import (
 )
 from jinja_fragcache.reads.heads import Each, check_row_key, parse_each
 from jinja_fragcache.reads.tag_texts import tag_texts, tag_words
-from jinja_fragcache.render.auto import AUTO_FUNCTIONS
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
 from jinja_fragcache.render.bodies import LIST_TAG, TAG
 from jinja_fragcache.render.call_blocks import BodyRendering
-from jinja_fragcache.render.each import ROW_FUNCTIONS
 from jinja_fragcache.render.environment import ADDED
-from jinja_fragcache.render.functions import register
-from jinja_fragcache.render.holes import HOLE_FUNCTIONS
+from jinja_fragcache.render.functions import HOLE_MARK, ITEMS, load, own_names, register
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
 from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
 from jinja_fragcache.render.renderings import let_templates_read_ahead
@@ -89,18 +87,16 @@ class FragmentCacheExtension(BodyRendering, Extension):
             environment.code_generator_class = FragmentCodeGenerator
         register(
             environment,
-            {
-                **FRAGMENT_FUNCTIONS,
-                **ROW_FUNCTIONS,
-                **HOLE_FUNCTIONS,
-                **OUTPUT_FUNCTIONS,
-                **AUTOESCAPE_FUNCTIONS,
-                **AUTO_FUNCTIONS,
-            },
+            {**FRAGMENT_FUNCTIONS, **OUTPUT_FUNCTIONS, **AUTOESCAPE_FUNCTIONS},
         )
         environment.globals.setdefault("cache_tag", cache_tag)
         let_templates_read_ahead(environment)
         watch_frameworks()
+
+    def bind(self, environment: Environment) -> Self:
+        """Return a copy of it for an overlay. Called by Jinja."""
+        own_names(environment)
+        return super().bind(environment)
 
     def filter_stream(self, stream: TokenStream) -> Iterable[Token]:
         """Mark where the template's tags stand. Called by Jinja."""
@@ -152,6 +148,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
         ]
 
     def _parse_list(self, parser: Parser, line: int, site: Site) -> list[nodes.Node]:
+        load(parser.environment, ITEMS)
         with tag_alone(parser):
             each = parse_each(parser)
             arguments = parse_arguments(parser)
@@ -319,6 +316,7 @@ class _Printing:
 
 
 def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:
+    load(parser.environment, HOLE_MARK)
     # Jinja allows a colon at the end of every tag.
     parser.stream.skip_if("colon")
     if parser.stream.current.type != "block_end":

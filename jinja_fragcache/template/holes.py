@@ -16,7 +16,7 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 from jinja_fragcache.reads.arguments import example, written
-from jinja_fragcache.render.holes import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
+from jinja_fragcache.render.functions import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
 
 from .body import (
     keep_names,

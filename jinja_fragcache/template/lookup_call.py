@@ -25,7 +25,7 @@ from jinja_fragcache.keys.fragment import (
 from jinja_fragcache.messages import describe
 from jinja_fragcache.reads.arguments import Arguments, example, fail_for
 from jinja_fragcache.reads.html import DATA, UNKNOWN
-from jinja_fragcache.render.each import (
+from jinja_fragcache.render.functions import (
     ADD_ROW,
     ADD_ROW_WITH_OPTIONS,
     ROWS,

@@ -7,7 +7,7 @@ from jinja2.runtime import Context
 
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.encoding import encode_value
-from jinja_fragcache.render.auto import auto_values, explained
+from jinja_fragcache.render.auto import auto_values
 from jinja_fragcache.render.tag_guard import split_values
 from tests.support import environment
 
@@ -42,16 +42,6 @@ def test_what_is_undefined_is_left_out() -> None:
         ("e of the page", "e", -1, (), False),
     )
     assert auto_values(given, [], (SITE, own, ""), (undefined, {})) == []
-
-
-def test_an_error_names_the_value_that_is_refused() -> None:
-    error = KeyValueError("A key value is wrong.")
-    found = explained(error, SITE, ["x", "a", 1, "b.c", object()])
-    assert str(found).startswith(
-        'b.c, which vary_on="auto" makes a key value, is known'
-    )
-    assert explained(error, SITE, [object(), "a", 1]) is error
-    assert explained(error, ("page", 1, "", "", "|||", ""), [1, object()]) is error
 
 
 def test_a_value_that_can_not_be_read_is_refused_by_its_key() -> None:

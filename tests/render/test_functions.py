@@ -26,7 +26,21 @@ KINDS = [
     ImmutableSandboxedEnvironment,
     NativeEnvironment,
 ]
-NAMES = sorted(name for name in environment().filters if isinstance(name, FunctionName))
+# Calls functions of all modules.
+SOURCE = (
+    "{% cache 300, 'x', vary_on='auto' %}{{ n }}{% nocache %}.{% endnocache %}"
+    "{% endcache %}{% cache_each a in [1], 300, 'y', a %}{{ a }}{% endcache_each %}"
+)
+AT_FIRST = {name for name in environment().filters if isinstance(name, FunctionName)}
+
+
+def load(env: Environment) -> set[FunctionName]:
+    """Let an environment have all functions, and return their names."""
+    env.parse(SOURCE)
+    return {name for name in env.filters if isinstance(name, FunctionName)}
+
+
+NAMES = sorted(load(environment()))
 
 
 def texts(name: FunctionName) -> list[str]:
@@ -39,12 +53,21 @@ def make(kind: type[Environment]) -> tuple[Environment, RecordingStore]:
     store.values["any-raw-key"] = "<secret>"
     env = kind(extensions=[FragmentCacheExtension], autoescape=True)
     env.fragment_cache = store  # type: ignore[attr-defined]
+    if kind is not NativeEnvironment:
+        assert load(env) == {*NAMES}
     return env, store
 
 
 def test_the_extension_registers_functions() -> None:
     assert "fragment" in map(str, NAMES)
     assert len(NAMES) > 10
+
+
+def test_functions_that_few_templates_call_come_with_the_first_of_them() -> None:
+    env = environment()
+    env.parse("{% cache 300, 'x' %}{{ n }}{% endcache %}")
+    assert {name for name in env.filters if isinstance(name, FunctionName)} == AT_FIRST
+    assert AT_FIRST < load(env) == {*NAMES}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -175,15 +198,25 @@ def test_a_name_is_equal_to_itself_only() -> None:
     assert "fragment" not in {name: 1}
 
 
+def with_bytecode(folder: Path) -> Environment:
+    return Environment(
+        extensions=[FragmentCacheExtension],
+        loader=DictLoader({"p": SOURCE}),
+        bytecode_cache=FileSystemBytecodeCache(str(folder)),
+        autoescape=True,
+    )
+
+
 def test_a_template_of_a_bytecode_cache_finds_the_functions(tmp_path: Path) -> None:
-    texts = []
-    for _ in range(2):
-        env = Environment(
-            extensions=[FragmentCacheExtension],
-            loader=DictLoader({"p": "{% cache 300, 'x' %}{{ n }}{% endcache %}"}),
-            bytecode_cache=FileSystemBytecodeCache(str(tmp_path)),
-            autoescape=True,
-        )
-        texts.append(env.get_template("p").render(n=1))
-    assert texts == ["1", "1"]
+    pages = [with_bytecode(tmp_path).get_template("p") for _ in range(2)]
+    assert [page.render(n=1) for page in pages] == ["1.1", "1.1"]
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_overlay_with_filters_of_its_own_finds_the_functions(tmp_path: Path) -> None:
+    with_bytecode(tmp_path).get_template("p")
+    env = with_bytecode(tmp_path)
+    overlay = env.overlay()
+    overlay.filters = dict(env.filters)
+    for each in (env, overlay):
+        assert each.get_template("p").render(n=1) == "1.1"

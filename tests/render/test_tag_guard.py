@@ -8,9 +8,12 @@ import pytest
 from jinja_fragcache import FragmentCache, MemoryStore, UncoveredReadError, note_read
 from jinja_fragcache.engine import dependencies
 from jinja_fragcache.engine.dependencies import guard_variables
+from jinja_fragcache.errors import KeyValueError
+from jinja_fragcache.render.tag_guard import explained
 from tests.support import environment
 
 TENANT = "{{ tenant }}"
+AUTO_SITE = ("page", 1, "digest", "", "|||auto:1", "")
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +150,13 @@ def test_a_read_that_a_function_tells_of_counts() -> None:
 
     assert template.render(read=read) == "dark"
     assert cache.stats().stored == 0
+
+
+def test_an_error_names_the_value_that_is_refused() -> None:
+    error = KeyValueError("A key value is wrong.")
+    found = explained(error, AUTO_SITE, ["x", "a", 1, "b.c", object()])
+    assert str(found).startswith(
+        'b.c, which vary_on="auto" makes a key value, is known'
+    )
+    assert explained(error, AUTO_SITE, [object(), "a", 1]) is error
+    assert explained(error, ("page", 1, "", "", "|||", ""), [1, object()]) is error

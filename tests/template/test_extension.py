@@ -29,9 +29,8 @@ from jinja_fragcache import (
     StoreError,
     make_template_fragment_key,
 )
+from jinja_fragcache.render import each, holes
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
-from jinja_fragcache.render.each import ROW_FUNCTIONS
-from jinja_fragcache.render.holes import HOLE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
 from jinja_fragcache.render.output import OUTPUT_FUNCTIONS
 from tests.support import (
@@ -786,8 +785,8 @@ def test_compiled_tags_use_every_filter_that_is_registered() -> None:
     used = {node.name for node in ast.find_all(nodes.Filter)}
     assert used == {
         *FRAGMENT_FUNCTIONS,
-        *ROW_FUNCTIONS,
-        *HOLE_FUNCTIONS,
+        *each.FUNCTIONS,
+        *holes.FUNCTIONS,
         *OUTPUT_FUNCTIONS,
         *AUTOESCAPE_FUNCTIONS,
     }

@@ -14,7 +14,7 @@ from jinja_fragcache import Cache, FragmentCache
 from jinja_fragcache.entries.pieces import mark
 from jinja_fragcache.errors import FragmentTagError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
-from jinja_fragcache.render.holes import HOLE_MARK
+from jinja_fragcache.render.functions import HOLE_MARK, load
 from tests.support import CoroutineStore, Counter, RecordingStore, environment
 
 MODES = {
@@ -467,6 +467,7 @@ def test_every_rendering_has_a_token_of_its_own(
         return ""
 
     env: Environment = Site({"page": source("several")}).env
+    load(env, HOLE_MARK)
     real = env.filters[HOLE_MARK]
     monkeypatch.setitem(
         env.filters,

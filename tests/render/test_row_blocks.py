@@ -1,6 +1,6 @@
 from jinja2 import Environment
 
-from jinja_fragcache.render.call_blocks import Loops
+from jinja_fragcache.render.row_blocks import Loops
 
 ITEMS = ["a", "b", "c"]
 SHOW = "{{ loop.index }}/{{ loop.length }}{{ loop.previtem }}{{ loop.nextitem }};"
