@@ -11,18 +11,16 @@ from .access.stats import Stats
 from .clocks import time_of_day
 from .engine import claims
 from .engine.context import Context
-from .engine.engine import Engine, VaryingEngine, VerifyingEngine
+from .engine.engine import Engine
 from .engine.lookup import current_entries
 from .engine.policy import DEFAULT_LOCK_TIMEOUT, Policy
 from .engine.tags import invalidate
-from .engine.whole import delete
 from .entries.entry import Entry
 from .entries.values import NUMBER
 from .errors import PolicyError, StoreError
 from .functions.memoize import MemoizeMethods
 from .keys.fragment import make_template_fragment_key, tag_names
 from .messages import describe
-from .observe.comments import Comments
 from .observe.listeners import Listener
 from .operations import Operation, perform, perform_async
 from .stores.base import Store
@@ -183,11 +181,15 @@ class FragmentCache(MemoizeMethods, Shared):
             prefetch=prefetch,
             serializer=serializer,
         )
+        if debug_comments:
+            from .observe.comments import Comments  # noqa: PLC0415 - few write any
+
+            listeners = [*listeners, Comments()]
         self.engine: Engine = _engine_class(self.policy)(
             self.store,
             self.policy,
             strict=strict,
-            listeners=[*listeners, Comments()] if debug_comments else listeners,
+            listeners=listeners,
             signing_key=signing_key,
             timer=timer,
             clock=clock,
@@ -255,11 +257,11 @@ class FragmentCache(MemoizeMethods, Shared):
         Raises:
             StoreError: If the store failed. The entry may still be served.
         """
-        perform(delete(self.engine.context, [key]))
+        perform(_delete(self.engine.context, key))
 
     async def delete_async(self, key: str) -> None:
         """Like `delete`, but awaits the store."""
-        await perform_async(delete(self.engine.async_context, [key]))
+        await perform_async(_delete(self.engine.async_context, key))
 
     def delete_fragment(self, name: str, vary_on: Iterable[Any] | None = None) -> None:
         """Delete the fragment of a name and key values.
@@ -369,9 +371,17 @@ class FragmentCache(MemoizeMethods, Shared):
 
 
 def _engine_class(policy: Policy) -> type[Engine]:
-    if policy.vary_on is not None or policy.unless is not None:
-        return VaryingEngine
-    return VerifyingEngine if policy.verify else Engine
+    if policy.vary_on is None and policy.unless is None and not policy.verify:
+        return Engine
+    from .engine.special_engines import special_engine  # noqa: PLC0415 - few need it
+
+    return special_engine(policy)
+
+
+def _delete(context: Context, key: str) -> Operation[bool]:
+    from .engine.whole import delete  # noqa: PLC0415 - most only read
+
+    return delete(context, [key])
 
 
 def _text(entries: Sequence[Entry | None]) -> str | None:

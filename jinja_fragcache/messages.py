@@ -1,50 +1,70 @@
 """The package's logger, and values as messages and logs show them."""
 
 import inspect
-import logging
 import math
 import re
 import reprlib
+import sys
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import Undefined
 
+if TYPE_CHECKING:
+    import logging
+
+# Few processes need these patterns, so they are compiled when they are first used.
 # In a URL, a password may have any character but a space or a quote.
-_LOGIN = re.compile(r"(?:([a-z][\w+.-]*://)[^\s'\"]+|[^\s'\"(\[,]+)@", re.IGNORECASE)
+_LOGIN = r"(?i)(?:([a-z][\w+.-]*://)[^\s'\"]+|[^\s'\"(\[,]+)@"
 # The query of a URL may contain a password too.
-_QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
+_QUERY = r"(://[^\s'\"?]*\?)[^\s'\"]+"
 # redis-py 5.1 to 7 shows clients with all their arguments, among them passwords.
-_CLIENT = re.compile(r"(<redis\.[\w.]+)\(.*\)>", re.DOTALL)
-_UNKNOWN_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
+_CLIENT = r"(?s)(<redis\.[\w.]+)\(.*\)>"
+_UNKNOWN_ARGUMENT = r"unexpected keyword argument '(\w+)'"
 # From 0 to 1; as for difflib.
 _SIMILAR = 0.75
 _DESCRIBED_CHARACTERS = 100
 _DESCRIBED_ITEMS = 40
 _CONTAINERS = {list, tuple, dict, set, frozenset}
 _LOGGED_CHARACTERS = 2000
+# As `logging.DEBUG`.
+_DEBUG = 10
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
-class OneLine(logging.Filter):
-    """Makes every message of a logger one line of bounded length.
+class _Logger:
+    """The package's logger, which imports `logging` when it is first used."""
+
+    def __getattr__(self, name: str) -> Any:
+        from logging import getLogger  # noqa: PLC0415 - see above
+
+        found = getLogger("jinja_fragcache")
+        found.addFilter(_keep_to_one_line)
+        # The next call finds it at once.
+        value = self.__dict__[name] = getattr(found, name)
+        return value
+
+
+def _keep_to_one_line(record: "logging.LogRecord") -> bool:
+    """Make the message of a record one line of bounded length.
 
     A key, a name or a store's error may contain a line break, with which somebody could
     forge a line of the log. A lone surrogate makes the log's own stream fail.
     """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the message of a record if it is not one short printable line."""
-        message = record.getMessage()
-        shown = one_line(message)
-        if shown != message:
-            record.msg, record.args = shown, ()
-        return True
+    message = record.getMessage()
+    shown = one_line(message)
+    if shown != message:
+        record.msg, record.args = shown, ()
+    return True
 
 
-logger = logging.getLogger("jinja_fragcache")
-logger.addFilter(OneLine())
+logger = cast("logging.Logger", _Logger())
+
+
+def logs_all() -> bool:
+    """Return whether the logger's level is DEBUG. Where nobody logs, it is not."""
+    return "logging" in sys.modules and logger.isEnabledFor(_DEBUG)
 
 
 def one_line(text: str, most: int = _LOGGED_CHARACTERS) -> str:
@@ -76,8 +96,8 @@ def without_logins(text: object) -> str:
     password. The queries of URLs are left out as well, and so are the arguments of
     clients of Redis.
     """
-    shown = _CLIENT.sub(r"\1(...)>", str(text))
-    return _QUERY.sub(r"\1...", _LOGIN.sub(r"\1...@", shown))
+    shown = re.sub(_CLIENT, r"\1(...)>", str(text))
+    return re.sub(_QUERY, r"\1...", re.sub(_LOGIN, r"\1...@", shown))
 
 
 def without_secret_causes(error: BaseException) -> BaseException | None:
@@ -203,7 +223,7 @@ def unknown_argument(error: TypeError) -> str | None:
     Returns:
         None if the error is about something else.
     """
-    found = _UNKNOWN_ARGUMENT.search(str(error))
+    found = re.search(_UNKNOWN_ARGUMENT, str(error))
     return found[1] if found else None
 
 

@@ -1,7 +1,6 @@
 """Converts what users write as a timeout to whole seconds."""
 
 import math
-from datetime import timedelta
 from typing import Any
 
 from .errors import TimeoutValueError
@@ -32,8 +31,10 @@ def normalize_timeout(timeout: Any) -> int | None:
         # A fast path, because every hit with key values comes here.
         return timeout
     seconds = timeout
-    if isinstance(timeout, timedelta):
-        seconds = timeout.total_seconds()
+    if not isinstance(timeout, (int, float)):
+        from datetime import timedelta  # noqa: PLC0415 - most are numbers
+
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     if (
         isinstance(seconds, bool)
         or not isinstance(seconds, (int, float))

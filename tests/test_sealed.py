@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jinja_fragcache import Cache, Event, FragmentCache, Listener
 from jinja_fragcache.access.refusals import LOG_SECONDS, MOST_LOGGED
 from jinja_fragcache.access.seal import Seal
-from jinja_fragcache.entries import entry as entries
+from jinja_fragcache.entries import compression
 from jinja_fragcache.entries.entry import Entry, encode
 from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.keys.fragment import make_template_fragment_key
@@ -216,7 +216,7 @@ def test_what_is_not_signed_is_not_decompressed(
         raise AssertionError(text)
 
     with monkeypatch.context() as patch:
-        patch.setattr(entries, "decompress", decompress)
+        patch.setattr(compression, "decompress", decompress)
         after = site.page()
     assert _numbers(after)[0] != _numbers(before)[0]
     # Without a key, the same is read.

@@ -1,23 +1,27 @@
 """Chooses the adapter of a store: Django's caches have their own."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.messages import logger
 from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Store
-from jinja_fragcache.stores.near import NearMemory
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .adapter import Adapter
-from .near_adapter import NearAdapter
 from .store_check import check_store, store_name
+
+if TYPE_CHECKING:
+    from jinja_fragcache.stores.near import NearMemory
+
+    from .near_store import NearReads
+    from .stats import Stats
 
 _DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
 
 
-def adapt(store: Store, near: NearMemory | None = None) -> Adapter:
+def adapt(store: Store, near: "NearMemory | None" = None) -> Adapter:
     """Return the adapter of a store.
 
     Args:
@@ -53,9 +57,43 @@ def adapt(store: Store, near: NearMemory | None = None) -> Adapter:
             " function makes its keys. Nothing can be kept near then. Leave near"
             " (CACHE_NEAR_TIMEOUT) out."
         )
+    # Here, because few caches need it.
+    from .near_adapter import NearAdapter  # noqa: PLC0415
+
     near_kind = type(f"Near{kind.__name__}", (NearAdapter, kind), {})
     made: NearAdapter = near_kind(store, near, has_coroutines=has_coroutines)
     return made
+
+
+def adapt_near(
+    store: Store,
+    seconds: float,
+    threshold: int,
+    timer: Callable[[], float],
+    stats: "Stats",
+) -> "tuple[Adapter, NearReads | None]":
+    """Return an adapter that keeps near what is read, and what reads one key so.
+
+    Args:
+        store: The store.
+        seconds: For how long a value is kept.
+        threshold: How many are kept.
+        timer: A monotonic clock, in seconds.
+        stats: Counts what is found near.
+
+    Returns:
+        None in place of the latter if nothing is kept near (see `adapt`).
+
+    Raises:
+        StoreError: As for `adapt`.
+    """
+    # Here, because few caches keep anything near.
+    from jinja_fragcache.stores.near import NearMemory  # noqa: PLC0415
+
+    from .near_store import near_reads  # noqa: PLC0415
+
+    adapter = adapt(store, NearMemory(seconds, threshold, timer=timer))
+    return adapter, near_reads(adapter, stats)
 
 
 def _is_django_cache(store: object) -> bool:

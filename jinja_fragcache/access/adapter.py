@@ -68,6 +68,10 @@ class Adapter:
             self.run_async = perform_async if has_coroutines else perform_in_thread
         self.has_coroutines = has_coroutines
 
+    def serves_near(self, *, blocking: bool) -> bool:
+        """Return whether something is kept near, for callers that block or not."""
+        return False
+
     @property
     def awaited(self) -> Any:
         """The store, or what stands for it where `get` is awaited."""

@@ -7,7 +7,7 @@ from jinja_fragcache.errors import DamagedValueError
 
 # The errors of Redis for a key with a list, a hash or the like, and for one that the
 # user may not use (Redis 6 and 7.0, and Redis 7.2).
-_OF_ONE_KEY = re.compile(
+_OF_ONE_KEY = (
     "WRONGTYPE|this user has no permissions to access one of the keys"
     "|No permissions to access a key"
 )
@@ -23,7 +23,7 @@ def is_about_one_value(error: Exception) -> bool:
     it, no other value would be read, and this one not be overwritten.
     """
     unreadable = isinstance(error, UnicodeError | UnpicklingError | DamagedValueError)
-    return unreadable or bool(_OF_ONE_KEY.match(str(error)))
+    return unreadable or bool(re.match(_OF_ONE_KEY, str(error)))
 
 
 def is_down(error: Exception) -> bool:

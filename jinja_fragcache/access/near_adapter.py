@@ -31,12 +31,16 @@ class NearAdapter(Adapter):
     def __init__(self, store: Any, near: NearMemory, *, has_coroutines: bool) -> None:
         super().__init__(store, has_coroutines=has_coroutines)
         self.near = near
-        #: Whether callers that block can use it: no call has to be awaited.
-        self.serves_blocking = not has_coroutines
         # A thread of each process, since a child inherits none. Two that begin at the
         # same time must not start two.
         self._listeners = PerProcess(self._listen)
         self._starts = free_after_fork(threading.Lock())
+
+    def serves_near(self, *, blocking: bool) -> bool:
+        """Like `Adapter.serves_near`."""
+        # Where each call has to be awaited, a caller that blocks is refused each time,
+        # and not only when nothing is near.
+        return not (blocking and self.has_coroutines)
 
     def read_through(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `get_many`, and keep the values near.

@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja_fragcache.operations import Operation, perform, perform_async
 
+from .adapter import Adapter
 from .near_adapter import NearAdapter
 from .runner import Awaited, Runner
 from .safe_store import SafeStore
@@ -33,6 +34,11 @@ class NearReads:
         else:
             self._stats.near_hits += 1
         return value
+
+
+def near_reads(adapter: Adapter, stats: Stats) -> NearReads | None:
+    """Return the reads of one key, None if nothing is kept near."""
+    return NearReads(adapter, stats) if isinstance(adapter, NearAdapter) else None
 
 
 class NearStore(SafeStore):

@@ -11,8 +11,8 @@ and only where one was stored.
     \x1enumber:number:...
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from secrets import token_hex
 from typing import Any
 
 from jinja_fragcache.errors import DamagedValueError
@@ -215,4 +215,4 @@ class SealedStore(SafeStore):
 
 def _new_number(key: str) -> str:
     """Return the text that stands for a number which is stored beside a key."""
-    return f"{_NUMBER}{number_key(key, token_hex(8))}"
+    return f"{_NUMBER}{number_key(key, os.urandom(8).hex())}"

@@ -11,9 +11,9 @@ from jinja_fragcache.messages import describe, did_you_mean, warn_caller
 from .dependencies import guarded_names
 
 # The name of an item may have any characters but white space.
-_NAME = re.compile(r"[^\W\d]\w*(\.[^\s.]+)*")
+_NAME = r"[^\W\d]\w*(\.[^\s.]+)*"
 # What is written for an item, or for all items, and is no name of a read.
-_EXPRESSION = re.compile(r"\.get\(|\.\*(\.|$)|\[")
+_EXPRESSION = r"\.get\(|\.\*(\.|$)|\["
 _WITH_SPACE = {"flashed messages"}
 # What the reads of frameworks begin with.
 _ROOTS = frozenset(
@@ -38,10 +38,10 @@ def allowed_names(names: Any) -> tuple[str, ...]:
         raise PolicyError("guard_allow", describe(names), 'names: ["g.theme"]')
     for name in listed:
         if not isinstance(name, str) or not (
-            name in _WITH_SPACE or _NAME.fullmatch(name)
+            name in _WITH_SPACE or re.fullmatch(_NAME, name)
         ):
             raise _wrong(name)
-        if _EXPRESSION.search(name):
+        if re.search(_EXPRESSION, name):
             raise _wrong(name)
         _warn_of(name)
     return tuple(listed)

@@ -6,8 +6,8 @@ stored.
 """
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from secrets import token_hex
 from typing import NamedTuple
 
 from jinja_fragcache.messages import logger
@@ -60,7 +60,7 @@ def claim(context: Context, keys: Sequence[str]) -> Operation[dict[str, Claim]]:
             claims[key] = Claim(may_store=False)
     free = [key for key in keys if key not in claims]
     if free:
-        claims |= yield from _lock(context, free, token_hex(16))
+        claims |= yield from _lock(context, free, os.urandom(16).hex())
     return claims
 
 

@@ -7,16 +7,13 @@ directly.
 import random
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.access.adapt import adapt, adapt_near
 from jinja_fragcache.access.breaker import Breaker
-from jinja_fragcache.access.near_adapter import NearAdapter
-from jinja_fragcache.access.near_store import NearReads
 from jinja_fragcache.access.safe_stores import safe_store_of
-from jinja_fragcache.access.seal import Seal
 from jinja_fragcache.access.stats import Recorder, Stats
 from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.entries.entry import HEADER_MARK
@@ -27,14 +24,11 @@ from jinja_fragcache.entries.freshness import (
     servable_texts,
 )
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
-from jinja_fragcache.observe.comments import comments_among
 from jinja_fragcache.observe.events import About, Why
 from jinja_fragcache.observe.listeners import Listener, Listeners
 from jinja_fragcache.operations import perform, perform_async
 from jinja_fragcache.stores.base import Store
-from jinja_fragcache.stores.near import NearMemory
 
-from .batch import Row, find_rows
 from .context import Context
 from .dependencies import current_trial
 from .flow import Flow
@@ -45,8 +39,13 @@ from .reporting import Draft, draft_uncached
 from .singleflight import Flights
 from .spec import EntrySpec
 from .tag_hints import ALL_KEYS, Keys, TagHints
-from .verify import draw
-from .whole import Whole
+
+if TYPE_CHECKING:
+    from jinja_fragcache.access.near_store import NearReads
+    from jinja_fragcache.observe.comments import Comments
+
+    from .batch import Row
+    from .whole import Whole
 
 
 class Undecided:
@@ -98,7 +97,7 @@ class Engine:
         PolicyError: If `signing_key` has a value that is not allowed.
     """
 
-    whole: Whole | None = None
+    whole: "Whole | None" = None
 
     def __init__(
         self,
@@ -117,18 +116,22 @@ class Engine:
         self.grace = policy.grace(None, None)
         self.template_digest: bool = policy.template_digest
         self.stats = Stats()
-        near: NearMemory | None = None
-        if policy.near:
-            near = NearMemory(policy.near, policy.near_threshold, timer=timer)
-        self._adapter = adapt(store, near)
-        self.blocks = self._adapter.blocks
-        # What is near of signed texts has to be opened first, and takes the long way.
         self.near: NearReads | None = None
-        if isinstance(self._adapter, NearAdapter) and signing_key is None:
-            self.near = NearReads(self._adapter, self.stats)
+        if policy.near:
+            limits = (policy.near, policy.near_threshold)
+            self._adapter, near = adapt_near(store, *limits, timer, self.stats)
+            # What is near of signed texts has to be opened first: the long way.
+            self.near = near if signing_key is None else None
+        else:
+            self._adapter = adapt(store)
+        self.blocks = self._adapter.blocks
         self._breaker = Breaker(policy.retry_after, timer)
         listeners = tuple(listeners)
-        self.comments = comments_among(listeners)
+        self.comments: Comments | None = None
+        if listeners:
+            from jinja_fragcache.observe.comments import comments_among  # noqa: PLC0415
+
+            self.comments = comments_among(listeners)
         self.differs = self.comments is not None
         self._recorder = Recorder(self.stats, listeners, strict=strict)
         flights, tag_hints = Flights(), TagHints()
@@ -136,7 +139,11 @@ class Engine:
         self._quiet_keys: Keys = tag_hints.by_key
         # Until the first look-up has seen whether anybody listens.
         self.tagged_keys: Keys = ALL_KEYS
-        seal = None if signing_key is None else Seal(signing_key, clock)
+        seal = None
+        if signing_key is not None:
+            from jinja_fragcache.access.seal import Seal  # noqa: PLC0415 - few sign
+
+            seal = Seal(signing_key, clock)
 
         def context(*, blocking: bool) -> Context:
             return Context(
@@ -295,15 +302,19 @@ class Engine:
         return await perform_async(find(specs, self.async_context, stored))
 
     def find_rows(
-        self, rows: Sequence[Row], stored: Sequence[object] | None = None
+        self, rows: "Sequence[Row]", stored: Sequence[object] | None = None
     ) -> None:
         """Like `find`, for the rows of a list that have a spec."""
+        from .batch import find_rows  # noqa: PLC0415 - few templates have lists
+
         perform(find_rows(rows, self.context, stored))
 
     async def find_rows_async(
-        self, rows: Sequence[Row], stored: Sequence[object] | None = None
+        self, rows: "Sequence[Row]", stored: Sequence[object] | None = None
     ) -> None:
         """Like `find_rows`, but awaits the store."""
+        from .batch import find_rows  # noqa: PLC0415 - few templates have lists
+
         await perform_async(find_rows(rows, self.async_context, stored))
 
     @internalcode
@@ -368,47 +379,3 @@ class Engine:
     def warn_once(self, place: Hashable, message: str) -> None:
         """Log a warning, once for each place."""
         self._recorder.warn_once(place, message)
-
-
-class VerifyingEngine(Engine):
-    """The engine of a cache that verifies hits.
-
-    It is a class of its own, so that a hit of any other cache does nothing for that.
-    """
-
-    def text(self, key: str, wanted: Wanted) -> str | Undecided:
-        """Like `Engine.text`. A hit that is to be verified is `Undecided`."""
-        if not draw(self.context):
-            return super().text(key, wanted)
-        (stored,) = perform(self.context.store.read([key]))
-        return Undecided(stored, is_chosen=True)
-
-    def near_text(self, key: str, wanted: Wanted) -> str | None:
-        """Return None, so that `text_async` chooses."""
-        return None
-
-    async def text_async(self, key: str, wanted: Wanted) -> str | Undecided:
-        """Like `text`, but awaits the store."""
-        if not draw(self.context):
-            return await super().text_async(key, wanted)
-        (stored,) = await perform_async(self.async_context.store.read([key]))
-        return Undecided(stored, is_chosen=True)
-
-    def _decide(
-        self, keys: Sequence[str], stored: Sequence[object], wanted: Wanted
-    ) -> list[str | None]:
-        # `find_rows` chooses.
-        return [None for _ in keys]
-
-
-class VaryingEngine(Engine):
-    """The engine of a cache that has a `vary_on` or an `unless` of its own.
-
-    No look-up takes the fast path, which knows nothing of them. So a hit of any other
-    cache does nothing for that.
-    """
-
-    def __init__(self, store: Store, policy: Policy, **more: Any) -> None:
-        super().__init__(store, policy, **more)
-        self.whole, self.differs = Whole(policy), True
-        self._quiet_keys = self.tagged_keys = ALL_KEYS

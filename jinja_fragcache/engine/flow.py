@@ -27,7 +27,6 @@ from .spec import EntrySpec
 from .stale_if_error import last_good
 from .stale_while_revalidate import serve_stale
 from .verify import is_chosen, verify
-from .whole import delete
 
 # How often a caller waits for others before it makes the value without storing it.
 _MOST_WAITS = 2
@@ -43,6 +42,8 @@ def remove(key: str, context: Context, render: Render) -> Operation[Any]:
         StoreError: If the store failed.
     """
     if current_trial() is None:
+        from .whole import delete  # noqa: PLC0415 - few tags do
+
         yield from delete(context, [key])
     return (yield render())
 

@@ -1,7 +1,6 @@
 """Packs what is stored: compresses it, and refuses it if it is too large."""
 
-from jinja_fragcache.entries.compression import compress, utf8_length
-from jinja_fragcache.entries.entry import HEADER_MARK
+from jinja_fragcache.entries.entry import HEADER_MARK, utf8_length
 from jinja_fragcache.observe.events import Reason, Why
 
 from .context import Context
@@ -23,6 +22,8 @@ def pack(context: Context, name: str, stored: str | int) -> str | int:
     if isinstance(stored, int):
         return stored
     if method is not None:
+        from jinja_fragcache.entries.compression import compress  # noqa: PLC0415 - few do
+
         packed = compress(stored, method)
         stored = stored if packed is None else HEADER_MARK + packed
     if most is not None:

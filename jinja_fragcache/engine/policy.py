@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 from jinja_fragcache.access.breaker import DEFAULT_RETRY_AFTER
-from jinja_fragcache.entries.compression import METHODS, is_installed
 from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.errors import PolicyError, TimeoutValueError
 from jinja_fragcache.messages import describe
@@ -161,8 +160,16 @@ class Policy(Rules):
 
     def _check_compression(self) -> None:
         method: Any = self.compression
-        if method is None or (isinstance(method, str) and method in METHODS):
-            if method is None or is_installed(method):
+        if method is None:
+            return
+        # Here, because few caches compress.
+        from jinja_fragcache.entries.compression import (  # noqa: PLC0415
+            METHODS,
+            is_installed,
+        )
+
+        if isinstance(method, str) and method in METHODS:
+            if is_installed(method):
                 return
             allowed = (
                 "'zlib' or None, until zstandard is installed: pip install"

@@ -10,8 +10,7 @@ from typing import Any, Protocol
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.entries.compression import utf8_length
-from jinja_fragcache.entries.entry import Entry
+from jinja_fragcache.entries.entry import Entry, utf8_length
 from jinja_fragcache.entries.freshness import Standing
 from jinja_fragcache.entries.values import MISSING, read_entry
 from jinja_fragcache.observe.events import About, Outcome, Reason, Report, Why

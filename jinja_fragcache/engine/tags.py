@@ -7,8 +7,8 @@ as long for one entry as for a million. The entries are never counted or listed;
 expire by their timeouts.
 """
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from secrets import token_hex
 
 from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.keys.fragment import tag_names
@@ -66,7 +66,7 @@ def present_versions(
     present = {tag: each for tag, each in versions.items() if isinstance(each, str)}
     missing = [tag for tag in versions if tag not in present]
     if missing:
-        new = {version_key(tag): token_hex(8) for tag in missing}
+        new = {version_key(tag): os.urandom(8).hex() for tag in missing}
         lifetime = _lifetime(context.store.seconds(timeout))
         added = yield from context.store.add(new, lifetime)
         present |= {tag: new[version_key(tag)] for tag in missing}
@@ -152,6 +152,8 @@ def invalidate(context: Context, tags: Iterable[str]) -> Operation[None]:
         StoreError: If the store failed. The entries may still be served.
     """
     now = context.clock()
-    versions = {version_key(tag): f"{token_hex(8)}{_AT}{now:.6f}" for tag in tags}
+    versions = {
+        version_key(tag): f"{os.urandom(8).hex()}{_AT}{now:.6f}" for tag in tags
+    }
     if versions:
         yield from context.store.replace(versions, _LONGEST)

@@ -109,11 +109,6 @@ def is_installed(method: str) -> bool:
     return _find(method) is not None
 
 
-def utf8_length(text: str) -> int:
-    """Return the number of bytes of a text as UTF-8."""
-    return len(text) if text.isascii() else len(_to_bytes(text))
-
-
 def compress(text: str, method: str) -> str | None:
     """Return a text compressed, None if that is not worth it.
 
@@ -121,11 +116,12 @@ def compress(text: str, method: str) -> str | None:
         text: The text. One that is short or too long is not compressed.
         method: One of `METHODS`, which is installed.
     """
-    size = utf8_length(text)
     found = _find(method)
+    data = b"" if len(text) > LARGEST else _to_bytes(text)
+    size = len(data)
     if found is None or not SMALLEST <= size <= LARGEST:
         return None
-    made = b64encode(found.compress(_to_bytes(text))).decode("ascii")
+    made = b64encode(found.compress(data)).decode("ascii")
     packed = f"{method}:{size}:{made}"
     return packed if len(packed) < size else None
 

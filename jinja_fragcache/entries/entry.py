@@ -25,8 +25,6 @@ from typing import Any, NamedTuple
 
 from jinja_fragcache.remembered import Remembered
 
-from .compression import decompress
-
 HEADER_MARK = "\x1e"
 FORMAT = 1
 #: The largest numbers of what an entry may have. On a hit, each tag is a key that is
@@ -184,8 +182,15 @@ def decode(stored: object) -> Entry | None:
     return entry if sum(length for length, _ in entry.holes) <= len(text) else None
 
 
+def utf8_length(text: str) -> int:
+    """Return the number of bytes of a text as UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 def _decode_compressed(stored: str) -> Entry | None:
     """Return the entry of a text without a header line, None if it has none either."""
+    from .compression import decompress  # noqa: PLC0415 - few caches compress
+
     text = decompress(stored.removeprefix(HEADER_MARK))
     if text is None:
         return None

@@ -8,7 +8,6 @@ text is not stored.
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import date, tzinfo
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -51,9 +50,12 @@ CONTAINERS = frozenset(
 NOTHING = frozenset({"None"})
 # By what an object may stand in a key: the fields that name a row or a user.
 _IDENTITIES = ("id", "pk", "uuid", "username", "auth_id", "identity")
-_PLAIN = (str, int, float, date, tzinfo)
+_PLAIN = (str, int, float)
 # The same, in modules that are not imported here. Whoever has such a value has them.
-_PLAIN_ELSEWHERE = (("uuid", "UUID"), ("decimal", "Decimal"))
+_PLAIN_ELSEWHERE = (
+    *(("datetime", "date"), ("datetime", "tzinfo")),
+    *(("uuid", "UUID"), ("decimal", "Decimal")),
+)
 _LISTS = (list, tuple)
 _SETS = (set, frozenset)
 # A list that is nested deeper than this has no text. It may contain itself.

@@ -1,9 +1,9 @@
 """Random ids for objects that have no other identity, never reused."""
 
+import os
 import sys
 import threading
 import weakref
-from secrets import token_hex
 from types import FunctionType
 from typing import Any
 
@@ -33,7 +33,7 @@ def object_id(value: Any) -> str | None:
         reference, known = _ids.get(address, (None, ""))
         if reference is not None and reference() is value:
             return known
-        new = token_hex(16)
+        new = os.urandom(16).hex()
         try:
             reference = weakref.ref(value, lambda dead: _forget(address, dead))
         except TypeError:

@@ -2,18 +2,18 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
-from secrets import token_hex
 
 from .events import Report
 from .listeners import Listener
 
 # What is shown as it is. Nothing in it can end a comment, or a word of it.
-_PLAIN = re.compile(r"(?!-)[\w.:/%@+~-]+(?<!-)", re.ASCII)
+_PLAIN = r"(?a)(?!-)[\w.:/%@+~-]+(?<!-)"
 
 
 class Comments(Listener):
@@ -29,7 +29,7 @@ class Comments(Listener):
             "collected", default=None
         )
         # Tells these comments from those that a template has.
-        self._token = token_hex(4)
+        self._token = os.urandom(4).hex()
         self._numbers = count(1)
         self._own = re.compile(rf"<!-- [^>]* #{self._token}\.\d+ -->")
 
@@ -95,7 +95,7 @@ def _told(report: Report) -> list[str]:
 
 def _word(text: str) -> str:
     """Return a text as it is, or in quotes."""
-    return text if _PLAIN.fullmatch(text) and "--" not in text else _quoted(text)
+    return text if re.fullmatch(_PLAIN, text) and "--" not in text else _quoted(text)
 
 
 def _quoted(text: str) -> str:

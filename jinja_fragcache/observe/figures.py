@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from secrets import token_hex
 from typing import Any
 
 from jinja_fragcache.clocks import time_of_day
@@ -159,7 +158,7 @@ class _Collected:
     """What one process has collected."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.id = token_hex(8)
+        self.id = os.urandom(8).hex()
         self.started_at = clock()
         self.names = Names(MOST_NAMES)
         self.sums: dict[tuple[Kind, str], _Sums] = {}

@@ -1,6 +1,5 @@
 """Listeners, and the list of those that one cache tells what it does."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -9,11 +8,10 @@ from typing import TypeVar
 
 from jinja_fragcache.errors import ListenerError
 from jinja_fragcache.forks import free_after_fork
-from jinja_fragcache.messages import class_name, describe, logger
+from jinja_fragcache.messages import class_name, describe, logger, logs_all
 from jinja_fragcache.remembered import Remembered
 
 from .events import About, Event, Report
-from .log import log_report
 
 T = TypeVar("T")
 _METHODS = ("on_event", "on_report", "around_body")
@@ -116,7 +114,7 @@ class Listeners:
 
     def settle(self) -> bool:
         """Find out whether anybody listens now, and return it."""
-        self._logs = logger.isEnabledFor(logging.DEBUG)
+        self._logs = logs_all()
         is_on = bool(self._logs or self._all)
         if is_on != self._is_on:
             self._is_on = is_on
@@ -136,6 +134,8 @@ class Listeners:
     def report(self, report: Report) -> None:
         """Tell of a report. Only those that asked for the key values see them."""
         if self._logs:
+            from .log import log_report  # noqa: PLC0415 - few log this
+
             log_report(report)
         without = report._replace(values=None)
         for each in self._of["on_report"]:

@@ -23,7 +23,6 @@ from jinja_fragcache.engine.engine import Engine, Undecided
 from jinja_fragcache.engine.flow import remove
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
-from jinja_fragcache.engine.whole import keep_out_of_store
 from jinja_fragcache.entries.freshness import PLAIN, WANTED, GracePeriods
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.fragment import (
@@ -261,6 +260,8 @@ def resolve(
             the cache is strict.
     """
     if options.unless:
+        from jinja_fragcache.engine.whole import keep_out_of_store  # noqa: PLC0415 - few do
+
         keep_out_of_store()
         return Uncached(Reason.UNLESS, key, name, vary_on)
     environment = context.environment

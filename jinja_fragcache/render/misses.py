@@ -1,8 +1,8 @@
 """Fragments that have to be rendered, and those that are not cached at all."""
 
+import os
 from collections.abc import Callable
 from functools import partial
-from secrets import token_hex
 from typing import Any, NamedTuple
 
 from jinja2 import Environment
@@ -74,7 +74,7 @@ class Uncached(NamedTuple):
 
 def miss(environment: Environment, flow: Flow, *, has_holes: bool) -> Miss:
     """Return a fragment that a flow renders."""
-    return Miss(engine_of(environment), flow, token_hex(16) if has_holes else "")
+    return Miss(engine_of(environment), flow, os.urandom(16).hex() if has_holes else "")
 
 
 def printed(found: object) -> str:

@@ -1,10 +1,10 @@
 """Serves the rows of a list: their text, or what renders those that are missing."""
 
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from secrets import token_hex
 from typing import Any, NamedTuple
 
 from jinja2 import Environment
@@ -154,7 +154,7 @@ def texts_or_misses(
     """Return the text of all rows, or `MissedRows`."""
     values = [row.value for row in rows]
     if MISSING in values:
-        token = token_hex(16) if has_holes else ""
+        token = os.urandom(16).hex() if has_holes else ""
         return MissedRows(engine, rows, partial(renew_rows, rows), token)
     if has_holes:
         return FilledRows([row.item for row in rows], values)

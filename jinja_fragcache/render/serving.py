@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment
 
@@ -14,11 +15,12 @@ from jinja_fragcache.engine.verify import draw, verify
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.observe.events import Reason
 
-from .comments import FRAGMENT, Commented
 from .environment import Site, engine_of
 from .misses import Miss, Uncached, flow_uncached, miss
 from .shared_names import refuse_shared
-from .whole import vary
+
+if TYPE_CHECKING:
+    from .comments import Commented
 
 #: The text of a fragment, with or without holes.
 Text = str | Pieces
@@ -67,9 +69,13 @@ def _look_further_differing(
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Like `look_further`, for a cache with a `vary_on` of its own, or comments."""
     if engine.whole is not None and isinstance(asked, FragmentSpec):
+        from .whole import vary  # noqa: PLC0415 - few caches need it
+
         asked = vary(environment, site, engine.whole, asked)
-    commented: Commented | None = None
+    commented = None
     if engine.comments is not None:
+        from .comments import FRAGMENT, Commented  # noqa: PLC0415 - few caches need it
+
         commented = Commented(engine.comments, site, FRAGMENT, escaped=escaped)
     if not isinstance(asked, FragmentSpec):
         missed = _uncached(environment, site, asked, has_holes=has_holes)
@@ -86,7 +92,7 @@ def _look_further_differing(
 
 
 async def _serve_commented_async(
-    commented: Commented,
+    commented: "Commented",
     engine: Engine,
     environment: Environment,
     site: Site,
@@ -98,7 +104,7 @@ async def _serve_commented_async(
 
 
 def _with_comments(
-    commented: Commented, found: Text | Miss, key: str | None
+    commented: "Commented", found: Text | Miss, key: str | None
 ) -> Text | Miss:
     if not isinstance(found, Miss):
         return commented.around(found, key)

@@ -25,7 +25,6 @@ from jinja_fragcache.errors import (
     KeyValueError,
     UncoveredReadError,
 )
-from jinja_fragcache.guard.messages import explain, tag_remedy
 from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 from jinja_fragcache.guard.watched import is_watched
 from jinja_fragcache.keys.fragment import can_be_encoded, encoded_value
@@ -182,6 +181,9 @@ class TagGuard:
 
     def refuse(self, reads: Sequence[Read]) -> None:
         """Like `engine.covering.Guard.refuse`."""
+        # Here, because fragments are rarely refused.
+        from jinja_fragcache.guard.messages import explain  # noqa: PLC0415
+
         place = self._site[:2]
         engine = engine_of(self._context.environment)
         reads = [read.below(*place) for read in reads]
@@ -192,6 +194,8 @@ class TagGuard:
         engine.refuse((*warned_for(self._site), "reads"), UncoveredReadError(message))
 
     def _remedy(self, reads: Sequence[Read]) -> str:
+        from jinja_fragcache.guard.messages import tag_remedy  # noqa: PLC0415 - as above
+
         environment = self._context.environment
         start, end = environment.block_start_string, environment.block_end_string
 

@@ -1,10 +1,10 @@
 """What holds for a whole cache, applied to the fragments that are looked up."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment
 
-from jinja_fragcache.engine.batch import Row
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.whole import Present, Whole
 from jinja_fragcache.errors import KeyValueError
@@ -12,6 +12,9 @@ from jinja_fragcache.observe.events import Reason
 
 from .environment import Site, refuse
 from .misses import Uncached, flow_uncached
+
+if TYPE_CHECKING:
+    from jinja_fragcache.engine.batch import Row
 
 
 def vary(
@@ -40,7 +43,7 @@ def vary(
 
 
 def vary_rows(
-    environment: Environment, site: Site, whole: Whole, rows: Sequence[Row]
+    environment: Environment, site: Site, whole: Whole, rows: "Sequence[Row]"
 ) -> None:
     """Like `vary`, for the rows of a list. The values are the same for all of them."""
     asked = [(row, row.spec) for row in rows if row.spec is not None]

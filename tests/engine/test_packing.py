@@ -12,7 +12,7 @@ from jinja_fragcache import Cache, FragmentCache, MemoryStore
 from jinja_fragcache.access import seal, sealed_store
 from jinja_fragcache.engine import packing
 from jinja_fragcache.entries import compression
-from jinja_fragcache.entries.compression import utf8_length
+from jinja_fragcache.entries.entry import utf8_length
 from tests.support import (
     Clock,
     CoroutineStore,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jinja_fragcache import FragmentCache, TimeoutValueError
-from jinja_fragcache.engine import policy as policies
 from jinja_fragcache.engine.policy import Policy, normalize_grace
+from jinja_fragcache.entries import compression
 from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.messages import describe
@@ -23,7 +23,7 @@ chances = st.floats(0, 1, exclude_max=True)
 def test_zstandard_that_is_not_installed_is_an_error_that_says_how(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(policies, "is_installed", "zlib".__eq__)
+    monkeypatch.setattr(compression, "is_installed", "zlib".__eq__)
     assert Policy(compression="zlib").compression == "zlib"
     told = r"compression can't be 'zstd' .* 'jinja-fragcache\[zstd\]'"
     with pytest.raises(PolicyError, match=told):

@@ -18,9 +18,14 @@ from jinja_fragcache.entries.compression import (
     compress,
     decompress,
     is_installed,
+)
+from jinja_fragcache.entries.entry import (
+    HEADER_MARK,
+    Entry,
+    decode,
+    encode,
     utf8_length,
 )
-from jinja_fragcache.entries.entry import HEADER_MARK, Entry, decode, encode
 from tests.support import NAMES
 
 TEXT = "<p>Grüße &amp; \U0001f98a</p>\n" * 200
