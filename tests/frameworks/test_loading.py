@@ -26,7 +26,8 @@ def known():
 
 env = Environment(extensions=[FragmentCacheExtension])
 page = env.from_string(
-    "{% cache 60, 'a', b %}{% if request %}{{ request.url.path }}{% endif %}{% endcache %}"
+    "{% cache 60, 'a', b %}{% if request %}{{ request.url.path }}{% endif %}"
+    "{% endcache %}"
 )
 assert page.render(b=1) == page.render(b=2, request=None) == ""
 assert known() == []
