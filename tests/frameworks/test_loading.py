@@ -74,7 +74,7 @@ def test_the_first_request_imports_what_knows_of_it() -> None:
         ({"request": "text"}, False),
         ({"request": request()}, True),
     ],
-    ids=str,
+    ids=["none", "None", "text", "request"],
 )
 def test_only_a_known_request_is_asked_about(
     values: dict[str, Any], is_asked: bool
