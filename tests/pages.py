@@ -11,6 +11,8 @@ ALL_PAGES = [
     *PAGES,
     *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")),
 ]
+#: What differs each time: a number, a digest, and with them the width of a table.
+_CHANGING = re.compile(r"\b[0-9a-f]{8,}\b|\d[\d,.]*|─+")
 _BLOCK = re.compile(r"^ *```(\S.*?)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
@@ -27,3 +29,14 @@ def all_blocks(page: Path) -> list[tuple[str, str]]:
 def blocks(page: Path, language: str) -> list[str]:
     """Return the code blocks of a page in a language."""
     return [block for each, block in all_blocks(page) if each == language]
+
+
+def assert_alike(said: str, real: str) -> None:
+    """Fail if a page says something else than what is real.
+
+    All numbers and digests are alike, and so is all space. An ellipsis on the page
+    stands for anything.
+    """
+    said, real = (_CHANGING.sub("0", " ".join(each.split())) for each in (said, real))
+    pattern = re.escape(said).replace("…", ".*")
+    assert re.fullmatch(pattern, real), f"{real!r} is shown as {said!r}"

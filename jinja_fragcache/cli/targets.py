@@ -111,6 +111,10 @@ def environment_of(target: str, folder: Path) -> Environment:
         CheckError: If it can't be imported, or is no environment.
     """
     found = _load(target, "--env", folder)
+    if isinstance(getattr(found, "jinja_env", None), Environment):
+        raise CheckError(
+            f"--env {target} is an application, {_kind(found)}. Write --app {target}."
+        )
     if not isinstance(found, Environment) and callable(found):
         found = _call(found, target, "--env")
     if not isinstance(found, Environment):

@@ -95,7 +95,10 @@ def test_what_is_no_application(target: str, told: str, folder: Path) -> None:
     ("target", "told"),
     [
         ("target_of_the_test:number", "which is no Jinja environment"),
-        ("target_of_the_test:app", "an object of App, which is no Jinja environment"),
+        (
+            "target_of_the_test:app",
+            r"an application, an object of App\. Write --app target_of_the_test:app\.",
+        ),
         ("target_of_the_test:fails", "can't be called: ValueError"),
     ],
 )
