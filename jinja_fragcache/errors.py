@@ -57,6 +57,15 @@ class KeyValueError(FragmentCacheError, TypeError, ValueError):
             for_log=self.for_log.replace("A key value", name, 1),
         )
 
+    def inside(self, value: str) -> "KeyValueError":
+        """Return the same error about a value that is a part of another one.
+
+        Args:
+            value: What the message calls that, such as "an object of list".
+        """
+        where = f" It is a part of {value}."
+        return KeyValueError(f"{self}{where}", for_log=f"{self.for_log}{where}")
+
 
 class TimeoutValueError(FragmentCacheError, ValueError):
     """A value is not a timeout.

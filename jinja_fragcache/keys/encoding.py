@@ -39,6 +39,7 @@ from markupsafe import Markup, escape
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.messages import (
     class_name,
+    describe_class,
     describe_error,
     why_undefined,
 )
@@ -91,6 +92,11 @@ class _Encoding:
         """Return the encoding of the value. See `encode_value`."""
         try:
             return self._nested(value)
+        except KeyValueError as error:
+            if self._depth <= 1 or hasattr(type(value), "_get_current_object"):
+                raise
+            # The depth is that of the refused value, which its user has not written.
+            raise error.inside(describe_class(value)) from error.__cause__
         except RecursionError as error:
             if _is_stack_full():
                 raise

@@ -376,6 +376,26 @@ def test_a_value_that_nothing_identifies_is_refused(value: Any, message: str) ->
         key_of(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ([object()], "It is a part of an object of list."),
+        ({"k": [Undefined(name="who")]}, "It is a part of an object of dict."),
+        (
+            SimpleNamespace(of=[object()]),
+            "It is a part of an object of SimpleNamespace.",
+        ),
+        (object(), "a method __cache_key__()."),
+        (LocalProxy(object), "a method __cache_key__()."),
+    ],
+)
+def test_the_refusal_of_a_part_tells_what_was_given(value: Any, told: str) -> None:
+    with pytest.raises(KeyValueError) as raised:
+        key_of(value)
+    assert str(raised.value).endswith(told)
+    assert raised.value.for_log.endswith(told)
+
+
 def test_a_value_that_contains_itself_is_refused() -> None:
     loop: list[Any] = []
     loop.append(loop)
