@@ -79,6 +79,8 @@ def shared(request: Any, tmp_path: Path) -> Iterator[tuple[Any, dict[str, Any]]]
     options = {"signing_key": "secret"} if request.param == "signed" else {}
     yield store, options
     store.clear()
+    if isinstance(store, MemcachedStore):
+        store.close()  # pymemcache leaves its connections open.
 
 
 def test_all_workers_are_added_up(shared: Any) -> None:
