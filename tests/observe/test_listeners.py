@@ -48,6 +48,8 @@ def instructions(template: Any) -> int:
         return trace
 
     before = sys.gettrace()
+    # Python 3.12 counts none before a frame has asked for them.
+    sys._getframe().f_trace_opcodes = True
     # Hypothesis calls a function at each collection of garbage.
     gc.collect()
     gc.disable()
