@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import flask.globals
-from flask import Request, current_app, g, has_app_context, has_request_context
+from flask import Flask, Request, current_app, g, has_app_context, has_request_context
 from flask.globals import request_ctx
 
 from jinja_fragcache.engine.dependencies import (
@@ -79,7 +79,7 @@ class FlaskRequests:
             return
         fields[_REQUEST], fields[_SESSION] = current, session
         watch(fields["g"], g_class, _read_g)
-        _watch_extensions()
+        _watch_extensions(application.app)
         if current is not None:
             watch_request(current.request, _OF_REQUESTS)
         if session is not None:
@@ -171,13 +171,13 @@ def _watch_messages(fields: dict[str, Any]) -> None:
             fields[name] = Messages(fields[name])
 
 
-def _watch_extensions() -> None:
+def _watch_extensions(app: Flask) -> None:
     """Let Flask-Login and WTForms tell what they read, the first time they are there.
 
     What Flask-Login reads to find the user counts as the user. WTForms' fields have a
     token that was made when the form was, maybe before the body began.
     """
-    manager = getattr(current_app, "login_manager", None)
+    manager = getattr(app, "login_manager", None)
     if manager is not None and "_load_user" not in vars(manager):
         manager._load_user = _quiet(manager._load_user)  # noqa: SLF001 - see above
     forms: Any = sys.modules.get("wtforms.csrf.core")

@@ -190,12 +190,11 @@ def _read_container(shown: str, request: Any, value: Any) -> Any:
 
 def _watch_container(shown: str, request: Any, value: Any) -> bool:
     """Let what is read of a mapping be noted, and return whether that was possible."""
-    if value is None:
-        return False
+    if value is None or is_watched(value):
+        return value is not None
     note_item = _note_item
     if shown == "request.view_args":
-        with quietly():
-            note_item = _noting_routed(_parts(request, "view_args"))
+        note_item = _noting_routed(_parts(request, "view_args"))
     if shown == "request.values" and isinstance(getattr(value, "dicts", None), list):
         # Else an item of it would be one of `request.args` or `request.form`, too.
         with quietly():

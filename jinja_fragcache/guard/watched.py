@@ -40,8 +40,9 @@ def watch(value: Any, make: Callable[..., type], *args: Any) -> bool:
         make: Gets the object's class and `args`, and returns the subclass.
         args: See `make`.
     """
+    # Each request comes here several times, so nothing is called for what is watched.
     kind = type(value)
-    if is_watched(value):
+    if hasattr(kind, _WATCHED):
         return True
     try:
         _CLASS.__set__(value, make(kind, *args))
