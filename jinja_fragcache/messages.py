@@ -33,17 +33,21 @@ _DEBUG = 10
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
-class _Logger:
+class _LateLogger:
     """The package's logger, which imports `logging` when it is first used."""
 
     def __getattr__(self, name: str) -> Any:
-        from logging import getLogger  # noqa: PLC0415 - see above
-
-        found = getLogger("jinja_fragcache")
-        found.addFilter(_keep_to_one_line)
         # The next call finds it at once.
-        value = self.__dict__[name] = getattr(found, name)
+        value = self.__dict__[name] = getattr(_make_logger(), name)
         return value
+
+
+def _make_logger() -> "logging.Logger":
+    from logging import getLogger  # noqa: PLC0415 - see `_LateLogger`
+
+    made = getLogger("jinja_fragcache")
+    made.addFilter(_keep_to_one_line)
+    return made
 
 
 def _keep_to_one_line(record: "logging.LogRecord") -> bool:
@@ -59,7 +63,13 @@ def _keep_to_one_line(record: "logging.LogRecord") -> bool:
     return True
 
 
-logger = cast("logging.Logger", _Logger())
+# Where others have imported `logging`, there is nothing to wait for. Later, a program
+# may set another class of loggers, which some do for their own.
+logger = (
+    _make_logger()
+    if "logging" in sys.modules
+    else cast("logging.Logger", _LateLogger())
+)
 
 
 def logs_all() -> bool:
