@@ -1,5 +1,6 @@
 """Django's Jinja2 back end: an environment whose fragments are in Django's cache."""
 
+from inspect import signature
 from typing import Any
 
 from django.conf import settings
@@ -9,11 +10,13 @@ from jinja2 import Environment
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.errors import SettingError
+from jinja_fragcache.messages import did_you_mean
 from jinja_fragcache.template.setup import set_fragment_cache
 
 from .wagtail import MIDDLEWARE, is_preview
 
 _SETTING = "FRAGMENT_CACHE"
+_RULES = {*signature(FragmentCache).parameters} - {"store"}
 _EXAMPLE = f'{_SETTING} = {{"using": "default", "stale": 60}}'
 
 
@@ -48,8 +51,8 @@ def fragment_cache(**rules: Any) -> FragmentCache:
             `FRAGMENT_CACHE`.
 
     Raises:
-        SettingError: If the setting `FRAGMENT_CACHE` has a value that is not allowed.
-        InvalidCacheBackendError: If Django has no cache of that name.
+        SettingError: If the setting `FRAGMENT_CACHE` or an argument has a name or value
+            that is not allowed, such as that of a cache that Django does not have.
     """
     given = getattr(settings, _SETTING, {})
     if not isinstance(given, dict):
@@ -64,7 +67,16 @@ def fragment_cache(**rules: Any) -> FragmentCache:
         own["unless"] = is_preview
     merged = {**own, **given, **rules}
     using = merged.pop("using", "default")
-    caches[using]  # So that a wrong name is told now.
+    if not isinstance(using, str) or using not in settings.CACHES:
+        known = " and ".join(map(repr, settings.CACHES))
+        raise SettingError(
+            f"{_SETTING} can't use the cache {using!r}. CACHES has {known}."
+        )
+    caches[using]  # So that a wrong back end is told now.
+    for name in merged:
+        if name not in _RULES:
+            more = did_you_mean(name, _RULES)
+            raise SettingError(f"{_SETTING} takes no {name!r}.{more} Write {_EXAMPLE}.")
     try:
         # Each thread has a connection of its own, as `django.core.cache.cache` does it.
         return FragmentCache(ConnectionProxy(caches, using), **merged)

@@ -13,6 +13,7 @@ from jinja_fragcache.errors import (
     StoreError,
     TimeoutValueError,
 )
+from jinja_fragcache.messages import describe
 
 #: Where a cache tag stands, as a constant in compiled templates: the template's name,
 #: the line, the digest of the template's source, the templates that it names by
@@ -22,6 +23,8 @@ Site = tuple[str | None, int, str, str, str, str]
 #: Stands in a tag for key values that it lacks.
 ADDED = "\0"
 _WRAPPED = "_fragment_cache_of_bare_store"
+# Where frameworks keep their environment.
+_PLACES = ("env", "jinja_env", "environment", "engine")
 
 
 class UnnamedPageError(KeyValueError):
@@ -38,6 +41,7 @@ def fragment_cache_of(environment: Environment) -> FragmentCache:
     Raises:
         StoreError: If `environment.fragment_cache` is neither a cache nor a store, or
             the environment has no `FragmentCacheExtension`.
+        TypeError: If `environment` is something else, such as an application.
 
     Example:
         `fragment_cache_of(env).delete_fragment("sidebar", [7])`
@@ -45,6 +49,10 @@ def fragment_cache_of(environment: Environment) -> FragmentCache:
     try:
         given: Any = environment.fragment_cache  # type: ignore[attr-defined]
     except AttributeError:
+        if not isinstance(environment, Environment):
+            raise TypeError(
+                no_environment(environment, "fragment_cache_of(that.{})")
+            ) from None
         raise StoreError(
             "The environment has no cache. Write"
             " Environment(extensions=[FragmentCacheExtension])."
@@ -61,6 +69,20 @@ def fragment_cache_of(environment: Environment) -> FragmentCache:
         wrapped = FragmentCache(given)
         setattr(environment, _WRAPPED, wrapped)
     return wrapped
+
+
+def no_environment(given: Any, written: str) -> str:
+    """Return what an error says of an object that is no environment.
+
+    Args:
+        given: The object.
+        written: What to write if the object has one, with `{}` for its attribute.
+    """
+    told = f"A jinja2.Environment comes first, and this is {describe(given)}."
+    for name in _PLACES:
+        if isinstance(getattr(given, name, None), Environment):
+            return f"{told} Write {written.format(name)}."
+    return told
 
 
 def engine_of(environment: Environment) -> Engine:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.middleware.csrf import get_token
 from django.template import engines
@@ -72,7 +72,9 @@ def test_the_setting_names_another_cache_and_rules() -> None:
     assert not caches["default"].get(cache.key_for("page", ["ann"]))
 
 
-@pytest.mark.parametrize("given", ["pages", {"stael": 5}, {"stale": "5"}])
+@pytest.mark.parametrize(
+    "given", ["pages", {"stael": 5}, {"stale": "5"}, {"store": None}]
+)
 def test_a_wrong_setting_is_told_with_an_example(given: Any) -> None:
     with (
         override_settings(FRAGMENT_CACHE=given),
@@ -82,8 +84,14 @@ def test_a_wrong_setting_is_told_with_an_example(given: Any) -> None:
 
 
 def test_a_cache_that_django_does_not_have_is_told_at_once() -> None:
-    with pytest.raises(InvalidCacheBackendError, match="nowhere"):
-        fragment_cache(using="nowhere")
+    for wrong in ("nowhere", 5, ["pages"]):
+        with pytest.raises(SettingError, match=r"CACHES has 'default' and 'pages'\."):
+            fragment_cache(using=wrong)
+
+
+def test_a_name_that_is_nearly_an_option_is_told_beside_it() -> None:
+    with pytest.raises(SettingError, match=r"no 'stael'\. Did you mean stale"):
+        fragment_cache(stael=5)
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -33,6 +33,7 @@ from starlette.testclient import TestClient
 from jinja_fragcache import (
     Cache,
     FragmentCache,
+    fragment_cache_of,
     set_fragment_cache,
 )
 
@@ -184,8 +185,8 @@ def test_flask_admins_pages_need_nothing_more_than_flasks() -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: Jinja2Templates(env=plain_environment()), r"that\.env, cache"),
-        (lambda: Flask(__name__), r"that\.jinja_env, cache"),
+        (lambda: Jinja2Templates(env=plain_environment()), r"that\.env\b"),
+        (lambda: Flask(__name__), r"that\.jinja_env\b"),
         (FragmentCache, "jinja2.Environment comes first"),
     ],
 )
@@ -194,6 +195,8 @@ def test_what_is_no_environment_is_refused_and_told_where_it_is(
 ) -> None:
     with pytest.raises(TypeError, match=told):
         set_fragment_cache(make(), FragmentCache())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=told):
+        fragment_cache_of(make())  # type: ignore[arg-type]
 
 
 def test_an_environment_keeps_its_extension_and_gets_another_cache() -> None:
