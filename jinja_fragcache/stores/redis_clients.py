@@ -304,8 +304,8 @@ def _pairs(sentinels: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     if not pairs or not all(isinstance(host, str) for host, _ in pairs):
         raise StoreError(
             "The sentinels can't be read. They are a list of pairs of host and port:"
-            " [('127.0.0.1', 26379)]. If you have a client of redis-py that they name,"
-            " write RedisStore(client)."
+            " [('127.0.0.1', 26379)]. A client that a Sentinel's master_for() has made"
+            " goes into RedisStore(client) or AsyncRedisStore(client)."
         )
     return pairs
 
