@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 LOADED = {"src", "srcset", "poster", "data"}
 IN_STYLES = re.compile(r"url\(\s*[\"']?([^)\"']+)|@import\s+[\"']([^\"']+)")
 
-#: What has more beside it than a phone shows. Lines of code may.
+#: What has more beside it than the window shows. Lines of code may.
 WIDE = """
 const scrolls = each => /auto|scroll/.test(getComputedStyle(each).overflowX);
 const parts = [...document.querySelectorAll("article :not(pre)")].filter(scrolls);
@@ -93,9 +93,10 @@ def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Page]) -
     assert not outside
 
 
-def test_no_page_is_wider_than_a_phone(pages: dict[Path, Page]) -> None:
+@pytest.mark.parametrize("width", [400, 1000])
+def test_no_page_is_wider_than_the_window(pages: dict[Path, Page], width: int) -> None:
     with chromium() as browser:
-        set_size(browser, 400, 800)
+        set_size(browser, width, 800)
         for file in pages:
             browser.get(file.as_uri())
             assert not browser.execute_script(WIDE), file.name
