@@ -11,8 +11,8 @@ ALL_PAGES = [
     *PAGES,
     *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")),
 ]
-#: What differs each time: a number, a digest, and with them the width of a table.
-_CHANGING = re.compile(r"\b[0-9a-f]{8,}\b|\d[\d,.]*|─+")
+#: What differs each time: a number with its unit, a digest, and the width of a table.
+_CHANGING = re.compile(r"\b[0-9a-f]{8,}\b|\d[\d,.]*(?: m?s\b)?|─+")
 _BLOCK = re.compile(r"^ *```(\S.*?)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
