@@ -14,7 +14,7 @@ from jinja_fragcache.engine.batch import Row
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.spec import FragmentSpec
-from jinja_fragcache.entries.freshness import WANTED
+from jinja_fragcache.entries.freshness import WANTED, Wanted
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key
 from jinja_fragcache.observe.events import Reason
@@ -76,18 +76,6 @@ def _kept(item: Any) -> Any:
     return item
 
 
-def add_row(vary_on: Any, given: list[tuple[Any, Any]], item: Any) -> str:
-    """Add a row to a list whose rows differ only in their key values.
-
-    Args:
-        vary_on: The row's key values.
-        given: The rows so far: the item of each and its key values.
-        item: The row's item.
-    """
-    given.append((item, vary_on))
-    return ""
-
-
 @pass_context
 def rows(
     context: Context,
@@ -115,59 +103,73 @@ def rows(
     """
     environment = context.environment
     engine = engine_of(environment)
-    timeout, version, site = spec
+    _, version, site = spec
     if version is None and engine.template_digest:
         version = source_digest(environment, site)
-    asked = FragmentSpec(
-        "",
-        WANTED[escaped, version, None],
-        timeout,
-        engine.grace,
-        digest_of=None if version is None else sources_of(environment).digest_of,
-        guard=TagGuard(context, site) if engine.policy.guard else None,
-        verified_as=verified_as(engine.policy, site),
-        site=site,
-    )
+    wanted = WANTED[escaped, version, None]
     keys = _keys(environment, name, given, site)
     if engine.blocks and environment.is_async:
-        return _keyed_rows_async(environment, site, name, asked, given, keys)
+        return _keyed_rows_async(context, spec, name, wanted, given, keys)
     if not _can_be_decided_early(engine, keys):
+        asked = _asked(context, spec, wanted)
         listed = _listed(environment, name, asked, given, keys)
         if engine.differs:
             return serve_differing_rows(environment, site, listed, escaped=escaped)
         engine.find_rows(listed)
         return texts_or_misses(engine, listed)
-    texts, stored = engine.texts(keys, asked.wanted)
+    texts, stored = engine.texts(keys, wanted)
     if None not in texts:
         return "".join(texts)  # type: ignore[arg-type]  # none of them is None
+    asked = _asked(context, spec, wanted)
     listed, undecided = _undecided(asked, given, keys, texts, stored)
     engine.find_rows(listed, undecided)
     return texts_or_misses(engine, listed)
 
 
 async def _keyed_rows_async(
-    environment: Environment,
-    site: Site,
+    context: Context,
+    spec: Spec,
     name: str,
-    asked: FragmentSpec,
+    wanted: Wanted,
     given: list[tuple[Any, Any]],
     keys: list[Any],
 ) -> Rows:
+    environment = context.environment
     engine = engine_of(environment)
     if not _can_be_decided_early(engine, keys):
+        asked = _asked(context, spec, wanted)
         listed = _listed(environment, name, asked, given, keys)
         if engine.differs:
             return await serve_differing_rows_async(
-                environment, site, listed, escaped=asked.wanted.escaped
+                environment, spec[2], listed, escaped=wanted.escaped
             )
         await engine.find_rows_async(listed)
         return texts_or_misses(engine, listed)
-    texts, stored = await engine.texts_async(keys, asked.wanted)
+    texts, stored = await engine.texts_async(keys, wanted)
     if None not in texts:
         return "".join(texts)  # type: ignore[arg-type]  # none of them is None
+    asked = _asked(context, spec, wanted)
     listed, undecided = _undecided(asked, given, keys, texts, stored)
     await engine.find_rows_async(listed, undecided)
     return texts_or_misses(engine, listed)
+
+
+def _asked(context: Context, spec: Spec, wanted: Wanted) -> FragmentSpec:
+    """Return what is asked for in each row, without its key and key values."""
+    environment = context.environment
+    engine = engine_of(environment)
+    timeout, _, site = spec
+    is_bound = wanted.version is not None
+    return FragmentSpec(
+        "",
+        wanted,
+        timeout,
+        engine.grace,
+        digest_of=sources_of(environment).digest_of if is_bound else None,
+        guard=TagGuard(context, site) if engine.policy.guard else None,
+        verified_as=verified_as(engine.policy, site),
+        site=site,
+    )
 
 
 def _can_be_decided_early(engine: Engine, keys: Sequence[str | None]) -> bool:
@@ -328,7 +330,9 @@ async def _rows_with_options_async(
 
 FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     ITEMS: items,
-    ADD_ROW: add_row,
+    # Adds the item of a row and its key values to a list whose rows differ only in
+    # these. No function of Python's, because each row of a list of hits calls it.
+    ADD_ROW: list.append,
     ROWS: rows,
     ADD_ROW_WITH_OPTIONS: add_row_with_options,
     ROWS_WITH_OPTIONS: rows_with_options,

@@ -1,25 +1,28 @@
 """A store on Memcached servers."""
 
-import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
 
 from .base import Timed
 from .facts import Facts
-from .memcached_base import checked_prefix, facts_of, protocol_expiry, where
+from .memcached_base import (
+    checked_prefix,
+    facts_of,
+    protocol_expiry,
+    server_key,
+    server_keys,
+    where,
+)
 from .memcached_clients import make_client
 from .memcached_generation import read_generation
 from .text import NeverEmptySerializer
 from .text_store import TextStore
 
 _SERVERS = ("127.0.0.1:11211",)
-# Keys that are sent as they are. One that begins with ~ is a digest.
-_PLAIN_KEY = re.compile(r"(?!~)[!-~]+")
 # Stands where there is no entry, so that it can be told whether something was written
 # or deleted there meanwhile. No text begins with this byte in UTF-8.
 _PLACEHOLDER = b"\xffplaceholder"
@@ -115,10 +118,9 @@ class MemcachedStore(TextStore):
 
     def get_many(self, *keys: str) -> list[Any]:
         """Return the values of keys, None for keys without an entry."""
-        start = self._start(reading=True)
-        full_keys = [self._full_key(key, start) for key in keys]
-        found = self._client.get_many(full_keys) if full_keys else {}
-        return [self._load(each, found.get(each)) for each in full_keys]
+        asked = server_keys(keys, self._start(reading=True), self._longest_key)
+        found = self._client.get_many(asked) if asked else {}
+        return self.serializer.loads_all(self._wholes(asked, found))
 
     def has(self, key: str) -> bool:
         """Return whether the key has a value."""
@@ -352,11 +354,15 @@ class MemcachedStore(TextStore):
         """Return the whole value of which the server has this under a full key."""
         return stored
 
+    def _wholes(
+        self, full_keys: Sequence[str], found: Mapping[str, bytes | None]
+    ) -> list[bytes | None]:
+        """Like `_whole` for each full key."""
+        return list(map(found.get, full_keys))
+
     def _load(self, full_key: str, stored: bytes | None) -> str | int | None:
-        data = self._whole(full_key, stored)
-        if data is None or data == _PLACEHOLDER:
-            return None
-        return self.serializer.loads(data)
+        # A placeholder is no text, so it is None, too.
+        return self.serializer.loads(self._whole(full_key, stored))
 
     def _dump(self, value: Any, timeout: Any) -> tuple[bytes, int]:
         return self.serializer.dumps(value), self._expiry(timeout)
@@ -367,17 +373,12 @@ class MemcachedStore(TextStore):
     def _full_key(self, key: str, start: str | None = None) -> str:
         """Return the key that the server has for a key of this store.
 
-        A key that Memcached does not take is replaced by its digest.
-
         Args:
             key: The key.
             start: What `_start` returned, to use it for several keys.
         """
         start = self._start() if start is None else start
-        full_key = start + key
-        if len(full_key) <= self._longest_key and _PLAIN_KEY.fullmatch(key):
-            return full_key
-        return f"{start}~{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
+        return server_key(key, start, self._longest_key)
 
     def _start(self, *, reading: bool = False) -> str:
         """Return the start of all full keys: the prefix and the current generation.

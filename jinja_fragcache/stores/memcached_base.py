@@ -8,6 +8,7 @@ missing to them.
 
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Protocol
 
 from jinja_fragcache.errors import StoreError
@@ -16,6 +17,8 @@ from .facts import Facts
 
 _LONGEST_PREFIX = 100
 _PREFIX = re.compile(r"[!-~]*")
+# Keys that are sent as they are. One that begins with ~ is a digest.
+_PLAIN_KEY = re.compile(r"(?!~)[!-~]+")
 #: The flags of a value that is nothing but bytes.
 PLAIN_FLAGS = 0
 # Memcached takes a larger expiry for a time of day (protocol.txt, "Expiration times").
@@ -121,6 +124,35 @@ def checked_prefix(prefix: str | None) -> str:
             f" {_LONGEST_PREFIX} printable ASCII characters without spaces."
         )
     return prefix
+
+
+def server_key(key: str, start: str, longest: int) -> str:
+    """Return the key that a server has for a key of a store.
+
+    A key that Memcached does not take is replaced by its digest.
+
+    Args:
+        key: The key.
+        start: The start of all keys.
+        longest: The largest number of characters that are sent.
+    """
+    if len(start) + len(key) <= longest and _PLAIN_KEY.fullmatch(key):
+        return start + key
+    return f"{start}~{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def server_keys(keys: Sequence[str], start: str, longest: int) -> list[str]:
+    """Like `server_key` for each key."""
+    # All characters are looked at together, because each row of a list comes here.
+    together = "".join(keys)
+    if (
+        together.isascii()
+        and together.isprintable()
+        and not (" " in together or "~" in together or "" in keys)
+        and len(start) + max(map(len, keys), default=0) <= longest
+    ):
+        return [start + key for key in keys]
+    return [server_key(key, start, longest) for key in keys]
 
 
 def where(servers: Any, prefix: str) -> str:

@@ -136,6 +136,11 @@ class SpreadMemcachedStore(MemcachedStore):
         data = b"".join(chunks.get(key) or b"" for key in keys)
         return data if _digest(data) == head[3] else None
 
+    def _wholes(
+        self, full_keys: Sequence[str], found: Mapping[str, bytes | None]
+    ) -> list[bytes | None]:
+        return [self._whole(each, found.get(each)) for each in full_keys]
+
     def _write_chunks(self, full_key: str, data: bytes, expiry: int) -> bytes:
         """Write the chunks of a value, and return its head.
 

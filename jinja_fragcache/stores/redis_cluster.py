@@ -1,6 +1,6 @@
 """Stores in a Redis cluster: what they do in another way than those on one server."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jinja_fragcache.operations import Operation
@@ -62,9 +62,9 @@ class InCluster(RedisOperations):
             replaced += yield from super()._replace_other_types({key: each}, seconds)
         return replaced
 
-    def _read_many(self, full_keys: Sequence[str]) -> Operation[Iterable[Any]]:
+    def _read_many(self, full_keys: Sequence[str]) -> Operation[Sequence[Any]]:
         # MGET takes keys of one slot only.
-        found: Iterable[Any] = yield self._client.mget_nonatomic(full_keys)
+        found: Sequence[Any] = yield self._client.mget_nonatomic(full_keys)
         return found
 
     def _scan(

@@ -9,7 +9,12 @@ from jinja_fragcache.forks import PerProcess
 from jinja_fragcache.operations import Operation
 
 from .base import Timed
-from .checksum import with_checksum, without_checksum, without_checksums
+from .checksum import (
+    plain_texts,
+    with_checksum,
+    without_checksum,
+    without_checksums,
+)
 from .facts import MOST_COUNTED, Amounts, Facts, amounts_of
 from .redis_clients import clients_of_server, clients_of_url
 from .redis_errors import what_to_check
@@ -324,9 +329,12 @@ class RedisOperations(HoldsTexts):
         return self.serializer.loads(without_checksum(full_key, stored))
 
     def _all_loaded(
-        self, full_keys: Sequence[str], stored: Iterable[Any]
+        self, full_keys: Sequence[str], stored: Sequence[Any]
     ) -> Operation[list[Any]]:
         """Like `_loaded`, for several keys."""
+        texts = plain_texts(full_keys, stored)
+        if texts is not None:
+            return texts
         try:
             return self.serializer.loads_all(without_checksums(full_keys, stored))
         except DamagedValueError:
@@ -343,8 +351,8 @@ class RedisOperations(HoldsTexts):
         if pool is not None:
             yield pool.disconnect(inuse_connections=False)
 
-    def _read_many(self, full_keys: Sequence[str]) -> Operation[Iterable[Any]]:
-        found: Iterable[Any] = yield self._client.mget(full_keys)
+    def _read_many(self, full_keys: Sequence[str]) -> Operation[Sequence[Any]]:
+        found: Sequence[Any] = yield self._client.mget(full_keys)
         return found
 
     def _replace_other_types(

@@ -72,9 +72,9 @@ class TextSerializer(BaseSerializer):
         """Like `loads` for each value. None stays None."""
         found = list(values)
         try:
-            # Mostly these are texts, which need no call.
+            # Mostly these are texts without surrogates, which need no call.
             return [
-                each.decode("utf-8", "surrogatepass")
+                each.decode()
                 if type(each) is bytes and each and each[0] not in _FIRST_BYTES
                 else self.loads(each)
                 for each in found

@@ -14,6 +14,7 @@ from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 
 from jinja_fragcache.render.given_keys import GivenKey
+from jinja_fragcache.render.functions import ADD_ROW
 from jinja_fragcache.render.lookup import (
     FRAGMENT,
     FRAGMENT_OF_ONE_VALUE,
@@ -58,6 +59,8 @@ class FragmentCodeGenerator(CodeGenerator):
             self._given[given] = None
         if node.name in _LOOK_UPS:
             self._write_look_up(node, frame)
+        elif node.name is ADD_ROW:
+            self._write_row(node, frame)
         else:
             super().visit_Filter(node, frame)
 
@@ -149,6 +152,15 @@ class FragmentCodeGenerator(CodeGenerator):
         self.write(")")
         if found:
             self.write(f").__class__ is str else await auto_await({found}))")
+
+    def _write_row(self, node: nodes.Filter, frame: Frame) -> None:
+        """Write the call that adds a row to a list. It returns nothing to await."""
+        around, self._is_in_key = self._is_in_key, self.environment.is_async
+        self.visit(cast("nodes.Expr", node.node), frame)
+        self.write(".append(")
+        self.visit(node.args[0], frame)
+        self.write(")")
+        self._is_in_key = around
 
     def _write_read(
         self, method: str, node: nodes.Expr, name: nodes.Expr, frame: Frame

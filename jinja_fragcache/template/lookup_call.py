@@ -219,7 +219,8 @@ class LookupCall:
         if isinstance(self._name, nodes.Const):
             self._decide(self._name, make_template_fragment_key)
         if self._has_plain_rows():
-            return filter_call(self._vary_on, ADD_ROW, [rows, item])
+            row = nodes.Tuple([item, self._vary_on], "load")
+            return filter_call(rows, ADD_ROW, [row])
         arguments = [rows, *self._arguments()]
         return filter_call(item, ADD_ROW_WITH_OPTIONS, arguments, self._keywords())
 

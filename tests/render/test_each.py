@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from jinja_fragcache import FragmentCache, FragmentTagError, Stats
-from jinja_fragcache.render.each import add_row, rows
+from jinja_fragcache.render.each import rows
 from jinja_fragcache.render.environment import Site
 from jinja_fragcache.render.row_serving import MissedRows
 from jinja_fragcache.stores import MemoryStore
@@ -15,10 +15,7 @@ SPEC = (60, None, SITE)
 
 
 def given_rows() -> list[tuple[Any, Any]]:
-    given: list[tuple[Any, Any]] = []
-    for item in "ab":
-        assert add_row([item], given, item.upper()) == ""
-    return given
+    return [(item.upper(), [item]) for item in "ab"]
 
 
 def listed(cache: FragmentCache, given: list[tuple[Any, Any]]) -> Any:

@@ -1,4 +1,32 @@
-from jinja_fragcache.stores.memcached_base import value_too_large
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jinja_fragcache.stores.memcached_base import (
+    server_key,
+    server_keys,
+    value_too_large,
+)
+from tests.support import NAMES
+
+KEYS = st.lists(NAMES | st.text(alphabet="~k!", max_size=9), max_size=5)
+
+
+@given(KEYS, st.integers(3, 9))
+@pytest.mark.parametrize("more", [[], ["k" * 4], ["with a space"], ["~"], [""], ["ä"]])
+def test_keys_of_a_list_are_those_of_one(
+    more: list[str], keys: list[str], longest: int
+) -> None:
+    listed = keys + more
+    one_by_one = [server_key(key, "p:", longest) for key in listed]
+    assert server_keys(listed, "p:", longest) == one_by_one
+
+
+def test_a_key_that_memcached_does_not_take_is_replaced_by_its_digest() -> None:
+    assert server_keys(["a", "b~"], "p:", 4) == ["p:a", "p:b~"]
+    for key in ("", "~", "a b", "ä", "\n", "abc"):
+        (full,) = server_keys([key], "p:", 4)
+        assert (full[:3], len(full)) == ("p:~", 3 + 64)
 
 
 def test_the_error_for_a_large_value_names_its_key_its_size_and_the_remedy() -> None:

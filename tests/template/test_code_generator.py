@@ -89,10 +89,8 @@ class Row:
         return value
 
 
-@pytest.mark.parametrize("awaited", [False, True])
-def test_in_a_key_attributes_and_items_are_awaited_unless_they_are_texts_or_numbers(
-    awaited: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return what templates await from now on."""
     values: list[object] = []
 
     async def counting(value: Any) -> Any:
@@ -100,6 +98,32 @@ def test_in_a_key_attributes_and_items_are_awaited_unless_they_are_texts_or_numb
         return await value if isawaitable(value) else value
 
     monkeypatch.setattr(runtime, "auto_await", counting)
+    return values
+
+
+def test_a_row_of_an_async_list_awaits_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = counted(monkeypatch)
+    env, _ = environments(enable_async=True)
+    template = env.from_string(
+        "{% cache_each n in ns, 300, 'k', n %}{{ n }}{% endcache_each %}"
+    )
+
+    def awaited(rows: int) -> int:
+        before = len(values)
+        assert template.render(ns=[1] * rows) == "1" * rows
+        return len(values) - before
+
+    awaited(1)
+    assert awaited(1) == awaited(9)
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_in_a_key_attributes_and_items_are_awaited_unless_they_are_texts_or_numbers(
+    awaited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = counted(monkeypatch)
     env, _ = environments(enable_async=True)
     source = "{% cache 300, 'k', row.id, row['a'], [row][0].id %}a{% endcache %}"
     template = env.from_string(source)
