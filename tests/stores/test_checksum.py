@@ -104,11 +104,11 @@ def test_a_checksum_in_digits_as_it_was_before_is_damaged(
         without_checksum(key, before)
 
 
-@given(st.binary(min_size=4, max_size=4))
-def test_no_checksum_makes_a_number_of_a_text(checksum: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"-"])
+def test_no_checksum_makes_a_number_of_a_text(data: bytes) -> None:
     # Servers count with what looks like a number.
-    start = with_checksum("k", b"-")[:-4]
-    assert NUMBER.fullmatch(start + checksum) is None
+    stored = with_checksum("k", data)
+    assert NUMBER.fullmatch(stored[:-4] + b"1234") is None
 
 
 def test_nothing_is_not_the_text_of_an_empty_key() -> None:
