@@ -14,7 +14,7 @@ from jinja_fragcache.forks import PerProcess, free_after_fork
 from jinja_fragcache.keys import object_ids
 from jinja_fragcache.keys.object_ids import object_id
 from jinja_fragcache.stores import MemoryStore
-from jinja_fragcache.stores.memory import ENTRY_BYTES
+from jinja_fragcache.stores.memory_entry import ENTRY_BYTES
 from tests.forking import Child
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")

@@ -4,7 +4,6 @@ import math
 import sys
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
@@ -14,6 +13,7 @@ from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
 from .facts import Facts
+from .memory_entry import Entry, ReadEntry, make_entry, plain_size, size_to_keep
 from .shared import Shared
 
 DEFAULT_TIMEOUT = 300
@@ -21,24 +21,11 @@ DEFAULT_THRESHOLD = 10_000
 #: 64 MiB: enough for 10,000 texts of 6 KiB, and little enough for each of the several
 #: processes that a server runs.
 DEFAULT_MAX_BYTES = 64 * 2**20
-#: What an entry takes besides its key and value, in bytes: its places in a dictionary
-#: and in the order of that, and its own fields. tracemalloc counts 186 to 211 on
-#: CPython 3.11, with 1,000 to 1,000,000 entries.
-ENTRY_BYTES = 200
 # Making room for an entry looks at no more than this many, however many have been read
 # lately.
 _MOST_EXAMINED = 16
-
-
-class _Entry:
-    __slots__ = ("expires_at", "read", "size", "value")
-
-    def __init__(self, key: str, value: Any, expires_at: float) -> None:
-        self.value = value
-        self.expires_at = expires_at
-        self.read = False
-        # Computed once, because a text grows when it is first encoded.
-        self.size = sys.getsizeof(key) + sys.getsizeof(value, 0) + ENTRY_BYTES
+# The oldest entries are found for so many evictions at once: a sixteenth of all.
+_FOUND_SHARE = 16
 
 
 class MemoryStore(Shared):
@@ -46,8 +33,9 @@ class MemoryStore(Shared):
 
     When it is full, it evicts an entry that has expired, or else one that has not been
     read since it was written or last passed over (the CLOCK algorithm: Corbato, "A
-    Paging Experiment with the Multics System", 1968). `get` takes no lock and moves
-    nothing, and a write examines as many entries at any size. All writes are atomic.
+    Paging Experiment with the Multics System", 1968). A `get` that finds a value takes
+    no lock and moves nothing, and a write examines as many entries at any size, on
+    average. All writes are atomic.
 
     An entry counts with the bytes of its key and its value, as `sys.getsizeof` returns
     them, and `ENTRY_BYTES`. What an object refers to, such as the items of a list, is
@@ -91,10 +79,15 @@ class MemoryStore(Shared):
         self._max_bytes = sys.maxsize if max_bytes is None else max_bytes
         self.default_timeout = normalize_timeout(default_timeout) or NEVER_EXPIRES
         self._timer = timer
-        # Read without the lock. That uses the dictionary and not the order beside it,
-        # and an entry is replaced by one assignment, so no reader sees half a change,
+        # In the order in which they were written or last passed over. Read without the
+        # lock: an entry is replaced by one assignment, so no reader sees half a change,
         # with or without the interpreter's lock.
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: dict[str, Entry] = {}
+        # The first of them, in reverse. To find the first of a dictionary takes a step
+        # for each that was removed before it, and to take the last of one takes none.
+        self._oldest: dict[str, Entry] = {}
+        # Of those whose size is not that of plain texts.
+        self._sizes: dict[str, int] = {}
         self._used_bytes = 0
         self._write_lock = free_after_fork(threading.Lock())
         notify_after_fork(self)
@@ -117,12 +110,17 @@ class MemoryStore(Shared):
         """Return the value of a key, or None if it has none."""
         entry = self._entries.get(key)
         if entry is None:
-            return None
+            # It may be on its way from the first place to the last one.
+            with self._write_lock:
+                entry = self._entries.get(key)
+            if entry is None:
+                return None
         # The same as `_now()`, without a call: every hit comes here.
-        if entry.expires_at <= (self._timer or time.time)():
+        if entry <= (self._timer or time.time)():
             self._remove_expired(key, entry)
             return None
-        entry.read = True
+        if entry.__class__ is not ReadEntry:
+            entry.__class__ = ReadEntry
         return entry.value
 
     def get_many(self, *keys: str) -> list[Any]:
@@ -132,10 +130,11 @@ class MemoryStore(Shared):
             entries = list(map(self._entries.get, keys))
         values: list[Any] = []
         for entry in entries:
-            if entry is None or entry.expires_at <= now:
+            if entry is None or entry <= now:
                 values.append(None)
             else:
-                entry.read = True
+                if entry.__class__ is not ReadEntry:
+                    entry.__class__ = ReadEntry
                 values.append(entry.value)
         return values
 
@@ -145,7 +144,8 @@ class MemoryStore(Shared):
 
     def has(self, key: str) -> bool:
         """Return whether the key has a value. This does not count as a read."""
-        return self._live_entry(key) is not None
+        with self._write_lock:
+            return self._live_entry(key) is not None
 
     def set(self, key: str, value: Any, timeout: int | None = None) -> bool:
         """Store a value.
@@ -158,9 +158,10 @@ class MemoryStore(Shared):
         Returns:
             False if the value is larger than `max_bytes`. Then the key has no value.
         """
-        entry = self._make_entry(key, value, timeout)
+        entry = make_entry(value, self._expires_at(timeout))
+        size = size_to_keep(key, value)
         with self._write_lock:
-            return self._put(key, entry)
+            return self._put(key, entry, size)
 
     def set_many(
         self, mapping: Mapping[str, Any], timeout: int | None = None
@@ -168,13 +169,14 @@ class MemoryStore(Shared):
         """Store values at one moment, and return the keys of those that were stored."""
         entries = self._make_entries(mapping, timeout)
         with self._write_lock:
-            return [key for key, entry in entries.items() if self._put(key, entry)]
+            return [key for key, made in entries.items() if self._put(key, *made)]
 
     def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
         """Store a value if the key has none, and return whether it was stored."""
-        entry = self._make_entry(key, value, timeout)
+        entry = make_entry(value, self._expires_at(timeout))
+        size = size_to_keep(key, value)
         with self._write_lock:
-            return self._live_entry(key) is None and self._put(key, entry)
+            return self._live_entry(key) is None and self._put(key, entry, size)
 
     def add_many(
         self, mapping: Mapping[str, Any], timeout: int | None = None
@@ -187,8 +189,8 @@ class MemoryStore(Shared):
         with self._write_lock:
             return [
                 key
-                for key, entry in entries.items()
-                if self._live_entry(key) is None and self._put(key, entry)
+                for key, made in entries.items()
+                if self._live_entry(key) is None and self._put(key, *made)
             ]
 
     def remaining(self, key: str) -> float | None:
@@ -199,8 +201,9 @@ class MemoryStore(Shared):
         Returns:
             None if there is no entry.
         """
-        entry = self._live_entry(key)
-        return None if entry is None else entry.expires_at - self._now()
+        with self._write_lock:
+            entry = self._live_entry(key)
+        return None if entry is None else entry - self._now()
 
     def inc(self, key: str, delta: int = 1) -> int | None:
         """Add to a number, and return the new one.
@@ -214,12 +217,13 @@ class MemoryStore(Shared):
         with self._write_lock:
             entry = self._live_entry(key)
             if entry is None:
-                counted = self._make_entry(key, delta, None)
+                counted = make_entry(delta, self._expires_at(None))
             elif type(entry.value) is int:
-                counted = _Entry(key, entry.value + delta, entry.expires_at)
+                counted = make_entry(entry.value + delta, entry)
             else:
                 return None
-            return counted.value if self._put(key, counted) else None
+            size = size_to_keep(key, counted.value)
+            return counted.value if self._put(key, counted, size) else None
 
     def dec(self, key: str, delta: int = 1) -> int | None:
         """Like `inc`, but subtract."""
@@ -246,8 +250,7 @@ class MemoryStore(Shared):
     def clear(self) -> bool:
         """Delete all entries."""
         with self._write_lock:
-            self._entries.clear()
-            self._used_bytes = 0
+            self._remove_all()
         return True
 
     @property
@@ -262,7 +265,14 @@ class MemoryStore(Shared):
     def after_fork(self) -> None:
         """Count the bytes again in a child process, if a thread was just writing."""
         if self._write_lock.locked():
-            self._used_bytes = sum(entry.size for entry in self._entries.values())
+            self._sizes = {
+                key: size
+                for key, entry in self._entries.items()
+                if (size := size_to_keep(key, entry.value)) is not None
+            }
+            self._used_bytes = sum(
+                self._size_of(key, entry) for key, entry in self._entries.items()
+            )
 
     def _now(self) -> float:
         return time_of_day() if self._timer is None else self._timer()
@@ -272,20 +282,17 @@ class MemoryStore(Shared):
             timeout = self.default_timeout
         return math.inf if timeout == NEVER_EXPIRES else self._now() + timeout
 
-    def _make_entry(self, key: str, value: Any, timeout: int | None) -> _Entry:
-        return _Entry(key, value, self._expires_at(timeout))
-
     def _make_entries(
         self, mapping: Mapping[str, Any], timeout: int | None
-    ) -> dict[str, _Entry]:
+    ) -> dict[str, tuple[Entry, int | None]]:
+        """Return for each key its entry, and what `size_to_keep` returns."""
         expires_at = self._expires_at(timeout)
-        return {key: _Entry(key, value, expires_at) for key, value in mapping.items()}
+        return {
+            key: (make_entry(value, expires_at), size_to_keep(key, value))
+            for key, value in mapping.items()
+        }
 
-    def _live_entry(self, key: str) -> _Entry | None:
-        entry = self._entries.get(key)
-        return None if entry is None or entry.expires_at <= self._now() else entry
-
-    def _remove_expired(self, key: str, entry: _Entry) -> None:
+    def _remove_expired(self, key: str, entry: Entry) -> None:
         with self._write_lock:
             # Another thread may have written the key meanwhile.
             if self._entries.get(key) is entry:
@@ -293,40 +300,73 @@ class MemoryStore(Shared):
 
     # The following methods are called while the lock is held.
 
-    def _put(self, key: str, entry: _Entry) -> bool:
-        if entry.size > self._max_bytes:
+    def _live_entry(self, key: str) -> Entry | None:
+        entry = self._entries.get(key)
+        return None if entry is None or entry <= self._now() else entry
+
+    def _put(self, key: str, entry: Entry, to_keep: int | None) -> bool:
+        size = plain_size(key, entry.value) if to_keep is None else to_keep
+        if size > self._max_bytes:
             self._remove(key)
             return False
         old = self._entries.get(key)
         while True:
-            used_bytes = self._used_bytes + entry.size
-            used_bytes -= 0 if old is None else old.size
+            used_bytes = self._used_bytes + size
+            used_bytes -= 0 if old is None else self._size_of(key, old)
             has_room = old is not None or len(self._entries) < self._threshold
             if has_room and used_bytes <= self._max_bytes:
                 break
             self._remove(self._key_to_evict())
             old = self._entries.get(key)
+        if old is not None:
+            # It takes the place of the old one, and counts as new by being passed over
+            # there. If it were removed and added again, a reader would find nothing.
+            entry.__class__ = ReadEntry
+            self._oldest.pop(key, None)
+            self._sizes.pop(key, None)
+        if to_keep is not None:
+            self._sizes[key] = to_keep
         self._used_bytes = used_bytes
-        # Not removed and added again: a reader, who takes no lock, would find nothing
-        # in between.
         self._entries[key] = entry
-        self._entries.move_to_end(key)
         return True
 
     def _key_to_evict(self) -> str:
         now = self._now()
-        oldest = list(islice(self._entries.items(), _MOST_EXAMINED))
-        for key, entry in oldest:
-            if entry.expires_at <= now:
+        if len(self._oldest) < min(_MOST_EXAMINED, len(self._entries)):
+            self._find_oldest()
+        examined = list(islice(reversed(self._oldest.items()), _MOST_EXAMINED))
+        for key, entry in examined:
+            if entry <= now:
                 return key
-        for key, entry in oldest:
+        for key, entry in examined:
             if not entry.read:
                 return key
-            entry.read = False
-            self._entries.move_to_end(key)
-        return oldest[0][0]
+            entry.__class__ = Entry
+            del self._oldest[key]
+            # To the last place.
+            self._entries[key] = self._entries.pop(key)
+        return examined[0][0]
+
+    def _find_oldest(self) -> None:
+        number = max(2 * _MOST_EXAMINED, len(self._entries) // _FOUND_SHARE)
+        found = list(islice(self._entries.items(), number))
+        self._oldest = dict(reversed(found))
+
+    def _size_of(self, key: str, entry: Entry) -> int:
+        kept = self._sizes.get(key)
+        return plain_size(key, entry.value) if kept is None else kept
 
     def _remove(self, key: str) -> None:
+        # First, so that it has nothing that is not there, if a fork or an error comes
+        # between: making room would never end.
+        self._oldest.pop(key, None)
         entry = self._entries.pop(key, None)
         if entry is not None:
-            self._used_bytes -= entry.size
+            self._used_bytes -= self._size_of(key, entry)
+            self._sizes.pop(key, None)
+
+    def _remove_all(self) -> None:
+        self._oldest.clear()
+        self._entries.clear()
+        self._sizes.clear()
+        self._used_bytes = 0

@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-from .memory import DEFAULT_THRESHOLD, MemoryStore, _Entry
+from .memory import DEFAULT_THRESHOLD, MemoryStore
+from .memory_entry import make_entry, size_to_keep
 
 # For so many keys it is remembered when they last changed. The oldest read that is
 # still under way has to be among these, or what it reads is not kept. A key takes some
@@ -79,8 +80,9 @@ class NearMemory(MemoryStore):
                 seconds = self._seconds if left is None else min(self._seconds, left)
                 old = self._entries.get(key)
                 # What is there may come from a later read.
-                if began + seconds > max(now, old.expires_at if old else now):
-                    self._put(key, _Entry(key, value, began + seconds))
+                if began + seconds > max(now, now if old is None else old):
+                    entry = make_entry(value, began + seconds)
+                    self._put(key, entry, size_to_keep(key, value))
 
     def note_changes(self, keys: Collection[str]) -> None:
         """Drop what is kept under keys, also what reads that are under way find."""
@@ -105,8 +107,7 @@ class NearMemory(MemoryStore):
         self._drop_all()
 
     def _drop_all(self) -> None:
-        self._entries.clear()
-        self._used_bytes = 0
+        self._remove_all()
         self._last_change += 1
         self._changes.clear()
         self._last_forgotten = self._last_change

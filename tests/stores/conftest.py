@@ -93,7 +93,7 @@ def memory() -> Subject:
     store = MemoryStore()
 
     def remaining(key: str) -> float | str:
-        expires_at = store._entries[key].expires_at
+        expires_at = float(store._entries[key])
         return FOR_EVER if expires_at == float("inf") else expires_at - time.time()
 
     return Subject(store, remaining)

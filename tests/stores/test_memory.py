@@ -2,12 +2,15 @@ import pickle
 import sys
 import threading
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from jinja_fragcache.stores import MemoryStore
-from jinja_fragcache.stores.memory import ENTRY_BYTES
+from jinja_fragcache.stores.memory_entry import ENTRY_BYTES
 from tests.support import Clock, in_threads
 
 
@@ -105,7 +108,7 @@ def test_a_write_examines_a_limited_number_of_entries() -> None:
         store.set(str(number), number)
         store.get(str(number))
     store.set("new", 1)
-    still_marked = sum(slot.read for slot in store._entries.values())
+    still_marked = sum(entry.read for entry in store._entries.values())
     assert still_marked >= 1000 - 20
     assert len(store) == 1000
 
@@ -133,6 +136,128 @@ def test_an_overwritten_entry_counts_as_new(store: MemoryStore) -> None:
         store.set(key, key)
     store.set("d", "d")
     assert [store.get(key) for key in "abcd"] == ["a", None, "c", "d"]
+
+
+def test_an_entry_is_found_while_it_is_passed_over() -> None:
+    store = MemoryStore(threshold=2)
+    waits = threading.Event()
+    found: list[object] = []
+    reader = threading.Thread(target=lambda: found.append(store.get("a")))
+
+    class Entries(dict[str, Any]):
+        def pop(self, key: str, *default: object) -> Any:
+            entry = super().pop(key, *default)
+            if key == "a":
+                reader.start()
+                # It has found nothing, so it asks again when the store is not written.
+                assert waits.wait(60)
+            return entry
+
+    class Lock:
+        def __init__(self, lock: threading.Lock) -> None:
+            self._lock = lock
+
+        def __enter__(self) -> None:
+            if threading.current_thread() is reader:
+                waits.set()
+            self._lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self._lock.release()
+
+    store._entries = Entries()
+    store._write_lock = Lock(threading.Lock())  # type: ignore[assignment]
+    store.set_many({"a": 1, "b": 2})
+    assert store.get("a") == 1
+    store.set("c", 3)
+    reader.join()
+    assert found == [1]
+    assert store.get_many("a", "b", "c") == [1, None, 3]
+
+
+def test_an_overwritten_entry_that_is_among_the_oldest_counts_as_new() -> None:
+    store = MemoryStore(threshold=40)
+    for number in range(41):
+        store.set(str(number), "old")
+    assert not store.has("0")
+    store.set("1", "new")
+    for number in range(41, 79):
+        store.set(str(number), "old")
+        assert store.has("1")
+    # As many as there are places have been evicted since.
+    assert [store.has(each) for each in ("2", "39", "40")] == [False, False, True]
+
+
+WHAT = st.sampled_from(["set", "get", "delete", "clear"])
+
+
+class Model:
+    """A full store, by what it promises of the order in which entries are evicted."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(threshold=40)
+        # In the order in which they were written or passed over, with whether they
+        # were read since then.
+        self.read: dict[str, bool] = {}
+        for number in range(40):
+            self.set(f"first {number}")
+
+    def set(self, key: str) -> None:
+        if key in self.read:
+            return
+        if len(self.read) == 40:
+            del self.read[self.to_evict()]
+        self.store.set(key, 0)
+        self.read[key] = False
+
+    def to_evict(self) -> str:
+        examined = list(self.read)[:16]
+        for key in examined:
+            if not self.read.pop(key):
+                self.read[key] = False
+                return key
+            self.read[key] = False
+        return examined[0]
+
+    def get(self, key: str) -> None:
+        if self.store.get(key) is not None:
+            self.read[key] = True
+
+    def delete(self, key: str) -> None:
+        assert self.store.delete(key) == (self.read.pop(key, None) is not None)
+
+    def clear(self, _: str) -> None:
+        self.store.clear()
+        self.read.clear()
+
+
+@given(st.lists(st.tuples(WHAT, st.integers(0, 99))))
+@example([("set", number) for number in range(99)])
+@example([(what, number) for number in range(99) for what in ("set", "get")])
+@example([(what, n) for n in range(99) for what in ("set", "get", "set", "delete")])
+@example([("set", 0), ("clear", 0), *(("set", n) for n in range(99))])
+def test_the_first_that_was_not_read_is_evicted_of_sixteen(
+    steps: list[tuple[str, int]],
+) -> None:
+    model = Model()
+    for what, number in steps:
+        getattr(model, what)(str(number))
+        assert model.store._entries.keys() == model.read.keys()
+
+
+@pytest.mark.parametrize(("character", "share"), [("x", 0.6), ("ä", 1)])
+def test_an_entry_takes_no_more_than_is_counted(character: str, share: float) -> None:
+    number = 1000
+    # As bytes, so that the keys are made while memory is traced, as those of a page.
+    keys = [b"%032d" % each for each in range(number)]
+    store = MemoryStore(threshold=number)
+    tracemalloc.start()
+    for key in keys:
+        store.set(key.decode(), f"{key!r}{character * 200}", 3600)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    entries = number * ENTRY_BYTES
+    assert taken <= store.used_bytes - entries + share * entries
 
 
 def test_delete_returns_whether_there_was_an_entry(
@@ -345,7 +470,8 @@ def test_threads_do_not_break_the_store() -> None:
     in_threads(8, work)
     assert errors == []
     assert len(store) <= 20
-    assert store.used_bytes == sum(slot.size for slot in store._entries.values())
+    kept = store._entries.items()
+    assert store.used_bytes == sum(bytes_of(key, slot.value) for key, slot in kept)
 
 
 @pytest.mark.usefixtures("switching_often")

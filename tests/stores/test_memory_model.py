@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jinja_fragcache.stores import MemoryStore
-from jinja_fragcache.stores.memory import ENTRY_BYTES
+from jinja_fragcache.stores.memory_entry import ENTRY_BYTES
 from tests.support import Clock
 
 pytestmark = pytest.mark.slow
