@@ -16,7 +16,10 @@ from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import WANTED, Wanted
 from jinja_fragcache.errors import KeyValueError
-from jinja_fragcache.keys.fragment import make_template_fragment_key
+from jinja_fragcache.keys.fragment import (
+    KEYS_OF_ONE_VALUE,
+    make_template_fragment_key,
+)
 from jinja_fragcache.observe.events import Reason
 
 from .environment import Site, engine_of, refuse
@@ -227,7 +230,16 @@ def _keys(
 ) -> list[Any]:
     """Return the key of each row, None for one that is refused."""
     try:
-        return [make_template_fragment_key(name, vary_on) for _, vary_on in given]
+        known = KEYS_OF_ONE_VALUE[name]
+        return [
+            # Mostly it is one value, whose key is found without a call.
+            known[vary_on[0]]
+            if type(vary_on) is list
+            and len(vary_on) == 1
+            and ((kind := type(vary_on[0])) is str or kind is int)
+            else make_template_fragment_key(name, vary_on)
+            for _, vary_on in given
+        ]
     except KeyValueError:
         return [_key_or_none(environment, name, each, site) for _, each in given]
 

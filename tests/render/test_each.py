@@ -2,8 +2,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from jinja_fragcache import FragmentCache, FragmentTagError, Stats
+from jinja_fragcache.keys.fragment import make_template_fragment_key
 from jinja_fragcache.render.each import rows
 from jinja_fragcache.render.environment import Site
 from jinja_fragcache.render.row_serving import MissedRows
@@ -12,6 +14,13 @@ from tests.support import RecordingStore, ask, environment
 
 SITE: Site = ("page", 1, "digest", "", "||", "")
 SPEC = (60, None, SITE)
+
+
+class Text(str):  # noqa: SLOT000 - as users write it
+    """A text that shows itself in another way."""
+
+    def __str__(self) -> str:
+        return "shown"
 
 
 def given_rows() -> list[tuple[Any, Any]]:
@@ -56,3 +65,10 @@ def test_a_row_whose_key_is_refused_is_missed_without_a_spec(
     strict = FragmentCache(strict=True)
     with pytest.raises(FragmentTagError, match="page, line 1"):
         listed(strict, [("A", [object()])])
+
+
+@pytest.mark.parametrize("one", ["a", 1, True, 1.0, None, Markup("a"), [1], Text("a")])
+def test_a_row_has_the_key_of_a_fragment_with_its_values(one: Any) -> None:
+    for vary_on in ([one], (one,), [one, 1], []):
+        (row,) = missed_rows(FragmentCache(MemoryStore()), [("A", vary_on)])
+        assert row.spec.key == make_template_fragment_key("row", vary_on)
