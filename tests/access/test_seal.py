@@ -1,3 +1,4 @@
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -85,6 +86,17 @@ def test_the_newest_secret_signs_and_all_verify() -> None:
     assert both.open("k", new.seal("k", "2", 0)) == "2"
     assert both.seal("k", "3", 0) == new.seal("k", "3", 0)
     assert old.open("k", both.seal("k", "4", 0)) is None
+
+
+def test_the_signature_is_that_of_itsdangerous() -> None:
+    signer = Signer(
+        SECRET,
+        salt=b"jinja_fragcache slot 1",
+        key_derivation="hmac",
+        digest_method=sha256,
+    )
+    signature = signer.get_signature("1:k0:text").decode()
+    assert sealing().seal("k", "text", 0) == f"\x1esigned:{signature}:0:text"
 
 
 def test_one_secret_is_the_same_as_a_list_of_one() -> None:
