@@ -19,6 +19,7 @@ _LONGEST_PREFIX = 100
 _PREFIX = re.compile(r"[!-~]*")
 # Keys that are sent as they are. One that begins with ~ is a digest.
 _PLAIN_KEY = re.compile(r"(?!~)[!-~]+")
+_PLAIN = bytes(range(ord("!"), ord("~")))
 #: The flags of a value that is nothing but bytes.
 PLAIN_FLAGS = 0
 # Memcached takes a larger expiry for a time of day (protocol.txt, "Expiration times").
@@ -147,8 +148,8 @@ def server_keys(keys: Sequence[str], start: str, longest: int) -> list[str]:
     together = "".join(keys)
     if (
         together.isascii()
-        and together.isprintable()
-        and not (" " in together or "~" in together or "" in keys)
+        and not together.encode().translate(None, _PLAIN)
+        and "" not in keys
         and len(start) + max(map(len, keys), default=0) <= longest
     ):
         return [start + key for key in keys]
