@@ -128,21 +128,25 @@ def test_a_lock_that_was_held_is_free_in_a_child(make: Any) -> None:
         assert lock.acquire(blocking=False) is False
 
 
-def test_a_memory_store_that_was_being_written_works_in_a_child() -> None:
+@pytest.mark.parametrize("value", ["text", "t\u00e9xt", ["text"]])
+def test_a_memory_store_that_was_being_written_works_in_a_child(value: Any) -> None:
     store = MemoryStore()
-    store.set("k", "text")
+    store.set("k", value)
     size = store.used_bytes
     assert size > ENTRY_BYTES
 
     def in_child() -> list[Any]:
         counted = store.used_bytes
         store.set("other", "text")
-        return [counted, *store.get_many("k", "other")]
+        found = store.get_many("k", "other")
+        store.delete_many("k", "other")
+        return [counted, *found, store.used_bytes]
 
     with Held(store._write_lock):
         # As if the other thread had counted an entry and not stored it yet.
         store._used_bytes += 1000
-        assert Child(in_child).result() == [size, "text", "text"]
+        store._sizes.clear()
+        assert Child(in_child).result() == [size, value, "text", 0]
 
 
 def test_a_breaker_that_was_opening_works_in_a_child() -> None:

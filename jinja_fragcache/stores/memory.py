@@ -265,14 +265,8 @@ class MemoryStore(Shared):
     def after_fork(self) -> None:
         """Count the bytes again in a child process, if a thread was just writing."""
         if self._write_lock.locked():
-            self._sizes = {
-                key: size
-                for key, entry in self._entries.items()
-                if (size := size_to_keep(key, entry.value)) is not None
-            }
-            self._used_bytes = sum(
-                self._size_of(key, entry) for key, entry in self._entries.items()
-            )
+            entries = self._entries.items()
+            self._used_bytes = sum(self._size_of(key, entry) for key, entry in entries)
 
     def _now(self) -> float:
         return time_of_day() if self._timer is None else self._timer()
@@ -353,7 +347,8 @@ class MemoryStore(Shared):
         self._oldest = dict(reversed(found))
 
     def _size_of(self, key: str, entry: Entry) -> int:
-        kept = self._sizes.get(key)
+        # Nothing is kept, either, if a fork or an error came before that.
+        kept = self._sizes.get(key) or size_to_keep(key, entry.value)
         return plain_size(key, entry.value) if kept is None else kept
 
     def _remove(self, key: str) -> None:
