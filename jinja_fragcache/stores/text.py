@@ -76,6 +76,8 @@ class TextSerializer(BaseSerializer):
             return [
                 each.decode()
                 if type(each) is bytes and each and each[0] not in _FIRST_BYTES
+                else None
+                if each is None
                 else self.loads(each)
                 for each in found
             ]
