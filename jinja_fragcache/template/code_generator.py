@@ -13,8 +13,8 @@ from typing import Any, cast
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 
-from jinja_fragcache.render.given_keys import GivenKey
 from jinja_fragcache.render.functions import ADD_ROW
+from jinja_fragcache.render.given_keys import GivenKey
 from jinja_fragcache.render.lookup import (
     FRAGMENT,
     FRAGMENT_OF_ONE_VALUE,
