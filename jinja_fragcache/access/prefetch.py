@@ -9,6 +9,7 @@ delete in this process, nothing that was read before is used any more.
 
 from collections.abc import (
     Callable,
+    Collection,
     Iterable,
     Mapping,
     MutableMapping,
@@ -16,7 +17,7 @@ from collections.abc import (
 )
 from contextvars import ContextVar, Token
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from jinja_fragcache.operations import Operation, perform, perform_async
@@ -34,18 +35,55 @@ _MOST_KEYS = 1000
 Given = Sequence[str | None]
 
 
-class _Known(NamedTuple):
-    """What is known of the renderings of one template, for one store.
+class Known:
+    """What the renderings of one template asked one store for.
 
-    Attributes:
-        asked: What the last rendering asked for, without what was given.
-        expected: What the next one is expected to ask for.
-        wanted: Which of the given keys the last one asked for, by their places.
+    Args:
+        first_guess: As for `History`.
     """
 
-    asked: list[str]
-    expected: list[str]
-    wanted: list[int]
+    def __init__(self, first_guess: Callable[[], Iterable[str]]) -> None:
+        self._first_guess = first_guess
+        # What the last rendering asked for, without given keys; what the next one is
+        # expected to ask for; and which given keys the last one asked for, by their
+        # places. In one tuple, because several threads render.
+        self._last: tuple[list[str], list[str], list[int]] | None = None
+
+    def expected(self, given: Given = ()) -> list[str]:
+        """Return the keys that a rendering is expected to ask for.
+
+        Args:
+            given: The keys that are known from what the page was given.
+        """
+        if self._last is None:
+            return [*self._first_guess(), *filter(None, given)]
+        _, expected, wanted = self._last
+        if not wanted:
+            return expected
+        # There are fewer than the last time if the template was loaded again.
+        mine = [given[at] for at in wanted if at < len(given)]
+        return [*expected, *filter(None, mine)]
+
+    def note(self, asked: Collection[str], given: Given = ()) -> None:
+        """Remember what a rendering asked for.
+
+        Args:
+            asked: The keys.
+            given: As for `expected`.
+        """
+        keys = list(islice(asked, _MOST_KEYS))
+        wanted: list[int] = []
+        if given:
+            wanted = [at for at, key in enumerate(given) if key in asked]
+            others = frozenset(given)
+            keys = [key for key in keys if key not in others]
+        expected = keys
+        if self._last is not None and self._last[0] != keys:
+            # A key that only one of two renderings asked for is likely that of one
+            # user, or of one product.
+            before = frozenset(self._last[0])
+            expected = [key for key in keys if key in before]
+        self._last = keys, expected, wanted
 
 
 class History:
@@ -57,53 +95,24 @@ class History:
 
     def __init__(self, first_guess: Callable[[], Iterable[str]]) -> None:
         self._first_guess = first_guess
-        self._known: MutableMapping[Adapter, _Known] = WeakKeyDictionary()
+        self._known: MutableMapping[Adapter, Known] = WeakKeyDictionary()
 
-    def expected(self, store: Adapter, given: Given = ()) -> list[str]:
-        """Return the keys that a rendering is expected to ask a store for.
-
-        Args:
-            store: The store.
-            given: The keys that are known from what the page was given.
-        """
+    def of(self, store: Adapter) -> Known:
+        """Return what they asked one store for."""
         known = self._known.get(store)
         if known is None:
-            return [*self._first_guess(), *filter(None, given)]
-        # There are fewer than the last time if the template was loaded again.
-        wanted = [given[at] for at in known.wanted if at < len(given)]
-        return [*known.expected, *filter(None, wanted)]
-
-    def note(self, store: Adapter, asked: Iterable[str], given: Given = ()) -> None:
-        """Remember what a rendering asked a store for.
-
-        Args:
-            store: The store.
-            asked: The keys.
-            given: As for `expected`.
-        """
-        keys = list(islice(asked, _MOST_KEYS))
-        wanted: list[int] = []
-        if given:
-            asked_for, known_ahead = frozenset(keys), frozenset(given)
-            wanted = [at for at, key in enumerate(given) if key in asked_for]
-            keys = [key for key in keys if key not in known_ahead]
-        before = self._known.get(store)
-        expected = keys
-        if before is not None and before.asked != keys:
-            # A key that only one of two renderings asked for is likely that of one
-            # user, or of one product.
-            others = frozenset(before.asked)
-            expected = [key for key in keys if key in others]
-        self._known[store] = _Known(keys, expected, wanted)
+            known = self._known[store] = Known(self._first_guess)
+        return known
 
 
 class _Ahead:
     """What one rendering has read of one store, and what it asked it for."""
 
-    __slots__ = ("asked", "expected", "is_refused", "stored", "valid_for")
+    __slots__ = ("asked", "expected", "is_refused", "known", "stored", "valid_for")
 
-    def __init__(self, expected: Sequence[str]) -> None:
-        self.expected = expected
+    def __init__(self, known: Known, given: Given) -> None:
+        self.known = known
+        self.expected: Sequence[str] = known.expected(given)
         self.asked: dict[str, None] = {}
         self.stored: dict[str, Any] = {}
         self.valid_for: object = None
@@ -136,8 +145,8 @@ class Rendering:
         """Remember what was asked for, if the rendering ended well."""
         _rendering.reset(self._token)
         if error is None:
-            for store, ahead in self._aheads.items():
-                self._history.note(store, ahead.asked, self._given or ())
+            for ahead in self._aheads.values():
+                ahead.known.note(ahead.asked, self._given or ())
 
     def ahead(self, store: Adapter) -> _Ahead:
         """Return what was read of a store."""
@@ -145,7 +154,7 @@ class Rendering:
         if known is None:
             if self._given is None:
                 self._given = self._give()
-            known = _Ahead(self._history.expected(store, self._given))
+            known = _Ahead(self._history.of(store), self._given)
             self._aheads[store] = known
         return known
 
@@ -187,7 +196,7 @@ class PrefetchingStore(SafeStore):
             return self._read_plain(key)
         ahead = this.ahead(self._adapter)
         if ahead.expected:
-            return perform(self.read([key]))[0]
+            return perform(self._read_ahead(ahead, [key]))[0]
         ahead.asked[key] = None
         if key in ahead.stored and ahead.valid_for is deletes.latest:
             return ahead.stored[key]

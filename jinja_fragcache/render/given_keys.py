@@ -8,7 +8,7 @@ then not reached.
 A key that is another one in the end costs the bytes of what was read for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping
 from types import GetSetDescriptorType
 from typing import Any
 
@@ -18,42 +18,48 @@ from jinja_fragcache.keys.fragment import make_template_fragment_key
 
 #: A key value: the name of a variable, and the attributes or items that lead from there
 #: to the value; or `CONSTANT` and the value itself.
-Path = tuple[str | int, ...]
+Path = tuple[Any, ...]
 CONSTANT = ""
 #: The name of a fragment, and its key values.
 GivenKey = tuple[str, tuple[Path, ...]]
 
 
 def keys_of(
-    given: Sequence[GivenKey], variables: Callable[[str], Any]
+    given: Iterable[GivenKey], variables: Mapping[str, Any]
 ) -> list[str | None]:
     """Return each key, None for those of which a value is not known.
 
     Args:
         given: The names and key values.
-        variables: Returns the variable of a name, anything if there is none.
+        variables: What the page is rendered with.
     """
+    get = variables.get
     keys: list[str | None] = []
     for name, paths in given:
-        values = [_value_of(path, variables) for path in paths]
-        # Of other values, a class of the user's may tell what they count as.
-        is_known = all(type(each) is str or type(each) is int for each in values)
-        keys.append(_key(name, values) if is_known else None)
+        values = [
+            get(path[0]) if len(path) == 1 else _value_of(path, variables)
+            for path in paths
+        ]
+        keys.append(_key(name, values))
     return keys
 
 
 def _key(name: str, values: list[Any]) -> str | None:
+    for value in values:
+        # Of others, a class of the user's may tell what they count as.
+        if type(value) is not str and type(value) is not int:
+            return None
     try:
         return make_template_fragment_key(name, values)
     except KeyValueError:
         return None  # The tag may not be reached. If it is, it tells.
 
 
-def _value_of(path: Path, variables: Callable[[str], Any]) -> Any:
+def _value_of(path: Path, variables: Mapping[str, Any]) -> Any:
     root, *steps = path
     if root == CONSTANT:
-        return path[1]
-    value = variables(str(root))
+        return steps[0]
+    value = variables.get(root)
     for step in steps:
         value = _part_of(value, step)
     return value

@@ -63,15 +63,11 @@ def _given(
         given = template.fragment_cache_given = given[:_MOST_GIVEN]
     if not given:
         return []
+    variables = kwargs
     # An iterator of pairs could be read only once.
-    first = args[0] if args and type(args[0]) is dict else {}
-
-    def variable(name: str) -> Any:
-        if name in kwargs:
-            return kwargs[name]
-        return first[name] if name in first else template.globals.get(name)
-
-    return keys_of(given, variable)
+    if args and type(args[0]) is dict:
+        variables = {**args[0], **kwargs} if kwargs else args[0]
+    return keys_of(given, variables)
 
 
 def _constant_keys(template: Any) -> list[str]:

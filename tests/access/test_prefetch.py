@@ -384,29 +384,29 @@ def test_what_is_near_no_more_is_read_together(
 
 
 def test_a_history_keeps_a_thousand_keys() -> None:
-    history, store = History(lambda: ["first"]), adapt(ManyStore())
+    history = History(lambda: ["first"]).of(adapt(ManyStore()))
 
-    assert list(history.expected(store)) == ["first"]
-    history.note(store, map(str, range(2000)))
-    assert list(history.expected(store)) == list(map(str, range(1000)))
+    assert list(history.expected()) == ["first"]
+    history.note([*map(str, range(2000))])
+    assert list(history.expected()) == list(map(str, range(1000)))
 
 
 def test_a_given_key_is_expected_if_the_last_rendering_asked_for_that_of_its_tag() -> (
     None
 ):
-    history, store = History(lambda: ["first"]), adapt(ManyStore())
+    history = History(lambda: ["first"]).of(adapt(ManyStore()))
 
-    assert history.expected(store, ["a1", None, "b1"]) == ["first", "a1", "b1"]
-    history.note(store, ["nav", "a1"], ["a1", None, "b1"])
-    assert history.expected(store, ["a2", "c2", "b2"]) == ["nav", "a2"]
-    history.note(store, ["nav", "a2", "b2"], ["a2", "c2", "b2"])
-    assert history.expected(store, ["a3", None, "b3"]) == ["nav", "a3", "b3"]
-    assert history.expected(store, [None]) == ["nav"]
+    assert history.expected(["a1", None, "b1"]) == ["first", "a1", "b1"]
+    history.note(["nav", "a1"], ["a1", None, "b1"])
+    assert history.expected(["a2", "c2", "b2"]) == ["nav", "a2"]
+    history.note(["nav", "a2", "b2"], ["a2", "c2", "b2"])
+    assert history.expected(["a3", None, "b3"]) == ["nav", "a3", "b3"]
+    assert history.expected([None]) == ["nav"]
 
 
 def test_a_history_keeps_no_store_alive() -> None:
     history = History(list)
-    history.note(adapt(ManyStore()), ["key"])
+    history.of(adapt(ManyStore())).note(["key"])
 
     assert not history._known
 

@@ -65,7 +65,7 @@ VARIABLES: dict[str, Any] = {
 
 
 def key_of(*paths: Path) -> str | None:
-    (key,) = keys_of([("name", paths)], VARIABLES.get)
+    (key,) = keys_of([("name", paths)], VARIABLES)
     return key
 
 
