@@ -55,9 +55,10 @@ class Known:
         Args:
             given: The keys that are known from what the page was given.
         """
-        if self._last is None:
+        last = self._last
+        if last is None:
             return [*self._first_guess(), *filter(None, given)]
-        _, expected, wanted = self._last
+        _, expected, wanted = last
         if not wanted:
             return expected
         # There are fewer than the last time if the template was loaded again.
@@ -77,11 +78,11 @@ class Known:
             wanted = [at for at, key in enumerate(given) if key in asked]
             others = frozenset(given)
             keys = [key for key in keys if key not in others]
-        expected = keys
-        if self._last is not None and self._last[0] != keys:
+        expected, last = keys, self._last
+        if last is not None and last[0] != keys:
             # A key that only one of two renderings asked for is likely that of one
             # user, or of one product.
-            before = frozenset(self._last[0])
+            before = frozenset(last[0])
             expected = [key for key in keys if key in before]
         self._last = keys, expected, wanted
 

@@ -65,7 +65,8 @@ def watch_all(
 
 
 def _reads_nothing(processor: Processor) -> bool:
-    return getattr(processor, "__module__", None) in _READING_NOTHING
+    # Not by `__module__`, which a function that wraps one of them has, too.
+    return getattr(processor, "__globals__", {}).get("__name__") in _READING_NOTHING
 
 
 def _watched(processor: Processor, start: Callable[..., dict[str, Any]]) -> Processor:

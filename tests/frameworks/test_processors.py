@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, NamedTuple
 
+import flask.templating
 import pytest
 import quart
+import quart.templating
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.test import Client, override_settings
@@ -302,6 +305,22 @@ def test_processors_are_watched_once_and_later_ones_too() -> None:
     watch_all(processors, lambda _: fields)
     assert processors[0] is first[0]
     assert processors[1] is not giving_user
+
+
+@pytest.mark.parametrize("module", [flask.templating, quart.templating])
+def test_a_framework_s_own_processor_is_left_alone_but_not_what_wraps_it(
+    module: Any,
+) -> None:
+    own = module._default_template_ctx_processor
+
+    @wraps(own)
+    def wrapping() -> dict[str, Any]:
+        return giving_user("Ann")
+
+    processors: list[Any] = [own, wrapping]
+    watch_all(processors, dict)
+    assert processors[0] is own
+    assert processors[1] is not wrapping
 
 
 @pytest.mark.parametrize("given", [None, [("name", 1)]])
