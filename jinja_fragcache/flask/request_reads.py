@@ -28,6 +28,7 @@ from jinja_fragcache.frameworks.werkzeug import (
     g_class,
     is_method_of,
     note_passed,
+    watch_early,
     watch_request,
 )
 from jinja_fragcache.guard.watched import mapping_class, subclass, watch
@@ -84,6 +85,22 @@ class FlaskRequests:
             watch_request(current.request, _OF_REQUESTS)
         if session is not None:
             watch(session, mapping_class, "session", _note)
+
+    def watch_early(self) -> None:
+        """Let be noted what a template may take before a body runs, and read in it.
+
+        Each page comes here. The first body calls `watch`, which does the rest.
+        """
+        application = _app_contexts.get(None)
+        if application is None:
+            return
+        watch(application.g, g_class, _read_g)
+        current: Any = _request_contexts.get(None)
+        if current is not None:
+            watch_early(current.request, _OF_REQUESTS)
+            session = _session_of(current)
+            if session is not None:
+                watch(session, mapping_class, "session", _note)
 
     def request(self) -> object:
         """Like `Framework.request`."""

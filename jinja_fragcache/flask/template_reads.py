@@ -90,7 +90,7 @@ def _noting_names(app: Flask) -> Callable[[dict[str, Any]], None]:
             update(context)
         # Before the template runs, because it may take a method of the request for
         # later, which notes nothing if the request was not watched then.
-        start_watching()
+        _FRAMEWORK.watch_early()
 
     setattr(noting, _WRAPS, update)
     return noting

@@ -11,14 +11,14 @@ _FRAMEWORKS = frozenset({"builtins", "flask", "quart", "werkzeug"})
 _METHODS = (FunctionType, classmethod, staticmethod)
 
 
-def own_attributes(request: Any, known: frozenset[str]) -> frozenset[str]:
+def own_attributes(request: Any, kind: type, known: frozenset[str]) -> frozenset[str]:
     """Return the attributes that an application has given to a request.
 
     Args:
         request: The request.
+        kind: The class that it was made of.
         known: The attributes that all requests have.
     """
-    kind: Any = type(request)
     # Of each request, few are left after `known`, which is taken away in one step.
     left = vars(request).keys() - known
     given = frozenset(name for name in left if is_own(kind, name, known))

@@ -38,10 +38,32 @@ from .shared import is_shared, lives_with
 _CONTAINERS = frozenset(
     {"args", "cookies", "files", "form", "headers", "values", "view_args"}
 )
-_EARLY_CONTAINERS = _CONTAINERS - {"headers"}
+# Nobody else has `view_args` after it was replaced, and `headers` is Werkzeug's, too.
+_EARLY_CONTAINERS = _CONTAINERS - {"headers", "view_args"}
+# An attribute of the classes of requests that are watched.
+_KNOWS_OWN = "_fragcache_knows_own"
 _PACKAGES = frozenset({"flask", "quart", "werkzeug"})
 _TAKING = ("get", "pop", "setdefault")
 _OURS = __name__.partition(".")[0]
+
+
+def watch_early(request: Any, known: frozenset[str]) -> None:
+    """Let what is read of a request be noted, but for the application's attributes.
+
+    This is enough before the first body. It costs less, and most pages have no body.
+
+    Args:
+        request: The request.
+        known: As for `watch_request`.
+    """
+    if is_watched(request):
+        return
+    if type(request.view_args) is dict:
+        request.view_args = _ViewArguments(request.view_args)
+    # A view or a function may have them already.
+    for name in _EARLY_CONTAINERS & vars(request).keys():
+        _watch_container(f"request.{name}", request, vars(request)[name])
+    watch(request, _request_class, known, None)
 
 
 def watch_request(request: Any, known: frozenset[str]) -> None:
@@ -51,29 +73,31 @@ def watch_request(request: Any, known: frozenset[str]) -> None:
         request: The request.
         known: The attributes that all requests have. Others are the application's.
     """
-    if is_watched(request):
-        return
-    if type(request.view_args) is dict:
-        request.view_args = _ViewArguments(request.view_args)
-    # A view or a function may have them already.
-    for name in _EARLY_CONTAINERS & vars(request).keys():
-        _watch_container(f"request.{name}", request, vars(request)[name])
-    watch(request, _request_class, known, own_attributes(request, known))
+    watch_early(request, known)
+    kind: Any = type(request)
+    if getattr(kind, _KNOWS_OWN, None) is not False:
+        return  # It does, or the request can't be watched.
+    own = own_attributes(request, kind.__base__, known)
+    watched = _request_class(kind.__base__, known, own)
+    object.__setattr__(request, "__class__", watched)
 
 
 @cache
-def _request_class(kind: type, known: frozenset[str], own: frozenset[str]) -> type:
+def _request_class(
+    kind: type, known: frozenset[str], own: frozenset[str] | None
+) -> type:
     """Return a subclass of a class of requests that notes what is read.
 
     Args:
         kind: The class.
         known: As for `watch_request`.
-        own: The names of the attributes that are the application's.
+        own: The names of the attributes that are the application's, None if these are
+            not noted yet.
     """
     reads: dict[str, Callable[[Any, Any], Any]] = {
         name: partial(_read_attribute, shown) for name, shown in ATTRIBUTES.items()
     }
-    reads |= {name: partial(_read_own, name) for name in own}
+    reads |= {name: partial(_read_own, name) for name in own or ()}
     in_bodies = reads.keys() - _CONTAINERS
     reads |= {name: partial(_read_container, f"request.{name}") for name in _CONTAINERS}
     made = properties_class(kind, reads, in_bodies=in_bodies, body=current_dependencies)
@@ -82,13 +106,14 @@ def _request_class(kind: type, known: frozenset[str], own: frozenset[str]) -> ty
 
     def set_attribute(self: Any, name: str, value: Any) -> None:
         inherited.__setattr__(self, name, value)
-        if name not in own and is_own(kind, name, known):
+        if own is not None and name not in own and is_own(kind, name, known):
             watched = _request_class(kind, known, own | {name})
             object.__setattr__(self, "__class__", watched)
 
     methods = {"__setattr__": set_attribute, "__repr__": _noting_repr(kind)}
     for name, method in methods.items():
         setattr(made, name, method)
+    setattr(made, _KNOWS_OWN, own is not None)
     for name, shown in METHODS.items():
         setattr(made, name, _noting_method(getattr(kind, name), f"request.{shown}"))
     return made

@@ -8,7 +8,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from jinja_fragcache.engine.dependencies import Dependencies, note_read
-from jinja_fragcache.frameworks.werkzeug import g_class, watch_request
+from jinja_fragcache.frameworks.werkzeug import g_class, watch_early, watch_request
 from jinja_fragcache.guard import watched
 from jinja_fragcache.guard.watched import watch
 
@@ -34,6 +34,26 @@ def watched_request() -> Any:
     watch_request(request, KNOWN)
     watch_request(request, KNOWN)
     return request
+
+
+@pytest.mark.parametrize("is_set_late", [False, True])
+def test_an_early_watched_request_notes_its_own_attributes_when_bodies_begin(
+    *, is_set_late: bool
+) -> None:
+    request: Any = Request(EnvironBuilder("/?page=2").get_environ())
+    request.view_args = {}
+    if not is_set_late:
+        request.tenant = "ann"
+    watch_early(request, KNOWN)
+    if is_set_late:
+        request.tenant = "ann"
+    with Dependencies() as body:
+        assert request.args["page"] == "2"
+    assert body.reads.keys() == {"request.args.page"}
+    watch_request(request, KNOWN)
+    with Dependencies() as body:
+        assert request.tenant == "ann"
+    assert body.reads.keys() == {"request.tenant"}
 
 
 def test_a_second_request_of_a_kind_makes_no_class(
