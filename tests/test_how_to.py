@@ -124,6 +124,7 @@ def test_memcached_takes_the_options_and_the_application_finds_it(
         with app.app_context():
             assert cache.set("x", large)
             assert cache.get("x") == large
+            cache.cache.close()  # pymemcache leaves its connections open.
 
 
 @pytest.mark.slow
