@@ -11,14 +11,13 @@ from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .adapter import Adapter
 from .store_check import check_store, store_name
+from .store_kinds import is_django_cache, varies_keys
 
 if TYPE_CHECKING:
     from jinja_fragcache.stores.near import NearMemory
 
     from .near_store import NearReads
     from .stats import Stats
-
-_DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
 
 
 def adapt(store: Store, near: "NearMemory | None" = None) -> Adapter:
@@ -38,7 +37,7 @@ def adapt(store: Store, near: "NearMemory | None" = None) -> Adapter:
             several entries of the store.
     """
     has_coroutines = check_store(store)
-    kind = _DjangoAdapter if _is_django_cache(store) else Adapter
+    kind = _DjangoAdapter if is_django_cache(store) else Adapter
     adapter = kind(store, has_coroutines=has_coroutines)
     if near is None:
         return adapter
@@ -51,7 +50,7 @@ def adapt(store: Store, near: "NearMemory | None" = None) -> Adapter:
                 store_name(store),
             )
         return adapter
-    if _varies_keys(store):
+    if varies_keys(store):
         raise StoreError(
             f"{store_name(store)} may have several entries for one key, because a"
             " function makes its keys. Nothing can be kept near then. Leave near"
@@ -94,18 +93,6 @@ def adapt_near(
 
     adapter = adapt(store, NearMemory(seconds, threshold, timer=timer))
     return adapter, near_reads(adapter, stats)
-
-
-def _is_django_cache(store: object) -> bool:
-    # The bases are compared by name, so that Django is not imported here.
-    return any(cls.__module__ in _DJANGO_MODULES for cls in type(store).__mro__)
-
-
-def _varies_keys(store: Any) -> bool:
-    """Return whether one key may stand for several entries, such as one a tenant."""
-    if _is_django_cache(store):
-        return store.key_func.__module__ not in _DJANGO_MODULES
-    return callable(getattr(store, "key_prefix", None))
 
 
 class _DjangoAdapter(Adapter):

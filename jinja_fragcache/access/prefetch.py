@@ -15,8 +15,8 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
-from contextvars import ContextVar, Token
-from itertools import islice
+from contextvars import ContextVar
+from itertools import islice, repeat
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,8 +28,10 @@ from .deletes import deletes
 from .failures import is_about_one_value
 from .safe_store import SafeStore
 
-# Of one template. A key has about 100 characters.
+# Of one template. A key has about 100 characters, and longer ones are not read ahead.
 _MOST_KEYS = 1000
+_LONGEST_KEY = 250
+_UNREAD = object()
 #: Keys that are known from what a page was given, each in the place of its tag; None
 #: where the tag's key is not known.
 Given = Sequence[str | None]
@@ -57,13 +59,13 @@ class Known:
         """
         last = self._last
         if last is None:
-            return [*self._first_guess(), *filter(None, given)]
+            return _bounded([*self._first_guess(), *filter(None, given)])
         _, expected, wanted = last
         if not wanted:
             return expected
         # There are fewer than the last time if the template was loaded again.
         mine = [given[at] for at in wanted if at < len(given)]
-        return [*expected, *filter(None, mine)]
+        return _bounded([*expected, *filter(None, mine)])
 
     def note(self, asked: Collection[str], given: Given = ()) -> None:
         """Remember what a rendering asked for.
@@ -72,7 +74,7 @@ class Known:
             asked: The keys.
             given: As for `expected`.
         """
-        keys = list(islice(asked, _MOST_KEYS))
+        keys = _bounded(asked)
         wanted: list[int] = []
         if given:
             wanted = [at for at, key in enumerate(given) if key in asked]
@@ -106,6 +108,14 @@ class History:
         return known
 
 
+def _bounded(keys: Iterable[str]) -> list[str]:
+    # At once, since a thread that a body has left may still ask for more.
+    first = list(islice(keys, _MOST_KEYS))
+    if max(map(len, first), default=0) <= _LONGEST_KEY:
+        return first
+    return [key for key in first if len(key) <= _LONGEST_KEY]
+
+
 class _Ahead:
     """What one rendering has read of one store, and what it asked it for."""
 
@@ -120,6 +130,12 @@ class _Ahead:
         #: Whether the last read failed because of one of its keys.
         self.is_refused = False
 
+    def begin_anew(self, latest: object) -> None:
+        """Forget all, since something was deleted."""
+        # In this order: threads that a body has started share this object.
+        self.stored = {}
+        self.valid_for = latest
+
 
 class Rendering:
     """One rendering of a template, in whose `with` block stores are read ahead.
@@ -128,30 +144,47 @@ class Rendering:
         history: That of the template.
         give: Returns the keys that are known from what the page was given. Called when
             something is read.
+
+    Attributes:
+        outer: The rendering that it is a part of, or None.
+        is_over: Whether it has ended. Tasks that it has started may go on.
     """
 
-    __slots__ = ("_aheads", "_give", "_given", "_history", "_token")
+    __slots__ = ("_aheads", "_give", "_given", "_history", "is_over", "outer")
 
     def __init__(self, history: History, give: Callable[[], Given] = tuple) -> None:
         self._history = history
         self._give = give
         self._given: Given | None = None
         self._aheads: dict[Adapter, _Ahead] = {}
+        self.outer: Rendering | None = None
+        self.is_over = False
 
     def __enter__(self) -> None:
         """Begin to read ahead."""
-        self._token: Token[Rendering | None] = _rendering.set(self)
+        outer = _rendering.get()
+        while outer is not None and outer.is_over:
+            outer = outer.outer
+        self.outer = outer
+        _rendering.set(self)
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         """Remember what was asked for, if the rendering ended well."""
-        _rendering.reset(self._token)
+        # Not by a token, which another context would refuse: a coroutine that nobody
+        # awaits any more may be closed in one.
+        if _rendering.get() is self:
+            _rendering.set(self.outer)
+        aheads, self._aheads, self.is_over = self._aheads, {}, True
+        given, self._given, self._give = self._given or (), (), tuple
         if error is None:
-            for ahead in self._aheads.values():
-                ahead.known.note(ahead.asked, self._given or ())
+            for ahead in list(aheads.values()):
+                ahead.known.note(ahead.asked, given)
 
     def ahead(self, store: Adapter) -> _Ahead:
         """Return what was read of a store."""
         known = self._aheads.get(store)
+        if known is None and self.is_over:
+            return _Ahead(Known(tuple), ())  # What is read after the end is read anew each time.
         if known is None:
             if self._given is None:
                 self._given = self._give()
@@ -159,12 +192,13 @@ class Rendering:
             self._aheads[store] = known
         return known
 
-    def forget(self, store: Adapter, keys: Iterable[str]) -> None:
-        """Forget what was read under keys."""
-        known = self._aheads.get(store)
-        if known is not None:
+    def forget(self, keys: Iterable[str]) -> None:
+        """Forget what was read under keys, also in renderings around this one."""
+        for ahead in list(self._aheads.values()):
             for key in keys:
-                known.stored.pop(key, None)
+                ahead.stored.pop(key, None)
+        if self.outer is not None:
+            self.outer.forget(keys)
 
 
 _rendering: ContextVar[Rendering | None] = ContextVar("rendering", default=None)
@@ -199,8 +233,11 @@ class PrefetchingStore(SafeStore):
         if ahead.expected:
             return perform(self._read_ahead(ahead, [key]))[0]
         ahead.asked[key] = None
-        if key in ahead.stored and ahead.valid_for is deletes.latest:
-            return ahead.stored[key]
+        if ahead.valid_for is deletes.latest:
+            try:
+                return ahead.stored[key]
+            except KeyError:
+                pass
         return self._read_plain(key)
 
     @property
@@ -219,14 +256,17 @@ class PrefetchingStore(SafeStore):
         ahead.asked.update(dict.fromkeys(keys))
         latest = deletes.latest
         if ahead.valid_for is not latest:
-            ahead.stored.clear()
-            ahead.valid_for = latest
+            ahead.begin_anew(latest)
         stored = ahead.stored
-        missing = [key for key in keys if key not in stored] if stored else keys
-        if not missing:
-            return [stored[key] for key in keys]
-        # Deletes that come while it is read clear what is stored.
-        known = {key: stored[key] for key in keys if key in stored} if stored else {}
+        missing, known = keys, {}
+        if stored:
+            # Once, as another thread may forget some of them meanwhile.
+            found = list(map(stored.get, keys, repeat(_UNREAD)))
+            pairs = zip(keys, found, strict=True)
+            missing = [key for key, each in pairs if each is _UNREAD]
+            if not missing:
+                return found
+            known = dict(zip(keys, found, strict=True))
         # A page that is one list asks for what it asked for the last time, in order.
         has_more = bool(ahead.expected) and ahead.expected != missing
         if has_more:
@@ -290,7 +330,7 @@ class PrefetchingStore(SafeStore):
     def _forget(self, keys: Iterable[str]) -> None:
         this = _rendering.get()
         if this is not None:
-            this.forget(self._adapter, keys)
+            this.forget(keys)
 
 
 class _AwaitedAhead:
@@ -314,6 +354,9 @@ class _AwaitedAhead:
         if ahead.expected:
             return await perform_async(self._store.read_one(key))
         ahead.asked[key] = None
-        if key in ahead.stored and ahead.valid_for is deletes.latest:
-            return ahead.stored[key]
+        if ahead.valid_for is deletes.latest:
+            try:
+                return ahead.stored[key]
+            except KeyError:
+                pass
         return await self._read(key)

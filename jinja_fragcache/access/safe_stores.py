@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from .adapter import Adapter
 from .prefetch import PrefetchingStore
 from .safe_store import SafeStore
+from .store_kinds import varies_keys
 
 if TYPE_CHECKING:
     from .seal import Seal
@@ -28,6 +29,7 @@ def safe_store_of(
         more: More arguments for `SafeStore`.
     """
     reads_ahead = prefetch and adapter.reads_in_one_trip
+    reads_ahead = reads_ahead and not varies_keys(adapter.store)
     is_near = adapter.serves_near(blocking=blocking)
     kind: type[SafeStore] = PrefetchingStore if reads_ahead else SafeStore
     if is_near or seal is not None:

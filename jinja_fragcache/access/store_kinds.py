@@ -34,6 +34,8 @@ _ONE_BY_ONE = (
     "jinja_fragcache.stores.memory",
 )
 
+_DJANGO_MODULES = ("django.core.cache.backends.base", "django.utils.connection")
+
 
 def methods_of(store: Any, *, are_coroutines: bool) -> set[str]:
     """Return which of the methods that a store may have it has, in the form we call.
@@ -79,6 +81,19 @@ def is_shared(store: Any) -> bool:
     """Return whether other processes may find what this one writes."""
     names = {each.__name__ for each in type(store).__mro__}
     return not is_of_process(store) and names.isdisjoint(_EMPTY)
+
+
+def is_django_cache(store: object) -> bool:
+    """Return whether it is one of Django's caches."""
+    # The bases are compared by name, so that Django is not imported here.
+    return any(cls.__module__ in _DJANGO_MODULES for cls in type(store).__mro__)
+
+
+def varies_keys(store: Any) -> bool:
+    """Return whether one key may stand for several entries, such as one a tenant."""
+    if is_django_cache(store):
+        return store.key_func.__module__ not in _DJANGO_MODULES
+    return callable(getattr(store, "key_prefix", None))
 
 
 def _origin(method: Any) -> str:

@@ -8,10 +8,17 @@ from contextvars import copy_context
 from typing import Any
 
 import pytest
+from flask import Flask, render_template
+from jinja2 import DictLoader
 
-from jinja_fragcache import FragmentCache
+from jinja_fragcache import Cache, FragmentCache
 from jinja_fragcache.access.adapt import adapt
-from jinja_fragcache.access.prefetch import History, Rendering, leave_rendering
+from jinja_fragcache.access.prefetch import (
+    History,
+    Rendering,
+    _rendering,
+    leave_rendering,
+)
 from jinja_fragcache.stores import RedisStore
 from tests import servers
 from tests.support import Clock, Counter, SharedStore, ask, environment
@@ -404,6 +411,19 @@ def test_a_given_key_is_expected_if_the_last_rendering_asked_for_that_of_its_tag
     assert history.expected([None]) == ["nav"]
 
 
+def test_the_first_guess_has_a_thousand_keys_at_most() -> None:
+    history = History(lambda: map(str, range(2000)))
+
+    assert history.expected(adapt(ManyStore())) == list(map(str, range(1000)))
+
+
+def test_a_history_keeps_no_long_keys() -> None:
+    history, store = History(list), adapt(ManyStore())
+    history.note(store, ["a", "b" * 251, "c" * 250])
+
+    assert history.expected(store) == ["a", "c" * 250]
+
+
 def test_a_history_keeps_no_store_alive() -> None:
     history = History(list)
     history.of(adapt(ManyStore())).note(["key"])
@@ -501,3 +521,112 @@ def test_what_goes_on_later_is_no_part_of_the_rendering() -> None:
         assert not any("fragment:x" in keys for keys in page.store.reads)
         ask(page.cache, "one more", lambda: "")
         assert any("fragment:x" in keys for keys in page.store.reads)
+
+
+def test_a_task_that_outlives_the_rendering_reads_what_is_there() -> None:
+    page = Page(ManyStore(), is_async=True)
+    page.render()
+    seen: list[Any] = []
+
+    async def work() -> None:
+        ended, tasks = asyncio.Event(), []
+        key = page.cache.key_for("b", [1])
+
+        async def later() -> None:
+            await ended.wait()
+            seen.append(await page.cache.get_async(key))
+            page.store.values[key] = "newer"
+            seen.append(await page.cache.get_async(key))
+
+        def between() -> None:
+            tasks.append(asyncio.create_task(later()))
+
+        await page._template.render_async(n=page.n, between=between, x=1)
+        page.store.values[key] = "new"
+        ended.set()
+        await tasks[0]
+
+    asyncio.run(work())
+
+    assert seen == ["new", "newer"]
+
+
+def test_renderings_that_follow_each_other_in_tasks_are_not_inside_each_other() -> None:
+    context = copy_context()
+
+    def render() -> None:
+        nonlocal context
+        with Rendering(History(list)):
+            context = copy_context()
+
+    for _ in range(3):
+        context.run(render)
+
+    last = context[_rendering]
+    assert last is not None
+    assert last.outer is None
+
+
+class Pause:
+    """Awaited by a rendering that never goes on."""
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+def test_a_rendering_that_is_closed_in_another_context_ends() -> None:
+    page = Page(ManyStore(), is_async=True)
+    rendering = page._template.render_async(n=page.n, between=Pause, x=1)
+    others = Rendering(History(list))
+
+    copy_context().run(rendering.send, None)
+    with others:
+        rendering.close()
+        assert _rendering.get() is others
+
+    assert _rendering.get() is None
+
+
+def test_what_a_rendering_inside_writes_is_found_outside() -> None:
+    flask = Flask(__name__)
+    cache = Cache(flask, config={"CACHE_TYPE": ManyStore()})
+    outer = "{{ get() }}{{ inner() or '' }}{{ get() }}"
+    flask.jinja_loader = DictLoader({"outer": outer, "inner": "{{ set() }}"})
+    values = iter(range(9))
+
+    def set_next() -> str:
+        cache.set("x", next(values))
+        return ""
+
+    def inner() -> None:
+        render_template("inner", set=set_next)
+
+    with flask.app_context():
+        set_next()
+        pages = [
+            render_template("outer", get=lambda: cache.get("x"), inner=inner)
+            for _ in range(3)
+        ]
+
+    assert pages == ["01", "12", "23"]
+
+
+def test_a_store_with_several_entries_for_a_key_is_not_read_ahead(
+    redis_port: int,
+) -> None:
+    tenant = ["a"]
+
+    def use(name: str) -> str:
+        tenant[0] = name
+        return ""
+
+    source = (
+        "{% for name in names %}{{ use(name) }}"
+        '{% cache 60, "x" %}{{ name }}{% endcache %}{% endfor %}'
+    )
+    store = RedisStore("127.0.0.1", redis_port, key_prefix=lambda: tenant[0])
+    template = environment({"page": source}, store).get_template("page")
+    pages = [template.render(names="ab", use=use) for _ in range(3)]
+    store._client.close()
+
+    assert pages == ["ab"] * 3
