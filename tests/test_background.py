@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -186,6 +187,58 @@ def test_a_body_that_reads_of_the_request_is_left_to_a_caller() -> None:
     page.expire()
     assert page.get() == "4"
     assert page.is_by_caller
+
+
+class Row:
+    """A row of SQLAlchemy, as far as it is known which session has it."""
+
+    __mapper__ = None
+
+    def __init__(self, session: int | None) -> None:
+        self._sa_instance_state = SimpleNamespace(session_id=session)
+
+
+@pytest.mark.parametrize("body", ["{{ row and 1 }}", "{{ rows|length }}"])
+@pytest.mark.parametrize(("session", "by_caller"), [(7, True), (None, False)])
+def test_a_body_with_a_row_that_a_session_has_is_left_to_a_caller(
+    body: str, session: int | None, *, by_caller: bool
+) -> None:
+    """Else its thread and the caller's would use the session at once."""
+    page = Page(f'{{% cache 60, "x" %}}{{{{ n() }}}}{body}{{% endcache %}}')
+    row = Row(session)
+    for _ in range(2):
+        page.expire()
+        page.get(row=row, rows=[row])
+        page.finish()
+    page.body.threads.clear()
+    page.get(row=row, rows=[row])
+    page.finish()
+    assert page.cache.stats().stored == 2
+    page.expire()
+    page.get(row=row, rows=[row])
+    page.finish()
+    assert page.is_by_caller == by_caller
+
+
+def test_a_body_whose_row_has_no_session_any_more_is_left_to_a_caller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class DetachedInstanceError(Exception):
+        """That of SQLAlchemy."""
+
+    def load() -> str:
+        if threading.current_thread() is not threading.main_thread():
+            raise DetachedInstanceError
+        return ""
+
+    page = Page('{% cache 60, "x" %}{{ n() }}{{ load() }}{% endcache %}')
+    page.template.environment.globals["load"] = load
+    page.get()
+    page.expire()
+    assert page.get() == "1"
+    page.finish()
+    assert page.get() == "3"
+    assert caplog.records == []
 
 
 def test_what_fails_while_a_body_is_captured_leaves_it_to_the_caller(

@@ -14,6 +14,7 @@ from typing import Any
 from jinja_fragcache.access.prefetch import leave_rendering
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import NeedsRequestError
+from jinja_fragcache.guard.session_rows import is_without_session
 from jinja_fragcache.messages import describe_error
 from jinja_fragcache.operations import Operation, perform, perform_async
 
@@ -159,7 +160,7 @@ class _Work:
 
     def _note(self, error: Exception) -> None:
         key, context = self._lead.key, self._context
-        if isinstance(error, NeedsRequestError):
+        if isinstance(error, NeedsRequestError) or is_without_session(error):
             context.flights.note_for_callers(key)
             return
         context.flights.note_failed(key, context.timer())

@@ -14,6 +14,7 @@ from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import KeyValueError, SerializationError
 from jinja_fragcache.guard.places import tell_places
 from jinja_fragcache.guard.reads import Cover
+from jinja_fragcache.guard.session_rows import is_of_session
 from jinja_fragcache.guard.watched import is_watched
 from jinja_fragcache.observe.events import About, Reason, Why
 
@@ -279,8 +280,12 @@ for _method in (FunctionCall.make, FunctionCall.make_async):
 
 
 def _is_of_now(value: Any) -> bool:
-    """Return whether an argument is the request's, a proxy, or read once only."""
-    return is_watched(value) or issubclass(type(value), Iterator)
+    """Return whether an argument is the request's, a proxy, or read once only.
+
+    What belongs to a session of the database is the request's, too.
+    """
+    is_read_once = issubclass(type(value), Iterator)
+    return is_watched(value) or is_read_once or is_of_session(value)
 
 
 def about_function(

@@ -15,6 +15,7 @@ from jinja2.utils import missing
 
 from jinja_fragcache.engine.dependencies import Dependencies, note_variable
 from jinja_fragcache.errors import NeedsRequestError
+from jinja_fragcache.guard.session_rows import is_of_session
 from jinja_fragcache.guard.watched import is_watched
 
 from .stand_in import StandIn
@@ -94,7 +95,7 @@ class _Captured:
         if kind is MethodType and isinstance(value.__self__, Context):
             return MethodType(value.__func__, self.of(value.__self__))
         goes_on = value is not missing and _goes_on(kind)
-        if goes_on or id(value) in self._of_request:
+        if goes_on or id(value) in self._of_request or is_of_session(value):
             raise NeedsRequestError
         return value
 

@@ -1,6 +1,7 @@
 """What is made behind a request of Flask has nothing of the request."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -144,7 +145,16 @@ def test_outside_of_a_request_there_is_none_behind_it() -> None:
     assert found == ["1False", "1False", "2False"]
 
 
-@pytest.mark.parametrize("argument", [request, iter("ab")], ids=["proxy", "iterator"])
+class Row:
+    """A row of SQLAlchemy that a session has, as far as that is known."""
+
+    __mapper__ = None
+    _sa_instance_state = SimpleNamespace(session_id=7)
+
+
+@pytest.mark.parametrize(
+    "argument", [request, iter("ab"), [Row()]], ids=["proxy", "iterator", "rows"]
+)
 def test_arguments_that_are_the_request_s_stay_with_the_caller(argument: Any) -> None:
     behind = Behind("view", lambda: "")
 
