@@ -351,8 +351,8 @@ def test_of_two_processes_one_makes_it(tmp_path: Path) -> None:
 class Loop:
     """A page whose body is a coroutine function that waits until it may go on."""
 
-    def __init__(self) -> None:
-        self.page = Page(PLAIN, enable_async=True)
+    def __init__(self, **options: Any) -> None:
+        self.page = Page(PLAIN, enable_async=True, **options)
         self.calls = Counter()
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
@@ -403,6 +403,34 @@ def test_a_task_that_fails_or_is_cancelled_leaves_the_old_entry() -> None:
         assert await loop.get() == "3"
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("is_stale", [True, False])
+def test_a_task_whose_loop_was_closed_makes_nothing_any_more(*, is_stale: bool) -> None:
+    loop = Loop(lock_timeout=1)
+
+    async def begin() -> None:
+        await loop.get()
+        loop.page.expire()
+        loop.may_go_on.clear()
+        await loop.get()
+        await asyncio.sleep(0)
+
+    async def go_on() -> list[str]:
+        loop.may_go_on = asyncio.Event()
+        loop.may_go_on.set()
+        texts = [await loop.get()]
+        if is_stale:
+            await asyncio.gather(*loop.page.pool._tasks)
+        return [*texts, await loop.get()]
+
+    ended = asyncio.new_event_loop()
+    ended.run_until_complete(begin())
+    ended.close()
+    if not is_stale:
+        loop.page.clock.now += 60
+
+    assert asyncio.run(go_on()) == (["1", "3"] if is_stale else ["3", "3"])
 
 
 def test_trio_has_no_such_tasks_so_a_caller_renders() -> None:

@@ -33,11 +33,17 @@ def start_task(
     work: Callable[[], Coroutine[Any, Any, None]],
 ) -> "asyncio.Task[None] | None":
     """Start a task on asyncio's loop that nobody awaits; return None on trio's."""
+    loop = running_loop()
+    return None if loop is None else loop.create_task(work())
+
+
+def running_loop() -> "asyncio.AbstractEventLoop | None":
+    """Return asyncio's loop that runs the caller, or None if it is trio's."""
     if _running_trio() is not None:
         return None
     import asyncio  # noqa: PLC0415 - see above
 
-    return asyncio.get_running_loop().create_task(work())
+    return asyncio.get_running_loop()
 
 
 def is_shared() -> bool:

@@ -74,8 +74,9 @@ class Pool:
         """Like `submit`, for a task of the running loop. trio has none of this kind."""
         with self._lock:
             # A loop that was closed never ends its tasks.
-            for task in [each for each in self._tasks if each.get_loop().is_closed()]:
-                self._tasks.discard(task)
+            for task in list(self._tasks):
+                if task.get_loop().is_closed():
+                    self._tasks.discard(task)
             if self._is_stopped or len(self._tasks) >= self._most[2]:
                 return False
             task = start_task(work)

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any
 
+from jinja_fragcache.access.event_loops import running_loop
 from jinja_fragcache.access.prefetch import leave_rendering
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import NeedsRequestError
@@ -63,8 +64,10 @@ def hand_over(
         run = copy_context().run
         is_taken = pool.submit(lambda: run(work.run))
     else:
+        flight.loop = running_loop()
         is_taken = pool.start_task(work.run_async)
-    flight.is_queued = is_taken and flight.is_queued
+    if not is_taken:
+        flight.is_queued, flight.loop = False, None
     return is_taken
 
 

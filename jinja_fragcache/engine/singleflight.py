@@ -51,6 +51,7 @@ class Flight:
             and must not be stored.
         is_stored: Whether the value was stored.
         is_queued: Whether it was handed over to the background and has not begun there.
+        loop: The event loop of the task that leads it in the background; None without.
         may_be_stored: Whether the value may have been stored just before the flight
             began, after its leader had looked for it.
     """
@@ -68,6 +69,7 @@ class Flight:
         "is_stored",
         "key",
         "landing",
+        "loop",
         "may_be_stored",
         "parent",
         "turn",
@@ -88,6 +90,7 @@ class Flight:
         self.is_spoiled = False
         self.is_stored = False
         self.is_queued = False
+        self.loop: Any = None
         self.may_be_stored = False
         self._flights = flights
         self._thread = 0
@@ -112,6 +115,11 @@ class Flight:
             future = self._future
         if future is not None:
             future.set_result(None)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody leads it any more: its loop ended before its task."""
+        return self.loop is not None and self.loop.is_closed()
 
     def wait(self, seconds: float) -> Any:
         """Wait until the flight has landed, or the time is over.
@@ -213,6 +221,8 @@ class Flights:
             not_to_store = self._not_to_store
             is_alone = bool(not_to_store and not has_stale and not_to_store.known(key))
             running = None if is_alone else self._by_key.get(key)
+            if running is not None and running.is_lost:
+                running = None
             # One that waits in the queue is not waited for: a body that runs there may
             # be the caller.
             if running is not None and (has_stale or not running.is_queued):
