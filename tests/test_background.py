@@ -189,6 +189,43 @@ def test_a_body_that_reads_of_the_request_is_left_to_a_caller() -> None:
     assert page.is_by_caller
 
 
+def test_what_a_list_or_dictionary_had_at_the_look_up_is_what_the_body_reads() -> None:
+    source = (
+        '{% cache 60, "x" %}{{ n() and "" }}{{ xs|join }}{{ d.k[0].v }}{% endcache %}'
+        "{{ change() }}"
+    )
+    page = Page(source)
+    xs, d = ["a"], {"k": [{"v": "b"}]}
+
+    def change() -> str:
+        xs.append("c")
+        d["k"][0]["v"] = "d"
+        return ""
+
+    page.get(xs=xs, d=d, change=str)
+    page.expire()
+    page.body.close()
+    page.get(xs=xs, d=d, change=change)
+    page.finish()
+    assert page.get(change=str) == "ab"
+    assert page.body.calls.calls == 2
+    assert not page.is_by_caller
+
+
+@pytest.mark.parametrize(("items", "by_caller"), [(10_001, True), (10_000, False)])
+def test_a_body_with_more_items_than_are_copied_is_left_to_a_caller(
+    items: int, *, by_caller: bool
+) -> None:
+    page = Page('{% cache 60, "x" %}{{ n() }}{{ xs[0] }}{{ shared[0] }}{% endcache %}')
+    # What all requests share is not copied.
+    page.template.environment.globals["shared"] = [0] * 20_000
+    for _ in range(3):
+        page.expire()
+        page.get(xs=[0] * items)
+        page.finish()
+    assert page.is_by_caller == by_caller
+
+
 class Row:
     """A row of SQLAlchemy, as far as it is known which session has it."""
 

@@ -90,8 +90,10 @@ class AnswerCall(FunctionCall):
         watch = self.session_watch and SessionWatch()
         return replace(self, session_watch=watch)
 
-    def _copy_apart(self) -> "AnswerCall":
-        return replace(self, session_watch=None)
+    def _copy_apart(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> "AnswerCall":
+        return replace(self, args=args, kwargs=kwargs, session_watch=None)
 
     def make_apart(self) -> Any:
         """Like `make`, with the session of the context that it is made in."""

@@ -1,21 +1,24 @@
 """One call of a decorated function, as the engine looks it up, makes and stores it."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from jinja_fragcache.engine.captured import Captured
 from jinja_fragcache.engine.covering import Guard, is_covered_now
 from jinja_fragcache.engine.spec import NotStored, Stopped
 from jinja_fragcache.engine.whole import Present, WholeGuard, tag_of_key
 from jinja_fragcache.entries.entry import Entry, Life
 from jinja_fragcache.entries.freshness import GracePeriods
 from jinja_fragcache.entries.values import MISSING
-from jinja_fragcache.errors import KeyValueError, SerializationError
+from jinja_fragcache.errors import (
+    KeyValueError,
+    NeedsRequestError,
+    SerializationError,
+)
 from jinja_fragcache.guard.places import tell_places
 from jinja_fragcache.guard.reads import Cover
-from jinja_fragcache.guard.session_rows import is_of_session
-from jinja_fragcache.guard.watched import is_watched
 from jinja_fragcache.observe.events import About, Reason, Why
 
 from .call_guard import CallGuard
@@ -204,15 +207,20 @@ class FunctionCall:
         wanted = self.options.background
         if not (default if wanted is None else wanted) or self.present is not None:
             return None
-        values = (*self.args, *self.kwargs.values())
-        if self.guard is None or not blocking or any(map(_is_of_now, values)):
+        if self.guard is None or not blocking:
             return None
-        call = self._copy_apart()
+        try:
+            args, kwargs = Captured().of((self.args, self.kwargs))
+        except NeedsRequestError:
+            return None
+        call = self._copy_apart(args, kwargs)
         return call, call.make_apart
 
-    def _copy_apart(self) -> "FunctionCall":
+    def _copy_apart(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> "FunctionCall":
         """Return the same call, to be made behind the request."""
-        return replace(self)
+        return replace(self, args=args, kwargs=kwargs)
 
     def make_apart(self) -> Any:
         """Like `make`, behind the request."""
@@ -277,15 +285,6 @@ class FunctionCall:
 
 for _method in (FunctionCall.make, FunctionCall.make_async):
     tell_places(_method, lambda call: call.name)
-
-
-def _is_of_now(value: Any) -> bool:
-    """Return whether an argument is the request's, a proxy, or read once only.
-
-    What belongs to a session of the database is the request's, too.
-    """
-    is_read_once = issubclass(type(value), Iterator)
-    return is_watched(value) or is_read_once or is_of_session(value)
 
 
 def about_function(

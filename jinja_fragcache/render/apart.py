@@ -2,10 +2,10 @@
 
 A body is a closure of its template's function, which goes on: in a loop, the same name
 has the next item a moment later. So what the body reads is copied, as far as Jinja made
-it: functions, macros and the context. Values are passed as they are.
+it: functions, macros and the context. Of the values, lists and the like are copied.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import copy
 from types import CellType, FunctionType, MethodType
 from typing import Any
@@ -13,9 +13,9 @@ from typing import Any
 from jinja2.runtime import Context, Macro, Undefined
 from jinja2.utils import missing
 
+from jinja_fragcache.engine.captured import Captured
 from jinja_fragcache.engine.dependencies import Dependencies, note_variable
 from jinja_fragcache.errors import NeedsRequestError
-from jinja_fragcache.guard.session_rows import is_of_session
 from jinja_fragcache.guard.watched import is_watched
 
 from .stand_in import StandIn
@@ -44,7 +44,9 @@ def capture(
         None if the body reads something that belongs to the request, or can't be read
         twice.
     """
-    captured = _Captured(_values_of_request(context))
+    captured = _CapturedBody(_values_of_request(context))
+    # What all requests share is large, and seldom changes.
+    captured.keep_containers(context.environment.globals.values())
     try:
         return captured.of(render), captured.of(context)
     except NeedsRequestError:
@@ -62,24 +64,19 @@ def _values_of_request(context: Context) -> dict[int, Any]:
     return found
 
 
-class _Captured:
-    """Copies what Jinja has made, each object once.
+class _CapturedBody(Captured):
+    """Copies what Jinja has made, too, each object once.
 
     Args:
         of_request: The values that belong to the request, by their ids.
     """
 
     def __init__(self, of_request: dict[int, Any]) -> None:
+        super().__init__()
         self._of_request = of_request
-        # Each with its original, which must live as long as its id is used.
-        self._copies: dict[int, tuple[Any, Any]] = {}
 
     def of(self, value: Any) -> Any:
-        """Return a value as a body may have it later.
-
-        Raises:
-            NeedsRequestError: If it belongs to the request, or can't be read twice.
-        """
+        """Like `Captured.of`."""
         known = self._copies.get(id(value))
         if known is not None:
             return known[1]
@@ -89,19 +86,15 @@ class _Captured:
         if issubclass(kind, Context):
             return self._context(value)
         if kind is Macro:
-            made = self._kept(value, copy(value))
+            made = self.keep(value, copy(value))
             made._func = self.of(value._func)  # noqa: SLF001 - there is no public name
             return made
         if kind is MethodType and isinstance(value.__self__, Context):
             return MethodType(value.__func__, self.of(value.__self__))
         goes_on = value is not missing and _goes_on(kind)
-        if goes_on or id(value) in self._of_request or is_of_session(value):
+        if goes_on or id(value) in self._of_request:
             raise NeedsRequestError
-        return value
-
-    def _kept(self, value: Any, made: Any) -> Any:
-        self._copies[id(value)] = value, made
-        return made
+        return super().of(value)
 
     def _function(self, function: FunctionType) -> FunctionType:
         cells = [CellType() for _ in function.__closure__ or ()]
@@ -114,7 +107,7 @@ class _Captured:
         )
         made.__kwdefaults__ = function.__kwdefaults__
         vars(made).update(vars(function))
-        self._kept(function, made)
+        self.keep(function, made)
         names = function.__code__.co_freevars
         for name, old, new in zip(
             names, function.__closure__ or (), cells, strict=True
@@ -133,7 +126,7 @@ class _Captured:
         return made
 
     def _context(self, context: Context) -> Context:
-        made: Context = self._kept(context, copy(context))
+        made: Context = self.keep(context, copy(context))
         made.eval_ctx = copy(context.eval_ctx)
         made.exported_vars = set(context.exported_vars)
         for name in ("parent", "vars"):
@@ -157,6 +150,4 @@ def _is_jinjas(function: FunctionType) -> bool:
 
 def _goes_on(kind: type) -> bool:
     """Return whether the values of a class change while a template is rendered."""
-    if issubclass(kind, Iterator):
-        return True  # A generator. Or a proxy, such as Flask's, of what is current.
     return kind.__module__ in _OF_RENDERING and not issubclass(kind, Undefined)

@@ -171,6 +171,26 @@ def test_arguments_that_are_the_request_s_stay_with_the_caller(argument: Any) ->
     assert found == ["1", "2"]
 
 
+def test_an_argument_is_what_it_was_when_the_function_was_called() -> None:
+    behind = Behind("view", lambda: "")
+
+    @behind.cache.memoize(60)
+    def joined(words: list[str], *, options: dict[str, list[str]]) -> str:
+        return f"{behind.gate()}{words}{options}"
+
+    with behind.app.app_context():
+        joined(["a"], options={"b": []})
+        behind.clock.now += 61
+        behind.gate.close()
+        words, options = ["a"], {"b": list[str]()}
+        joined(words, options=options)
+        words.append("c")
+        options["b"].append("d")
+        behind.gate.open()
+        finish(behind.pool)
+        assert joined(["a"], options={"b": []}) == "2['a']{'b': []}"
+
+
 @pytest.mark.parametrize("kind", ["cached", "memoize"])
 def test_a_decorator_may_say_whether(kind: str) -> None:
     behind = Behind("view", lambda: "", CACHE_BACKGROUND=False)
