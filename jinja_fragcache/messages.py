@@ -217,7 +217,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
 
-    nearest = get_close_matches(name, known, cutoff=_SIMILAR)
+    known = list(known)
+    longer = [each for each in known if each.startswith(f"{name}_")]
+    nearest = longer[:3] or get_close_matches(name, known, cutoff=_SIMILAR)
     return f" Did you mean {' or '.join(nearest)}?" if nearest else ""
 
 
