@@ -151,7 +151,9 @@ def test_similar_names_are_asked_for() -> None:
 
 def test_names_that_begin_with_an_unknown_one_are_meant() -> None:
     known = ["NEAT", "NEAR_TIMEOUT", "NEAR_THRESHOLD"]
-    assert did_you_mean("NEAR", known) == " Did you mean NEAR_TIMEOUT or NEAR_THRESHOLD?"
+    assert (
+        did_you_mean("NEAR", known) == " Did you mean NEAR_TIMEOUT or NEAR_THRESHOLD?"
+    )
 
 
 def test_an_unknown_argument_is_found_in_the_error() -> None:

@@ -11,6 +11,8 @@ from .memory_entry import make_entry, size_to_keep
 # still under way has to be among these, or what it reads is not kept. A key takes some
 # 300 bytes.
 _MOST_CHANGES = 10_000
+# In characters. Nothing is kept under a longer key, so its changes need not be known.
+_LONGEST_KEY = 1000
 _KEPT_TYPES = (str, int)
 
 
@@ -77,6 +79,8 @@ class NearMemory(MemoryStore):
             for key, (value, left) in found.items():
                 if type(value) not in _KEPT_TYPES or self._changes.get(key, 0) > change:
                     continue
+                if len(key) > _LONGEST_KEY:
+                    continue
                 seconds = self._seconds if left is None else min(self._seconds, left)
                 old = self._entries.get(key)
                 # What is there may come from a later read.
@@ -89,6 +93,8 @@ class NearMemory(MemoryStore):
         with self._write_lock:
             self._last_change += 1
             for key in keys:
+                if len(key) > _LONGEST_KEY:
+                    continue
                 self._remove(key)
                 self._changes.pop(key, None)
                 self._changes[key] = self._last_change

@@ -129,6 +129,17 @@ def test_a_later_read_replaces_an_earlier_one(memory: NearMemory, clock: Clock) 
     assert memory.get("x") == "new"
 
 
+def test_nothing_is_kept_or_remembered_under_a_long_key(memory: NearMemory) -> None:
+    """A visitor may make one, by the path of a cached view."""
+    for key in ("k" * 1001, "k" * 1000):
+        memory.keep({key: ("text", None)}, memory.begin_read())
+        memory.note_changes([key[1:]])
+        memory.note_changes([f"{key}."])
+
+    assert list(memory._entries) == ["k" * 1000]
+    assert all(len(key) <= 1000 for key in memory._changes)
+
+
 def test_no_more_entries_are_kept_than_the_threshold(clock: Clock) -> None:
     memory = NearMemory(2, 3, timer=clock)
     found: dict[str, tuple[Any, float | None]] = {key: (key, None) for key in "abcde"}
