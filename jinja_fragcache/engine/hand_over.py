@@ -16,7 +16,7 @@ from jinja_fragcache.access.prefetch import leave_rendering
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import NeedsRequestError
 from jinja_fragcache.guard.session_rows import is_without_session
-from jinja_fragcache.messages import describe_error
+from jinja_fragcache.messages import describe_error, logger
 from jinja_fragcache.operations import Operation, perform, perform_async
 
 from .context import Context
@@ -30,6 +30,10 @@ from .stale_if_error import says_gone
 
 # Seconds until a body is tried again in the background that has failed there.
 _PAUSE = 1.0
+_UNCLEAN = (
+    "%r was refreshed behind the request, and then a teardown function of the"
+    " application failed. Functions for before_request are not called there."
+)
 
 
 def hand_over(
@@ -145,13 +149,18 @@ class _Work:
             if not self._context.flights.begin_queued(self._flight):
                 yield False
                 return
+            is_done = False
             try:
                 with ExitStack() as stack:
                     for each in self._surroundings:
                         stack.enter_context(each())
                     yield True
+                    is_done = True
             except Exception as error:  # noqa: BLE001 - nobody waits for it
-                self._note(error)
+                if is_done:
+                    logger.error(_UNCLEAN, self._lead.key, exc_info=error)
+                else:
+                    self._note(error)
 
     def _make(self) -> Any:
         with _refusing_reads():

@@ -134,6 +134,20 @@ def test_what_is_gone_ends_its_old_entry(caplog: pytest.LogCaptureFixture) -> No
     assert caplog.records == []
 
 
+def test_a_teardown_function_that_fails_there_is_told_as_that(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    behind = Behind("view", lambda: "")
+    behind.app.before_request(lambda: setattr(g, "connection", "open"))
+    behind.app.teardown_request(lambda _: delattr(g, "connection"))
+
+    # It was made all the same, and is made again without a pause.
+    assert [behind.show() for _ in range(4)] == ["1", "1", "2", "3"]
+    told = "a teardown function of the application failed"
+    assert [told in record.getMessage() for record in caplog.records] == [True] * 3
+    assert "AttributeError" in caplog.text
+
+
 def test_outside_of_a_request_there_is_none_behind_it() -> None:
     behind = Behind("memoize", has_request_context)
     found = []
