@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -442,6 +444,51 @@ def test_a_task_that_fails_or_is_cancelled_leaves_the_old_entry() -> None:
     asyncio.run(run())
 
 
+class Begun:
+    """The rest of a coroutine that has begun, to be awaited."""
+
+    def __init__(self, work: Any) -> None:
+        self._work = work
+        self._awaited: list[Any] = []
+        with suppress(StopIteration):
+            self._awaited.append(work.send(None))
+
+    def __await__(self) -> Generator[Any, None, None]:
+        with suppress(StopIteration):
+            while self._awaited:
+                yield self._awaited.pop()
+                self._awaited.append(self._work.send(None))
+
+
+def begin_at_once(
+    loop: asyncio.AbstractEventLoop, work: Any, **_: Any
+) -> asyncio.Task[None]:
+    """Like `asyncio.eager_task_factory`, which Python 3.11 has not."""
+    begun = Begun(work)
+
+    async def rest() -> None:
+        await begun
+
+    return asyncio.Task(rest(), loop=loop)
+
+
+def test_no_caller_waits_where_tasks_begin_at_once() -> None:
+    async def run() -> list[str]:
+        loop = Loop()
+        texts = [await loop.get()]
+        loop.page.expire()
+        factory: Any = begin_at_once
+        asyncio.get_running_loop().set_task_factory(factory)
+        loop.may_go_on.clear()
+        texts.append(await loop.get())
+        assert loop.calls.calls == 1
+        loop.may_go_on.set()
+        await asyncio.wait(loop.page.pool._tasks)
+        return [*texts, await loop.get()]
+
+    assert asyncio.run(run()) == ["1", "1", "2"]
+
+
 @pytest.mark.parametrize("is_stale", [True, False])
 def test_a_task_whose_loop_was_closed_makes_nothing_any_more(*, is_stale: bool) -> None:
     loop = Loop(lock_timeout=1)
@@ -462,6 +509,8 @@ def test_a_task_whose_loop_was_closed_makes_nothing_any_more(*, is_stale: bool) 
         return [*texts, await loop.get()]
 
     ended = asyncio.new_event_loop()
+    # Of a task that it leaves.
+    ended.set_exception_handler(lambda *_: None)
     ended.run_until_complete(begin())
     ended.close()
     if not is_stale:

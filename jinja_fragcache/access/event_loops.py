@@ -34,7 +34,17 @@ def start_task(
 ) -> "asyncio.Task[None] | None":
     """Start a task on asyncio's loop that nobody awaits; return None on trio's."""
     loop = running_loop()
-    return None if loop is None else loop.create_task(work())
+    if loop is None:
+        return None
+    if loop.get_task_factory() is None:
+        return loop.create_task(work())
+    # Such as asyncio's eager one, whose tasks begin at once, while their caller waits.
+    return loop.create_task(_in_a_moment(work))
+
+
+async def _in_a_moment(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    await sleep(0)
+    await work()
 
 
 def running_loop() -> "asyncio.AbstractEventLoop | None":
