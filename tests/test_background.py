@@ -259,6 +259,31 @@ def test_a_body_with_a_row_that_a_session_has_is_left_to_a_caller(
     assert page.is_by_caller == by_caller
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% set v = rows %}@{{ v|length }}#",
+        (
+            "{% set f = cycler(rows) %}"
+            "{% macro m() %}{{ f and rows|length }}{% endmacro %}"
+            "{% set v = m %}@{{ v() }}#"
+        ),
+    ],
+    ids=["list", "macro"],
+)
+def test_what_can_not_be_captured_is_so_by_each_of_its_names(source: str) -> None:
+    source = source.replace("@", '{% cache 60, "x" %}{{ n() and "" }}')
+    page = Page(source.replace("#", "{% endcache %}"))
+    row = Row(7)
+    texts = []
+    for _ in range(3):
+        page.expire()
+        texts.append(page.get(rows=[row, 1]))
+        page.finish()
+    assert texts == ["2"] * 3
+    assert page.is_by_caller
+
+
 def test_a_body_whose_row_has_no_session_any_more_is_left_to_a_caller(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -5,7 +5,7 @@ of each other. Other objects are passed as they are, but for those that only the
 can use.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from jinja_fragcache.errors import NeedsRequestError
@@ -41,6 +41,18 @@ class Captured:
         if issubclass(kind, Iterator) or is_watched(value) or is_of_session(value):
             raise NeedsRequestError
         return value
+
+    def or_else(self, value: Any, instead: Callable[[], Any]) -> Any:
+        """Like `of`, with something else in place of what the body can't have."""
+        copies, items_left = len(self._copies), self._items_left
+        try:
+            return self.of(value)
+        except NeedsRequestError:
+            # What was begun of it is not complete, and it may have another name.
+            while len(self._copies) > copies:
+                self._copies.popitem()
+            self._items_left = items_left
+            return instead()
 
     def keep(self, value: Any, made: Any) -> Any:
         """Use something in place of a value from now on, and return it."""

@@ -7,6 +7,7 @@ it: functions, macros and the context. Of the values, lists and the like are cop
 
 from collections.abc import Callable
 from copy import copy
+from functools import partial
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
@@ -136,10 +137,7 @@ class _CapturedBody(Captured):
 
     def _or_stand_in(self, value: Any) -> Any:
         """Like `of`. Only a use of what the body can't have stops it."""
-        try:
-            return self.of(value)
-        except NeedsRequestError:
-            return StandIn(NeedsRequestError)
+        return self.or_else(value, partial(StandIn, NeedsRequestError))
 
 
 def _is_jinjas(function: FunctionType) -> bool:
