@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .access.breaker import DEFAULT_RETRY_AFTER
@@ -367,7 +366,7 @@ class FragmentCache(MemoizeMethods, Shared):
 
     def stats(self) -> Stats:
         """Return the counters of this cache in this process."""
-        return replace(self.engine.stats)
+        return self.engine.stats.copy()
 
 
 def _engine_class(policy: Policy) -> type[Engine]:

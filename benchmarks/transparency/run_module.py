@@ -11,7 +11,6 @@ import atexit
 import json
 import runpy
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.transparency.hook import install
@@ -27,7 +26,7 @@ def main(way: str, folder: str, module: str, *arguments: str) -> None:
     install(Way(way), cache)
 
     def write_stats() -> None:
-        stats = json.dumps(asdict(cache.stats()))
+        stats = json.dumps(cache.stats().as_dict())
         Path(folder, "stats.json").write_text(stats, encoding="utf-8")
 
     atexit.register(write_stats)

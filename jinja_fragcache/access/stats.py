@@ -1,7 +1,6 @@
 """Counts what happens in a cache, tells of it, and logs it."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 
 from jinja_fragcache.errors import FragmentCacheError
 from jinja_fragcache.keys.digests import digest
@@ -14,14 +13,32 @@ from jinja_fragcache.remembered import Remembered
 # of which there may be any number.
 _MOST_PLACES = 1000
 _MOST_BYTES = 2**18
+# In the order in which they are shown.
+_COUNTERS = (
+    "hits",
+    "misses",
+    "stored",
+    "deleted",
+    "uncached",
+    "failures",
+    "skipped",
+    "waited",
+    "stale",
+    "verified",
+    "differed",
+    "too_large",
+    "near_hits",
+)
 
 
-@dataclass(slots=True)
 class Stats:
     """The counters of a `FragmentCache` in this process, since it was made.
 
     The numbers are counted without a lock. On an interpreter without a global lock, a
     few may be lost under load.
+
+    Args:
+        counted: The numbers to begin with, by their names.
 
     Attributes:
         hits: Fragments and values served from the store.
@@ -42,19 +59,47 @@ class Stats:
             entries, and of the versions of tags.
     """
 
-    hits: int = 0
-    misses: int = 0
-    stored: int = 0
-    deleted: int = 0
-    uncached: int = 0
-    failures: int = 0
-    skipped: int = 0
-    waited: int = 0
-    stale: int = 0
-    verified: int = 0
-    differed: int = 0
-    too_large: int = 0
-    near_hits: int = 0
+    hits: int
+    misses: int
+    stored: int
+    deleted: int
+    uncached: int
+    failures: int
+    skipped: int
+    waited: int
+    stale: int
+    verified: int
+    differed: int
+    too_large: int
+    near_hits: int
+
+    __slots__ = _COUNTERS
+    __hash__ = None  # type: ignore[assignment]  # the numbers change
+
+    def __init__(self, **counted: int) -> None:
+        for name in _COUNTERS:
+            setattr(self, name, counted.pop(name, 0))
+        if counted:
+            raise TypeError(f"Stats has no {next(iter(counted))!r}.")
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the numbers by their names."""
+        return {name: getattr(self, name) for name in _COUNTERS}
+
+    def copy(self) -> "Stats":
+        """Return the numbers as they are now."""
+        return Stats(**self.as_dict())
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other has the same numbers."""
+        if not isinstance(other, Stats):
+            return NotImplemented
+        return self.as_dict() == other.as_dict()
+
+    def __repr__(self) -> str:
+        """Return the numbers with their names."""
+        told = ", ".join(f"{name}={number}" for name, number in self.as_dict().items())
+        return f"Stats({told})"
 
 
 class Recorder:

@@ -17,7 +17,6 @@ from jinja_fragcache.operations import Operation
 from . import claims
 from .context import Context
 from .dependencies import current_trial
-from .hand_over import hand_over
 from .lead import Lead, Render
 from .leader import lead, lead_unclaimed
 from .lookup import Found, find, look_up, note_served, note_unstored
@@ -129,7 +128,7 @@ def _renew(
     for _ in range(_MOST_WAITS):
         flight, is_leader = context.flights.join(spec.key, has_stale=has_stale)
         if is_leader:
-            if has_stale and hand_over(flight, spec, found, context, apart):
+            if has_stale and _hand_over(flight, spec, found, context, apart):
                 yield from serve_stale(spec, found, context)
                 if draft is not None:
                     draft.served(found)
@@ -143,6 +142,14 @@ def _renew(
                 draft.served(there)
             return there.value
     return (yield from _render_alone(spec, found, context, render, draft))
+
+
+def _hand_over(
+    flight: Flight, spec: EntrySpec, found: Found, context: Context, render: Render
+) -> bool:
+    from .hand_over import hand_over  # noqa: PLC0415 - few values are stale
+
+    return hand_over(flight, spec, found, context, render)
 
 
 @internalcode

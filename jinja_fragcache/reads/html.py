@@ -23,20 +23,16 @@ _TEXT_ELEMENTS = frozenset(
         *("noscript", "xmp", "plaintext"),
     }
 )
-_MARKUP = re.compile(
-    r"(?P<comment><!--)|(?P<cdata><!\[CDATA\[)|</?(?P<name>[a-z][^\s/>]*)"
-    r"|(?P<bogus><[!?/])|(?P<cut><\Z)",
-    re.IGNORECASE,
-)
+_NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
 _COMMENT_ENDS = {_COMMENT: re.compile("--!?>"), _BOGUS_COMMENT: re.compile(">")}
 _TAG_PART = re.compile(r"[\"'>]")
 #: What begins an element or a comment, in front of which a comment may stand, too.
-_ELEMENT = re.compile(r"\s*<(?:[a-z]|!--)", re.IGNORECASE)
+_ELEMENT = r"\s*<(?:[a-zA-Z]|!--)"
 
 
 def starts_element(text: str) -> bool:
     """Return whether the first thing in a text is an element, or a comment."""
-    return _ELEMENT.match(text) is not None
+    return re.match(_ELEMENT, text) is not None
 
 
 def joined(*places: str) -> str:
@@ -89,21 +85,25 @@ def _from_tag(
 
 
 def _from_data(place: str, text: str, position: int) -> tuple[str, int]:
-    markup = _MARKUP.search(text, position)
-    if markup is None:
-        return place, len(text)
-    if markup["comment"]:
-        # `<!-->` and `<!--->` are whole comments.
-        whole = re.compile("-?>").match(text, markup.end())
-        return (DATA, whole.end()) if whole else (_COMMENT, markup.end())
-    if markup["bogus"]:
-        is_cut = markup.end() == len(text)
-        return (DOUBT if is_cut else _BOGUS_COMMENT), markup.end()
-    if markup["name"] is None:
-        # A CDATA section is one in SVG only. And `<{{ tag }}` may be any element.
-        return DOUBT, len(text)
-    is_end = markup[0][1] == "/"
-    return f"tag {'/' if is_end else ''}{markup['name'].lower()}", markup.end()
+    start = text.find("<", position)
+    while start >= 0:
+        inside = start + 1
+        if text.startswith("!--", inside):
+            # `<!-->` and `<!--->` are whole comments.
+            whole = re.compile("-?>").match(text, start + 4)
+            return (DATA, whole.end()) if whole else (_COMMENT, start + 4)
+        name = _NAME.match(text, inside)
+        if name is not None:
+            is_end = text[inside] == "/"
+            return f"tag {'/' if is_end else ''}{name[1].lower()}", name.end()
+        if inside == len(text) or text[inside : start + 9].upper() == "![CDATA[":
+            # `<{{ tag }}` may be any element. And a CDATA section is one in SVG only.
+            return DOUBT, len(text)
+        if text[inside] in "!?/":
+            is_cut = inside + 1 == len(text)
+            return (DOUBT if is_cut else _BOGUS_COMMENT), inside + 1
+        start = text.find("<", inside)
+    return place, len(text)
 
 
 def _from_text(name: str, text: str, position: int) -> tuple[str, int]:

@@ -1,13 +1,15 @@
 """The texts of a tag's arguments, and the tag with more key values."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import nodes
 
 from .arguments import OPTIONS, Arguments
-from .heads import Each
 from .writing import write
+
+if TYPE_CHECKING:
+    from .heads import Each
 
 _POSITIONAL = {"timeout", "name", "vary_on"}
 
@@ -32,7 +34,7 @@ class TagTexts(NamedTuple):
     options: tuple[tuple[str, str], ...]
 
 
-def tag_texts(arguments: Arguments, each: Each | None = None) -> TagTexts:
+def tag_texts(arguments: Arguments, each: "Each | None" = None) -> TagTexts:
     """Return the texts of a tag.
 
     Args:

@@ -29,7 +29,6 @@ from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 from jinja_fragcache.guard.watched import is_watched
 from jinja_fragcache.keys.fragment import can_be_encoded, encoded_value
 
-from .apart import capture
 from .environment import ADDED, Site, engine_of, name_of, warned_for
 
 #: Separates the parts of `Site`'s names: of the key, of the body, allowed ones, and the
@@ -134,6 +133,9 @@ class TagGuard:
         words = self._site[4].rpartition(PARTS)[2].split()
         if BACKGROUND not in words and (not default or FOREGROUND in words):
             return None
+        # Here, because few fragments are made in the background.
+        from .apart import capture  # noqa: PLC0415
+
         with Dependencies() as probe:
             self.start()
         found = None if probe.reads else capture(render, self._context)

@@ -34,3 +34,16 @@ def test_the_places_that_were_warned_of_are_remembered_within_bounds(
     # A sixteenth goes at once when it is full.
     assert 1000 - 1000 // 16 < len(recorder._warned_of) <= 1000
     assert sum(map(size_of, recorder._warned_of)) < 100_000
+
+
+def test_the_numbers_are_compared_copied_and_shown_by_their_names() -> None:
+    stats = Stats(hits=2, stale=1)
+    kept = stats.copy()
+    assert kept == stats
+    stats.hits += 1
+    assert kept != stats
+    assert kept != kept.as_dict()
+    assert kept.as_dict() == {**Stats().as_dict(), "hits": 2, "stale": 1}
+    assert repr(kept).startswith("Stats(hits=2, misses=0, ")
+    with pytest.raises(TypeError, match="no 'hit'"):
+        Stats(hit=1)
