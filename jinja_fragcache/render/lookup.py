@@ -12,6 +12,7 @@ Options that only some tags have are passed as keyword arguments.
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from inspect import isawaitable
 from typing import Any, NamedTuple
 
 from jinja2 import pass_context
@@ -76,7 +77,8 @@ def fragment(
         key: The fragment's key; its name if there is a `value`.
         spec: The constants of the tag.
         escaped: Whether autoescape is on where the tag stands.
-        value: The only key value, unless the key is complete.
+        value: The only key value, unless the key is complete; in an async environment,
+            perhaps an awaitable of it.
         vary_on: The key values that a complete key was made of.
         body: The fields of the tag's `Body`; None if its name is a constant.
 
@@ -91,7 +93,7 @@ def fragment(
     if value is not _IN_KEY:
         # Not in a filter of its own, because a hit calls as little as possible.
         if type(value) is not str and type(value) is not int:
-            return named_fragment(context, key, spec, escaped, [value])
+            return _fragment_of_other_value(context, key, spec, escaped, value)
         key = KEYS_OF_ONE_VALUE[key][value]
     cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
     engine: Engine = (
@@ -130,6 +132,22 @@ def fragment(
         values=vary_on,
     )
     return look_further(engine, environment, site, escaped, asked, undecided)
+
+
+def _fragment_of_other_value(
+    context: Context, name: str, spec: Spec, escaped: bool, value: Any
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Like `fragment`, with one key value that is no text or whole number."""
+    if context.environment.is_async and isawaitable(value):
+        return _fragment_of_awaited(context, name, spec, escaped, value)
+    return named_fragment(context, name, spec, escaped, [value])
+
+
+async def _fragment_of_awaited(
+    context: Context, name: str, spec: Spec, escaped: bool, value: Awaitable[Any]
+) -> Text | Miss:
+    found = named_fragment(context, name, spec, escaped, [await value])
+    return await found if isawaitable(found) else found
 
 
 @pass_context

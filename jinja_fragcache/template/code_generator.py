@@ -42,6 +42,7 @@ class FragmentCodeGenerator(CodeGenerator):
         self._given: dict[GivenKey, None] = {}
         self._templates: dict[str, None] = {}
         self._is_in_key = False
+        self._passed: nodes.Expr | None = None
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         """Write a template, and the constants that `render.renderings` reads of it."""
@@ -67,14 +68,14 @@ class FragmentCodeGenerator(CodeGenerator):
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
         """Write the read of an attribute. In a key, no text or number is awaited."""
         if self._is_in_key:
-            self._write_read("getattr", node.node, nodes.Const(node.attr), frame)
+            self._write_read("getattr", node, nodes.Const(node.attr), frame)
         else:
             super().visit_Getattr(node, frame)
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:
         """Write the read of an item, as `visit_Getattr` does that of an attribute."""
         if self._is_in_key and not isinstance(node.arg, nodes.Slice):
-            self._write_read("getitem", node.node, node.arg, frame)
+            self._write_read("getitem", node, node.arg, frame)
         else:
             super().visit_Getitem(node, frame)
 
@@ -146,9 +147,12 @@ class FragmentCodeGenerator(CodeGenerator):
             self.write(f"({found} if ({found} := ")
         self.write(f"{self.filters[node.name]}(context, ")
         around, self._is_in_key = self._is_in_key, is_async
+        # The look-up awaits its only value itself.
+        of_one_value = node.name is FRAGMENT_OF_ONE_VALUE
+        self._passed = node.args[-1] if of_one_value else None
         self.visit(cast("nodes.Expr", node.node), frame)
         self.signature(node, frame)
-        self._is_in_key = around
+        self._is_in_key, self._passed = around, None
         self.write(")")
         if found:
             self.write(f").__class__ is str else await auto_await({found}))")
@@ -163,20 +167,28 @@ class FragmentCodeGenerator(CodeGenerator):
         self._is_in_key = around
 
     def _write_read(
-        self, method: str, node: nodes.Expr, name: nodes.Expr, frame: Frame
+        self,
+        method: str,
+        node: nodes.Getattr | nodes.Getitem,
+        name: nodes.Expr,
+        frame: Frame,
     ) -> None:
         """Write the read of an attribute or item that is awaited only if it may be.
 
         Jinja writes `auto_await`, a coroutine, around each of them in an async
         template.
         """
-        found = self.temporary_identifier()
-        self.write(f"({found} if ({found} := environment.{method}(")
-        self.visit(node, frame)
+        found = "" if node is self._passed else self.temporary_identifier()
+        if found:
+            self.write(f"({found} if ({found} := ")
+        self.write(f"environment.{method}(")
+        self.visit(node.node, frame)
         self.write(", ")
         self.visit(name, frame)
-        self.write(f")).__class__ is str or {found}.__class__ is int")
-        self.write(f" else await auto_await({found}))")
+        self.write(")")
+        if found:
+            self.write(f").__class__ is str or {found}.__class__ is int")
+            self.write(f" else await auto_await({found}))")
 
     def _write_call(
         self, node: nodes.CallBlock, frame: Frame, assignment: str = ""

@@ -8,12 +8,13 @@ from jinja2 import Environment, runtime
 from jinja2.compiler import CodeGenerator
 
 from jinja_fragcache import (
+    FragmentCache,
     FragmentCacheExtension,
     fragment_cache_of,
     make_template_fragment_key,
 )
 from jinja_fragcache.template.code_generator import FragmentCodeGenerator
-from tests.support import Counter
+from tests.support import Counter, SharedStore
 
 
 class OtherCodeGenerator(CodeGenerator):
@@ -132,4 +133,33 @@ def test_in_a_key_attributes_and_items_are_awaited_unless_they_are_texts_or_numb
     assert fragment_cache_of(env).get(key) == "a"
     awaited_values = [each for each in values if isawaitable(each)]
     assert len(awaited_values) == (3 if awaited else 0)
+    assert not {7, "a"} & {each for each in values if isinstance(each, int | str)}
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+@pytest.mark.parametrize("blocks", [False, True])
+def test_a_look_up_awaits_its_only_key_value_itself_unless_it_is_a_text_or_a_number(
+    awaited: bool, blocks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env, _ = environments(enable_async=True)
+    env.fragment_cache = cache = FragmentCache(SharedStore() if blocks else None)  # type: ignore[attr-defined]
+    assert cache.engine.blocks is blocks
+    values: list[object] = []
+
+    async def counting(value: Any) -> Any:
+        values.append(value)
+        return await value if isawaitable(value) else value
+
+    monkeypatch.setattr(runtime, "auto_await", counting)
+    for read in ("row.id", "row['a']", "[row][0].id"):
+        source = f"{{% cache 300, 'k', {read} %}}a{{% endcache %}}"
+        template = env.from_string(source)
+        for _ in range(2):
+            assert template.render(row=Row(awaited=awaited)) == "a"
+    stats = cache.stats()
+    # Two of the reads have the value 7.
+    assert (stats.stored, stats.hits) == (2, 4)
+    assert cache.get(make_template_fragment_key("k", [7])) == "a"
+    assert cache.get(make_template_fragment_key("k", ["a"])) == "a"
+    # Only what looks up, while it misses or its store may block.
     assert not {7, "a"} & {each for each in values if isinstance(each, int | str)}
