@@ -282,7 +282,7 @@ class _Printing:
         holes = self.holes
         if not holes.numbers:
             return []
-        body, names = holes.body, [WHICH]
+        body, names = holes.printed(), [WHICH]
         if each is not None:
             body = [*each.unpacking(), *body]
             names += ROW_NAMES

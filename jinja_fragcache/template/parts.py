@@ -91,6 +91,15 @@ class Holes:
         self.kept: list[tuple[nodes.Expr, nodes.InternalName]] = []
         self.facts = Facts()
 
+    def printed(self) -> list[nodes.Node]:
+        """Return the nodes that render holes, without the test which if it is one.
+
+        All nodes are gone through a dozen times while a template is compiled.
+        """
+        if len(self.numbers) == 1 and isinstance(self.body[0], nodes.If):
+            return self.body[0].body
+        return self.body
+
     def add(self, other: "Holes") -> None:
         """Add holes."""
         self.numbers += other.numbers

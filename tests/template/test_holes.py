@@ -547,3 +547,22 @@ def test_a_hole_calls_a_function_wherever_it_is(
     site = Site({"page": source}, mode)
     counter = Counter()
     assert [site.render(f=counter) for _ in range(3)] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(("holes", "tests"), [(1, 0), (2, 2), (3, 3)])
+def test_the_code_of_an_only_hole_does_not_ask_which_one_it_is(holes: int, tests: int) -> None:
+    hole = "{% nocache %}{{ user }}{% endnocache %}"
+    source = "{% cache 60, 'x' %}" + f"-{hole}" * holes + "{% endcache %}"
+    code = environment().compile(source, raw=True)
+    assert code.count("0hole ==") == tests
+    site = Site({"page": source})
+    for user in ("a", "b"):
+        assert site.render(user=user) == f"-{user}" * holes
+
+
+def test_an_only_hole_is_one_of_several_in_the_fragment_around(mode: str) -> None:
+    inner = "{% cache 60, NAME %}{% nocache %}{{ user }}{% endnocache %}{% endcache %}"
+    parts = "-".join(inner.replace("NAME", f"'{each}'") for each in "ab")
+    site = Site({"page": "{% cache 60, 'c' %}" + parts + "{% endcache %}"}, mode)
+    for user in ("a", "b"):
+        assert site.render(user=user) == f"{user}-{user}"
