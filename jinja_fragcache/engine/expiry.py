@@ -1,4 +1,4 @@
-"""When entries expire, whether they may be served, and for how long they are stored."""
+"""When entries expire, for how long they are stored, and what keeps them from it."""
 
 import math
 
@@ -12,6 +12,7 @@ from jinja_fragcache.entries.freshness import standing as standing_at
 from jinja_fragcache.timeouts import LONGEST, NEVER_EXPIRES
 
 from .context import Context
+from .dependencies import current_dependencies
 from .policy import DEFAULT_TIMEOUT
 
 # For how many seconds an entry is fresh if one of its parts has expired.
@@ -106,3 +107,13 @@ def lifetime(
         expires = now + _OUT_OF_DATE
     left = math.ceil(expires - now)
     return Life(expires, cost), min(left + longer, LONGEST)
+
+
+def keep_out_of_store() -> None:
+    """Keep all that is around a part from being stored, because its `unless` is true.
+
+    What the part shows, such as a preview, is not for others.
+    """
+    dependencies = current_dependencies()
+    if dependencies is not None:
+        dependencies.make_live()

@@ -27,7 +27,8 @@ from jinja_fragcache.remembered import Remembered
 from . import claims
 from .context import Context
 from .covering import Guard
-from .dependencies import OWN_TAG, current_dependencies, quietly, start_watching
+from .dependencies import OWN_TAG, quietly, start_watching
+from .expiry import keep_out_of_store
 from .key_reads import KeyReads
 from .policy import Policy
 from .spec import FragmentSpec
@@ -66,16 +67,6 @@ def tag_of_key(key: str) -> str:
     """Return the tag of all entries with a key and any values of the whole cache."""
     # As a digest, because a key may be of any length, and tags stand in entries.
     return f"{OWN_TAG}key:{digest(key)}"
-
-
-def keep_out_of_store() -> None:
-    """Keep all that is around a part from being stored, because its `unless` is true.
-
-    What the part shows, such as a preview, is not for others.
-    """
-    dependencies = current_dependencies()
-    if dependencies is not None:
-        dependencies.make_live()
 
 
 class Whole:

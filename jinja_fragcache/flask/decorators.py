@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import has_request_context
 
-from jinja_fragcache.engine.whole import keep_out_of_store
+from jinja_fragcache.engine.expiry import keep_out_of_store
 from jinja_fragcache.functions.call import FunctionCall
 from jinja_fragcache.functions.decorators import CallFactory
 from jinja_fragcache.functions.keys import full_name

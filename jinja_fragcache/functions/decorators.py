@@ -8,11 +8,12 @@ from typing import Any, Generic, TypeVar, cast
 
 from jinja_fragcache.engine.dependencies import start_watching
 from jinja_fragcache.engine.engine import Engine
+from jinja_fragcache.engine.expiry import keep_out_of_store
 from jinja_fragcache.engine.flow import recall
 from jinja_fragcache.engine.key_reads import KeyReads
 from jinja_fragcache.engine.reporting import Draft
 from jinja_fragcache.engine.spec import Stopped
-from jinja_fragcache.engine.whole import Whole, keep_out_of_store
+from jinja_fragcache.engine.whole import Whole
 from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.guard.places import tell_places
 from jinja_fragcache.guard.reads import Cover

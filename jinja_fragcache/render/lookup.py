@@ -13,7 +13,7 @@ Options that only some tags have are passed as keyword arguments.
 from collections.abc import Awaitable, Callable
 from functools import partial
 from inspect import isawaitable
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -21,6 +21,7 @@ from jinja2.runtime import Context
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine, Undecided
+from jinja_fragcache.engine.expiry import keep_out_of_store
 from jinja_fragcache.engine.flow import remove
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
@@ -180,10 +181,10 @@ def named_fragment(
     return fragment(context, key, spec, escaped, _IN_KEY, vary_on, body)
 
 
-class TagOptions(NamedTuple):
+class TagOptions:
     """The options of a tag, with values that are known only at render time.
 
-    Attributes:
+    Args:
         unless: Whether to render without the store.
         by_page: Whether the text depends on the page that is rendered.
         stale: Seconds after its timeout during which the fragment is served while one
@@ -198,15 +199,40 @@ class TagOptions(NamedTuple):
         body: As for `fragment`.
     """
 
-    unless: Any = None
-    by_page: bool = False
-    stale: Any = None
-    stale_if_error: Any = None
-    tags: Any = None
-    version: Any = None
-    template_digest: Any = None
-    holes: tuple[int, ...] = ()
-    body: tuple[str, str] | None = None
+    __slots__ = (
+        "body",
+        "by_page",
+        "holes",
+        "stale",
+        "stale_if_error",
+        "tags",
+        "template_digest",
+        "unless",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        unless: Any = None,
+        by_page: bool = False,
+        stale: Any = None,
+        stale_if_error: Any = None,
+        tags: Any = None,
+        version: Any = None,
+        template_digest: Any = None,
+        holes: tuple[int, ...] = (),
+        body: tuple[str, str] | None = None,
+    ) -> None:
+        self.unless = unless
+        self.by_page = by_page
+        self.stale = stale
+        self.stale_if_error = stale_if_error
+        self.tags = tags
+        self.version = version
+        self.template_digest = template_digest
+        self.holes = holes
+        self.body = body
 
 
 @pass_context
@@ -278,8 +304,6 @@ def resolve(
             the cache is strict.
     """
     if options.unless:
-        from jinja_fragcache.engine.whole import keep_out_of_store  # noqa: PLC0415 - few do
-
         keep_out_of_store()
         return Uncached(Reason.UNLESS, key, name, vary_on)
     environment = context.environment

@@ -17,7 +17,7 @@ If there are holes in the body, the text goes through a second call block:
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from jinja2 import Environment, nodes
 from jinja2.compiler import CodeGenerator
@@ -35,7 +35,6 @@ from jinja_fragcache.reads.arguments import (
     tag_alone,
     written,
 )
-from jinja_fragcache.reads.heads import Each, check_row_key, parse_each
 from jinja_fragcache.reads.tag_texts import tag_texts, tag_words
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
 from jinja_fragcache.render.bodies import LIST_TAG, TAG
@@ -55,13 +54,14 @@ from .body import (
 )
 from .body_names import HOLE_TAG
 from .code_generator import FragmentCodeGenerator
-from .each import ROW_NAMES, loop
 from .filter_call import filter_call, python_expression
-from .holes import WHICH, make_hole, take_holes
 from .lookup_call import LookupCall
 from .names import bound_names
-from .parts import CallBlockKind, Holes, Part, facts_of, finish
+from .parts import WHICH, CallBlockKind, Holes, Part, facts_of, finish
 from .tag_sites import SITE, TAGS, Site, mark_sites
+
+if TYPE_CHECKING:
+    from jinja_fragcache.reads.heads import Each
 
 
 class FragmentCacheExtension(BodyRendering, Extension):
@@ -148,6 +148,11 @@ class FragmentCacheExtension(BodyRendering, Extension):
         ]
 
     def _parse_list(self, parser: Parser, line: int, site: Site) -> list[nodes.Node]:
+        # Here, because few templates have lists.
+        from jinja_fragcache.reads.heads import check_row_key, parse_each  # noqa: PLC0415
+
+        from .each import ROW_NAMES, loop  # noqa: PLC0415
+
         load(parser.environment, ITEMS)
         with tag_alone(parser):
             each = parse_each(parser)
@@ -215,9 +220,11 @@ class _Printing:
         self.found = parser.free_identifier()
         self.holes = Holes()
         if self._facts.has_holes:
+            from .holes import take_holes  # noqa: PLC0415 - few fragments have any
+
             self.holes = take_holes(parser, body, self.found, site)
 
-    def look_up(self, arguments: Arguments, each: Each | None = None) -> LookupCall:
+    def look_up(self, arguments: Arguments, each: "Each | None" = None) -> LookupCall:
         """Return the call that looks the fragment, or the rows, up.
 
         Args:
@@ -272,7 +279,7 @@ class _Printing:
         finish(block, Part(self._facts, kind=kind))
         return [*self._assignments(kept), block]
 
-    def print_holes(self, method: str, each: Each | None = None) -> list[nodes.Node]:
+    def print_holes(self, method: str, each: "Each | None" = None) -> list[nodes.Node]:
         """Return the nodes that print a text with holes.
 
         Args:
@@ -285,6 +292,8 @@ class _Printing:
         body, names = holes.printed(), [WHICH]
         if each is not None:
             body = [*each.unpacking(), *body]
+            from .each import ROW_NAMES  # noqa: PLC0415 - few templates have lists
+
             names += ROW_NAMES
         block = self._call_block(method, body, names)
         bound = {*names, *(bound_names(each.unpacking()) if each else ())}
@@ -316,6 +325,8 @@ class _Printing:
 
 
 def _parse_hole(parser: Parser, line: int, site: Site) -> nodes.Node:
+    from .holes import make_hole  # noqa: PLC0415 - few templates have any
+
     load(parser.environment, HOLE_MARK)
     # Jinja allows a colon at the end of every tag.
     parser.stream.skip_if("colon")

@@ -27,6 +27,7 @@ from .body import (
 from .filter_call import filter_call
 from .names import bound_names, free_names, stored_names
 from .parts import (
+    WHICH,
     Facts,
     Holes,
     Part,
@@ -39,9 +40,6 @@ from .parts import (
 )
 from .tag_sites import Site
 
-#: The parameter that tells a call block which hole to render. It starts with a digit,
-#: so that no template can use this name.
-WHICH = "0hole"
 _Modifiers = tuple[nodes.ScopedEvalContextModifier, ...]
 
 

@@ -12,6 +12,9 @@ from jinja2 import nodes
 
 _PART = "fragment_cache_part"
 _HOLE = "fragment_cache_hole"
+#: The parameter that tells a call block which hole to render. It starts with a digit,
+#: so that no template can use this name.
+WHICH = "0hole"
 #: Jinja binds these in the body of every macro.
 MACRO_NAMES = frozenset({"caller", "kwargs", "varargs"})
 _PAGE_NAMES = ("self", "super")
