@@ -550,7 +550,9 @@ def test_a_hole_calls_a_function_wherever_it_is(
 
 
 @pytest.mark.parametrize(("holes", "tests"), [(1, 0), (2, 2), (3, 3)])
-def test_the_code_of_an_only_hole_does_not_ask_which_one_it_is(holes: int, tests: int) -> None:
+def test_the_code_of_an_only_hole_does_not_ask_which_one_it_is(
+    holes: int, tests: int
+) -> None:
     hole = "{% nocache %}{{ user }}{% endnocache %}"
     source = "{% cache 60, 'x' %}" + f"-{hole}" * holes + "{% endcache %}"
     code = environment().compile(source, raw=True)
