@@ -19,7 +19,7 @@ from jinja_fragcache import (
     note_read,
 )
 from jinja_fragcache.engine.background import Pool
-from jinja_fragcache.render import tag_guard
+from jinja_fragcache.render import apart
 from jinja_fragcache.stores import FileStore
 from tests.backgrounds import Page
 from tests.support import Counter, files_of_calls
@@ -309,7 +309,7 @@ def test_what_fails_while_a_body_is_captured_leaves_it_to_the_caller(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = stale_page()
-    monkeypatch.setattr(tag_guard, "capture", lambda *_: 1 / 0)
+    monkeypatch.setattr(apart, "capture", lambda *_: 1 / 0)
     assert page.get() == "2"
     assert page.is_by_caller
     assert "a caller renders it" in caplog.text
