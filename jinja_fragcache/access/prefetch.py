@@ -184,7 +184,8 @@ class Rendering:
         """Return what was read of a store."""
         known = self._aheads.get(store)
         if known is None and self.is_over:
-            return _Ahead(Known(tuple), ())  # What is read after the end is read anew each time.
+            # What is read after the end is read anew each time.
+            return _Ahead(Known(tuple), ())
         if known is None:
             if self._given is None:
                 self._given = self._give()

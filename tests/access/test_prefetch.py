@@ -15,6 +15,7 @@ from jinja_fragcache import Cache, FragmentCache
 from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.prefetch import (
     History,
+    Known,
     Rendering,
     _rendering,
     leave_rendering,
@@ -412,16 +413,16 @@ def test_a_given_key_is_expected_if_the_last_rendering_asked_for_that_of_its_tag
 
 
 def test_the_first_guess_has_a_thousand_keys_at_most() -> None:
-    history = History(lambda: map(str, range(2000)))
+    known = Known(lambda: map(str, range(2000)))
 
-    assert history.expected(adapt(ManyStore())) == list(map(str, range(1000)))
+    assert known.expected() == list(map(str, range(1000)))
 
 
 def test_a_history_keeps_no_long_keys() -> None:
-    history, store = History(list), adapt(ManyStore())
-    history.note(store, ["a", "b" * 251, "c" * 250])
+    known = Known(list)
+    known.note(["a", "b" * 251, "c" * 250])
 
-    assert history.expected(store) == ["a", "c" * 250]
+    assert known.expected() == ["a", "c" * 250]
 
 
 def test_a_history_keeps_no_store_alive() -> None:
