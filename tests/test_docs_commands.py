@@ -103,6 +103,8 @@ def test_the_command_is_one(
     command: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # Flask's option --debug sets it for the whole process.
+    monkeypatch.setenv("FLASK_DEBUG", "0")
     (tmp_path / "templates").mkdir()
     program, *arguments = command
     name = Path(program).name if program != "." else program
