@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jinja_fragcache.remembered import ENTRY_BYTES, Remembered, size_of
+from jinja_fragcache.remembered import ENTRY_BYTES, Made, Remembered, size_of
 from tests.forking import Child
 from tests.support import in_threads
 
@@ -113,3 +113,78 @@ def test_a_child_process_of_one_that_was_adding_begins_anew() -> None:
         child = Child(add)
     assert child.result() == ["b"]
     assert Child(add).result() == ["a", "b"]
+
+
+class Making:
+    """Makes a text of two parts, and counts how often."""
+
+    def __init__(self) -> None:
+        self.made: list[object] = []
+
+    def __call__(self, parts: tuple[object, ...]) -> str:
+        self.made.append(parts)
+        return "-".join(map(str, parts))
+
+
+def test_a_text_is_made_once() -> None:
+    make = Making()
+    made = Made(make, 10, ROOM)
+    assert [made["a", number] for number in (1, 2, 1)] == ["a-1", "a-2", "a-1"]
+    assert make.made == [("a", 1), ("a", 2)]
+
+
+def test_the_older_half_is_forgotten_but_for_what_is_read_again() -> None:
+    make = Making()
+    made = Made(make, 4, ROOM)
+    for number in (1, 2, 3, 1, 4):
+        _ = made["a", number]
+    assert make.made == [("a", number) for number in (1, 2, 3, 4)]
+    _ = made["a", 1]
+    assert len(make.made) == 4
+    _ = made["a", 2]
+    assert len(make.made) == 5
+    assert len(made.everything) <= 4
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_kept"),
+    [
+        (("a", 1), True),
+        (("x" * 300, 1), True),
+        (("x" * 500, 1), False),
+        (("\N{PARTY POPPER}" * 90, 1), True),
+        (("\N{PARTY POPPER}" * 125, 1), False),
+        (("x", 10**1200), False),
+        (tuple("abcdefghij"), True),
+        (tuple("abcdefghijk"), False),
+    ],
+)
+def test_a_text_with_large_parts_is_made_each_time(
+    parts: tuple[object, ...], is_kept: bool
+) -> None:
+    make = Making()
+    made = Made(make, 10, 500)
+    assert made[parts] == made[parts] == "-".join(map(str, parts))
+    assert len(make.made) == (1 if is_kept else 2)
+    assert (parts in made.everything) is is_kept
+
+
+def test_what_can_not_be_made_is_not_kept() -> None:
+    def fail(_: tuple[object, ...]) -> str:
+        raise ZeroDivisionError
+
+    made = Made(fail, 10, ROOM)
+    with pytest.raises(ZeroDivisionError):
+        _ = made["a", 1]
+    assert made.everything == {}
+
+
+def test_threads_may_make_at_the_same_time() -> None:
+    made = Made(Making(), 10, ROOM)
+
+    def work(_: int) -> None:
+        for number in range(2000):
+            assert made["a", number % 30] == f"a-{number % 30}"
+
+    in_threads(4, work)
+    assert len(made.everything) <= 20

@@ -18,7 +18,7 @@ from jinja_fragcache.functions.signatures import signature_of
 from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.digests import source_digest
 from jinja_fragcache.keys.encoding import encode_argument
-from jinja_fragcache.keys.fragment import digest_key
+from jinja_fragcache.keys.form import digest_key
 from jinja_fragcache.keys.plain import encode_text
 
 from .view_hosts import host_of_request, host_of_url, host_of_views, own_host

@@ -14,7 +14,8 @@ from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.digests import code_digest, digest, source_digest
 from jinja_fragcache.keys.encoding import encode_argument
-from jinja_fragcache.keys.fragment import digest_key, tag_names
+from jinja_fragcache.keys.form import digest_key
+from jinja_fragcache.keys.fragment import tag_names
 from jinja_fragcache.keys.plain import encode_text
 
 from .keys import (

@@ -1,30 +1,40 @@
 """Keys of what stands beside entries: locks, versions of tags, numbers, figures."""
 
-from functools import partial
+from collections.abc import Iterable
 
-from jinja_fragcache.remembered import Remembered
+from jinja_fragcache.remembered import Made
 
-from .fragment import digest_key
+from .form import digest_key
 from .plain import encode_text
 
-# By the kind of the key, and the name.
-_known: Remembered[tuple[str, str], str] = Remembered(4096, 2 * 2**20)
+
+def _make(parts: tuple[str, ...]) -> str:
+    kind, name = parts
+    return digest_key(kind, name, encode_text(name))
 
 
-def _key(kind: str, name: str) -> str:
-    key = _known.get((kind, name))
-    if key is None:
-        key = digest_key(kind, name, encode_text(name))
-        _known.add((kind, name), key)
-    return key
+# By the kind of the key, and the name. As large as those of fragments.
+_known = Made(_make, 4096, 500)
 
 
-#: Returns the key of the lock of an entry, for the entry's key.
-lock_key = partial(_key, "lock")
-#: Returns the key of the version of a tag, for the tag.
-version_key = partial(_key, "tag")
-#: Returns the key of the figures of a worker, for its place, a number as text.
-figures_key = partial(_key, "figures")
+def lock_key(key: str) -> str:
+    """Return the key of the lock of an entry, for the entry's key."""
+    return _known["lock", key]
+
+
+def lock_keys(keys: Iterable[str]) -> list[str]:
+    """Return the keys of the locks of entries."""
+    return [_known["lock", key] for key in keys]
+
+
+def version_key(tag: str) -> str:
+    """Return the key of the version of a tag."""
+    return _known["tag", tag]
+
+
+def figures_key(place: str) -> str:
+    """Return the key of the figures of a worker, for its place, a number as text."""
+    return _known["figures", place]
 
 
 def number_key(key: str, token: str) -> str:

@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 
 # 80 bits, enough to tell the sources of one site apart.
 _HEX_DIGITS = 20
-_LONGEST = 200
+#: How many characters `shortened` leaves as they are.
+LONGEST = 200
 # As long as the code itself lives: that of templates goes when they are compiled again.
 _known: WeakKeyDictionary[CodeType, str] = WeakKeyDictionary()
 
@@ -25,7 +26,7 @@ def shortened(text: str) -> str:
 
     What is remembered under it takes a bounded number of bytes.
     """
-    return text if len(text) <= _LONGEST else digest(text)
+    return text if len(text) <= LONGEST else digest(text)
 
 
 def code_digest(code: CodeType) -> str:

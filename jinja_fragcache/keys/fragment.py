@@ -1,9 +1,7 @@
 """Keys of fragments, made from a name and key values."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from collections.abc import Set as AbstractSet
-from hashlib import sha256
 from typing import Any, TypeVar
 
 from jinja2 import Undefined
@@ -15,20 +13,15 @@ from jinja_fragcache.messages import (
     describe_class,
     describe_error,
 )
-from jinja_fragcache.remembered import Remembered
+from jinja_fragcache.remembered import Made
 
+from .form import digest_key
+from .one_value import KeysByName
 from .plain import encode_text, int_text, refusal
 
 T = TypeVar("T")
-# The parts of a key with one value: the name and the value.
-_ONE_VALUE = 2
-# What such a key takes among those of its name, and their dictionary itself, in bytes.
-_INDEX_BYTES = 60
-_NAME_BYTES = 200
-_READABLE_CHARACTERS = 80
 #: What a key begins with that has more values than those it names.
 VARIED = "varied:"
-_NOT_READABLE = re.compile(r"[^!-~]+")
 _WRONG_NAME = "A fragment's name is text and this one is {}"
 _WRONG_VALUES = "vary_on takes a list or tuple of key values and got {}"
 _WRONG_TAGS = "tags takes a list of texts and got {}"
@@ -89,11 +82,13 @@ def make_template_fragment_key(
 
 
 def _make_key(parts: tuple[Any, ...]) -> str:
-    name, *values = parts
-    encoded = encode_text(name)
+    name = parts[0]
+    encoded = ""
     # Not by map(): a StopIteration would end it, and with it the key.
-    for value in values:
-        encoded += encoded_value(value)
+    for part in parts:
+        # The same as `encode_text`: nearly all are texts, and every miss comes here.
+        text = f"s{len(part)}:{part}" if type(part) is str else encoded_value(part)
+        encoded += text
     return digest_key("fragment", name, encoded)
 
 
@@ -122,99 +117,13 @@ def can_be_encoded(value: Any) -> bool:
     return True
 
 
-class _KnownKeys(Remembered[tuple[Any, ...], str]):
-    """Keys by a name and key values.
-
-    They are on the path of every hit with key values, which are nearly always strings
-    and ints. Other values are never looked up here: True and 1.0 equal 1, but have keys
-    of their own.
-
-    Attributes:
-        of_one_value: The keys that have one value, as `keys.of_one_value[name][value]`.
-            This takes a third of the time of `keys[name, value]`, for which a tuple is
-            made and hashed.
-    """
-
-    def __init__(self, most: int, most_bytes: int) -> None:
-        super().__init__(most, most_bytes)
-        self.of_one_value = _KeysByName(self)
-
-    def __missing__(self, parts: tuple[Any, ...]) -> str:
-        key = _make_key(parts)
-        more_bytes = 0
-        if len(parts) == _ONE_VALUE:
-            is_known = parts[0] in self.of_one_value
-            more_bytes = _INDEX_BYTES if is_known else _INDEX_BYTES + _NAME_BYTES
-        self.add(parts, key, more_bytes)
-        return key
-
-    def after_fork(self) -> None:
-        super().after_fork()
-        if not self:
-            self.of_one_value.clear()
-
-    def _put(self, key: tuple[Any, ...], value: str) -> None:
-        super()._put(key, value)
-        if len(key) == _ONE_VALUE:
-            name, part = key
-            keys = self.of_one_value[name]
-            keys[part] = value
-            self.of_one_value[name] = keys
-
-    def _drop(self, key: tuple[Any, ...]) -> None:
-        super()._drop(key)
-        if len(key) == _ONE_VALUE:
-            name, part = key
-            keys = self.of_one_value[name]
-            del keys[part]
-            if not keys:
-                del self.of_one_value[name]
-
-
-class _KeysOfName(dict[str | int, str]):
-    """The known keys of a name with one value."""
-
-    __slots__ = ("_known", "_name")
-
-    def __init__(self, known: _KnownKeys, name: str) -> None:
-        super().__init__()
-        self._known = known
-        self._name = name
-
-    def __missing__(self, value: str | int) -> str:
-        return self._known[self._name, value]
-
-
-class _KeysByName(dict[str, _KeysOfName]):
-    def __init__(self, known: _KnownKeys) -> None:
-        super().__init__()
-        self._known = known
-
-    def __missing__(self, name: str) -> _KeysOfName:
-        # It is kept when it has a key.
-        return _KeysOfName(self._known, name)
-
-
-_known = _KnownKeys(4096, 4 * 2**20)
-
+# Keys by a name and several key values, or none. On the path of every hit with these,
+# which are nearly always strings and ints. Other values are never looked up here: True
+# and 1.0 equal 1, but have keys of their own. As many as of one value, and as large.
+_known = Made(_make_key, 4096, 500)
 #: `KEYS_OF_ONE_VALUE[name][value]` is `make_template_fragment_key(name, [value])`. Only
 #: for a `str` and a `str` or `int`, not for objects of their subclasses.
-KEYS_OF_ONE_VALUE = _known.of_one_value
-
-
-def digest_key(kind: str, name: str, encoded: str) -> str:
-    """Return a key that starts readable and ends with a digest.
-
-    It has at most 146 characters more than `kind`.
-
-    Args:
-        kind: A word for what is stored under the key, such as "fragment".
-        name: The name by which people know it. At most 80 characters of it are shown.
-        encoded: Everything that tells this key from others of its kind.
-    """
-    # A string may hold lone surrogates, which plain UTF-8 can't encode.
-    digest = sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{kind}:{readable_name(name)}:{digest}"
+KEYS_OF_ONE_VALUE = KeysByName()
 
 
 def encode_values(values: Any) -> str:
@@ -242,11 +151,6 @@ def varied_key(key: str, encoded: str) -> str:
 def key_without_values(key: str) -> str:
     """Return the part of a key that all keys with the same name begin with."""
     return key.rpartition(":")[0]
-
-
-def readable_name(name: str) -> str:
-    """Return a name as it stands in a key: at most 80 characters of printable ASCII."""
-    return _NOT_READABLE.sub("_", name)[:_READABLE_CHARACTERS]
 
 
 def readable_name_of(key: str) -> str:
@@ -340,6 +244,12 @@ def tag_names(tags: Any) -> tuple[str, ...]:
     """
     if tags is None:
         return ()
+    if type(tags) is tuple or type(tags) is list:
+        for tag in tags:
+            if type(tag) is not str:
+                break
+        else:
+            return tuple(tags)
     return _guarded(_listed_tags, tags, _WRONG_TAGS)
 
 

@@ -11,7 +11,8 @@ from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.flow import Flow, bypass
 from jinja_fragcache.engine.reporting import report_uncached
 from jinja_fragcache.entries.pieces import Pieces
-from jinja_fragcache.keys.fragment import readable_name, readable_name_of
+from jinja_fragcache.keys.form import readable_name
+from jinja_fragcache.keys.fragment import readable_name_of
 from jinja_fragcache.observe.events import About, Reason, Why
 
 from .environment import Site, engine_of
@@ -72,9 +73,9 @@ class Uncached(NamedTuple):
         return About.of_fragment(name, site, self.values)
 
 
-def miss(environment: Environment, flow: Flow, *, has_holes: bool) -> Miss:
+def miss(engine: Engine, flow: Flow, *, has_holes: bool) -> Miss:
     """Return a fragment that a flow renders."""
-    return Miss(engine_of(environment), flow, os.urandom(16).hex() if has_holes else "")
+    return Miss(engine, flow, os.urandom(16).hex() if has_holes else "")
 
 
 def printed(found: object) -> str:

@@ -134,10 +134,9 @@ def _serve(
             return text
         undecided = text
     if undecided is not None and undecided.stored is None:
-        flow = partial(renew, asked, NOTHING)
-        return miss(environment, flow, has_holes=bool(asked.holes))
+        return Miss(engine, partial(renew, asked, NOTHING))
     (found,) = engine.find([asked], [undecided.stored] if undecided else None)
-    return _text_or_miss(environment, site, asked, found, undecided)
+    return _text_or_miss(engine, environment, site, asked, found, undecided)
 
 
 async def _serve_async(
@@ -154,7 +153,7 @@ async def _serve_async(
     found = NOTHING
     if stored != [None]:
         (found,) = await engine.find_async([asked], stored)
-    return _text_or_miss(environment, site, asked, found, undecided)
+    return _text_or_miss(engine, environment, site, asked, found, undecided)
 
 
 def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
@@ -168,6 +167,7 @@ def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
 
 
 def _text_or_miss(
+    engine: Engine,
     environment: Environment,
     site: Site,
     asked: FragmentSpec,
@@ -178,17 +178,11 @@ def _text_or_miss(
         if refuse_shared(environment, site, asked.wanted.body, found.stored):
             shared = Uncached(Reason.KEY, asked.key, values=asked.values)
             return _uncached(environment, site, shared, has_holes=bool(asked.holes))
-        return miss(
-            environment, partial(renew, asked, found), has_holes=bool(asked.holes)
-        )
+        return miss(engine, partial(renew, asked, found), has_holes=bool(asked.holes))
     if asked.verified_as and (
-        draw(engine_of(environment).context)
-        if undecided is None
-        else undecided.is_chosen
+        draw(engine.context) if undecided is None else undecided.is_chosen
     ):
-        return miss(
-            environment, partial(verify, asked, found), has_holes=bool(asked.holes)
-        )
+        return miss(engine, partial(verify, asked, found), has_holes=bool(asked.holes))
     value: Text = found.value
     return value
 
@@ -196,6 +190,5 @@ def _text_or_miss(
 def _uncached(
     environment: Environment, site: Site, uncached: Uncached, *, has_holes: bool = False
 ) -> Miss:
-    return miss(
-        environment, flow_uncached(environment, site, uncached), has_holes=has_holes
-    )
+    flow = flow_uncached(environment, site, uncached)
+    return miss(engine_of(environment), flow, has_holes=has_holes)

@@ -18,8 +18,8 @@ from werkzeug.local import LocalProxy
 from jinja_fragcache import default_fragment_name, make_template_fragment_key
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import (
+    KEYS_OF_ONE_VALUE,
     _known,
-    _KnownKeys,
     _make_key,
     encode_values,
     varied_key,
@@ -156,35 +156,9 @@ def test_keys_of_hostile_sizes_are_remembered_within_the_same_bytes(
         for _ in range(2):
             key = make_template_fragment_key(parts[0], values)
             assert key == _make_key(parts)
-    assert sum(size_of(each) for each in _known.items()) < 4 * 2**20
-
-
-def test_keys_of_one_value_are_those_that_are_remembered() -> None:
-    known = _KnownKeys(32, 2**20)
-    for number in range(200):
-        name, value = f"name{number // 3}", number if number % 2 else str(number)
-        key = known.of_one_value[name][value]
-        assert key == known[name, value] == _make_key((name, value))
-        assert known[name, value, "more"] != key
-        found = {
-            (name, value): key
-            for name, keys in known.of_one_value.items()
-            for value, key in keys.items()
-        }
-        assert found == {parts: key for parts, key in known.items() if len(parts) == 2}
-    assert len(known) <= 32
-    assert all(known.of_one_value.values())
-
-
-def test_a_child_process_knows_no_keys_if_a_thread_of_the_parent_was_adding() -> None:
-    known = _KnownKeys(32, 2**20)
-    _ = known.of_one_value["name"]["value"]
-    known.after_fork()
-    assert known.of_one_value
-    known._lock.acquire()
-    known.after_fork()
-    assert not known
-    assert not known.of_one_value
+    assert sum(size_of(each) for each in _known.everything.items()) < 4 * 2**20
+    held = {**KEYS_OF_ONE_VALUE}
+    assert sum(size_of(each) for each in held.items()) < 4 * 2**20
 
 
 def test_vary_on_may_be_any_ordered_iterable() -> None:
