@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from jinja_fragcache.entries.entry import (
+    FEW_TAGS,
     HEADER_MARK,
     Entry,
     HeaderTooLargeError,
     Life,
     encode,
+    tag_line,
 )
 from jinja_fragcache.entries.freshness import (
     GracePeriods,
@@ -301,23 +303,29 @@ class FragmentSpec(NamedTuple):
         reads: tuple[str, ...] = (),
     ) -> str:
         """Like `EntrySpec.dump`."""
-        text, holes = value if isinstance(value, Pieces) else (str(value), ())
+        text: str = value
+        holes: tuple[tuple[int, int], ...] = ()
+        if type(value) is not str:
+            text, holes = value if isinstance(value, Pieces) else (str(value), ())
         templates = templates if self.digest_of else {}
-        header = self.wanted.header
-        if not (tags or life or templates or holes or reads) and (
-            header or not text.startswith(HEADER_MARK)
-        ):
-            return header + text
+        escaped, version, header, body = self.wanted
+        if not (life or templates or holes or reads):
+            if tags:
+                if body is None and len(tags) <= FEW_TAGS:
+                    return tag_line(escaped, version, tags) + text
+            elif header or text[:1] != HEADER_MARK:
+                return header + text
         entry = Entry(
             text,
-            self.wanted.escaped,
-            self.wanted.version,
-            tags=tuple(sorted(tags.items())),
-            life=life,
-            templates=tuple(sorted(templates.items())),
-            holes=holes,
-            reads=reads,
-            body=self.wanted.body,
+            escaped,
+            version,
+            None,
+            tuple(sorted(tags.items())),
+            life,
+            tuple(sorted(templates.items())),
+            holes,
+            body,
+            reads,
         )
         try:
             return encode(entry)

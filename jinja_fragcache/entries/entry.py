@@ -20,10 +20,11 @@ checked and bounded before it is used, and anything else is a miss.
 """
 
 import json
-from collections.abc import Sized
+import json.encoder
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any, NamedTuple
 
-from jinja_fragcache.remembered import Remembered
+from jinja_fragcache.remembered import Made, Remembered
 
 HEADER_MARK = "\x1e"
 FORMAT = 1
@@ -34,6 +35,8 @@ MOST_TAGS = 10_000
 MOST_TEMPLATES = 1_000
 MOST_HOLES = 10_000
 MOST_READS = 100
+#: Up to so many tags, the header line of an entry is remembered.
+FEW_TAGS = 8
 #: The longest header line, in characters.
 LONGEST_HEADER = 2**20
 # In seconds since 1970, about the year 143,000,000. No time in a header is later.
@@ -100,6 +103,8 @@ class Entry(NamedTuple):
 
 # json.dumps would make an encoder on each call.
 _to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
+_FORMAT = f'"format":{FORMAT}'
 # What header lines say. An entry with a life is decoded on every hit.
 _known: Remembered[str, tuple[Any, ...]] = Remembered(4096, 4 * 2**20)
 # All fields but the text, of an entry that needs no header.
@@ -133,27 +138,73 @@ def encode(entry: Entry) -> str:
 
 
 def header_line(entry: Entry) -> str:
-    """Return the header line for an entry, including the line break."""
-    fields: dict[str, Any] = {"format": FORMAT}
-    if not entry.escaped:
-        fields["escaped"] = False
-    if entry.version is not None:
-        fields["version"] = entry.version
-    if entry.form is not None:
-        fields["form"] = entry.form
-    if entry.tags:
-        fields["tags"] = dict(entry.tags)
-    if entry.life is not None:
-        fields["expires"], fields["cost"] = (round(each, 3) for each in entry.life)
-    if entry.templates:
-        fields["templates"] = dict(entry.templates)
-    if entry.holes:
-        fields["holes"] = entry.holes
+    """Return the header line for an entry, including the line break.
+
+    Its fields are in the order of their names. They are not encoded by one call, for
+    which the encoder makes several objects: an entry with a tag or a timeout of its own
+    has a line of its own, so many misses come here.
+    """
+    fields = [*_fields_before_format(entry), _FORMAT, *_fields_after_format(entry)]
+    return f"{HEADER_MARK}{{{','.join(fields)}}}\n"
+
+
+def tag_line(escaped: bool, version: str | None, tags: Mapping[str, str]) -> str:
+    """Return the header line of an entry that has at most `FEW_TAGS` and nothing else.
+
+    Many entries have the same tags, and so the same line.
+    """
+    parts: list[Any] = [escaped, 0 if version is None else version]
+    for pair in sorted(tags.items()):
+        parts += pair
+    return _tag_lines[tuple(parts)]
+
+
+def _make_tag_line(parts: tuple[Any, ...]) -> str:
+    escaped, version, *pairs = parts
+    tags = tuple(zip(pairs[::2], pairs[1::2], strict=True))
+    return header_line(Entry("", escaped, None if version == 0 else version, tags=tags))
+
+
+_tag_lines = Made(_make_tag_line, 1024, 1000)
+
+
+def _fields_before_format(entry: Entry) -> list[str]:
+    fields = []
+    life = entry.life
     if entry.body is not None:
-        fields["body"] = entry.body
+        fields.append(f'"body":{_to_json(entry.body)}')
+    if life is not None:
+        fields.append(f'"cost":{round(life.cost, 3)!r}')
+    if not entry.escaped:
+        fields.append('"escaped":false')
+    if life is not None:
+        fields.append(f'"expires":{round(life.expires, 3)!r}')
+    if entry.form is not None:
+        fields.append(f'"form":{_quoted(entry.form)}')
+    return fields
+
+
+def _fields_after_format(entry: Entry) -> list[str]:
+    fields = []
+    if entry.holes:
+        fields.append(f'"holes":{_to_json(entry.holes)}')
     if entry.reads:
-        fields["reads"] = entry.reads
-    return f"{HEADER_MARK}{_to_json(fields)}\n"
+        fields.append(f'"reads":{_to_json(entry.reads)}')
+    if entry.tags:
+        fields.append(f'"tags":{_object(entry.tags)}')
+    if entry.templates:
+        fields.append(f'"templates":{_object(entry.templates)}')
+    if entry.version is not None:
+        fields.append(f'"version":{_quoted(entry.version)}')
+    return fields
+
+
+def _object(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return a JSON object of texts, in the order of their names."""
+    fields = []
+    for name, text in sorted(pairs):
+        fields.append(f"{_quoted(name)}:{_quoted(text)}")
+    return f"{{{','.join(fields)}}}"
 
 
 def decode(stored: object) -> Entry | None:

@@ -19,6 +19,8 @@ from jinja_fragcache.entries.entry import (
     _known,
     decode,
     encode,
+    header_line,
+    tag_line,
 )
 from jinja_fragcache.remembered import size_of
 
@@ -117,6 +119,25 @@ def test_all_but_the_text_is_stored_in_a_header_line() -> None:
 )
 def test_a_stored_value_that_can_not_be_read_is_a_miss(stored: Any) -> None:
     assert decode(stored) is None
+
+
+@given(entries)
+def test_a_header_line_is_the_json_of_what_it_says(entry: Entry) -> None:
+    line = header_line(entry)
+    assert line[:1] == HEADER_MARK
+    assert line[-1:] == "\n"
+    said = json.loads(line[1:])
+    assert line[1:-1] == json.dumps(said, sort_keys=True, separators=(",", ":"))
+    assert line.count("\n") == 1
+
+
+@given(st.booleans(), st.none() | st.text(), tags)
+def test_the_line_of_tags_alone_is_that_of_their_entry(
+    escaped: bool, version: str | None, versions: dict[str, str]
+) -> None:
+    entry = Entry("", escaped, version, tags=tuple(sorted(versions.items())))
+    for _ in range(2):
+        assert tag_line(escaped, version, versions) == header_line(entry)
 
 
 def test_the_format_is_the_one_that_is_documented() -> None:
