@@ -227,13 +227,18 @@ class MadeOnStore(Generic[M]):
 
 
 def context(
-    store: Store, stats: Stats, *, blocking: bool = True, **more: Any
+    store: Store,
+    stats: Stats,
+    *,
+    blocking: bool = True,
+    kind: type[SafeStore] = SafeStore,
+    **more: Any,
 ) -> Context:
     """Make a context for a store."""
     adapter = adapt(store)
     recorder = Recorder(stats, more.pop("listeners", ()))
     policy: Policy = more.get("policy", Policy())
-    safe_store = SafeStore(
+    safe_store = kind(
         adapter,
         adapter.run if blocking else adapter.run_async,
         recorder=recorder,

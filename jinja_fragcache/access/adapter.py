@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.keys.beside import lock_key
+from jinja_fragcache.keys.beside import lock_key, lock_keys
 from jinja_fragcache.operations import Operation, perform, perform_async
 from jinja_fragcache.stores.base import Timed, by_timeout
 
 from .runner import Awaited, Runner, perform_at_once, perform_in_thread
-from .store_check import CoroutinesOnly, check_plain, store_name
+from .store_check import CoroutinesOnly, check_kept, check_plain, store_name
 from .store_kinds import (
     has_safe_add,
     is_shared,
@@ -115,12 +115,8 @@ class Adapter:
             StoreError: If the store answered that it did not store the value.
         """
         answer = yield self.store.set(key, value, **self._timeout(timeout))
-        if answer is not True and answer is not None:
-            check_plain(self.store, answer)
-            if answer is False:
-                raise StoreError(
-                    f"{store_name(self.store)} did not keep the value it was given"
-                )
+        if answer is not True:
+            check_kept(self.store, answer)
 
     def set_many(
         self, values: Mapping[str, str | int], timeout: int | None
@@ -182,7 +178,7 @@ class Adapter:
             token: A text of the caller's own.
             seconds: For how many seconds the locks live at most.
         """
-        locks = {lock_key(key): key for key in keys}
+        locks = dict(zip(lock_keys(keys), keys, strict=True))
         taken = yield from self.add_many(dict.fromkeys(locks, token), seconds)
         return [locks[lock] for lock in taken]
 
@@ -190,7 +186,7 @@ class Adapter:
         """Release those locks that a token holds."""
         in_one_step = getattr(self.store, "delete_many_if_equal", None)
         if in_one_step is not None:
-            yield in_one_step(list(map(lock_key, keys)), token)
+            yield in_one_step(lock_keys(keys), token)
             return
         held = yield from self._held(keys, token)
         yield from self._delete_locks(held)
@@ -213,7 +209,7 @@ class Adapter:
         """
         in_one_step = getattr(self.store, "set_many_if_equal", None)
         if in_one_step is not None:
-            locks = {key: lock_key(key) for key in values}
+            locks = dict(zip(values, lock_keys(values), strict=True))
             return list((yield in_one_step(dict(values), locks, token)))
         held = yield from self._held(list(values), token)
         try:
@@ -269,7 +265,7 @@ class Adapter:
                 yield from self.delete(key)
             return True
         if self.has_locks:
-            yield from self._delete_all(list(map(lock_key, keys)))
+            yield from self._delete_all(lock_keys(keys))
         left = list(keys)
         for _ in range(_TRIES):
             yield from self._delete_all(left)
@@ -328,7 +324,7 @@ class Adapter:
 
     def _held(self, keys: Sequence[str], token: str) -> Operation[list[str]]:
         """Return those keys whose locks a token holds."""
-        holders = yield from self.get_many(list(map(lock_key, keys)))
+        holders = yield from self.get_many(lock_keys(keys))
         pairs = zip(keys, holders, strict=True)
         return [key for key, holder in pairs if holder == token]
 
@@ -350,7 +346,7 @@ class Adapter:
         return held
 
     def _delete_locks(self, keys: Sequence[str]) -> Operation[None]:
-        locks = list(map(lock_key, keys))
+        locks = lock_keys(keys)
         if len(locks) > 1 and "delete_many" in self._methods:
             yield from self._delete_all(locks)
             return

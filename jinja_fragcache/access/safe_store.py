@@ -118,10 +118,8 @@ class SafeStore:
             call = self._adapter.get(keys[0])
             return [(yield from self._try("read", keys, call, None))]
         nothing: list[Any] = [None] * len(keys)
-        stored: list[Any] = yield from self._try(
-            "read", keys, self._adapter.get_many(keys), nothing
-        )
-        return stored
+        call = self._adapter.get_many(keys)
+        return (yield from self._try("read", keys, call, nothing))  # type: ignore[no-any-return]
 
     def read_one(self, key: str) -> Operation[Any]:
         """Like `read`, for one key."""
@@ -327,6 +325,13 @@ class SafeStore:
         if not is_about_one_value(error):
             self._breaker.failed()
 
+    def _may_call(self) -> bool:
+        """Return whether the breaker allows a call that fails open, or count it."""
+        if self._breaker.allows():
+            return True
+        self._recorder.stats.skipped += 1
+        return False
+
     def _try(
         self, what: str, keys: Iterable[str], operation: Operation[Any], failed: Any
     ) -> Operation[Any]:
@@ -338,9 +343,7 @@ class SafeStore:
             operation: The operation.
             failed: The result if it fails, or is skipped because the breaker is open.
         """
-        breaker = self._breaker
-        if not breaker.is_closed and not breaker.allows():
-            self._recorder.stats.skipped += 1
+        if not self._may_call():
             return failed
         try:
             answer = yield self._run(operation)
@@ -352,10 +355,10 @@ class SafeStore:
             else:
                 self.failed(what, ", ".join(keys), error)
                 if is_down(error):
-                    breaker.failed()
+                    self._breaker.failed()
             return failed
-        if not breaker.is_closed:
-            breaker.succeeded()
+        if not self._breaker.is_closed:
+            self._breaker.succeeded()
         return answer
 
     def _told(self, method: str) -> Operation[Any]:

@@ -1,8 +1,9 @@
-"""Chooses the safe store of a cache: near, signed, read ahead, or several of these."""
+"""Chooses the safe store of a cache: local, near, signed, or one that reads ahead."""
 
 from typing import TYPE_CHECKING, Any
 
 from .adapter import Adapter
+from .local_store import LocalStore
 from .prefetch import PrefetchingStore
 from .safe_store import SafeStore
 from .store_kinds import varies_keys
@@ -32,6 +33,8 @@ def safe_store_of(
     reads_ahead = reads_ahead and not varies_keys(adapter.store)
     is_near = adapter.serves_near(blocking=blocking)
     kind: type[SafeStore] = PrefetchingStore if reads_ahead else SafeStore
+    if not adapter.blocks:
+        kind = LocalStore
     if is_near or seal is not None:
         # Here, because few caches need it.
         from .layers import layered_store  # noqa: PLC0415

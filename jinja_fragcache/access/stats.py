@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from jinja_fragcache.errors import FragmentCacheError
 from jinja_fragcache.keys.digests import digest
-from jinja_fragcache.messages import logger
+from jinja_fragcache.messages import logger, logs_all
 from jinja_fragcache.observe.events import Event, EventKind
 from jinja_fragcache.observe.listeners import Listener, Listeners
 from jinja_fragcache.remembered import Remembered
@@ -179,18 +179,20 @@ class Recorder:
         if expired:
             self.stats.stale += 1
 
-    def miss(self, key: str) -> None:
-        """Count an entry that is missing, or may not be served."""
-        self.stats.misses += 1
+    def miss(self, *keys: str) -> None:
+        """Count entries that are missing, or may not be served."""
+        self.stats.misses += len(keys)
         # The log's level may have changed.
-        if self.listeners.settle():
-            self.announce("miss", key)
+        if (self.audience is not None or logs_all()) and self.listeners.settle():
+            for key in keys:
+                self.announce("miss", key)
 
-    def stored(self, keys: Iterable[str]) -> None:
+    def stored(self, keys: Sequence[str]) -> None:
         """Count entries that were written."""
-        for key in keys:
-            self.stats.stored += 1
-            self.announce("set", key)
+        self.stats.stored += len(keys)
+        if self.audience is not None:
+            for key in keys:
+                self.announce("set", key)
 
     def deleted(self, keys: Sequence[str]) -> None:
         """Count keys that were deleted."""

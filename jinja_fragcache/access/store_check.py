@@ -123,3 +123,15 @@ def check_plain(store: object, answer: object) -> None:
             f"{store_name(store)} has plain methods whose answers have to be awaited."
             " Define them with `async def`."
         )
+
+
+def check_kept(store: object, answer: object) -> None:
+    """Check that the answer of `set` doesn't say that the value was not stored.
+
+    Raises:
+        StoreError: If it says so, or has to be awaited.
+    """
+    if answer is not None:
+        check_plain(store, answer)
+        if answer is False:
+            raise StoreError(f"{store_name(store)} did not keep the value it was given")

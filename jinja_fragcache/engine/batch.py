@@ -135,21 +135,28 @@ class _Missing:
 
     def join(self, stack: ExitStack) -> None:
         """Lead the flights of rows that nobody else in this process makes."""
+        self._context.recorder.miss(
+            *[
+                row.spec.key
+                for row, _ in self._rows
+                if row.spec and row.found and not row.found.standing.served
+            ]
+        )
         for number, (row, render) in enumerate(self._rows):
             spec, found = row.spec, row.found
             if spec is None or found is None:
                 self.steps.append(_Uncached(row, render))
                 continue
             has_stale = found.standing.served
-            if not has_stale:
-                self._context.recorder.miss(spec.key)
             flight, is_leader = self._context.flights.join(
                 spec.key, has_stale=has_stale
             )
             if not is_leader:
                 self._joined[number] = flight, flight.turn
                 continue
-            draft = start(spec, found, self._context)
+            # Nobody listens, mostly, and each row comes here.
+            listens = self._context.recorder.audience is not None
+            draft = start(spec, found, self._context) if listens else None
             observed: Render = render
             if draft is not None:
                 observed = draft.observed(render, blocking=self._context.blocking)

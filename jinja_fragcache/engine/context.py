@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jinja_fragcache.access import event_loops
+from jinja_fragcache.access.local_store import LocalStore
 from jinja_fragcache.access.safe_store import SafeStore
 from jinja_fragcache.access.stats import Recorder
 from jinja_fragcache.clocks import time_of_day
@@ -38,6 +39,8 @@ class Context:
 
     Attributes:
         sleep: Waits for some seconds, or returns an awaitable that does.
+        local: The store, if it is in the memory of this process.
+        changes_entries: Whether the policy changes timeouts or texts, or limits them.
     """
 
     __slots__ = (
@@ -45,8 +48,10 @@ class Context:
         "background",
         "blocking",
         "chance",
+        "changes_entries",
         "clock",
         "flights",
+        "local",
         "policy",
         "recorder",
         "sleep",
@@ -86,6 +91,13 @@ class Context:
         )
         self.verifying = set() if verifying is None else verifying
         self.background = background
+        self.local = store if isinstance(store, LocalStore) else None
+        self.changes_entries = bool(
+            policy.jitter
+            or policy.early_refresh
+            or policy.compression
+            or policy.max_entry_size
+        )
         self._has_warned = False
 
     def seconds_left(self, deadline: float) -> float:

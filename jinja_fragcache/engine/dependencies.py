@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Self
 
 from jinja_fragcache.errors import PolicyError
@@ -32,7 +33,9 @@ _MANY_READS = "request"
 _LONGEST_KEPT = 200
 
 
+_NOTHING: Any = MappingProxyType({})
 _frameworks: list[Framework] = []
+_requests: list[Callable[[], object]] = []
 _guarded: set[str] = set()
 # How what was noted is read again, by names.
 _again: dict[str, Callable[[], Any]] = {}
@@ -46,6 +49,9 @@ def add_framework(framework: Framework) -> None:
     """Let a framework's requests tell what is read of them."""
     if framework not in _frameworks:
         _frameworks.append(framework)
+        ask = framework.request
+        if ask is not None and ask not in _requests:
+            _requests.append(ask)
 
 
 def start_watching(context: Any = None) -> None:
@@ -59,8 +65,8 @@ def start_watching(context: Any = None) -> None:
 
 
 def _current_request() -> object:
-    for framework in _frameworks:
-        request = framework.request()
+    for ask in _requests:
+        request = ask()
         if request is not None:
             return request
     return None
@@ -170,6 +176,7 @@ class Dependencies:
     """What one rendering of a body depends on. Collected inside of a `with` block.
 
     Attributes:
+        has_any: Whether anything was collected.
         parent: The dependencies of the body around it, or None.
         tags: The tags of all parts. Each has the version that it had before its part
             was made, None if that is not known.
@@ -181,9 +188,8 @@ class Dependencies:
             parts.
         is_live: Whether some part must be rendered on each request, so that the body's
             text must not be stored.
-        is_over: Whether the body has ended. A task that it started may go on for as
-            long as the process: nothing is collected for that, or it would grow without
-            end.
+        is_over: Whether the body has ended. Nothing is collected for a task that goes
+            on after it, as long as the process perhaps, or it would grow without end.
         reads: What was read of the request, by names.
         is_quiet: Whether nothing is noted for now.
         request: The request that the body runs in, if any. What is read of another one,
@@ -192,49 +198,38 @@ class Dependencies:
         trial: If the body runs only to be compared with what is served (see `verify`):
             the values that functions inside of it have returned, by their keys. Nothing
             in it is stored or looked up. None for all other bodies.
-
-    Args:
-        trial: See above.
     """
 
-    has_places = True
-
-    __slots__ = (
-        "expires",
-        "is_live",
-        "is_outdated",
-        "is_over",
-        "is_quiet",
-        "parent",
-        "reads",
-        "request",
-        "tags",
-        "templates",
-        "trial",
-    )
-
-    def __init__(self, *, trial: dict[str, Any] | None = None) -> None:
-        self.trial = trial
-        self.parent: Dependencies | None = None
-        self.tags: dict[str, str | None] = {}
-        self.expires = math.inf
-        self.templates: dict[str, str] = {}
-        self.is_outdated = False
-        self.is_live = False
-        self.is_over = False
-        self.reads: dict[str, Read] = {}
-        self.is_quiet = False
-        self.request: object = None
+    # What most bodies leave as it is, and every miss makes one, so it is not set.
+    has_any: bool = False
+    parent: "Dependencies | None" = None
+    tags: dict[str, str | None] = _NOTHING
+    expires: float = math.inf
+    templates: dict[str, str] = _NOTHING
+    is_outdated: bool = False
+    is_live: bool = False
+    is_over: bool = False
+    reads: dict[str, Read] = _NOTHING
+    is_quiet: bool = False
+    request: object = None
+    has_places: bool = True
+    trial: dict[str, Any] | None = None
 
     def __enter__(self) -> Self:
         """Start collecting."""
         parent = _current.get()
-        while parent is not None and parent.is_over:
-            parent = parent.parent
-        self.parent = parent
-        if parent is not None and self.trial is None:
-            self.trial = parent.trial
-        self.request = _current_request()
+        if parent is not None:
+            while parent is not None and parent.is_over:
+                parent = parent.parent
+            self.parent = parent
+            if parent is not None and self.trial is None:
+                self.trial = parent.trial
+        # The same as `_current_request`, without a call.
+        for ask in _requests:
+            request = ask()
+            if request is not None:
+                self.request = request
+                break
         _current.set(self)
         return self
 
@@ -263,6 +258,7 @@ class Dependencies:
         """
         if self.is_over:
             return
+        self._begin()
         self.include_versions(
             {tag: each for tag, each in tags.items() if tag[:1] != OWN_TAG}
         )
@@ -275,6 +271,7 @@ class Dependencies:
 
     def include_versions(self, tags: Mapping[str, str | None]) -> None:
         """Add tags, each with its version, also after the body has ended."""
+        self._begin()
         for tag, version in tags.items():
             known = self.tags.setdefault(tag, version)
             if known is None:
@@ -286,6 +283,7 @@ class Dependencies:
         """Note that something of the request was read, if the body has not ended."""
         if self.is_quiet or self.is_over:
             return
+        self._begin()
         known = self.reads.get(read.name)
         if known is not None:
             # `"user" in session` shows less of it than `session["user"]`.
@@ -302,10 +300,17 @@ class Dependencies:
             read = Read(_MANY_READS, where=read.where)
         self.reads[read.name] = read
 
+    def _begin(self) -> None:
+        """Make room for what is collected, if nothing was yet."""
+        if not self.has_any:
+            self.has_any = True
+            self.tags, self.templates, self.reads = {}, {}, {}
+
     def make_live(self) -> None:
         """Note that neither this body's text nor any around it may be stored."""
         dependencies: Dependencies | None = self
         while dependencies is not None:
+            dependencies._begin()  # noqa: SLF001 - another one of this class
             dependencies.is_live = True
             in_trial = dependencies.trial is not None
             dependencies = None if in_trial else dependencies.parent

@@ -65,6 +65,10 @@ class Undecided:
         self.is_chosen = is_chosen
 
 
+#: The same, of a miss without an entry.
+NOT_STORED = Undecided(None)
+
+
 class Engine:
     """Looks entries up and runs flows, for one cache.
 
@@ -169,6 +173,7 @@ class Engine:
 
         self.context = context(blocking=True)
         self.async_context = context(blocking=False)
+        flights.remembers_stored = self.context.local is None
         self._plain = self.context.store.plain
         self._awaited = self.async_context.store.awaited
         self._recorder.turned = self._turn
@@ -215,6 +220,8 @@ class Engine:
             and (not stored or stored[0] != HEADER_MARK)
         ):
             text: str | None = stored
+        elif stored is None:
+            return NOT_STORED
         else:
             text = servable_text(stored, wanted)
         if text is None:

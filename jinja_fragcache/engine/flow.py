@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2.utils import internalcode
 
+from jinja_fragcache.access.local_store import LocalStore
 from jinja_fragcache.observe.events import Reason, Why
 from jinja_fragcache.operations import Operation
 
@@ -18,7 +19,7 @@ from . import claims
 from .context import Context
 from .dependencies import current_trial
 from .lead import Lead, Render
-from .leader import lead, lead_unclaimed
+from .leader import give_versions, lead
 from .lookup import Found, find, look_up, note_served, note_unstored
 from .reporting import Draft, start
 from .singleflight import Flight
@@ -89,7 +90,46 @@ def renew(
         return bypass(context, render)
     if not found.standing.served:
         context.recorder.miss(spec.key)
+    store = context.local
+    if store is not None and context.recorder.audience is None:
+        return _renew_locally(spec, found, context, render, store)
     return renew_missed(spec, found, context, render, claims.deadline(context))
+
+
+@internalcode
+def _renew_locally(
+    spec: EntrySpec, found: Found, context: Context, render: Render, store: LocalStore
+) -> Operation[Any]:
+    """Like `renew_missed`, in the memory of this process, while nobody listens.
+
+    There is no lock of another process. For what is left, the steps of `renew_missed`
+    and `lead` cost too much.
+    """
+    has_stale = found.standing.served
+    flight, is_leader = context.flights.join(spec.key, has_stale=has_stale)
+    if not is_leader:
+        deadline = claims.deadline(context)
+        return (yield from renew_missed(spec, found, context, render, deadline))
+    if has_stale and hand_over(flight, spec, found, context, render):
+        yield from serve_stale(spec, found, context)
+        return found.value
+    mine = Lead(flight, spec, found, render)
+    with flight:
+        if store.read_now(spec.key) != found.stored:
+            # Others have stored or deleted it meanwhile.
+            yield from lead([mine], context, deadline=-math.inf)
+            return mine.value
+        if spec.tags and not mine.knows_versions():
+            yield from give_versions([mine], context, leaves_taken=False)
+        if has_stale:
+            context.recorder.miss(spec.key)
+        yield from mine.make(context)
+        if mine.to_store is not None and not flight.is_spoiled:
+            flight.turn += 1
+            is_stored = store.write_now(spec.key, *mine.to_store)
+            if mine.settle(is_stored=is_stored):
+                yield from mine.take_back(context)
+    return mine.value
 
 
 @internalcode
@@ -185,13 +225,10 @@ def _render_alone(
 def _lead(mine: Lead, context: Context, deadline: float) -> Operation[None]:
     """Make a value as its leader."""
     flight = mine.flight
+    waits = not (mine.found.standing.served or flight.alone)
     with flight:
-        if mine.needs_no_claim(context):
-            yield from lead_unclaimed(mine, context)
-        else:
-            waits = not (mine.found.standing.served or flight.alone)
-            until = deadline if waits else -math.inf
-            yield from lead([mine], context, deadline=until)
+        until = deadline if waits else -math.inf
+        yield from lead([mine], context, deadline=until)
 
 
 def join(
@@ -225,13 +262,15 @@ def join(
         landed = yield wait(0 if flight.has_landed else context.seconds_left(deadline))
     if landed is None:
         return None
+    stored, has_tags, failed = landed
     # If another process deletes the value or invalidates its tags, the flight does not
     # notice. So the store is asked again.
-    asks = landed.has_tags or turn == flight.turn
-    stored = None if asks else [landed.stored]
-    (there,) = yield from look_up([spec], context, stored, again=True)
+    asks = has_tags or turn == flight.turn
+    (there,) = yield from look_up(
+        [spec], context, None if asks else [stored], again=True
+    )
     standing = there.standing
-    if not (standing.served or (landed.failed and standing.served_on_error)):
+    if not (standing.served or (failed and standing.served_on_error)):
         return None
     context.recorder.stats.waited += 1
     yield from note_served(spec, there, context)

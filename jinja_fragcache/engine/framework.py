@@ -18,8 +18,12 @@ class Framework(Protocol):
         """
         ...
 
-    def request(self) -> object:
-        """Return what is the current request's alone, None if there is no request."""
+    @property
+    def request(self) -> Callable[[], object] | None:
+        """Returns what is the current request's alone, None if there is no request.
+
+        It is None if that is never known without the context of a template.
+        """
         ...
 
     def note_variable(self, name: str, value: Any, context: Any) -> None:

@@ -21,7 +21,7 @@ from jinja_fragcache.operations import Operation, perform, perform_async
 
 from .context import Context
 from .dependencies import current_dependencies, surroundings_apart
-from .lead import Landing, Lead, Render
+from .lead import Lead, Render
 from .leader import lead
 from .lookup import Found
 from .singleflight import Flight
@@ -101,7 +101,7 @@ class _LeadApart(Lead):
 
     def _serve(self, context: Context) -> Operation[None]:
         if self.is_stored_by_others:
-            self.flight.landing = Landing(self.there.stored, bool(self.there.versions))
+            self.flight.landing = self.there.stored, bool(self.there.versions), False
         yield from ()
 
     def _serve_last_good(self, context: Context, error: Exception) -> Operation[bool]:

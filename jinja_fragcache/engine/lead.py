@@ -1,22 +1,21 @@
 """A lead: one value that the leader of a flight makes while others wait."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2.utils import internalcode
 
-from jinja_fragcache.entries.freshness import BY_VALUE, KEPT
+from jinja_fragcache.entries.freshness import NO_GRACE
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.guard.reads import Read
 from jinja_fragcache.observe.events import Reason, Why
 from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 
 from . import claims
+from .body_reads import reads_for_entry, reads_for_outer
 from .claims import FREE, Claim
 from .context import Context
-from .covering import Guard, names_covering
 from .dependencies import Dependencies
 from .expiry import end, lifetime
 from .lookup import Found, note_served
@@ -31,20 +30,6 @@ from .tags import versions_since
 # Renders a fragment or calls a function, and returns its text or value, or an awaitable
 # of it. What it raises passes through.
 Render = Callable[..., Any]
-
-
-class Landing(NamedTuple):
-    """What a flight landed with.
-
-    Attributes:
-        stored: What is in the store.
-        has_tags: Whether the entry has tags, which others may invalidate.
-        failed: Whether the body raised, so that this is the old entry.
-    """
-
-    stored: object
-    has_tags: bool
-    failed: bool = False
 
 
 class Lead:
@@ -117,11 +102,12 @@ class Lead:
         is_fresh = there.standing.served and not there.standing.expired
         return is_fresh and (there.stored != found.stored or not found.standing.served)
 
-    def needs_no_claim(self, context: Context) -> bool:
-        """Return whether nothing can be there by now, and no tag needs a version."""
-        return not (
-            context.store.has_locks or self.flight.may_be_stored or self.spec.tags
-        )
+    def may_be_stored(self, context: Context) -> bool:
+        """Return whether others may have stored the value since it was looked for."""
+        if self.flight.may_be_stored:
+            return True
+        store = context.local
+        return store is not None and store.read_now(self.key) != self.found.stored
 
     def is_to_make(self, *, leaves_taken: bool) -> bool:
         """Return whether this caller has to make the value."""
@@ -129,6 +115,17 @@ class Lead:
             return False
         has_stale = self.found.standing.served
         return not (self.claim.is_taken and (leaves_taken or has_stale))
+
+    def knows_versions(self) -> bool:
+        """Set `versions` if the last look-up found one of each tag; return whether."""
+        versions = {}
+        for tag in self.spec.tags:
+            version = self.there.versions.get(tag)
+            if not isinstance(version, str):
+                return False
+            versions[tag] = version
+        self.versions = versions
+        return True
 
     def longest(self, context: Context) -> int | None:
         """Return for how many seconds the entry is stored at most, None if unknown."""
@@ -156,7 +153,7 @@ class Lead:
             self.draft.served(self.there if self.is_stored_by_others else self.found)
         if self.is_stored_by_others:
             self.value = self.there.value
-            self.flight.landing = Landing(self.there.stored, bool(self.there.versions))
+            self.flight.landing = self.there.stored, bool(self.there.versions), False
             yield from claims.release(context, {self.key: self.claim})
             self.claim = FREE
             yield from note_served(self.spec, self.there, context)
@@ -175,30 +172,88 @@ class Lead:
         dependencies = Dependencies()
         try:
             with dependencies:
-                if self.spec.guard is not None:
-                    self.spec.guard.start()
+                guard = self.spec.guard
+                if guard is not None:
+                    guard.start()
                 self.value = yield self._render()
         except Exception as error:
             if not (yield from self._serve_last_good(context, error)):
                 raise
             return
-        cost = context.timer() - started
-        versions = self.versions
-        if versions is not None:
-            if dependencies.is_outdated:
-                versions = None
-            elif dependencies.tags:
-                versions = yield from self._all_versions(dependencies, context, since)
-            elif self.spec.tags:
-                context.tag_hints.note(self.key, ())
+        if self._dump_text(dependencies, context):
+            return
+        cost, versions = context.timer() - started, self.versions
+        if dependencies.has_any:
+            versions = yield from self._versions_with_parts(
+                dependencies, context, since
+            )
+        elif versions is not None and self.spec.tags:
+            context.tag_hints.note(self.key, ())
+        self._conclude(dependencies, versions, cost, context)
+
+    def _conclude(
+        self,
+        dependencies: Dependencies,
+        versions: Mapping[str, str] | None,
+        cost: float,
+        context: Context,
+    ) -> None:
+        """Decide what to store, and tell the body around what this one depends on."""
         expires = self._decide_what_to_store(dependencies, versions, cost, context)
         outer = dependencies.parent
         if outer is not None:
             tags: Mapping[str, str | None] | None = versions
             if tags is None:
                 tags = {**dict.fromkeys(self.spec.tags), **dependencies.tags}
-            reads = self._reads_for_outer(dependencies)
+            reads = reads_for_outer(self.spec.guard, dependencies.reads.values())
             outer.include(tags, expires, dependencies.templates, reads)
+
+    def _versions_with_parts(
+        self, dependencies: Dependencies, context: Context, since: float
+    ) -> Operation[Mapping[str, str] | None]:
+        """Like `_all_versions`, for a body whose parts may have tags or none."""
+        if self.versions is None or dependencies.is_outdated:
+            return None
+        if dependencies.tags:
+            return (yield from self._all_versions(dependencies, context, since))
+        if self.spec.tags:
+            context.tag_hints.note(self.key, ())
+        return self.versions
+
+    def _dump_text(self, dependencies: Dependencies, context: Context) -> bool:
+        """Set `to_store` if the entry has only a text and a timeout, as most have.
+
+        For these, `_conclude` asks too much.
+
+        Args:
+            dependencies: What the body depends on.
+            context: The cache.
+
+        Returns:
+            Whether it has no more than that.
+        """
+        spec = self.spec
+        if (
+            dependencies.has_any
+            or dependencies.parent is not None
+            or spec.tags
+            or spec.grace != NO_GRACE
+            or context.changes_entries
+            or self.draft is not None
+        ):
+            return False
+        try:
+            timeout = spec.timeout_of(self.value)
+            self.to_store = spec.dump(self.value, {}, None, {}, ()), timeout
+        except NotStored as reason:
+            self._note_refused(reason, context)
+            context.flights.note_not_to_store(self.key)
+        return True
+
+    def _note_refused(self, reason: NotStored, context: Context) -> None:
+        self._note_not_stored(reason.why)
+        if reason.warning is not None:
+            context.recorder.warn_once(self.spec.name, reason.warning)
 
     def _serve_last_good(self, context: Context, error: Exception) -> Operation[bool]:
         """Use an old value in place of an error, and return whether there is one."""
@@ -212,7 +267,7 @@ class Lead:
         if self.draft is not None:
             self.draft.served(last)
         self.value = last.value
-        self.flight.landing = Landing(last.stored, bool(last.versions), failed=True)
+        self.flight.landing = last.stored, bool(last.versions), True
         yield from note_served(self.spec, last, context)
         return True
 
@@ -265,7 +320,7 @@ class Lead:
                     until=dependencies.expires,
                     told=is_nested,
                 )
-                reads = self._covered_reads(dependencies) if dependencies.reads else ()
+                reads = reads_for_entry(spec.guard, dependencies.reads.values())
                 stored = spec.dump(
                     self.value, versions, life, dependencies.templates, reads
                 )
@@ -277,9 +332,7 @@ class Lead:
                     until = end(context, seconds) if expires is None else expires
                     self.draft.made(stored, seconds, versions, until)
             except NotStored as reason:
-                self._note_not_stored(reason.why)
-                if reason.warning is not None:
-                    context.recorder.warn_once(spec.name, reason.warning)
+                self._note_refused(reason, context)
         else:
             self._note_not_stored(_why_not(dependencies))
         if self.to_store is None and versions is not None:
@@ -289,48 +342,6 @@ class Lead:
         if expires is None:
             expires = end(context, spec.timeout)
         return min(expires, dependencies.expires)
-
-    def _covered_reads(self, dependencies: Dependencies) -> tuple[str, ...]:
-        """Return the names of what was read of the request, for the entry.
-
-        Raises:
-            NotStored: If the key doesn't cover it.
-            FragmentCacheError: If so, and the cache is strict.
-        """
-        guard = self.spec.guard
-        if guard is None:
-            return ()
-        covered = self._covered(guard, dependencies)
-        if left := [read for read, names in covered if names is None]:
-            guard.refuse(left)
-            names = ", ".join(each.name for each in left)
-            raise NotStored(why=Why(Reason.READS_UNCOVERED, f"reads {names}"))
-        found = [name for _, names in covered for name in names or ()]
-        return tuple(dict.fromkeys(found))
-
-    def _covered(
-        self, guard: Guard, dependencies: Dependencies
-    ) -> list[tuple[Read, list[str] | None]]:
-        """Return each read that is not allowed, with the names that cover it."""
-        cover = guard.cover()
-        reads = list(dependencies.reads.values())
-        return [
-            (each, names_covering(guard, each))
-            for each in reads
-            if not cover.allows(each)
-        ]
-
-    def _reads_for_outer(self, dependencies: Dependencies) -> list[Read]:
-        """Return what was read of the request, as the body around depends on it."""
-        guard = self.spec.guard
-        reads = dependencies.reads.values()
-        if guard is None or not reads:
-            return list(reads)
-        values = guard.cover().values
-        return [
-            read._replace(instead=values) if _is_named(names) else read
-            for read, names in self._covered(guard, dependencies)
-        ]
 
     def _note_not_stored(self, why: Why) -> None:
         if self.draft is not None:
@@ -350,7 +361,7 @@ class Lead:
             # and need not make it again.
             is_stored or not (self.claim.is_taken or self.claim.token)
         ):
-            flight.landing = Landing(self.to_store[0], self.has_tags)
+            flight.landing = self.to_store[0], self.has_tags, False
         if is_stored:
             flight.is_stored = True
         if self.draft is not None and self.to_store is not None:
@@ -379,18 +390,6 @@ def _why_not(dependencies: Dependencies) -> Why:
     if dependencies.is_live:
         return Why(Reason.NESTED)
     return Why(Reason.TAG_MEANWHILE if dependencies.is_outdated else Reason.STORE)
-
-
-def _is_named(names: list[str] | None) -> bool:
-    """Return whether names cover a read.
-
-    What a value alone covers, or the entry keeps, has to be compared again for the body
-    around, too.
-
-    Args:
-        names: As `names_covering` returns them.
-    """
-    return names is not None and not any(name[:1] in {BY_VALUE, KEPT} for name in names)
 
 
 def _text(version: object) -> str | None:

@@ -53,12 +53,12 @@ def lead(
     try:
         looks_again, has_tags = context.store.has_locks, False
         for each in leads:
-            looks_again = looks_again or each.flight.may_be_stored
+            looks_again = looks_again or each.may_be_stored(context)
             has_tags = has_tags or bool(each.spec.tags)
         if looks_again:
             yield from _claim(leads, context, deadline)
         if has_tags:
-            yield from _give_versions(leads, context, leaves_taken=leaves_taken)
+            yield from give_versions(leads, context, leaves_taken=leaves_taken)
         for step in leads if steps is None else steps:
             yield from step.take(context, leaves_taken=leaves_taken)
     except GeneratorExit:
@@ -70,23 +70,6 @@ def lead(
     yield from _store(leads, context)
 
 
-@internalcode
-def lead_unclaimed(mine: Lead, context: Context) -> Operation[None]:
-    """Like `lead`, for one value that needs neither a claim nor versions of tags.
-
-    Most misses in memory are that. For so few steps, those of `lead` cost too much.
-    """
-    if mine.found.standing.served:
-        context.recorder.miss(mine.key)
-    yield from mine.make(context)
-    if mine.to_store is None or mine.flight.is_spoiled:
-        return
-    mine.flight.turn += 1
-    stored = yield from context.store.write({mine.key: mine.to_store})
-    if mine.settle(is_stored=bool(stored)):
-        yield from mine.take_back(context)
-
-
 def _claim(
     leads: Sequence[Lead], context: Context, deadline: float | None
 ) -> Operation[None]:
@@ -94,7 +77,7 @@ def _claim(
     pauses: Iterator[float] | None = None
     while leads:
         if context.store.has_locks:
-            keys = list(dict.fromkeys(each.key for each in leads))
+            keys = list(dict.fromkeys([each.key for each in leads]))
             claimed_at = context.timer()
             claimed = yield from claims.claim(context, keys)
             for each in leads:
@@ -116,7 +99,7 @@ def _claim(
         yield context.sleep(pause)
 
 
-def _give_versions(
+def give_versions(
     leads: Sequence[Lead], context: Context, *, leaves_taken: bool
 ) -> Operation[None]:
     """Give a version to all tags of what is about to be made.
@@ -127,7 +110,7 @@ def _give_versions(
     tagged = [
         each
         for each in leads
-        if each.spec.tags and each.is_to_make(leaves_taken=leaves_taken)
+        if not each.knows_versions() and each.is_to_make(leaves_taken=leaves_taken)
     ]
     if not tagged:
         return

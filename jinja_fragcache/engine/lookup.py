@@ -76,8 +76,11 @@ def look_up(
     versions: dict[str, object] = {}
     if stored is None:
         hints = context.tag_hints
-        keys = [each.key for each in specs]
-        tags = {tag for each in specs for tag in each.tags}
+        keys: list[str] = []
+        tags: set[str] = set()
+        for each in specs:
+            keys.append(each.key)
+            tags.update(each.tags)
         if hints.by_key:
             tags.update(tag for key in keys for tag in hints.of(key))
         if tags:
@@ -87,15 +90,26 @@ def look_up(
         else:
             read = context.store.read_again if again else context.store.read
             stored = yield from read(keys)
-    is_empty = not versions and stored.count(None) == len(stored)
-    # Not by a generator, because each row of a list would cost.
-    if is_empty and not any([each.tags for each in specs]):  # noqa: C419
-        return [NOTHING for _ in specs]
+    if stored.count(None) == len(stored):
+        return _nothing(specs, versions, context)
     entries = [read_entry(each) for each in stored]
     yield from _read_other_versions(context, entries, versions, again=again)
     return [
         _assess(*each, versions, context)
         for each in zip(specs, stored, entries, strict=True)
+    ]
+
+
+def _nothing(
+    specs: Sequence[EntrySpec], versions: Mapping[str, object], context: Context
+) -> list[Found]:
+    """Return what a look-up found that found no entry."""
+    # Not by a generator, because each row of a list would cost.
+    if not versions and not any([each.tags for each in specs]):  # noqa: C419
+        return [NOTHING for _ in specs]
+    return [
+        Found(MISSING, GONE, None, _versions_of(each, None, versions, context))
+        for each in specs
     ]
 
 

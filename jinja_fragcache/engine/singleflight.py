@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from jinja_fragcache.access.event_loops import wait_for
 from jinja_fragcache.forks import free_after_fork, notify_after_fork
-from jinja_fragcache.keys.digests import shortened
+from jinja_fragcache.keys.digests import LONGEST, shortened
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _KEYS_REMEMBERED = 1024
+#: What a flight lands with: what is in the store; whether the entry has tags, which
+#: others may invalidate; whether the body raised, so that this is the old entry.
+Landing = tuple[object, bool, bool]
 # The innermost flight that is led here. Threads and tasks that a body starts on its
 # event loop inherit it, and count as part of that body.
 _leading: ContextVar["Flight | None"] = ContextVar("leading", default=None)
@@ -36,9 +39,9 @@ class Flight:
     Args:
         key: The value's key.
         flights: The flights it belongs to.
-        alone: Whether nobody waits for it.
 
     Attributes:
+        alone: Whether nobody waits for it.
         has_landed: Whether those who wait get `landing`.
         parent: The innermost flight in whose body it began and that had not landed, or
             None.
@@ -54,49 +57,34 @@ class Flight:
         loop: The event loop of the task that leads it in the background; None without.
         may_be_stored: Whether the value may have been stored just before the flight
             began, after its leader had looked for it.
+        future: What those who wait are told by; None if nobody waits.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_flights",
-        "_future",
-        "_thread",
-        "alone",
-        "awaited",
-        "has_landed",
-        "is_queued",
-        "is_spoiled",
-        "is_stored",
-        "key",
-        "landing",
-        "loop",
-        "may_be_stored",
-        "parent",
-        "turn",
-    )
+    # What most flights leave as it is. They are made without it, because every miss
+    # makes one.
+    alone: bool = False
+    awaited: Sequence["Flight"] = ()
+    turn: int = 0
+    landing: Landing | None = None
+    has_landed: bool = False
+    is_spoiled: bool = False
+    is_stored: bool = False
+    is_queued: bool = False
+    loop: Any = None
+    may_be_stored: bool = False
+    # Made only when somebody waits, which is seldom.
+    future: "Future[None] | None" = None
+    _thread: int = 0
 
-    def __init__(self, key: str, flights: "Flights", *, alone: bool = False) -> None:
+    def __init__(self, key: str, flights: "Flights") -> None:
         self.key = key
+        self._flights = flights
         # A task that a body started may go on after that body. It has to begin flights
         # without a chain that grows.
         parent: Flight | None = _leading.get()
         while parent is not None and parent.has_landed:
             parent = parent.parent
         self.parent: Flight | None = parent
-        self.alone = alone
-        self.awaited: list[Flight] = []
-        self.turn = 0
-        self.landing: Any = None
-        self.is_spoiled = False
-        self.is_stored = False
-        self.is_queued = False
-        self.loop: Any = None
-        self.may_be_stored = False
-        self._flights = flights
-        self._thread = 0
-        self.has_landed: bool = False
-        # Made only when somebody waits, which is seldom.
-        self._future: Future[None] | None = None
 
     def __enter__(self) -> Self:
         """Lead the flight."""
@@ -109,19 +97,14 @@ class Flight:
         # Not by a token, which another context would refuse: an asynchronous generator
         # may be closed in one.
         _leading.set(self.parent)
-        with self._flights.lock:
-            self._flights.land(self)
-            self.has_landed = True
-            future = self._future
-        if future is not None:
-            future.set_result(None)
+        self._flights.land(self)
 
     @property
     def is_lost(self) -> bool:
         """Whether nobody leads it any more: its loop ended before its task."""
         return self.loop is not None and self.loop.is_closed()
 
-    def wait(self, seconds: float) -> Any:
+    def wait(self, seconds: float) -> Landing | None:
         """Wait until the flight has landed, or the time is over.
 
         Returns:
@@ -132,7 +115,7 @@ class Flight:
                 self._awaitable().result(seconds)
         return self.landing if self.has_landed else None
 
-    async def wait_async(self, seconds: float) -> Any:
+    async def wait_async(self, seconds: float) -> Landing | None:
         """Like `wait`, without blocking the event loop."""
         if not self.has_landed:
             await wait_for(self._awaitable(), seconds)
@@ -142,11 +125,11 @@ class Flight:
         from concurrent.futures import Future  # noqa: PLC0415 - few wait
 
         with self._flights.lock:
-            if self._future is None:
-                self._future = Future()
+            if self.future is None:
+                self.future = Future()
                 if self.has_landed:
-                    self._future.set_result(None)
-            return self._future
+                    self.future.set_result(None)
+            return self.future
 
     def can_be_awaited(self, chain: set["Flight"], *, blocking: bool) -> bool:
         """Return whether it can land while the leader of other flights waits for it.
@@ -188,7 +171,11 @@ class Flights:
 
     Attributes:
         lock: Guards the flights, what is remembered, and the landing of each flight.
+        remembers_stored: Whether to remember which values were stored. Those who look
+            again before they make a value need not know.
     """
+
+    remembers_stored = True
 
     def __init__(self) -> None:
         self.lock = free_after_fork(threading.Lock())
@@ -216,10 +203,25 @@ class Flights:
             has_stale: Whether the caller has an old value to serve, so that it need not
                 wait.
         """
+        if not self._not_to_store:
+            # Most caches have none of these keys, and each miss comes here. Of several
+            # callers, one puts its flight there, without the lock.
+            flight = Flight(key, self)
+            running = self._by_key.setdefault(key, flight)
+            if running is flight:
+                if self.remembers_stored:
+                    # The same as `known`: each row of a list comes here.
+                    short = key if len(key) <= LONGEST else shortened(key)
+                    flight.may_be_stored = short in self._stored_lately
+                return flight, True
+            if not running.is_lost and (has_stale or not running.is_queued):
+                return running, False
+        return self._join_slowly(key, has_stale=has_stale)
+
+    def _join_slowly(self, key: str, *, has_stale: bool) -> tuple[Flight, bool]:
+        """Like `join`, where more counts than whether there is a flight."""
         with self.lock:
-            # Most caches have none of these keys, and each miss comes here.
-            not_to_store = self._not_to_store
-            is_alone = bool(not_to_store and not has_stale and not_to_store.known(key))
+            is_alone = not has_stale and bool(self._not_to_store.known(key))
             running = None if is_alone else self._by_key.get(key)
             if running is not None and running.is_lost:
                 running = None
@@ -227,9 +229,12 @@ class Flights:
             # be the caller.
             if running is not None and (has_stale or not running.is_queued):
                 return running, False
-            flight = Flight(key, self, alone=is_alone)
-            flight.may_be_stored = shortened(key) in self._stored_lately
-            if not is_alone:
+            flight = Flight(key, self)
+            if self.remembers_stored and self._stored_lately.known(key):
+                flight.may_be_stored = True
+            if is_alone:
+                flight.alone = True
+            else:
                 self._by_key[key] = flight
             return flight, True
 
@@ -243,15 +248,21 @@ class Flights:
             return self._by_key.get(flight.key) is flight
 
     def land(self, flight: Flight) -> None:
-        """Forget a flight, and remember whether its value was stored.
-
-        Called while `lock` is held.
-        """
-        if self._by_key.get(flight.key) is flight:
-            del self._by_key[flight.key]
-        if flight.is_stored:
-            self._stored_lately.add(flight.key, known=True)
-            self._not_to_store.discard(flight.key)
+        """Forget a flight, and remember whether its value was stored."""
+        key = flight.key
+        with self.lock:
+            if flight.is_stored:
+                if self.remembers_stored:
+                    self._stored_lately.add(key, known=True)
+                if self._not_to_store:
+                    self._not_to_store.discard(key)
+            # Only now, since who finds no flight there looks among the keys above.
+            if self._by_key.get(key) is flight:
+                del self._by_key[key]
+            flight.has_landed = True
+            future = flight.future
+        if future is not None:
+            future.set_result(None)
 
     @contextmanager
     def waiting(self, flight: Flight, *, blocking: bool) -> Iterator[bool]:
@@ -270,14 +281,16 @@ class Flights:
             may_wait = flight.can_be_awaited(chain, blocking=blocking)
             if may_wait:
                 for each in chain:
-                    each.awaited.append(flight)
+                    each.awaited = [*each.awaited, flight]
         try:
             yield may_wait
         finally:
             if may_wait:
                 with self.lock:
                     for each in chain:
-                        each.awaited.remove(flight)
+                        left = list(each.awaited)
+                        left.remove(flight)
+                        each.awaited = left
 
     def note_not_to_store(self, key: str) -> None:
         """Remember that a value was made that must not be stored."""
@@ -355,16 +368,16 @@ class _LastKeys(OrderedDict[str, Any]):
 
     def add(self, key: str, known: Any) -> None:
         """Remember a key."""
-        key = shortened(key)
-        if key in self:
-            self.move_to_end(key)
-        elif len(self) >= _KEYS_REMEMBERED:
-            self.popitem(last=False)
+        if len(key) > LONGEST:
+            key = shortened(key)
         self[key] = known
+        self.move_to_end(key)
+        if len(self) > _KEYS_REMEMBERED:
+            self.popitem(last=False)
 
     def known(self, key: str) -> Any:
         """Return what is remembered of a key, None for nothing."""
-        return self.get(shortened(key)) if self else None
+        return self.get(key if len(key) <= LONGEST else shortened(key))
 
     def discard(self, key: str) -> None:
         """Forget a key."""

@@ -32,6 +32,13 @@ _SHOWN = 120
 _SHOWN_BEFORE = 20
 
 
+class Trial(Dependencies):
+    """The dependencies of a body that runs only to be compared with what is served."""
+
+    def __init__(self) -> None:
+        self.trial = {}
+
+
 def draw(context: Context) -> bool:
     """Return whether a hit is to be verified, by chance."""
     share = context.policy.verify
@@ -76,7 +83,7 @@ def verify(
 def _compare(
     spec: EntrySpec, found: Found, context: Context, render: Render
 ) -> Operation[None]:
-    trial = Dependencies(trial={})
+    trial = Trial()
     try:
         with trial:
             if spec.guard is not None:

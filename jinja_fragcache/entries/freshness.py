@@ -35,6 +35,10 @@ class GracePeriods(NamedTuple):
     stale_if_error: int = 0
 
 
+#: Those of most entries.
+NO_GRACE = GracePeriods()
+
+
 class Standing(NamedTuple):
     """What may be done with a value that is stored.
 

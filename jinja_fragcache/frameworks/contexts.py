@@ -116,7 +116,9 @@ def _request_in(context: Any) -> tuple[Any, Kind | None]:
 
 
 class RequestsInContexts:
-    """Tells what is read of requests (see `engine.dependencies.Framework`)."""
+    """Tells what is read of requests (see `engine.framework.Framework`)."""
+
+    request = None
 
     def watch(self, context: Any) -> None:
         """Like `Framework.watch`."""
@@ -134,10 +136,6 @@ class RequestsInContexts:
         if body is not None and _UNSEEN in _fields(request):
             body.make_live()
         note_variables_of(context)
-
-    def request(self) -> object:
-        """Like `Framework.request`. It is not known without a context."""
-        return None
 
     def note_variable(self, name: str, value: Any, context: Any) -> None:
         """Like `Framework.note_variable`."""

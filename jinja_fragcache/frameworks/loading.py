@@ -27,13 +27,24 @@ class Loading:
         is_used: Gets the context of a template, or None, and returns whether there may
             be a request.
         load: Imports and returns what knows of requests.
+        needs_context: Whether only the context of a template tells the request.
+
+    Attributes:
+        request: Like `Framework.request`.
     """
 
     def __init__(
-        self, is_used: Callable[[Any], bool], load: Callable[[], Framework]
+        self,
+        is_used: Callable[[Any], bool],
+        load: Callable[[], Framework],
+        *,
+        needs_context: bool = False,
     ) -> None:
         self._is_used = is_used
         self._load = load
+        self.request: Callable[[], object] | None = (
+            None if needs_context else self._request
+        )
 
     @cached_property
     def _framework(self) -> Framework:
@@ -44,10 +55,10 @@ class Loading:
         if self._is_used(context):
             self._framework.watch(context)
 
-    def request(self) -> object:
-        """Like `Framework.request`."""
+    def _request(self) -> object:
         # Each body asks this.
-        return self._framework.request() if self._is_used(None) else None
+        ask = self._framework.request if self._is_used(None) else None
+        return None if ask is None else ask()
 
     def note_variable(self, name: str, value: Any, context: Any) -> None:
         """Like `Framework.note_variable`."""
@@ -108,5 +119,5 @@ def watch_frameworks() -> None:
         watch_processors()
 
 
-_CONTEXTS = Loading(_has_request, _load_contexts)
+_CONTEXTS = Loading(_has_request, _load_contexts, needs_context=True)
 _QUART_REQUESTS = Loading(_uses_quart, _load_quart)

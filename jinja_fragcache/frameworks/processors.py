@@ -29,7 +29,6 @@ _READING_NOTHING = frozenset({"flask.templating", "quart.templating"})
 class ProcessorReads(Dependencies):
     """What context processors read. Where they do is not told."""
 
-    __slots__ = ()
     has_places = False
 
 

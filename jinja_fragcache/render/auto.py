@@ -55,8 +55,6 @@ class _Probe(Dependencies):
 
     has_places = False
 
-    __slots__ = ()
-
 
 @pass_context
 def auto_values(

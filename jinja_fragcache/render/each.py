@@ -281,7 +281,8 @@ def add_row_with_options(
         FragmentTagError: If an option has a wrong value; or if the key is refused and
             the cache is strict.
     """
-    asked = resolve(context, None, spec, escaped, name, vary_on, TagOptions(**options))
+    engine, given = engine_of(context.environment), TagOptions(**options)
+    asked = resolve(context, engine, None, spec, escaped, name, vary_on, given)
     if isinstance(asked, FragmentSpec):
         rows.append(Row(item, asked))
     else:

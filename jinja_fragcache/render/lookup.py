@@ -20,9 +20,10 @@ from jinja2.runtime import Context
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
-from jinja_fragcache.engine.engine import Engine, Undecided
+from jinja_fragcache.engine.engine import NOT_STORED, Engine, Undecided
 from jinja_fragcache.engine.expiry import keep_out_of_store
-from jinja_fragcache.engine.flow import remove
+from jinja_fragcache.engine.flow import remove, renew
+from jinja_fragcache.engine.lookup import NOTHING
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import PLAIN, WANTED, GracePeriods
@@ -119,19 +120,24 @@ def fragment(
         near = engine.near_text(key, wanted)
         if near is not None:
             return near
-    if value is not _IN_KEY:
-        vary_on = [value]
+    values = vary_on if value is _IN_KEY else [value]
+    policy = engine.policy
+    # By position, because every miss makes one.
     asked = FragmentSpec(
         key,
         wanted,
         timeout,
         engine.grace,
-        digest_of=None if version is None else sources_of(environment).digest_of,
-        guard=TagGuard(context, site, vary_on) if engine.policy.guard else None,
-        verified_as=verified_as(engine.policy, site),
-        site=site,
-        values=vary_on,
+        (),
+        None if version is None else sources_of(environment).digest_of,
+        (),
+        TagGuard(context, site, values) if policy.guard else None,
+        verified_as(policy, site),
+        site,
+        values,
     )
+    if undecided is NOT_STORED:
+        return Miss(engine, partial(renew, asked, NOTHING))
     return look_further(engine, environment, site, escaped, asked, undecided)
 
 
@@ -264,10 +270,11 @@ def fragment_with_options(
             the cache is strict.
     """
     given = TagOptions(**options)
-    asked = resolve(context, key, spec, escaped, name, vary_on, given)
     environment = context.environment
+    engine = engine_of(environment)
+    asked = resolve(context, engine, key, spec, escaped, name, vary_on, given)
     return look_further(
-        engine_of(environment),
+        engine,
         environment,
         spec[2],
         escaped,
@@ -278,6 +285,7 @@ def fragment_with_options(
 
 def resolve(
     context: Context,
+    engine: Engine,
     key: str | None,
     spec: Spec,
     escaped: bool,
@@ -289,6 +297,7 @@ def resolve(
 
     Args:
         context: The context of the template that is being rendered.
+        engine: The engine of the cache.
         key: As for `fragment_with_options`.
         spec: As for `fragment_with_options`.
         escaped: As for `fragment_with_options`.
@@ -307,7 +316,6 @@ def resolve(
         keep_out_of_store()
         return Uncached(Reason.UNLESS, key, name, vary_on)
     environment = context.environment
-    engine = engine_of(environment)
     timeout, version, site = spec
     try:
         if options.by_page:

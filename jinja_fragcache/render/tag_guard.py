@@ -28,6 +28,7 @@ from jinja_fragcache.errors import (
 from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 from jinja_fragcache.guard.watched import is_watched
 from jinja_fragcache.keys.fragment import can_be_encoded, encoded_value
+from jinja_fragcache.remembered import Remembered
 
 from .environment import ADDED, Site, engine_of, name_of, warned_for
 
@@ -52,6 +53,18 @@ IN_HTML, PERHAPS_IN_HTML = "html", "html?"
 _OF_REQUESTS = frozenset({"current_user", "g", "request", "session", "user"})
 #: Says that a tag's hits are not verified.
 UNVERIFIED = "unverified"
+
+
+class _Read(Remembered[str, tuple[tuple[str, ...], tuple[str, ...]]]):
+    def __missing__(self, names: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        _, body, _, above, *_ = names.split(PARTS)
+        read = tuple(body.split()), tuple(above.split())
+        self.add(names, read)
+        return read
+
+
+#: Of the names in a tag's site, those of its body, and the paths above it.
+_READ = _Read(4096, 2**20)
 
 
 def verified_as(policy: Policy, site: Site) -> str | None:
@@ -150,13 +163,15 @@ class TagGuard:
 
     def start(self) -> None:
         """Like `engine.covering.Guard.start`."""
-        start_watching(self._context)
-        for name in self._site[4].split(PARTS)[1].split():
-            value = self._context.resolve_or_missing(name)
+        context = self._context
+        start_watching(context)
+        names, paths = _READ[self._site[4]]
+        for name in names:
+            value = context.resolve_or_missing(name)
             if value is not missing:
-                note_variable(name, value, self._context)
-        for path in self._names(3):
-            _read_again(path, self._context)
+                note_variable(name, value, context)
+        for path in paths:
+            _read_again(path, context)
 
     def cover(self) -> Cover:
         """Like `engine.covering.Guard.cover`."""

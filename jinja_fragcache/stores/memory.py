@@ -158,7 +158,12 @@ class MemoryStore(Shared):
         Returns:
             False if the value is larger than `max_bytes`. Then the key has no value.
         """
-        entry = make_entry(value, self._expires_at(timeout))
+        # The same as `_expires_at`, without calls: every miss comes here.
+        seconds = self.default_timeout if timeout is None else timeout
+        expires_at = math.inf
+        if seconds != NEVER_EXPIRES:
+            expires_at = (self._timer or time.time)() + seconds
+        entry = make_entry(value, expires_at)
         size = size_to_keep(key, value)
         with self._write_lock:
             return self._put(key, entry, size)

@@ -20,6 +20,7 @@ from jinja_fragcache.engine.dependencies import (
     surroundings_apart,
     texts_of_now,
 )
+from jinja_fragcache.engine.verify import Trial
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.guard.reads import Read
 
@@ -233,6 +234,7 @@ class Framework:
 @pytest.fixture
 def framework(monkeypatch: pytest.MonkeyPatch) -> Framework:
     monkeypatch.setattr(dependencies, "_frameworks", [])
+    monkeypatch.setattr(dependencies, "_requests", [])
     monkeypatch.setattr(dependencies, "_guarded", set())
     framework = Framework()
     add_framework(framework)
@@ -297,7 +299,7 @@ def test_what_is_nested_in_a_trial_is_one_and_does_not_reach_what_is_around_it()
 ):
     with Dependencies() as outer:
         assert current_trial() is None
-        with Dependencies(trial={}) as trial:
+        with Trial() as trial:
             with Dependencies() as inner:
                 assert current_trial() is trial.trial
                 inner.make_live()

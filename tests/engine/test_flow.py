@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from jinja_fragcache.access.local_store import LocalStore
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.flow import Flow, bypass, recall, remove, renew
-from jinja_fragcache.engine.lookup import NOTHING
+from jinja_fragcache.engine.lookup import NOTHING, find
 from jinja_fragcache.engine.spec import FragmentSpec, NotStored
 from jinja_fragcache.engine.tags import invalidate
 from jinja_fragcache.entries.entry import Entry, Life, encode
@@ -23,17 +24,28 @@ NO_GRACE = GracePeriods()
 PLAIN = want(True, None)
 
 
+class Memory(RecordingStore):
+    """A store that is taken for one in the memory of this process."""
+
+    def get_many(self, *keys: str) -> list[Any]:
+        self._note("get_many")
+        return [self.values.get(key) for key in keys]
+
+
 class Subject:
     """A store, and a body that is recorded among the store's calls."""
 
-    def __init__(self) -> None:
-        self.store = RecordingStore()
+    def __init__(self, store: RecordingStore | None = None, **more: Any) -> None:
+        self.store = store or RecordingStore()
         self.counts = Stats()
-        self.context = context(self.store, self.counts)
+        self.context = context(self.store, self.counts, **more)
 
-    def run(self, flow: Flow, text: Any = "text") -> Any:
+    def run(
+        self, flow: Flow, text: Any = "text", during: Callable[[], object] = str
+    ) -> Any:
         def render() -> Any:
             self.store.calls.append("render")
+            during()
             return text
 
         return perform(flow(self.context, render))
@@ -323,3 +335,86 @@ def test_versions_of_tags_outlive_the_grace_periods_of_entries() -> None:
     subject.run(partial(recall, Asked(tags=("a",), grace=grace)))
     (version,) = [key for key in subject.store.values if key != "key"]
     assert (subject.store.timeouts[version] or 0) > 1_000_000
+
+
+SPEC = FragmentSpec("key", PLAIN, 30)
+
+
+@pytest.fixture
+def local() -> Subject:
+    return Subject(Memory(), kind=LocalStore)
+
+
+def test_a_miss_in_memory_looks_again_renders_and_writes(local: Subject) -> None:
+    assert local.run(partial(renew, SPEC, NOTHING)) == "text"
+    assert local.store.calls == ["get", "render", "set"]
+    assert local.store.values == {"key": "text"}
+    assert local.store.timeouts == {"key": 30}
+    assert local.counts == Stats(misses=1, stored=1)
+
+
+def test_in_memory_what_others_have_stored_meanwhile_is_served(local: Subject) -> None:
+    local.store.values["key"] = "theirs"
+    assert local.run(partial(renew, SPEC, NOTHING)) == "theirs"
+    assert "render" not in local.store.calls
+    assert local.counts == Stats(misses=1, waited=1)
+
+
+def test_in_memory_what_is_deleted_meanwhile_is_not_written(local: Subject) -> None:
+    delete = partial(local.context.flights.spoil, "key")
+    assert local.run(partial(renew, SPEC, NOTHING), during=delete) == "text"
+    assert local.store.calls == ["get", "render"]
+
+
+def test_in_memory_what_is_deleted_while_it_is_written_is_taken_back(
+    local: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = local.store.set
+
+    def write_late(*args: Any, **options: Any) -> bool:
+        local.context.flights.spoil("key")
+        return write(*args, **options)
+
+    monkeypatch.setattr(local.store, "set", write_late)
+    assert local.run(partial(renew, SPEC, NOTHING)) == "text"
+    assert local.store.values == {}
+
+
+def test_in_memory_a_body_that_raises_leaves_nothing_behind(local: Subject) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        local.run(partial(renew, SPEC, NOTHING), during=fail)
+    assert local.store.values == {}
+    assert local.run(partial(renew, SPEC, NOTHING)) == "text"
+
+
+def test_in_memory_a_tag_that_is_invalidated_meanwhile_is_noticed(
+    local: Subject,
+) -> None:
+    spec = FragmentSpec("key", PLAIN, 30, tags=("posts",))
+    (found,) = perform(find([spec], local.context))
+    assert local.run(partial(renew, spec, found)) == "text"
+    (found,) = perform(find([spec], local.context))
+    assert found.is_fresh
+    perform(invalidate(local.context, ["posts"]))
+    (found,) = perform(find([spec], local.context))
+    assert not found.is_fresh
+    late = partial(perform, invalidate(local.context, ["posts"]))
+    assert local.run(partial(renew, spec, found), during=late) == "text"
+    (found,) = perform(find([spec], local.context))
+    assert not found.is_fresh
+
+
+def test_in_memory_one_caller_renews_what_is_stale(local: Subject) -> None:
+    spec = FragmentSpec("key", PLAIN, 30, GracePeriods(60))
+    life = Life(local.context.clock() - 1, 0.0)
+    local.store.values["key"] = encode(Entry("old", life=life))
+    (found,) = perform(find([spec], local.context))
+    flight, _ = local.context.flights.join("key")
+    assert local.run(partial(renew, spec, found)) == "old"
+    with flight:
+        pass
+    assert local.run(partial(renew, spec, found)) == "text"
+    assert local.counts == Stats(hits=1, stale=1, misses=1, stored=1)

@@ -444,8 +444,8 @@ def test_flights_are_forgotten_when_they_have_landed() -> None:
     assert is_leader
     with flight:
         assert flights.join("k") == (flight, False)
-        flight.landing = "what it landed with"
-    assert flight.wait(0) == "what it landed with"
+        flight.landing = "what it landed with", False, False
+    assert flight.wait(0) == ("what it landed with", False, False)
     reference = weakref.ref(flight)
     del flight
     gc.collect()
@@ -468,6 +468,25 @@ def test_a_key_whose_value_must_not_be_stored_is_not_waited_for() -> None:
     assert [flights.join("k")[1] for _ in range(2)] == [True, False]
 
 
+def test_a_flight_in_the_queue_is_joined_only_with_an_old_value() -> None:
+    flights = Flights()
+    queued, _ = flights.join("k")
+    queued.is_queued = True
+    assert flights.join("k", has_stale=True) == (queued, False)
+    flight, is_leader = flights.join("k")
+    assert is_leader
+    assert flight is not queued
+    assert flights.join("k") == (flight, False)
+    assert not flights.begin_queued(queued)
+
+
+def test_who_looks_again_needs_no_memory_of_keys() -> None:
+    flights = Flights()
+    flights.remembers_stored = False
+    store(flights, "k")
+    assert not flights.join("k")[0].may_be_stored
+
+
 def test_only_the_last_keys_are_remembered() -> None:
     flights = Flights()
     for number in range(5000):
@@ -479,11 +498,11 @@ def test_only_the_last_keys_are_remembered() -> None:
 def test_needs_follows_the_flights_that_are_awaited() -> None:
     flights = Flights()
     first, second, third = (Flight(key, flights) for key in "abc")
-    first.awaited.append(second)
-    second.awaited.append(third)
+    first.awaited = [second]
+    second.awaited = [third]
     assert first.needs({third})
     assert not third.needs({first})
-    third.awaited.append(second)
+    third.awaited = [second]
     assert not second.needs({first})
 
 

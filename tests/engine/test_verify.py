@@ -22,7 +22,12 @@ from jinja_fragcache.engine.flow import recall, remove, renew
 from jinja_fragcache.engine.lookup import NOTHING
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.engine.spec import FragmentSpec
-from jinja_fragcache.engine.verify import draw, first_difference, is_chosen
+from jinja_fragcache.engine.verify import (
+    Trial,
+    draw,
+    first_difference,
+    is_chosen,
+)
 from jinja_fragcache.entries.entry import Entry, encode
 from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.operations import perform
@@ -226,7 +231,7 @@ def test_what_is_nested_in_a_trial_is_made_without_the_store() -> None:
 
 def test_what_a_body_started_is_cached_again_when_its_trial_is_over() -> None:
     subject = Subject()
-    with Dependencies(trial={}) as trial:
+    with Trial() as trial:
         pass
     trial.__enter__()
     trial.is_over = True

@@ -40,7 +40,7 @@ def test_without_a_request_there_is_nothing_to_watch(values: dict[str, Any]) -> 
     given = context(**values)
     FRAMEWORK.watch(given)
     FRAMEWORK.watch(None)
-    assert FRAMEWORK.request() is None
+    assert FRAMEWORK.request is None
     assert not is_watched(given)
     with Dependencies() as body:
         FRAMEWORK.note_variable("user", "Ann", given)

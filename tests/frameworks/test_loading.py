@@ -86,13 +86,20 @@ def test_only_a_known_request_is_asked_about(
         return loaded[-1]
 
     framework = Loading(loading._has_request, load)
+    ask = framework.request
+    assert ask is not None
     for _ in range(2):
         framework.watch(context(**values))
         framework.watch(None)
         framework.note_variable("user", "Ann", context(**values))
-        assert framework.request() is None
+        assert ask() is None
     asked = ["watch", "note_variable user"] * 2
     assert [each.asked for each in loaded] == ([asked] if is_asked else [])
+
+
+def test_what_needs_a_context_is_not_asked_for_a_request() -> None:
+    framework = Loading(loading._has_request, RequestsInContexts, needs_context=True)
+    assert framework.request is None
 
 
 def test_what_needs_no_request_is_known_without_one() -> None:
