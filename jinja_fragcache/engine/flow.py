@@ -110,7 +110,7 @@ def _renew_locally(
     if not is_leader:
         deadline = claims.deadline(context)
         return (yield from renew_missed(spec, found, context, render, deadline))
-    if has_stale and hand_over(flight, spec, found, context, render):
+    if has_stale and _hand_over(flight, spec, found, context, render):
         yield from serve_stale(spec, found, context)
         return found.value
     mine = Lead(flight, spec, found, render)
