@@ -47,7 +47,11 @@ class JinjaTests:
     def observe(self, run: Run) -> tuple[Mapping[str, Hashable], int]:
         """Run the tests."""
         report = WORK / "report.xml"
+        report.unlink(missing_ok=True)
         options = ["-p", "no:cacheprovider", f"--junitxml={report}"]
+        # This package has a plugin for pytest, and is imported before pytest is. For
+        # Jinja's tests, each warning is an error.
+        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         hits = run_module(
             Path(sys.executable),
             run,
