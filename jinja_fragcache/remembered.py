@@ -1,6 +1,5 @@
 """What this process remembers for a while, within a number of entries and of bytes."""
 
-import sys
 import threading
 from collections.abc import Callable
 from sys import getsizeof
@@ -142,12 +141,12 @@ class Made(dict[tuple[Any, ...], str]):
 
 def size_of(value: object) -> int:
     """Return the bytes of a value, and of all that is in it: in tuples and dicts."""
-    size = sys.getsizeof(value, 0)
+    size = getsizeof(value, 0)
     if isinstance(value, tuple):
-        # Most keys are tuples of texts, and each miss remembers one.
+        # Most are of texts, which need no call.
         for each in value:
             is_plain = type(each) is str or type(each) is int
-            size += sys.getsizeof(each) if is_plain else size_of(each)
+            size += getsizeof(each) if is_plain else size_of(each)
     elif isinstance(value, dict):
         size += sum(map(size_of, value.items()))
     return size

@@ -106,7 +106,7 @@ class Loops:
 def _filled(found: FilledRows | MissedRows) -> FilledRows:
     if isinstance(found, FilledRows):
         return found
-    # `_render_rows` has put them there.
+    # `render_rows` has put them there.
     return cast("FilledRows", found.filled)
 
 
