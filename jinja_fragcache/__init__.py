@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .access.stats import Stats as Stats
     from .cache import FragmentCache as FragmentCache
-    from .engine.dependencies import guard_variables as guard_variables
     from .engine.dependencies import note_read as note_read
+    from .engine.guarded import guard_variables as guard_variables
     from .engine.tags import cache_tag as cache_tag
     from .errors import FragmentCacheError as FragmentCacheError
     from .errors import FragmentTagError as FragmentTagError
@@ -88,7 +88,7 @@ _MODULES = {
     "cache_tag": "engine.tags",
     "default_fragment_name": "keys.fragment",
     "fragment_cache_of": "render.environment",
-    "guard_variables": "engine.dependencies",
+    "guard_variables": "engine.guarded",
     "make_template_fragment_key": "keys.fragment",
     "note_read": "engine.dependencies",
     "set_fragment_cache": "template.setup",

@@ -10,12 +10,33 @@ error in a fragment is shown between lines of templates only.
 """
 
 from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from jinja2.utils import internalcode
 
 T = TypeVar("T")
 Operation = Generator[Any, Any, T]
+
+
+class Done(Generator[Any, Any, T]):
+    """An operation that has ended already, because nothing had to be awaited.
+
+    Args:
+        result: Its result.
+    """
+
+    __slots__ = ("result",)
+
+    def __init__(self, result: T) -> None:
+        self.result = result
+
+    def send(self, _: Any) -> NoReturn:
+        """End with the result."""
+        raise StopIteration(self.result)
+
+    def throw(self, error: Any, *_: Any) -> NoReturn:
+        """Raise an error, as an operation does that has ended."""
+        raise error
 
 
 @internalcode
@@ -28,6 +49,9 @@ def perform(operation: Operation[T]) -> T:
     Raises:
         BaseException: What a call raised and the operation did not catch.
     """
+    if type(operation) is Done:
+        made: T = operation.result
+        return made
     try:
         answer = next(operation)
         while True:

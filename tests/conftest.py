@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from jinja_fragcache.engine import dependencies
+from jinja_fragcache.engine.guarded import guarded
 from jinja_fragcache.engine.singleflight import Flights
 from tests import servers
 from tests.joins import Joins
@@ -106,7 +106,8 @@ def browser(chromium: Any) -> Any:
 def joins(monkeypatch: pytest.MonkeyPatch) -> Joins:
     """Count the callers that have joined a flight."""
     counted = Joins()
-    monkeypatch.setattr(Flights, "join", counted.counting(Flights.join))
+    for name in ("join", "lead"):
+        monkeypatch.setattr(Flights, name, counted.counting(getattr(Flights, name)))
     return counted
 
 
@@ -127,7 +128,7 @@ def patient_clients(
 @pytest.fixture(autouse=True)
 def _no_names_left_guarded() -> Iterator[None]:
     """Forget the names that a test, or an example in the docs, tells the guard."""
-    before = set(dependencies._guarded)
+    before = set(guarded)
     yield
-    dependencies._guarded.clear()
-    dependencies._guarded.update(before)
+    guarded.clear()
+    guarded.update(before)

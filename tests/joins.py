@@ -8,7 +8,7 @@ _PATIENCE = 30
 
 
 class Joins:
-    """Counts calls of `Flights.join`: a caller waits for a flight once it has joined.
+    """Counts who joins a flight: a caller waits for it then, or leads it.
 
     Attributes:
         count: How many callers have joined a flight.
@@ -19,10 +19,13 @@ class Joins:
         self._changed = threading.Condition()
 
     def counting(self, join: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what to put in the place of `Flights.join`."""
+        """Return what to put in the place of `Flights.join` or `Flights.lead`."""
 
         def join_and_count(*arguments: Any, **options: Any) -> Any:
             joined = join(*arguments, **options)
+            if joined is None:
+                # It can't be led by `lead`, so `join` is called next.
+                return joined
             with self._changed:
                 self.count += 1
                 self._changed.notify_all()

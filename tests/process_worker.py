@@ -109,8 +109,9 @@ class Worker:
     def __init__(self) -> None:
         self.shift = 0.0
         self._joins = Joins()
-        count = self._joins.counting(Flights.join)
-        mock.patch.object(Flights, "join", count).start()
+        for name in ("join", "lead"):
+            count = self._joins.counting(getattr(Flights, name))
+            mock.patch.object(Flights, name, count).start()
 
     def set_up(
         self,

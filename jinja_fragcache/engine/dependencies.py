@@ -12,14 +12,13 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Self
 
-from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read, is_plain, texts_of
 from jinja_fragcache.guard.watched import WHOLE
 from jinja_fragcache.list_names import split_list_name
-from jinja_fragcache.messages import describe
 
 from .framework import Framework
+from .guarded import guarded
 
 # The dependencies of the innermost body that is rendering. Threads and tasks that it
 # starts on its event loop inherit them, and count as part of that body.
@@ -36,7 +35,6 @@ _LONGEST_KEPT = 200
 _NOTHING: Any = MappingProxyType({})
 _frameworks: list[Framework] = []
 _requests: list[Callable[[], object]] = []
-_guarded: set[str] = set()
 # How what was noted is read again, by names.
 _again: dict[str, Callable[[], Any]] = {}
 _MOST_AGAIN = 1000
@@ -88,30 +86,6 @@ def surroundings_apart(
     return entered if len(entered) == len(found) else None
 
 
-def guard_variables(*names: str) -> None:
-    """Tell the guard of template variables that differ between users.
-
-    A fragment whose body reads one of them is stored only if its key names it.
-
-    Args:
-        names: The names of the variables, such as `tenant`.
-
-    Raises:
-        PolicyError: If one is no name of a variable.
-    """
-    for name in names:
-        given: Any = name
-        if not isinstance(given, str) or not given.isidentifier():
-            allowed = 'names of variables without dots: guard_variables("tenant")'
-            raise PolicyError("guard_variables", describe(given), allowed)
-    _guarded.update(names)
-
-
-def guarded_names() -> frozenset[str]:
-    """Return the names that `guard_variables` was told."""
-    return frozenset(_guarded)
-
-
 def note_variable(name: str, value: Any, context: Any) -> None:
     """Note that a body reads a variable of a template, if requests differ in it.
 
@@ -120,7 +94,7 @@ def note_variable(name: str, value: Any, context: Any) -> None:
         value: Its value.
         context: The context that has it.
     """
-    if name in _guarded:
+    if name in guarded:
         note_read(name, value)
     for framework in _frameworks:
         framework.note_variable(name, value, context)
@@ -216,6 +190,15 @@ class Dependencies:
     trial: dict[str, Any] | None = None
 
     def __enter__(self) -> Self:
+        """Like `begin`."""
+        self.begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Like `end`."""
+        self.end()
+
+    def begin(self) -> None:
         """Start collecting."""
         parent = _current.get()
         if parent is not None:
@@ -231,9 +214,8 @@ class Dependencies:
                 self.request = request
                 break
         _current.set(self)
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
         """Stop collecting."""
         # Not by a token, which another context would refuse: an asynchronous generator
         # may be closed in one.

@@ -19,8 +19,9 @@ from . import claims
 from .context import Context
 from .dependencies import current_trial
 from .lead import Lead, Render
-from .leader import give_versions, lead
+from .leader import give_versions, lead, store_locally
 from .lookup import Found, find, look_up, note_served, note_unstored
+from .plain_miss import make_if_plain
 from .reporting import Draft, start
 from .singleflight import Flight
 from .spec import EntrySpec
@@ -92,7 +93,8 @@ def renew(
         context.recorder.miss(spec.key)
     store = context.local
     if store is not None and context.recorder.audience is None:
-        return _renew_locally(spec, found, context, render, store)
+        made = make_if_plain(spec, found, context, render, store)
+        return made or _renew_locally(spec, found, context, render, store)
     return renew_missed(spec, found, context, render, claims.deadline(context))
 
 
@@ -124,11 +126,7 @@ def _renew_locally(
         if has_stale:
             context.recorder.miss(spec.key)
         yield from mine.make(context)
-        if mine.to_store is not None and not flight.is_spoiled:
-            flight.turn += 1
-            is_stored = store.write_now(spec.key, *mine.to_store)
-            if mine.settle(is_stored=is_stored):
-                yield from mine.take_back(context)
+        yield from store_locally(mine, context, store)
     return mine.value
 
 

@@ -21,11 +21,11 @@ from .expiry import end, lifetime
 from .lookup import Found, note_served
 from .packing import pack
 from .reporting import Draft
-from .singleflight import Flight
+from .singleflight import Flight, Landing
 from .spec import EntrySpec, NotStored
 from .stale_if_error import last_good, says_gone
 from .stale_while_revalidate import serve_stale
-from .tags import versions_since
+from .tags import known_versions, versions_since
 
 # Renders a fragment or calls a function, and returns its text or value, or an awaitable
 # of it. What it raises passes through.
@@ -102,13 +102,6 @@ class Lead:
         is_fresh = there.standing.served and not there.standing.expired
         return is_fresh and (there.stored != found.stored or not found.standing.served)
 
-    def may_be_stored(self, context: Context) -> bool:
-        """Return whether others may have stored the value since it was looked for."""
-        if self.flight.may_be_stored:
-            return True
-        store = context.local
-        return store is not None and store.read_now(self.key) != self.found.stored
-
     def is_to_make(self, *, leaves_taken: bool) -> bool:
         """Return whether this caller has to make the value."""
         if self.there is not self.found and self.is_stored_by_others:
@@ -118,12 +111,9 @@ class Lead:
 
     def knows_versions(self) -> bool:
         """Set `versions` if the last look-up found one of each tag; return whether."""
-        versions = {}
-        for tag in self.spec.tags:
-            version = self.there.versions.get(tag)
-            if not isinstance(version, str):
-                return False
-            versions[tag] = version
+        versions = known_versions(self.spec.tags, self.there.versions)
+        if versions is None:
+            return False
         self.versions = versions
         return True
 
@@ -168,7 +158,7 @@ class Lead:
     @internalcode
     def make(self, context: Context) -> Operation[None]:
         """Make the value, and decide what to store."""
-        since, started = context.clock(), context.timer()
+        began = context.clock(), context.timer()
         dependencies = Dependencies()
         try:
             with dependencies:
@@ -180,8 +170,24 @@ class Lead:
             if not (yield from self._serve_last_good(context, error)):
                 raise
             return
-        if self._dump_text(dependencies, context):
-            return
+        if not self._dump_text(dependencies, context):
+            yield from self.conclude(dependencies, context, *began)
+
+    def conclude(
+        self,
+        dependencies: Dependencies,
+        context: Context,
+        since: float,
+        started: float,
+    ) -> Operation[None]:
+        """Decide what to store, of a value that was made.
+
+        Args:
+            dependencies: What the body depends on.
+            context: The cache.
+            since: When making it began, in seconds since 1970.
+            started: The same, by the timer.
+        """
         cost, versions = context.timer() - started, self.versions
         if dependencies.has_any:
             versions = yield from self._versions_with_parts(
@@ -246,11 +252,12 @@ class Lead:
             timeout = spec.timeout_of(self.value)
             self.to_store = spec.dump(self.value, {}, None, {}, ()), timeout
         except NotStored as reason:
-            self._note_refused(reason, context)
+            self.note_refused(reason, context)
             context.flights.note_not_to_store(self.key)
         return True
 
-    def _note_refused(self, reason: NotStored, context: Context) -> None:
+    def note_refused(self, reason: NotStored, context: Context) -> None:
+        """Tell why the value is not stored."""
         self._note_not_stored(reason.why)
         if reason.warning is not None:
             context.recorder.warn_once(self.spec.name, reason.warning)
@@ -332,7 +339,7 @@ class Lead:
                     until = end(context, seconds) if expires is None else expires
                     self.draft.made(stored, seconds, versions, until)
             except NotStored as reason:
-                self._note_refused(reason, context)
+                self.note_refused(reason, context)
         else:
             self._note_not_stored(_why_not(dependencies))
         if self.to_store is None and versions is not None:
@@ -353,20 +360,17 @@ class Lead:
         Returns:
             Whether the key was deleted meanwhile, so that the value has to go.
         """
-        flight = self.flight
-        if flight.is_spoiled:
-            flight.landing = None
-        elif self.to_store is not None and (
+        landing: Landing | None = None
+        if self.to_store is not None and (
             # If the store is down, those who wait are served the value nevertheless,
             # and need not make it again.
             is_stored or not (self.claim.is_taken or self.claim.token)
         ):
-            flight.landing = self.to_store[0], self.has_tags, False
-        if is_stored:
-            flight.is_stored = True
+            landing = self.to_store[0], self.has_tags, False
+        has_to_go = self.flight.settle(landing, is_stored=is_stored)
         if self.draft is not None and self.to_store is not None:
             self.draft.not_stored = self._why_unstored(is_stored=is_stored)
-        return flight.is_spoiled
+        return has_to_go
 
     def _why_unstored(self, *, is_stored: bool) -> Why | None:
         """Return why a value that was to be stored is not, None if it is."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from jinja2.utils import internalcode
 
+from jinja_fragcache.access.local_store import LocalStore
 from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 from jinja_fragcache.timeouts import NEVER_EXPIRES
@@ -53,7 +54,7 @@ def lead(
     try:
         looks_again, has_tags = context.store.has_locks, False
         for each in leads:
-            looks_again = looks_again or each.may_be_stored(context)
+            looks_again = looks_again or _may_be_stored(each, context)
             has_tags = has_tags or bool(each.spec.tags)
         if looks_again:
             yield from _claim(leads, context, deadline)
@@ -68,6 +69,14 @@ def lead(
         yield from _store(leads, context)
         raise
     yield from _store(leads, context)
+
+
+def _may_be_stored(mine: Lead, context: Context) -> bool:
+    """Return whether others may have stored the value since it was looked for."""
+    if mine.flight.may_be_stored:
+        return True
+    store = context.local
+    return store is not None and store.read_now(mine.key) != mine.found.stored
 
 
 def _claim(
@@ -170,6 +179,16 @@ def _write(made: Sequence[Lead], context: Context) -> Operation[list[str]]:
             lost = [key for key in values if key not in stored]
             claims.note_ended(context, lost, seconds)
     return stored
+
+
+def store_locally(mine: Lead, context: Context, store: LocalStore) -> Operation[None]:
+    """Store what was made in the memory of this process, if it is to be stored."""
+    if mine.to_store is None or mine.flight.is_spoiled:
+        return
+    mine.flight.turn += 1
+    is_stored = store.write_now(mine.key, *mine.to_store)
+    if mine.settle(is_stored=is_stored):
+        yield from mine.take_back(context)
 
 
 def _release(leads: Sequence[Lead], context: Context) -> Operation[None]:

@@ -11,7 +11,6 @@ thread is rendering further up.
 
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -21,10 +20,11 @@ from jinja_fragcache.access.event_loops import wait_for
 from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.keys.digests import LONGEST, shortened
 
+from .last_keys import LastKeys
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-_KEYS_REMEMBERED = 1024
 #: What a flight lands with: what is in the store; whether the entry has tags, which
 #: others may invalidate; whether the body raised, so that this is the old entry.
 Landing = tuple[object, bool, bool]
@@ -94,10 +94,25 @@ class Flight:
 
     def __exit__(self, *_: object) -> None:
         """Land the flight: those who wait get `landing`."""
-        # Not by a token, which another context would refuse: an asynchronous generator
-        # may be closed in one.
-        _leading.set(self.parent)
         self._flights.land(self)
+
+    def settle(self, landing: Landing | None, *, is_stored: bool) -> bool:
+        """Note what it lands with, and whether its value was stored.
+
+        Args:
+            landing: What it lands with; None to leave that as it is.
+            is_stored: Whether the value was stored.
+
+        Returns:
+            Whether its key was deleted meanwhile. Then the value has to go.
+        """
+        if is_stored:
+            self.is_stored = True
+        if self.is_spoiled:
+            self.landing = None
+        elif landing is not None:
+            self.landing = landing
+        return self.is_spoiled
 
     @property
     def is_lost(self) -> bool:
@@ -180,12 +195,12 @@ class Flights:
     def __init__(self) -> None:
         self.lock = free_after_fork(threading.Lock())
         self._by_key: dict[str, Flight] = {}
-        self._stored_lately = _LastKeys()
-        self._not_to_store = _LastKeys()
-        self._slow = _LastKeys()
-        self._left_locked = _LastKeys()
-        self._for_callers = _LastKeys()
-        self._failed_at = _LastKeys()
+        self._stored_lately = LastKeys()
+        self._not_to_store = LastKeys()
+        self._slow = LastKeys()
+        self._left_locked = LastKeys()
+        self._for_callers = LastKeys()
+        self._failed_at = LastKeys()
         notify_after_fork(self)
 
     def after_fork(self) -> None:
@@ -247,8 +262,29 @@ class Flights:
             flight.is_queued = False
             return self._by_key.get(flight.key) is flight
 
+    def lead(self, key: str) -> Flight | None:
+        """Lead the flight of a key until `land`, if that needs no thought.
+
+        This is `join` and the start of a flight's block in one, for the most frequent
+        of misses. The caller has to look again before it makes the value.
+
+        Returns:
+            None if `join` has to be called: another caller may lead it.
+        """
+        if self._not_to_store:
+            return None
+        flight = Flight(key, self)
+        if self._by_key.setdefault(key, flight) is not flight:
+            return None
+        flight._thread = threading.get_ident()  # noqa: SLF001 - it is part of this class
+        _leading.set(flight)
+        return flight
+
     def land(self, flight: Flight) -> None:
-        """Forget a flight, and remember whether its value was stored."""
+        """Land a flight that is led here: forget it, and tell those who wait."""
+        # Not by a token, which another context would refuse: an asynchronous generator
+        # may be closed in one.
+        _leading.set(flight.parent)
         key = flight.key
         with self.lock:
             if flight.is_stored:
@@ -358,28 +394,3 @@ class Flights:
     def spoil_all(self) -> None:
         """Note that all keys are deleted."""
         self.spoil(*list(self._by_key))
-
-
-class _LastKeys(OrderedDict[str, Any]):
-    """The keys that were added last, each with something to remember.
-
-    A long key, as that of a view with a long path, is remembered by its digest.
-    """
-
-    def add(self, key: str, known: Any) -> None:
-        """Remember a key."""
-        if len(key) > LONGEST:
-            key = shortened(key)
-        self[key] = known
-        self.move_to_end(key)
-        if len(self) > _KEYS_REMEMBERED:
-            self.popitem(last=False)
-
-    def known(self, key: str) -> Any:
-        """Return what is remembered of a key, None for nothing."""
-        return self.get(key if len(key) <= LONGEST else shortened(key))
-
-    def discard(self, key: str) -> None:
-        """Forget a key."""
-        if self:
-            self.pop(shortened(key), None)

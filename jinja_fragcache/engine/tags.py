@@ -48,6 +48,24 @@ def read_versions(
     return stored[: len(keys)], versions
 
 
+def known_versions(
+    tags: Iterable[str], versions: Mapping[str, object]
+) -> dict[str, str] | None:
+    """Return the version of each tag, None if one has none.
+
+    Args:
+        tags: The tags.
+        versions: The present versions, as the store returned them.
+    """
+    known = {}
+    for tag in tags:
+        version = versions.get(tag)
+        if not isinstance(version, str):
+            return None
+        known[tag] = version
+    return known
+
+
 def present_versions(
     context: Context, versions: Mapping[str, object], timeout: int | None
 ) -> Operation[dict[str, str] | None]:

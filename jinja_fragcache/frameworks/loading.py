@@ -24,41 +24,29 @@ class Loading:
     """Tells what is read of requests, once there may be some (see `Framework`).
 
     Args:
-        is_used: Gets the context of a template, or None, and returns whether there may
-            be a request.
         load: Imports and returns what knows of requests.
-        needs_context: Whether only the context of a template tells the request.
 
     Attributes:
         request: Like `Framework.request`.
     """
 
-    def __init__(
-        self,
-        is_used: Callable[[Any], bool],
-        load: Callable[[], Framework],
-        *,
-        needs_context: bool = False,
-    ) -> None:
-        self._is_used = is_used
+    request: Callable[[], object] | None = None
+
+    def __init__(self, load: Callable[[], Framework]) -> None:
         self._load = load
-        self.request: Callable[[], object] | None = (
-            None if needs_context else self._request
-        )
 
     @cached_property
     def _framework(self) -> Framework:
         return self._load()
 
+    def _is_used(self, context: Any) -> bool:
+        """Return whether there may be a request, perhaps in a template's context."""
+        raise NotImplementedError
+
     def watch(self, context: Any) -> None:
         """Like `Framework.watch`."""
         if self._is_used(context):
             self._framework.watch(context)
-
-    def _request(self) -> object:
-        # Each body asks this.
-        ask = self._framework.request if self._is_used(None) else None
-        return None if ask is None else ask()
 
     def note_variable(self, name: str, value: Any, context: Any) -> None:
         """Like `Framework.note_variable`."""
@@ -80,12 +68,23 @@ class Loading:
         return self._framework.apart(blocking=blocking)
 
 
-def _has_request(context: Any) -> bool:
-    if context is None:
-        return False
-    request = context.vars.get("request") or context.parent.get("request")
-    kind: Any = type(request)
-    return request is not None and _is_of_framework(kind)
+class LoadingByContext(Loading):
+    """The same, where only the context of a template tells the request."""
+
+    def _is_used(self, context: Any) -> bool:
+        if context is None:
+            return False
+        request = context.vars.get("request") or context.parent.get("request")
+        kind: Any = type(request)
+        return request is not None and _is_of_framework(kind)
+
+    def watch(self, context: Any) -> None:
+        """Like `Framework.watch`."""
+        # Each body asks this. Mostly there is no such variable, and nothing is called.
+        if context is not None and (
+            "request" in context.vars or "request" in context.parent
+        ):
+            super().watch(context)
 
 
 @cache
@@ -93,14 +92,40 @@ def _is_of_framework(kind: Any) -> bool:
     return any((each.__module__, each.__name__) in CLASSES for each in kind.__mro__)
 
 
+class LoadingByModule(Loading):
+    """The same, where there is no request before a module was imported.
+
+    Args:
+        module: The name of the module.
+        load: As for `Loading`.
+    """
+
+    def __init__(self, module: str, load: Callable[[], Framework]) -> None:
+        super().__init__(load)
+        self._module = module
+        self.request = self._request
+
+    def _is_used(self, context: Any) -> bool:
+        return self._module in sys.modules
+
+    def watch(self, context: Any) -> None:
+        """Like `Framework.watch`."""
+        # The same as `_is_used`, without a call, because each body asks this.
+        if self._module in sys.modules:
+            self._framework.watch(context)
+
+    def _request(self) -> object:
+        # As in `watch`.
+        if self._module not in sys.modules:
+            return None
+        ask = self._framework.request
+        return None if ask is None else ask()
+
+
 def _load_contexts() -> Framework:
     from .contexts import RequestsInContexts  # noqa: PLC0415 - see above
 
     return RequestsInContexts()
-
-
-def _uses_quart(_: Any) -> bool:
-    return _QUART in sys.modules
 
 
 def _load_quart() -> Framework:
@@ -119,5 +144,5 @@ def watch_frameworks() -> None:
         watch_processors()
 
 
-_CONTEXTS = Loading(_has_request, _load_contexts, needs_context=True)
-_QUART_REQUESTS = Loading(_uses_quart, _load_quart)
+_CONTEXTS = LoadingByContext(_load_contexts)
+_QUART_REQUESTS = LoadingByModule(_QUART, _load_quart)

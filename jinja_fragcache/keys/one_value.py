@@ -11,6 +11,8 @@ _PLACES_OF_NAME = 4
 # A name or value of more bytes is not remembered. With its key, of 200 bytes, and its
 # place, a key takes 1 kB at most: 4 MiB in all.
 _MOST_BYTES = 500
+# A text of so many characters has no more bytes than that.
+_SURELY_FEW = 100
 
 
 class KeysByName(dict[str, "KeysOfName"]):
@@ -71,15 +73,18 @@ class KeysOfName(dict[str | int, str]):
 
     def __missing__(self, value: str | int) -> str:
         """Return the key of a value that is not in the new half."""
+        text = value if isinstance(value, str) else int_text(value)
         key = self.old.get(value)
         if key is None:
             # The same as `make_template_fragment_key`, in fewer calls.
-            text = value if isinstance(value, str) else int_text(value)
             encoded = f"{self._encoded}s{len(text)}:{text}"
-            # A string may hold lone surrogates, which plain UTF-8 can't encode.
-            data = encoded.encode("utf-8", "surrogatepass")
-            key = self._start + str(sha256(data).hexdigest())
-        if getsizeof(value) <= _MOST_BYTES:
+            try:
+                data = encoded.encode()
+            except UnicodeEncodeError:
+                # It holds lone surrogates.
+                data = encoded.encode("utf-8", "surrogatepass")
+            key = self._start + sha256(data).hexdigest()
+        if len(text) <= _SURELY_FEW or getsizeof(value) <= _MOST_BYTES:
             everything = self._all
             if everything.left <= 0:
                 everything.turn()

@@ -60,6 +60,7 @@ FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 Spec = tuple[Any, str | None, Site]
 # In place of a key value, where the key is complete.
 _IN_KEY: Any = object()
+_new: Any = tuple.__new__
 
 
 @pass_context
@@ -122,19 +123,22 @@ def fragment(
             return near
     values = vary_on if value is _IN_KEY else [value]
     policy = engine.policy
-    # By position, because every miss makes one.
-    asked = FragmentSpec(
-        key,
-        wanted,
-        timeout,
-        engine.grace,
-        (),
-        None if version is None else sources_of(environment).digest_of,
-        (),
-        TagGuard(context, site, values) if policy.guard else None,
-        verified_as(policy, site),
-        site,
-        values,
+    # Every miss makes one, so without the call that `FragmentSpec(...)` is.
+    asked: FragmentSpec = _new(
+        FragmentSpec,
+        (
+            key,
+            wanted,
+            timeout,
+            engine.grace,
+            (),
+            None if version is None else sources_of(environment).digest_of,
+            (),
+            TagGuard(context, site, values) if policy.guard else None,
+            verified_as(policy, site) if policy.verify else None,
+            site,
+            values,
+        ),
     )
     if undecided is NOT_STORED:
         return Miss(engine, partial(renew, asked, NOTHING))

@@ -13,7 +13,14 @@ from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
 from .facts import Facts
-from .memory_entry import Entry, ReadEntry, make_entry, plain_size, size_to_keep
+from .memory_entry import (
+    EMPTY_BYTES,
+    Entry,
+    ReadEntry,
+    make_entry,
+    plain_size,
+    size_to_keep,
+)
 from .shared import Shared
 
 DEFAULT_TIMEOUT = 300
@@ -158,13 +165,17 @@ class MemoryStore(Shared):
         Returns:
             False if the value is larger than `max_bytes`. Then the key has no value.
         """
-        # The same as `_expires_at`, without calls: every miss comes here.
+        # Without calls, because every miss comes here. The same as `_expires_at`.
         seconds = self.default_timeout if timeout is None else timeout
         expires_at = math.inf
         if seconds != NEVER_EXPIRES:
             expires_at = (self._timer or time.time)() + seconds
-        entry = make_entry(value, expires_at)
-        size = size_to_keep(key, value)
+        # The same as `make_entry` and `size_to_keep`.
+        entry = Entry(expires_at)
+        entry.value = value
+        size = None
+        if type(value) is not str or not (value.isascii() and key.isascii()):
+            size = size_to_keep(key, value)
         with self._write_lock:
             return self._put(key, entry, size)
 
@@ -304,7 +315,10 @@ class MemoryStore(Shared):
         return None if entry is None or entry <= self._now() else entry
 
     def _put(self, key: str, entry: Entry, to_keep: int | None) -> bool:
-        size = plain_size(key, entry.value) if to_keep is None else to_keep
+        size = to_keep
+        if size is None:
+            # The same as `plain_size`.
+            size = EMPTY_BYTES + len(key) + len(entry.value)
         if size > self._max_bytes:
             self._remove(key)
             return False

@@ -235,7 +235,6 @@ class Framework:
 def framework(monkeypatch: pytest.MonkeyPatch) -> Framework:
     monkeypatch.setattr(dependencies, "_frameworks", [])
     monkeypatch.setattr(dependencies, "_requests", [])
-    monkeypatch.setattr(dependencies, "_guarded", set())
     framework = Framework()
     add_framework(framework)
     add_framework(framework)

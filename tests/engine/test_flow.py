@@ -8,6 +8,7 @@ import pytest
 
 from jinja_fragcache.access.local_store import LocalStore
 from jinja_fragcache.access.stats import Stats
+from jinja_fragcache.engine import flow
 from jinja_fragcache.engine.flow import Flow, bypass, recall, remove, renew
 from jinja_fragcache.engine.lookup import NOTHING, find
 from jinja_fragcache.engine.spec import FragmentSpec, NotStored
@@ -340,8 +341,10 @@ def test_versions_of_tags_outlive_the_grace_periods_of_entries() -> None:
 SPEC = FragmentSpec("key", PLAIN, 30)
 
 
-@pytest.fixture
-def local() -> Subject:
+@pytest.fixture(params=["plain calls", "operations"])
+def local(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Subject:
+    if request.param == "operations":
+        monkeypatch.setattr(flow, "make_if_plain", lambda *_: None)
     return Subject(Memory(), kind=LocalStore)
 
 

@@ -13,7 +13,11 @@ from jinja_fragcache.engine import dependencies
 from jinja_fragcache.engine.framework import Framework
 from jinja_fragcache.frameworks import loading
 from jinja_fragcache.frameworks.contexts import RequestsInContexts
-from jinja_fragcache.frameworks.loading import Loading, watch_frameworks
+from jinja_fragcache.frameworks.loading import (
+    LoadingByContext,
+    LoadingByModule,
+    watch_frameworks,
+)
 
 LATE = """
 import sys
@@ -85,25 +89,43 @@ def test_only_a_known_request_is_asked_about(
         loaded.append(Noting())
         return loaded[-1]
 
-    framework = Loading(loading._has_request, load)
-    ask = framework.request
-    assert ask is not None
+    framework = LoadingByContext(load)
     for _ in range(2):
         framework.watch(context(**values))
         framework.watch(None)
         framework.note_variable("user", "Ann", context(**values))
-        assert ask() is None
     asked = ["watch", "note_variable user"] * 2
     assert [each.asked for each in loaded] == ([asked] if is_asked else [])
 
 
 def test_what_needs_a_context_is_not_asked_for_a_request() -> None:
-    framework = Loading(loading._has_request, RequestsInContexts, needs_context=True)
-    assert framework.request is None
+    assert LoadingByContext(RequestsInContexts).request is None
+
+
+@pytest.mark.parametrize("is_imported", [True, False])
+def test_a_framework_is_asked_once_its_module_is_imported(
+    monkeypatch: pytest.MonkeyPatch, *, is_imported: bool
+) -> None:
+    loaded: list[Noting] = []
+
+    def load() -> Framework:
+        loaded.append(Noting())
+        return loaded[-1]
+
+    framework = LoadingByModule("some.framework", load)
+    if is_imported:
+        monkeypatch.setitem(sys.modules, "some.framework", sys)
+    framework.watch(None)
+    framework.note_variable("user", "Ann", context())
+    ask = framework.request
+    assert ask is not None
+    assert ask() is None
+    asked = ["watch", "note_variable user"]
+    assert [each.asked for each in loaded] == ([asked] if is_imported else [])
 
 
 def test_what_needs_no_request_is_known_without_one() -> None:
-    framework = Loading(loading._has_request, RequestsInContexts)
+    framework = LoadingByContext(RequestsInContexts)
     assert list(framework.told_by("user.id")) == ["request.user.id"]
     assert framework.apart(blocking=False) is not None
     with pytest.raises(LookupError):
