@@ -16,9 +16,7 @@ from jinja_fragcache.access.breaker import Breaker
 from jinja_fragcache.access.safe_stores import safe_store_of
 from jinja_fragcache.access.stats import Recorder, Stats
 from jinja_fragcache.clocks import time_of_day
-from jinja_fragcache.entries.entry import HEADER_MARK
 from jinja_fragcache.entries.freshness import (
-    PLAIN,
     Wanted,
     servable_text,
     servable_texts,
@@ -69,6 +67,13 @@ class Undecided:
 NOT_STORED = Undecided(None)
 
 
+def undecided_of(stored: object) -> Undecided:
+    """Return the result of a look-up that found no text in what `Engine.reads` has."""
+    if stored is None:
+        return NOT_STORED
+    return stored if isinstance(stored, Undecided) else Undecided(stored)
+
+
 class Engine:
     """Looks entries up and runs flows, for one cache.
 
@@ -89,6 +94,9 @@ class Engine:
         async_context: The cache, for callers on an event loop.
         grace: The grace periods of fragments whose tag gives none.
         policy: The rules.
+        reads: Has `get`, which returns what the store has under a key, or what is
+            `Undecided` whatever that is. It raises what the store raises.
+        breaker: The circuit breaker.
         tagged_keys: The keys whose entries had tags when they were last read or made.
             Of these, a hit needs more than its text.
         whole: What holds for all entries; None if nothing does.
@@ -129,7 +137,7 @@ class Engine:
         else:
             self._adapter = adapt(store)
         self.blocks = self._adapter.blocks
-        self._breaker = Breaker(policy.retry_after, timer)
+        self.breaker = Breaker(policy.retry_after, timer)
         listeners = tuple(listeners)
         self.comments: Comments | None = None
         if listeners:
@@ -157,7 +165,7 @@ class Engine:
                     seal=seal,
                     prefetch=policy.prefetch,
                     recorder=self._recorder,
-                    breaker=self._breaker,
+                    breaker=self.breaker,
                     default_timeout=policy.default_timeout,
                 ),
                 self._recorder,
@@ -174,7 +182,7 @@ class Engine:
         self.context = context(blocking=True)
         self.async_context = context(blocking=False)
         flights.remembers_stored = self.context.local is None
-        self._plain = self.context.store.plain
+        self.reads: Any = self.context.store.plain
         self._awaited = self.async_context.store.awaited
         self._recorder.turned = self._turn
         if listeners:
@@ -197,37 +205,37 @@ class Engine:
     def text(self, key: str, wanted: Wanted) -> str | Undecided:
         """Return the text of a fresh entry without tags, else `Undecided`.
 
+        Only while the circuit breaker is closed.
+
         Args:
             key: The entry's key.
             wanted: What the entry must match.
         """
-        # The same as `context.store.read`, without generators: every hit comes here.
+        # `render.lookup.fragment` does the same without this call.
         try:
-            stored = (
-                self._plain.get(key)
-                if self._breaker.is_closed
-                else perform(self.context.store.read([key]))[0]
-            )
-        except AsyncOnlyError:
-            raise
+            stored = self.reads.get(key)
         except Exception as error:  # noqa: BLE001 - reads fail open
-            self.context.store.read_failed([key], error)
+            self.read_failed(key, error)
             stored = None
-        # The same as `servable_text`, without a call, for what nearly all hits are.
-        if (
-            wanted is PLAIN
-            and type(stored) is str
-            and (not stored or stored[0] != HEADER_MARK)
-        ):
-            text: str | None = stored
-        elif stored is None:
-            return NOT_STORED
-        else:
-            text = servable_text(stored, wanted)
+        return self._decide_one(stored, wanted)
+
+    def _decide_one(self, stored: object, wanted: Wanted) -> str | Undecided:
+        """Return the text of what `reads` returned, else `Undecided`."""
+        text = servable_text(stored, wanted)
         if text is None:
-            return Undecided(stored)
+            return undecided_of(stored)
         self.stats.hits += 1
         return text
+
+    def read_failed(self, key: str, error: Exception) -> None:
+        """Note that the store failed to read.
+
+        Raises:
+            AsyncOnlyError: If that is the error.
+        """
+        if isinstance(error, AsyncOnlyError):
+            raise error
+        self.context.store.read_failed([key], error)
 
     def near_text(self, key: str, wanted: Wanted) -> str | None:
         """Return the text of a fresh entry without tags that is near, else None.
@@ -247,20 +255,11 @@ class Engine:
     async def text_async(self, key: str, wanted: Wanted) -> str | Undecided:
         """Like `text`, but awaits the store."""
         try:
-            if self._breaker.is_closed:
-                stored = await self._awaited.get(key)
-            else:
-                stored = await perform_async(self.async_context.store.read_one(key))
-        except AsyncOnlyError:
-            raise
+            stored = await self._awaited.get(key)
         except Exception as error:  # noqa: BLE001 - reads fail open
-            self.async_context.store.read_failed([key], error)
+            self.read_failed(key, error)
             stored = None
-        text = servable_text(stored, wanted)
-        if text is None:
-            return Undecided(stored)
-        self.stats.hits += 1
-        return text
+        return self._decide_one(stored, wanted)
 
     def texts(
         self, keys: Sequence[str], wanted: Wanted

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from jinja_fragcache.entries.freshness import Wanted
-from jinja_fragcache.operations import perform, perform_async
+from jinja_fragcache.operations import perform_async
 from jinja_fragcache.stores.base import Store
 
+from .context import Context
 from .engine import Engine, Undecided
 from .policy import Policy
 from .tag_hints import ALL_KEYS
@@ -17,22 +18,37 @@ from .verify import draw
 from .whole import Whole
 
 
+class _DrawingReads:
+    """Reads of one key, some of which are `Undecided` because they are to be verified.
+
+    Args:
+        reads: Has `get`, which returns what the store has.
+        context: The cache.
+    """
+
+    def __init__(self, reads: Any, context: Context) -> None:
+        self._get = reads.get
+        self._context = context
+
+    def get(self, key: str) -> Any:
+        """Return what the store has, or `Undecided`."""
+        stored = self._get(key)
+        return Undecided(stored, is_chosen=True) if draw(self._context) else stored
+
+
 class VerifyingEngine(Engine):
     """The engine of a cache that verifies hits."""
 
-    def text(self, key: str, wanted: Wanted) -> str | Undecided:
-        """Like `Engine.text`. A hit that is to be verified is `Undecided`."""
-        if not draw(self.context):
-            return super().text(key, wanted)
-        (stored,) = perform(self.context.store.read([key]))
-        return Undecided(stored, is_chosen=True)
+    def __init__(self, store: Store, policy: Policy, **more: Any) -> None:
+        super().__init__(store, policy, **more)
+        self.reads = _DrawingReads(self.reads, self.context)
 
     def near_text(self, key: str, wanted: Wanted) -> str | None:
         """Return None, so that `text_async` chooses."""
         return None
 
     async def text_async(self, key: str, wanted: Wanted) -> str | Undecided:
-        """Like `text`, but awaits the store."""
+        """Like `Engine.text_async`. What is to be verified is `Undecided`."""
         if not draw(self.context):
             return await super().text_async(key, wanted)
         (stored,) = await perform_async(self.async_context.store.read([key]))

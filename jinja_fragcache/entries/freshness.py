@@ -12,6 +12,9 @@ from .entry import HEADER_MARK, Body, Entry, Life, decode, header_line
 BY_VALUE = "="
 #: Begins the name of a read whose text the entry keeps, which follows after a space.
 KEPT = "~"
+#: Texts without a header line are this or greater, or less than `HEADER_MARK`. To
+#: compare takes half as long as to look at the first character.
+AFTER_HEADERS = chr(ord(HEADER_MARK) + 1)
 # The fields from `form` to `holes`.
 _NOTHING_MORE = Entry("")[3:-2]
 
@@ -151,10 +154,12 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
     # all else that a hit does.
     if type(stored) is str:
         header = wanted.header
-        if header and stored.startswith(header):
-            return stored[len(header) :]
-        # (A slice takes four times as long.)
-        if not header and (not stored or stored[0] != HEADER_MARK):
+        if header:
+            # In one call: to ask first, and then cut it off, takes three times as long.
+            text = stored.removeprefix(header)
+            if len(text) < len(stored):
+                return text
+        elif stored >= AFTER_HEADERS or stored < HEADER_MARK:
             return stored
     if stored is None:
         return None
@@ -176,7 +181,8 @@ def servable_texts(stored: Iterable[object], wanted: Wanted) -> list[str | None]
     # A list of hits is mostly this.
     return [
         each
-        if each is None or (type(each) is str and (not each or each[0] != HEADER_MARK))
+        if each is None
+        or (type(each) is str and (each >= AFTER_HEADERS or each < HEADER_MARK))
         else servable_text(each, wanted)
         for each in stored
     ]

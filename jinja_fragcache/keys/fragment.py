@@ -78,11 +78,11 @@ def make_template_fragment_key(
         kind = type(part)
         if kind is not int and kind is not str:
             return _make_key(parts)
-    return _known[parts]
+    return KEYS_OF_PARTS[parts]
 
 
 def _make_key(parts: tuple[Any, ...]) -> str:
-    name = parts[0]
+    name = parts[0] if type(parts[0]) is str else _name_text(parts[0])
     encoded = ""
     # Not by map(): a StopIteration would end it, and with it the key.
     for part in parts:
@@ -117,10 +117,10 @@ def can_be_encoded(value: Any) -> bool:
     return True
 
 
-# Keys by a name and several key values, or none. On the path of every hit with these,
-# which are nearly always strings and ints. Other values are never looked up here: True
-# and 1.0 equal 1, but have keys of their own. As many as of one value, and as large.
-_known = Made(_make_key, 4096, 500)
+#: `KEYS_OF_PARTS[name, *values]` is `make_template_fragment_key(name, values)`. Only
+#: for a `str`, and each a `str` or `int`: True and 1.0 equal 1, but have keys of their
+#: own. As many as of one value, and as large.
+KEYS_OF_PARTS = Made(_make_key, 4096, 500)
 #: `KEYS_OF_ONE_VALUE[name][value]` is `make_template_fragment_key(name, [value])`. Only
 #: for a `str` and a `str` or `int`, not for objects of their subclasses.
 KEYS_OF_ONE_VALUE = KeysByName()

@@ -31,8 +31,9 @@ from .functions import (
     ROWS_WITH_OPTIONS,
     FunctionName,
 )
-from .lookup import Spec, TagOptions, resolve
+from .lookup import Spec
 from .misses import Uncached, flow_uncached
+from .options import TagOptions, resolve
 from .row_serving import (
     Rows,
     refuse_shared_rows,

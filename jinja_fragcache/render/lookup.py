@@ -7,10 +7,10 @@ even in a sandbox (see `functions`).
 
 What is known when a template is compiled is passed as one tuple of constants, `Spec`.
 Whether the text is escaped is passed beside it, because only Jinja's compiler knows.
-Options that only some tags have are passed as keyword arguments.
+Tags with options call those of `options`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from inspect import isawaitable
 from typing import Any
@@ -20,21 +20,25 @@ from jinja2.runtime import Context
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
-from jinja_fragcache.engine.engine import NOT_STORED, Engine, Undecided
-from jinja_fragcache.engine.expiry import keep_out_of_store
-from jinja_fragcache.engine.flow import remove, renew
+from jinja_fragcache.engine.engine import NOT_STORED, Engine, Undecided, undecided_of
+from jinja_fragcache.engine.flow import renew
 from jinja_fragcache.engine.lookup import NOTHING
-from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
-from jinja_fragcache.entries.freshness import PLAIN, WANTED, GracePeriods
-from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
+from jinja_fragcache.entries.entry import HEADER_MARK
+from jinja_fragcache.entries.freshness import (
+    AFTER_HEADERS,
+    PLAIN,
+    WANTED,
+    servable_text,
+)
+from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import (
     KEYS_OF_ONE_VALUE,
+    KEYS_OF_PARTS,
+    key_values,
     make_template_fragment_key,
-    tag_names,
 )
 from jinja_fragcache.observe.events import Reason
-from jinja_fragcache.timeouts import normalize_timeout
 
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
@@ -42,16 +46,16 @@ from .misses import Miss, Uncached
 from .serving import Text, look_further
 from .sources import sources_of
 from .tag_guard import TagGuard, explained, verified_as
-from .versions import source_digest, version_of, with_page
+from .versions import source_digest
 
-DELETE = "del"
 #: With a constant key, which the code generator notes.
 FRAGMENT = FunctionName("fragment")
 #: With a constant name and one key value.
 FRAGMENT_OF_ONE_VALUE = FunctionName("fragment_of_one_value")
-#: With a name and key values.
+#: With a name and key values that are written one by one.
+FRAGMENT_OF_PARTS = FunctionName("fragment_of_parts")
+#: With a name, and key values in any list.
 NAMED_FRAGMENT = FunctionName("named_fragment")
-FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
 
 #: The constants of a tag: the timeout in seconds, 0 for never expires, None for the
 #: cache's default; the version that an entry must have; and where the tag stands. If
@@ -70,8 +74,8 @@ def fragment(
     spec: Spec,
     escaped: bool,
     value: Any = _IN_KEY,
-    vary_on: Any = (),
     body: tuple[str, str] | None = None,
+    parts: Sequence[Any] = (),
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Return a fragment's text, or a `Miss`.
 
@@ -82,8 +86,9 @@ def fragment(
         escaped: Whether autoescape is on where the tag stands.
         value: The only key value, unless the key is complete; in an async environment,
             perhaps an awaitable of it.
-        vary_on: The key values that a complete key was made of.
         body: The fields of the tag's `Body`; None if its name is a constant.
+        parts: The name and the key values that a complete key was made of, unless they
+            are constants.
 
     Returns:
         The text or the `Miss`; in an async environment whose store may block, an
@@ -92,37 +97,60 @@ def fragment(
     Raises:
         FragmentTagError: If the key is refused and the cache is strict.
     """
-    environment = context.environment
     if value is not _IN_KEY:
         # Not in a filter of its own, because a hit calls as little as possible.
         if type(value) is not str and type(value) is not int:
             return _fragment_of_other_value(context, key, spec, escaped, value)
-        key = KEYS_OF_ONE_VALUE[key][value]
+        try:
+            key = KEYS_OF_ONE_VALUE[key][value]
+        except KeyValueError:
+            return named_fragment(context, key, spec, escaped, [value])
+    environment = context.environment
     cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
     engine: Engine = (
         cache.engine if cache.__class__ is FragmentCache else engine_of(environment)
     )
-    timeout, version, site = spec
+    version = spec[1]
     if version is None and engine.template_digest:
-        version = source_digest(environment, site)
-    if escaped and version is None and body is None:
-        wanted = PLAIN
-    else:
-        wanted = WANTED[escaped, version, body]
+        version = source_digest(environment, spec[2])
+    is_plain = escaped and version is None and body is None
+    wanted = PLAIN if is_plain else WANTED[escaped, version, body]
     undecided: Undecided | None = None
     awaits = engine.blocks and environment.is_async
-    if not (awaits or current_dependencies() or key in engine.tagged_keys):
-        answer: Any = engine.text(key, wanted)
-        if answer.__class__ is not Undecided:
-            text: str = answer
+    tagged = engine.tagged_keys
+    if not (
+        awaits
+        or current_dependencies()
+        or (tagged and key in tagged)
+        or not engine.breaker.is_closed
+    ):
+        # The same as `engine.text`, without calls for what nearly all hits are.
+        try:
+            stored = engine.reads.get(key)
+        except Exception as error:  # noqa: BLE001 - reads fail open
+            engine.read_failed(key, error)
+            stored = None
+        text: str | None = (
+            stored
+            if is_plain
+            and type(stored) is str
+            and (stored >= AFTER_HEADERS or stored < HEADER_MARK)
+            else servable_text(stored, wanted)
+        )
+        if text is not None:
+            engine.stats.hits += 1
             return text
-        undecided = answer
-    elif engine.near and awaits and not current_dependencies():
-        near = engine.near_text(key, wanted)
-        if near is not None:
-            return near
-    values = vary_on if value is _IN_KEY else [value]
+        undecided = undecided_of(stored)
+    elif (
+        awaits
+        and engine.near
+        and not current_dependencies()
+        and (near := engine.near_text(key, wanted)) is not None
+    ):
+        return near
+    values = parts[1:] if value is _IN_KEY else [value]
     policy = engine.policy
+    timeout, _, site = spec
     # Every miss makes one, so without the call that `FragmentSpec(...)` is.
     asked: FragmentSpec = _new(
         FragmentSpec,
@@ -140,9 +168,11 @@ def fragment(
             values,
         ),
     )
-    if undecided is NOT_STORED:
-        return Miss(engine, partial(renew, asked, NOTHING))
-    return look_further(engine, environment, site, escaped, asked, undecided)
+    return (
+        Miss(engine, partial(renew, asked, NOTHING))
+        if undecided is NOT_STORED
+        else look_further(engine, environment, site, escaped, asked, undecided)
+    )
 
 
 def _fragment_of_other_value(
@@ -162,6 +192,45 @@ async def _fragment_of_awaited(
 
 
 @pass_context
+def fragment_of_parts(
+    context: Context,
+    parts: tuple[Any, ...],
+    spec: Spec,
+    escaped: bool,
+    body: tuple[str, str] | None = None,
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Like `fragment`, with any name and any key values.
+
+    Args:
+        context: The context of the template that is being rendered.
+        parts: The fragment's name, and its key values.
+        spec: The constants of the tag.
+        escaped: Whether autoescape is on where the tag stands.
+        body: As for `fragment`.
+    """
+    for part in parts:
+        if type(part) is not str and type(part) is not int:
+            return _fragment_of_other_parts(context, parts, spec, escaped, body)
+    try:
+        key = KEYS_OF_PARTS[parts]
+    except KeyValueError:
+        return _fragment_of_other_parts(context, parts, spec, escaped, body)
+    return fragment(context, key, spec, escaped, _IN_KEY, body, parts)
+
+
+def _fragment_of_other_parts(
+    context: Context,
+    parts: tuple[Any, ...],
+    spec: Spec,
+    escaped: bool,
+    body: tuple[str, str] | None,
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Like `fragment_of_parts`, with parts that are no texts or whole numbers."""
+    name, *vary_on = parts
+    return named_fragment(context, name, spec, escaped, vary_on, body)
+
+
+@pass_context
 def named_fragment(
     context: Context,
     name: Any,
@@ -170,7 +239,7 @@ def named_fragment(
     vary_on: Any,
     body: tuple[str, str] | None = None,
 ) -> Text | Miss | Awaitable[Text | Miss]:
-    """Like `fragment`, with any name and any key values.
+    """Like `fragment_of_parts`, with the key values in any list.
 
     Args:
         context: The context of the template that is being rendered.
@@ -188,187 +257,13 @@ def named_fragment(
         refused = Uncached(Reason.KEY, name=name)
         mine = engine_of(environment)
         return look_further(mine, environment, site, escaped, refused)
-    return fragment(context, key, spec, escaped, _IN_KEY, vary_on, body)
-
-
-class TagOptions:
-    """The options of a tag, with values that are known only at render time.
-
-    Args:
-        unless: Whether to render without the store.
-        by_page: Whether the text depends on the page that is rendered.
-        stale: Seconds after its timeout during which the fragment is served while one
-            caller renders it again; None for the cache's default.
-        stale_if_error: Seconds after its timeout during which the fragment is served if
-            rendering it again fails; None for the cache's default.
-        tags: The fragment's tags, None for none.
-        version: A value that the entry is compared by, None for none.
-        template_digest: Whether the entry is bound to its template's source; None for
-            the cache's default.
-        holes: The numbers of the holes that the fragment may have.
-        body: As for `fragment`.
-    """
-
-    __slots__ = (
-        "body",
-        "by_page",
-        "holes",
-        "stale",
-        "stale_if_error",
-        "tags",
-        "template_digest",
-        "unless",
-        "version",
-    )
-
-    def __init__(
-        self,
-        *,
-        unless: Any = None,
-        by_page: bool = False,
-        stale: Any = None,
-        stale_if_error: Any = None,
-        tags: Any = None,
-        version: Any = None,
-        template_digest: Any = None,
-        holes: tuple[int, ...] = (),
-        body: tuple[str, str] | None = None,
-    ) -> None:
-        self.unless = unless
-        self.by_page = by_page
-        self.stale = stale
-        self.stale_if_error = stale_if_error
-        self.tags = tags
-        self.version = version
-        self.template_digest = template_digest
-        self.holes = holes
-        self.body = body
-
-
-@pass_context
-def fragment_with_options(
-    context: Context,
-    key: str | None,
-    spec: Spec,
-    escaped: bool,
-    name: Any = None,
-    vary_on: Any = (),
-    **options: Any,
-) -> Text | Miss | Awaitable[Text | Miss]:
-    """Like `fragment`, for a tag with the options of `TagOptions`.
-
-    The text of a fragment with holes is `Pieces`.
-
-    Args:
-        context: The context of the template that is being rendered.
-        key: The fragment's key, or None to make it of `name` and `vary_on`.
-        spec: The constants of the tag. Here the timeout need not be one: it may be any
-            value that a user wrote, also `'del'`.
-        escaped: As for `fragment`.
-        name: The fragment's name.
-        vary_on: The fragment's key values.
-        options: The fields of `TagOptions`.
-
-    Raises:
-        FragmentTagError: If an option has a wrong value; or if the key is refused and
-            the cache is strict.
-    """
-    given = TagOptions(**options)
-    environment = context.environment
-    engine = engine_of(environment)
-    asked = resolve(context, engine, key, spec, escaped, name, vary_on, given)
-    return look_further(
-        engine,
-        environment,
-        spec[2],
-        escaped,
-        asked,
-        has_holes=bool(given.holes),
-    )
-
-
-def resolve(
-    context: Context,
-    engine: Engine,
-    key: str | None,
-    spec: Spec,
-    escaped: bool,
-    name: Any,
-    vary_on: Any,
-    options: TagOptions,
-) -> FragmentSpec | Uncached:
-    """Return the fragment that a tag asks for.
-
-    Args:
-        context: The context of the template that is being rendered.
-        engine: The engine of the cache.
-        key: As for `fragment_with_options`.
-        spec: As for `fragment_with_options`.
-        escaped: As for `fragment_with_options`.
-        name: As for `fragment_with_options`.
-        vary_on: As for `fragment_with_options`.
-        options: The tag's options.
-
-    Returns:
-        The fragment; or why it is not cached.
-
-    Raises:
-        FragmentTagError: If an option has a wrong value; or if the key is refused and
-            the cache is strict.
-    """
-    if options.unless:
-        keep_out_of_store()
-        return Uncached(Reason.UNLESS, key, name, vary_on)
-    environment = context.environment
-    timeout, version, site = spec
-    try:
-        if options.by_page:
-            vary_on = with_page(context, vary_on)
-        if key is None:
-            key = make_template_fragment_key(name, vary_on)
-        if isinstance(timeout, str) and timeout == DELETE:
-            flow = partial(remove, key)
-            return Uncached(Reason.DELETED, key, name, vary_on, flow)
-        if version is None:
-            version = version_of(
-                context,
-                site,
-                options.version,
-                options.template_digest,
-                by_page=options.by_page,
-                has_holes=bool(options.holes),
-            )
-        return FragmentSpec(
-            key,
-            WANTED[escaped, version, options.body],
-            normalize_timeout(timeout),
-            _grace(engine, options),
-            tag_names(options.tags),
-            # Only an entry with a version may be bound to templates.
-            None if version is None else sources_of(environment).digest_of,
-            options.holes,
-            TagGuard(context, site, vary_on) if engine.policy.guard else None,
-            verified_as(engine.policy, site),
-            site,
-            vary_on,
-        )
-    except (KeyValueError, TimeoutValueError, PolicyError) as error:
-        refuse(environment, site, explained(error, site, vary_on))
-    return Uncached(Reason.KEY, key, name)
-
-
-def _grace(engine: Engine, options: TagOptions) -> GracePeriods:
-    if options.stale is None and options.stale_if_error is None:
-        return engine.grace
-    return engine.policy.grace(
-        normalize_grace("stale", options.stale),
-        normalize_grace("stale_if_error", options.stale_if_error),
-    )
+    parts = (name, *key_values(vary_on))
+    return fragment(context, key, spec, escaped, _IN_KEY, body, parts)
 
 
 FRAGMENT_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     FRAGMENT: fragment,
     FRAGMENT_OF_ONE_VALUE: fragment,
+    FRAGMENT_OF_PARTS: fragment_of_parts,
     NAMED_FRAGMENT: named_fragment,
-    FRAGMENT_WITH_OPTIONS: fragment_with_options,
 }

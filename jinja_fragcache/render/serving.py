@@ -163,6 +163,7 @@ def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
         or asked.holes
         or current_dependencies()
         or asked.key in engine.tagged_keys
+        or not engine.breaker.is_closed
     )
 
 

@@ -18,9 +18,10 @@ from jinja_fragcache.render.given_keys import GivenKey
 from jinja_fragcache.render.lookup import (
     FRAGMENT,
     FRAGMENT_OF_ONE_VALUE,
-    FRAGMENT_WITH_OPTIONS,
+    FRAGMENT_OF_PARTS,
     NAMED_FRAGMENT,
 )
+from jinja_fragcache.render.options import FRAGMENT_WITH_OPTIONS
 from jinja_fragcache.render.renderings import (
     CONSTANT_KEYS,
     CONSTANT_TEMPLATES,
@@ -30,7 +31,7 @@ from jinja_fragcache.render.renderings import (
 from .given_keys import given_key
 from .parts import CallBlockKind, part_of
 
-_LOOK_UPS = (FRAGMENT, FRAGMENT_OF_ONE_VALUE, NAMED_FRAGMENT)
+_LOOK_UPS = (FRAGMENT, FRAGMENT_OF_ONE_VALUE, FRAGMENT_OF_PARTS, NAMED_FRAGMENT)
 
 
 class FragmentCodeGenerator(CodeGenerator):

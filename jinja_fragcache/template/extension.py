@@ -42,6 +42,7 @@ from jinja_fragcache.render.call_blocks import BodyRendering
 from jinja_fragcache.render.environment import ADDED
 from jinja_fragcache.render.functions import HOLE_MARK, ITEMS, load, own_names, register
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
+from jinja_fragcache.render.options import OPTIONS_FUNCTIONS
 from jinja_fragcache.render.output import NOTE_PRINTING, OUTPUT_FUNCTIONS
 from jinja_fragcache.render.renderings import let_templates_read_ahead
 
@@ -87,7 +88,12 @@ class FragmentCacheExtension(BodyRendering, Extension):
             environment.code_generator_class = FragmentCodeGenerator
         register(
             environment,
-            {**FRAGMENT_FUNCTIONS, **OUTPUT_FUNCTIONS, **AUTOESCAPE_FUNCTIONS},
+            {
+                **FRAGMENT_FUNCTIONS,
+                **OPTIONS_FUNCTIONS,
+                **OUTPUT_FUNCTIONS,
+                **AUTOESCAPE_FUNCTIONS,
+            },
         )
         environment.globals.setdefault("cache_tag", cache_tag)
         let_templates_read_ahead(environment)

@@ -1,15 +1,13 @@
 """Finds the keys that what a page is given may tell before their tags are reached."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from jinja2 import nodes
 
 from jinja_fragcache.render.given_keys import CONSTANT, GivenKey, Path
-from jinja_fragcache.render.lookup import (
-    FRAGMENT_OF_ONE_VALUE,
-    FRAGMENT_WITH_OPTIONS,
-    NAMED_FRAGMENT,
-)
+from jinja_fragcache.render.lookup import FRAGMENT_OF_ONE_VALUE, FRAGMENT_OF_PARTS
+from jinja_fragcache.render.options import FRAGMENT_WITH_OPTIONS
 
 
 def given_key(node: nodes.Filter) -> GivenKey | None:
@@ -33,13 +31,13 @@ def _key_of(node: nodes.Filter) -> tuple[nodes.Node | None, Sequence[nodes.Expr]
     """Return the name of a look-up and its key values, none if they are not known."""
     if node.name is FRAGMENT_OF_ONE_VALUE:
         return node.node, node.args[-1:]
-    if node.name is NAMED_FRAGMENT:
-        name, vary_on = node.node, node.args[2]
-    elif node.name is FRAGMENT_WITH_OPTIONS and not _is_by_page(node):
+    if node.name is FRAGMENT_OF_PARTS:
+        name, *values = cast("nodes.Tuple", node.node).items
+        return name, values
+    if node.name is FRAGMENT_WITH_OPTIONS and not _is_by_page(node):
         name, vary_on = node.args[2:4]
-    else:
-        return None, ()
-    return name, vary_on.items if isinstance(vary_on, nodes.List) else ()
+        return name, vary_on.items if isinstance(vary_on, nodes.List) else ()
+    return None, ()
 
 
 def _is_by_page(node: nodes.Filter) -> bool:

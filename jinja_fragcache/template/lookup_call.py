@@ -32,12 +32,12 @@ from jinja_fragcache.render.functions import (
     ROWS_WITH_OPTIONS,
 )
 from jinja_fragcache.render.lookup import (
-    DELETE,
     FRAGMENT,
     FRAGMENT_OF_ONE_VALUE,
-    FRAGMENT_WITH_OPTIONS,
+    FRAGMENT_OF_PARTS,
     NAMED_FRAGMENT,
 )
+from jinja_fragcache.render.options import DELETE, FRAGMENT_WITH_OPTIONS
 from jinja_fragcache.render.tag_guard import (
     AUTO,
     BACKGROUND,
@@ -196,8 +196,11 @@ class LookupCall:
             arguments = [self._spec(), escaped_here()]
             value = self._only_value()
             if value is not None:
-                arguments.append(value)
+                arguments += [value]
                 return filter_call(self._name, FRAGMENT_OF_ONE_VALUE, arguments)
+            if isinstance(self._vary_on, nodes.List):
+                parts = nodes.Tuple([self._name, *self._vary_on.items], "load")
+                return filter_call(parts, FRAGMENT_OF_PARTS, arguments + self._body)
             arguments += [self._vary_on, *self._body]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
         keywords = self._keywords()

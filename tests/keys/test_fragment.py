@@ -19,7 +19,7 @@ from jinja_fragcache import default_fragment_name, make_template_fragment_key
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.keys.fragment import (
     KEYS_OF_ONE_VALUE,
-    _known,
+    KEYS_OF_PARTS,
     _make_key,
     encode_values,
     varied_key,
@@ -156,7 +156,7 @@ def test_keys_of_hostile_sizes_are_remembered_within_the_same_bytes(
         for _ in range(2):
             key = make_template_fragment_key(parts[0], values)
             assert key == _make_key(parts)
-    assert sum(size_of(each) for each in _known.everything.items()) < 4 * 2**20
+    assert sum(size_of(each) for each in KEYS_OF_PARTS.everything.items()) < 4 * 2**20
     held = {**KEYS_OF_ONE_VALUE}
     assert sum(size_of(each) for each in held.items()) < 4 * 2**20
 

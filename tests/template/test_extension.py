@@ -32,6 +32,7 @@ from jinja_fragcache import (
 from jinja_fragcache.render import each, holes
 from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
 from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
+from jinja_fragcache.render.options import OPTIONS_FUNCTIONS
 from jinja_fragcache.render.output import OUTPUT_FUNCTIONS
 from tests.support import (
     Clock,
@@ -778,6 +779,7 @@ def test_compiled_tags_use_every_filter_that_is_registered() -> None:
         "{% cache 5, 'a', b %}{% endcache %}{% cache 5, 'a', b, c %}{% endcache %}"
         "{% cache a %}{% for b in c %}{% nocache %}{% include d %}{% endnocache %}"
         "{% endfor %}{% endcache %}"
+        "{% cache 5, 'a', vary_on=b %}{% endcache %}"
         "{% cache_each a in b, 5, 'a', a %}{% endcache_each %}"
         "{% cache_each a in b, c, 'a', a %}{% endcache_each %}"
     )
@@ -785,6 +787,7 @@ def test_compiled_tags_use_every_filter_that_is_registered() -> None:
     used = {node.name for node in ast.find_all(nodes.Filter)}
     assert used == {
         *FRAGMENT_FUNCTIONS,
+        *OPTIONS_FUNCTIONS,
         *each.FUNCTIONS,
         *holes.FUNCTIONS,
         *OUTPUT_FUNCTIONS,

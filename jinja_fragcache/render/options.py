@@ -1,0 +1,215 @@
+"""What compiled templates call to look up fragments whose tags have options.
+
+These are filters, as those of `lookup` are. Options are passed as keyword arguments,
+because each tag has only some.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from jinja_fragcache.engine.engine import Engine
+from jinja_fragcache.engine.expiry import keep_out_of_store
+from jinja_fragcache.engine.flow import remove
+from jinja_fragcache.engine.policy import normalize_grace
+from jinja_fragcache.engine.spec import FragmentSpec
+from jinja_fragcache.entries.freshness import WANTED, GracePeriods
+from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
+from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
+from jinja_fragcache.observe.events import Reason
+from jinja_fragcache.timeouts import normalize_timeout
+
+from .environment import engine_of, refuse
+from .functions import FunctionName
+from .lookup import Spec
+from .misses import Miss, Uncached
+from .serving import Text, look_further
+from .sources import sources_of
+from .tag_guard import TagGuard, explained, verified_as
+from .versions import version_of, with_page
+
+DELETE = "del"
+FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
+
+
+class TagOptions:
+    """The options of a tag, with values that are known only at render time.
+
+    Args:
+        unless: Whether to render without the store.
+        by_page: Whether the text depends on the page that is rendered.
+        stale: Seconds after its timeout during which the fragment is served while one
+            caller renders it again; None for the cache's default.
+        stale_if_error: Seconds after its timeout during which the fragment is served if
+            rendering it again fails; None for the cache's default.
+        tags: The fragment's tags, None for none.
+        version: A value that the entry is compared by, None for none.
+        template_digest: Whether the entry is bound to its template's source; None for
+            the cache's default.
+        holes: The numbers of the holes that the fragment may have.
+        body: As for `lookup.fragment`.
+    """
+
+    __slots__ = (
+        "body",
+        "by_page",
+        "holes",
+        "stale",
+        "stale_if_error",
+        "tags",
+        "template_digest",
+        "unless",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        unless: Any = None,
+        by_page: bool = False,
+        stale: Any = None,
+        stale_if_error: Any = None,
+        tags: Any = None,
+        version: Any = None,
+        template_digest: Any = None,
+        holes: tuple[int, ...] = (),
+        body: tuple[str, str] | None = None,
+    ) -> None:
+        self.unless = unless
+        self.by_page = by_page
+        self.stale = stale
+        self.stale_if_error = stale_if_error
+        self.tags = tags
+        self.version = version
+        self.template_digest = template_digest
+        self.holes = holes
+        self.body = body
+
+
+@pass_context
+def fragment_with_options(
+    context: Context,
+    key: str | None,
+    spec: Spec,
+    escaped: bool,
+    name: Any = None,
+    vary_on: Any = (),
+    **options: Any,
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Like `lookup.fragment`, for a tag with the options of `TagOptions`.
+
+    The text of a fragment with holes is `Pieces`.
+
+    Args:
+        context: The context of the template that is being rendered.
+        key: The fragment's key, or None to make it of `name` and `vary_on`.
+        spec: The constants of the tag. Here the timeout need not be one: it may be any
+            value that a user wrote, also `'del'`.
+        escaped: As for `lookup.fragment`.
+        name: The fragment's name.
+        vary_on: The fragment's key values.
+        options: The fields of `TagOptions`.
+
+    Raises:
+        FragmentTagError: If an option has a wrong value; or if the key is refused and
+            the cache is strict.
+    """
+    given = TagOptions(**options)
+    environment = context.environment
+    engine = engine_of(environment)
+    asked = resolve(context, engine, key, spec, escaped, name, vary_on, given)
+    return look_further(
+        engine,
+        environment,
+        spec[2],
+        escaped,
+        asked,
+        has_holes=bool(given.holes),
+    )
+
+
+def resolve(
+    context: Context,
+    engine: Engine,
+    key: str | None,
+    spec: Spec,
+    escaped: bool,
+    name: Any,
+    vary_on: Any,
+    options: TagOptions,
+) -> FragmentSpec | Uncached:
+    """Return the fragment that a tag asks for.
+
+    Args:
+        context: The context of the template that is being rendered.
+        engine: The engine of the cache.
+        key: As for `fragment_with_options`.
+        spec: As for `fragment_with_options`.
+        escaped: As for `fragment_with_options`.
+        name: As for `fragment_with_options`.
+        vary_on: As for `fragment_with_options`.
+        options: The tag's options.
+
+    Returns:
+        The fragment; or why it is not cached.
+
+    Raises:
+        FragmentTagError: If an option has a wrong value; or if the key is refused and
+            the cache is strict.
+    """
+    if options.unless:
+        keep_out_of_store()
+        return Uncached(Reason.UNLESS, key, name, vary_on)
+    environment = context.environment
+    timeout, version, site = spec
+    try:
+        if options.by_page:
+            vary_on = with_page(context, vary_on)
+        if key is None:
+            key = make_template_fragment_key(name, vary_on)
+        if isinstance(timeout, str) and timeout == DELETE:
+            flow = partial(remove, key)
+            return Uncached(Reason.DELETED, key, name, vary_on, flow)
+        if version is None:
+            version = version_of(
+                context,
+                site,
+                options.version,
+                options.template_digest,
+                by_page=options.by_page,
+                has_holes=bool(options.holes),
+            )
+        return FragmentSpec(
+            key,
+            WANTED[escaped, version, options.body],
+            normalize_timeout(timeout),
+            _grace(engine, options),
+            tag_names(options.tags),
+            # Only an entry with a version may be bound to templates.
+            None if version is None else sources_of(environment).digest_of,
+            options.holes,
+            TagGuard(context, site, vary_on) if engine.policy.guard else None,
+            verified_as(engine.policy, site),
+            site,
+            vary_on,
+        )
+    except (KeyValueError, TimeoutValueError, PolicyError) as error:
+        refuse(environment, site, explained(error, site, vary_on))
+    return Uncached(Reason.KEY, key, name)
+
+
+def _grace(engine: Engine, options: TagOptions) -> GracePeriods:
+    if options.stale is None and options.stale_if_error is None:
+        return engine.grace
+    return engine.policy.grace(
+        normalize_grace("stale", options.stale),
+        normalize_grace("stale_if_error", options.stale_if_error),
+    )
+
+
+OPTIONS_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
+    FRAGMENT_WITH_OPTIONS: fragment_with_options
+}
