@@ -20,6 +20,7 @@ from .memcached_base import (
 from .memcached_clients import make_client
 from .memcached_generation import read_generation
 from .text import NeverEmptySerializer
+from .text_lists import TextLists
 from .text_store import TextStore
 
 _SERVERS = ("127.0.0.1:11211",)
@@ -104,6 +105,7 @@ class MemcachedStore(TextStore):
         self._may_flush = may_flush
         self._clock = clock
         self._timer = timer
+        self._lists = TextLists()
         self._generation = ""
         self._generation_known_until = float("-inf")
 
@@ -119,7 +121,7 @@ class MemcachedStore(TextStore):
     def get_many(self, *keys: str) -> list[Any]:
         """Return the values of keys, None for keys without an entry."""
         asked = server_keys(keys, self._start(reading=True), self._longest_key)
-        found = self._client.get_many(asked) if asked else {}
+        found = self._client.get_many(asked, self._lists.load) if asked else []
         return self.serializer.loads_all(self._wholes(asked, found))
 
     def has(self, key: str) -> bool:
@@ -297,11 +299,11 @@ class MemcachedStore(TextStore):
 
     def _keys_equal(self, full_keys: Mapping[str, str], wanted: bytes) -> list[str]:
         """Return the keys of a mapping whose full keys have the wanted value."""
-        found = self._client.get_many(list(full_keys.values())) if full_keys else {}
+        found = self._client.get_many(list(full_keys.values())) if full_keys else []
         return [
             key
-            for key, full_key in full_keys.items()
-            if self._whole(full_key, found.get(full_key)) == wanted
+            for (key, full_key), each in zip(full_keys.items(), found, strict=True)
+            if self._whole(full_key, each) == wanted
         ]
 
     def _states(self, full_keys: Sequence[str]) -> Mapping[str, Any]:
@@ -354,11 +356,9 @@ class MemcachedStore(TextStore):
         """Return the whole value of which the server has this under a full key."""
         return stored
 
-    def _wholes(
-        self, full_keys: Sequence[str], found: Mapping[str, bytes | None]
-    ) -> list[bytes | None]:
-        """Like `_whole` for each full key."""
-        return list(map(found.get, full_keys))
+    def _wholes(self, full_keys: Sequence[str], found: Sequence[Any]) -> Sequence[Any]:
+        """Like `_whole` for each full key. What is text already is whole."""
+        return found
 
     def _load(self, full_key: str, stored: bytes | None) -> str | int | None:
         # A placeholder is no text, so it is None, too.

@@ -7,12 +7,13 @@ missing to them.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Protocol
 
 from jinja_fragcache.errors import StoreError
 
+from .checksum import without_checksums
 from .facts import Facts
 
 _LONGEST_PREFIX = 100
@@ -26,6 +27,8 @@ PLAIN_FLAGS = 0
 _LONGEST_RELATIVE = 60 * 60 * 24 * 30
 # The last time of day that Memcached knows, because it stores times in 32 bits.
 _LAST_TIME = 2**31 - 1
+#: Returns the value of each key, of the keys and what the server has returned for them.
+Load = Callable[[Sequence[str], Sequence[Any]], list[Any]]
 
 
 def protocol_expiry(seconds: int, now: float) -> int:
@@ -52,8 +55,15 @@ class MemcachedClient(Protocol):
         """Return the value of a key, or None if it has none."""
         ...
 
-    def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
-        """Return the values of keys, in one round trip to each server."""
+    def get_many(
+        self, keys: Sequence[str], load: Load = without_checksums
+    ) -> list[Any]:
+        """Return the value of each key, in one round trip to each server.
+
+        Args:
+            keys: The keys.
+            load: Makes the values of what a server has returned. It may return texts.
+        """
         ...
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:

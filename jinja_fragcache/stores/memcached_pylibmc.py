@@ -13,7 +13,7 @@ from jinja_fragcache.errors import DamagedValueError, StoreError
 from jinja_fragcache.forks import PerProcess, free_after_fork, keep_unused
 
 from .checksum import with_checksum, without_checksum, without_checksums
-from .memcached_base import PLAIN_FLAGS, value_too_large
+from .memcached_base import PLAIN_FLAGS, Load, value_too_large
 from .optional import import_optional
 
 _LOGIN_TRIES = 3
@@ -80,12 +80,13 @@ class PylibmcClient:
             stored = client.get(key)
             return None if stored is None else without_checksum(key, stored)
 
-    def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
-        """Return the values of keys, in one round trip."""
+    def get_many(
+        self, keys: Sequence[str], load: Load = without_checksums
+    ) -> list[Any]:
+        """Like `MemcachedClient.get_many`."""
         with self._reserved() as client:
             found = client.get_multi(keys)
-            values = without_checksums(keys, map(found.get, keys))
-            return dict(zip(keys, values, strict=True))
+            return load(keys, list(map(found.get, keys)))
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value, and return whether it was stored."""

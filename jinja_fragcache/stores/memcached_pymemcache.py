@@ -9,8 +9,8 @@ from typing import Any
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.forks import PerProcess
 
-from .checksum import with_checksum, without_checksum
-from .memcached_base import PLAIN_FLAGS, value_too_large
+from .checksum import with_checksum, without_checksum, without_checksums
+from .memcached_base import PLAIN_FLAGS, Load, value_too_large
 from .optional import import_optional
 
 # The flags with which pymemcache marks what it pickled.
@@ -40,14 +40,12 @@ class PymemcacheClient:
         stored = self._client.value.get(key)
         return None if stored is None else without_checksum(key, stored)
 
-    def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
-        """Return the values of keys, in one round trip."""
+    def get_many(
+        self, keys: Sequence[str], load: Load = without_checksums
+    ) -> list[Any]:
+        """Like `MemcachedClient.get_many`."""
         found = self._client.value.get_many(keys)
-        return {
-            key: without_checksum(key, stored)
-            for key, stored in found.items()
-            if stored is not None
-        }
+        return load(keys, list(map(found.get, keys)))
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value, and return whether it was stored."""

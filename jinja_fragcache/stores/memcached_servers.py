@@ -5,7 +5,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from .memcached_base import MemcachedClient
+from .checksum import without_checksums
+from .memcached_base import Load, MemcachedClient
 
 _DEFAULT_PORT = 11211
 # Of the keys that were placed last. A key has at most 250 bytes.
@@ -35,12 +36,14 @@ class MemcachedServers:
         """Return the value of a key, or None if it has none."""
         return self._clients[self._place(key)].get(key)
 
-    def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
-        """Return the values of keys, in one round trip to each server."""
-        found: dict[str, bytes | None] = {}
+    def get_many(
+        self, keys: Sequence[str], load: Load = without_checksums
+    ) -> list[Any]:
+        """Like `MemcachedClient.get_many`. The keys of each server are one list."""
+        found: dict[str, Any] = {}
         for client, part in self._by_server(keys):
-            found.update(client.get_many(part))
-        return found
+            found.update(zip(part, client.get_many(part, load), strict=True))
+        return [found[key] for key in keys]
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value, and return whether it was stored."""

@@ -119,7 +119,7 @@ class SpreadMemcachedStore(MemcachedStore):
     def _delete_many(self, full_keys: Sequence[str]) -> None:
         heads = self._client.get_many(full_keys)
         self._client.delete_many(full_keys)
-        for full_key, head in heads.items():
+        for full_key, head in zip(full_keys, heads, strict=True):
             self._delete_chunks(full_key, head)
 
     def _whole(self, full_key: str, stored: bytes | None) -> bytes | None:
@@ -132,14 +132,15 @@ class SpreadMemcachedStore(MemcachedStore):
         if head is None:
             return stored
         keys = self._chunk_keys(full_key, head)
-        chunks = self._client.get_many(keys) if keys else {}
-        data = b"".join(chunks.get(key) or b"" for key in keys)
+        chunks = self._client.get_many(keys) if keys else []
+        data = b"".join(each or b"" for each in chunks)
         return data if _digest(data) == head[3] else None
 
-    def _wholes(
-        self, full_keys: Sequence[str], found: Mapping[str, bytes | None]
-    ) -> list[bytes | None]:
-        return [self._whole(each, found.get(each)) for each in full_keys]
+    def _wholes(self, full_keys: Sequence[str], found: Sequence[Any]) -> Sequence[Any]:
+        return [
+            each if type(each) is str else self._whole(full_key, each)
+            for full_key, each in zip(full_keys, found, strict=True)
+        ]
 
     def _write_chunks(self, full_key: str, data: bytes, expiry: int) -> bytes:
         """Write the chunks of a value, and return its head.

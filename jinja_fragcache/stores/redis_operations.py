@@ -9,12 +9,7 @@ from jinja_fragcache.forks import PerProcess
 from jinja_fragcache.operations import Operation
 
 from .base import Timed
-from .checksum import (
-    plain_texts,
-    with_checksum,
-    without_checksum,
-    without_checksums,
-)
+from .checksum import with_checksum, without_checksum
 from .facts import MOST_COUNTED, Amounts, Facts, amounts_of
 from .redis_clients import clients_of_server, clients_of_url
 from .redis_errors import what_to_check
@@ -27,6 +22,7 @@ from .redis_scripts import (
     SET_MANY_IF_EQUAL,
     seconds_left,
 )
+from .text_lists import TextLists
 from .text_store import HoldsTexts
 
 #: For how many keys a scan asks at once.
@@ -82,6 +78,7 @@ class RedisOperations(HoldsTexts):
         self.key_prefix = key_prefix or ""
         self._clients = clients
         self._may_flush = may_flush
+        self._lists = TextLists()
 
     @property
     def _client(self) -> Any:
@@ -308,8 +305,7 @@ class RedisOperations(HoldsTexts):
         return f"{prefix if isinstance(prefix, str) else prefix()}{key}"
 
     def _full_keys(self, keys: Iterable[str]) -> list[str]:
-        prefix = self._full_key("")
-        return [prefix + key for key in keys]
+        return list(map(self._full_key("").__add__, keys))
 
     def _expiry(self, timeout: Any) -> int | None:
         """Return the seconds as redis-py takes them: None if an entry never expires."""
@@ -332,11 +328,8 @@ class RedisOperations(HoldsTexts):
         self, full_keys: Sequence[str], stored: Sequence[Any]
     ) -> Operation[list[Any]]:
         """Like `_loaded`, for several keys."""
-        texts = plain_texts(full_keys, stored)
-        if texts is not None:
-            return texts
         try:
-            return self.serializer.loads_all(without_checksums(full_keys, stored))
+            return self.serializer.loads_all(self._lists.load(full_keys, stored))
         except DamagedValueError:
             yield from self._drop_connections()
             raise

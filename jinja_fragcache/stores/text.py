@@ -71,6 +71,8 @@ class TextSerializer(BaseSerializer):
     def loads_all(self, values: Iterable[Any]) -> list[str | int | None]:
         """Like `loads` for each value. None stays None."""
         found = list(values)
+        if {*map(type, found)} == {str}:
+            return found
         try:
             # Mostly these are texts without surrogates, which need no call.
             return [

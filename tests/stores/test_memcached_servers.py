@@ -9,6 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jinja_fragcache.stores import MemcachedStore, SpreadMemcachedStore
+from jinja_fragcache.stores.checksum import with_checksum
+from jinja_fragcache.stores.memcached_base import Load
 from jinja_fragcache.stores.memcached_servers import (
     MemcachedServers,
     Placement,
@@ -150,9 +152,9 @@ class Noting:
     def __init__(self) -> None:
         self.calls: list[set[str]] = []
 
-    def get_many(self, keys: list[str]) -> dict[str, bytes]:
+    def get_many(self, keys: list[str], load: Load) -> list[Any]:
         self.calls.append(set(keys))
-        return dict.fromkeys(keys, b"text")
+        return load(keys, [with_checksum(key, f"of {key}".encode()) for key in keys])
 
     def set_many(self, values: dict[str, bytes], _: int) -> list[str]:
         self.calls.append(set(values))
@@ -163,7 +165,7 @@ def test_keys_are_read_and_written_in_one_call_to_the_server_of_each() -> None:
     clients: Any = {"a:1": Noting(), "b:1": Noting()}
     both = MemcachedServers(clients)
     keys = KEYS[:100]
-    assert both.get_many(keys) == dict.fromkeys(keys, b"text")
+    assert both.get_many(keys) == [f"of {key}".encode() for key in keys]
     assert both.set_many(dict.fromkeys(keys, b"text"), 5) == []
     for client in clients.values():
         read, written = client.calls

@@ -1,0 +1,174 @@
+from collections.abc import Callable, Sequence
+from sys import getsizeof
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jinja_fragcache.errors import DamagedValueError
+from jinja_fragcache.stores import MemcachedStore, RedisStore, text_lists
+from jinja_fragcache.stores.checksum import plain_texts, with_checksum
+from jinja_fragcache.stores.text_lists import _MOST_BYTES, TextLists
+
+TEXTS = ["<p>a</p>", "<p>b</p>", ""]
+KEYS = ["a", "b", "c"]
+
+
+def stored(texts: Sequence[str], keys: Sequence[str] = KEYS) -> list[Any]:
+    return [
+        with_checksum(key, text.encode()) for key, text in zip(keys, texts, strict=True)
+    ]
+
+
+def lists_with_texts() -> TextLists:
+    """Return lists that remember one."""
+    lists = TextLists()
+    for _ in range(2):
+        lists.load(KEYS, stored(TEXTS))
+    assert tuple(KEYS) in lists
+    return lists
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """Provide the keys of each list that was verified and decoded."""
+    keys_of: list[Sequence[str]] = []
+
+    def noted(keys: Sequence[str], stored: Sequence[Any]) -> list[str] | None:
+        keys_of.append(list(keys))
+        return plain_texts(keys, stored)
+
+    monkeypatch.setattr(text_lists, "plain_texts", noted)
+    return keys_of
+
+
+def test_bytes_that_are_read_again_are_not_verified_any_more(
+    verified: list[Any],
+) -> None:
+    lists = TextLists()
+    for _ in range(5):
+        assert lists.load(KEYS, stored(TEXTS)) == TEXTS
+    assert verified == [KEYS] * 2
+
+
+def test_a_list_that_is_read_once_is_not_remembered() -> None:
+    lists = TextLists()
+    for number in range(100):
+        keys = [f"{number}:{each}" for each in KEYS]
+        lists.load(keys, stored(TEXTS, keys))
+    assert lists == {}
+
+
+@pytest.mark.parametrize("others", [0, 10, 30])
+def test_a_list_is_remembered_if_little_else_was_read_meanwhile(others: int) -> None:
+    lists = TextLists()
+    lists.load(KEYS, stored(TEXTS))
+    for number in range(others):
+        lists.load([str(number)], stored(["x" * (_MOST_BYTES // 20)], [str(number)]))
+    lists.load(KEYS, stored(TEXTS))
+    assert (tuple(KEYS) in lists) == (others < 20)
+
+
+def test_other_bytes_and_other_keys_are_verified(verified: list[Any]) -> None:
+    lists = lists_with_texts()
+    del verified[:]
+    changed = [*TEXTS[:2], "new"]
+    for _ in range(2):
+        assert lists.load(KEYS, stored(changed)) == changed
+    assert lists.load(KEYS, stored(TEXTS)) == TEXTS
+    assert lists.load(KEYS[:2], stored(TEXTS[:2], KEYS[:2])) == TEXTS[:2]
+    assert len(verified) == 3
+    with pytest.raises(DamagedValueError, match="'c'"):
+        lists.load(["c", "b", "a"], stored(TEXTS))
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_a_text_that_is_damaged_after_the_list_was_read_is_not_served(at: int) -> None:
+    lists = lists_with_texts()
+    damaged = stored(TEXTS)
+    damaged[at] = damaged[at][:-1] + bytes([damaged[at][-1] ^ 1])
+    with pytest.raises(DamagedValueError, match=f"'{KEYS[at]}'"):
+        lists.load(KEYS, damaged)
+    assert lists.load(KEYS, stored(TEXTS)) == TEXTS
+
+
+VALUES = st.lists(st.sampled_from([None, b"7", b"a", b"\xff7", "ä".encode()]))
+
+
+@given(st.lists(VALUES, max_size=4))
+def test_lists_are_read_as_if_nothing_was_remembered(
+    given: list[list[bytes | None]],
+) -> None:
+    lists = TextLists()
+    for values in given:
+        keys = [str(number) for number in range(len(values))]
+        answer = [
+            None if each is None else with_checksum(key, each)
+            for key, each in zip(keys, values, strict=True)
+        ]
+        wanted = TextLists().load(keys, list(answer))
+        for _ in range(3):
+            assert lists.load(keys, list(answer)) == wanted
+
+
+def test_who_changes_a_list_changes_only_a_copy() -> None:
+    lists = TextLists()
+    answer = stored(TEXTS)
+    for _ in range(4):
+        texts = lists.load(KEYS, answer)
+        assert texts == TEXTS
+        texts.clear()
+    answer[0] = b"other"
+    with pytest.raises(DamagedValueError):
+        lists.load(KEYS, answer)
+
+
+def test_what_is_remembered_is_bounded_by_bytes() -> None:
+    lists = TextLists()
+    for number in range(200):
+        keys = [f"{number}:{each}" for each in range(10)]
+        for _ in range(2):
+            lists.load(keys, stored(["x" * 5000] * 10, keys))
+        held = sum(
+            sum(map(getsizeof, (*keys, *raw, *texts)))
+            for keys, (raw, texts) in lists.items()
+        )
+        assert held <= _MOST_BYTES
+    assert 10 < len(lists) <= 20
+
+
+def test_a_list_that_would_push_out_all_others_is_not_remembered() -> None:
+    lists = lists_with_texts()
+    for size in (_MOST_BYTES // 20, _MOST_BYTES // 6):
+        text = "x" * size
+        for _ in range(2):
+            assert lists.load(["d", "e"], stored([text] * 2, ["d", "e"])) == [text] * 2
+    assert list(lists) == [tuple(KEYS), ("d", "e")]
+    assert len(lists["d", "e"][1][0]) == _MOST_BYTES // 20
+
+
+@pytest.fixture(params=["redis", "memcached"])
+def make(request: pytest.FixtureRequest) -> Callable[[], Any]:
+    """Provide a function that makes stores on the same server."""
+    port = request.getfixturevalue(f"{request.param}_port")
+    if request.param == "redis":
+        return lambda: RedisStore(port=port, key_prefix="shop:")
+    return lambda: MemcachedStore([f"127.0.0.1:{port}"], key_prefix="shop:")
+
+
+def test_a_store_serves_what_another_process_has_just_written(
+    make: Callable[[], Any], verified: list[Any]
+) -> None:
+    store, other = make(), make()
+    other.clear()
+    other.set_many({"a": "text", "b": "b", "c": "c"})
+    for _ in range(3):
+        assert store.get_many(*KEYS) == ["text", "b", "c"]
+    assert len(verified) == 2
+    other.set("b", "new")
+    assert store.get_many(*KEYS) == ["text", "new", "c"]
+    other.delete("c")
+    assert store.get_many(*KEYS) == ["text", "new", None]
+    other.set("c", "1")
+    assert store.get_many(*KEYS) == ["text", "new", "1"]
