@@ -16,8 +16,9 @@ from .redis_library import PLAIN, Library
 
 # How long a page waits for a server that does not answer.
 _SECONDS = 0.25
-# Large enough to read all rows of a list at once. The default of redis-py is 64 KiB.
-_READ_BYTES = 128 * 1024
+# How much is read of a socket at once. The default of redis-py is 64 KiB, but the half of
+# it stays in the processor's caches, which saves more than calls cost.
+_READ_BYTES = 32 * 1024
 _NOT_IN_HOSTS = re.compile("[@/?#]|://")
 _SENTINEL_OPTION = "sentinel_"
 _OF_WATCH = ("min_other_sentinels", "force_master_ip")
