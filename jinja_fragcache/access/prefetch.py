@@ -9,7 +9,6 @@ delete in this process, nothing that was read before is used any more.
 
 from collections.abc import (
     Callable,
-    Collection,
     Iterable,
     Mapping,
     MutableMapping,
@@ -17,7 +16,7 @@ from collections.abc import (
 )
 from contextvars import ContextVar
 from itertools import islice, repeat
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from jinja_fragcache.operations import Operation, perform, perform_async
@@ -37,6 +36,23 @@ _UNREAD = object()
 Given = Sequence[str | None]
 
 
+class _Last(NamedTuple):
+    """What the last rendering asked for.
+
+    Attributes:
+        keys: The keys, without given ones.
+        expected: Those that the next rendering is expected to ask for.
+        wanted: Which given keys it asked for, by their places.
+        settled: What it asked for and was given, if to note the same again would change
+            nothing, as is so for most renderings; else None.
+    """
+
+    keys: list[str]
+    expected: list[str]
+    wanted: list[int]
+    settled: tuple[list[str], Given] | None
+
+
 class Known:
     """What the renderings of one template asked one store for.
 
@@ -46,10 +62,8 @@ class Known:
 
     def __init__(self, first_guess: Callable[[], Iterable[str]]) -> None:
         self._first_guess = first_guess
-        # What the last rendering asked for, without given keys; what the next one is
-        # expected to ask for; and which given keys the last one asked for, by their
-        # places. In one tuple, because several threads render.
-        self._last: tuple[list[str], list[str], list[int]] | None = None
+        # In one object, because several threads render.
+        self._last: _Last | None = None
 
     def expected(self, given: Given = ()) -> list[str]:
         """Return the keys that a rendering is expected to ask for.
@@ -60,33 +74,38 @@ class Known:
         last = self._last
         if last is None:
             return _bounded([*self._first_guess(), *filter(None, given)])
-        _, expected, wanted = last
-        if not wanted:
-            return expected
+        if not last.wanted:
+            return last.expected
         # There are fewer than the last time if the template was loaded again.
-        mine = [given[at] for at in wanted if at < len(given)]
-        return _bounded([*expected, *filter(None, mine)])
+        mine = [given[at] for at in last.wanted if at < len(given)]
+        return _bounded([*last.expected, *filter(None, mine)])
 
-    def note(self, asked: Collection[str], given: Given = ()) -> None:
+    def note(self, asked: list[str], given: Given = ()) -> None:
         """Remember what a rendering asked for.
 
         Args:
-            asked: The keys.
+            asked: The keys, in order. Some may have been asked for several times.
             given: As for `expected`.
         """
-        keys = _bounded(asked)
+        last = self._last
+        if last is not None and last.settled == (asked, given):
+            return
+        keys = _bounded(dict.fromkeys(asked))
+        is_all = len(keys) == len(asked)
         wanted: list[int] = []
         if given:
-            wanted = [at for at, key in enumerate(given) if key in asked]
+            found = frozenset(asked)
+            wanted = [at for at, key in enumerate(given) if key in found]
             others = frozenset(given)
             keys = [key for key in keys if key not in others]
-        expected, last = keys, self._last
-        if last is not None and last[0] != keys:
+        expected = keys
+        if last is not None and last.keys != keys:
             # A key that only one of two renderings asked for is likely that of one
             # user, or of one product.
-            before = frozenset(last[0])
+            before = frozenset(last.keys)
             expected = [key for key in keys if key in before]
-        self._last = keys, expected, wanted
+        settled = (asked.copy(), given) if is_all and expected is keys else None
+        self._last = _Last(keys, expected, wanted, settled)
 
 
 class History:
@@ -124,7 +143,7 @@ class _Ahead:
     def __init__(self, known: Known, given: Given) -> None:
         self.known = known
         self.expected: Sequence[str] = known.expected(given)
-        self.asked: dict[str, None] = {}
+        self.asked: list[str] = []
         self.stored: dict[str, Any] = {}
         self.valid_for: object = None
         #: Whether the last read failed because of one of its keys.
@@ -233,7 +252,7 @@ class PrefetchingStore(SafeStore):
         ahead = this.ahead(self._adapter)
         if ahead.expected:
             return perform(self._read_ahead(ahead, [key]))[0]
-        ahead.asked[key] = None
+        ahead.asked.append(key)
         if ahead.valid_for is deletes.latest:
             try:
                 return ahead.stored[key]
@@ -254,7 +273,7 @@ class PrefetchingStore(SafeStore):
         return self._read_ahead(this.ahead(self._adapter), keys)
 
     def _read_ahead(self, ahead: _Ahead, keys: Sequence[str]) -> Operation[list[Any]]:
-        ahead.asked.update(dict.fromkeys(keys))
+        ahead.asked += keys
         latest = deletes.latest
         if ahead.valid_for is not latest:
             ahead.begin_anew(latest)
@@ -297,7 +316,7 @@ class PrefetchingStore(SafeStore):
         """Like `SafeStore.note_use`. The next rendering is expected to want it, too."""
         this = _rendering.get()
         if this is not None:
-            this.ahead(self._adapter).asked[key] = None
+            this.ahead(self._adapter).asked.append(key)
 
     def read_again(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `SafeStore.read_again`. What was read ahead is not used, either."""
@@ -354,7 +373,7 @@ class _AwaitedAhead:
         ahead = this.ahead(self._store._adapter)  # noqa: SLF001 - of this module
         if ahead.expected:
             return await perform_async(self._store.read_one(key))
-        ahead.asked[key] = None
+        ahead.asked.append(key)
         if ahead.valid_for is deletes.latest:
             try:
                 return ahead.stored[key]

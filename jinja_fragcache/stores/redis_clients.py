@@ -16,8 +16,8 @@ from .redis_library import PLAIN, Library
 
 # How long a page waits for a server that does not answer.
 _SECONDS = 0.25
-# How much is read of a socket at once. The default of redis-py is 64 KiB, but the half of
-# it stays in the processor's caches, which saves more than calls cost.
+# How much is read of a socket at once. The default of redis-py is 64 KiB, but half of
+# that stays in the processor's caches, which saves more than the calls cost.
 _READ_BYTES = 32 * 1024
 _NOT_IN_HOSTS = re.compile("[@/?#]|://")
 _SENTINEL_OPTION = "sentinel_"
