@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
@@ -11,6 +12,7 @@ from .base import Timed
 from .facts import Facts
 from .memcached_base import (
     checked_prefix,
+    clear_refused,
     facts_of,
     protocol_expiry,
     server_key,
@@ -120,9 +122,13 @@ class MemcachedStore(TextStore):
 
     def get_many(self, *keys: str) -> list[Any]:
         """Return the values of keys, None for keys without an entry."""
-        asked = server_keys(keys, self._start(reading=True), self._longest_key)
-        found = self._client.get_many(asked, self._lists.load) if asked else []
-        return self.serializer.loads_all(self._wholes(asked, found))
+        if not keys:
+            return []
+        asked = self._start(reading=True), keys
+        before = self._lists.get(asked)
+        full_keys = before.full_keys if before else self._full_keys(*asked)
+        found = self._client.get_many(full_keys, partial(self._lists.load, asked))
+        return self.serializer.loads_all(self._wholes(full_keys, found))
 
     def has(self, key: str) -> bool:
         """Return whether the key has a value."""
@@ -211,10 +217,7 @@ class MemcachedStore(TextStore):
         """
         start = self._start()
         keys = {self._full_key(key, start): key for key in mapping}
-        data = {
-            full_key: self.serializer.dumps(mapping[key])
-            for full_key, key in keys.items()
-        }
+        data = {each: self.serializer.dumps(mapping[key]) for each, key in keys.items()}
         failed = self._write_many(data, self._expiry(timeout)) if data else []
         return [key for full_key, key in keys.items() if full_key not in failed]
 
@@ -251,8 +254,7 @@ class MemcachedStore(TextStore):
     def delete_many(self, *keys: str) -> list[str]:
         """Delete the entries of keys. A failure raises, so all keys are returned."""
         if keys:
-            start = self._start()
-            self._delete_many([self._full_key(key, start) for key in keys])
+            self._delete_many(self._full_keys(self._start(), keys))
         return list(keys)
 
     def inc(self, key: str, delta: int = 1) -> int | None:
@@ -285,12 +287,7 @@ class MemcachedStore(TextStore):
             self._client.set(self._generation_key(), generation.encode(), 0)
             self._remember(generation)
         else:
-            raise StoreError(
-                "Without a key prefix, clearing would delete what others keep in"
-                " Memcached. Set CACHE_KEY_PREFIX (or key_prefix=...), or"
-                ' CACHE_OPTIONS={"may_flush": True} if the servers are this cache\'s'
-                " alone."
-            )
+            raise clear_refused()
         return True
 
     def close(self) -> None:
@@ -379,6 +376,9 @@ class MemcachedStore(TextStore):
         """
         start = self._start() if start is None else start
         return server_key(key, start, self._longest_key)
+
+    def _full_keys(self, start: str, keys: Sequence[str]) -> list[str]:
+        return server_keys(keys, start, self._longest_key)
 
     def _start(self, *, reading: bool = False) -> str:
         """Return the start of all full keys: the prefix and the current generation.

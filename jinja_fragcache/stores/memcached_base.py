@@ -148,7 +148,8 @@ def server_key(key: str, start: str, longest: int) -> str:
         longest: The largest number of characters that are sent.
     """
     if len(start) + len(key) <= longest and _PLAIN_KEY.fullmatch(key):
-        return start + key
+        # Not by `+`, which classes of texts may define in another way.
+        return start.__add__(key)
     return f"{start}~{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
@@ -162,7 +163,7 @@ def server_keys(keys: Sequence[str], start: str, longest: int) -> list[str]:
         and "" not in keys
         and len(start) + max(map(len, keys), default=0) <= longest
     ):
-        return [start + key for key in keys]
+        return list(map(start.__add__, keys))
     return [server_key(key, start, longest) for key in keys]
 
 
@@ -197,4 +198,13 @@ def value_too_large(key: str, size: int) -> StoreError:
         f"Memcached refused a value of {size} bytes for {key!r}: by default it takes up"
         " to 1 MB (memcached -I). Cache smaller parts, or set CACHE_TYPE"
         " to 'spreadsaslmemcached'."
+    )
+
+
+def clear_refused() -> StoreError:
+    """Return the error for a store without a prefix that may not flush its servers."""
+    return StoreError(
+        "Without a key prefix, clearing would delete what others keep in Memcached. Set"
+        ' CACHE_KEY_PREFIX (or key_prefix=...), or CACHE_OPTIONS={"may_flush": True} if'
+        " the servers are this cache's alone."
     )

@@ -62,9 +62,9 @@ class InCluster(RedisOperations):
             replaced += yield from super()._replace_other_types({key: each}, seconds)
         return replaced
 
-    def _read_many(self, full_keys: Sequence[str]) -> Operation[Sequence[Any]]:
+    def _read_many(self, full_keys: list[str]) -> Operation[list[Any]]:
         # MGET takes keys of one slot only.
-        found: Sequence[Any] = yield self._client.mget_nonatomic(full_keys)
+        found: list[Any] = yield self._client.mget_nonatomic(full_keys)
         return found
 
     def _scan(

@@ -22,7 +22,7 @@ from .redis_scripts import (
     SET_MANY_IF_EQUAL,
     seconds_left,
 )
-from .text_lists import TextLists
+from .text_lists import Asked, TextLists
 from .text_store import HoldsTexts
 
 #: For how many keys a scan asks at once.
@@ -114,17 +114,20 @@ class RedisOperations(HoldsTexts):
     def _get_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
         if not keys:
             return []
-        full_keys = self._full_keys(keys)
+        asked = self._full_key(""), tuple(keys)
+        before = self._lists.get(asked)
+        full_keys = before.full_keys if before else _prefixed(*asked)
         stored = yield from self._read_many(full_keys)
-        return (yield from self._all_loaded(full_keys, stored))
+        return (yield from self._all_loaded(asked, full_keys, stored))
 
     def _get_with_remaining(
         self, keys: Sequence[str]
     ) -> Operation[list[tuple[Any, float | None]]]:
-        full_keys = self._full_keys(keys)
+        asked = self._full_key(""), tuple(keys)
+        full_keys = _prefixed(*asked)
         script = (READ_WITH_REMAINING, len(full_keys), *full_keys)
         answer = yield self._client.eval(*script)
-        values = yield from self._all_loaded(full_keys, answer[::2])
+        values = yield from self._all_loaded(asked, full_keys, answer[::2])
         return list(zip(values, map(seconds_left, answer[1::2]), strict=True))
 
     def _has(self, key: str) -> Operation[bool]:
@@ -305,7 +308,7 @@ class RedisOperations(HoldsTexts):
         return f"{prefix if isinstance(prefix, str) else prefix()}{key}"
 
     def _full_keys(self, keys: Iterable[str]) -> list[str]:
-        return list(map(self._full_key("").__add__, keys))
+        return _prefixed(self._full_key(""), keys)
 
     def _expiry(self, timeout: Any) -> int | None:
         """Return the seconds as redis-py takes them: None if an entry never expires."""
@@ -325,11 +328,12 @@ class RedisOperations(HoldsTexts):
         return self.serializer.loads(without_checksum(full_key, stored))
 
     def _all_loaded(
-        self, full_keys: Sequence[str], stored: Sequence[Any]
+        self, asked: Asked, full_keys: list[str], stored: list[Any]
     ) -> Operation[list[Any]]:
         """Like `_loaded`, for several keys."""
         try:
-            return self.serializer.loads_all(self._lists.load(full_keys, stored))
+            values = self._lists.load(asked, full_keys, stored)
+            return self.serializer.loads_all(values)
         except DamagedValueError:
             yield from self._drop_connections()
             raise
@@ -344,8 +348,8 @@ class RedisOperations(HoldsTexts):
         if pool is not None:
             yield pool.disconnect(inuse_connections=False)
 
-    def _read_many(self, full_keys: Sequence[str]) -> Operation[Sequence[Any]]:
-        found: Sequence[Any] = yield self._client.mget(full_keys)
+    def _read_many(self, full_keys: list[str]) -> Operation[list[Any]]:
+        found: list[Any] = yield self._client.mget(full_keys)
         return found
 
     def _replace_other_types(
@@ -372,6 +376,11 @@ class RedisOperations(HoldsTexts):
             data = with_checksum(full_key, self.serializer.dumps(value))
             pipeline.set(full_key, data, ex=seconds, nx=only_new)
         return _done(values, (yield pipeline.execute()))
+
+
+def _prefixed(prefix: str, keys: Iterable[str]) -> list[str]:
+    # Not by `+`, which classes of texts may define in another way.
+    return list(map(prefix.__add__, keys))
 
 
 def _pattern(prefix: str) -> str:

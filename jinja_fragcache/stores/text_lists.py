@@ -11,7 +11,7 @@ nothing is ever out of date.
 
 from collections.abc import Sequence
 from sys import getsizeof
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja_fragcache.remembered import ENTRY_BYTES, Remembered
 
@@ -22,30 +22,47 @@ _MOST_BYTES = 2 * 2**20
 # One that takes more, with its keys and as bytes and text, would leave too little for
 # others.
 _LARGEST = _MOST_BYTES // 4
+#: What a store is asked for: what its full keys begin with, and keys.
+Asked = tuple[str, tuple[str, ...]]
 
 
-class TextLists(Remembered[tuple[str, ...], tuple[list[Any], list[str]]]):
+class TextList(NamedTuple):
+    """What a server has returned for a list.
+
+    Attributes:
+        full_keys: The keys, as the server has them.
+        stored: The bytes that it has returned for each.
+        texts: The texts that these are.
+    """
+
+    full_keys: list[str]
+    stored: list[bytes]
+    texts: list[str]
+
+
+class TextLists(Remembered[Asked, TextList]):
     """Verifies and decodes lists of texts, and remembers those that are read again.
 
-    It remembers for the keys of each list what the server has returned, and the texts.
     A list that is read once, or not again for a long time, would be forgotten before it
     helps. To remember it would cost half as much as to verify it, for nothing.
     """
 
     def __init__(self) -> None:
         super().__init__(_MOST_LISTS, _MOST_BYTES)
-        # The hashes of the keys of lists that were read lately, until as many bytes
-        # were read as are remembered.
-        self._read_lately: set[int] = set()
+        # The hashes of what was asked lately, until as many bytes were read as are
+        # remembered.
+        self._asked_lately: set[int] = set()
         self._bytes_left = _MOST_BYTES
 
     def load(
-        self, keys: Sequence[str], stored: Sequence[Any]
+        self, asked: Asked, full_keys: list[str], stored: list[Any]
     ) -> list[str] | list[bytes | None]:
         """Return what was stored under keys, without checksums.
 
         Args:
-            keys: The keys, as the server has them.
+            asked: What the store was asked for.
+            full_keys: The keys, as the server has them. There are fewer if it is one of
+                several servers.
             stored: What the server has returned for each, None where there is nothing.
 
         Returns:
@@ -54,27 +71,32 @@ class TextLists(Remembered[tuple[str, ...], tuple[list[Any], list[str]]]):
         Raises:
             DamagedValueError: As in `without_checksum`.
         """
-        listed = tuple(keys)
-        before = self.get(listed)
-        if before is not None and before[0] == stored:
-            return before[1].copy()
-        texts = plain_texts(keys, stored)
+        if len(full_keys) != len(asked[1]):
+            asked = "", tuple(full_keys)
+        before = self.get(asked)
+        if before is not None and (before.full_keys, before.stored) == (
+            full_keys,
+            stored,
+        ):
+            return before.texts.copy()
+        texts = plain_texts(full_keys, stored)
         if texts is None:
-            return without_checksums(keys, stored)
-        if self._is_read_again(listed, stored):
-            size = sum(map(getsizeof, stored)) + sum(map(getsizeof, texts))
+            return without_checksums(full_keys, stored)
+        if self._is_asked_again(asked, stored):
+            new = TextList(full_keys.copy(), stored.copy(), texts.copy())
+            size = sum(sum(map(getsizeof, each)) for each in new)
             if size <= _LARGEST:
-                self.add(listed, (list(stored), texts.copy()), size)
+                self.add(asked, new, size)
         return texts
 
-    def _is_read_again(self, listed: tuple[str, ...], stored: Sequence[bytes]) -> bool:
-        """Return whether a list was read lately, and note that it was read now."""
-        read = hash(listed)
-        if read in self._read_lately:
+    def _is_asked_again(self, asked: Asked, stored: Sequence[bytes]) -> bool:
+        """Return whether the same was asked lately, and note that it is asked now."""
+        hashed = hash(asked)
+        if hashed in self._asked_lately:
             return True
         if self._bytes_left < 0:
-            self._read_lately.clear()
+            self._asked_lately.clear()
             self._bytes_left = _MOST_BYTES
         self._bytes_left -= ENTRY_BYTES + sum(map(len, stored))
-        self._read_lately.add(read)
+        self._asked_lately.add(hashed)
         return False

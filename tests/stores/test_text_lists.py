@@ -15,18 +15,27 @@ TEXTS = ["<p>a</p>", "<p>b</p>", ""]
 KEYS = ["a", "b", "c"]
 
 
+ASKED = ("s:", tuple(KEYS))
+
+
 def stored(texts: Sequence[str], keys: Sequence[str] = KEYS) -> list[Any]:
+    """Return what a server has under keys of a store with the prefix `s:`."""
     return [
-        with_checksum(key, text.encode()) for key, text in zip(keys, texts, strict=True)
+        with_checksum(f"s:{key}", text.encode())
+        for key, text in zip(keys, texts, strict=True)
     ]
+
+
+def load(lists: TextLists, keys: Sequence[str], answer: list[Any]) -> Any:
+    return lists.load(("s:", tuple(keys)), [f"s:{key}" for key in keys], answer)
 
 
 def lists_with_texts() -> TextLists:
     """Return lists that remember one."""
     lists = TextLists()
     for _ in range(2):
-        lists.load(KEYS, stored(TEXTS))
-    assert tuple(KEYS) in lists
+        load(lists, KEYS, stored(TEXTS))
+    assert ASKED in lists
     return lists
 
 
@@ -48,26 +57,26 @@ def test_bytes_that_are_read_again_are_not_verified_any_more(
 ) -> None:
     lists = TextLists()
     for _ in range(5):
-        assert lists.load(KEYS, stored(TEXTS)) == TEXTS
-    assert verified == [KEYS] * 2
+        assert load(lists, KEYS, stored(TEXTS)) == TEXTS
+    assert verified == [["s:a", "s:b", "s:c"]] * 2
 
 
 def test_a_list_that_is_read_once_is_not_remembered() -> None:
     lists = TextLists()
     for number in range(100):
         keys = [f"{number}:{each}" for each in KEYS]
-        lists.load(keys, stored(TEXTS, keys))
+        load(lists, keys, stored(TEXTS, keys))
     assert lists == {}
 
 
 @pytest.mark.parametrize("others", [0, 10, 30])
 def test_a_list_is_remembered_if_little_else_was_read_meanwhile(others: int) -> None:
     lists = TextLists()
-    lists.load(KEYS, stored(TEXTS))
+    load(lists, KEYS, stored(TEXTS))
     for number in range(others):
-        lists.load([str(number)], stored(["x" * (_MOST_BYTES // 20)], [str(number)]))
-    lists.load(KEYS, stored(TEXTS))
-    assert (tuple(KEYS) in lists) == (others < 20)
+        load(lists, [str(number)], stored(["x" * (_MOST_BYTES // 20)], [str(number)]))
+    load(lists, KEYS, stored(TEXTS))
+    assert (ASKED in lists) == (others < 20)
 
 
 def test_other_bytes_and_other_keys_are_verified(verified: list[Any]) -> None:
@@ -75,12 +84,12 @@ def test_other_bytes_and_other_keys_are_verified(verified: list[Any]) -> None:
     del verified[:]
     changed = [*TEXTS[:2], "new"]
     for _ in range(2):
-        assert lists.load(KEYS, stored(changed)) == changed
-    assert lists.load(KEYS, stored(TEXTS)) == TEXTS
-    assert lists.load(KEYS[:2], stored(TEXTS[:2], KEYS[:2])) == TEXTS[:2]
+        assert load(lists, KEYS, stored(changed)) == changed
+    assert load(lists, KEYS, stored(TEXTS)) == TEXTS
+    assert load(lists, KEYS[:2], stored(TEXTS[:2], KEYS[:2])) == TEXTS[:2]
     assert len(verified) == 3
-    with pytest.raises(DamagedValueError, match="'c'"):
-        lists.load(["c", "b", "a"], stored(TEXTS))
+    with pytest.raises(DamagedValueError, match="'s:c'"):
+        load(lists, ["c", "b", "a"], stored(TEXTS))
 
 
 @pytest.mark.parametrize("at", range(3))
@@ -88,9 +97,9 @@ def test_a_text_that_is_damaged_after_the_list_was_read_is_not_served(at: int) -
     lists = lists_with_texts()
     damaged = stored(TEXTS)
     damaged[at] = damaged[at][:-1] + bytes([damaged[at][-1] ^ 1])
-    with pytest.raises(DamagedValueError, match=f"'{KEYS[at]}'"):
-        lists.load(KEYS, damaged)
-    assert lists.load(KEYS, stored(TEXTS)) == TEXTS
+    with pytest.raises(DamagedValueError, match=f"'s:{KEYS[at]}'"):
+        load(lists, KEYS, damaged)
+    assert load(lists, KEYS, stored(TEXTS)) == TEXTS
 
 
 VALUES = st.lists(st.sampled_from([None, b"7", b"a", b"\xff7", "ä".encode()]))
@@ -104,24 +113,24 @@ def test_lists_are_read_as_if_nothing_was_remembered(
     for values in given:
         keys = [str(number) for number in range(len(values))]
         answer = [
-            None if each is None else with_checksum(key, each)
+            None if each is None else with_checksum(f"s:{key}", each)
             for key, each in zip(keys, values, strict=True)
         ]
-        wanted = TextLists().load(keys, list(answer))
+        wanted = load(TextLists(), keys, list(answer))
         for _ in range(3):
-            assert lists.load(keys, list(answer)) == wanted
+            assert load(lists, keys, list(answer)) == wanted
 
 
 def test_who_changes_a_list_changes_only_a_copy() -> None:
     lists = TextLists()
     answer = stored(TEXTS)
     for _ in range(4):
-        texts = lists.load(KEYS, answer)
+        texts = load(lists, KEYS, answer)
         assert texts == TEXTS
         texts.clear()
     answer[0] = b"other"
     with pytest.raises(DamagedValueError):
-        lists.load(KEYS, answer)
+        load(lists, KEYS, answer)
 
 
 def test_what_is_remembered_is_bounded_by_bytes() -> None:
@@ -129,10 +138,10 @@ def test_what_is_remembered_is_bounded_by_bytes() -> None:
     for number in range(200):
         keys = [f"{number}:{each}" for each in range(10)]
         for _ in range(2):
-            lists.load(keys, stored(["x" * 5000] * 10, keys))
+            load(lists, keys, stored(["x" * 5000] * 10, keys))
         held = sum(
-            sum(map(getsizeof, (*keys, *raw, *texts)))
-            for keys, (raw, texts) in lists.items()
+            sum(map(getsizeof, (*keys, *each.full_keys, *each.stored, *each.texts)))
+            for (_, keys), each in lists.items()
         )
         assert held <= _MOST_BYTES
     assert 10 < len(lists) <= 20
@@ -143,9 +152,27 @@ def test_a_list_that_would_push_out_all_others_is_not_remembered() -> None:
     for size in (_MOST_BYTES // 20, _MOST_BYTES // 6):
         text = "x" * size
         for _ in range(2):
-            assert lists.load(["d", "e"], stored([text] * 2, ["d", "e"])) == [text] * 2
-    assert list(lists) == [tuple(KEYS), ("d", "e")]
-    assert len(lists["d", "e"][1][0]) == _MOST_BYTES // 20
+            assert load(lists, ["d", "e"], stored([text] * 2, ["d", "e"])) == [text] * 2
+    assert list(lists) == [ASKED, ("s:", ("d", "e"))]
+    assert len(lists["s:", ("d", "e")].texts[0]) == _MOST_BYTES // 20
+
+
+def test_what_one_of_several_servers_has_of_a_list_is_a_list_of_its_own(
+    verified: list[Any],
+) -> None:
+    lists, answer = TextLists(), stored(TEXTS)
+    for _ in range(3):
+        for part in (slice(0, 2), slice(2, 3)):
+            full_keys = ["s:a", "s:b", "s:c"][part]
+            assert lists.load(ASKED, full_keys, answer[part]) == TEXTS[part]
+    assert len(verified) == 4
+
+
+def test_the_answer_to_other_keys_is_not_taken_for_that_to_these() -> None:
+    # As they may be if a store asks for the same with other full keys.
+    lists = lists_with_texts()
+    with pytest.raises(DamagedValueError, match="'other'"):
+        lists.load(ASKED, ["s:a", "other", "s:c"], stored(TEXTS))
 
 
 @pytest.fixture(params=["redis", "memcached"])
