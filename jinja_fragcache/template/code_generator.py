@@ -199,19 +199,33 @@ class FragmentCodeGenerator(CodeGenerator):
         A `Macro` around it would bind names that bodies do not read, and `context.call`
         would ask what the method is. Together that takes longer than a look-up.
         """
-        macro_frame, macro = self.macro_body(node, frame)
-        body = "macro"
-        if macro.accesses_caller or macro.accesses_kwargs or macro.accesses_varargs:
-            # Only because a macro in the body reads its own. The function takes them.
-            body = "caller"
-            self.writeline("caller = ")
-            self.macro_def(macro, macro_frame)
+        self._write_function(node, frame)
         method = cast("nodes.ExtensionAttribute", node.call.node)
         extension = f"environment.extensions[{method.identifier!r}]"
         found = cast("nodes.InternalName", node.call.args[0]).name
         awaits = "await " if self.environment.is_async else ""
-        call = f"{awaits}{extension}.{method.name}({found}, caller={body})"
+        call = f"{awaits}{extension}.{method.name}({found}, caller=macro)"
         self.writeline(f"{assignment}{call}", node)
+
+    def _write_function(self, node: nodes.CallBlock, frame: Frame) -> None:
+        """Write a body as a function that returns its text.
+
+        Jinja's `macro_body` also goes through the body to see whether it reads
+        `caller`, `kwargs` or `varargs`, at each level again, and checks arguments that
+        may be missing.
+        """
+        frame = frame.inner()
+        frame.require_output_check = False
+        frame.symbols.analyze_node(node)
+        parameters = ", ".join(frame.symbols.ref(each.name) for each in node.args)
+        self.writeline(f"{self.func('macro')}({parameters}):", node)
+        self.indent()
+        self.buffer(frame)
+        self.enter_frame(frame)
+        self.blockvisit(node.body, frame)
+        self.return_buffer_contents(frame, force_unescaped=True)
+        self.leave_frame(frame, with_python_scope=True)
+        self.outdent()
 
     def _write_print(self, node: nodes.CallBlock, frame: Frame, text: str) -> None:
         """Write what prints a text, without escaping or finalizing it again."""
