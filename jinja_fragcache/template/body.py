@@ -165,7 +165,9 @@ def _pass_variables(parser: Parser, body: Iterable[nodes.Node], name: str) -> No
 
 def _calls_in_scope(body: Iterable[nodes.Node]) -> Iterator[nodes.Call]:
     for node in body:
-        if part_of(node) is None:
+        # What stands in a finished part is not in this scope. The call of its call
+        # block is.
+        if part_of(node) is None or isinstance(node, nodes.CallBlock):
             yield from _calls_of(node)
 
 

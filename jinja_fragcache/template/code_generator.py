@@ -8,12 +8,14 @@ pieces. To avoid this by nodes takes many for each tag, and Jinja goes through a
 of a template several times.
 """
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 
-from jinja_fragcache.render.functions import ADD_ROW
+from jinja_fragcache.render.autoescape import IS_ESCAPED
+from jinja_fragcache.render.functions import ADD_ROW, FunctionName
 from jinja_fragcache.render.given_keys import GivenKey
 from jinja_fragcache.render.lookup import (
     FRAGMENT,
@@ -29,7 +31,7 @@ from jinja_fragcache.render.renderings import (
 )
 
 from .given_keys import given_key
-from .parts import CallBlockKind, part_of
+from .parts import LEAVES, CallBlockKind, part_of
 
 _LOOK_UPS = (FRAGMENT, FRAGMENT_OF_ONE_VALUE, FRAGMENT_OF_PARTS, NAMED_FRAGMENT)
 
@@ -52,8 +54,23 @@ class FragmentCodeGenerator(CodeGenerator):
         self.writeline(f"{GIVEN_KEYS} = {tuple(self._given)!r}")
         self.writeline(f"{CONSTANT_TEMPLATES} = {tuple(self._templates)!r}")
 
+    def pull_dependencies(self, body: Iterable[nodes.Node]) -> None:
+        """Write what finds the filters and tests that some nodes use.
+
+        Those of `render` are always found. For others, Jinja also writes a function
+        that raises an error in their place.
+        """
+        own, others = _filters_and_tests(body)
+        for name in sorted(own):
+            self.filters[name] = found = self.temporary_identifier()
+            self.writeline(f"{found} = environment.filters[{name!r}]")
+        super().pull_dependencies(others)
+
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:
         """Write a filter. If it looks a fragment up, note the key."""
+        if node.name is IS_ESCAPED:
+            self._write_is_escaped(frame)
+            return
         if node.name is FRAGMENT or node.name is FRAGMENT_WITH_OPTIONS:
             _note_texts(self._keys, node.node)
         given = given_key(node)
@@ -105,6 +122,7 @@ class FragmentCodeGenerator(CodeGenerator):
 
         This is the code for a fragment without holes:
 
+            found = look_up()
             if not found and found != '':
                 def macro(): ...
                 found = render(found, caller=macro)
@@ -112,29 +130,42 @@ class FragmentCodeGenerator(CodeGenerator):
                 yield found
 
         With holes, nothing is printed after the body, and the code for the holes has no
-        `if` around the call.
+        `if` around the call. Both read what was found, so another node assigns it.
         """
         part = part_of(node)
         if part is None or part.kind is None:
             super().visit_CallBlock(node, frame)
             return
-        found = cast("nodes.InternalName", node.call.args[0]).name
+        given = node.call.args[0]
+        if part.kind is CallBlockKind.BODY:
+            found = self.temporary_identifier()
+            self.writeline(f"{found} = ", node)
+            self.visit(given, frame)
+            self.writeline(f"if not {found} and {found} != '':", node)
+            self.indent()
+            self._write_call(node, frame, found, f"{found} = ")
+            self.outdent()
+            self._write_print(node, frame, found)
+            return
+        found = cast("nodes.InternalName", given).name
         if part.kind is CallBlockKind.HOLES:
             # Bodies still need what was found, for the marks of their holes.
             text = self.temporary_identifier()
-            self._write_call(node, frame, f"{text} = ")
+            self._write_call(node, frame, found, f"{text} = ")
             self._write_print(node, frame, text)
-        elif part.kind is CallBlockKind.BODY_WITH_HOLES:
+        else:
             self.writeline(f"if not {found}:", node)
             self.indent()
-            self._write_call(node, frame)
+            self._write_call(node, frame, found)
             self.outdent()
+
+    def _write_is_escaped(self, frame: Frame) -> None:
+        """Write whether the template's text is escaped in this place."""
+        eval_ctx = frame.eval_ctx
+        if eval_ctx.volatile:
+            self.write("(not not context.eval_ctx.autoescape)")
         else:
-            self.writeline(f"if not {found} and {found} != '':", node)
-            self.indent()
-            self._write_call(node, frame, f"{found} = ")
-            self.outdent()
-            self._write_print(node, frame, found)
+            self.write(repr(bool(eval_ctx.autoescape)))
 
     def _write_look_up(self, node: nodes.Filter, frame: Frame) -> None:
         """Write the call of a filter that is never a constant, and awaits no text.
@@ -192,7 +223,7 @@ class FragmentCodeGenerator(CodeGenerator):
             self.write(f" else await auto_await({found}))")
 
     def _write_call(
-        self, node: nodes.CallBlock, frame: Frame, assignment: str = ""
+        self, node: nodes.CallBlock, frame: Frame, found: str, assignment: str = ""
     ) -> None:
         """Write the body as a function, and the call of a method with this function.
 
@@ -202,7 +233,6 @@ class FragmentCodeGenerator(CodeGenerator):
         self._write_function(node, frame)
         method = cast("nodes.ExtensionAttribute", node.call.node)
         extension = f"environment.extensions[{method.identifier!r}]"
-        found = cast("nodes.InternalName", node.call.args[0]).name
         awaits = "await " if self.environment.is_async else ""
         call = f"{awaits}{extension}.{method.name}({found}, caller=macro)"
         self.writeline(f"{assignment}{call}", node)
@@ -241,3 +271,33 @@ def _note_texts(noted: dict[str, None], node: nodes.Node | None) -> None:
     """Add the text that a node is to those that were noted, if it is one."""
     if isinstance(node, nodes.Const) and isinstance(node.value, str):
         noted[node.value] = None
+
+
+def _filters_and_tests(
+    body: Iterable[nodes.Node],
+) -> tuple[set[FunctionName], list[nodes.Node]]:
+    """Return what the nodes of a function use, without its `{% block %}`s.
+
+    Returns:
+        The filters that are functions of `render`, but for `IS_ESCAPED`, which is
+        never called; and a node for each other filter and for each test.
+    """
+    filters: set[str] = set()
+    tests: set[str] = set()
+    waiting = [*body]
+    while waiting:
+        node = waiting.pop()
+        kind = type(node)
+        if kind in LEAVES or kind is nodes.Block:
+            continue
+        if isinstance(node, nodes.Filter):
+            filters.add(node.name)
+        elif isinstance(node, nodes.Test):
+            tests.add(node.name)
+        waiting.extend(node.iter_child_nodes())
+    own = {name for name in filters if isinstance(name, FunctionName)}
+    others: list[nodes.Node] = [
+        nodes.Filter(None, name, [], [], None, None) for name in filters - own
+    ]
+    others += [nodes.Test(None, name, [], [], None, None) for name in tests]
+    return own - {IS_ESCAPED}, others

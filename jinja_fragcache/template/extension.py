@@ -2,8 +2,7 @@
 
 `{% cache 300, "sidebar" %} ... {% endcache %}` becomes these nodes:
 
-    {% set found = the text of the store, or a Miss, which is false %}
-    {% call render(found) %} ... {% endcall %}
+    {% call render(the stored text, or a Miss, which is false) %} ... {% endcall %}
 
 If there are holes in the body, the text goes through a second call block:
 
@@ -148,8 +147,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
         return [
             *reading,
             *call.preparation,
-            nodes.Assign(printing.found, call.fragment(), lineno=line),
-            *printing.print_body("_render", body),
+            *printing.print_body("_render", call.fragment(), body),
             *printing.print_holes("_fill"),
         ]
 
@@ -178,8 +176,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
         body = [*each.unpacking(), *body]
         reading = printing.reading(body, ROW_NAMES)
         printed = [
-            nodes.Assign(printing.found, call.rows(rows), lineno=line),
-            *printing.print_body("_render_rows", body, ROW_NAMES),
+            *printing.print_body("_render_rows", call.rows(rows), body, ROW_NAMES),
             *printing.print_holes("_fill_rows", each),
         ]
         return [
@@ -201,7 +198,7 @@ class _Printing:
         body: The tag's body. Its holes are taken out of it, in place.
 
     Attributes:
-        found: The name of what was found.
+        found: The name of what was found, if there are holes.
         holes: The holes.
 
     Raises:
@@ -223,11 +220,11 @@ class _Printing:
         self._facts = facts_of(body)
         if self._facts.leaves_loop:
             check_loop_control(parser, body)
-        self.found = parser.free_identifier()
         self.holes = Holes()
         if self._facts.has_holes:
             from .holes import take_holes  # noqa: PLC0415 - few fragments have any
 
+            self.found = parser.free_identifier()
             self.holes = take_holes(parser, body, self.found, site)
 
     def look_up(self, arguments: Arguments, each: "Each | None" = None) -> LookupCall:
@@ -266,24 +263,34 @@ class _Printing:
         return [nodes.With([], names, [], lineno=self._line)] if names else []
 
     def print_body(
-        self, method: str, body: list[nodes.Node], parameters: Sequence[str] = ()
+        self,
+        method: str,
+        look_up: nodes.Expr,
+        body: list[nodes.Node],
+        parameters: Sequence[str] = (),
     ) -> list[nodes.Node]:
-        """Return the nodes that render a body on a miss, and print it without holes.
+        """Return the nodes that look a text up, and render the body on a miss.
+
+        They print it as well if there are no holes.
 
         Args:
             method: The name of the method that renders it.
+            look_up: The call that looks it up.
             body: The body without its holes, as it is to be compiled.
             parameters: The names of the arguments that it takes.
         """
         if self._facts.needs_mending:
             mend(self._parser, body)
         kept = keep_names(self._parser, body, self._facts, self._site.variables)
-        block = self._call_block(method, body, parameters)
+        assigned = self._assignments(kept)
         kind = CallBlockKind.BODY
         if self.holes.numbers:
-            kind = CallBlockKind.BODY_WITH_HOLES
+            # What fills the holes needs it, too.
+            assigned.append(nodes.Assign(self.found, look_up, lineno=self._line))
+            look_up, kind = self.found, CallBlockKind.BODY_WITH_HOLES
+        block = self._call_block(method, look_up, body, parameters)
         finish(block, Part(self._facts, kind=kind))
-        return [*self._assignments(kept), block]
+        return [*assigned, block]
 
     def print_holes(self, method: str, each: "Each | None" = None) -> list[nodes.Node]:
         """Return the nodes that print a text with holes.
@@ -301,7 +308,7 @@ class _Printing:
             from .each import ROW_NAMES  # noqa: PLC0415 - few templates have lists
 
             names += ROW_NAMES
-        block = self._call_block(method, body, names)
+        block = self._call_block(method, self.found, body, names)
         bound = {*names, *(bound_names(each.unpacking()) if each else ())}
         part = Part(
             holes.facts,
@@ -315,12 +322,23 @@ class _Printing:
         return [*self._assignments(holes.kept), block]
 
     def _call_block(
-        self, method: str, body: list[nodes.Node], parameters: Sequence[str]
+        self,
+        method: str,
+        found: nodes.Expr,
+        body: list[nodes.Node],
+        parameters: Sequence[str],
     ) -> nodes.CallBlock:
-        """Return the block that calls a method with a body as its `caller`."""
+        """Return the block that calls a method with a body as its `caller`.
+
+        Args:
+            method: The name of the method.
+            found: The argument of the method.
+            body: The body.
+            parameters: The names of the arguments that the body takes.
+        """
         if self._parser.environment.is_async:
             method = f"{method}_async"
-        call = self._extension.call_method(method, [self.found])
+        call = self._extension.call_method(method, [found])
         args = [nodes.Name(name, "param") for name in parameters]
         return nodes.CallBlock(call, args, [], body, lineno=self._line)
 

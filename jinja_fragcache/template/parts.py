@@ -18,8 +18,8 @@ WHICH = "0hole"
 #: Jinja binds these in the body of every macro.
 MACRO_NAMES = frozenset({"caller", "kwargs", "varargs"})
 _PAGE_NAMES = ("self", "super")
-# Most nodes are of these types, and there is nothing in them.
-_LEAVES = {nodes.Name, nodes.Const, nodes.TemplateData, nodes.InternalName}
+#: Most nodes are of these types, and there is nothing in them.
+LEAVES = {nodes.Name, nodes.Const, nodes.TemplateData, nodes.InternalName}
 
 
 class CallBlockKind(Enum):
@@ -185,7 +185,8 @@ def own_nodes(
 ) -> Iterator[nodes.Node]:
     """Iterate over all nodes of a body, in their order.
 
-    Finished parts are among them, but nothing that stands in these.
+    Finished parts are among them, but of what stands in these, only the calls of call
+    blocks, which are evaluated around them.
 
     Args:
         body: The body.
@@ -196,10 +197,12 @@ def own_nodes(
     while waiting:
         node = waiting.pop()
         yield node
-        if type(node) in _LEAVES:
+        if type(node) in LEAVES:
             continue
-        is_entered = into_blocks or not isinstance(node, nodes.Block)
-        if is_entered and part_of(node) is None:
+        if part_of(node) is not None:
+            if isinstance(node, nodes.CallBlock):
+                waiting.append(node.call)
+        elif into_blocks or not isinstance(node, nodes.Block):
             waiting.extend(reversed([*node.iter_child_nodes()]))
 
 

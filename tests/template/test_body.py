@@ -59,6 +59,7 @@ def test_a_loop_inside_a_fragment_can_be_left() -> None:
         ),
         ("{{ self.a() }}", True),
         ("{{ super() }}", True),
+        ("{% cache 300, 'a', self.a() %}{% endcache %}", True),
         ("{{ x.self }}", False),
     ],
 )
@@ -347,3 +348,22 @@ def test_a_function_sees_what_is_set_around_the_fragment(
     expected = env.from_string(plain).render(context)
     template = env.from_string(tagged)
     assert [template.render(context) for _ in range(2)] == [expected] * 2
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{% for i in [1, 2] %}{% set x = i %}BODY{% endfor %}",
+        "{% block a %}{% set x = i %}BODY{% endblock %}",
+    ],
+)
+def test_a_function_in_the_key_of_an_inner_fragment_sees_what_is_set_around_both(
+    around: str,
+) -> None:
+    body = (
+        "{% cache 300, 'o', i %}{% cache 300, 'k', seen() %}{{ x }}"
+        "{% endcache %}{% endcache %}"
+    )
+    template = environment().from_string(around.replace("BODY", body))
+    pages = [template.render(seen=seen, i=i) for i in (1, 2)]
+    assert "".join(pages) in {"12", "1212"}

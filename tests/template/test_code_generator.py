@@ -33,6 +33,11 @@ PAGES = {
         "{% cache 300, 'k', k %}a{% cache 300, 'l', k %}<{{ n() }}>{% endcache %}b"
         "{% endcache %}"
     ),
+    "caller in an inner key": (
+        "{% macro m() %}{{ caller() }}{% cache 300, 'k', k %}"
+        "{% cache 300, 'l', caller() %}{{ n() }}{% endcache %}{% endcache %}"
+        "{% endmacro %}{% call m() %}{{ k }}{% endcall %}"
+    ),
     "hole": (
         "{% cache 300, 'k', k %}<{{ n() }}{% nocache %}{{ k }}{% endnocache %}>"
         "{% endcache %}"
