@@ -5,13 +5,13 @@ so each method has a twin whose result is awaited.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from jinja2.utils import internalcode
 
 from jinja_fragcache.entries.pieces import Pieces
 
-from .misses import Miss, printed
+from .misses import Miss, pieces_of, printed
 from .serving import Text
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class BodyRendering:
         """Return a text with its holes filled."""
         parts = [
             each if isinstance(each, str) else str(caller(each))
-            for each in _pieces(found).parts()
+            for each in pieces_of(found).parts()
         ]
         return "".join(parts)
 
@@ -76,7 +76,7 @@ class BodyRendering:
     ) -> str:
         parts = [
             each if isinstance(each, str) else str(await caller(each))
-            for each in _pieces(found).parts()
+            for each in pieces_of(found).parts()
         ]
         return "".join(parts)
 
@@ -113,10 +113,3 @@ class BodyRendering:
         from .row_blocks import fill_rows_async  # noqa: PLC0415 - see above
 
         return fill_rows_async(found, caller)
-
-
-def _pieces(found: Pieces | Miss) -> Pieces:
-    if isinstance(found, Pieces):
-        return found
-    # `_render` has put them there.
-    return cast("Pieces", found.pieces)

@@ -66,6 +66,7 @@ ADD_ROW_WITH_OPTIONS = FunctionName("add_row_with_options")
 ROWS_WITH_OPTIONS = FunctionName("rows_with_options")
 #: Of `holes`.
 HOLE_MARK = FunctionName("hole_mark")
+HOLE_MARKS = FunctionName("hole_marks")
 NOTE_HOLE = FunctionName("note_hole")
 UNAVAILABLE = FunctionName("unavailable")
 #: Of `auto`.
@@ -74,7 +75,7 @@ AUTO_VALUES = FunctionName("auto_values")
 _MODULES = {
     **dict.fromkeys((ITEMS, ADD_ROW, ROWS), "each"),
     **dict.fromkeys((ADD_ROW_WITH_OPTIONS, ROWS_WITH_OPTIONS), "each"),
-    **dict.fromkeys((HOLE_MARK, NOTE_HOLE, UNAVAILABLE), "holes"),
+    **dict.fromkeys((HOLE_MARK, HOLE_MARKS, NOTE_HOLE, UNAVAILABLE), "holes"),
     AUTO_VALUES: "auto",
 }
 

@@ -11,13 +11,13 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from jinja_fragcache.engine.dependencies import current_dependencies
-from jinja_fragcache.entries.pieces import mark
+from jinja_fragcache.entries.pieces import Pieces, mark
 from jinja_fragcache.errors import FragmentTagError
 
 from .environment import engine_of, name_of
-from .functions import HOLE_MARK, NOTE_HOLE, UNAVAILABLE, FunctionName
-from .misses import Miss
-from .row_serving import MissedRows
+from .functions import HOLE_MARK, HOLE_MARKS, NOTE_HOLE, UNAVAILABLE, FunctionName
+from .misses import Miss, pieces_of
+from .row_serving import FilledRows, MissedRows, filled_rows
 from .stand_in import StandIn
 
 
@@ -29,6 +29,25 @@ def hole_mark(number: int, miss: Miss | MissedRows) -> str:
         miss: The `Miss` of the fragment, or the `MissedRows` of a list.
     """
     return mark(miss.token, number)
+
+
+def hole_marks(
+    found: Pieces | Miss | FilledRows | MissedRows, around: Miss | MissedRows
+) -> str:
+    """Return the text of a fragment in another one, with the other's marks in it.
+
+    Args:
+        found: The text of the inner fragment or list, which has holes.
+        around: The fragment or list around it, which is being rendered.
+    """
+    if isinstance(found, FilledRows | MissedRows):
+        texts: list[Pieces] = filled_rows(found).values
+    else:
+        texts = [pieces_of(found)]
+    parts = (part for text in texts for part in text.parts())
+    return "".join(
+        part if isinstance(part, str) else mark(around.token, part) for part in parts
+    )
 
 
 @pass_context
@@ -72,6 +91,7 @@ def unavailable(context: Context, name: str, place: tuple[str | None, int]) -> A
 
 FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     HOLE_MARK: hole_mark,
+    HOLE_MARKS: hole_marks,
     NOTE_HOLE: note_hole,
     UNAVAILABLE: unavailable,
 }

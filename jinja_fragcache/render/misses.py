@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from jinja2 import Environment
 
@@ -76,6 +76,14 @@ class Uncached(NamedTuple):
 def miss(engine: Engine, flow: Flow, *, has_holes: bool) -> Miss:
     """Return a fragment that a flow renders."""
     return Miss(engine, flow, os.urandom(16).hex() if has_holes else "")
+
+
+def pieces_of(found: Pieces | Miss) -> Pieces:
+    """Return a text with holes that was found, or was rendered after that."""
+    if isinstance(found, Pieces):
+        return found
+    # `call_blocks` has put them there.
+    return cast("Pieces", found.pieces)
 
 
 def printed(found: object) -> str:

@@ -1,7 +1,7 @@
 """Renders the bodies and holes of a list's rows, for the methods of `call_blocks`."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from jinja2 import Undefined
 from jinja2.runtime import LoopContext
@@ -10,7 +10,7 @@ from jinja2.utils import internalcode
 from jinja_fragcache.entries.pieces import Pieces
 
 from .misses import printed
-from .row_serving import FilledRows, MissedRows, Rows
+from .row_serving import FilledRows, MissedRows, Rows, filled_rows
 
 T = TypeVar("T")
 #: Renders the body of a row, of its item and its `loop`.
@@ -60,7 +60,7 @@ def fill_rows(found: FilledRows | MissedRows, caller: RowHoles[str]) -> str:
     """Return the text of a list with its holes filled."""
     parts = [
         each if isinstance(each, str) else str(caller(each, *row))
-        for each, row in _parts_of_rows(*_filled(found))
+        for each, row in _parts_of_rows(*filled_rows(found))
     ]
     return "".join(parts)
 
@@ -73,7 +73,7 @@ async def fill_rows_async(
     """Like `fill_rows`, but awaits the holes."""
     parts = [
         each if isinstance(each, str) else str(await caller(each, *row))
-        for each, row in _parts_of_rows(*_filled(found))
+        for each, row in _parts_of_rows(*filled_rows(found))
     ]
     return "".join(parts)
 
@@ -101,13 +101,6 @@ class Loops:
         while self._loop.index0 < number:
             next(self._loop)
         return self._loop
-
-
-def _filled(found: FilledRows | MissedRows) -> FilledRows:
-    if isinstance(found, FilledRows):
-        return found
-    # `render_rows` has put them there.
-    return cast("FilledRows", found.filled)
 
 
 def _text_of_rows(missed: MissedRows, items: list[Any], values: list[Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from jinja2 import Environment
 
@@ -56,6 +56,14 @@ class FilledRows(NamedTuple):
 
 #: The rows of a list after they were looked up: their text, or what is missing.
 Rows = str | FilledRows | MissedRows
+
+
+def filled_rows(found: FilledRows | MissedRows) -> FilledRows:
+    """Return the texts with holes that were found, or were rendered after that."""
+    if isinstance(found, FilledRows):
+        return found
+    # `row_blocks` has put them there.
+    return cast("FilledRows", found.filled)
 
 
 def serve_differing_rows(

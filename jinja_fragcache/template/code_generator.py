@@ -15,7 +15,18 @@ from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 
 from jinja_fragcache.render.autoescape import IS_ESCAPED
-from jinja_fragcache.render.functions import ADD_ROW, FunctionName
+from jinja_fragcache.render.functions import (
+    ADD_ROW,
+    ADD_ROW_WITH_OPTIONS,
+    HOLE_MARK,
+    HOLE_MARKS,
+    ITEMS,
+    NOTE_HOLE,
+    ROWS,
+    ROWS_WITH_OPTIONS,
+    UNAVAILABLE,
+    FunctionName,
+)
 from jinja_fragcache.render.given_keys import GivenKey
 from jinja_fragcache.render.lookup import (
     FRAGMENT,
@@ -33,7 +44,23 @@ from jinja_fragcache.render.renderings import (
 from .given_keys import given_key
 from .parts import LEAVES, CallBlockKind, part_of
 
-_LOOK_UPS = (FRAGMENT, FRAGMENT_OF_ONE_VALUE, FRAGMENT_OF_PARTS, NAMED_FRAGMENT)
+# What is passed first to functions whose calls are never constants.
+_LOOK_UPS: dict[str, str] = {
+    FRAGMENT: "context, ",
+    FRAGMENT_OF_ONE_VALUE: "context, ",
+    FRAGMENT_OF_PARTS: "context, ",
+    NAMED_FRAGMENT: "context, ",
+    FRAGMENT_WITH_OPTIONS: "context, ",
+    ROWS: "context, ",
+    ROWS_WITH_OPTIONS: "environment, ",
+}
+_NOT_AWAITED: dict[str, str] = {
+    ADD_ROW_WITH_OPTIONS: "context, ",
+    HOLE_MARK: "",
+    HOLE_MARKS: "",
+    NOTE_HOLE: "context, ",
+    UNAVAILABLE: "context, ",
+}
 
 
 class FragmentCodeGenerator(CodeGenerator):
@@ -78,10 +105,23 @@ class FragmentCodeGenerator(CodeGenerator):
             self._given[given] = None
         if node.name in _LOOK_UPS:
             self._write_look_up(node, frame)
+        elif node.name in _NOT_AWAITED:
+            self._write_function_call(node, frame, _NOT_AWAITED[node.name])
+        elif node.name is ITEMS and not self.environment.is_async:
+            self._write_function_call(node, frame, "")
         elif node.name is ADD_ROW:
             self._write_row(node, frame)
         else:
             super().visit_Filter(node, frame)
+
+    def visit_FilterBlock(self, node: nodes.FilterBlock, frame: Frame) -> None:
+        """Write a filter block. That of a function without a body prints a text."""
+        if node.body or node.filter.name not in _NOT_AWAITED:
+            super().visit_FilterBlock(node, frame)
+            return
+        self.start_write(frame, node)
+        self.visit(node.filter, frame)
+        self.end_write(frame)
 
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
         """Write the read of an attribute. In a key, no text or number is awaited."""
@@ -177,17 +217,30 @@ class FragmentCodeGenerator(CodeGenerator):
         found = self.temporary_identifier() if is_async else ""
         if found:
             self.write(f"({found} if ({found} := ")
-        self.write(f"{self.filters[node.name]}(context, ")
-        around, self._is_in_key = self._is_in_key, is_async
         # The look-up awaits its only value itself.
         of_one_value = node.name is FRAGMENT_OF_ONE_VALUE
         self._passed = node.args[-1] if of_one_value else None
-        self.visit(cast("nodes.Expr", node.node), frame)
-        self.signature(node, frame)
-        self._is_in_key, self._passed = around, None
-        self.write(")")
+        self._write_function_call(node, frame, _LOOK_UPS[node.name])
+        self._passed = None
         if found:
             self.write(f").__class__ is str else await auto_await({found}))")
+
+    def _write_function_call(
+        self, node: nodes.Filter, frame: Frame, first: str
+    ) -> None:
+        """Write the call of a function of `render`.
+
+        Args:
+            node: The call.
+            frame: Where it stands.
+            first: What is written in front of its arguments.
+        """
+        self.write(f"{self.filters[node.name]}({first}")
+        around, self._is_in_key = self._is_in_key, self.environment.is_async
+        self.visit(cast("nodes.Expr", node.node), frame)
+        self.signature(node, frame)
+        self._is_in_key = around
+        self.write(")")
 
     def _write_row(self, node: nodes.Filter, frame: Frame) -> None:
         """Write the call that adds a row to a list. It returns nothing to await."""

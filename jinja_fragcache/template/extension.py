@@ -313,7 +313,6 @@ class _Printing:
         part = Part(
             holes.facts,
             holes=holes,
-            block=block,
             line=self._line,
             bound=frozenset(bound),
             kind=CallBlockKind.HOLES,

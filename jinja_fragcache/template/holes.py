@@ -16,7 +16,12 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 from jinja_fragcache.reads.arguments import example, written
-from jinja_fragcache.render.functions import HOLE_MARK, NOTE_HOLE, UNAVAILABLE
+from jinja_fragcache.render.functions import (
+    HOLE_MARK,
+    HOLE_MARKS,
+    NOTE_HOLE,
+    UNAVAILABLE,
+)
 
 from .body import (
     keep_names,
@@ -28,7 +33,6 @@ from .filter_call import filter_call
 from .names import bound_names, free_names, stored_names
 from .parts import (
     WHICH,
-    Facts,
     Holes,
     Part,
     facts_of,
@@ -133,8 +137,7 @@ class _HoleTaker:
             return self._replace(node, *hole, bound, modifiers)
         part = part_of(node)
         if part is not None:
-            self._take_over(part, bound, modifiers)
-            return node
+            return self._take_over(node, part, bound, modifiers)
         match node:
             case nodes.If():
                 for name in ("body", "elif_", "else_"):
@@ -189,22 +192,26 @@ class _HoleTaker:
         holes.reads = dict.fromkeys(free, node.lineno)
         holes.seen, holes.kept, holes.facts = seen, kept, facts
         self._take(holes, bound, modifiers, node.lineno)
-        return self._mark(nodes.Const(number), node.lineno)
+        mark = filter_call(nodes.Const(number), HOLE_MARK, [self._miss])
+        return nodes.FilterBlock([], mark, lineno=node.lineno)
 
     def _take_over(
-        self, part: Part, bound: frozenset[str], modifiers: _Modifiers
-    ) -> None:
+        self,
+        node: nodes.Node,
+        part: Part,
+        bound: frozenset[str],
+        modifiers: _Modifiers,
+    ) -> nodes.Node:
         """Take over the holes of a fragment inside of this one.
 
-        What rendered them prints marks of this one then.
+        What rendered them is replaced by what prints marks of this one.
         """
-        if part.holes is None or part.block is None:
-            return
+        if part.holes is None or not isinstance(node, nodes.CallBlock):
+            return node
         bound |= part.bound
         self._take(part.holes, bound, modifiers, part.line)
-        part.holes = None
-        part.facts = Facts()
-        part.block.body = [self._mark(nodes.Name(WHICH, "load"), part.line)]
+        marks = filter_call(node.call.args[0], HOLE_MARKS, [self._miss])
+        return nodes.FilterBlock([], marks, lineno=part.line)
 
     def _take(
         self, holes: Holes, bound: frozenset[str], modifiers: _Modifiers, line: int
@@ -219,11 +226,6 @@ class _HoleTaker:
         if bound and holes.facts.passes_context:
             holes.body = self._hide_names(bound, holes, line)
         self.holes.add(holes)
-
-    def _mark(self, number: nodes.Expr, line: int) -> nodes.Node:
-        """Return the node that prints the mark of a hole."""
-        mark = filter_call(number, HOLE_MARK, [self._miss])
-        return nodes.FilterBlock([], mark, lineno=line)
 
     def _check_names(self, holes: Holes, bound: frozenset[str]) -> None:
         """Refuse a hole that reads a name bound inside of the fragment."""

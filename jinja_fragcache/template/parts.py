@@ -95,12 +95,14 @@ class Holes:
         self.facts = Facts()
 
     def printed(self) -> list[nodes.Node]:
-        """Return the nodes that render holes, without the test which if it is one.
+        """Return the nodes that render holes in a function of their own.
 
-        All nodes are gone through a dozen times while a template is compiled.
+        One hole needs no test which it is, and no other scope. All nodes are gone
+        through a dozen times while a template is compiled.
         """
-        if len(self.numbers) == 1 and isinstance(self.body[0], nodes.If):
-            return self.body[0].body
+        match self.body:
+            case [nodes.If(body=[nodes.Scope(body=body)])]:
+                return body
         return self.body
 
     def add(self, other: "Holes") -> None:
@@ -120,13 +122,12 @@ class Part:
         facts: What is known of the nodes in it.
         free: The names that it reads from outside, None if they were not asked for yet.
         holes: The holes that it renders, None if it renders none.
-        block: The call block that renders them.
         line: The line of their fragment.
         bound: The names that it binds around them.
         kind: What it renders, None if it is no call block.
     """
 
-    __slots__ = ("block", "bound", "facts", "free", "holes", "kind", "line")
+    __slots__ = ("bound", "facts", "free", "holes", "kind", "line")
 
     def __init__(
         self,
@@ -134,7 +135,6 @@ class Part:
         free: frozenset[str] | None = None,
         *,
         holes: Holes | None = None,
-        block: nodes.CallBlock | None = None,
         line: int = 0,
         bound: frozenset[str] = frozenset(),
         kind: CallBlockKind | None = None,
@@ -142,7 +142,6 @@ class Part:
         self.facts = facts
         self.free = free
         self.holes = holes
-        self.block = block
         self.line = line
         self.bound = bound
         self.kind = kind
