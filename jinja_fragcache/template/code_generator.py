@@ -114,6 +114,14 @@ class FragmentCodeGenerator(CodeGenerator):
         else:
             super().visit_Filter(node, frame)
 
+    def visit_Assign(self, node: nodes.Assign, frame: Frame) -> None:
+        """Write an assignment. Ours set no names of the template."""
+        if not isinstance(node.target, nodes.InternalName):
+            super().visit_Assign(node, frame)
+            return
+        self.writeline(f"{node.target.name} = ", node)
+        self.visit(node.node, frame)
+
     def visit_FilterBlock(self, node: nodes.FilterBlock, frame: Frame) -> None:
         """Write a filter block. That of a function without a body prints a text."""
         if node.body or node.filter.name not in _NOT_AWAITED:

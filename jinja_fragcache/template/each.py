@@ -12,9 +12,28 @@ from jinja_fragcache.reads.heads import ITEM, Each, copy_target
 from jinja_fragcache.render.functions import ITEMS
 
 from .filter_call import filter_call
+from .parts import MACRO_NAMES
 
-#: The parameters of a row's body.
-ROW_NAMES = (ITEM, "loop")
+
+def row_parameters(each: Each) -> list[str]:
+    """Return the names of what the body of a row takes: its item, and `loop`."""
+    return [_name(each) or ITEM, "loop"]
+
+
+def row_unpacking(each: Each) -> list[nodes.Node]:
+    """Make the nodes that assign a row's item to its names, unless it has just one."""
+    return [] if _name(each) else each.unpacking()
+
+
+def _name(each: Each) -> str | None:
+    """Return the name by which a row's item is passed, None if it has to be unpacked.
+
+    Jinja gives a meaning of its own to arguments with the names of `MACRO_NAMES`.
+    """
+    target = each.target
+    if isinstance(target, nodes.Name) and target.name not in {"loop", *MACRO_NAMES}:
+        return target.name
+    return None
 
 
 def loop(each: Each, body: list[nodes.Node]) -> nodes.For:

@@ -155,7 +155,7 @@ class FragmentCacheExtension(BodyRendering, Extension):
         # Here, because few templates have lists.
         from jinja_fragcache.reads.heads import check_row_key, parse_each  # noqa: PLC0415
 
-        from .each import ROW_NAMES, loop  # noqa: PLC0415
+        from .each import loop, row_parameters, row_unpacking  # noqa: PLC0415
 
         load(parser.environment, ITEMS)
         with tag_alone(parser):
@@ -173,17 +173,19 @@ class FragmentCacheExtension(BodyRendering, Extension):
         call = printing.look_up(arguments, each)
         asked = nodes.ExprStmt(call.row(each.item, rows), lineno=line)
         asking = [*call.preparation, asked]
-        body = [*each.unpacking(), *body]
-        reading = printing.reading(body, ROW_NAMES)
+        body, names = [*row_unpacking(each), *body], row_parameters(each)
+        reading = printing.reading(body, names)
         printed = [
-            *printing.print_body("_render_rows", call.rows(rows), body, ROW_NAMES),
+            *printing.print_body("_render_rows", call.rows(rows), body, names),
             *printing.print_holes("_fill_rows", each),
         ]
+        if else_:
+            printed = [nodes.If(rows, printed, [], else_, lineno=line)]
         return [
             *reading,
             nodes.Assign(rows, nodes.List([]), lineno=line),
             loop(each, asking),
-            nodes.If(rows, printed, [], else_, lineno=line),
+            *printed,
         ]
 
 
@@ -304,10 +306,11 @@ class _Printing:
             return []
         body, names = holes.printed(), [WHICH]
         if each is not None:
-            body = [*each.unpacking(), *body]
-            from .each import ROW_NAMES  # noqa: PLC0415 - few templates have lists
+            # Few templates have lists.
+            from .each import row_parameters, row_unpacking  # noqa: PLC0415
 
-            names += ROW_NAMES
+            body = [*row_unpacking(each), *body]
+            names += row_parameters(each)
         block = self._call_block(method, self.found, body, names)
         bound = {*names, *(bound_names(each.unpacking()) if each else ())}
         part = Part(

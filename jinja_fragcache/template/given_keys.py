@@ -34,7 +34,7 @@ def _key_of(node: nodes.Filter) -> tuple[nodes.Node | None, Sequence[nodes.Expr]
     if node.name is FRAGMENT_OF_PARTS:
         name, *values = cast("nodes.Tuple", node.node).items
         return name, values
-    if node.name is FRAGMENT_WITH_OPTIONS and not _is_by_page(node):
+    if node.name is FRAGMENT_WITH_OPTIONS and node.args[2:] and not _is_by_page(node):
         name, vary_on = node.args[2:4]
         return name, vary_on.items if isinstance(vary_on, nodes.List) else ()
     return None, ()

@@ -203,8 +203,11 @@ class LookupCall:
                 return filter_call(parts, FRAGMENT_OF_PARTS, arguments + self._body)
             arguments += [self._vary_on, *self._body]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
-        keywords = self._keywords()
-        return filter_call(key, FRAGMENT_WITH_OPTIONS, self._arguments(), keywords)
+        arguments = self._arguments()
+        if key.value is not None and arguments[3:] == [nodes.List([])]:
+            # The name is in the key.
+            del arguments[2:]
+        return filter_call(key, FRAGMENT_WITH_OPTIONS, arguments, self._keywords())
 
     def row(self, item: nodes.Expr, rows: nodes.Expr) -> nodes.Filter:
         """Return the call that adds a row to those of a list.

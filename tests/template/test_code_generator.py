@@ -45,6 +45,13 @@ PAGES = {
     "list": (
         "{% cache_each a in [1, 2], 300, 'k', k, a %}<{{ n() }}>{% endcache_each %}"
     ),
+    "empty list": (
+        "{% cache_each a in [], 300, 'k', k, a %}<{{ n() }}>{% endcache_each %}"
+    ),
+    "empty list with holes": (
+        "{% cache_each a in [], 300, 'k', k, a %}<{{ n() }}"
+        "{% nocache %}{{ a }}{% endnocache %}>{% endcache_each %}"
+    ),
     "list with holes": (
         "{% cache_each a in [1, 2], 300, 'k', k, a %}<{{ n() }}"
         "{% nocache %}{{ a }}{% endnocache %}>{% endcache_each %}"

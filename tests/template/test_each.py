@@ -86,6 +86,7 @@ class Site:
 
 
 LIST = '{% cache_each item in items, 60, "row", item %}{{ item }}{{ n() }},{% else %}none{% endcache_each %}'
+ROWS = LIST.replace("{% else %}none", "")
 
 
 # One round trip
@@ -163,9 +164,22 @@ def test_each_row_has_its_own_timeout() -> None:
     }
 
 
-def test_an_empty_list_does_not_call_the_store() -> None:
-    site = Site({"page": LIST})
-    assert site.render(items=[], n=Counter()) == "none"
+@pytest.mark.parametrize(
+    ("source", "printed"),
+    [
+        (LIST, "none"),
+        (ROWS, ""),
+        (ROWS.replace("item %}", "item, tags=[item] %}", 1), ""),
+        (ROWS.replace("},", "},{% nocache %}{{ item }}{% endnocache %}"), ""),
+    ],
+    ids=["else", "plain", "options", "holes"],
+)
+@pytest.mark.parametrize("mode", ["batch", "async"])
+def test_an_empty_list_does_not_call_the_store(
+    source: str, printed: str, mode: str
+) -> None:
+    site = Site({"page": source}, mode)
+    assert site.render(items="", n=Counter()) == printed
     assert site.store.calls == []
 
 
