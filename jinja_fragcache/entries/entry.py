@@ -22,7 +22,7 @@ checked and bounded before it is used, and anything else is a miss.
 import json
 import json.encoder
 from collections.abc import Iterable, Mapping, Sized
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from jinja_fragcache.remembered import Made, Remembered
 
@@ -65,6 +65,15 @@ class Body(NamedTuple):
 
     digest: str
     template: str
+
+    def in_one(self) -> str:
+        """Return it as one text, of which Python remembers the hash."""
+        return f"{self.digest} {self.template}"
+
+    @classmethod
+    def of(cls, both: str) -> Self:
+        """Return the body of such a text."""
+        return cls(*both.split(" ", 1))
 
 
 class Entry(NamedTuple):

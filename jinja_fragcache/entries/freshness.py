@@ -107,22 +107,20 @@ class Wanted(NamedTuple):
 PLAIN = Wanted(escaped=True, version=None, header="")
 
 
-_Parts = tuple[bool, str | None, tuple[str, str] | None]
+_Parts = tuple[bool, str | None, str | None]
 
 
-def want(
-    escaped: bool, version: str | None, body: tuple[str, str] | None = None
-) -> Wanted:
+def want(escaped: bool, version: str | None, body: str | None = None) -> Wanted:
     """Return what an entry must match.
 
     Args:
         escaped: As in `Wanted`.
         version: As in `Wanted`.
-        body: The fields of `Wanted.body`, as compiled templates have them.
+        body: `Wanted.body` as one text, as compiled templates have it.
     """
     if escaped and version is None and body is None:
         return PLAIN
-    made_by = None if body is None else Body(*body)
+    made_by = None if body is None else Body.of(body)
     entry = Entry("", escaped, version, body=made_by)
     return Wanted(escaped, version, header_line(entry), made_by)
 
@@ -157,7 +155,7 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
         if header:
             # In one call: to ask first, and then cut it off, takes three times as long.
             text = stored.removeprefix(header)
-            if len(text) < len(stored):
+            if text != stored:
                 return text
         elif stored >= AFTER_HEADERS or stored < HEADER_MARK:
             return stored

@@ -74,7 +74,7 @@ def fragment(
     spec: Spec,
     escaped: bool,
     value: Any = _IN_KEY,
-    body: tuple[str, str] | None = None,
+    body: str | None = None,
     parts: Sequence[Any] = (),
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Return a fragment's text, or a `Miss`.
@@ -86,7 +86,7 @@ def fragment(
         escaped: Whether autoescape is on where the tag stands.
         value: The only key value, unless the key is complete; in an async environment,
             perhaps an awaitable of it.
-        body: The fields of the tag's `Body`; None if its name is a constant.
+        body: The tag's `Body` as one text; None if its name is a constant.
         parts: The name and the key values that a complete key was made of, unless they
             are constants.
 
@@ -197,7 +197,7 @@ def fragment_of_parts(
     parts: tuple[Any, ...],
     spec: Spec,
     escaped: bool,
-    body: tuple[str, str] | None = None,
+    body: str | None = None,
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Like `fragment`, with any name and any key values.
 
@@ -223,7 +223,7 @@ def _fragment_of_other_parts(
     parts: tuple[Any, ...],
     spec: Spec,
     escaped: bool,
-    body: tuple[str, str] | None,
+    body: str | None,
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Like `fragment_of_parts`, with parts that are no texts or whole numbers."""
     name, *vary_on = parts
@@ -237,7 +237,7 @@ def named_fragment(
     spec: Spec,
     escaped: bool,
     vary_on: Any,
-    body: tuple[str, str] | None = None,
+    body: str | None = None,
 ) -> Text | Miss | Awaitable[Text | Miss]:
     """Like `fragment_of_parts`, with the key values in any list.
 

@@ -76,7 +76,7 @@ class TagOptions:
         version: Any = None,
         template_digest: Any = None,
         holes: tuple[int, ...] = (),
-        body: tuple[str, str] | None = None,
+        body: str | None = None,
     ) -> None:
         self.unless = unless
         self.by_page = by_page

@@ -73,10 +73,14 @@ class FragmentCodeGenerator(CodeGenerator):
         self._templates: dict[str, None] = {}
         self._is_in_key = False
         self._passed: nodes.Expr | None = None
+        # The environment's methods that keys are read with, by their names.
+        self._readers: dict[str, str] = {}
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
-        """Write a template, and the constants that `render.renderings` reads of it."""
+        """Write a template, its methods for keys, and what `render.renderings` has."""
         super().visit_Template(node, frame)
+        for method, reader in self._readers.items():
+            self.writeline(f"{reader} = environment.{method}")
         self.writeline(f"{CONSTANT_KEYS} = {tuple(self._keys)!r}")
         self.writeline(f"{GIVEN_KEYS} = {tuple(self._given)!r}")
         self.writeline(f"{CONSTANT_TEMPLATES} = {tuple(self._templates)!r}")
@@ -119,8 +123,7 @@ class FragmentCodeGenerator(CodeGenerator):
         if not isinstance(node.target, nodes.InternalName):
             super().visit_Assign(node, frame)
             return
-        self.writeline(f"{node.target.name} = ", node)
-        self.visit(node.node, frame)
+        self._write_found(node.target.name, node.node, node, frame)
 
     def visit_FilterBlock(self, node: nodes.FilterBlock, frame: Frame) -> None:
         """Write a filter block. That of a function without a body prints a text."""
@@ -187,8 +190,7 @@ class FragmentCodeGenerator(CodeGenerator):
         given = node.call.args[0]
         if part.kind is CallBlockKind.BODY:
             found = self.temporary_identifier()
-            self.writeline(f"{found} = ", node)
-            self.visit(given, frame)
+            self._write_found(found, given, node, frame)
             self.writeline(f"if not {found} and {found} != '':", node)
             self.indent()
             self._write_call(node, frame, found, f"{found} = ")
@@ -215,23 +217,38 @@ class FragmentCodeGenerator(CodeGenerator):
         else:
             self.write(repr(bool(eval_ctx.autoescape)))
 
-    def _write_look_up(self, node: nodes.Filter, frame: Frame) -> None:
-        """Write the call of a filter that is never a constant, and awaits no text.
+    def _write_found(
+        self, found: str, value: nodes.Expr, node: nodes.Node, frame: Frame
+    ) -> None:
+        """Write the assignment of a value. That of a look-up is awaited if it is no text.
 
-        Jinja goes through all nodes of a filter to see whether it is a constant. And it
-        writes `auto_await`, a coroutine, around each filter in an async template.
+        Jinja writes `auto_await`, a coroutine, around each filter in an async template.
+
+        Args:
+            found: The variable.
+            value: The value.
+            node: What it is assigned for.
+            frame: Where that stands.
         """
+        self.writeline(f"{found} = ", node)
+        self.visit(value, frame)
         is_async = self.environment.is_async
-        found = self.temporary_identifier() if is_async else ""
-        if found:
-            self.write(f"({found} if ({found} := ")
+        if is_async and isinstance(value, nodes.Filter) and value.name in _LOOK_UPS:
+            self.writeline(f"if {found}.__class__ is not str:", node)
+            self.indent()
+            self.writeline(f"{found} = await auto_await({found})", node)
+            self.outdent()
+
+    def _write_look_up(self, node: nodes.Filter, frame: Frame) -> None:
+        """Write the call of a filter that is never a constant; see `_write_found`.
+
+        Jinja goes through all nodes of a filter to see whether it is a constant.
+        """
         # The look-up awaits its only value itself.
         of_one_value = node.name is FRAGMENT_OF_ONE_VALUE
         self._passed = node.args[-1] if of_one_value else None
         self._write_function_call(node, frame, _LOOK_UPS[node.name])
         self._passed = None
-        if found:
-            self.write(f").__class__ is str else await auto_await({found}))")
 
     def _write_function_call(
         self, node: nodes.Filter, frame: Frame, first: str
@@ -244,7 +261,7 @@ class FragmentCodeGenerator(CodeGenerator):
             first: What is written in front of its arguments.
         """
         self.write(f"{self.filters[node.name]}({first}")
-        around, self._is_in_key = self._is_in_key, self.environment.is_async
+        around, self._is_in_key = self._is_in_key, True
         self.visit(cast("nodes.Expr", node.node), frame)
         self.signature(node, frame)
         self._is_in_key = around
@@ -252,7 +269,7 @@ class FragmentCodeGenerator(CodeGenerator):
 
     def _write_row(self, node: nodes.Filter, frame: Frame) -> None:
         """Write the call that adds a row to a list. It returns nothing to await."""
-        around, self._is_in_key = self._is_in_key, self.environment.is_async
+        around, self._is_in_key = self._is_in_key, True
         self.visit(cast("nodes.Expr", node.node), frame)
         self.write(".append(")
         self.visit(node.args[0], frame)
@@ -269,12 +286,13 @@ class FragmentCodeGenerator(CodeGenerator):
         """Write the read of an attribute or item that is awaited only if it may be.
 
         Jinja writes `auto_await`, a coroutine, around each of them in an async
-        template.
+        template. And it looks the method up each time: two fifths of the read.
         """
-        found = "" if node is self._passed else self.temporary_identifier()
+        awaits = self.environment.is_async and node is not self._passed
+        found = self.temporary_identifier() if awaits else ""
         if found:
             self.write(f"({found} if ({found} := ")
-        self.write(f"environment.{method}(")
+        self.write(f"{self._reader(method)}(")
         self.visit(node.node, frame)
         self.write(", ")
         self.visit(name, frame)
@@ -282,6 +300,15 @@ class FragmentCodeGenerator(CodeGenerator):
         if found:
             self.write(f").__class__ is str or {found}.__class__ is int")
             self.write(f" else await auto_await({found}))")
+
+    def _reader(self, method: str) -> str:
+        """Return an expression for a method of the environment."""
+        if self.defer_init:
+            # The module is run before it has an environment.
+            return f"environment.{method}"
+        if method not in self._readers:
+            self._readers[method] = self.temporary_identifier()
+        return self._readers[method]
 
     def _write_call(
         self, node: nodes.CallBlock, frame: Frame, found: str, assignment: str = ""

@@ -11,6 +11,7 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 from jinja_fragcache.engine.policy import normalize_grace
+from jinja_fragcache.entries.entry import Body
 from jinja_fragcache.errors import (
     FragmentCacheError,
     KeyValueError,
@@ -142,7 +143,7 @@ class LookupCall:
         # Only a name that is known at render time may be another tag's by mistake.
         self._body: list[nodes.Expr] = []
         if self._constant(self._name) is _UNKNOWN:
-            self._body = [nodes.Const((site.body, template))]
+            self._body = [nodes.Const(Body(site.body, template).in_one())]
 
     def _allowed(self, arguments: Arguments) -> str:
         """Return what `allow` names, as the guard's names."""
@@ -193,15 +194,14 @@ class LookupCall:
         if key.value is not None and (own or self._is_plain()):
             return filter_call(key, FRAGMENT, [self._spec(own), escaped_here()])
         if self._is_plain():
-            arguments = [self._spec(), escaped_here()]
+            spec = [self._spec(), escaped_here()]
             value = self._only_value()
             if value is not None:
-                arguments += [value]
-                return filter_call(self._name, FRAGMENT_OF_ONE_VALUE, arguments)
+                return filter_call(self._name, FRAGMENT_OF_ONE_VALUE, [*spec, value])
             if isinstance(self._vary_on, nodes.List):
                 parts = nodes.Tuple([self._name, *self._vary_on.items], "load")
-                return filter_call(parts, FRAGMENT_OF_PARTS, arguments + self._body)
-            arguments += [self._vary_on, *self._body]
+                return filter_call(parts, FRAGMENT_OF_PARTS, spec + self._body)
+            arguments = [*spec, self._vary_on, *self._body]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
         arguments = self._arguments()
         if key.value is not None and arguments[3:] == [nodes.List([])]:

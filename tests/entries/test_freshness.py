@@ -118,19 +118,19 @@ def test_a_text_with_tags_templates_or_holes_is_not_served_at_once(
 
 
 def test_a_text_of_another_body_is_not_served() -> None:
-    mine, moved, other = ("1", "a.html"), ("1", "b.html"), ("2", "a.html")
-    wanted = want(True, None, mine)
+    mine, moved, other = Body("1", "a b"), Body("1", "b.html"), Body("2", "a b")
+    wanted = want(True, None, mine.in_one())
     for body, matching, at_once in (
-        (Body(*mine), True, "text"),
+        (mine, True, "text"),
         # The same body in another template is looked at more closely.
-        (Body(*moved), True, None),
-        (Body(*other), False, None),
+        (moved, True, None),
+        (other, False, None),
         (None, False, None),
     ):
         entry = Entry("text", body=body)
         assert matches(entry, wanted) is matching
         assert servable_text(encode(entry), wanted) == at_once
-    entry = Entry("text", body=Body(*mine))
+    entry = Entry("text", body=mine)
     assert not matches(entry, want(True, None))
     assert servable_text(encode(entry), want(True, None)) is None
 
@@ -144,7 +144,7 @@ def test_a_value_of_a_function_is_not_served_as_a_fragment() -> None:
 
 def test_what_is_wanted_is_remembered_within_the_same_bytes() -> None:
     for number in range(40):
-        body = (f"{number:020}", "x" * 2**18)
+        body = Body(f"{number:020}", "x" * 2**18).in_one()
         wanted = WANTED[True, None, body]
         assert WANTED[True, None, body] == wanted == want(True, None, body)
     assert sum(size_of(each) for each in WANTED.items()) < 4 * 2**20

@@ -1,10 +1,11 @@
 """Whatever writes the code of a fragment, it prints the same."""
 
 from inspect import isawaitable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import Environment, runtime
+from jinja2 import BaseLoader, DictLoader, Environment, ModuleLoader, runtime
 from jinja2.compiler import CodeGenerator
 
 from jinja_fragcache import (
@@ -146,6 +147,46 @@ def test_in_a_key_attributes_and_items_are_awaited_unless_they_are_texts_or_numb
     awaited_values = [each for each in values if isawaitable(each)]
     assert len(awaited_values) == (3 if awaited else 0)
     assert not {7, "a"} & {each for each in values if isinstance(each, int | str)}
+
+
+class ReadingEnvironment(Environment):
+    """Reads the attributes and items of a `Row` in a way of its own."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return "own" if isinstance(obj, Row) else super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return "own" if isinstance(obj, Row) else super().getitem(obj, argument)
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+@pytest.mark.parametrize("is_compiled_first", [False, True])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "{{% macro m() %}}{}{{% endmacro %}}{{{{ m() }}}}",
+        "{{% block b %}}{}{{% endblock %}}",
+        "{{% cache 300, 'j' %}}{}{{% endcache %}}",
+    ],
+)
+def test_what_a_key_reads_the_environment_reads(
+    enable_async: bool, is_compiled_first: bool, around: str, tmp_path: Path
+) -> None:
+    inner = "{% cache 300, 'k', row.id %}a{% endcache %}"
+    inner += "{% cache 300, 'k', row['a'], row.id %}b{% endcache %}"
+    inner += "{% cache_each r in [row], 300, 'r', r.id %}c{% endcache_each %}"
+    loader: BaseLoader = DictLoader({"page": around.format(inner)})
+    options: dict[str, Any] = {"enable_async": enable_async, "loader": loader}
+    options["extensions"] = [FragmentCacheExtension]
+    env = ReadingEnvironment(**options)
+    if is_compiled_first:
+        env.compile_templates(tmp_path, zip=None)
+        env.loader = ModuleLoader(tmp_path)
+    assert env.get_template("page").render(row=Row(awaited=False)) == "abc"
+    cache = fragment_cache_of(env)
+    keys = [("k", ["own"]), ("k", ["own", "own"]), ("r", ["own"])]
+    assert [cache.get(make_template_fragment_key(*key)) for key in keys] == [*"abc"]
 
 
 @pytest.mark.parametrize("awaited", [False, True])
