@@ -123,7 +123,7 @@ class FragmentCodeGenerator(CodeGenerator):
         if not isinstance(node.target, nodes.InternalName):
             super().visit_Assign(node, frame)
             return
-        self._write_found(node.target.name, node.node, node, frame)
+        self._write_found(node.target.name, cast("nodes.Expr", node.node), node, frame)
 
     def visit_FilterBlock(self, node: nodes.FilterBlock, frame: Frame) -> None:
         """Write a filter block. That of a function without a body prints a text."""
@@ -220,7 +220,7 @@ class FragmentCodeGenerator(CodeGenerator):
     def _write_found(
         self, found: str, value: nodes.Expr, node: nodes.Node, frame: Frame
     ) -> None:
-        """Write the assignment of a value. That of a look-up is awaited if it is no text.
+        """Write the assignment of a value. What a look-up returns may be awaitable.
 
         Jinja writes `auto_await`, a coroutine, around each filter in an async template.
 

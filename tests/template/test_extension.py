@@ -780,7 +780,8 @@ def test_compiled_tags_use_every_filter_that_is_registered() -> None:
         "{% cache a %}{% for b in c %}{% nocache %}{% include d %}{% endnocache %}"
         "{% endfor %}{% endcache %}"
         "{% cache 5, 'a', vary_on=b %}{% endcache %}"
-        "{% cache %}{% cache a %}{% nocache %}{% endnocache %}{% endcache %}{% endcache %}"
+        "{% cache %}{% cache a %}{% nocache %}{% endnocache %}{% endcache %}"
+        "{% endcache %}"
         "{% cache_each a in b, 5, 'a', a %}{% endcache_each %}"
         "{% cache_each a in b, c, 'a', a %}{% endcache_each %}"
     )
