@@ -3,7 +3,8 @@
 (`template.each` compiles the tag.)
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -24,10 +25,11 @@ from jinja_fragcache.observe.events import Reason
 
 from .environment import Site, engine_of, refuse
 from .functions import (
-    ADD_ROW,
     ADD_ROW_WITH_OPTIONS,
+    ADD_TO_ROWS,
     ITEMS,
     ROWS,
+    ROWS_OF_ONE_VALUE,
     ROWS_WITH_OPTIONS,
     FunctionName,
 )
@@ -47,6 +49,9 @@ from .versions import source_digest
 
 # The class of the groups of `itertools.groupby`, which has no name.
 _GROUP = type(next(groupby([0]))[1])
+_PLAIN_TYPES = {str, int}
+# The items of rows, and their key values.
+_Given = tuple[list[Any], Iterable[Any]]
 
 
 def items(iterable: Any) -> Any:
@@ -83,18 +88,16 @@ def _kept(item: Any) -> Any:
 @pass_context
 def rows(
     context: Context,
-    given: list[tuple[Any, Any]],
+    given: list[Any],
     spec: Spec,
     escaped: bool,
     name: str,
 ) -> Rows | Awaitable[Rows]:
     """Return the text of all rows, or `MissedRows`.
 
-    A list of hits takes this path, so everything that is done for each row counts.
-
     Args:
         context: The context of the template that is being rendered.
-        given: The item of each row and its key values.
+        given: The item of each row, followed by its key values.
         spec: The constants of the tag, the same for all rows.
         escaped: Whether autoescape is on where the tag stands.
         name: The fragment name of all rows.
@@ -105,13 +108,58 @@ def rows(
     Raises:
         FragmentTagError: If a key is refused and the cache is strict.
     """
+    vary_on = given[1::2]
+    keys = _keys(context.environment, name, vary_on, spec[2])
+    return _keyed_rows(context, spec, name, escaped, (given[::2], vary_on), keys)
+
+
+@pass_context
+def rows_of_one_value(
+    context: Context,
+    given: list[Any],
+    spec: Spec,
+    escaped: bool,
+    name: str,
+) -> Rows | Awaitable[Rows]:
+    """Like `rows`, for rows with one key value.
+
+    Most lists are so, and mostly of hits. So everything that is done for each row
+    counts.
+
+    Args:
+        context: As for `rows`.
+        given: The item of each row, followed by its key value.
+        spec: As for `rows`.
+        escaped: As for `rows`.
+        name: As for `rows`.
+    """
+    values = given[1::2]
+    keys: list[Any] = []
+    if {*map(type, values)} <= _PLAIN_TYPES:
+        with suppress(KeyValueError):
+            keys = list(map(KEYS_OF_ONE_VALUE[name].__getitem__, values))
+    if not keys:
+        lists = [[each] for each in values]
+        keys = _keys(context.environment, name, lists, spec[2])
+    # Not made for a list of hits, which does not read them.
+    vary_on = ([each] for each in values)
+    return _keyed_rows(context, spec, name, escaped, (given[::2], vary_on), keys)
+
+
+def _keyed_rows(
+    context: Context,
+    spec: Spec,
+    name: str,
+    escaped: bool,
+    given: _Given,
+    keys: list[Any],
+) -> Rows | Awaitable[Rows]:
     environment = context.environment
     engine = engine_of(environment)
     _, version, site = spec
     if version is None and engine.template_digest:
         version = source_digest(environment, site)
     wanted = WANTED[escaped, version, None]
-    keys = _keys(environment, name, given, site)
     if engine.blocks and environment.is_async:
         return _keyed_rows_async(context, spec, name, wanted, given, keys)
     if not _can_be_decided_early(engine, keys):
@@ -135,7 +183,7 @@ async def _keyed_rows_async(
     spec: Spec,
     name: str,
     wanted: Wanted,
-    given: list[tuple[Any, Any]],
+    given: _Given,
     keys: list[Any],
 ) -> Rows:
     environment = context.environment
@@ -185,7 +233,7 @@ def _listed(
     environment: Environment,
     name: str,
     asked: FragmentSpec,
-    given: list[tuple[Any, Any]],
+    given: _Given,
     keys: Sequence[str | None],
 ) -> list[Row]:
     refused = Uncached(Reason.KEY, name=name)
@@ -194,7 +242,7 @@ def _listed(
         Row(item, flow=flow_uncached(environment, site, refused))
         if key is None
         else Row(item, _row_spec(asked, key, vary_on))
-        for (item, vary_on), key in zip(given, keys, strict=True)
+        for item, vary_on, key in zip(*given, keys, strict=True)
     ]
 
 
@@ -207,7 +255,7 @@ def _row_spec(asked: FragmentSpec, key: str, vary_on: Any) -> FragmentSpec:
 
 def _undecided(
     asked: FragmentSpec,
-    given: list[tuple[Any, Any]],
+    given: _Given,
     keys: Sequence[str],
     texts: Sequence[str | None],
     stored: Sequence[object],
@@ -217,32 +265,20 @@ def _undecided(
         Row(item, _row_spec(asked, key, vary_on))
         if text is None
         else Row(item, value=text)
-        for (item, vary_on), key, text in zip(given, keys, texts, strict=True)
+        for item, vary_on, key, text in zip(*given, keys, texts, strict=True)
     ]
     pairs = zip(texts, stored, strict=True)
     return listed, [each for text, each in pairs if text is None]
 
 
 def _keys(
-    environment: Environment,
-    name: str,
-    given: list[tuple[Any, Any]],
-    site: Site,
+    environment: Environment, name: str, vary_on: list[Any], site: Site
 ) -> list[Any]:
     """Return the key of each row, None for one that is refused."""
     try:
-        known = KEYS_OF_ONE_VALUE[name]
-        return [
-            # Mostly it is one value, whose key is found without a call.
-            known[vary_on[0]]
-            if type(vary_on) is list
-            and len(vary_on) == 1
-            and ((kind := type(vary_on[0])) is str or kind is int)
-            else make_template_fragment_key(name, vary_on)
-            for _, vary_on in given
-        ]
+        return [make_template_fragment_key(name, each) for each in vary_on]
     except KeyValueError:
-        return [_key_or_none(environment, name, each, site) for _, each in given]
+        return [_key_or_none(environment, name, each, site) for each in vary_on]
 
 
 def _key_or_none(
@@ -344,10 +380,12 @@ async def _rows_with_options_async(
 
 FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
     ITEMS: items,
-    # Adds the item of a row and its key values to a list whose rows differ only in
-    # these. No function of Python's, because each row of a list of hits calls it.
-    ADD_ROW: list.append,
+    # Adds the item of a row, and then its key values, to a list whose rows differ only
+    # in these. No function of Python's, and no tuple of both, because each row of a
+    # list of hits calls it.
+    ADD_TO_ROWS: list.append,
     ROWS: rows,
+    ROWS_OF_ONE_VALUE: rows_of_one_value,
     ADD_ROW_WITH_OPTIONS: add_row_with_options,
     ROWS_WITH_OPTIONS: rows_with_options,
 }

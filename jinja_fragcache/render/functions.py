@@ -60,8 +60,9 @@ class FunctionName(str):
 
 #: Of `each`.
 ITEMS = FunctionName("row_items")
-ADD_ROW = FunctionName("add_row")
+ADD_TO_ROWS = FunctionName("add_to_rows")
 ROWS = FunctionName("rows")
+ROWS_OF_ONE_VALUE = FunctionName("rows_of_one_value")
 ADD_ROW_WITH_OPTIONS = FunctionName("add_row_with_options")
 ROWS_WITH_OPTIONS = FunctionName("rows_with_options")
 #: Of `holes`.
@@ -73,7 +74,7 @@ UNAVAILABLE = FunctionName("unavailable")
 AUTO_VALUES = FunctionName("auto_values")
 # The modules of the functions that few templates call. Each has them in `FUNCTIONS`.
 _MODULES = {
-    **dict.fromkeys((ITEMS, ADD_ROW, ROWS), "each"),
+    **dict.fromkeys((ITEMS, ADD_TO_ROWS, ROWS, ROWS_OF_ONE_VALUE), "each"),
     **dict.fromkeys((ADD_ROW_WITH_OPTIONS, ROWS_WITH_OPTIONS), "each"),
     **dict.fromkeys((HOLE_MARK, HOLE_MARKS, NOTE_HOLE, UNAVAILABLE), "holes"),
     AUTO_VALUES: "auto",

@@ -16,13 +16,14 @@ from jinja2.compiler import CodeGenerator, Frame
 
 from jinja_fragcache.render.autoescape import IS_ESCAPED
 from jinja_fragcache.render.functions import (
-    ADD_ROW,
     ADD_ROW_WITH_OPTIONS,
+    ADD_TO_ROWS,
     HOLE_MARK,
     HOLE_MARKS,
     ITEMS,
     NOTE_HOLE,
     ROWS,
+    ROWS_OF_ONE_VALUE,
     ROWS_WITH_OPTIONS,
     UNAVAILABLE,
     FunctionName,
@@ -52,6 +53,7 @@ _LOOK_UPS: dict[str, str] = {
     NAMED_FRAGMENT: "context, ",
     FRAGMENT_WITH_OPTIONS: "context, ",
     ROWS: "context, ",
+    ROWS_OF_ONE_VALUE: "context, ",
     ROWS_WITH_OPTIONS: "environment, ",
 }
 _NOT_AWAITED: dict[str, str] = {
@@ -113,7 +115,7 @@ class FragmentCodeGenerator(CodeGenerator):
             self._write_function_call(node, frame, _NOT_AWAITED[node.name])
         elif node.name is ITEMS and not self.environment.is_async:
             self._write_function_call(node, frame, "")
-        elif node.name is ADD_ROW:
+        elif node.name is ADD_TO_ROWS:
             self._write_row(node, frame)
         else:
             super().visit_Filter(node, frame)
@@ -268,7 +270,7 @@ class FragmentCodeGenerator(CodeGenerator):
         self.write(")")
 
     def _write_row(self, node: nodes.Filter, frame: Frame) -> None:
-        """Write the call that adds a row to a list. It returns nothing to await."""
+        """Write a call that adds to rows. It returns nothing to await."""
         around, self._is_in_key = self._is_in_key, True
         self.visit(cast("nodes.Expr", node.node), frame)
         self.write(".append(")

@@ -171,8 +171,9 @@ class FragmentCacheExtension(BodyRendering, Extension):
         rows = parser.free_identifier()
         printing = _Printing(self, parser, line, site, body)
         call = printing.look_up(arguments, each)
-        asked = nodes.ExprStmt(call.row(each.item, rows), lineno=line)
-        asking = [*call.preparation, asked]
+        calls = call.row(each.item, rows)
+        asked = [nodes.ExprStmt(each_call, lineno=line) for each_call in calls]
+        asking = [*call.preparation, *asked]
         body, names = [*row_unpacking(each), *body], row_parameters(each)
         reading = printing.reading(body, names)
         printed = [

@@ -27,9 +27,10 @@ from jinja_fragcache.messages import describe
 from jinja_fragcache.reads.arguments import Arguments, example, fail_for
 from jinja_fragcache.reads.html import DATA, UNKNOWN
 from jinja_fragcache.render.functions import (
-    ADD_ROW,
     ADD_ROW_WITH_OPTIONS,
+    ADD_TO_ROWS,
     ROWS,
+    ROWS_OF_ONE_VALUE,
     ROWS_WITH_OPTIONS,
 )
 from jinja_fragcache.render.lookup import (
@@ -209,8 +210,8 @@ class LookupCall:
             del arguments[2:]
         return filter_call(key, FRAGMENT_WITH_OPTIONS, arguments, self._keywords())
 
-    def row(self, item: nodes.Expr, rows: nodes.Expr) -> nodes.Filter:
-        """Return the call that adds a row to those of a list.
+    def row(self, item: nodes.Expr, rows: nodes.Expr) -> list[nodes.Filter]:
+        """Return the calls that add a row to those of a list.
 
         Args:
             item: The row's item.
@@ -225,10 +226,11 @@ class LookupCall:
         if isinstance(self._name, nodes.Const):
             self._decide(self._name, make_template_fragment_key)
         if self._has_plain_rows():
-            row = nodes.Tuple([item, self._vary_on], "load")
-            return filter_call(rows, ADD_ROW, [row])
+            added = item, self._only_value() or self._vary_on
+            return [filter_call(rows, ADD_TO_ROWS, [each]) for each in added]
         arguments = [rows, *self._arguments()]
-        return filter_call(item, ADD_ROW_WITH_OPTIONS, arguments, self._keywords())
+        keywords = self._keywords()
+        return [filter_call(item, ADD_ROW_WITH_OPTIONS, arguments, keywords)]
 
     def rows(self, rows: nodes.Expr) -> nodes.Filter:
         """Return the call that looks up the rows of a list.
@@ -238,7 +240,8 @@ class LookupCall:
         """
         if self._has_plain_rows():
             arguments = [self._spec(), escaped_here(), self._name]
-            return filter_call(rows, ROWS, arguments)
+            name = ROWS_OF_ONE_VALUE if self._only_value() else ROWS
+            return filter_call(rows, name, arguments)
         keywords = []
         if "holes" in self._options:
             keywords = [nodes.Keyword("has_holes", nodes.Const(_TRUE))]

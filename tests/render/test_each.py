@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from jinja_fragcache import FragmentCache, FragmentTagError, Stats
 from jinja_fragcache.keys.fragment import make_template_fragment_key
-from jinja_fragcache.render.each import rows
+from jinja_fragcache.render.each import rows, rows_of_one_value
 from jinja_fragcache.render.environment import Site
 from jinja_fragcache.render.row_serving import MissedRows
 from jinja_fragcache.stores import MemoryStore
@@ -23,17 +23,20 @@ class Text(str):  # noqa: SLOT000 - as users write it
         return "shown"
 
 
-def given_rows() -> list[tuple[Any, Any]]:
+Given = list[tuple[Any, Any]]
+
+
+def given_rows() -> Given:
     return [(item.upper(), [item]) for item in "ab"]
 
 
-def listed(cache: FragmentCache, given: list[tuple[Any, Any]]) -> Any:
+def listed(cache: FragmentCache, given: Given, call: Any = rows) -> Any:
     context = environment(store=cache).from_string("").new_context()
-    return rows(context, given, SPEC, True, "row")
+    return call(context, [part for row in given for part in row], SPEC, True, "row")
 
 
-def missed_rows(cache: FragmentCache, given: list[tuple[Any, Any]]) -> list[Any]:
-    missed = listed(cache, given)
+def missed_rows(cache: FragmentCache, given: Given, call: Any = rows) -> list[Any]:
+    missed = listed(cache, given, call)
     assert isinstance(missed, MissedRows)
     assert not missed
     return missed.rows
@@ -72,3 +75,14 @@ def test_a_row_has_the_key_of_a_fragment_with_its_values(one: Any) -> None:
     for vary_on in ([one], (one,), [one, 1], []):
         (row,) = missed_rows(FragmentCache(MemoryStore()), [("A", vary_on)])
         assert row.spec.key == make_template_fragment_key("row", vary_on)
+    given = [("A", one), ("B", "b")]
+    first, second = missed_rows(FragmentCache(MemoryStore()), given, rows_of_one_value)
+    assert first.spec.key == make_template_fragment_key("row", [one])
+    assert second.spec.key == make_template_fragment_key("row", ["b"])
+    assert [first.item, first.spec.values] == ["A", [one]]
+
+
+def test_a_number_that_is_too_long_for_a_key_is_the_only_one_that_is_refused() -> None:
+    given = [("A", "a"), ("B", 10**5000), ("C", "c")]
+    found = missed_rows(FragmentCache(MemoryStore()), given, rows_of_one_value)
+    assert [row.spec is None for row in found] == [False, True, False]

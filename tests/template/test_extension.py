@@ -783,6 +783,7 @@ def test_compiled_tags_use_every_filter_that_is_registered() -> None:
         "{% cache %}{% cache a %}{% nocache %}{% endnocache %}{% endcache %}"
         "{% endcache %}"
         "{% cache_each a in b, 5, 'a', a %}{% endcache_each %}"
+        "{% cache_each a in b, 5, 'a', a, b %}{% endcache_each %}"
         "{% cache_each a in b, c, 'a', a %}{% endcache_each %}"
     )
     ast = environment(extensions=[Overlaying]).parse(source)
