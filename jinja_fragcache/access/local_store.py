@@ -65,6 +65,10 @@ class LocalStore(SafeStore):
         """Like `SafeStore.read`."""
         if self._plain_run is not None:
             return (yield from super().read(keys))
+        return self.read_all_now(keys)
+
+    def read_all_now(self, keys: Sequence[str]) -> list[Any]:
+        """Like `read`, as a plain call."""
         if not self._breaker.is_closed and not self._may_call():
             return [None] * len(keys)
         try:

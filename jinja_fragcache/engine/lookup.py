@@ -3,18 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jinja_fragcache.entries.entry import Entry
+from jinja_fragcache.access.local_store import LocalStore
+from jinja_fragcache.entries.entry import FEW_TAGS, Entry, tag_line
 from jinja_fragcache.entries.freshness import (
     BY_VALUE,
     GONE,
     KEPT,
     Standing,
+    Wanted,
     has_current_tags,
     read_name,
 )
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
 from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read
+from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.observe.listeners import Listeners
 from jinja_fragcache.operations import Operation
 
@@ -98,6 +101,44 @@ def look_up(
         _assess(*each, versions, context)
         for each in zip(specs, stored, entries, strict=True)
     ]
+
+
+def find_tagged(
+    key: str,
+    wanted: Wanted,
+    tags: Sequence[str],
+    context: Context,
+    store: LocalStore,
+) -> str | Found:
+    """Look up a text with the tags that its cache tag names, and no others.
+
+    This is `find` by plain calls, without reading the header line: an entry that may be
+    served has one of which every character is known. Only while nobody listens and no
+    body is running.
+
+    Args:
+        key: The entry's key.
+        wanted: What the entry must match.
+        tags: The tags.
+        context: The cache.
+        store: Its store.
+
+    Returns:
+        The text of a fresh entry, which counts as served. Else what was found; if
+        anything is stored, only `find` can tell what it is.
+    """
+    stored, *versions = store.read_all_now([key, *map(version_key, tags)])
+    known = dict(zip(tags, versions, strict=True))
+    if type(stored) is str and len(known) <= FEW_TAGS:
+        for version in versions:
+            if type(version) is not str:
+                break
+        else:
+            line = tag_line(wanted.escaped, wanted.version, known)
+            if stored.startswith(line):
+                context.recorder.stats.hits += 1
+                return stored[len(line) :]
+    return Found(MISSING, GONE, stored, known)
 
 
 def _nothing(

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from jinja_fragcache.entries.entry import (
@@ -332,6 +333,13 @@ class FragmentSpec(NamedTuple):
         except HeaderTooLargeError as error:
             warning = f"{self.key!r} is not stored. {error}"
             raise NotStored(warning, Why(Reason.TOO_LARGE)) from None
+
+
+#: Makes one of a tuple with all fields. Every miss does, and `FragmentSpec(...)` calls
+#: a function of Python's.
+spec_of: Callable[[tuple[Any, ...]], FragmentSpec] = partial(
+    tuple.__new__, FragmentSpec
+)
 
 
 def _why_version(stored: str | None, wanted: str | None) -> str:

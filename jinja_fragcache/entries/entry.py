@@ -22,6 +22,7 @@ checked and bounded before it is used, and anything else is a miss.
 import json
 import json.encoder
 from collections.abc import Iterable, Mapping, Sized
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 from jinja_fragcache.remembered import Made, Remembered
@@ -162,10 +163,12 @@ def tag_line(escaped: bool, version: str | None, tags: Mapping[str, str]) -> str
 
     Many entries have the same tags, and so the same line.
     """
-    parts: list[Any] = [escaped, 0 if version is None else version]
-    for pair in sorted(tags.items()):
-        parts += pair
-    return _tag_lines[tuple(parts)]
+    wanted = 0 if version is None else version
+    if len(tags) == 1:
+        # Most have one.
+        (pair,) = tags.items()
+        return _tag_lines[escaped, wanted, *pair]
+    return _tag_lines[escaped, wanted, *chain.from_iterable(sorted(tags.items()))]
 
 
 def _make_tag_line(parts: tuple[Any, ...]) -> str:

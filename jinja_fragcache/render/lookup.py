@@ -23,7 +23,7 @@ from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import NOT_STORED, Engine, Undecided, undecided_of
 from jinja_fragcache.engine.flow import renew
 from jinja_fragcache.engine.lookup import NOTHING
-from jinja_fragcache.engine.spec import FragmentSpec
+from jinja_fragcache.engine.spec import spec_of
 from jinja_fragcache.entries.entry import HEADER_MARK
 from jinja_fragcache.entries.freshness import (
     AFTER_HEADERS,
@@ -64,7 +64,6 @@ NAMED_FRAGMENT = FunctionName("named_fragment")
 Spec = tuple[Any, str | None, Site]
 # In place of a key value, where the key is complete.
 _IN_KEY: Any = object()
-_new: Any = tuple.__new__
 
 
 @pass_context
@@ -151,9 +150,7 @@ def fragment(
     values = parts[1:] if value is _IN_KEY else [value]
     policy = engine.policy
     timeout, _, site = spec
-    # Every miss makes one, so without the call that `FragmentSpec(...)` is.
-    asked: FragmentSpec = _new(
-        FragmentSpec,
+    asked = spec_of(
         (
             key,
             wanted,

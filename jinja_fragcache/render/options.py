@@ -11,11 +11,14 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from jinja_fragcache.engine.engine import Engine
+from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.engine.dependencies import current_dependencies
+from jinja_fragcache.engine.engine import Engine, Undecided
 from jinja_fragcache.engine.expiry import keep_out_of_store
-from jinja_fragcache.engine.flow import remove
+from jinja_fragcache.engine.flow import remove, renew
+from jinja_fragcache.engine.lookup import Found, find_tagged
 from jinja_fragcache.engine.policy import normalize_grace
-from jinja_fragcache.engine.spec import FragmentSpec
+from jinja_fragcache.engine.spec import FragmentSpec, spec_of
 from jinja_fragcache.entries.freshness import WANTED, GracePeriods
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
@@ -29,10 +32,12 @@ from .misses import Miss, Uncached
 from .serving import Text, look_further
 from .sources import sources_of
 from .tag_guard import TagGuard, explained, verified_as
-from .versions import version_of, with_page
+from .versions import source_digest, version_of, with_page
 
 DELETE = "del"
 FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
+#: With tags, and no other options.
+TAGGED_FRAGMENT = FunctionName("tagged_fragment")
 
 
 class TagOptions:
@@ -87,6 +92,80 @@ class TagOptions:
         self.template_digest = template_digest
         self.holes = holes
         self.body = body
+
+
+@pass_context
+def tagged_fragment(
+    context: Context,
+    key: str | None,
+    spec: Spec,
+    escaped: bool,
+    name: Any,
+    vary_on: Any,
+    tags: Any,
+    body: str | None = None,
+) -> Text | Miss | Awaitable[Text | Miss]:
+    """Like `lookup.fragment`, for a tag with tags, and no other options.
+
+    Args:
+        context: The context of the template that is being rendered.
+        key: As for `fragment_with_options`.
+        spec: The constants of the tag.
+        escaped: As for `lookup.fragment`.
+        name: The fragment's name.
+        vary_on: The fragment's key values.
+        tags: The fragment's tags.
+        body: As for `lookup.fragment`.
+
+    Raises:
+        FragmentTagError: As for `lookup.fragment`.
+    """
+    environment = context.environment
+    cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
+    engine: Engine = (
+        cache.engine if cache.__class__ is FragmentCache else engine_of(environment)
+    )
+    try:
+        if key is None:
+            key = make_template_fragment_key(name, vary_on)
+        named = tag_names(tags)
+    except KeyValueError:
+        # The same again, which refuses it.
+        options = {"tags": tags, "body": body}
+        return fragment_with_options(
+            context, None, spec, escaped, name, vary_on, **options
+        )
+    timeout, _, site = spec
+    version = source_digest(environment, site) if engine.template_digest else None
+    wanted = WANTED[escaped, version, body]
+    policy, store = engine.policy, engine.context.local
+    found: Found | None = None
+    if store is not None and not (
+        policy.verify or current_dependencies() or key in engine.tagged_keys
+    ):
+        answer = find_tagged(key, wanted, named, engine.context, store)
+        if isinstance(answer, str):
+            return answer
+        found = answer
+    asked = spec_of(
+        (
+            key,
+            wanted,
+            timeout,
+            engine.grace,
+            named,
+            None if version is None else sources_of(environment).digest_of,
+            (),
+            TagGuard(context, site, vary_on) if policy.guard else None,
+            verified_as(policy, site) if policy.verify else None,
+            site,
+            vary_on,
+        )
+    )
+    if found is not None and found.stored is None:
+        return Miss(engine, partial(renew, asked, found))
+    undecided = None if found is None else Undecided(found.stored)
+    return look_further(engine, environment, site, escaped, asked, undecided)
 
 
 @pass_context
@@ -211,5 +290,6 @@ def _grace(engine: Engine, options: TagOptions) -> GracePeriods:
 
 
 OPTIONS_FUNCTIONS: dict[FunctionName, Callable[..., Any]] = {
-    FRAGMENT_WITH_OPTIONS: fragment_with_options
+    FRAGMENT_WITH_OPTIONS: fragment_with_options,
+    TAGGED_FRAGMENT: tagged_fragment,
 }

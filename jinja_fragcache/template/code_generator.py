@@ -35,7 +35,7 @@ from jinja_fragcache.render.lookup import (
     FRAGMENT_OF_PARTS,
     NAMED_FRAGMENT,
 )
-from jinja_fragcache.render.options import FRAGMENT_WITH_OPTIONS
+from jinja_fragcache.render.options import FRAGMENT_WITH_OPTIONS, TAGGED_FRAGMENT
 from jinja_fragcache.render.renderings import (
     CONSTANT_KEYS,
     CONSTANT_TEMPLATES,
@@ -52,6 +52,7 @@ _LOOK_UPS: dict[str, str] = {
     FRAGMENT_OF_PARTS: "context, ",
     NAMED_FRAGMENT: "context, ",
     FRAGMENT_WITH_OPTIONS: "context, ",
+    TAGGED_FRAGMENT: "context, ",
     ROWS: "context, ",
     ROWS_OF_ONE_VALUE: "context, ",
     ROWS_WITH_OPTIONS: "environment, ",
@@ -104,7 +105,8 @@ class FragmentCodeGenerator(CodeGenerator):
         if node.name is IS_ESCAPED:
             self._write_is_escaped(frame)
             return
-        if node.name is FRAGMENT or node.name is FRAGMENT_WITH_OPTIONS:
+        name = node.name
+        if name is FRAGMENT or name is TAGGED_FRAGMENT or name is FRAGMENT_WITH_OPTIONS:
             _note_texts(self._keys, node.node)
         given = given_key(node)
         if given is not None:

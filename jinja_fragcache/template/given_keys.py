@@ -7,7 +7,7 @@ from jinja2 import nodes
 
 from jinja_fragcache.render.given_keys import CONSTANT, GivenKey, Path
 from jinja_fragcache.render.lookup import FRAGMENT_OF_ONE_VALUE, FRAGMENT_OF_PARTS
-from jinja_fragcache.render.options import FRAGMENT_WITH_OPTIONS
+from jinja_fragcache.render.options import FRAGMENT_WITH_OPTIONS, TAGGED_FRAGMENT
 
 
 def given_key(node: nodes.Filter) -> GivenKey | None:
@@ -34,7 +34,9 @@ def _key_of(node: nodes.Filter) -> tuple[nodes.Node | None, Sequence[nodes.Expr]
     if node.name is FRAGMENT_OF_PARTS:
         name, *values = cast("nodes.Tuple", node.node).items
         return name, values
-    if node.name is FRAGMENT_WITH_OPTIONS and node.args[2:] and not _is_by_page(node):
+    if node.name is TAGGED_FRAGMENT or (
+        node.name is FRAGMENT_WITH_OPTIONS and node.args[2:] and not _is_by_page(node)
+    ):
         name, vary_on = node.args[2:4]
         return name, vary_on.items if isinstance(vary_on, nodes.List) else ()
     return None, ()

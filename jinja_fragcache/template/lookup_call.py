@@ -4,27 +4,17 @@ Everything that constant arguments decide is decided here, while the template is
 compiled.
 """
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from jinja2 import nodes
 from jinja2.parser import Parser
 
-from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.entries.entry import Body
-from jinja_fragcache.errors import (
-    FragmentCacheError,
-    KeyValueError,
-    PolicyError,
-    TimeoutValueError,
-)
 from jinja_fragcache.keys.fragment import (
     default_fragment_name,
     make_template_fragment_key,
-    tag_names,
 )
-from jinja_fragcache.messages import describe
-from jinja_fragcache.reads.arguments import Arguments, example, fail_for
+from jinja_fragcache.reads.arguments import Arguments, example
 from jinja_fragcache.reads.html import DATA, UNKNOWN
 from jinja_fragcache.render.functions import (
     ADD_ROW_WITH_OPTIONS,
@@ -39,7 +29,11 @@ from jinja_fragcache.render.lookup import (
     FRAGMENT_OF_PARTS,
     NAMED_FRAGMENT,
 )
-from jinja_fragcache.render.options import DELETE, FRAGMENT_WITH_OPTIONS
+from jinja_fragcache.render.options import (
+    DELETE,
+    FRAGMENT_WITH_OPTIONS,
+    TAGGED_FRAGMENT,
+)
 from jinja_fragcache.render.tag_guard import (
     AUTO,
     BACKGROUND,
@@ -49,25 +43,17 @@ from jinja_fragcache.render.tag_guard import (
     PERHAPS_IN_HTML,
     UNVERIFIED,
 )
-from jinja_fragcache.timeouts import normalize_timeout
 
 from .autoescape import escaped_here
+from .constants import UNDECIDED, Constants
 from .filter_call import filter_call
 from .key_names import guard_names
 from .set_above import read_above, told_above
 from .tag_sites import Site
 
 _TRUE: Any = True
-_UNKNOWN = object()
 # What is said of where in HTML a tag stands; nothing where no comment may be.
 _HTML_TRAITS = {DATA: [IN_HTML], UNKNOWN: [PERHAPS_IN_HTML]}
-# How options are written, for errors.
-_EXAMPLES = {
-    "stale": "60",
-    "stale_if_error": "60",
-    "tags": '["posts"]',
-    "template_digest": "true",
-}
 
 
 class LookupCall:
@@ -101,8 +87,7 @@ class LookupCall:
         holes: tuple[int, ...],
     ) -> None:
         self._parser = parser
-        self._line = line
-        self._eval_ctx = nodes.EvalContext(parser.environment, parser.name)
+        self._constants = Constants(parser, line)
         key = guard_names(arguments)
         names = PARTS.join(
             [
@@ -121,8 +106,8 @@ class LookupCall:
             from .auto import auto_values  # noqa: PLC0415 - few templates need it
 
             self._vary_on = auto_values(parser, site.needs, self._site, self._vary_on)
-        self._timeout = self._decide_timeout(arguments.timeout)
-        self._options = self._decide_options(arguments)
+        self._timeout = self._constants.timeout(arguments.timeout)
+        self._options = self._constants.options(arguments)
         if by_page:
             self._options["by_page"] = nodes.Const(_TRUE)
         if holes:
@@ -143,19 +128,19 @@ class LookupCall:
             self._name = arguments.name
         # Only a name that is known at render time may be another tag's by mistake.
         self._body: list[nodes.Expr] = []
-        if self._constant(self._name) is _UNKNOWN:
+        if self._constants.value(self._name) is UNDECIDED:
             self._body = [nodes.Const(Body(site.body, template).in_one())]
 
     def _allowed(self, arguments: Arguments) -> str:
         """Return what `allow` names, as the guard's names."""
         if arguments.allow is None:
             return ""
-        allowed = self._constant(arguments.allow)
+        allowed = self._constants.value(arguments.allow)
         if not isinstance(allowed, list | tuple) or not all(
             isinstance(each, str) and each.strip() for each in allowed
         ):
             shown = example(self._parser, '300, "sidebar", allow=["g.theme"]')
-            self._fail(f"allow is a list of constant texts. Write {shown}.")
+            self._constants.fail(f"allow is a list of constant texts. Write {shown}.")
         return " ".join(allowed)
 
     def _flag(self, given: nodes.Expr | None, name: str, right: str) -> bool | None:
@@ -168,10 +153,12 @@ class LookupCall:
         """
         if given is None:
             return None
-        value = self._constant(given)
+        value = self._constants.value(given)
         if not isinstance(value, bool):
             shown = example(self._parser, right)
-            self._fail(f"{name} is true or false, as a constant. Write {shown}.")
+            self._constants.fail(
+                f"{name} is true or false, as a constant. Write {shown}."
+            )
         return value
 
     def _traits(self, arguments: Arguments, html: str) -> str:
@@ -190,7 +177,11 @@ class LookupCall:
 
     def fragment(self) -> nodes.Filter:
         """Return the call that looks a fragment up."""
-        key = nodes.Const(None if "by_page" in self._options else self._constant_key())
+        key = nodes.Const(
+            None
+            if "by_page" in self._options
+            else self._constants.key(self._name, self._vary_on)
+        )
         own = self._own_version()
         if key.value is not None and (own or self._is_plain()):
             return filter_call(key, FRAGMENT, [self._spec(own), escaped_here()])
@@ -205,6 +196,9 @@ class LookupCall:
             arguments = [*spec, self._vary_on, *self._body]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
         arguments = self._arguments()
+        if self._is_plain(but="tags"):
+            arguments += [self._options["tags"], *self._body]
+            return filter_call(key, TAGGED_FRAGMENT, arguments)
         if key.value is not None and arguments[3:] == [nodes.List([])]:
             # The name is in the key.
             del arguments[2:]
@@ -219,12 +213,12 @@ class LookupCall:
         """
         if BACKGROUND in self._site[4].rpartition(PARTS)[2].split():
             cache = example(self._parser, '300, "row", row.id, background=true')
-            self._fail(
+            self._constants.fail(
                 "The rows of a list are rendered by the caller, all of them in one go."
                 f" Leave background out, or write {cache} in a loop."
             )
         if isinstance(self._name, nodes.Const):
-            self._decide(self._name, make_template_fragment_key)
+            self._constants.decided(self._name, make_template_fragment_key)
         if self._has_plain_rows():
             added = item, self._only_value() or self._vary_on
             return [filter_call(rows, ADD_TO_ROWS, [each]) for each in added]
@@ -252,18 +246,25 @@ class LookupCall:
         """Return whether the rows differ in their key values only."""
         return isinstance(self._name, nodes.Const) and self._is_plain()
 
-    def _is_plain(self) -> bool:
-        """Return whether at most the key has to be computed at render time."""
+    def _is_plain(self, but: str | None = None) -> bool:
+        """Return whether at most the key has to be computed at render time.
+
+        Args:
+            but: The only option that the tag has, if it may have one.
+        """
         timeout = self._timeout
         is_known = isinstance(timeout, nodes.Const) and timeout.value != DELETE
-        return is_known and not (self._options or self._unless)
+        has_options = [*self._options] != ([] if but is None else [but])
+        return is_known and not (has_options or self._unless)
 
     def _only_value(self) -> nodes.Expr | None:
         """Return the key value of a tag with a constant name, if it has just one."""
         vary_on = self._vary_on
         if self._body or not isinstance(vary_on, nodes.List) or len(vary_on.items) != 1:
             return None
-        return vary_on.items[0] if type(self._constant(self._name)) is str else None
+        return (
+            vary_on.items[0] if type(self._constants.value(self._name)) is str else None
+        )
 
     def _own_version(self) -> str | None:
         """Return the digest of this template, if that is all of the version."""
@@ -307,100 +308,3 @@ class LookupCall:
         if self._unless is None or isinstance(value, nodes.Const):
             return value
         return nodes.CondExpr(self._unless, nodes.Const(None), value)
-
-    def _decide_options(self, arguments: Arguments) -> dict[str, nodes.Expr]:
-        """Return the options that the tag has, without those that are None."""
-        decide: dict[str, Callable[[Any], Any]] = {
-            "stale": lambda value: normalize_grace("stale", value),
-            "stale_if_error": lambda value: normalize_grace("stale_if_error", value),
-            "tags": tag_names,
-            "template_digest": _checked_digest,
-        }
-        options = {}
-        for name in (*decide, "version"):
-            given = getattr(arguments, name)
-            if given is not None and name in decide:
-                given = self._decide(given, decide[name], f"{name}={_EXAMPLES[name]}")
-            if given is not None and not _is_none(given):
-                options[name] = given
-        return options
-
-    def _decide(
-        self,
-        given: nodes.Expr,
-        decide: Callable[[Any], Any],
-        right: str | None = None,
-    ) -> nodes.Expr:
-        """Return the decided value of a constant argument, else the argument itself.
-
-        Args:
-            given: The argument.
-            decide: Checks its value, and returns it in the form that it is used in.
-            right: How the option should be written, for the error.
-        """
-        value = self._constant(given)
-        if value is _UNKNOWN:
-            return given
-        try:
-            return nodes.Const(decide(value))
-        except PolicyError as error:
-            shown = example(self._parser, f'300, "sidebar", {right}')
-            self._fail(f"{error} Write {shown}.")
-        except FragmentCacheError as error:
-            self._fail(str(error))
-        except Exception as error:  # noqa: BLE001 - the value is the template's
-            self._fail_for(error)
-
-    def _decide_timeout(self, timeout: nodes.Expr | None) -> nodes.Expr:
-        if timeout is None:
-            return nodes.Const(None)
-        value = self._constant(timeout)
-        if value is _UNKNOWN:
-            return timeout
-        if isinstance(value, str) and value == DELETE:
-            return nodes.Const(DELETE)
-        try:
-            return nodes.Const(normalize_timeout(value))
-        except TimeoutValueError as error:
-            delete = example(self._parser, "'del', \"sidebar\"")
-            name = example(self._parser, '300, "sidebar"')
-            self._fail(
-                f"{error} The name of a fragment stands second, as in {name}, and"
-                f" {delete} deletes it."
-            )
-        except Exception as error:  # noqa: BLE001 - the value is the template's
-            self._fail_for(error)
-
-    def _constant_key(self) -> str | None:
-        name, vary_on = map(self._constant, (self._name, self._vary_on))
-        if name is _UNKNOWN or vary_on is _UNKNOWN:
-            return None
-        try:
-            return make_template_fragment_key(name, vary_on)
-        except KeyValueError as error:
-            self._fail(str(error))
-        except Exception as error:  # noqa: BLE001 - the values are the template's
-            self._fail_for(error)
-
-    def _constant(self, given: nodes.Expr) -> Any:
-        """Return the value of an expression, `_UNKNOWN` if only rendering tells it."""
-        try:
-            return given.as_const(self._eval_ctx)
-        except nodes.Impossible:
-            return _UNKNOWN
-
-    def _fail_for(self, error: Exception) -> NoReturn:
-        fail_for(self._parser, error, self._line)
-
-    def _fail(self, message: str) -> NoReturn:
-        self._parser.fail(message, self._line)
-
-
-def _checked_digest(value: Any) -> bool | None:
-    if value is not None and not isinstance(value, bool):
-        raise PolicyError("template_digest", describe(value), "true or false")
-    return value
-
-
-def _is_none(node: nodes.Expr) -> bool:
-    return isinstance(node, nodes.Const) and node.value is None
