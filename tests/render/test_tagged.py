@@ -38,6 +38,9 @@ PAGES = {
     "{{ n() }}{% endcache %}",
     "in another": '{% cache 60, "b", tags=["u"] @ %}{% cache 60, "a", tags=["t"] @ %}'
     "{{ n() }}{% endcache %}{% endcache %}",
+    "alone and in another": '{% cache 60, "a", tags=["t"] @ %}{{ n() }}{% endcache %}'
+    '{% cache 60, "b", tags=["u"] @ %}{% cache 60, "a", tags=["t"] @ %}{{ n() }}'
+    "{% endcache %}{% endcache %}",
     "twice": '{% for i in [1, 1] %}{% cache 60, "a", i, tags=["t"] @ %}{{ n() }}'
     "{% endcache %}{% endfor %}",
     "another escaping": '{% cache 60, "a", tags=["t"] @ %}{{ n() }}{% endcache %}'
