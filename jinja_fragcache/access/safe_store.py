@@ -6,7 +6,7 @@ loudly, because what should be gone may still be served, and they are always tri
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja_fragcache.errors import AsyncOnlyError, StoreError
 from jinja_fragcache.messages import (
@@ -14,10 +14,8 @@ from jinja_fragcache.messages import (
     without_logins,
     without_secret_causes,
 )
-from jinja_fragcache.observe.meter import metered
 from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed, by_timeout
-from jinja_fragcache.stores.facts import Amounts, Facts
 
 from .adapter import Adapter
 from .breaker import Breaker
@@ -26,6 +24,9 @@ from .failures import is_about_one_value, is_down
 from .runner import Runner
 from .stats import Recorder
 from .store_check import store_name, what_to_check
+
+if TYPE_CHECKING:
+    from jinja_fragcache.stores.facts import Amounts, Facts
 
 _FAILED = object()
 _MAY_BE_SERVED = " What it holds may still be served."
@@ -84,6 +85,9 @@ class SafeStore:
         """
         plain = self._plain_run
         if timer is not None and plain is None:
+            # Here, because most caches have no listeners.
+            from jinja_fragcache.observe.meter import metered  # noqa: PLC0415
+
             self._plain_run, self._run = self._run, metered(self._run, timer)
         elif timer is None and plain is not None:
             self._plain_run, self._run = None, plain
@@ -144,23 +148,27 @@ class SafeStore:
         stored: list[Any] = yield from self._insist(what, call, "")
         return stored
 
-    def facts(self) -> Operation[Facts | None]:
+    def facts(self) -> "Operation[Facts | None]":
         """Return how much is in the store, None if it can't tell.
 
         Raises:
             StoreError: If the store failed.
         """
+        from jinja_fragcache.stores.facts import Facts  # noqa: PLC0415 - few ask
+
         call = self._told("facts")
         facts = yield from self._insist("count its entries", call, "")
         # A store of another package may have a method of this name.
         return facts if isinstance(facts, Facts) else None
 
-    def amounts(self) -> Operation[Amounts | None]:
+    def amounts(self) -> "Operation[Amounts | None]":
         """Return how much of each name is in the store, None if it can't tell.
 
         Raises:
             StoreError: If the store failed.
         """
+        from jinja_fragcache.stores.facts import Amounts  # noqa: PLC0415 - few ask
+
         call = self._told("amounts")
         amounts = yield from self._insist("list its keys", call, "")
         return amounts if isinstance(amounts, Amounts) else None

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja_fragcache.access import event_loops
 from jinja_fragcache.access.local_store import LocalStore
@@ -12,10 +12,12 @@ from jinja_fragcache.access.stats import Recorder
 from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.messages import logger
 
-from .background import BACKGROUND, Background
 from .policy import Policy
 from .singleflight import Flights
 from .tag_hints import TagHints
+
+if TYPE_CHECKING:
+    from .background import Background
 
 DEFAULT_POLICY = Policy()
 
@@ -35,7 +37,8 @@ class Context:
         chance: Returns a random number from 0 up to 1, without 1.
         verifying: The keys whose hits are being verified, of other such contexts of the
             cache, too.
-        background: Where values are made that nobody waits for.
+        background: Where values are made that nobody waits for; None for the threads
+            and tasks that all caches share.
 
     Attributes:
         sleep: Waits for some seconds, or returns an awaitable that does.
@@ -74,7 +77,7 @@ class Context:
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
         verifying: set[str] | None = None,
-        background: Background = BACKGROUND,
+        background: "Background | None" = None,
     ) -> None:
         self.store = store
         self.recorder = recorder

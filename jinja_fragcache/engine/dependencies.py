@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read, is_plain, texts_of
 from jinja_fragcache.guard.watched import WHOLE
 from jinja_fragcache.list_names import split_list_name
 
-from .framework import Framework
 from .guarded import guarded
+
+if TYPE_CHECKING:
+    from .framework import Framework
 
 # The dependencies of the innermost body that is rendering. Threads and tasks that it
 # starts on its event loop inherit them, and count as part of that body.
@@ -33,7 +34,7 @@ _LONGEST_KEPT = 200
 
 
 _NOTHING: Any = MappingProxyType({})
-_frameworks: list[Framework] = []
+_frameworks: "list[Framework]" = []
 _requests: list[Callable[[], object]] = []
 # How what was noted is read again, by names.
 _again: dict[str, Callable[[], Any]] = {}
@@ -43,7 +44,7 @@ _UNKNOWN = object()
 OWN_TAG = "\x1f"
 
 
-def add_framework(framework: Framework) -> None:
+def add_framework(framework: "Framework") -> None:
     """Let a framework's requests tell what is read of them."""
     if framework not in _frameworks:
         _frameworks.append(framework)
@@ -358,6 +359,9 @@ def note(read: Read) -> None:
     if dependencies.request is not _current_request():
         return
     if dependencies.has_places and read.name not in dependencies.reads:
+        # Here, because most bodies read nothing of a request.
+        from jinja_fragcache.guard.places import places  # noqa: PLC0415
+
         read = read._replace(where=places())
     dependencies.note(read)
 

@@ -19,6 +19,7 @@ from jinja_fragcache.guard.session_rows import is_without_session
 from jinja_fragcache.messages import describe_error, logger
 from jinja_fragcache.operations import Operation, perform, perform_async
 
+from .background import BACKGROUND
 from .context import Context
 from .dependencies import current_dependencies, surroundings_apart
 from .lead import Lead, Render
@@ -63,7 +64,7 @@ def hand_over(
     # What is in the store is looked at again, since it may be deleted until then.
     flight.may_be_stored = flight.is_queued = True
     work = _Work(flight, apart[0], found, context, apart[1], surroundings)
-    pool = context.background.value
+    pool = (context.background or BACKGROUND).value
     if blocking:
         run = copy_context().run
         is_taken = pool.submit(lambda: run(work.run))

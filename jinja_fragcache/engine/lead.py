@@ -19,7 +19,6 @@ from .context import Context
 from .dependencies import Dependencies
 from .expiry import end, lifetime
 from .lookup import Found, note_served
-from .packing import pack
 from .reporting import Draft
 from .singleflight import Flight, Landing
 from .spec import EntrySpec, NotStored
@@ -332,6 +331,8 @@ class Lead:
                     self.value, versions, life, dependencies.templates, reads
                 )
                 if context.policy.compression or context.policy.max_entry_size:
+                    from .packing import pack  # noqa: PLC0415 - few caches need it
+
                     stored = pack(context, spec.name, stored)
                 self.to_store, self.has_tags = (stored, seconds), bool(versions)
                 expires = life and life.expires

@@ -15,7 +15,6 @@ from jinja_fragcache.entries.freshness import (
     read_name,
 )
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
-from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read
 from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.observe.listeners import Listeners
@@ -302,6 +301,9 @@ def note_served(spec: EntrySpec, found: Found, context: Context) -> Operation[No
         if dependencies.has_places and any(
             each.name not in dependencies.reads for each in reads
         ):
+            # Here, because few entries tell what their bodies have read.
+            from jinja_fragcache.guard.places import places  # noqa: PLC0415
+
             where = (*places(), spec.name)
             reads = [each._replace(where=where) for each in reads]
     dependencies.include(dict(entry.tags), expires, dict(entry.templates), reads)

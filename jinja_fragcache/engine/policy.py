@@ -12,8 +12,6 @@ from jinja_fragcache.messages import describe
 from jinja_fragcache.stores.memory import DEFAULT_THRESHOLD
 from jinja_fragcache.timeouts import LONGEST, normalize_timeout
 
-from .allowed import allowed_names
-
 #: Seconds to wait for a value that another caller makes.
 DEFAULT_LOCK_TIMEOUT = 10.0
 #: Seconds that an entry is fresh if neither the tag, the cache nor the store says how
@@ -108,7 +106,7 @@ class Policy(Rules):
             default_timeout=normalize_timeout(given.default_timeout),
             stale=normalize_grace("stale", given.stale) or 0,
             stale_if_error=normalize_grace("stale_if_error", given.stale_if_error) or 0,
-            guard_allow=allowed_names(given.guard_allow),
+            guard_allow=_allowed(given.guard_allow),
         )
         made = super().__new__(cls, *checked)
         made._check_numbers()
@@ -231,6 +229,14 @@ class Policy(Rules):
             At least one second; 0 (never expires) stays 0.
         """
         return math.ceil(timeout * (1 - self.jitter * chance))
+
+
+def _allowed(names: Any) -> tuple[str, ...]:
+    if names == ():
+        return ()
+    from .allowed import allowed_names  # noqa: PLC0415 - few allow anything
+
+    return allowed_names(names)
 
 
 def _takes_nothing(given: Any) -> bool:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja_fragcache.engine.dependencies import add_framework
-from jinja_fragcache.engine.framework import Framework
 
-from .request_classes import CLASSES
+if TYPE_CHECKING:
+    from jinja_fragcache.engine.framework import Framework
 
 _QUART = "quart.globals"
 # What the modules here watch that run context processors.
@@ -32,11 +32,11 @@ class Loading:
 
     request: Callable[[], object] | None = None
 
-    def __init__(self, load: Callable[[], Framework]) -> None:
+    def __init__(self, load: "Callable[[], Framework]") -> None:
         self._load = load
 
     @cached_property
-    def _framework(self) -> Framework:
+    def _framework(self) -> "Framework":
         return self._load()
 
     def _is_used(self, context: Any) -> bool:
@@ -89,6 +89,8 @@ class LoadingByContext(Loading):
 
 @cache
 def _is_of_framework(kind: Any) -> bool:
+    from .request_classes import CLASSES  # noqa: PLC0415 - see above
+
     return any((each.__module__, each.__name__) in CLASSES for each in kind.__mro__)
 
 
@@ -100,7 +102,7 @@ class LoadingByModule(Loading):
         load: As for `Loading`.
     """
 
-    def __init__(self, module: str, load: Callable[[], Framework]) -> None:
+    def __init__(self, module: str, load: "Callable[[], Framework]") -> None:
         super().__init__(load)
         self._module = module
         self.request = self._request
@@ -122,13 +124,13 @@ class LoadingByModule(Loading):
         return None if ask is None else ask()
 
 
-def _load_contexts() -> Framework:
+def _load_contexts() -> "Framework":
     from .contexts import RequestsInContexts  # noqa: PLC0415 - see above
 
     return RequestsInContexts()
 
 
-def _load_quart() -> Framework:
+def _load_quart() -> "Framework":
     from .quart import QuartRequests  # noqa: PLC0415 - see above
 
     return QuartRequests()

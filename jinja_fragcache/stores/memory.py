@@ -6,13 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.forks import free_after_fork, notify_after_fork
 from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
-from .facts import Facts
 from .memory_entry import (
     EMPTY_BYTES,
     Entry,
@@ -22,6 +21,9 @@ from .memory_entry import (
     size_to_keep,
 )
 from .shared import Shared
+
+if TYPE_CHECKING:
+    from .facts import Facts
 
 DEFAULT_TIMEOUT = 300
 DEFAULT_THRESHOLD = 10_000
@@ -275,8 +277,10 @@ class MemoryStore(Shared):
         """Where the entries are, as people call it."""
         return "the memory of this process"
 
-    def facts(self) -> Facts:
+    def facts(self) -> "Facts":
         """Count the entries and their bytes."""
+        from .facts import Facts  # noqa: PLC0415 - few ask
+
         return Facts(len(self), self.used_bytes)
 
     def after_fork(self) -> None:
