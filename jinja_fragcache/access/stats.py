@@ -1,13 +1,16 @@
 """Counts what happens in a cache, tells of it, and logs it."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from jinja_fragcache.errors import FragmentCacheError
 from jinja_fragcache.keys.digests import digest
 from jinja_fragcache.messages import logger, logs_all
-from jinja_fragcache.observe.events import Event, EventKind
 from jinja_fragcache.observe.listeners import Listener, Listeners
 from jinja_fragcache.remembered import Remembered
+
+if TYPE_CHECKING:
+    from jinja_fragcache.observe.events import EventKind
 
 # A warning is logged once for each place. Places are tags and functions, but also keys,
 # of which there may be any number.
@@ -156,17 +159,17 @@ class Recorder:
         self.turned(is_on)
 
     def announce(
-        self, kind: EventKind, key: str, error: BaseException | None = None
+        self, kind: "EventKind", key: str, error: BaseException | None = None
     ) -> None:
         """Tell those who listen of an event, if there are any."""
         if self.audience is not None:
-            self.audience.event(Event(kind, key, error))
+            self.audience.event(kind, key, error)
 
     def hit(self, key: str) -> None:
         """Count a fresh entry that is served."""
         self.stats.hits += 1
         if self.audience is not None:
-            self.audience.event(Event("hit", key))
+            self.audience.event("hit", key)
 
     def stale_hit(self, key: str, *, expired: bool) -> None:
         """Count an entry that is served while another caller renders it.

@@ -22,7 +22,6 @@ from jinja_fragcache.entries.freshness import (
     servable_texts,
 )
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
-from jinja_fragcache.observe.events import About, Why
 from jinja_fragcache.observe.listeners import Listener, Listeners
 from jinja_fragcache.operations import perform, perform_async
 from jinja_fragcache.stores.base import Store
@@ -33,7 +32,6 @@ from .flow import Flow
 from .lead import Render
 from .lookup import Found, find
 from .policy import Policy
-from .reporting import Draft, draft_uncached
 from .singleflight import Flights
 from .spec import EntrySpec
 from .tag_hints import ALL_KEYS, Keys, TagHints
@@ -41,8 +39,10 @@ from .tag_hints import ALL_KEYS, Keys, TagHints
 if TYPE_CHECKING:
     from jinja_fragcache.access.near_store import NearReads
     from jinja_fragcache.observe.comments import Comments
+    from jinja_fragcache.observe.events import About, Reason
 
     from .batch import Row
+    from .reporting import Draft
     from .whole import Whole
 
 
@@ -352,12 +352,14 @@ class Engine:
         present = None if self.whole is None else self.whole.present()
         return key if present is None else present.key_of(key)
 
-    def uncached(self, about: Callable[[], About], why: Why) -> Draft | None:
+    def uncached(
+        self, about: "Callable[[], About]", reason: "Reason"
+    ) -> "Draft | None":
         """Count a fragment or value that is made without asking the store.
 
         Args:
             about: Returns what it is.
-            why: Why the store is not asked.
+            reason: Why the store is not asked.
 
         Returns:
             Its report; None if nobody listens.
@@ -365,7 +367,10 @@ class Engine:
         self.stats.uncached += 1
         if not self._recorder.listeners.settle() or current_trial() is not None:
             return None
-        return draft_uncached(self.context, about(), why)
+        # Here, because most caches have no listeners.
+        from .reporting import draft_uncached  # noqa: PLC0415
+
+        return draft_uncached(self.context, about(), reason)
 
     def refuse(self, place: Hashable, error: FragmentCacheError) -> None:
         """Raise an error that says why something is not cached, or log it once.

@@ -7,12 +7,11 @@ functions.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.local_store import LocalStore
-from jinja_fragcache.observe.events import Reason, Why
 from jinja_fragcache.operations import Operation
 
 from . import claims
@@ -22,12 +21,12 @@ from .lead import Lead, Render
 from .leader import give_versions, lead, store_locally
 from .lookup import Found, find, look_up, note_served, note_unstored
 from .plain_miss import make_if_plain
-from .reporting import Draft, start
 from .singleflight import Flight
 from .spec import EntrySpec
-from .stale_if_error import last_good
 from .stale_while_revalidate import serve_stale
-from .verify import is_chosen, verify
+
+if TYPE_CHECKING:
+    from .reporting import Draft
 
 # How often a caller waits for others before it makes the value without storing it.
 _MOST_WAITS = 2
@@ -67,8 +66,11 @@ def recall(spec: EntrySpec, context: Context, render: Render) -> Operation[Any]:
     (found,) = yield from find([spec], context)
     if not found.is_fresh:
         return (yield from renew(spec, found, context, render))
-    if is_chosen(spec, context):
-        return (yield from verify(spec, found, context, render))
+    if spec.verified_as is not None:
+        from .verify import is_chosen, verify  # noqa: PLC0415 - few caches verify
+
+        if is_chosen(spec, context):
+            return (yield from verify(spec, found, context, render))
     return found.value
 
 
@@ -143,6 +145,11 @@ def renew_missed(
         render: Makes the value.
         deadline: Until when the caller may wait for others, by the timer.
     """
+    if context.recorder.audience is None:
+        return _renew(spec, found, context, render, deadline)
+    # Here, because most caches have no listeners.
+    from .reporting import start  # noqa: PLC0415
+
     draft = start(spec, found, context)
     if draft is None:
         return _renew(spec, found, context, render, deadline)
@@ -156,7 +163,7 @@ def _renew(
     context: Context,
     render: Render,
     deadline: float,
-    draft: Draft | None = None,
+    draft: "Draft | None" = None,
 ) -> Operation[Any]:
     has_stale = found.standing.served
     # In the background, nobody is there to be told of.
@@ -196,7 +203,7 @@ def _render_alone(
     found: Found,
     context: Context,
     render: Render,
-    draft: Draft | None,
+    draft: "Draft | None",
 ) -> Operation[Any]:
     """Make a value that is not stored: only a leader may store.
 
@@ -206,6 +213,8 @@ def _render_alone(
     try:
         value = yield render()
     except Exception as error:
+        from .stale_if_error import last_good  # noqa: PLC0415 - few bodies fail
+
         last = yield from last_good(spec, found, context, error)
         if last is None:
             raise
@@ -214,7 +223,7 @@ def _render_alone(
         yield from note_served(spec, last, context)
         return last.value
     if draft is not None:
-        draft.not_stored = Why(Reason.LOCK)
+        draft.made_by_others()
     note_unstored(spec, context)
     return value
 

@@ -1,30 +1,31 @@
 """A lead: one value that the leader of a flight makes while others wait."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from jinja2.utils import internalcode
 
 from jinja_fragcache.entries.freshness import NO_GRACE
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.observe.events import Reason, Why
 from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 
 from . import claims
-from .body_reads import reads_for_entry, reads_for_outer
 from .claims import FREE, Claim
 from .context import Context
 from .dependencies import Dependencies
 from .expiry import end, lifetime
 from .lookup import Found, note_served
-from .reporting import Draft
 from .singleflight import Flight, Landing
 from .spec import EntrySpec, NotStored
-from .stale_if_error import last_good, says_gone
 from .stale_while_revalidate import serve_stale
 from .tags import known_versions, versions_since
+
+if TYPE_CHECKING:
+    from jinja_fragcache.guard.reads import Read
+
+    from .reporting import Draft
 
 # Renders a fragment or calls a function, and returns its text or value, or an awaitable
 # of it. What it raises passes through.
@@ -76,7 +77,7 @@ class Lead:
         spec: EntrySpec,
         found: Found,
         render: Render,
-        draft: Draft | None = None,
+        draft: "Draft | None" = None,
     ) -> None:
         self.flight = flight
         self.spec = spec
@@ -210,7 +211,11 @@ class Lead:
             tags: Mapping[str, str | None] | None = versions
             if tags is None:
                 tags = {**dict.fromkeys(self.spec.tags), **dependencies.tags}
-            reads = reads_for_outer(self.spec.guard, dependencies.reads.values())
+            reads: Sequence[Read] = ()
+            if dependencies.reads:
+                from .body_reads import reads_for_outer  # noqa: PLC0415 - few read
+
+                reads = reads_for_outer(self.spec.guard, dependencies.reads.values())
             outer.include(tags, expires, dependencies.templates, reads)
 
     def _versions_with_parts(
@@ -257,12 +262,15 @@ class Lead:
 
     def note_refused(self, reason: NotStored, context: Context) -> None:
         """Tell why the value is not stored."""
-        self._note_not_stored(reason.why)
+        if self.draft is not None:
+            self.draft.refused(reason)
         if reason.warning is not None:
             context.recorder.warn_once(self.spec.name, reason.warning)
 
     def _serve_last_good(self, context: Context, error: Exception) -> Operation[bool]:
         """Use an old value in place of an error, and return whether there is one."""
+        from .stale_if_error import last_good, says_gone  # noqa: PLC0415 - few fail
+
         self.flight.turn += 1
         last = yield from last_good(self.spec, self.there, context, error)
         if last is None:
@@ -326,7 +334,11 @@ class Lead:
                     until=dependencies.expires,
                     told=is_nested,
                 )
-                reads = reads_for_entry(spec.guard, dependencies.reads.values())
+                reads: tuple[str, ...] = ()
+                if dependencies.reads:
+                    from .body_reads import reads_for_entry  # noqa: PLC0415 - as above
+
+                    reads = reads_for_entry(spec.guard, dependencies.reads.values())
                 stored = spec.dump(
                     self.value, versions, life, dependencies.templates, reads
                 )
@@ -341,8 +353,8 @@ class Lead:
                     self.draft.made(stored, seconds, versions, until)
             except NotStored as reason:
                 self.note_refused(reason, context)
-        else:
-            self._note_not_stored(_why_not(dependencies))
+        elif self.draft is not None:
+            self.draft.kept_out(dependencies)
         if self.to_store is None and versions is not None:
             context.flights.note_not_to_store(self.key)
         if not is_nested:
@@ -350,10 +362,6 @@ class Lead:
         if expires is None:
             expires = end(context, spec.timeout)
         return min(expires, dependencies.expires)
-
-    def _note_not_stored(self, why: Why) -> None:
-        if self.draft is not None:
-            self.draft.not_stored = why
 
     def settle(self, *, is_stored: bool) -> bool:
         """Note whether the value was stored, and what its flight lands with.
@@ -370,16 +378,12 @@ class Lead:
             landing = self.to_store[0], self.has_tags, False
         has_to_go = self.flight.settle(landing, is_stored=is_stored)
         if self.draft is not None and self.to_store is not None:
-            self.draft.not_stored = self._why_unstored(is_stored=is_stored)
+            self.draft.settled(
+                is_stored=is_stored,
+                is_spoiled=has_to_go,
+                is_taken=self.claim.is_taken,
+            )
         return has_to_go
-
-    def _why_unstored(self, *, is_stored: bool) -> Why | None:
-        """Return why a value that was to be stored is not, None if it is."""
-        if self.flight.is_spoiled:
-            return Why(Reason.DELETED_MEANWHILE)
-        if is_stored:
-            return None
-        return Why(Reason.LOCK if self.claim.is_taken else Reason.STORE)
 
     def take_back(self, context: Context) -> Operation[None]:
         """Delete what is stored, because it is out of date."""
@@ -388,13 +392,6 @@ class Lead:
         except StoreError as error:
             # The caller did not ask for the delete, so it could do nothing about it.
             context.store.failed("delete", self.key, error)
-
-
-def _why_not(dependencies: Dependencies) -> Why:
-    """Return why a value that depends on what is nested in it is not stored."""
-    if dependencies.is_live:
-        return Why(Reason.NESTED)
-    return Why(Reason.TAG_MEANWHILE if dependencies.is_outdated else Reason.STORE)
 
 
 def _text(version: object) -> str | None:

@@ -24,7 +24,6 @@ from .context import Context
 from .covering import Guard
 from .dependencies import current_dependencies, current_trial
 from .expiry import end, is_expired, standing
-from .reporting import measured, report_hit
 from .spec import EntrySpec
 from .tags import read_versions
 
@@ -273,6 +272,9 @@ def _find_told(
     audience: Listeners,
 ) -> Operation[list[Found]]:
     """Like `find`, and tell those who listen."""
+    # Here, because most caches have no listeners.
+    from .reporting import measured, report_hit  # noqa: PLC0415
+
     # Perhaps nobody does any more.
     audience.settle()
     again = current_dependencies() is not None

@@ -20,8 +20,8 @@ from jinja_fragcache.operations import Operation
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .context import Context
-from .dependencies import OWN_TAG
-from .spec import EntrySpec, Stopped
+from .dependencies import OWN_TAG, Dependencies
+from .spec import EntrySpec, NotStored, Stopped
 from .tags import invalidated_at
 
 
@@ -202,6 +202,38 @@ class Draft:
         self.tags = _own_left_out(tags)
         self.expires = math.inf if seconds == NEVER_EXPIRES else end
 
+    def refused(self, refusal: NotStored) -> None:
+        """Note that what was made must not be stored."""
+        self.not_stored = refusal.why or Why(Reason.RULES)
+
+    def kept_out(self, dependencies: Dependencies) -> None:
+        """Note that what was made is not stored because of what is nested in it."""
+        if dependencies.is_live:
+            reason = Reason.NESTED
+        else:
+            is_outdated = dependencies.is_outdated
+            reason = Reason.TAG_MEANWHILE if is_outdated else Reason.STORE
+        self.not_stored = Why(reason)
+
+    def made_by_others(self) -> None:
+        """Note that what was made is not stored: only a leader may store."""
+        self.not_stored = Why(Reason.LOCK)
+
+    def settled(self, *, is_stored: bool, is_spoiled: bool, is_taken: bool) -> None:
+        """Note whether what was to be stored is.
+
+        Args:
+            is_stored: Whether the store has it.
+            is_spoiled: Whether its key was deleted meanwhile.
+            is_taken: Whether another process has its lock.
+        """
+        if is_spoiled:
+            self.not_stored = Why(Reason.DELETED_MEANWHILE)
+        elif is_stored:
+            self.not_stored = None
+        else:
+            self.not_stored = Why(Reason.LOCK if is_taken else Reason.STORE)
+
     def send(self) -> None:
         """Tell those who listen."""
         if self.not_stored is not None and self.outcome != "stale":
@@ -285,12 +317,12 @@ def reported_together(
                 draft.send()
 
 
-def draft_uncached(context: Context, about: About, why: Why) -> Draft | None:
+def draft_uncached(context: Context, about: About, reason: Reason) -> Draft | None:
     """Begin the report of what is made without the store; None if nobody listens."""
     audience = context.recorder.audience
     if audience is None:
         return None
-    draft = Draft(context, audience, about, None, why)
+    draft = Draft(context, audience, about, None, Why(reason))
     draft.outcome = "uncached"
     return draft
 

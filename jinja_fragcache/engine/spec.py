@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jinja_fragcache.entries.entry import (
     FEW_TAGS,
@@ -22,9 +22,11 @@ from jinja_fragcache.entries.freshness import (
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.keys.fragment import key_without_values, readable_name_of
-from jinja_fragcache.observe.events import About, Reason, Why
 
 from .covering import Guard, is_covered_now
+
+if TYPE_CHECKING:
+    from jinja_fragcache.observe.events import About, Why
 
 
 class FragmentGuard(Guard, Protocol):
@@ -78,11 +80,11 @@ class EntrySpec(Protocol):
         """
         ...
 
-    def about(self) -> About:
+    def about(self) -> "About":
         """Return what listeners are told of it."""
         ...
 
-    def why_not(self, entry: Entry) -> Why:
+    def why_not(self, entry: Entry) -> "Why":
         """Return why `load` returned MISSING for an entry."""
         ...
 
@@ -164,20 +166,16 @@ class EntrySpec(Protocol):
         ...
 
 
-#: Why a value is not stored, if nothing else is said.
-BY_RULES = Why(Reason.RULES)
-
-
 class NotStored(Exception):  # noqa: N818 - it is not an error
     """A value must not be stored.
 
     Args:
         warning: What to log about it, once for each fragment or function; None for
             nothing.
-        why: What listeners are told about it.
+        why: What listeners are told about it; None for a rule of the user's.
     """
 
-    def __init__(self, warning: str | None = None, why: Why = BY_RULES) -> None:
+    def __init__(self, warning: str | None = None, why: "Why | None" = None) -> None:
         super().__init__(warning)
         self.warning = warning
         self.why = why
@@ -233,12 +231,17 @@ class FragmentSpec(NamedTuple):
         """Like `EntrySpec.name`."""
         return key_without_values(self.key)
 
-    def about(self) -> About:
+    def about(self) -> "About":
         """Like `EntrySpec.about`."""
+        # Here, because most caches have no listeners. `why_not` is for them, too.
+        from jinja_fragcache.observe.events import About  # noqa: PLC0415
+
         return About.of_fragment(readable_name_of(self.key), self.site, self.values)
 
-    def why_not(self, entry: Entry) -> Why:
+    def why_not(self, entry: Entry) -> "Why":
         """Like `EntrySpec.why_not`. The checks are those of `load`, in its order."""
+        from jinja_fragcache.observe.events import Reason, Why  # noqa: PLC0415
+
         wanted, digest_of = self.wanted, self.digest_of
         if entry.version != wanted.version:
             return Why(Reason.VERSION, _why_version(entry.version, wanted.version))
@@ -331,6 +334,8 @@ class FragmentSpec(NamedTuple):
         try:
             return encode(entry)
         except HeaderTooLargeError as error:
+            from jinja_fragcache.observe.events import Reason, Why  # noqa: PLC0415
+
             warning = f"{self.key!r} is not stored. {error}"
             raise NotStored(warning, Why(Reason.TOO_LARGE)) from None
 

@@ -18,7 +18,7 @@ from jinja_fragcache.errors import KeyValueError, WrongCallError
 from jinja_fragcache.guard.places import tell_places
 from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.fragment import tag_names
-from jinja_fragcache.observe.events import Reason, Why
+from jinja_fragcache.observe.events import Reason
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .call import FunctionCall, about_function, refuse
@@ -106,7 +106,7 @@ class CallFactory(Generic[V]):
         if isinstance(call, FunctionCall):
             return call
         about = partial(about_function, self.function, args, kwargs)
-        return Bypass(self.function, rules.engine.uncached(about, Why(call)))
+        return Bypass(self.function, rules.engine.uncached(about, call))
 
     def choose(
         self, rules: V, wrapper: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -4,14 +4,15 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from jinja_fragcache.errors import ListenerError
 from jinja_fragcache.forks import free_after_fork
 from jinja_fragcache.messages import class_name, describe, logger, logs_all
 from jinja_fragcache.remembered import Remembered
 
-from .events import About, Event, Report
+if TYPE_CHECKING:
+    from .events import About, Event, EventKind, Report
 
 T = TypeVar("T")
 _METHODS = ("on_event", "on_report", "around_body")
@@ -33,13 +34,13 @@ class Listener:
     wants_values: bool = False
     wants_expiry: bool = False
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: "Event") -> None:
         """Be told what happened to a key: fragments, functions, and values alike."""
 
-    def on_report(self, report: Report) -> None:
+    def on_report(self, report: "Report") -> None:
         """Be told what became of a fragment, or of a call of a decorated function."""
 
-    def around_body(self, about: About) -> AbstractContextManager[object]:
+    def around_body(self, about: "About") -> AbstractContextManager[object]:
         """Return a context manager in which a body runs.
 
         Args:
@@ -126,12 +127,21 @@ class Listeners:
         """Whether some listener asks for the expiry of all entries."""
         return any(each.wants_expiry for each in self._of["on_report"])
 
-    def event(self, event: Event) -> None:
-        """Tell of an event."""
-        for each in self._of["on_event"]:
+    def event(
+        self, kind: "EventKind", key: str, error: BaseException | None = None
+    ) -> None:
+        """Tell of an event: see `Event`."""
+        listeners = self._of["on_event"]
+        if not listeners:
+            return
+        # Here, because most caches have no listeners.
+        from .events import Event  # noqa: PLC0415
+
+        event = Event(kind, key, error)
+        for each in listeners:
             self._tell(each, each.on_event, event)
 
-    def report(self, report: Report) -> None:
+    def report(self, report: "Report") -> None:
         """Tell of a report. Only those that asked for the key values see them."""
         if self._logs:
             from .log import log_report  # noqa: PLC0415 - few log this
@@ -142,7 +152,7 @@ class Listeners:
             told = report if each.wants_values else without
             self._tell(each, each.on_report, told)
 
-    def enter_bodies(self, about: About, stack: ExitStack) -> None:
+    def enter_bodies(self, about: "About", stack: ExitStack) -> None:
         """Enter what listeners put around a body. It is left with the stack."""
         about = about._replace(values=())
         for each in self._of["around_body"]:

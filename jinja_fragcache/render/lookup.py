@@ -38,11 +38,10 @@ from jinja_fragcache.keys.fragment import (
     key_values,
     make_template_fragment_key,
 )
-from jinja_fragcache.observe.events import Reason
 
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
-from .misses import Miss, Uncached
+from .misses import Miss, Uncached, reasons
 from .serving import Text, look_further
 from .sources import sources_of
 from .tag_guard import TagGuard, explained, verified_as
@@ -251,7 +250,7 @@ def named_fragment(
     except KeyValueError as error:
         environment, site = context.environment, spec[2]
         refuse(environment, site, explained(error, site, vary_on))
-        refused = Uncached(Reason.KEY, name=name)
+        refused = Uncached(reasons().KEY, name=name)
         mine = engine_of(environment)
         return look_further(mine, environment, site, escaped, refused)
     parts = (name, *key_values(vary_on))

@@ -1,21 +1,21 @@
 """Fragments that have to be rendered, and those that are not cached at all."""
 
 import os
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from jinja2 import Environment
 
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.flow import Flow, bypass
-from jinja_fragcache.engine.reporting import report_uncached
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.keys.form import readable_name
 from jinja_fragcache.keys.fragment import readable_name_of
-from jinja_fragcache.observe.events import About, Reason, Why
 
 from .environment import Site, engine_of
+
+if TYPE_CHECKING:
+    from jinja_fragcache.observe.events import About, Reason
 
 
 class Miss:
@@ -56,14 +56,17 @@ class Uncached(NamedTuple):
         flow: Renders it.
     """
 
-    reason: Reason
+    reason: "Reason"
     key: str | None = None
     name: Any = None
     values: Any = ()
     flow: Flow = bypass
 
-    def about(self, site: Site) -> About:
+    def about(self, site: Site) -> "About":
         """Return what listeners are told of it."""
+        # Here, because most caches have no listeners.
+        from jinja_fragcache.observe.events import About  # noqa: PLC0415
+
         if self.key is not None:
             name = readable_name_of(self.key)
         elif isinstance(self.name, str):
@@ -71,6 +74,13 @@ class Uncached(NamedTuple):
         else:
             name = "unnamed"
         return About.of_fragment(name, site, self.values)
+
+
+def reasons() -> "type[Reason]":
+    """Return the reasons why a fragment is not cached, which few fragments need."""
+    from jinja_fragcache.observe.events import Reason  # noqa: PLC0415 - see above
+
+    return Reason
 
 
 def miss(engine: Engine, flow: Flow, *, has_holes: bool) -> Miss:
@@ -97,8 +107,9 @@ def printed(found: object) -> str:
 def flow_uncached(environment: Environment, site: Site, uncached: Uncached) -> Flow:
     """Count a fragment that is not cached, and return what renders it."""
     engine = engine_of(environment)
-    about: Callable[[], About] = partial(uncached.about, site)
-    draft = engine.uncached(about, Why(uncached.reason))
+    draft = engine.uncached(partial(uncached.about, site), uncached.reason)
     if draft is None:
         return uncached.flow
+    from jinja_fragcache.engine.reporting import report_uncached  # noqa: PLC0415 - see above
+
     return partial(report_uncached, uncached.flow, draft)

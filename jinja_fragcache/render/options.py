@@ -22,13 +22,12 @@ from jinja_fragcache.engine.spec import FragmentSpec, spec_of
 from jinja_fragcache.entries.freshness import WANTED, GracePeriods
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
-from jinja_fragcache.observe.events import Reason
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .environment import engine_of, refuse
 from .functions import FunctionName
 from .lookup import Spec
-from .misses import Miss, Uncached
+from .misses import Miss, Uncached, reasons
 from .serving import Text, look_further
 from .sources import sources_of
 from .tag_guard import TagGuard, explained, verified_as
@@ -241,7 +240,7 @@ def resolve(
     """
     if options.unless:
         keep_out_of_store()
-        return Uncached(Reason.UNLESS, key, name, vary_on)
+        return Uncached(reasons().UNLESS, key, name, vary_on)
     environment = context.environment
     timeout, version, site = spec
     try:
@@ -251,7 +250,7 @@ def resolve(
             key = make_template_fragment_key(name, vary_on)
         if isinstance(timeout, str) and timeout == DELETE:
             flow = partial(remove, key)
-            return Uncached(Reason.DELETED, key, name, vary_on, flow)
+            return Uncached(reasons().DELETED, key, name, vary_on, flow)
         if version is None:
             version = version_of(
                 context,
@@ -277,7 +276,7 @@ def resolve(
         )
     except (KeyValueError, TimeoutValueError, PolicyError) as error:
         refuse(environment, site, explained(error, site, vary_on))
-    return Uncached(Reason.KEY, key, name)
+    return Uncached(reasons().KEY, key, name)
 
 
 def _grace(engine: Engine, options: TagOptions) -> GracePeriods:

@@ -11,12 +11,10 @@ from jinja_fragcache.engine.engine import Engine, Undecided
 from jinja_fragcache.engine.flow import renew
 from jinja_fragcache.engine.lookup import NOTHING, Found
 from jinja_fragcache.engine.spec import FragmentSpec
-from jinja_fragcache.engine.verify import draw, verify
 from jinja_fragcache.entries.pieces import Pieces
-from jinja_fragcache.observe.events import Reason
 
 from .environment import Site, engine_of
-from .misses import Miss, Uncached, flow_uncached, miss
+from .misses import Miss, Uncached, flow_uncached, miss, reasons
 from .shared_names import refuse_shared
 
 if TYPE_CHECKING:
@@ -177,13 +175,15 @@ def _text_or_miss(
 ) -> Text | Miss:
     if found is NOTHING or not found.is_fresh:
         if refuse_shared(environment, site, asked.wanted.body, found.stored):
-            shared = Uncached(Reason.KEY, asked.key, values=asked.values)
+            shared = Uncached(reasons().KEY, asked.key, values=asked.values)
             return _uncached(environment, site, shared, has_holes=bool(asked.holes))
         return miss(engine, partial(renew, asked, found), has_holes=bool(asked.holes))
-    if asked.verified_as and (
-        draw(engine.context) if undecided is None else undecided.is_chosen
-    ):
-        return miss(engine, partial(verify, asked, found), has_holes=bool(asked.holes))
+    if asked.verified_as:
+        from jinja_fragcache.engine.verify import draw, verify  # noqa: PLC0415 - few do
+
+        if draw(engine.context) if undecided is None else undecided.is_chosen:
+            flow = partial(verify, asked, found)
+            return miss(engine, flow, has_holes=bool(asked.holes))
     value: Text = found.value
     return value
 
