@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .access.stats import Stats as Stats
     from .cache import FragmentCache as FragmentCache
-    from .engine.dependencies import note_read as note_read
     from .engine.guarded import guard_variables as guard_variables
+    from .engine.noted_reads import note_read as note_read
     from .engine.tags import cache_tag as cache_tag
     from .errors import FragmentCacheError as FragmentCacheError
     from .errors import FragmentTagError as FragmentTagError
@@ -90,7 +90,7 @@ _MODULES = {
     "fragment_cache_of": "render.environment",
     "guard_variables": "engine.guarded",
     "make_template_fragment_key": "keys.fragment",
-    "note_read": "engine.dependencies",
+    "note_read": "engine.noted_reads",
     "set_fragment_cache": "template.setup",
 }
 

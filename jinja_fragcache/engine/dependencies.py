@@ -7,18 +7,16 @@ request. (The model is Drupal's render cache, where such metadata "bubbles up".)
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from jinja_fragcache.guard.reads import Read, is_plain, texts_of
-from jinja_fragcache.guard.watched import WHOLE
-from jinja_fragcache.list_names import split_list_name
-
 from .guarded import guarded
 
 if TYPE_CHECKING:
+    from jinja_fragcache.guard.reads import Read
+
     from .framework import Framework
 
 # The dependencies of the innermost body that is rendering. Threads and tasks that it
@@ -29,25 +27,18 @@ current_dependencies = _current.get
 # More different reads are counted as this one, so that a body can't fill the memory.
 _MOST_READS = 64
 _MANY_READS = "request"
-# In characters. What is longer has to be in the key.
-_LONGEST_KEPT = 200
-
-
 _NOTHING: Any = MappingProxyType({})
-_frameworks: "list[Framework]" = []
+#: What tells of the requests of web frameworks.
+frameworks: "list[Framework]" = []
 _requests: list[Callable[[], object]] = []
-# How what was noted is read again, by names.
-_again: dict[str, Callable[[], Any]] = {}
-_MOST_AGAIN = 1000
-_UNKNOWN = object()
 #: The start of a tag of one entry alone. Such a tag does not pass to the bodies around.
 OWN_TAG = "\x1f"
 
 
 def add_framework(framework: "Framework") -> None:
     """Let a framework's requests tell what is read of them."""
-    if framework not in _frameworks:
-        _frameworks.append(framework)
+    if framework not in frameworks:
+        frameworks.append(framework)
         ask = framework.request
         if ask is not None and ask not in _requests:
             _requests.append(ask)
@@ -59,11 +50,12 @@ def start_watching(context: Any = None) -> None:
     Args:
         context: The context of the template that is being rendered, if there is one.
     """
-    for framework in _frameworks:
+    for framework in frameworks:
         framework.watch(context)
 
 
-def _current_request() -> object:
+def current_request() -> object:
+    """Return what is the current request's alone, None if there is no request."""
     for ask in _requests:
         request = ask()
         if request is not None:
@@ -82,7 +74,7 @@ def surroundings_apart(
     Returns:
         None if a framework has nothing to run it in.
     """
-    found = [each.apart(blocking=blocking) for each in _frameworks]
+    found = [each.apart(blocking=blocking) for each in frameworks]
     entered = [each for each in found if each is not None]
     return entered if len(entered) == len(found) else None
 
@@ -96,55 +88,19 @@ def note_variable(name: str, value: Any, context: Any) -> None:
         context: The context that has it.
     """
     if name in guarded:
+        from .noted_reads import note_read  # noqa: PLC0415 - few are guarded
+
         note_read(name, value)
-    for framework in _frameworks:
+    for framework in frameworks:
         framework.note_variable(name, value, context)
 
 
 def names_told_by(names: Iterable[str]) -> frozenset[str]:
     """Return the dotted names of all that names in a key tell."""
     told = set(names)
-    for framework in _frameworks:
+    for framework in frameworks:
         told.update(*map(framework.told_by, frozenset(told)))
     return frozenset(told)
-
-
-def texts_of_now(name: str, context: Any = None) -> frozenset[str]:
-    """Return the texts of what a read gives in the current request, none if unknown.
-
-    Args:
-        name: The dotted name of the read.
-        context: As for `start_watching`.
-    """
-    # A property of the user's may raise anything.
-    with suppress(Exception):
-        return texts_of(value_of_now(name, context))
-    return frozenset()
-
-
-def value_of_now(name: str, context: Any = None) -> Any:
-    """Return what a read gives in the current request.
-
-    Args:
-        name: The dotted name of the read.
-        context: As for `start_watching`.
-
-    Raises:
-        LookupError: If that is not known.
-    """
-    listed = split_list_name(name)
-    if listed is not None:
-        mapping, key = listed
-        return value_of_now(mapping, context).getlist(key)
-    again = _again.get(name)
-    if again is not None:
-        with suppress(Exception):  # The user's function may raise anything.
-            return again()
-    for framework in _frameworks:
-        # The name may come from a store, so there may be nothing of that name.
-        with suppress(Exception):
-            return framework.value_of(name, context)
-    raise LookupError(name)
 
 
 class Dependencies:
@@ -184,7 +140,7 @@ class Dependencies:
     is_outdated: bool = False
     is_live: bool = False
     is_over: bool = False
-    reads: dict[str, Read] = _NOTHING
+    reads: "dict[str, Read]" = _NOTHING
     is_quiet: bool = False
     request: object = None
     has_places: bool = True
@@ -208,7 +164,7 @@ class Dependencies:
             self.parent = parent
             if parent is not None and self.trial is None:
                 self.trial = parent.trial
-        # The same as `_current_request`, without a call.
+        # The same as `current_request`, without a call.
         for ask in _requests:
             request = ask()
             if request is not None:
@@ -228,7 +184,7 @@ class Dependencies:
         tags: Mapping[str, str | None],
         expires: float = math.inf,
         templates: Mapping[str, str] | None = None,
-        reads: Iterable[Read] = (),
+        reads: "Iterable[Read]" = (),
     ) -> None:
         """Add what a part depends on, if the body has not ended.
 
@@ -262,7 +218,7 @@ class Dependencies:
             elif version is not None and version != known:
                 self.is_outdated = True
 
-    def note(self, read: Read) -> None:
+    def note(self, read: "Read") -> None:
         """Note that something of the request was read, if the body has not ended."""
         if self.is_quiet or self.is_over:
             return
@@ -280,7 +236,7 @@ class Dependencies:
                 kept=known.kept if known.kept == read.kept else None,
             )
         elif len(self.reads) >= _MOST_READS:
-            read = Read(_MANY_READS, where=read.where)
+            read = type(read)(_MANY_READS, where=read.where)
         self.reads[read.name] = read
 
     def _begin(self) -> None:
@@ -305,65 +261,6 @@ def current_trial() -> dict[str, Any] | None:
     if dependencies is None or dependencies.is_over:
         return None
     return dependencies.trial
-
-
-def note_read(
-    name: str, value: Any = _UNKNOWN, *, again: Callable[[], Any] | None = None
-) -> None:
-    """Tell the body that is running that it has read what differs between requests.
-
-    Its entry is stored only if its key covers that. Where no body is running, this does
-    nothing.
-
-    Args:
-        name: A dotted name, such as `tenant` or `shop.currency`.
-        value: What was read. A key that has this value, or its id, covers the read, if
-            `again` is given.
-        again: Returns the value in another request. Two values may be the same by
-            chance, so a value in a key is compared again before an entry is served.
-    """
-    if _current.get() is None:
-        return
-    if again is not None and (name in _again or len(_again) < _MOST_AGAIN):
-        _again[name] = again
-    if value is _UNKNOWN:
-        note(Read(name))
-    elif value is WHOLE:
-        note(Read(name, is_whole=True))
-    else:
-        with quietly():  # It may be an object that notes which attributes are read.
-            texts = texts_of(value)
-        note(Read(name, texts, is_object=not is_plain(value)))
-
-
-def note_kept_read(name: str, value: str) -> None:
-    """Like `note_read`, for what is the same in nearly all requests.
-
-    The entry is stored though its key lacks it. It keeps the value, and is served only
-    where that is the same.
-
-    Args:
-        name: A dotted name, such as `request.base_url`.
-        value: What was read.
-    """
-    if _current.get() is not None:
-        kept = value if len(value) <= _LONGEST_KEPT else None
-        note(Read(name, texts_of(value), kept=kept))
-
-
-def note(read: Read) -> None:
-    """Like `note_read`, for what was made of other reads, too."""
-    dependencies = _current.get()
-    if dependencies is None or dependencies.is_quiet or dependencies.is_over:
-        return
-    if dependencies.request is not _current_request():
-        return
-    if dependencies.has_places and read.name not in dependencies.reads:
-        # Here, because most bodies read nothing of a request.
-        from jinja_fragcache.guard.places import places  # noqa: PLC0415
-
-        read = read._replace(where=places())
-    dependencies.note(read)
 
 
 class quietly:  # noqa: N801 - it is used as a function

@@ -7,7 +7,8 @@ from typing import Any
 
 from jinja_fragcache.guard.reads import NOTHING, Cover, Read, has_items, texts_of
 
-from .dependencies import Dependencies, names_told_by, note, value_of_now
+from .dependencies import Dependencies, names_told_by
+from .noted_reads import note, value_of_now
 
 # A hash of Python, or the digits of another one.
 _DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9]{15,}")

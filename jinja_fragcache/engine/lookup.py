@@ -1,7 +1,7 @@
 """Looks entries up: what the store has, and what may be done with it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja_fragcache.access.local_store import LocalStore
 from jinja_fragcache.entries.entry import FEW_TAGS, Entry, tag_line
@@ -15,17 +15,20 @@ from jinja_fragcache.entries.freshness import (
     read_name,
 )
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
-from jinja_fragcache.guard.reads import Read
 from jinja_fragcache.keys.beside import version_key
-from jinja_fragcache.observe.listeners import Listeners
 from jinja_fragcache.operations import Operation
 
 from .context import Context
-from .covering import Guard
 from .dependencies import current_dependencies, current_trial
 from .expiry import end, is_expired, standing
 from .spec import EntrySpec
 from .tags import read_versions
+
+if TYPE_CHECKING:
+    from jinja_fragcache.guard.reads import Read
+    from jinja_fragcache.observe.listeners import Listeners
+
+    from .covering import Guard
 
 
 class Found(NamedTuple):
@@ -269,7 +272,7 @@ def _find_told(
     specs: Sequence[EntrySpec],
     context: Context,
     stored: Sequence[object] | None,
-    audience: Listeners,
+    audience: "Listeners",
 ) -> Operation[list[Found]]:
     """Like `find`, and tell those who listen."""
     # Here, because most caches have no listeners.
@@ -311,13 +314,15 @@ def note_served(spec: EntrySpec, found: Found, context: Context) -> Operation[No
     dependencies.include(dict(entry.tags), expires, dict(entry.templates), reads)
 
 
-def _read_of(name: str, guard: Guard | None) -> Read:
+def _read_of(name: str, guard: "Guard | None") -> "Read":
     """Return what a nested entry tells of a read of its body.
 
     Args:
         name: As in `Entry.reads`.
         guard: The guard of the entry's key.
     """
+    from jinja_fragcache.guard.reads import Read  # noqa: PLC0415 - as for `places`
+
     if name[:1] == KEPT:
         shown, _, text = name[1:].partition(" ")
         return Read(shown, frozenset({text}), kept=text)

@@ -11,7 +11,8 @@ from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from jinja_fragcache.engine.dependencies import note_read, quietly
+from jinja_fragcache.engine.dependencies import quietly
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.guard.reads import Cover, Read
 from jinja_fragcache.guard.watched import is_watched
 

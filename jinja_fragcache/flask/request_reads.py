@@ -16,11 +16,8 @@ import flask.globals
 from flask import Flask, Request, current_app, g, has_app_context, has_request_context
 from flask.globals import request_ctx
 
-from jinja_fragcache.engine.dependencies import (
-    current_dependencies,
-    note_read,
-    quietly,
-)
+from jinja_fragcache.engine.dependencies import current_dependencies, quietly
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.frameworks.processors import note_given
 from jinja_fragcache.frameworks.request_names import told_by
 from jinja_fragcache.frameworks.shared import is_shared

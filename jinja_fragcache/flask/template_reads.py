@@ -12,10 +12,10 @@ from flask import Flask, g, get_flashed_messages, has_request_context, request
 from jinja_fragcache.engine.dependencies import (
     add_framework,
     current_dependencies,
-    note_read,
     quietly,
     start_watching,
 )
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.frameworks.processors import watch_all
 from jinja_fragcache.frameworks.variables import note_variables
 from jinja_fragcache.frameworks.werkzeug import note_attribute

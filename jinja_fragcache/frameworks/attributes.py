@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple
 
-from jinja_fragcache.engine.dependencies import note_read, quietly
+from jinja_fragcache.engine.dependencies import quietly
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.guard.watched import WHOLE, is_watched, subclass, watch
 
 from .reading import is_noting, noting, read_field, watched_mapping

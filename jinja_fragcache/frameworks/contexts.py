@@ -9,11 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, NamedTuple
 
-from jinja_fragcache.engine.dependencies import (
-    current_dependencies,
-    note_read,
-    quietly,
-)
+from jinja_fragcache.engine.dependencies import current_dependencies, quietly
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.guard.watched import is_watched
 
 from . import aiohttp, django, litestar, quart, request_classes, sanic, starlette

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import note_kept_read, note_read, quietly
+from jinja_fragcache.engine.dependencies import quietly
 from jinja_fragcache.engine.expiry import keep_out_of_store
+from jinja_fragcache.engine.noted_reads import note_kept_read, note_read
 from jinja_fragcache.guard.watched import (
     attributes_class,
     is_watched,

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import note_kept_read, note_read, quietly
+from jinja_fragcache.engine.dependencies import quietly
+from jinja_fragcache.engine.noted_reads import note_kept_read, note_read
 
 from .reading import is_noting
 

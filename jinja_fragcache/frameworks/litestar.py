@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import note_kept_read, note_read, quietly
+from jinja_fragcache.engine.dependencies import quietly
+from jinja_fragcache.engine.noted_reads import note_kept_read, note_read
 from jinja_fragcache.guard.watched import WHOLE, mapping_class, subclass, watch
 
 from .attributes import Attributes, named, noting_calls, watching

@@ -6,7 +6,8 @@ from functools import cache, partial, wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import Dependencies, note, quietly
+from jinja_fragcache.engine.dependencies import Dependencies, quietly
+from jinja_fragcache.engine.noted_reads import note
 from jinja_fragcache.guard.reads import Read, texts_of
 
 from .shared import lives_with

@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache, wraps
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import note_read, quietly
+from jinja_fragcache.engine.dependencies import quietly
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.guard.watched import (
     mapping_class,
     properties_class,

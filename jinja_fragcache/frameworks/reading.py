@@ -4,11 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import (
-    current_dependencies,
-    note_read,
-    quietly,
-)
+from jinja_fragcache.engine.dependencies import current_dependencies, quietly
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.guard.views import MappingView
 from jinja_fragcache.guard.watched import mapping_class, watch
 

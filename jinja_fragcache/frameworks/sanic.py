@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import note_kept_read, note_read, quietly
+from jinja_fragcache.engine.dependencies import quietly
+from jinja_fragcache.engine.noted_reads import note_kept_read, note_read
 from jinja_fragcache.guard.views import ListsView, NamespaceView
 from jinja_fragcache.guard.watched import WHOLE
 

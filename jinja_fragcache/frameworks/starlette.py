@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import note_kept_read, note_read
+from jinja_fragcache.engine.noted_reads import note_kept_read, note_read
 from jinja_fragcache.guard.watched import (
     mapping_class,
     properties_class,

@@ -6,12 +6,8 @@ from functools import cache, lru_cache, partial
 from types import FrameType
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import (
-    current_dependencies,
-    note,
-    note_read,
-    quietly,
-)
+from jinja_fragcache.engine.dependencies import current_dependencies, quietly
+from jinja_fragcache.engine.noted_reads import note, note_read
 from jinja_fragcache.guard.reads import Read, is_plain, texts_in, texts_of
 from jinja_fragcache.guard.watched import (
     WHOLE,

@@ -3,13 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jinja_fragcache.engine.dependencies import (
-    quietly,
-    start_watching,
-    texts_of_now,
-    value_of_now,
-)
+from jinja_fragcache.engine.dependencies import quietly, start_watching
 from jinja_fragcache.engine.engine import Engine
+from jinja_fragcache.engine.noted_reads import texts_of_now, value_of_now
 from jinja_fragcache.errors import UncoveredReadError
 from jinja_fragcache.guard.messages import explain, function_remedy
 from jinja_fragcache.guard.reads import Cover, Read, texts_in

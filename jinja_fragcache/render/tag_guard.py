@@ -5,7 +5,7 @@ And what the verification of its hits calls it.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2.runtime import Context
 from jinja2.utils import missing
@@ -16,8 +16,6 @@ from jinja_fragcache.engine.dependencies import (
     note_variable,
     quietly,
     start_watching,
-    texts_of_now,
-    value_of_now,
 )
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.errors import (
@@ -25,12 +23,13 @@ from jinja_fragcache.errors import (
     KeyValueError,
     UncoveredReadError,
 )
-from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
-from jinja_fragcache.guard.watched import is_watched
 from jinja_fragcache.keys.fragment import can_be_encoded, encoded_value
 from jinja_fragcache.remembered import Remembered
 
 from .environment import ADDED, Site, engine_of, name_of, warned_for
+
+if TYPE_CHECKING:
+    from jinja_fragcache.guard.reads import Cover, Read
 
 #: Separates the parts of `Site`'s names: of the key, of the body, allowed ones, and the
 #: paths that were read above the tag for names in its body. The last part has any of
@@ -173,9 +172,12 @@ class TagGuard:
         for path in paths:
             _read_again(path, context)
 
-    def cover(self) -> Cover:
+    def cover(self) -> "Cover":
         """Like `engine.covering.Guard.cover`."""
         if self._cover is None:
+            # Here, because most bodies read nothing of a request.
+            from jinja_fragcache.guard.reads import Cover, texts_in  # noqa: PLC0415
+
             allowed = engine_of(self._context.environment).policy.guard_allow
             given, read = split_values(self._site, self._vary_on)
             names = self._names(0)
@@ -190,13 +192,19 @@ class TagGuard:
 
     def texts_now(self, name: str) -> frozenset[str]:
         """Like `engine.covering.Guard.texts_now`."""
+        from jinja_fragcache.engine.noted_reads import texts_of_now  # noqa: PLC0415 - as above
+
         texts = texts_of_now(name, self._context)
         if texts or "." in name:
             return texts
         value = self._context.resolve_or_missing(name)
-        return frozenset() if value is missing else texts_of(value)
+        if value is missing:
+            return frozenset()
+        from jinja_fragcache.guard.reads import texts_of  # noqa: PLC0415 - as above
 
-    def refuse(self, reads: Sequence[Read]) -> None:
+        return texts_of(value)
+
+    def refuse(self, reads: "Sequence[Read]") -> None:
         """Like `engine.covering.Guard.refuse`."""
         # Here, because fragments are rarely refused.
         from jinja_fragcache.guard.messages import explain  # noqa: PLC0415
@@ -210,7 +218,7 @@ class TagGuard:
         message = f"{name_of(*place)}: the fragment is not cached. {told}"
         engine.refuse((*warned_for(self._site), "reads"), UncoveredReadError(message))
 
-    def _remedy(self, reads: Sequence[Read]) -> str:
+    def _remedy(self, reads: "Sequence[Read]") -> str:
         from jinja_fragcache.guard.messages import tag_remedy  # noqa: PLC0415 - as above
 
         environment = self._context.environment
@@ -238,6 +246,8 @@ def _read_again(path: str, context: Context) -> None:
     note_variable(root, value, context)
     if root not in _OF_REQUESTS:
         return
+    from jinja_fragcache.guard.watched import is_watched  # noqa: PLC0415 - as above
+
     with suppress(Exception):  # A property of the user's may raise anything.
         for number, step in enumerate(steps):
             if number and not (is_watched(value) or isinstance(value, Mapping)):
@@ -258,6 +268,8 @@ class _Now:
 
     def value(self, name: str) -> Any:
         """Like `Now.value`."""
+        from jinja_fragcache.engine.noted_reads import value_of_now  # noqa: PLC0415 - as above
+
         if "." in name or not self.has(name):
             return value_of_now(name, self._context)
         return self._context.resolve(name)

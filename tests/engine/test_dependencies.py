@@ -13,13 +13,12 @@ from jinja_fragcache.engine.dependencies import (
     current_dependencies,
     current_trial,
     names_told_by,
-    note_kept_read,
     note_variable,
     quietly,
     start_watching,
     surroundings_apart,
-    texts_of_now,
 )
+from jinja_fragcache.engine.noted_reads import note_kept_read, texts_of_now
 from jinja_fragcache.engine.verify import Trial
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.guard.reads import Read

@@ -13,13 +13,10 @@ from hypothesis import strategies as st
 from jinja_fragcache import cache_tag
 from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.engine.batch import Row, find_rows
-from jinja_fragcache.engine.dependencies import (
-    Dependencies,
-    current_dependencies,
-    note_read,
-)
+from jinja_fragcache.engine.dependencies import Dependencies, current_dependencies
 from jinja_fragcache.engine.flow import recall, remove, renew
 from jinja_fragcache.engine.lookup import NOTHING
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.engine.verify import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import render_template_string, request, session
 
-from jinja_fragcache.engine.dependencies import note_read
+from jinja_fragcache.engine.noted_reads import note_read
 from tests.flask.support import Site
 
 Visitor = dict[str, Any]

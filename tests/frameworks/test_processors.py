@@ -29,7 +29,8 @@ from jinja_fragcache import (
     UncoveredReadError,
     set_fragment_cache,
 )
-from jinja_fragcache.engine.dependencies import Dependencies, note_read
+from jinja_fragcache.engine.dependencies import Dependencies
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.frameworks.processors import (
     note_given,
     reading_apart,

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from jinja_fragcache.engine.dependencies import Dependencies, note_read, quietly
+from jinja_fragcache.engine.dependencies import Dependencies, quietly
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.frameworks.reading import (
     is_noting,
     note_item,

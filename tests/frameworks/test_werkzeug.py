@@ -7,7 +7,8 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from jinja_fragcache.engine.dependencies import Dependencies, note_read
+from jinja_fragcache.engine.dependencies import Dependencies
+from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.frameworks.werkzeug import g_class, watch_early, watch_request
 from jinja_fragcache.guard import watched
 from jinja_fragcache.guard.watched import watch
