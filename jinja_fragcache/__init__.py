@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .access.stats import Stats as Stats
     from .cache import FragmentCache as FragmentCache
-    from .engine.guarded import guard_variables as guard_variables
+    from .engine.noted_reads import guard_variables as guard_variables
     from .engine.noted_reads import note_read as note_read
     from .engine.tags import cache_tag as cache_tag
     from .errors import FragmentCacheError as FragmentCacheError
@@ -88,7 +88,7 @@ _MODULES = {
     "cache_tag": "engine.tags",
     "default_fragment_name": "keys.fragment",
     "fragment_cache_of": "render.environment",
-    "guard_variables": "engine.guarded",
+    "guard_variables": "engine.noted_reads",
     "make_template_fragment_key": "keys.fragment",
     "note_read": "engine.noted_reads",
     "set_fragment_cache": "template.setup",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from jinja_fragcache.engine.guarded import guarded
+from jinja_fragcache.engine import dependencies
 from jinja_fragcache.engine.singleflight import Flights
 from tests import servers
 from tests.joins import Joins
@@ -126,9 +126,9 @@ def patient_clients(
 
 
 @pytest.fixture(autouse=True)
-def _no_names_left_guarded() -> Iterator[None]:
+def _no_names_left_noting() -> Iterator[None]:
     """Forget the names that a test, or an example in the docs, tells the guard."""
-    before = set(guarded)
+    before = dict(dependencies._noting)
     yield
-    guarded.clear()
-    guarded.update(before)
+    dependencies._noting.clear()
+    dependencies._noting.update(before)

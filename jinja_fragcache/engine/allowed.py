@@ -8,7 +8,7 @@ from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.guard.reads import CONTAINERS
 from jinja_fragcache.messages import describe, did_you_mean, warn_caller
 
-from .guarded import guarded
+from .dependencies import guarded_names
 
 # The name of an item may have any characters but white space.
 _NAME = r"[^\W\d]\w*(\.[^\s.]+)*"
@@ -61,7 +61,7 @@ def _listed(names: Any) -> list[Any]:
 
 def _warn_of(name: str) -> None:
     root, _, rest = name.partition(".")
-    known = _ROOTS | guarded
+    known = _ROOTS | guarded_names()
     if root == "request" and rest:
         _warn_of_part(rest.partition(".")[0].removesuffix("()"))
     if name not in _WITH_SPACE and root not in known:

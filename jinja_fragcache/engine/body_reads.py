@@ -1,13 +1,19 @@
 """What a body has read of the request: for its entry, and for the body around it."""
 
+from __future__ import annotations
+
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from jinja_fragcache.entries.freshness import BY_VALUE, KEPT
 from jinja_fragcache.guard.reads import Read
 from jinja_fragcache.observe.events import Reason, Why
 
-from .covering import Guard, names_covering
+from .covering import names_covering
 from .spec import NotStored
+
+if TYPE_CHECKING:
+    from .entry_spec import Guard
 
 
 def reads_for_entry(guard: Guard | None, reads: Collection[Read]) -> tuple[str, ...]:

@@ -1,41 +1,19 @@
 """Whether a key covers what a body read, and what an entry keeps to compare of it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from jinja_fragcache.entries.freshness import BY_VALUE, KEPT
 from jinja_fragcache.guard.reads import NOTHING, Cover, Read, has_items
 from jinja_fragcache.keys.digests import digest
 
+if TYPE_CHECKING:
+    from .entry_spec import Guard
+
 # In place of the digest of a value, of which only matters whether it is there.
 _THERE = "there"
-
-
-class Guard(Protocol):
-    """Sees to it that what a body reads of the request is in its key."""
-
-    def start(self) -> None:
-        """Prepare for the body, which begins now."""
-        ...
-
-    def cover(self) -> Cover:
-        """Return what the key names."""
-        ...
-
-    def texts_now(self, name: str) -> frozenset[str]:
-        """Return the texts of what a read gives now, none if that is not known."""
-        ...
-
-    def refuse(self, reads: Sequence[Read]) -> None:
-        """Raise, or log once, that an entry is not stored.
-
-        Args:
-            reads: What was read, and is not in the key.
-
-        Raises:
-            FragmentCacheError: If the cache is strict.
-        """
-        ...
 
 
 def names_covering(guard: Guard, read: Read) -> list[str] | None:

@@ -7,12 +7,10 @@ request. (The model is Drupal's render cache, where such metadata "bubbles up".)
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
-
-from .guarded import guarded
 
 if TYPE_CHECKING:
     from jinja_fragcache.guard.reads import Read
@@ -28,17 +26,18 @@ current_dependencies = _current.get
 _MOST_READS = 64
 _MANY_READS = "request"
 _NOTHING: Any = MappingProxyType({})
-#: What tells of the requests of web frameworks.
-frameworks: "list[Framework]" = []
+_frameworks: "list[Framework]" = []
 _requests: list[Callable[[], object]] = []
+# What notes reads of variables of templates, by their names.
+_noting: dict[str, Callable[[str, Any], None]] = {}
 #: The start of a tag of one entry alone. Such a tag does not pass to the bodies around.
 OWN_TAG = "\x1f"
 
 
 def add_framework(framework: "Framework") -> None:
     """Let a framework's requests tell what is read of them."""
-    if framework not in frameworks:
-        frameworks.append(framework)
+    if framework not in _frameworks:
+        _frameworks.append(framework)
         ask = framework.request
         if ask is not None and ask not in _requests:
             _requests.append(ask)
@@ -50,7 +49,7 @@ def start_watching(context: Any = None) -> None:
     Args:
         context: The context of the template that is being rendered, if there is one.
     """
-    for framework in frameworks:
+    for framework in _frameworks:
         framework.watch(context)
 
 
@@ -74,9 +73,19 @@ def surroundings_apart(
     Returns:
         None if a framework has nothing to run it in.
     """
-    found = [each.apart(blocking=blocking) for each in frameworks]
+    found = [each.apart(blocking=blocking) for each in _frameworks]
     entered = [each for each in found if each is not None]
     return entered if len(entered) == len(found) else None
+
+
+def note_variables(names: Iterable[str], note: Callable[[str, Any], None]) -> None:
+    """Let a function note reads of variables: see `noted_reads.guard_variables`."""
+    _noting.update(dict.fromkeys(names, note))
+
+
+def guarded_names() -> frozenset[str]:
+    """Return the names that `guard_variables` was told."""
+    return frozenset(_noting)
 
 
 def note_variable(name: str, value: Any, context: Any) -> None:
@@ -87,20 +96,36 @@ def note_variable(name: str, value: Any, context: Any) -> None:
         value: Its value.
         context: The context that has it.
     """
-    if name in guarded:
-        from .noted_reads import note_read  # noqa: PLC0415 - few are guarded
-
-        note_read(name, value)
-    for framework in frameworks:
+    note = _noting.get(name)
+    if note is not None:
+        note(name, value)
+    for framework in _frameworks:
         framework.note_variable(name, value, context)
 
 
 def names_told_by(names: Iterable[str]) -> frozenset[str]:
     """Return the dotted names of all that names in a key tell."""
     told = set(names)
-    for framework in frameworks:
+    for framework in _frameworks:
         told.update(*map(framework.told_by, frozenset(told)))
     return frozenset(told)
+
+
+def value_in_request(name: str, context: Any = None) -> Any:
+    """Return what a framework says that a read gives in the current request.
+
+    Args:
+        name: The dotted name of the read.
+        context: As for `start_watching`.
+
+    Raises:
+        LookupError: If none knows.
+    """
+    for framework in _frameworks:
+        # The name may come from a store, so there may be nothing of that name.
+        with suppress(Exception):
+            return framework.value_of(name, context)
+    raise LookupError(name)
 
 
 class Dependencies:

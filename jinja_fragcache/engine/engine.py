@@ -4,6 +4,8 @@
 directly.
 """
 
+from __future__ import annotations
+
 import random
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -33,7 +35,6 @@ from .lead import Render
 from .lookup import Found, find
 from .policy import Policy
 from .singleflight import Flights
-from .spec import EntrySpec
 from .tag_hints import ALL_KEYS, Keys, TagHints
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from jinja_fragcache.observe.events import About, Reason
 
     from .batch import Row
+    from .entry_spec import EntrySpec
     from .reporting import Draft
     from .whole import Whole
 
@@ -109,7 +111,7 @@ class Engine:
         PolicyError: If `signing_key` has a value that is not allowed.
     """
 
-    whole: "Whole | None" = None
+    whole: Whole | None = None
 
     def __init__(
         self,
@@ -308,7 +310,7 @@ class Engine:
         return await perform_async(find(specs, self.async_context, stored))
 
     def find_rows(
-        self, rows: "Sequence[Row]", stored: Sequence[object] | None = None
+        self, rows: Sequence[Row], stored: Sequence[object] | None = None
     ) -> None:
         """Like `find`, for the rows of a list that have a spec."""
         from .batch import find_rows  # noqa: PLC0415 - few templates have lists
@@ -316,7 +318,7 @@ class Engine:
         perform(find_rows(rows, self.context, stored))
 
     async def find_rows_async(
-        self, rows: "Sequence[Row]", stored: Sequence[object] | None = None
+        self, rows: Sequence[Row], stored: Sequence[object] | None = None
     ) -> None:
         """Like `find_rows`, but awaits the store."""
         from .batch import find_rows  # noqa: PLC0415 - few templates have lists
@@ -352,9 +354,7 @@ class Engine:
         present = None if self.whole is None else self.whole.present()
         return key if present is None else present.key_of(key)
 
-    def uncached(
-        self, about: "Callable[[], About]", reason: "Reason"
-    ) -> "Draft | None":
+    def uncached(self, about: Callable[[], About], reason: Reason) -> Draft | None:
         """Count a fragment or value that is made without asking the store.
 
         Args:

@@ -5,6 +5,8 @@ A flow takes a context and a function that renders, and is an operation (see
 functions.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -22,10 +24,10 @@ from .leader import give_versions, lead, store_locally
 from .lookup import Found, find, look_up, note_served, note_unstored
 from .plain_miss import make_if_plain
 from .singleflight import Flight
-from .spec import EntrySpec
 from .stale_while_revalidate import serve_stale
 
 if TYPE_CHECKING:
+    from .entry_spec import EntrySpec
     from .reporting import Draft
 
 # How often a caller waits for others before it makes the value without storing it.
@@ -163,7 +165,7 @@ def _renew(
     context: Context,
     render: Render,
     deadline: float,
-    draft: "Draft | None" = None,
+    draft: Draft | None = None,
 ) -> Operation[Any]:
     has_stale = found.standing.served
     # In the background, nobody is there to be told of.
@@ -203,7 +205,7 @@ def _render_alone(
     found: Found,
     context: Context,
     render: Render,
-    draft: "Draft | None",
+    draft: Draft | None,
 ) -> Operation[Any]:
     """Make a value that is not stored: only a leader may store.
 

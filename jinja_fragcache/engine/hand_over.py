@@ -6,10 +6,12 @@ So a body that reads anything of it is left to a caller: the entry tells what th
 read the last time, and what it reads in the background stops it there.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja_fragcache.access.event_loops import running_loop
 from jinja_fragcache.access.prefetch import leave_rendering
@@ -26,8 +28,10 @@ from .lead import Lead, Render
 from .leader import lead
 from .lookup import Found
 from .singleflight import Flight
-from .spec import EntrySpec
 from .stale_if_error import says_gone
+
+if TYPE_CHECKING:
+    from .entry_spec import EntrySpec
 
 # Seconds until a body is tried again in the background that has failed there.
 _PAUSE = 1.0

@@ -1,5 +1,7 @@
 """A lead: one value that the leader of a flight makes while others wait."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +20,14 @@ from .dependencies import Dependencies
 from .expiry import end, lifetime
 from .lookup import Found, note_served
 from .singleflight import Flight, Landing
-from .spec import EntrySpec, NotStored
+from .spec import NotStored
 from .stale_while_revalidate import serve_stale
 from .tags import known_versions, versions_since
 
 if TYPE_CHECKING:
     from jinja_fragcache.guard.reads import Read
 
+    from .entry_spec import EntrySpec
     from .reporting import Draft
 
 # Renders a fragment or calls a function, and returns its text or value, or an awaitable
@@ -77,7 +80,7 @@ class Lead:
         spec: EntrySpec,
         found: Found,
         render: Render,
-        draft: "Draft | None" = None,
+        draft: Draft | None = None,
     ) -> None:
         self.flight = flight
         self.spec = spec

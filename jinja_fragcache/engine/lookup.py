@@ -21,14 +21,13 @@ from jinja_fragcache.operations import Operation
 from .context import Context
 from .dependencies import current_dependencies, current_trial
 from .expiry import end, is_expired, standing
-from .spec import EntrySpec
 from .tags import read_versions
 
 if TYPE_CHECKING:
     from jinja_fragcache.guard.reads import Read
     from jinja_fragcache.observe.listeners import Listeners
 
-    from .covering import Guard
+    from .entry_spec import EntrySpec, Guard
 
 
 class Found(NamedTuple):
@@ -62,7 +61,7 @@ NOTHING = Found(MISSING, GONE, None, {})
 
 
 def look_up(
-    specs: Sequence[EntrySpec],
+    specs: "Sequence[EntrySpec]",
     context: Context,
     stored: Sequence[object] | None = None,
     *,
@@ -143,7 +142,7 @@ def find_tagged(
 
 
 def _nothing(
-    specs: Sequence[EntrySpec], versions: Mapping[str, object], context: Context
+    specs: "Sequence[EntrySpec]", versions: Mapping[str, object], context: Context
 ) -> list[Found]:
     """Return what a look-up found that found no entry."""
     # Not by a generator, because each row of a list would cost.
@@ -176,7 +175,7 @@ def _read_other_versions(
 
 
 def _assess(
-    spec: EntrySpec,
+    spec: "EntrySpec",
     stored: object,
     entry: Entry | None,
     versions: Mapping[str, object],
@@ -204,7 +203,7 @@ def _assess(
 
 
 def _versions_of(
-    spec: EntrySpec,
+    spec: "EntrySpec",
     entry: Entry | None,
     versions: Mapping[str, object],
     context: Context,
@@ -245,7 +244,7 @@ def current_entries(
 
 
 def find(
-    specs: Sequence[EntrySpec],
+    specs: "Sequence[EntrySpec]",
     context: Context,
     stored: Sequence[object] | None = None,
 ) -> Operation[list[Found]]:
@@ -269,7 +268,7 @@ def find(
 
 
 def _find_told(
-    specs: Sequence[EntrySpec],
+    specs: "Sequence[EntrySpec]",
     context: Context,
     stored: Sequence[object] | None,
     audience: "Listeners",
@@ -290,7 +289,7 @@ def _find_told(
     return found
 
 
-def note_served(spec: EntrySpec, found: Found, context: Context) -> Operation[None]:
+def note_served(spec: "EntrySpec", found: Found, context: Context) -> Operation[None]:
     """Add a value that is served to the dependencies of the body that asked for it."""
     dependencies, entry = current_dependencies(), found.entry
     if dependencies is None or entry is None:
@@ -332,7 +331,7 @@ def _read_of(name: str, guard: "Guard | None") -> "Read":
     return Read(name, instead=guard.cover().values if guard else frozenset())
 
 
-def note_unstored(spec: EntrySpec, context: Context) -> None:
+def note_unstored(spec: "EntrySpec", context: Context) -> None:
     """Like `note_served`, for a value that was made and not stored."""
     dependencies = current_dependencies()
     if dependencies is not None:

@@ -1,22 +1,25 @@
 """Notes what the body that is running reads of a request, and reads it again.
 
-It is imported with the first request that something is read of.
+Most pages read nothing of it, so this is imported with what watches requests.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from jinja_fragcache.errors import PolicyError
 from jinja_fragcache.guard.places import places
 from jinja_fragcache.guard.reads import Read, is_plain, texts_of
 from jinja_fragcache.guard.watched import WHOLE
 from jinja_fragcache.list_names import split_list_name
+from jinja_fragcache.messages import describe
 
 from .dependencies import (
     current_dependencies,
     current_request,
-    frameworks,
+    note_variables,
     quietly,
+    value_in_request,
 )
 
 # In characters. What is longer has to be in the key.
@@ -25,6 +28,25 @@ _LONGEST_KEPT = 200
 _again: dict[str, Callable[[], Any]] = {}
 _MOST_AGAIN = 1000
 _UNKNOWN = object()
+
+
+def guard_variables(*names: str) -> None:
+    """Tell the guard of template variables that differ between users.
+
+    A fragment whose body reads one of them is stored only if its key names it.
+
+    Args:
+        names: The names of the variables, such as `tenant`.
+
+    Raises:
+        PolicyError: If one is no name of a variable.
+    """
+    for name in names:
+        given: Any = name
+        if not isinstance(given, str) or not given.isidentifier():
+            allowed = 'names of variables without dots: guard_variables("tenant")'
+            raise PolicyError("guard_variables", describe(given), allowed)
+    note_variables(names, note_read)
 
 
 def note_read(
@@ -114,8 +136,4 @@ def value_of_now(name: str, context: Any = None) -> Any:
     if again is not None:
         with suppress(Exception):  # The user's function may raise anything.
             return again()
-    for framework in frameworks:
-        # The name may come from a store, so there may be nothing of that name.
-        with suppress(Exception):
-            return framework.value_of(name, context)
-    raise LookupError(name)
+    return value_in_request(name, context)

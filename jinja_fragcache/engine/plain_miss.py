@@ -5,9 +5,11 @@ made by plain calls, in place of the operations of `flow`, `leader` and `lead`. 
 steps are the same.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2.utils import internalcode
 
@@ -21,8 +23,11 @@ from .lead import Lead, Render
 from .leader import lead, store_locally
 from .lookup import Found
 from .singleflight import Flight
-from .spec import EntrySpec, NotStored
+from .spec import NotStored
 from .tags import known_versions
+
+if TYPE_CHECKING:
+    from .entry_spec import EntrySpec
 
 
 @internalcode

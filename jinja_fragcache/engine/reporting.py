@@ -3,10 +3,12 @@
 Nothing here runs while nobody listens, and nothing decides what is served.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2.utils import internalcode
 
@@ -21,8 +23,11 @@ from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .context import Context
 from .dependencies import OWN_TAG, Dependencies
-from .spec import EntrySpec, NotStored, Stopped
+from .spec import NotStored, Stopped
 from .tags import invalidated_at
+
+if TYPE_CHECKING:
+    from .entry_spec import EntrySpec
 
 
 class Looked(Protocol):

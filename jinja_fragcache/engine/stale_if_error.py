@@ -1,11 +1,18 @@
 """`stale_if_error`: which errors of a body its old entry hides, and which pass."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from jinja_fragcache.errors import FragmentCacheError
 from jinja_fragcache.operations import Operation
 
 from .context import Context
 from .lookup import Found, look_up
-from .spec import EntrySpec, Stopped
+from .spec import Stopped
+
+if TYPE_CHECKING:
+    from .entry_spec import EntrySpec
 
 _NOT_FOUND = ("django", "Http404")
 # Exceptions that frameworks turn into an HTTP response, by package and class name.

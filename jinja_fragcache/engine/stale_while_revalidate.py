@@ -5,11 +5,17 @@ served so is decided by `entries.freshness.standing`, and who renders it by `flo
 `lead`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from jinja_fragcache.operations import Operation
 
 from .context import Context
 from .lookup import Found, note_served
-from .spec import EntrySpec
+
+if TYPE_CHECKING:
+    from .entry_spec import EntrySpec
 
 
 def serve_stale(spec: EntrySpec, found: Found, context: Context) -> Operation[None]:

@@ -9,9 +9,11 @@ Else a nested entry, which has the same fault, would hide it. (A function is cal
 for the same key.)
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from itertools import takewhile, zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2.utils import internalcode
 
@@ -24,7 +26,9 @@ from .context import Context
 from .dependencies import Dependencies, start_watching
 from .lead import Render
 from .lookup import Found
-from .spec import EntrySpec
+
+if TYPE_CHECKING:
+    from .entry_spec import EntrySpec
 
 # How many characters of a line are shown, and how many of them are in front of the
 # first one that differs.

@@ -7,9 +7,11 @@ deletes the entries with all values of the whole cache, in any store, and though
 them may be known to other processes only.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.guard.reads import Cover, Read, texts_in
@@ -26,13 +28,15 @@ from jinja_fragcache.remembered import Remembered
 
 from . import claims
 from .context import Context
-from .covering import Guard
 from .dependencies import OWN_TAG, quietly, start_watching
 from .expiry import keep_out_of_store
 from .key_reads import KeyReads
 from .policy import Policy
 from .spec import FragmentSpec
 from .tags import invalidate
+
+if TYPE_CHECKING:
+    from .entry_spec import Guard
 
 _VARY_ON = "vary_on of the cache (in Flask, CACHE_VARY_ON)"
 _UNLESS = "unless of the cache (in Flask, CACHE_UNLESS)"
@@ -98,7 +102,7 @@ class Whole:
                 keep_out_of_store()
         return is_off
 
-    def present(self) -> "Present | None":
+    def present(self) -> Present | None:
         """Return the present key values; None if the cache has no `vary_on`.
 
         Raises:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja_fragcache.engine.captured import Captured
-from jinja_fragcache.engine.covering import Guard, is_covered_now
+from jinja_fragcache.engine.covering import is_covered_now
+from jinja_fragcache.engine.entry_spec import Guard
 from jinja_fragcache.engine.spec import NotStored, Stopped
 from jinja_fragcache.engine.whole import Present, WholeGuard, tag_of_key
 from jinja_fragcache.entries.entry import Entry, Life

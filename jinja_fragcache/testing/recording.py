@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from jinja2.utils import internalcode
 
 from jinja_fragcache.engine.batch import Row
-from jinja_fragcache.engine.covering import Guard
 from jinja_fragcache.engine.engine import Engine
+from jinja_fragcache.engine.entry_spec import Guard
 from jinja_fragcache.engine.flow import Flow
 from jinja_fragcache.engine.lead import Render
 from jinja_fragcache.engine.reporting import report_uncached

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from jinja_fragcache import FragmentCache, guard_variables
+from jinja_fragcache.engine import dependencies
 from jinja_fragcache.engine.allowed import allowed_names
 from jinja_fragcache.errors import PolicyError
 
@@ -63,7 +64,8 @@ def test_a_part_of_the_request_is_taken_as_it_is(name: str) -> None:
     assert allowed_names([name]) == (name,)
 
 
-def test_a_registered_name_is_known() -> None:
+def test_a_registered_name_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependencies, "_noting", {})
     guard_variables("sesion")
     assert allowed_names(["sesion"]) == ("sesion",)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jinja_fragcache import cache_tag, guard_variables, note_read
-from jinja_fragcache.engine import dependencies
+from jinja_fragcache.engine import dependencies, noted_reads
 from jinja_fragcache.engine.dependencies import (
     Dependencies,
     add_framework,
@@ -234,6 +234,7 @@ class Framework:
 def framework(monkeypatch: pytest.MonkeyPatch) -> Framework:
     monkeypatch.setattr(dependencies, "_frameworks", [])
     monkeypatch.setattr(dependencies, "_requests", [])
+    monkeypatch.setattr(dependencies, "_noting", {})
     framework = Framework()
     add_framework(framework)
     add_framework(framework)
@@ -262,7 +263,7 @@ def test_a_framework_tells_what_names_in_keys_tell(framework: Framework) -> None
 def test_what_a_user_notes_may_be_read_again(
     framework: Framework, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dependencies, "_again", {})
+    monkeypatch.setattr(noted_reads, "_again", {})
     note_read("tenant", 5, again=lambda: 5)
     assert texts_of_now("tenant") == set()
     with Dependencies():

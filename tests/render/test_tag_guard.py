@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from jinja_fragcache import FragmentCache, MemoryStore, UncoveredReadError, note_read
-from jinja_fragcache.engine import dependencies
-from jinja_fragcache.engine.guarded import guard_variables
+from jinja_fragcache.engine import dependencies, noted_reads
+from jinja_fragcache.engine.noted_reads import guard_variables
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.render.tag_guard import explained
 from tests.support import environment
@@ -18,7 +18,8 @@ AUTO_SITE = ("page", 1, "digest", "", "|||auto:1", "")
 
 @pytest.fixture(autouse=True)
 def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dependencies, "_again", {})
+    monkeypatch.setattr(dependencies, "_noting", {})
+    monkeypatch.setattr(noted_reads, "_again", {})
     guard_variables("tenant")
 
 
