@@ -2,25 +2,26 @@
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 _READABLE_CHARACTERS = 80
-_NOT_READABLE = re.compile(r"[^!-~]+")
+# Not compiled here, because few names have such characters.
+_NOT_READABLE = r"[^!-~]+"
 
-# Python's own SHA-256, since 3.12 and before. For texts as short as those of keys, it
-# takes two thirds of the time of OpenSSL's, and each miss with key values waits for it.
-_OWN = ("_sha2", "_sha256")
+# The module of Python's own SHA-256. For texts as short as those of keys, it takes two
+# thirds of the time of OpenSSL's, and each miss with key values waits for it.
+_OWN = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 
 
 def _fastest_sha256() -> Callable[[bytes], Any]:
     """Return Python's own `sha256` where it has one, else that of `hashlib`."""
-    for name in _OWN:
-        with suppress(ImportError, AttributeError):
-            own: Callable[[bytes], Any] = import_module(name).sha256
-            return own
+    with suppress(ImportError, AttributeError):
+        own: Callable[[bytes], Any] = import_module(_OWN).sha256
+        return own
     return hashlib.sha256
 
 
@@ -47,4 +48,4 @@ def readable_name(name: str) -> str:
     # Nearly all are, and a pattern takes three times as long to tell.
     if name.isascii() and name.isprintable() and " " not in name:
         return name[:_READABLE_CHARACTERS]
-    return _NOT_READABLE.sub("_", name)[:_READABLE_CHARACTERS]
+    return re.sub(_NOT_READABLE, "_", name)[:_READABLE_CHARACTERS]

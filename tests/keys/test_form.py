@@ -13,10 +13,15 @@ def test_digests_are_those_of_hashlib(data: bytes) -> None:
     assert sha256(data).hexdigest() == hashlib.sha256(data).hexdigest()
 
 
+def test_pythons_own_is_there() -> None:
+    assert sha256.__module__ == form._OWN
+
+
+@pytest.mark.parametrize("module", ["no_module", "math"])
 def test_without_pythons_own_it_is_that_of_hashlib(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    monkeypatch.setattr(form, "_OWN", ("no_module", "math"))
+    monkeypatch.setattr(form, "_OWN", module)
     assert form._fastest_sha256() is hashlib.sha256
 
 
