@@ -4,6 +4,8 @@ What the package offers is imported when it is first asked for. pytest and Flask
 this package in each run, by its entry points, and most runs need nothing of it.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

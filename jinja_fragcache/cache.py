@@ -1,5 +1,7 @@
 """`FragmentCache`: a store, and the rules for using it."""
 
+from __future__ import annotations
+
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -200,14 +202,14 @@ class FragmentCache(MemoizeMethods, Shared):
         self._is_signed = signing_key is not None
         self._rules: PlainRules | None = None
 
-    def __reduce__(self) -> tuple[Callable[[Policy], "FragmentCache"], tuple[Policy]]:
+    def __reduce__(self) -> tuple[Callable[[Policy], FragmentCache], tuple[Policy]]:
         """Pickle the rules alone. A store holds connections and locks.
 
         The signing key is left out: what is in this process needs none.
         """
         return _with_policy, (self.policy,)
 
-    def _value_rules(self) -> "PlainRules":
+    def _value_rules(self) -> PlainRules:
         engine = self.engine
         if self._rules is None:
             # Here, because it imports types that only values of functions may have.
@@ -329,7 +331,7 @@ class FragmentCache(MemoizeMethods, Shared):
         """Tell a listener nothing any more. It is not an error if it was not told."""
         self.engine.listeners.remove(listener)
 
-    def collect_figures(self) -> "Figures":
+    def collect_figures(self) -> Figures:
         """Collect figures of each name from now on, if that is not done already.
 
         Each worker that collects keeps its figures in the store, too.
@@ -347,7 +349,7 @@ class FragmentCache(MemoizeMethods, Shared):
             self.listen(self.figures)
         return self.figures
 
-    def figures_of_workers(self) -> "AllFigures":
+    def figures_of_workers(self) -> AllFigures:
         """Return the figures of all workers that share the store and collect them.
 
         Those of this worker are the present ones, those of others a few seconds old.
@@ -355,11 +357,11 @@ class FragmentCache(MemoizeMethods, Shared):
         """
         return perform(self._all_figures(self.engine.context))
 
-    async def figures_of_workers_async(self) -> "AllFigures":
+    async def figures_of_workers_async(self) -> AllFigures:
         """Like `figures_of_workers`, but awaits the store."""
         return await perform_async(self._all_figures(self.engine.async_context))
 
-    def _all_figures(self, context: Context) -> "Operation[AllFigures]":
+    def _all_figures(self, context: Context) -> Operation[AllFigures]:
         from .engine.worker_figures import all_figures  # noqa: PLC0415 - few ask
 
         return all_figures(context, self.figures)

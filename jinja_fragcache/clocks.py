@@ -1,5 +1,7 @@
 """The time of day, by which entries expire. Tests may move it."""
 
+from __future__ import annotations
+
 import time
 
 

@@ -5,6 +5,8 @@ All of them derive from `FragmentCacheError`. A mistake in a template's source i
 what to write instead.
 """
 
+from __future__ import annotations
+
 from jinja2 import TemplateRuntimeError
 
 
@@ -46,7 +48,7 @@ class KeyValueError(FragmentCacheError, TypeError, ValueError):
         the object, as in `[user.id]`, or give its class a method `__cache_key__()`.
     """
 
-    def naming(self, name: str) -> "KeyValueError":
+    def naming(self, name: str) -> KeyValueError:
         """Return the same error about a value that is not a key value.
 
         Args:
@@ -57,7 +59,7 @@ class KeyValueError(FragmentCacheError, TypeError, ValueError):
             for_log=self.for_log.replace("A key value", name, 1),
         )
 
-    def inside(self, value: str) -> "KeyValueError":
+    def inside(self, value: str) -> KeyValueError:
         """Return the same error about a value that is a part of another one.
 
         Args:

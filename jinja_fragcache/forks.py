@@ -6,6 +6,8 @@ to the other's questions. And nobody in the child releases such a lock, because 
 threads that held them do not exist there.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 from collections.abc import Callable
@@ -15,8 +17,8 @@ from weakref import WeakSet, WeakValueDictionary
 T = TypeVar("T")
 Lock = TypeVar("Lock", bound="threading.Lock | threading.RLock")
 
-_locks: "WeakSet[Any]" = WeakSet()
-_heirs: "WeakValueDictionary[int, Heir]" = WeakValueDictionary()
+_locks: WeakSet[Any] = WeakSet()
+_heirs: WeakValueDictionary[int, Heir] = WeakValueDictionary()
 # Never used, and never deleted either, because some clients say goodbye to the server
 # when they are deleted, on a socket that the parent still uses.
 _inherited: list[object] = []

@@ -1,5 +1,7 @@
 """The package's logger, and values as messages and logs show them."""
 
+from __future__ import annotations
+
 import inspect
 import math
 import re
@@ -42,7 +44,7 @@ class _LateLogger:
         return value
 
 
-def _make_logger() -> "logging.Logger":
+def _make_logger() -> logging.Logger:
     from logging import getLogger  # noqa: PLC0415 - see `_LateLogger`
 
     made = getLogger("jinja_fragcache")
@@ -50,7 +52,7 @@ def _make_logger() -> "logging.Logger":
     return made
 
 
-def _keep_to_one_line(record: "logging.LogRecord") -> bool:
+def _keep_to_one_line(record: logging.LogRecord) -> bool:
     """Make the message of a record one line of bounded length.
 
     A key, a name or a store's error may contain a line break, with which somebody could

@@ -9,6 +9,8 @@ Functions marked as internal code are left out of a template's traceback by Jinj
 error in a fragment is shown between lines of templates only.
 """
 
+from __future__ import annotations
+
 from collections.abc import Generator
 from typing import Any, NoReturn, TypeVar
 

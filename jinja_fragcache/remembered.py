@@ -1,5 +1,7 @@
 """What this process remembers for a while, within a number of entries and of bytes."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable
 from sys import getsizeof

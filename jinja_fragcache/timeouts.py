@@ -1,5 +1,7 @@
 """Converts what users write as a timeout to whole seconds."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Chooses the adapter of a store: Django's caches have their own."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from .stats import Stats
 
 
-def adapt(store: Store, near: "NearMemory | None" = None) -> Adapter:
+def adapt(store: Store, near: NearMemory | None = None) -> Adapter:
     """Return the adapter of a store.
 
     Args:
@@ -69,8 +71,8 @@ def adapt_near(
     seconds: float,
     threshold: int,
     timer: Callable[[], float],
-    stats: "Stats",
-) -> "tuple[Adapter, NearReads | None]":
+    stats: Stats,
+) -> tuple[Adapter, NearReads | None]:
     """Return an adapter that keeps near what is read, and what reads one key so.
 
     Args:

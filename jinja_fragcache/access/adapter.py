@@ -5,6 +5,8 @@ are coroutine functions, and in whether a call may block. Only this module knows
 What is asked of a store is written once, as operations (see `runner`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,6 +3,8 @@
 So a page waits for a store that is down once, and not once for each of its fragments.
 """
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable

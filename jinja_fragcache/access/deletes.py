@@ -3,6 +3,8 @@
 Two caches may have the same store, and two stores the same server.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -4,6 +4,8 @@ Neither is imported before there is something to wait for, because most callers 
 event loop, and asyncio takes longer to import than all of this package.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -31,7 +33,7 @@ def _running_trio() -> Any:
 
 def start_task(
     work: Callable[[], Coroutine[Any, Any, None]],
-) -> "asyncio.Task[None] | None":
+) -> asyncio.Task[None] | None:
     """Start a task on asyncio's loop that nobody awaits; return None on trio's."""
     loop = running_loop()
     if loop is None:
@@ -47,7 +49,7 @@ async def _in_a_moment(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     await work()
 
 
-def running_loop() -> "asyncio.AbstractEventLoop | None":
+def running_loop() -> asyncio.AbstractEventLoop | None:
     """Return asyncio's loop that runs the caller, or None if it is trio's."""
     if _running_trio() is not None:
         return None
@@ -89,7 +91,7 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     return await trio.to_thread.run_sync(function, *arguments)
 
 
-async def wait_for(future: "Future[Any]", seconds: float) -> None:
+async def wait_for(future: Future[Any], seconds: float) -> None:
     """Wait until a future is done, in whatever thread, or the time is over."""
     trio = _running_trio()
     if trio is None:

@@ -1,5 +1,7 @@
 """What an error of a store tells: that one value can't be read, or that all is down."""
 
+from __future__ import annotations
+
 import re
 from pickle import UnpicklingError
 

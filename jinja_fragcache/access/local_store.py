@@ -4,6 +4,8 @@ Nothing there has to be awaited, and no call takes long. So what each miss does 
 plain call and no operation. That saves half of the steps.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -7,6 +7,8 @@ are as old as a read at the start of the rendering would be, and never older: af
 delete in this process, nothing that was read before is used any more.
 """
 
+from __future__ import annotations
+
 from collections.abc import (
     Callable,
     Iterable,

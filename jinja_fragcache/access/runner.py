@@ -1,5 +1,7 @@
 """How the operations of a store are run, for callers that block or must not."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, TypeVar
 

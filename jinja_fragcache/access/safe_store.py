@@ -5,6 +5,8 @@ if the store were empty. After a failure the store is skipped for a while. Delet
 loudly, because what should be gone may still be served, and they are always tried.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +150,7 @@ class SafeStore:
         stored: list[Any] = yield from self._insist(what, call, "")
         return stored
 
-    def facts(self) -> "Operation[Facts | None]":
+    def facts(self) -> Operation[Facts | None]:
         """Return how much is in the store, None if it can't tell.
 
         Raises:
@@ -161,7 +163,7 @@ class SafeStore:
         # A store of another package may have a method of this name.
         return facts if isinstance(facts, Facts) else None
 
-    def amounts(self) -> "Operation[Amounts | None]":
+    def amounts(self) -> Operation[Amounts | None]:
         """Return how much of each name is in the store, None if it can't tell.
 
         Raises:

@@ -1,5 +1,7 @@
 """Chooses the safe store of a cache: local, near, signed, or one that reads ahead."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 from .adapter import Adapter
@@ -16,7 +18,7 @@ def safe_store_of(
     adapter: Adapter,
     *,
     blocking: bool,
-    seal: "Seal | None" = None,
+    seal: Seal | None = None,
     prefetch: bool = False,
     **more: Any,
 ) -> SafeStore:

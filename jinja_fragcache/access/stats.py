@@ -1,5 +1,7 @@
 """Counts what happens in a cache, tells of it, and logs it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -89,7 +91,7 @@ class Stats:
         """Return the numbers by their names."""
         return {name: getattr(self, name) for name in _COUNTERS}
 
-    def copy(self) -> "Stats":
+    def copy(self) -> Stats:
         """Return the numbers as they are now."""
         return Stats(**self.as_dict())
 
@@ -159,7 +161,7 @@ class Recorder:
         self.turned(is_on)
 
     def announce(
-        self, kind: "EventKind", key: str, error: BaseException | None = None
+        self, kind: EventKind, key: str, error: BaseException | None = None
     ) -> None:
         """Tell those who listen of an event, if there are any."""
         if self.audience is not None:

@@ -1,5 +1,7 @@
 """Whether an object can be a store, and how messages name it."""
 
+from __future__ import annotations
+
 import inspect
 from typing import Any, NoReturn
 

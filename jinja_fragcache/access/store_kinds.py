@@ -1,5 +1,7 @@
 """What is known of stores by their classes and methods: what they have and can do."""
 
+from __future__ import annotations
+
 import inspect
 from typing import Any
 

@@ -1,5 +1,7 @@
 """What a miss needs: one plain object, handed through the engine."""
 
+from __future__ import annotations
+
 import random
 import time
 from collections.abc import Callable
@@ -77,7 +79,7 @@ class Context:
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
         verifying: set[str] | None = None,
-        background: "Background | None" = None,
+        background: Background | None = None,
     ) -> None:
         self.store = store
         self.recorder = recorder

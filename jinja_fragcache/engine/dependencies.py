@@ -5,6 +5,8 @@ which the first of them expires, the templates that were used, and what was read
 request. (The model is Drupal's render cache, where such metadata "bubbles up".)
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -19,14 +21,14 @@ if TYPE_CHECKING:
 
 # The dependencies of the innermost body that is rendering. Threads and tasks that it
 # starts on its event loop inherit them, and count as part of that body.
-_current: ContextVar["Dependencies | None"] = ContextVar("dependencies", default=None)
+_current: ContextVar[Dependencies | None] = ContextVar("dependencies", default=None)
 #: Returns the dependencies of the body that is rendering here, or None.
 current_dependencies = _current.get
 # More different reads are counted as this one, so that a body can't fill the memory.
 _MOST_READS = 64
 _MANY_READS = "request"
 _NOTHING: Any = MappingProxyType({})
-_frameworks: "list[Framework]" = []
+_frameworks: list[Framework] = []
 _requests: list[Callable[[], object]] = []
 # What notes reads of variables of templates, by their names.
 _noting: dict[str, Callable[[str, Any], None]] = {}
@@ -34,7 +36,7 @@ _noting: dict[str, Callable[[str, Any], None]] = {}
 OWN_TAG = "\x1f"
 
 
-def add_framework(framework: "Framework") -> None:
+def add_framework(framework: Framework) -> None:
     """Let a framework's requests tell what is read of them."""
     if framework not in _frameworks:
         _frameworks.append(framework)
@@ -158,14 +160,14 @@ class Dependencies:
 
     # What most bodies leave as it is, and every miss makes one, so it is not set.
     has_any: bool = False
-    parent: "Dependencies | None" = None
+    parent: Dependencies | None = None
     tags: dict[str, str | None] = _NOTHING
     expires: float = math.inf
     templates: dict[str, str] = _NOTHING
     is_outdated: bool = False
     is_live: bool = False
     is_over: bool = False
-    reads: "dict[str, Read]" = _NOTHING
+    reads: dict[str, Read] = _NOTHING
     is_quiet: bool = False
     request: object = None
     has_places: bool = True
@@ -209,7 +211,7 @@ class Dependencies:
         tags: Mapping[str, str | None],
         expires: float = math.inf,
         templates: Mapping[str, str] | None = None,
-        reads: "Iterable[Read]" = (),
+        reads: Iterable[Read] = (),
     ) -> None:
         """Add what a part depends on, if the body has not ended.
 
@@ -243,7 +245,7 @@ class Dependencies:
             elif version is not None and version != known:
                 self.is_outdated = True
 
-    def note(self, read: "Read") -> None:
+    def note(self, read: Read) -> None:
         """Note that something of the request was read, if the body has not ended."""
         if self.is_quiet or self.is_over:
             return

@@ -1,5 +1,7 @@
 """When entries expire, for how long they are stored, and what keeps them from it."""
 
+from __future__ import annotations
+
 import math
 
 from jinja_fragcache.entries.entry import Life

@@ -1,5 +1,7 @@
 """What is remembered of the keys that were used last."""
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from typing import Any
 

@@ -5,6 +5,8 @@ steps: claim them, look again, make those that no other process makes, and store
 together.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 

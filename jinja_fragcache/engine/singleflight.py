@@ -9,6 +9,8 @@ that contains itself, two fragments that contain each other, or a fragment that 
 thread is rendering further up.
 """
 
+from __future__ import annotations
+
 import math
 import threading
 from collections.abc import Iterator, Sequence
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 Landing = tuple[object, bool, bool]
 # The innermost flight that is led here. Threads and tasks that a body starts on its
 # event loop inherit it, and count as part of that body.
-_leading: ContextVar["Flight | None"] = ContextVar("leading", default=None)
+_leading: ContextVar[Flight | None] = ContextVar("leading", default=None)
 
 
 class Flight:
@@ -63,7 +65,7 @@ class Flight:
     # What most flights leave as it is. They are made without it, because every miss
     # makes one.
     alone: bool = False
-    awaited: Sequence["Flight"] = ()
+    awaited: Sequence[Flight] = ()
     turn: int = 0
     landing: Landing | None = None
     has_landed: bool = False
@@ -73,10 +75,10 @@ class Flight:
     loop: Any = None
     may_be_stored: bool = False
     # Made only when somebody waits, which is seldom.
-    future: "Future[None] | None" = None
+    future: Future[None] | None = None
     _thread: int = 0
 
-    def __init__(self, key: str, flights: "Flights") -> None:
+    def __init__(self, key: str, flights: Flights) -> None:
         self.key = key
         self._flights = flights
         # A task that a body started may go on after that body. It has to begin flights
@@ -136,7 +138,7 @@ class Flight:
             await wait_for(self._awaitable(), seconds)
         return self.landing if self.has_landed else None
 
-    def _awaitable(self) -> "Future[None]":
+    def _awaitable(self) -> Future[None]:
         from concurrent.futures import Future  # noqa: PLC0415 - few wait
 
         with self._flights.lock:
@@ -146,7 +148,7 @@ class Flight:
                     self.future.set_result(None)
             return self.future
 
-    def can_be_awaited(self, chain: set["Flight"], *, blocking: bool) -> bool:
+    def can_be_awaited(self, chain: set[Flight], *, blocking: bool) -> bool:
         """Return whether it can land while the leader of other flights waits for it.
 
         Args:
@@ -160,14 +162,14 @@ class Flight:
             return False
         return not (chain and self.needs(chain))
 
-    def chain(self) -> Iterator["Flight"]:
+    def chain(self) -> Iterator[Flight]:
         """Iterate over this flight and those in whose bodies it began."""
         flight: Flight | None = self
         while flight is not None:
             yield flight
             flight = flight.parent
 
-    def needs(self, flights: set["Flight"]) -> bool:
+    def needs(self, flights: set[Flight]) -> bool:
         """Return whether this flight can land only after one of others has landed."""
         seen: set[Flight] = set()
         rest = [self]

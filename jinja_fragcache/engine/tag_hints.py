@@ -1,5 +1,7 @@
 """Remembers which tags entries had, so that an entry and its tags are read together."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 from typing import Protocol

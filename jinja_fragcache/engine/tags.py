@@ -7,6 +7,8 @@ as long for one entry as for a million. The entries are never counted or listed;
 expire by their timeouts.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 

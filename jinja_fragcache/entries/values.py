@@ -1,5 +1,7 @@
 """Encodes values of any type as strings and ints, which every store keeps."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 

@@ -4,6 +4,8 @@ An environment does not tell which framework it is for. Most pages belong to one
 none, and what knows of all takes as long to import as the engine.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -32,11 +34,11 @@ class Loading:
 
     request: Callable[[], object] | None = None
 
-    def __init__(self, load: "Callable[[], Framework]") -> None:
+    def __init__(self, load: Callable[[], Framework]) -> None:
         self._load = load
 
     @cached_property
-    def _framework(self) -> "Framework":
+    def _framework(self) -> Framework:
         return self._load()
 
     def _is_used(self, context: Any) -> bool:
@@ -102,7 +104,7 @@ class LoadingByModule(Loading):
         load: As for `Loading`.
     """
 
-    def __init__(self, module: str, load: "Callable[[], Framework]") -> None:
+    def __init__(self, module: str, load: Callable[[], Framework]) -> None:
         super().__init__(load)
         self._module = module
         self.request = self._request
@@ -124,13 +126,13 @@ class LoadingByModule(Loading):
         return None if ask is None else ask()
 
 
-def _load_contexts() -> "Framework":
+def _load_contexts() -> Framework:
     from .contexts import RequestsInContexts  # noqa: PLC0415 - see above
 
     return RequestsInContexts()
 
 
-def _load_quart() -> "Framework":
+def _load_quart() -> Framework:
     from .quart import QuartRequests  # noqa: PLC0415 - see above
 
     return QuartRequests()

@@ -1,5 +1,7 @@
 """`memoize` without an application: the methods of `FragmentCache` for functions."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 class MemoizeMethods:
     """Caches what functions return, by their arguments."""
 
-    def _value_rules(self) -> "ValueRules":
+    def _value_rules(self) -> ValueRules:
         """Return the present cache's engine, and how it stores values."""
         raise NotImplementedError
 
@@ -36,7 +38,7 @@ class MemoizeMethods:
         allow: Iterable[str] = (),
         verify: bool = True,
         background: bool | None = None,
-    ) -> "MemoizeDecorator":
+    ) -> MemoizeDecorator:
         """Decorate a function or method to cache a value for each set of arguments.
 
         It may be a plain function or a coroutine function. Calls that give each

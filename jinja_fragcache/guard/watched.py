@@ -6,6 +6,8 @@ has the object is seen, also what got it long before, and nothing has to be take
 where no body is running, nothing is noted.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any

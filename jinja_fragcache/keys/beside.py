@@ -1,5 +1,7 @@
 """Keys of what stands beside entries: locks, versions of tags, numbers, figures."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from jinja_fragcache.remembered import Made

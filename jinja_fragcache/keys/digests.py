@@ -1,5 +1,7 @@
 """Short digests of template sources, of functions and of compiled code."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from hashlib import sha256

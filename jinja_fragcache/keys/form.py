@@ -1,5 +1,7 @@
 """The form of all keys: a start that people can read, and a digest."""
 
+from __future__ import annotations
+
 import hashlib
 import re
 import sys

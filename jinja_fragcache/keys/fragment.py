@@ -1,5 +1,7 @@
 """Keys of fragments, made from a name and key values."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar

@@ -1,5 +1,7 @@
 """The keys of fragments with one key value, as most have, made and remembered."""
 
+from __future__ import annotations
+
 from sys import getsizeof
 
 from .form import readable_name, sha256
@@ -32,7 +34,7 @@ class KeysByName(dict[str, "KeysOfName"]):
         super().__init__()
         self.left = _HALF
 
-    def __missing__(self, name: str) -> "KeysOfName":
+    def __missing__(self, name: str) -> KeysOfName:
         """Return the keys of a name that has none yet."""
         keys = KeysOfName(name, self)
         if getsizeof(name) <= _MOST_BYTES:

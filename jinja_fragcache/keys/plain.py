@@ -4,6 +4,8 @@
 modules take long to import. So it is imported with the first value that needs it.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from jinja_fragcache.errors import KeyValueError

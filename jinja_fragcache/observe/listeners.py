@@ -1,5 +1,7 @@
 """Listeners, and the list of those that one cache tells what it does."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -34,13 +36,13 @@ class Listener:
     wants_values: bool = False
     wants_expiry: bool = False
 
-    def on_event(self, event: "Event") -> None:
+    def on_event(self, event: Event) -> None:
         """Be told what happened to a key: fragments, functions, and values alike."""
 
-    def on_report(self, report: "Report") -> None:
+    def on_report(self, report: Report) -> None:
         """Be told what became of a fragment, or of a call of a decorated function."""
 
-    def around_body(self, about: "About") -> AbstractContextManager[object]:
+    def around_body(self, about: About) -> AbstractContextManager[object]:
         """Return a context manager in which a body runs.
 
         Args:
@@ -128,7 +130,7 @@ class Listeners:
         return any(each.wants_expiry for each in self._of["on_report"])
 
     def event(
-        self, kind: "EventKind", key: str, error: BaseException | None = None
+        self, kind: EventKind, key: str, error: BaseException | None = None
     ) -> None:
         """Tell of an event: see `Event`."""
         listeners = self._of["on_event"]
@@ -141,7 +143,7 @@ class Listeners:
         for each in listeners:
             self._tell(each, each.on_event, event)
 
-    def report(self, report: "Report") -> None:
+    def report(self, report: Report) -> None:
         """Tell of a report. Only those that asked for the key values see them."""
         if self._logs:
             from .log import log_report  # noqa: PLC0415 - few log this
@@ -152,7 +154,7 @@ class Listeners:
             told = report if each.wants_values else without
             self._tell(each, each.on_report, told)
 
-    def enter_bodies(self, about: "About", stack: ExitStack) -> None:
+    def enter_bodies(self, about: About, stack: ExitStack) -> None:
         """Enter what listeners put around a body. It is left with the stack."""
         about = about._replace(values=())
         for each in self._of["around_body"]:

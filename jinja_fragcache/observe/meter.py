@@ -1,12 +1,14 @@
 """Adds up how long calls of a store take, for whoever reports it."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Self
 
 # The meter of what is being looked up or stored here; None while nobody asks.
-_current: ContextVar["Meter | None"] = ContextVar("meter", default=None)
+_current: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 
 class Meter:

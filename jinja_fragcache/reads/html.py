@@ -4,6 +4,8 @@ It follows the tokenizer of the HTML standard as far as that needs. From where i
 all is `DOUBT`.
 """
 
+from __future__ import annotations
+
 import re
 
 #: Where text and elements stand, and comments may.

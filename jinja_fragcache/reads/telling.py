@@ -4,6 +4,8 @@
 tells less: two users may have the same. So a key with it covers nothing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 

@@ -1,5 +1,7 @@
 """Writes expressions as they stand in templates."""
 
+from __future__ import annotations
+
 from jinja2 import nodes
 
 from jinja_fragcache.messages import quoted

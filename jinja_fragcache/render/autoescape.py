@@ -5,6 +5,8 @@ compiles the call of this filter, and `entries.freshness` compares the result wi
 entry's.)
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -5,6 +5,8 @@ them. So if two tags with other bodies get the same name, neither prints the tex
 other (see `shared_names`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from itertools import pairwise
 

@@ -4,6 +4,8 @@ Jinja passes a body as `caller`. In an async environment that is a coroutine fun
 so each method has a twin whose result is awaited.
 """
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -82,7 +84,7 @@ class BodyRendering:
 
     @staticmethod
     @internalcode
-    def _render_rows(found: "Rows", *, caller: "RowBody[str]") -> str:
+    def _render_rows(found: Rows, *, caller: RowBody[str]) -> str:
         """Return the text of a list, or put it into the miss if it may have holes."""
         from .row_blocks import render_rows  # noqa: PLC0415 - few templates have lists
 
@@ -91,7 +93,7 @@ class BodyRendering:
     @staticmethod
     @internalcode
     def _render_rows_async(
-        found: "Rows", *, caller: "RowBody[Awaitable[str]]"
+        found: Rows, *, caller: RowBody[Awaitable[str]]
     ) -> Awaitable[str]:
         from .row_blocks import render_rows_async  # noqa: PLC0415 - see above
 
@@ -99,7 +101,7 @@ class BodyRendering:
 
     @staticmethod
     @internalcode
-    def _fill_rows(found: "FilledRows | MissedRows", caller: "RowHoles[str]") -> str:
+    def _fill_rows(found: FilledRows | MissedRows, caller: RowHoles[str]) -> str:
         """Return the text of a list with its holes filled."""
         from .row_blocks import fill_rows  # noqa: PLC0415 - see above
 
@@ -108,7 +110,7 @@ class BodyRendering:
     @staticmethod
     @internalcode
     def _fill_rows_async(
-        found: "FilledRows | MissedRows", caller: "RowHoles[Awaitable[str]]"
+        found: FilledRows | MissedRows, caller: RowHoles[Awaitable[str]]
     ) -> Awaitable[str]:
         from .row_blocks import fill_rows_async  # noqa: PLC0415 - see above
 

@@ -1,5 +1,7 @@
 """An environment's cache, and what is done about a tag that can't be cached."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from jinja2 import Environment

@@ -9,6 +9,8 @@ Those that few templates call are imported and registered with the first templat
 does, when it is compiled, or comes from a bytecode cache.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Self
@@ -17,7 +19,7 @@ from jinja2 import Environment
 
 # The environment's attribute with all names, by their texts.
 _NAMES = "_fragment_cache_functions"
-_known: dict[str, "FunctionName"] = {}
+_known: dict[str, FunctionName] = {}
 
 
 class FunctionName(str):

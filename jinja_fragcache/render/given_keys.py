@@ -8,6 +8,8 @@ then not reached.
 A key that is another one in the end costs the bytes of what was read for it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from types import GetSetDescriptorType
 from typing import Any

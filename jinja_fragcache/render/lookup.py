@@ -10,6 +10,8 @@ Whether the text is escaped is passed beside it, because only Jinja's compiler k
 Tags with options call those of `options`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from inspect import isawaitable

@@ -4,6 +4,8 @@ These are filters, as those of `lookup` are. Options are passed as keyword argum
 because each tag has only some.
 """
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any

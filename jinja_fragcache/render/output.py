@@ -1,5 +1,7 @@
 """What compiled templates call outside of tags: about output, and other templates."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

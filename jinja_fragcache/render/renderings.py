@@ -1,5 +1,7 @@
 """Templates whose renderings read ahead (see `access.prefetch`)."""
 
+from __future__ import annotations
+
 import copyreg
 from collections.abc import Callable, Iterator
 from functools import cache, partial

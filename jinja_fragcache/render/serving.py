@@ -1,5 +1,7 @@
 """Serves what a tag asks for: its text, or what renders it."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -90,7 +92,7 @@ def _look_further_differing(
 
 
 async def _serve_commented_async(
-    commented: "Commented",
+    commented: Commented,
     engine: Engine,
     environment: Environment,
     site: Site,
@@ -102,7 +104,7 @@ async def _serve_commented_async(
 
 
 def _with_comments(
-    commented: "Commented", found: Text | Miss, key: str | None
+    commented: Commented, found: Text | Miss, key: str | None
 ) -> Text | Miss:
     if not isinstance(found, Miss):
         return commented.around(found, key)

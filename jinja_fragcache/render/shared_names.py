@@ -7,6 +7,8 @@ first one's text, or each would overwrite the other's entry for ever. So it is r
 Tags with the same constant name share its entry on purpose.
 """
 
+from __future__ import annotations
+
 from jinja2 import Environment
 
 from jinja_fragcache.entries.entry import Body, decode

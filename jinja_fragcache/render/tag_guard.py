@@ -3,6 +3,8 @@
 And what the verification of its hits calls it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -140,7 +142,7 @@ class TagGuard:
 
     def apart(
         self, render: Callable[..., Any], *, default: bool
-    ) -> "tuple[TagGuard, Callable[..., Any]] | None":
+    ) -> tuple[TagGuard, Callable[..., Any]] | None:
         """Like `engine.spec.FragmentGuard.apart`."""
         words = self._site[4].rpartition(PARTS)[2].split()
         if BACKGROUND not in words and (not default or FOREGROUND in words):
@@ -156,7 +158,7 @@ class TagGuard:
         made, context = found
         return TagGuard(context, self._site, self._vary_on), made
 
-    def for_row(self, vary_on: Any) -> "TagGuard":
+    def for_row(self, vary_on: Any) -> TagGuard:
         """Return the guard of a list's row that has other key values."""
         return TagGuard(self._context, self._site, vary_on)
 
@@ -172,7 +174,7 @@ class TagGuard:
         for path in paths:
             _read_again(path, context)
 
-    def cover(self) -> "Cover":
+    def cover(self) -> Cover:
         """Like `engine.covering.Guard.cover`."""
         if self._cover is None:
             # Here, because most bodies read nothing of a request.
@@ -204,7 +206,7 @@ class TagGuard:
 
         return texts_of(value)
 
-    def refuse(self, reads: "Sequence[Read]") -> None:
+    def refuse(self, reads: Sequence[Read]) -> None:
         """Like `engine.covering.Guard.refuse`."""
         # Here, because fragments are rarely refused.
         from jinja_fragcache.guard.messages import explain  # noqa: PLC0415
@@ -218,7 +220,7 @@ class TagGuard:
         message = f"{name_of(*place)}: the fragment is not cached. {told}"
         engine.refuse((*warned_for(self._site), "reads"), UncoveredReadError(message))
 
-    def _remedy(self, reads: "Sequence[Read]") -> str:
+    def _remedy(self, reads: Sequence[Read]) -> str:
         from jinja_fragcache.guard.messages import tag_remedy  # noqa: PLC0415 - as above
 
         environment = self._context.environment

@@ -1,5 +1,7 @@
 """What an entry is compared by, besides its key: versions and digests of sources."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from jinja2 import Environment

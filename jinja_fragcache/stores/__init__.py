@@ -4,6 +4,8 @@ A store is imported when it is asked for, because an application needs one of th
 most need a client that takes longer to import than all of this package.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

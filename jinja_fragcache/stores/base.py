@@ -1,5 +1,7 @@
 """What a store is, and the interface of stores that users bring."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar

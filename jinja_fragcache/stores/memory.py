@@ -1,5 +1,7 @@
 """The store of an environment that was given no other: a dictionary in the process."""
 
+from __future__ import annotations
+
 import math
 import sys
 import threading
@@ -277,7 +279,7 @@ class MemoryStore(Shared):
         """Where the entries are, as people call it."""
         return "the memory of this process"
 
-    def facts(self) -> "Facts":
+    def facts(self) -> Facts:
         """Count the entries and their bytes."""
         from .facts import Facts  # noqa: PLC0415 - few ask
 

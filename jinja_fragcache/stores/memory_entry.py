@@ -1,5 +1,7 @@
 """An entry of a `MemoryStore`, in as few bytes as Python's objects allow."""
 
+from __future__ import annotations
+
 import sys
 from typing import Any, ClassVar
 

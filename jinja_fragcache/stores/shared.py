@@ -1,5 +1,7 @@
 """What copies of a cache or a store are: the same object."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 

@@ -1,5 +1,7 @@
 """Asks, in a compiled template, whether the text of a fragment is escaped there."""
 
+from __future__ import annotations
+
 from jinja2 import nodes
 
 from jinja_fragcache.render.autoescape import IS_ESCAPED

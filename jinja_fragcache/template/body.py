@@ -5,6 +5,8 @@ A miss renders the body in a function of its own, which Jinja compiles like the 
 refused.
 """
 
+from __future__ import annotations
+
 from collections.abc import Container, Iterable, Iterator
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The names that the body of each tag reads, as its template's tokens show them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 

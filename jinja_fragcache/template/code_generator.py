@@ -8,6 +8,8 @@ pieces. To avoid this by nodes takes many for each tag, and Jinja goes through a
 of a template several times.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Any, cast
 

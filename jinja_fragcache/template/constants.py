@@ -1,5 +1,7 @@
 """The arguments of a tag, as far as they are constant: checked, and decided."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, NoReturn
 

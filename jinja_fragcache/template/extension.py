@@ -16,6 +16,8 @@ If there are holes in the body, the text goes through a second call block:
 builds nothing. What only compiles is imported with the first template that is compiled.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Self
 

@@ -1,5 +1,7 @@
 """Makes the nodes that call functions of `render`, and other expressions for them."""
 
+from __future__ import annotations
+
 from jinja2 import nodes
 from jinja2.parser import Parser
 

@@ -1,5 +1,7 @@
 """Finds the keys that what a page is given may tell before their tags are reached."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import cast
 

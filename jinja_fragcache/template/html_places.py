@@ -5,6 +5,8 @@ anywhere: by an include, a block, a macro. So a template, and a block of one tha
 extends another, begins in an unknown place, until its text has shown an element.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from itertools import pairwise
 

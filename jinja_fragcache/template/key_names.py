@@ -6,6 +6,8 @@
 may still cover what gave it, see `guard.reads`.)
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 
 from jinja2 import nodes

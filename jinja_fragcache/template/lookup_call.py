@@ -4,6 +4,8 @@ Everything that constant arguments decide is decided here, while the template is
 compiled.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from jinja2 import nodes

@@ -1,5 +1,7 @@
 """Finds the names that a part of a template reads from outside, or binds."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from jinja2 import nodes

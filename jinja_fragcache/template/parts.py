@@ -5,6 +5,8 @@ found out once, when its tag is parsed, and is kept at its node for the fragment
 it. So the time that it takes to compile a template is linear in its length.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
@@ -59,7 +61,7 @@ class Facts:
         self.needs_mending = self.has_holes = self.has_loops = False
         self.macro_names: set[str] = set()
 
-    def add(self, other: "Facts") -> None:
+    def add(self, other: Facts) -> None:
         """Add what is known of some of the nodes, but for the names."""
         self.depends_on_page |= other.depends_on_page
         self.passes_context |= other.passes_context
@@ -105,7 +107,7 @@ class Holes:
                 return body
         return self.body
 
-    def add(self, other: "Holes") -> None:
+    def add(self, other: Holes) -> None:
         """Add holes."""
         self.numbers += other.numbers
         self.body += other.body

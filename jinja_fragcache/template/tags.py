@@ -4,6 +4,8 @@ It is imported with the first of these tags that is compiled. A process whose te
 all come from a bytecode cache never needs it.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -173,7 +175,7 @@ class _Printing:
             self.found = parser.free_identifier()
             self.holes = take_holes(parser, body, self.found, site)
 
-    def look_up(self, arguments: Arguments, each: "Each | None" = None) -> LookupCall:
+    def look_up(self, arguments: Arguments, each: Each | None = None) -> LookupCall:
         """Return the call that looks the fragment, or the rows, up.
 
         Args:
@@ -238,7 +240,7 @@ class _Printing:
         finish(block, Part(self._facts, kind=kind))
         return [*assigned, block]
 
-    def print_holes(self, method: str, each: "Each | None" = None) -> list[nodes.Node]:
+    def print_holes(self, method: str, each: Each | None = None) -> list[nodes.Node]:
         """Return the nodes that print a text with holes.
 
         Args:
