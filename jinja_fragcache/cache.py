@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from .access.breaker import DEFAULT_RETRY_AFTER
 from .access.stats import Stats
 from .clocks import time_of_day
-from .engine import claims
 from .engine.context import Context
 from .engine.engine import Engine
 from .engine.lookup import current_entries
@@ -311,11 +310,11 @@ class FragmentCache(MemoizeMethods, Shared):
         Raises:
             StoreError: If the store failed, or has no `clear()`.
         """
-        perform(claims.clear(self.engine.context))
+        perform(_clear(self.engine.context))
 
     async def clear_async(self) -> None:
         """Like `clear`, but awaits the store."""
-        await perform_async(claims.clear(self.engine.async_context))
+        await perform_async(_clear(self.engine.async_context))
 
     def listen(self, listener: Listener) -> None:
         """Tell a listener what this cache does, from now on.
@@ -383,6 +382,12 @@ def _delete(context: Context, key: str) -> Operation[bool]:
     from .engine.whole import delete  # noqa: PLC0415 - most only read
 
     return delete(context, [key])
+
+
+def _clear(context: Context) -> Operation[None]:
+    from .engine.claims import clear  # noqa: PLC0415 - few clear their store
+
+    return clear(context)
 
 
 def _text(entries: Sequence[Entry | None]) -> str | None:

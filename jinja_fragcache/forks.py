@@ -11,11 +11,22 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
 T = TypeVar("T")
-Lock = TypeVar("Lock", bound="threading.Lock | threading.RLock")
+
+if TYPE_CHECKING:
+    # For annotations alone. They take as long to make as all else here.
+    Lock = TypeVar("Lock", bound="threading.Lock | threading.RLock")
+
+    class Heir(Protocol):
+        """An object that has to know when its process is a new child."""
+
+        def after_fork(self) -> None:
+            """Drop what only the parent may use, before other threads run."""
+            ...
+
 
 _locks: WeakSet[Any] = WeakSet()
 _heirs: WeakValueDictionary[int, Heir] = WeakValueDictionary()
@@ -23,14 +34,6 @@ _heirs: WeakValueDictionary[int, Heir] = WeakValueDictionary()
 # when they are deleted, on a socket that the parent still uses.
 _inherited: list[object] = []
 _NOT_MADE: Final = (-1, None)
-
-
-class Heir(Protocol):
-    """An object that has to know when its process is a new child."""
-
-    def after_fork(self) -> None:
-        """Drop what only the parent may use. No other thread runs in the child yet."""
-        ...
 
 
 def notify_after_fork(heir: Heir) -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from .adapter import Adapter
 from .local_store import LocalStore
-from .prefetch import PrefetchingStore
 from .safe_store import SafeStore
 from .store_kinds import varies_keys
 
@@ -34,7 +33,12 @@ def safe_store_of(
     reads_ahead = prefetch and adapter.reads_in_one_trip
     reads_ahead = reads_ahead and not varies_keys(adapter.store)
     is_near = adapter.serves_near(blocking=blocking)
-    kind: type[SafeStore] = PrefetchingStore if reads_ahead else SafeStore
+    kind: type[SafeStore] = SafeStore
+    if reads_ahead:
+        # Here, because a store in memory does not.
+        from .prefetch import PrefetchingStore  # noqa: PLC0415
+
+        kind = PrefetchingStore
     if not adapter.blocks:
         kind = LocalStore
     if is_near or seal is not None:

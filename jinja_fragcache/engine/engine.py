@@ -30,12 +30,10 @@ from jinja_fragcache.stores.base import Store
 
 from .context import Context
 from .dependencies import current_trial
-from .flow import Flow
-from .lead import Render
 from .lookup import Found, find
 from .policy import Policy
 from .singleflight import Flights
-from .tag_hints import ALL_KEYS, Keys, TagHints
+from .tag_hints import ALL_KEYS, TagHints
 
 if TYPE_CHECKING:
     from jinja_fragcache.access.near_store import NearReads
@@ -44,7 +42,10 @@ if TYPE_CHECKING:
 
     from .batch import Row
     from .entry_spec import EntrySpec
+    from .flow import Flow
+    from .lead import Render
     from .reporting import Draft
+    from .tag_hints import Keys
     from .whole import Whole
 
 

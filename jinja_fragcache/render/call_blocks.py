@@ -14,11 +14,11 @@ from jinja2.utils import internalcode
 from jinja_fragcache.entries.pieces import Pieces
 
 from .misses import Miss, pieces_of, printed
-from .serving import Text
 
 if TYPE_CHECKING:
     from .row_blocks import RowBody, RowHoles
     from .row_serving import FilledRows, MissedRows, Rows
+    from .serving import Text
 
 
 class BodyRendering:

@@ -34,7 +34,6 @@ from .functions import (
     FunctionName,
 )
 from .lookup import Spec
-from .misses import Uncached, flow_uncached
 from .options import TagOptions, resolve
 from .row_serving import (
     Rows,
@@ -45,6 +44,7 @@ from .row_serving import (
 )
 from .sources import sources_of
 from .tag_guard import TagGuard, explained, verified_as
+from .uncached import Uncached, flow_uncached
 from .versions import source_digest
 
 # The class of the groups of `itertools.groupby`, which has no name.

@@ -43,7 +43,7 @@ from jinja_fragcache.keys.fragment import (
 
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
-from .misses import Miss, Uncached, reasons
+from .misses import Miss
 from .serving import Text, look_further
 from .sources import sources_of
 from .tag_guard import TagGuard, explained, verified_as
@@ -252,7 +252,10 @@ def named_fragment(
     except KeyValueError as error:
         environment, site = context.environment, spec[2]
         refuse(environment, site, explained(error, site, vary_on))
-        refused = Uncached(reasons().KEY, name=name)
+        # Here, because most fragments are cached.
+        from .uncached import Reason, Uncached  # noqa: PLC0415
+
+        refused = Uncached(Reason.KEY, name=name)
         mine = engine_of(environment)
         return look_further(mine, environment, site, escaped, refused)
     parts = (name, *key_values(vary_on))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -29,11 +29,14 @@ from jinja_fragcache.timeouts import normalize_timeout
 from .environment import engine_of, refuse
 from .functions import FunctionName
 from .lookup import Spec
-from .misses import Miss, Uncached, reasons
+from .misses import Miss
 from .serving import Text, look_further
 from .sources import sources_of
 from .tag_guard import TagGuard, explained, verified_as
 from .versions import source_digest, version_of, with_page
+
+if TYPE_CHECKING:
+    from .uncached import Uncached
 
 DELETE = "del"
 FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
@@ -241,8 +244,11 @@ def resolve(
             the cache is strict.
     """
     if options.unless:
+        # Here, because most fragments are cached.
+        from .uncached import Reason, Uncached  # noqa: PLC0415
+
         keep_out_of_store()
-        return Uncached(reasons().UNLESS, key, name, vary_on)
+        return Uncached(Reason.UNLESS, key, name, vary_on)
     environment = context.environment
     timeout, version, site = spec
     try:
@@ -251,8 +257,10 @@ def resolve(
         if key is None:
             key = make_template_fragment_key(name, vary_on)
         if isinstance(timeout, str) and timeout == DELETE:
+            from .uncached import Reason, Uncached  # noqa: PLC0415 - as above
+
             flow = partial(remove, key)
-            return Uncached(reasons().DELETED, key, name, vary_on, flow)
+            return Uncached(Reason.DELETED, key, name, vary_on, flow)
         if version is None:
             version = version_of(
                 context,
@@ -278,7 +286,9 @@ def resolve(
         )
     except (KeyValueError, TimeoutValueError, PolicyError) as error:
         refuse(environment, site, explained(error, site, vary_on))
-    return Uncached(reasons().KEY, key, name)
+    from .uncached import Reason, Uncached  # noqa: PLC0415 - as above
+
+    return Uncached(Reason.KEY, key, name)
 
 
 def _grace(engine: Engine, options: TagOptions) -> GracePeriods:

@@ -17,8 +17,8 @@ from jinja_fragcache.observe.events import Reason
 
 from .comments import ROW, Commented
 from .environment import Site, engine_of
-from .misses import Uncached, flow_uncached
 from .shared_names import refuse_shared
+from .uncached import Uncached, flow_uncached
 from .whole import vary_rows
 
 

@@ -16,11 +16,13 @@ from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.pieces import Pieces
 
 from .environment import Site, engine_of
-from .misses import Miss, Uncached, flow_uncached, miss, reasons
-from .shared_names import refuse_shared
+from .misses import Miss, miss
 
 if TYPE_CHECKING:
+    from jinja_fragcache.entries.entry import Body
+
     from .comments import Commented
+    from .uncached import Uncached
 
 #: The text of a fragment, with or without holes.
 Text = str | Pieces
@@ -176,8 +178,12 @@ def _text_or_miss(
     undecided: Undecided | None,
 ) -> Text | Miss:
     if found is NOTHING or not found.is_fresh:
-        if refuse_shared(environment, site, asked.wanted.body, found.stored):
-            shared = Uncached(reasons().KEY, asked.key, values=asked.values)
+        if asked.wanted.body is not None and _is_shared(
+            environment, site, asked.wanted.body, found
+        ):
+            from .uncached import Reason, Uncached  # noqa: PLC0415 - as there
+
+            shared = Uncached(Reason.KEY, asked.key, values=asked.values)
             return _uncached(environment, site, shared, has_holes=bool(asked.holes))
         return miss(engine, partial(renew, asked, found), has_holes=bool(asked.holes))
     if asked.verified_as:
@@ -190,8 +196,17 @@ def _text_or_miss(
     return value
 
 
+def _is_shared(environment: Environment, site: Site, body: Body, found: Found) -> bool:
+    # Here, because few tags have names that are no constants.
+    from .shared_names import refuse_shared  # noqa: PLC0415
+
+    return refuse_shared(environment, site, body, found.stored)
+
+
 def _uncached(
     environment: Environment, site: Site, uncached: Uncached, *, has_holes: bool = False
 ) -> Miss:
+    from .uncached import flow_uncached  # noqa: PLC0415 - most fragments are cached
+
     flow = flow_uncached(environment, site, uncached)
     return miss(engine_of(environment), flow, has_holes=has_holes)

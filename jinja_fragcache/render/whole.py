@@ -11,7 +11,7 @@ from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.observe.events import Reason
 
 from .environment import Site, refuse
-from .misses import Uncached, flow_uncached
+from .uncached import Uncached, flow_uncached
 
 if TYPE_CHECKING:
     from jinja_fragcache.engine.batch import Row

@@ -22,21 +22,13 @@ from collections.abc import Iterable
 from typing import Self
 
 from jinja2 import Environment, nodes
-from jinja2.compiler import CodeGenerator
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from jinja2.parser import Parser
 
 from jinja_fragcache.cache import FragmentCache
-from jinja_fragcache.engine.tags import cache_tag
-from jinja_fragcache.frameworks.loading import watch_frameworks
-from jinja_fragcache.render.autoescape import AUTOESCAPE_FUNCTIONS
 from jinja_fragcache.render.call_blocks import BodyRendering
-from jinja_fragcache.render.functions import own_names, register
-from jinja_fragcache.render.lookup import FRAGMENT_FUNCTIONS
-from jinja_fragcache.render.options import OPTIONS_FUNCTIONS
-from jinja_fragcache.render.output import OUTPUT_FUNCTIONS
-from jinja_fragcache.render.renderings import let_templates_read_ahead
+from jinja_fragcache.render.functions import own_names
 
 
 class FragmentCacheExtension(BodyRendering, Extension):
@@ -56,26 +48,13 @@ class FragmentCacheExtension(BodyRendering, Extension):
     priority = 1000
 
     def __init__(self, environment: Environment) -> None:
+        # Here, because only environments need it.
+        from .preparing import prepare  # noqa: PLC0415
+
         super().__init__(environment)
         if not hasattr(environment, "fragment_cache"):
             environment.extend(fragment_cache=FragmentCache())
-        if environment.code_generator_class is CodeGenerator:
-            # Here, because it imports what only compiles.
-            from .code_generator import FragmentCodeGenerator  # noqa: PLC0415
-
-            environment.code_generator_class = FragmentCodeGenerator
-        register(
-            environment,
-            {
-                **FRAGMENT_FUNCTIONS,
-                **OPTIONS_FUNCTIONS,
-                **OUTPUT_FUNCTIONS,
-                **AUTOESCAPE_FUNCTIONS,
-            },
-        )
-        environment.globals.setdefault("cache_tag", cache_tag)
-        let_templates_read_ahead(environment)
-        watch_frameworks()
+        prepare(environment)
 
     def bind(self, environment: Environment) -> Self:
         """Return a copy of it for an overlay. Called by Jinja."""

@@ -2,7 +2,7 @@ import pytest
 
 from jinja_fragcache import About, Reason, make_template_fragment_key
 from jinja_fragcache.render.environment import Site
-from jinja_fragcache.render.misses import Uncached, flow_uncached
+from jinja_fragcache.render.uncached import Uncached, flow_uncached
 from tests.support import Ears, environment, fragment_cache
 
 SITE: Site = ("home.html", 14, "", "", "||", "")

@@ -1,0 +1,52 @@
+"""Fragments that are not cached: why, and what renders them."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+from jinja2 import Environment
+
+from jinja_fragcache.engine.flow import Flow, bypass
+from jinja_fragcache.engine.reporting import report_uncached
+from jinja_fragcache.keys.form import readable_name
+from jinja_fragcache.keys.fragment import readable_name_of
+from jinja_fragcache.observe.events import About
+from jinja_fragcache.observe.events import Reason as Reason
+
+from .environment import Site, engine_of
+
+
+class Uncached(NamedTuple):
+    """A fragment that is rendered without asking the store.
+
+    Attributes:
+        reason: Why that is so.
+        key: Its key, if it has one.
+        name: Its name, if it has no key.
+        values: Its key values.
+        flow: Renders it.
+    """
+
+    reason: Reason
+    key: str | None = None
+    name: Any = None
+    values: Any = ()
+    flow: Flow = bypass
+
+    def about(self, site: Site) -> About:
+        """Return what listeners are told of it."""
+        if self.key is not None:
+            name = readable_name_of(self.key)
+        elif isinstance(self.name, str):
+            name = readable_name(str(self.name))
+        else:
+            name = "unnamed"
+        return About.of_fragment(name, site, self.values)
+
+
+def flow_uncached(environment: Environment, site: Site, uncached: Uncached) -> Flow:
+    """Count a fragment that is not cached, and return what renders it."""
+    engine = engine_of(environment)
+    draft = engine.uncached(partial(uncached.about, site), uncached.reason)
+    if draft is None:
+        return uncached.flow
+    return partial(report_uncached, uncached.flow, draft)
