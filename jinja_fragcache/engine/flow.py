@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.local_store import LocalStore
+from jinja_fragcache.late import LateModule
 from jinja_fragcache.operations import Operation
 
 from . import claims
@@ -27,8 +28,10 @@ from .singleflight import Flight
 from .stale_while_revalidate import serve_stale
 
 if TYPE_CHECKING:
+    from . import reporting
     from .entry_spec import EntrySpec
-    from .reporting import Draft
+else:
+    reporting = LateModule(".reporting", __package__)
 
 # How often a caller waits for others before it makes the value without storing it.
 _MOST_WAITS = 2
@@ -149,10 +152,7 @@ def renew_missed(
     """
     if context.recorder.audience is None:
         return _renew(spec, found, context, render, deadline)
-    # Here, because most caches have no listeners.
-    from .reporting import start  # noqa: PLC0415
-
-    draft = start(spec, found, context)
+    draft = reporting.start(spec, found, context)
     if draft is None:
         return _renew(spec, found, context, render, deadline)
     return draft.reported(_renew(spec, found, context, render, deadline, draft))
@@ -165,7 +165,7 @@ def _renew(
     context: Context,
     render: Render,
     deadline: float,
-    draft: Draft | None = None,
+    draft: reporting.Draft | None = None,
 ) -> Operation[Any]:
     has_stale = found.standing.served
     # In the background, nobody is there to be told of.
@@ -205,7 +205,7 @@ def _render_alone(
     found: Found,
     context: Context,
     render: Render,
-    draft: Draft | None,
+    draft: reporting.Draft | None,
 ) -> Operation[Any]:
     """Make a value that is not stored: only a leader may store.
 

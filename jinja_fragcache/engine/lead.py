@@ -10,6 +10,7 @@ from jinja2.utils import internalcode
 from jinja_fragcache.entries.freshness import NO_GRACE
 from jinja_fragcache.entries.values import MISSING
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.late import LateModule
 from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 
@@ -27,8 +28,11 @@ from .tags import known_versions, versions_since
 if TYPE_CHECKING:
     from jinja_fragcache.guard.reads import Read
 
+    from . import body_reads
     from .entry_spec import EntrySpec
     from .reporting import Draft
+else:
+    body_reads = LateModule(".body_reads", __package__)
 
 # Renders a fragment or calls a function, and returns its text or value, or an awaitable
 # of it. What it raises passes through.
@@ -216,9 +220,9 @@ class Lead:
                 tags = {**dict.fromkeys(self.spec.tags), **dependencies.tags}
             reads: Sequence[Read] = ()
             if dependencies.reads:
-                from .body_reads import reads_for_outer  # noqa: PLC0415 - few read
-
-                reads = reads_for_outer(self.spec.guard, dependencies.reads.values())
+                reads = body_reads.reads_for_outer(
+                    self.spec.guard, dependencies.reads.values()
+                )
             outer.include(tags, expires, dependencies.templates, reads)
 
     def _versions_with_parts(
@@ -339,9 +343,9 @@ class Lead:
                 )
                 reads: tuple[str, ...] = ()
                 if dependencies.reads:
-                    from .body_reads import reads_for_entry  # noqa: PLC0415 - as above
-
-                    reads = reads_for_entry(spec.guard, dependencies.reads.values())
+                    reads = body_reads.reads_for_entry(
+                        spec.guard, dependencies.reads.values()
+                    )
                 stored = spec.dump(
                     self.value, versions, life, dependencies.templates, reads
                 )

@@ -16,6 +16,7 @@ from jinja_fragcache.entries.freshness import (
 )
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
 from jinja_fragcache.keys.beside import version_key
+from jinja_fragcache.late import LateModule
 from jinja_fragcache.operations import Operation
 
 from .context import Context
@@ -24,10 +25,14 @@ from .expiry import end, is_expired, standing
 from .tags import read_versions
 
 if TYPE_CHECKING:
-    from jinja_fragcache.guard.reads import Read
+    from jinja_fragcache.guard import reads as guard_reads
     from jinja_fragcache.observe.listeners import Listeners
 
+    from . import reporting
     from .entry_spec import EntrySpec, Guard
+else:
+    guard_reads = LateModule("jinja_fragcache.guard.reads")
+    reporting = LateModule(".reporting", __package__)
 
 
 class Found(NamedTuple):
@@ -274,17 +279,14 @@ def _find_told(
     audience: "Listeners",
 ) -> Operation[list[Found]]:
     """Like `find`, and tell those who listen."""
-    # Here, because most caches have no listeners.
-    from .reporting import measured, report_hit  # noqa: PLC0415
-
     # Perhaps nobody does any more.
     audience.settle()
     again = current_dependencies() is not None
-    found = yield from measured(look_up(specs, context, stored, again=again))
+    found = yield from reporting.measured(look_up(specs, context, stored, again=again))
     for spec, each in zip(specs, found, strict=True):
         if each.is_fresh:
             context.recorder.hit(spec.key)
-            yield from report_hit(spec, each, context, audience)
+            yield from reporting.report_hit(spec, each, context, audience)
             yield from note_served(spec, each, context)
     return found
 
@@ -299,7 +301,7 @@ def note_served(spec: "EntrySpec", found: Found, context: Context) -> Operation[
     else:
         left = yield from context.store.remaining(spec.key)
         expires = end(context, spec.timeout) if left is None else context.clock() + left
-    reads: list[Read] = []
+    reads: list[guard_reads.Read] = []
     if entry.reads:
         reads = [_read_of(each, spec.guard) for each in entry.reads]
         if dependencies.has_places and any(
@@ -313,22 +315,22 @@ def note_served(spec: "EntrySpec", found: Found, context: Context) -> Operation[
     dependencies.include(dict(entry.tags), expires, dict(entry.templates), reads)
 
 
-def _read_of(name: str, guard: "Guard | None") -> "Read":
+def _read_of(name: str, guard: "Guard | None") -> "guard_reads.Read":
     """Return what a nested entry tells of a read of its body.
 
     Args:
         name: As in `Entry.reads`.
         guard: The guard of the entry's key.
     """
-    from jinja_fragcache.guard.reads import Read  # noqa: PLC0415 - as for `places`
-
     if name[:1] == KEPT:
         shown, _, text = name[1:].partition(" ")
-        return Read(shown, frozenset({text}), kept=text)
+        return guard_reads.Read(shown, frozenset({text}), kept=text)
     if name[:1] == BY_VALUE:
         shown = read_name(name)
-        return Read(shown, guard.texts_now(shown) if guard else frozenset())
-    return Read(name, instead=guard.cover().values if guard else frozenset())
+        return guard_reads.Read(shown, guard.texts_now(shown) if guard else frozenset())
+    return guard_reads.Read(
+        name, instead=guard.cover().values if guard else frozenset()
+    )
 
 
 def note_unstored(spec: "EntrySpec", context: Context) -> None:

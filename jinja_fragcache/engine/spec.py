@@ -22,11 +22,16 @@ from jinja_fragcache.entries.freshness import (
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.entries.values import MISSING, UnreadableError
 from jinja_fragcache.keys.fragment import key_without_values, readable_name_of
+from jinja_fragcache.late import LateModule
 
 if TYPE_CHECKING:
-    from jinja_fragcache.observe.events import About, Why
+    from jinja_fragcache.observe import events
 
+    from . import covering
     from .entry_spec import FragmentGuard
+else:
+    events = LateModule("jinja_fragcache.observe.events")
+    covering = LateModule(".covering", __package__)
 
 
 class NotStored(Exception):  # noqa: N818 - it is not an error
@@ -38,7 +43,9 @@ class NotStored(Exception):  # noqa: N818 - it is not an error
         why: What listeners are told about it; None for a rule of the user's.
     """
 
-    def __init__(self, warning: str | None = None, why: "Why | None" = None) -> None:
+    def __init__(
+        self, warning: str | None = None, why: "events.Why | None" = None
+    ) -> None:
         super().__init__(warning)
         self.warning = warning
         self.why = why
@@ -94,31 +101,32 @@ class FragmentSpec(NamedTuple):
         """Like `EntrySpec.name`."""
         return key_without_values(self.key)
 
-    def about(self) -> "About":
+    def about(self) -> "events.About":
         """Like `EntrySpec.about`."""
-        # Here, because most caches have no listeners. `why_not` is for them, too.
-        from jinja_fragcache.observe.events import About  # noqa: PLC0415
+        return events.About.of_fragment(
+            readable_name_of(self.key), self.site, self.values
+        )
 
-        return About.of_fragment(readable_name_of(self.key), self.site, self.values)
-
-    def why_not(self, entry: Entry) -> "Why":
+    def why_not(self, entry: Entry) -> "events.Why":
         """Like `EntrySpec.why_not`. The checks are those of `load`, in its order."""
-        from jinja_fragcache.observe.events import Reason, Why  # noqa: PLC0415
-
         wanted, digest_of = self.wanted, self.digest_of
         if entry.version != wanted.version:
-            return Why(Reason.VERSION, _why_version(entry.version, wanted.version))
+            return events.Why(
+                events.Reason.VERSION, _why_version(entry.version, wanted.version)
+            )
         if entry.escaped != wanted.escaped:
-            return Why(Reason.ESCAPING)
+            return events.Why(events.Reason.ESCAPING)
         if not matches(entry, wanted):
-            return Why(Reason.BODY)
+            return events.Why(events.Reason.BODY)
         if digest_of is not None:
             for name, digest in entry.templates:
                 if digest_of(name) != digest:
-                    return Why(Reason.TEMPLATE, f"template {name} changed")
+                    return events.Why(
+                        events.Reason.TEMPLATE, f"template {name} changed"
+                    )
         if entry.holes and not {number for _, number in entry.holes} <= set(self.holes):
-            return Why(Reason.HOLES)
-        return Why(Reason.READS)
+            return events.Why(events.Reason.HOLES)
+        return events.Why(events.Reason.READS)
 
     def trial(self, render: Callable[..., Any]) -> Callable[..., Any]:
         """Like `EntrySpec.trial`."""
@@ -153,11 +161,8 @@ class FragmentSpec(NamedTuple):
             return MISSING
         if entry.holes and not {number for _, number in entry.holes} <= set(self.holes):
             return MISSING
-        if entry.reads:
-            from .covering import is_covered_now  # noqa: PLC0415 - few read the request
-
-            if not is_covered_now(entry.reads, self.guard):
-                return MISSING
+        if entry.reads and not covering.is_covered_now(entry.reads, self.guard):
+            return MISSING
         return Pieces(entry.text, entry.holes) if self.holes else entry.text
 
     def timeout_of(self, value: Any) -> int | None:
@@ -200,10 +205,8 @@ class FragmentSpec(NamedTuple):
         try:
             return encode(entry)
         except HeaderTooLargeError as error:
-            from jinja_fragcache.observe.events import Reason, Why  # noqa: PLC0415
-
             warning = f"{self.key!r} is not stored. {error}"
-            raise NotStored(warning, Why(Reason.TOO_LARGE)) from None
+            raise NotStored(warning, events.Why(events.Reason.TOO_LARGE)) from None
 
 
 #: Makes one of a tuple with all fields. Every miss does, and `FragmentSpec(...)` calls

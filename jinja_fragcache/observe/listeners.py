@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from jinja_fragcache.errors import ListenerError
 from jinja_fragcache.forks import free_after_fork
+from jinja_fragcache.late import LateModule
 from jinja_fragcache.messages import class_name, describe, logger, logs_all
 from jinja_fragcache.remembered import Remembered
 
 if TYPE_CHECKING:
+    from . import events
     from .events import About, Event, EventKind, Report
+else:
+    events = LateModule(".events", __package__)
 
 T = TypeVar("T")
 _METHODS = ("on_event", "on_report", "around_body")
@@ -136,10 +140,7 @@ class Listeners:
         listeners = self._of["on_event"]
         if not listeners:
             return
-        # Here, because most caches have no listeners.
-        from .events import Event  # noqa: PLC0415
-
-        event = Event(kind, key, error)
+        event = events.Event(kind, key, error)
         for each in listeners:
             self._tell(each, each.on_event, event)
 

@@ -40,6 +40,7 @@ from jinja_fragcache.keys.fragment import (
     key_values,
     make_template_fragment_key,
 )
+from jinja_fragcache.late import LateModule
 
 from .environment import Site, engine_of, refuse
 from .functions import FunctionName
@@ -49,6 +50,10 @@ from .sources import sources_of
 from .tag_guard import TagGuard, explained, verified_as
 from .versions import source_digest
 
+if TYPE_CHECKING:
+    from . import uncached
+else:
+    uncached = LateModule(".uncached", __package__)
 #: With a constant key, which the code generator notes.
 FRAGMENT = FunctionName("fragment")
 #: With a constant name and one key value.
@@ -252,10 +257,7 @@ def named_fragment(
     except KeyValueError as error:
         environment, site = context.environment, spec[2]
         refuse(environment, site, explained(error, site, vary_on))
-        # Here, because most fragments are cached.
-        from .uncached import Reason, Uncached  # noqa: PLC0415
-
-        refused = Uncached(Reason.KEY, name=name)
+        refused = uncached.Uncached(uncached.Reason.KEY, name=name)
         mine = engine_of(environment)
         return look_further(mine, environment, site, escaped, refused)
     parts = (name, *key_values(vary_on))

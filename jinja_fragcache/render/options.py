@@ -24,6 +24,7 @@ from jinja_fragcache.engine.spec import FragmentSpec, spec_of
 from jinja_fragcache.entries.freshness import WANTED, GracePeriods
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
+from jinja_fragcache.late import LateModule
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .environment import engine_of, refuse
@@ -36,7 +37,9 @@ from .tag_guard import TagGuard, explained, verified_as
 from .versions import source_digest, version_of, with_page
 
 if TYPE_CHECKING:
-    from .uncached import Uncached
+    from . import uncached
+else:
+    uncached = LateModule(".uncached", __package__)
 
 DELETE = "del"
 FRAGMENT_WITH_OPTIONS = FunctionName("fragment_with_options")
@@ -223,7 +226,7 @@ def resolve(
     name: Any,
     vary_on: Any,
     options: TagOptions,
-) -> FragmentSpec | Uncached:
+) -> FragmentSpec | uncached.Uncached:
     """Return the fragment that a tag asks for.
 
     Args:
@@ -244,11 +247,8 @@ def resolve(
             the cache is strict.
     """
     if options.unless:
-        # Here, because most fragments are cached.
-        from .uncached import Reason, Uncached  # noqa: PLC0415
-
         keep_out_of_store()
-        return Uncached(Reason.UNLESS, key, name, vary_on)
+        return uncached.Uncached(uncached.Reason.UNLESS, key, name, vary_on)
     environment = context.environment
     timeout, version, site = spec
     try:
@@ -257,10 +257,8 @@ def resolve(
         if key is None:
             key = make_template_fragment_key(name, vary_on)
         if isinstance(timeout, str) and timeout == DELETE:
-            from .uncached import Reason, Uncached  # noqa: PLC0415 - as above
-
             flow = partial(remove, key)
-            return Uncached(Reason.DELETED, key, name, vary_on, flow)
+            return uncached.Uncached(uncached.Reason.DELETED, key, name, vary_on, flow)
         if version is None:
             version = version_of(
                 context,
@@ -286,9 +284,7 @@ def resolve(
         )
     except (KeyValueError, TimeoutValueError, PolicyError) as error:
         refuse(environment, site, explained(error, site, vary_on))
-    from .uncached import Reason, Uncached  # noqa: PLC0415 - as above
-
-    return Uncached(Reason.KEY, key, name)
+    return uncached.Uncached(uncached.Reason.KEY, key, name)
 
 
 def _grace(engine: Engine, options: TagOptions) -> GracePeriods:

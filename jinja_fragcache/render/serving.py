@@ -14,15 +14,18 @@ from jinja_fragcache.engine.flow import renew
 from jinja_fragcache.engine.lookup import NOTHING, Found
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.pieces import Pieces
+from jinja_fragcache.late import LateModule
 
-from .environment import Site, engine_of
+from .environment import Site
 from .misses import Miss, miss
 
 if TYPE_CHECKING:
     from jinja_fragcache.entries.entry import Body
 
+    from . import uncached
     from .comments import Commented
-    from .uncached import Uncached
+else:
+    uncached = LateModule(".uncached", __package__)
 
 #: The text of a fragment, with or without holes.
 Text = str | Pieces
@@ -33,7 +36,7 @@ def look_further(
     environment: Environment,
     site: Site,
     escaped: bool,
-    asked: FragmentSpec | Uncached,
+    asked: FragmentSpec | uncached.Uncached,
     undecided: Undecided | None = None,
     *,
     has_holes: bool = False,
@@ -54,7 +57,7 @@ def look_further(
             engine, environment, site, escaped, asked, has_holes=has_holes
         )
     if not isinstance(asked, FragmentSpec):
-        return _uncached(environment, site, asked, has_holes=has_holes)
+        return uncached.miss_of(environment, site, asked, has_holes=has_holes)
     if engine.blocks and environment.is_async:
         return _serve_async(engine, environment, site, asked)
     return _serve(engine, environment, site, asked, undecided)
@@ -65,7 +68,7 @@ def _look_further_differing(
     environment: Environment,
     site: Site,
     escaped: bool,
-    asked: FragmentSpec | Uncached,
+    asked: FragmentSpec | uncached.Uncached,
     *,
     has_holes: bool,
 ) -> Text | Miss | Awaitable[Text | Miss]:
@@ -80,7 +83,7 @@ def _look_further_differing(
 
         commented = Commented(engine.comments, site, FRAGMENT, escaped=escaped)
     if not isinstance(asked, FragmentSpec):
-        missed = _uncached(environment, site, asked, has_holes=has_holes)
+        missed = uncached.miss_of(environment, site, asked, has_holes=has_holes)
         return missed if commented is None else _with_comments(commented, missed, None)
     if engine.blocks and environment.is_async:
         if commented is None:
@@ -181,10 +184,12 @@ def _text_or_miss(
         if asked.wanted.body is not None and _is_shared(
             environment, site, asked.wanted.body, found
         ):
-            from .uncached import Reason, Uncached  # noqa: PLC0415 - as there
-
-            shared = Uncached(Reason.KEY, asked.key, values=asked.values)
-            return _uncached(environment, site, shared, has_holes=bool(asked.holes))
+            shared = uncached.Uncached(
+                uncached.Reason.KEY, asked.key, values=asked.values
+            )
+            return uncached.miss_of(
+                environment, site, shared, has_holes=bool(asked.holes)
+            )
         return miss(engine, partial(renew, asked, found), has_holes=bool(asked.holes))
     if asked.verified_as:
         from jinja_fragcache.engine.verify import draw, verify  # noqa: PLC0415 - few do
@@ -201,12 +206,3 @@ def _is_shared(environment: Environment, site: Site, body: Body, found: Found) -
     from .shared_names import refuse_shared  # noqa: PLC0415
 
     return refuse_shared(environment, site, body, found.stored)
-
-
-def _uncached(
-    environment: Environment, site: Site, uncached: Uncached, *, has_holes: bool = False
-) -> Miss:
-    from .uncached import flow_uncached  # noqa: PLC0415 - most fragments are cached
-
-    flow = flow_uncached(environment, site, uncached)
-    return miss(engine_of(environment), flow, has_holes=has_holes)

@@ -26,12 +26,17 @@ from jinja_fragcache.errors import (
     UncoveredReadError,
 )
 from jinja_fragcache.keys.fragment import can_be_encoded, encoded_value
+from jinja_fragcache.late import LateModule
 from jinja_fragcache.remembered import Remembered
 
 from .environment import ADDED, Site, engine_of, name_of, warned_for
 
 if TYPE_CHECKING:
-    from jinja_fragcache.guard.reads import Cover, Read
+    from jinja_fragcache.engine import noted_reads
+    from jinja_fragcache.guard import reads as guard_reads
+else:
+    noted_reads = LateModule("jinja_fragcache.engine.noted_reads")
+    guard_reads = LateModule("jinja_fragcache.guard.reads")
 
 #: Separates the parts of `Site`'s names: of the key, of the body, allowed ones, and the
 #: paths that were read above the tag for names in its body. The last part has any of
@@ -128,7 +133,7 @@ class TagGuard:
         self._context = context
         self._site = site
         self._vary_on = vary_on
-        self._cover: Cover | None = None
+        self._cover: guard_reads.Cover | None = None
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -174,19 +179,18 @@ class TagGuard:
         for path in paths:
             _read_again(path, context)
 
-    def cover(self) -> Cover:
+    def cover(self) -> guard_reads.Cover:
         """Like `engine.covering.Guard.cover`."""
         if self._cover is None:
-            # Here, because most bodies read nothing of a request.
-            from jinja_fragcache.guard.reads import Cover, texts_in  # noqa: PLC0415
-
             allowed = engine_of(self._context.environment).policy.guard_allow
             given, read = split_values(self._site, self._vary_on)
             names = self._names(0)
             joined = [name[1:] for name in names if name[:1] == JOINED]
-            self._cover = Cover(
+            self._cover = guard_reads.Cover(
                 names_told_by([*names, *read]),
-                texts_in(given).union(*map(texts_in, read.values())),
+                guard_reads.texts_in(given).union(
+                    *map(guard_reads.texts_in, read.values())
+                ),
                 frozenset({*allowed, *self._names(2)}),
                 told=names_told_by(joined),
             )
@@ -194,19 +198,15 @@ class TagGuard:
 
     def texts_now(self, name: str) -> frozenset[str]:
         """Like `engine.covering.Guard.texts_now`."""
-        from jinja_fragcache.engine.noted_reads import texts_of_now  # noqa: PLC0415 - as above
-
-        texts = texts_of_now(name, self._context)
+        texts = noted_reads.texts_of_now(name, self._context)
         if texts or "." in name:
             return texts
         value = self._context.resolve_or_missing(name)
         if value is missing:
             return frozenset()
-        from jinja_fragcache.guard.reads import texts_of  # noqa: PLC0415 - as above
+        return guard_reads.texts_of(value)
 
-        return texts_of(value)
-
-    def refuse(self, reads: Sequence[Read]) -> None:
+    def refuse(self, reads: Sequence[guard_reads.Read]) -> None:
         """Like `engine.covering.Guard.refuse`."""
         # Here, because fragments are rarely refused.
         from jinja_fragcache.guard.messages import explain  # noqa: PLC0415
@@ -220,7 +220,7 @@ class TagGuard:
         message = f"{name_of(*place)}: the fragment is not cached. {told}"
         engine.refuse((*warned_for(self._site), "reads"), UncoveredReadError(message))
 
-    def _remedy(self, reads: Sequence[Read]) -> str:
+    def _remedy(self, reads: Sequence[guard_reads.Read]) -> str:
         from jinja_fragcache.guard.messages import tag_remedy  # noqa: PLC0415 - as above
 
         environment = self._context.environment
@@ -270,10 +270,8 @@ class _Now:
 
     def value(self, name: str) -> Any:
         """Like `Now.value`."""
-        from jinja_fragcache.engine.noted_reads import value_of_now  # noqa: PLC0415 - as above
-
         if "." in name or not self.has(name):
-            return value_of_now(name, self._context)
+            return noted_reads.value_of_now(name, self._context)
         return self._context.resolve(name)
 
     def has(self, name: str) -> bool:

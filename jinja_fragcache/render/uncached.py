@@ -13,6 +13,7 @@ from jinja_fragcache.observe.events import About
 from jinja_fragcache.observe.events import Reason as Reason
 
 from .environment import Site, engine_of
+from .misses import Miss, miss
 
 
 class Uncached(NamedTuple):
@@ -50,3 +51,11 @@ def flow_uncached(environment: Environment, site: Site, uncached: Uncached) -> F
     if draft is None:
         return uncached.flow
     return partial(report_uncached, uncached.flow, draft)
+
+
+def miss_of(
+    environment: Environment, site: Site, uncached: Uncached, *, has_holes: bool = False
+) -> Miss:
+    """Return what renders a fragment that is not cached, which is counted."""
+    flow = flow_uncached(environment, site, uncached)
+    return miss(engine_of(environment), flow, has_holes=has_holes)
