@@ -257,7 +257,8 @@ def find(
     if current_trial() is not None:
         return [NOTHING for _ in specs]
     audience = context.recorder.audience
-    if audience is not None:
+    # Perhaps nobody listens any more; or nobody has looked whether somebody does.
+    if audience is not None and audience.settle():
         return (yield from _find_told(specs, context, stored, audience))
     dependencies = current_dependencies()
     # What is near may have been deleted elsewhere. In a body it would become part of an
@@ -279,8 +280,6 @@ def _find_told(
     audience: "Listeners",
 ) -> Operation[list[Found]]:
     """Like `find`, and tell those who listen."""
-    # Perhaps nobody does any more.
-    audience.settle()
     again = current_dependencies() is not None
     found = yield from reporting.measured(look_up(specs, context, stored, again=again))
     for spec, each in zip(specs, found, strict=True):

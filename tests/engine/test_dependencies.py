@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jinja_fragcache import cache_tag, guard_variables, note_read
-from jinja_fragcache.engine import dependencies, noted_reads
+from jinja_fragcache.engine import dependencies
 from jinja_fragcache.engine.dependencies import (
     Dependencies,
     add_framework,
@@ -120,19 +120,6 @@ def test_bodies_in_a_task_that_goes_on_are_part_of_those_that_still_run() -> Non
     assert inherited.run(go_on) is None
 
 
-def test_what_is_read_in_a_body_is_noted_with_its_value() -> None:
-    note_read("session.user", 4)
-    with Dependencies() as body:
-        note_read("session.user", 5)
-        note_read("session.user", 6)
-        note_read("request.host")
-    note_read("session.user", 7)
-    assert {name: set(each.values) for name, each in body.reads.items()} == {
-        "session.user": {"5", "6"},
-        "request.host": set(),
-    }
-
-
 def test_a_body_with_very_many_reads_has_read_the_request() -> None:
     with Dependencies() as body:
         for number in range(1000):
@@ -174,12 +161,6 @@ def test_only_one_text_of_a_read_can_be_kept(
         note_kept_read("locale", "en")
         body.include({}, reads=others)
     assert body.reads["locale"].kept == kept
-
-
-def test_a_long_text_is_not_kept() -> None:
-    with Dependencies() as body:
-        note_kept_read("request.base_url", "x" * 201)
-    assert body.reads["request.base_url"].kept is None
 
 
 def test_what_is_read_directly_is_not_covered_by_the_key_of_a_nested_fragment() -> None:
@@ -258,17 +239,6 @@ def test_a_framework_is_asked_once(framework: Framework) -> None:
 
 def test_a_framework_tells_what_names_in_keys_tell(framework: Framework) -> None:
     assert names_told_by(["user", "x"]) == {"user", "x", "session.user"}
-
-
-def test_what_a_user_notes_may_be_read_again(
-    framework: Framework, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(noted_reads, "_again", {})
-    note_read("tenant", 5, again=lambda: 5)
-    assert texts_of_now("tenant") == set()
-    with Dependencies():
-        note_read("tenant", 5, again=lambda: 6)
-    assert texts_of_now("tenant") == {"6"}
 
 
 def test_what_is_read_of_another_request_is_not_the_body_s(
