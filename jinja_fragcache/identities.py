@@ -5,6 +5,8 @@ objects of a kind have the same value of it, in nearly all applications: users s
 `team_id`, and often an `email`, which Django lets be empty.
 """
 
+from __future__ import annotations
+
 #: Attributes of rows. Forms and other things of which there is one don't have them.
 OF_ROWS = frozenset({"id", "pk", "uuid", "guid", "slug", "get_id"})
 #: These, and the attributes of users.

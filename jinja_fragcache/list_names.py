@@ -4,6 +4,8 @@ The guard and the check have the same names. `request.args.tag` is the first of 
 values.
 """
 
+from __future__ import annotations
+
 _GETLIST = "getlist"
 
 

@@ -191,6 +191,21 @@ def test_there_are_no_more_modules_than_are_needed(script: str, most: int) -> No
     assert len([name for name in names if name.startswith("jinja_fragcache")]) <= most
 
 
+def test_modules_of_the_plain_way_evaluate_no_annotations() -> None:
+    names = [name for name in run(ONE_MISS_AND_ONE_HIT).split() if "fragcache." in name]
+    modules = {name: import_module(name) for name in names}
+    assert modules
+    evaluating = [
+        name
+        for name, module in modules.items()
+        # A package has imports alone. A named tuple compiles what is not evaluated.
+        if not hasattr(module, "__path__")
+        and not hasattr(module, "NamedTuple")
+        and not hasattr(module, "annotations")
+    ]
+    assert evaluating == []
+
+
 def test_a_template_from_a_bytecode_cache_imports_nothing_that_compiles(
     tmp_path: Path,
 ) -> None:
