@@ -125,14 +125,22 @@ def want(escaped: bool, version: str | None, body: str | None = None) -> Wanted:
     return Wanted(escaped, version, header_line(entry), made_by)
 
 
-class _RememberedWanted(Remembered[_Parts, Wanted]):
-    def __missing__(self, parts: _Parts) -> Wanted:
-        wanted = want(*parts)
+class _RememberedWanted(Remembered[_Parts | str, Wanted]):
+    def __missing__(self, parts: _Parts | str) -> Wanted:
+        if not isinstance(parts, str):
+            wanted = want(*parts)
+        elif " " in parts:
+            wanted = want(True, None, parts)
+        else:
+            wanted = want(True, parts)
         self.add(parts, wanted)
         return wanted
 
 
-#: `WANTED[escaped, version, body]` is `want(escaped, version, body)`, for every hit.
+#: `WANTED[escaped, version, body]` is `want(escaped, version, body)`, for every hit. Of
+#: escaped text it is also `WANTED[version]`, if that is a digest, or `WANTED[body]`,
+#: which has a space in it. These are found in a fourth of the time, because Python
+#: remembers the hash of a text, but not that of a tuple.
 WANTED = _RememberedWanted(4096, 4 * 2**20)
 
 

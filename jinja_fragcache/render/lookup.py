@@ -118,8 +118,13 @@ def fragment(
     version = spec[1]
     if version is None and engine.template_digest:
         version = source_digest(environment, spec[2])
-    is_plain = escaped and version is None and body is None
-    wanted = PLAIN if is_plain else WANTED[escaped, version, body]
+    wanted = (
+        WANTED[escaped, version, body]
+        if not escaped or (version and body)
+        else WANTED[made_of]
+        if (made_of := version or body)
+        else PLAIN
+    )
     undecided: Undecided | None = None
     awaits = engine.blocks and environment.is_async
     tagged = engine.tagged_keys
@@ -137,7 +142,7 @@ def fragment(
             stored = None
         text: str | None = (
             stored
-            if is_plain
+            if wanted is PLAIN
             and type(stored) is str
             and (stored >= AFTER_HEADERS or stored < HEADER_MARK)
             else servable_text(stored, wanted)

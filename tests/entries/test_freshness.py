@@ -147,6 +147,8 @@ def test_what_is_wanted_is_remembered_within_the_same_bytes() -> None:
         body = Body(f"{number:020}", "x" * 2**18).in_one()
         wanted = WANTED[True, None, body]
         assert WANTED[True, None, body] == wanted == want(True, None, body)
+        assert WANTED[body] == wanted
+        assert WANTED[str(number)] == want(True, str(number))
     assert sum(size_of(each) for each in WANTED.items()) < 4 * 2**20
     assert WANTED[False, "v", None] is WANTED[False, "v", None]
 
