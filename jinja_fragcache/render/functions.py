@@ -86,8 +86,8 @@ _MODULES = {
 class _Names(dict[str, FunctionName]):
     """The names of an environment's functions, by their texts.
 
-    Compiled templates look names up here, each time that they are rendered. A function
-    that was not called before is registered then.
+    Compiled templates look names up here when they are loaded. A function that was not
+    called before is registered then.
     """
 
     def __init__(self, environment: Environment) -> None:

@@ -78,14 +78,14 @@ class FragmentCodeGenerator(CodeGenerator):
         self._templates: dict[str, None] = {}
         self._is_in_key = False
         self._passed: nodes.Expr | None = None
-        # The environment's methods that keys are read with, by their names.
-        self._readers: dict[str, str] = {}
+        # The names of what the module finds once in its environment.
+        self._found: dict[str, str] = {}
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
-        """Write a template, its methods for keys, and what `render.renderings` has."""
+        """Write a template, what it finds once, and what `render.renderings` reads."""
         super().visit_Template(node, frame)
-        for method, reader in self._readers.items():
-            self.writeline(f"{reader} = environment.{method}")
+        for expression, name in self._found.items():
+            self.writeline(f"{name} = {expression}")
         self.writeline(f"{CONSTANT_KEYS} = {tuple(self._keys)!r}")
         self.writeline(f"{GIVEN_KEYS} = {tuple(self._given)!r}")
         self.writeline(f"{CONSTANT_TEMPLATES} = {tuple(self._templates)!r}")
@@ -93,13 +93,17 @@ class FragmentCodeGenerator(CodeGenerator):
     def pull_dependencies(self, body: Iterable[nodes.Node]) -> None:
         """Write what finds the filters and tests that some nodes use.
 
-        Those of `render` are always found. For others, Jinja also writes a function
-        that raises an error in their place.
+        Those of `render` are found once, which takes a third of a look-up. Jinja writes
+        what finds the others each time, and a function that raises an error in place of
+        one that is not found.
         """
         own, others = _filters_and_tests(body)
         for name in sorted(own):
-            self.filters[name] = found = self.temporary_identifier()
-            self.writeline(f"{found} = environment.filters[{name!r}]")
+            found = self._find_once(f"environment.filters[{name!r}]")
+            if self.defer_init:
+                self.writeline(f"{(local := self.temporary_identifier())} = {found}")
+                found = local
+            self.filters[name] = found
         super().pull_dependencies(others)
 
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:
@@ -298,7 +302,7 @@ class FragmentCodeGenerator(CodeGenerator):
         found = self.temporary_identifier() if awaits else ""
         if found:
             self.write(f"({found} if ({found} := ")
-        self.write(f"{self._reader(method)}(")
+        self.write(f"{self._find_once(f'environment.{method}')}(")
         self.visit(node.node, frame)
         self.write(", ")
         self.visit(name, frame)
@@ -307,14 +311,14 @@ class FragmentCodeGenerator(CodeGenerator):
             self.write(f").__class__ is str or {found}.__class__ is int")
             self.write(f" else await auto_await({found}))")
 
-    def _reader(self, method: str) -> str:
-        """Return an expression for a method of the environment."""
+    def _find_once(self, expression: str) -> str:
+        """Return the name of what the module finds once, by an expression."""
         if self.defer_init:
             # The module is run before it has an environment.
-            return f"environment.{method}"
-        if method not in self._readers:
-            self._readers[method] = self.temporary_identifier()
-        return self._readers[method]
+            return expression
+        if expression not in self._found:
+            self._found[expression] = self.temporary_identifier()
+        return self._found[expression]
 
     def _write_call(
         self, node: nodes.CallBlock, frame: Frame, found: str, assignment: str = ""

@@ -149,6 +149,33 @@ def test_in_a_key_attributes_and_items_are_awaited_unless_they_are_texts_or_numb
     assert not {7, "a"} & {each for each in values if isinstance(each, int | str)}
 
 
+class NotedReads(dict[str, Any]):
+    """Notes the names of what is read."""
+
+    def __init__(self, items: dict[str, Any]) -> None:
+        super().__init__(items)
+        self.read: list[str] = []
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.append(str(name))
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("source", PAGES.values(), ids=PAGES)
+def test_a_template_finds_what_its_tags_call_when_it_is_loaded(source: str) -> None:
+    env, _ = environments()
+    source = "{% block b %}" + source + "{{ k|upper }}{% endblock %}"
+    env.from_string(source).render(k="x", n=Counter())
+    env.filters = filters = NotedReads(env.filters)
+    template = env.from_string(source)
+    assert filters.read
+    filters.read.clear()
+    for _ in range(2):
+        template.render(k="x", n=Counter())
+        assert filters.read == ["upper"]
+        filters.read.clear()
+
+
 class ReadingEnvironment(Environment):
     """Reads the attributes and items of a `Row` in a way of its own."""
 
