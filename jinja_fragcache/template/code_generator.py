@@ -93,9 +93,8 @@ class FragmentCodeGenerator(CodeGenerator):
     def pull_dependencies(self, body: Iterable[nodes.Node]) -> None:
         """Write what finds the filters and tests that some nodes use.
 
-        Those of `render` are found once, which takes a third of a look-up. Jinja writes
-        what finds the others each time, and a function that raises an error in place of
-        one that is not found.
+        Those of `render` are found once, and always. For others, Jinja also writes a
+        function that raises an error in their place.
         """
         own, others = _filters_and_tests(body)
         for name in sorted(own):
@@ -184,11 +183,13 @@ class FragmentCodeGenerator(CodeGenerator):
         This is the code for a fragment without holes:
 
             found = look_up()
-            if not found and found != '':
-                def macro(): ...
-                found = render(found, caller=macro)
             if found:
                 yield found
+            elif found != '':
+                def macro(): ...
+                found = render(found, caller=macro)
+                if found:
+                    yield found
 
         With holes, nothing is printed after the body, and the code for the holes has no
         `if` around the call. Both read what was found, so another node assigns it.
@@ -201,11 +202,12 @@ class FragmentCodeGenerator(CodeGenerator):
         if part.kind is CallBlockKind.BODY:
             found = self.temporary_identifier()
             self._write_found(found, given, node, frame)
-            self.writeline(f"if not {found} and {found} != '':", node)
+            self._write_print(node, frame, found)
+            self.writeline(f"elif {found} != '':", node)
             self.indent()
             self._write_call(node, frame, found, f"{found} = ")
-            self.outdent()
             self._write_print(node, frame, found)
+            self.outdent()
             return
         found = cast("nodes.InternalName", given).name
         if part.kind is CallBlockKind.HOLES:
@@ -221,11 +223,10 @@ class FragmentCodeGenerator(CodeGenerator):
 
     def _write_is_escaped(self, frame: Frame) -> None:
         """Write whether the template's text is escaped in this place."""
-        eval_ctx = frame.eval_ctx
-        if eval_ctx.volatile:
+        if frame.eval_ctx.volatile:
             self.write("(not not context.eval_ctx.autoescape)")
         else:
-            self.write(repr(bool(eval_ctx.autoescape)))
+            self.write(repr(bool(frame.eval_ctx.autoescape)))
 
     def _write_found(
         self, found: str, value: nodes.Expr, node: nodes.Node, frame: Frame
