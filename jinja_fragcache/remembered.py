@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from sys import getsizeof
 from typing import Any, TypeVar
 
@@ -96,6 +96,38 @@ class Remembered(dict[K, V]):
         if key in self._sizes:
             del self[key]
             self._used_bytes -= self._sizes.pop(key)
+
+
+class Lately:
+    """Tells what comes again, and so is worth remembering.
+
+    What comes once, or not again for a long time, would be forgotten before it helps.
+    And to remember it takes memory that the processor's caches do not have.
+
+    Args:
+        most_bytes: Until so many bytes have come, something has come lately.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = self._bytes_left = most_bytes
+        self._hashes: set[int] = set()
+
+    def has(self, what: Hashable, size: int) -> bool:
+        """Return whether something has come lately, and note that it comes now.
+
+        Args:
+            what: What comes. Only its hash is kept, so it may be taken for another.
+            size: Its bytes.
+        """
+        hashed = hash(what)
+        if hashed in self._hashes:
+            return True
+        self._bytes_left -= ENTRY_BYTES + size
+        if self._bytes_left < 0:
+            self._hashes.clear()
+            self._bytes_left = self._most_bytes
+        self._hashes.add(hashed)
+        return False
 
 
 class Made(dict[tuple[Any, ...], str]):

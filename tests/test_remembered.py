@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jinja_fragcache.remembered import ENTRY_BYTES, Made, Remembered, size_of
+from jinja_fragcache.remembered import ENTRY_BYTES, Lately, Made, Remembered, size_of
 from tests.forking import Child
 from tests.support import in_threads
 
@@ -188,3 +188,24 @@ def test_threads_may_make_at_the_same_time() -> None:
 
     in_threads(4, work)
     assert len(made.everything) <= 20
+
+
+def test_what_comes_again_has_come_lately() -> None:
+    lately = Lately(ROOM)
+    assert [lately.has(each, 0) for each in "abab"] == [False, False, True, True]
+
+
+def test_what_came_before_many_other_bytes_has_not_come_lately() -> None:
+    lately = Lately(ROOM)
+    lately.has("a", 0)
+    for number in range(4):
+        assert lately.has("a", 0)
+        lately.has(number, ROOM // 4)
+    assert not lately.has("a", 0)
+
+
+def test_what_has_come_lately_is_bounded_by_bytes() -> None:
+    lately = Lately(ROOM)
+    for number in range(10_000):
+        lately.has(number, 0)
+        assert len(lately._hashes) <= ROOM // ENTRY_BYTES + 1

@@ -21,7 +21,6 @@ from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.entries.freshness import (
     Wanted,
     servable_text,
-    servable_texts,
 )
 from jinja_fragcache.errors import AsyncOnlyError, FragmentCacheError
 from jinja_fragcache.observe.listeners import Listener, Listeners
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from .batch import Row
     from .entry_spec import EntrySpec
     from .flow import Flow
+    from .joined import JoinedTexts
     from .lead import Render
     from .reporting import Draft
     from .tag_hints import Keys
@@ -113,6 +113,7 @@ class Engine:
     """
 
     whole: Whole | None = None
+    _joined: JoinedTexts | None = None
 
     def __init__(
         self,
@@ -266,31 +267,38 @@ class Engine:
 
     def texts(
         self, keys: Sequence[str], wanted: Wanted
-    ) -> tuple[list[str | None], Sequence[object]]:
-        """Return the text of each fresh entry without tags, else None.
+    ) -> tuple[str | list[str | None], Sequence[object]]:
+        """Return the text of a list, if all entries are fresh and without tags.
 
         Args:
             keys: The entries' keys, of which no tags may be known.
             wanted: What all entries must match.
 
         Returns:
-            The texts, and what the store returned.
+            The text; or a list with None for what is not so, and the text of each
+            other entry. And what the store returned.
         """
         stored = perform(self.context.store.read(keys))
         return self._decide(keys, stored, wanted), stored
 
     async def texts_async(
         self, keys: Sequence[str], wanted: Wanted
-    ) -> tuple[list[str | None], Sequence[object]]:
+    ) -> tuple[str | list[str | None], Sequence[object]]:
         """Like `texts`, but awaits the store."""
         stored = await perform_async(self.async_context.store.read(keys))
         return self._decide(keys, stored, wanted), stored
 
     def _decide(
         self, keys: Sequence[str], stored: Sequence[object], wanted: Wanted
-    ) -> list[str | None]:
-        texts = servable_texts(stored, wanted)
-        self.stats.hits += len(texts) - texts.count(None)
+    ) -> str | list[str | None]:
+        joined = self._joined
+        if joined is None:
+            from .joined import JoinedTexts  # noqa: PLC0415 - few templates have lists
+
+            joined = self._joined = JoinedTexts()
+        texts = joined.texts(keys, stored, wanted)
+        misses = 0 if isinstance(texts, str) else texts.count(None)
+        self.stats.hits += len(keys) - misses
         return texts
 
     def find(

@@ -56,7 +56,7 @@ class VerifyingEngine(Engine):
 
     def _decide(
         self, keys: Sequence[str], stored: Sequence[object], wanted: Wanted
-    ) -> list[str | None]:
+    ) -> str | list[str | None]:
         # `find_rows` chooses.
         return [None for _ in keys]
 

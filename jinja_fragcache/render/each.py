@@ -170,8 +170,8 @@ def _keyed_rows(
         engine.find_rows(listed)
         return texts_or_misses(engine, listed)
     texts, stored = engine.texts(keys, wanted)
-    if None not in texts:
-        return "".join(texts)  # type: ignore[arg-type]  # none of them is None
+    if isinstance(texts, str):
+        return texts
     asked = _asked(context, spec, wanted)
     listed, undecided = _undecided(asked, given, keys, texts, stored)
     engine.find_rows(listed, undecided)
@@ -198,8 +198,8 @@ async def _keyed_rows_async(
         await engine.find_rows_async(listed)
         return texts_or_misses(engine, listed)
     texts, stored = await engine.texts_async(keys, wanted)
-    if None not in texts:
-        return "".join(texts)  # type: ignore[arg-type]  # none of them is None
+    if isinstance(texts, str):
+        return texts
     asked = _asked(context, spec, wanted)
     listed, undecided = _undecided(asked, given, keys, texts, stored)
     await engine.find_rows_async(listed, undecided)

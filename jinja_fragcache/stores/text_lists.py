@@ -9,11 +9,10 @@ Nothing that is remembered is served in place of what the server has just return
 nothing is ever out of date.
 """
 
-from collections.abc import Sequence
 from sys import getsizeof
 from typing import Any, NamedTuple
 
-from jinja_fragcache.remembered import ENTRY_BYTES, Remembered
+from jinja_fragcache.remembered import Lately, Remembered
 
 from .checksum import plain_texts, without_checksums
 
@@ -43,16 +42,12 @@ class TextList(NamedTuple):
 class TextLists(Remembered[Asked, TextList]):
     """Verifies and decodes lists of texts, and remembers those that are read again.
 
-    A list that is read once, or not again for a long time, would be forgotten before it
-    helps. To remember it would cost half as much as to verify it, for nothing.
+    To remember a list that is read once would cost half as much as to verify it.
     """
 
     def __init__(self) -> None:
         super().__init__(_MOST_LISTS, _MOST_BYTES)
-        # The hashes of what was asked lately, until as many bytes were read as are
-        # remembered.
-        self._asked_lately: set[int] = set()
-        self._bytes_left = _MOST_BYTES
+        self._lately = Lately(_MOST_BYTES)
 
     def load(
         self, asked: Asked, full_keys: list[str], stored: list[Any]
@@ -82,21 +77,9 @@ class TextLists(Remembered[Asked, TextList]):
         texts = plain_texts(full_keys, stored)
         if texts is None:
             return without_checksums(full_keys, stored)
-        if self._is_asked_again(asked, stored):
+        if self._lately.has(asked, sum(map(len, stored))):
             new = TextList(full_keys.copy(), stored.copy(), texts.copy())
             size = sum(sum(map(getsizeof, each)) for each in new)
             if size <= _LARGEST:
                 self.add(asked, new, size)
         return texts
-
-    def _is_asked_again(self, asked: Asked, stored: Sequence[bytes]) -> bool:
-        """Return whether the same was asked lately, and note that it is asked now."""
-        hashed = hash(asked)
-        if hashed in self._asked_lately:
-            return True
-        if self._bytes_left < 0:
-            self._asked_lately.clear()
-            self._bytes_left = _MOST_BYTES
-        self._bytes_left -= ENTRY_BYTES + sum(map(len, stored))
-        self._asked_lately.add(hashed)
-        return False
