@@ -28,6 +28,15 @@ _TEXT_ELEMENTS = frozenset(
 _NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
 _COMMENT_ENDS = {_COMMENT: re.compile("--!?>"), _BOGUS_COMMENT: re.compile(">")}
 _TAG_PART = re.compile(r"[\"'>]")
+# Text and whole tags, but for the start tags of text elements, in one match.
+_WHOLE_TAGS = re.compile(
+    rf"""(?:
+        [^<]++
+        | <(?!(?i:{"|".join(sorted(_TEXT_ELEMENTS))})[\s/>])
+          /?[a-zA-Z][^\s/>]*+ (?:[^"'>]++ | "[^"]*+" | '[^']*+')*+ >
+    )*+""",
+    re.VERBOSE,
+)
 #: What begins an element or a comment, in front of which a comment may stand, too.
 _ELEMENT = r"\s*<(?:[a-zA-Z]|!--)"
 
@@ -87,13 +96,18 @@ def _from_tag(
 
 
 def _from_data(place: str, text: str, position: int) -> tuple[str, int]:
-    start = text.find("<", position)
+    whole = _WHOLE_TAGS.match(text, position)
+    start = whole.end() if whole else position
+    if "<" in text[position:start]:
+        place = DATA
+    if start == len(text):
+        return place, start
     while start >= 0:
         inside = start + 1
         if text.startswith("!--", inside):
             # `<!-->` and `<!--->` are whole comments.
-            whole = re.compile("-?>").match(text, start + 4)
-            return (DATA, whole.end()) if whole else (_COMMENT, start + 4)
+            end = re.compile("-?>").match(text, start + 4)
+            return (DATA, end.end()) if end else (_COMMENT, start + 4)
         name = _NAME.match(text, inside)
         if name is not None:
             is_end = text[inside] == "/"

@@ -17,7 +17,7 @@ from jinja_fragcache.entries.entry import Body
 from jinja_fragcache.keys.digests import code_digest, digest
 from jinja_fragcache.remembered import Remembered, size_of
 
-from .bodies import body_digests
+from .bodies import body_digests, tag_names, token_texts
 
 _NAMING = {"include", "import", "from", "extends"}
 # What ends the template's name in a tag, and the word that must follow it then.
@@ -154,11 +154,6 @@ def _names(references: str) -> tuple[str, ...]:
     return names
 
 
-def tokens_digest(tokens: Iterable[Token]) -> str:
-    """Return the digest of a template, without comments and white space inside tags."""
-    return digest("\n".join(f"{token.type} {token.value!r}" for token in tokens))
-
-
 class _Source(NamedTuple):
     """What a loader returned for a template.
 
@@ -279,14 +274,12 @@ class Sources:
             return _Source(_compiled_digest(template), "", _always), 0
         text, filename, is_current = given
         tokens = _tokens(environment, text, name, filename)
+        bodies = body_digests(tokens, tag_names(tokens), token_texts(tokens))
         source = _Source(
             digest(text),
             references(find_namings(tokens)),
             is_current or _always,
-            {
-                body: tokens[index].lineno
-                for index, body in body_digests(tokens).items()
-            },
+            {body: tokens[index].lineno for index, body in bodies.items()},
         )
         return source, 0 if is_current is None else size_of(text)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from jinja2.lexer import Token
@@ -56,13 +56,17 @@ _WORDS = frozenset(
 _AFTER = {"dot", "pipe"}
 
 
-def body_names(tokens: Sequence[Token]) -> dict[int, str]:
+def body_names(tokens: Sequence[Token], tags: Iterable[int]) -> dict[int, str]:
     """Return the names in the body of each cache tag, by the index of the tag's name.
 
     What is in a hole is not in the body. What a macro of the template reads is, where
     the body names the macro: Jinja looks a name up once for both, maybe before the
     body begins. The names of attributes, filters and arguments are left out; some
     others that no variable has may be there.
+
+    Args:
+        tokens: The tokens of the template.
+        tags: The indices of the names of its tags.
 
     Returns:
         For each tag that has an end, the names in order, with a space between them.
@@ -71,7 +75,10 @@ def body_names(tokens: Sequence[Token]) -> dict[int, str]:
     opened: list[tuple[int, str, set[str]]] = []
     in_tag = False
     for index, (before, token) in enumerate(pairwise(tokens), start=1):
-        if before.type == "block_begin" and token.type == "name":
+        if token.type != "name":
+            in_tag = in_tag and token.type != "block_end"
+            continue
+        if before.type == "block_begin":
             name = token.value.removeprefix("end")
             in_tag = token.value in _TAGS
             if in_tag:
@@ -82,14 +89,15 @@ def body_names(tokens: Sequence[Token]) -> dict[int, str]:
                 if opened and name != HOLE_TAG:
                     opened[-1][2].update(names)
             continue
-        in_tag = in_tag and token.type != "block_end"
         if not opened or not is_variable(tokens, index):
             continue
         # What a tag names in its arguments is read by the body around it.
         depth = -2 if in_tag else -1
         if len(opened) >= -depth:
             opened[depth][2].add(token.value)
-    macros = _macro_names(tokens)
+    macros = {}
+    if any(tokens[index].value == "macro" for index in tags):
+        macros = _macro_names(tokens)
     return {
         index: " ".join(sorted(_with_macros(names, macros)))
         for index, names in found.items()

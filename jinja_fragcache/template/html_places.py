@@ -7,8 +7,7 @@ extends another, begins in an unknown place, until its text has shown an element
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from itertools import pairwise
+from collections.abc import Collection, Sequence
 
 from jinja2.lexer import Token
 
@@ -32,23 +31,28 @@ _BRANCHES = {"elif", "else"}
 
 
 def html_places(
-    tokens: list[Token], ended: Collection[int], wanted: Collection[int]
+    tokens: list[Token],
+    tags: Sequence[int],
+    ended: Collection[int],
+    wanted: Collection[int],
 ) -> dict[int, str]:
     """Return where tags stand: `DATA`, `UNKNOWN`, or where no comment may be.
 
     Args:
         tokens: The tokens of the template.
+        tags: The indices of the names of its tags.
         ended: The indices of the names of tags with an end.
-        wanted: The indices of the names of the tags.
+        wanted: The indices of the names of the tags whose places are returned.
     """
-    walk = _Walk(tokens, ended, wanted)
-    in_tag = False
-    for index, token in enumerate(tokens):
-        if token.type == "data":
-            walk.place = place_after(walk.place, token.value)
-        elif in_tag and token.type == "name":
-            walk.take_tag(index, token.value)
-        in_tag = token.type == "block_begin"
+    walk = _Walk(tokens, tags, ended, wanted)
+    start = 0
+    for index in [*tags, len(tokens)]:
+        for token in tokens[start:index]:
+            if token.type == "data":
+                walk.place = place_after(walk.place, token.value)
+        if index < len(tokens):
+            walk.take_tag(index, tokens[index].value)
+        start = index
     return walk.found
 
 
@@ -81,6 +85,7 @@ class _Walk:
 
     Args:
         tokens: The tokens of the template.
+        tags: As for `html_places`.
         ended: As for `html_places`.
         wanted: As for `html_places`.
 
@@ -90,13 +95,17 @@ class _Walk:
     """
 
     def __init__(
-        self, tokens: list[Token], ended: Collection[int], wanted: Collection[int]
+        self,
+        tokens: list[Token],
+        tags: Sequence[int],
+        ended: Collection[int],
+        wanted: Collection[int],
     ) -> None:
         self.place = UNKNOWN
         self.found: dict[int, str] = {}
         self._tokens, self._ended, self._wanted = tokens, ended, wanted
         self._around: list[_Around] = []
-        self._extends = _extends(tokens)
+        self._extends = any(tokens[index].value == "extends" for index in tags)
         self._of_self = _blocks_of_self(tokens)
 
     def take_tag(self, index: int, name: str) -> None:
@@ -147,17 +156,11 @@ class _Walk:
             self.place = start
 
 
-def _extends(tokens: list[Token]) -> bool:
-    return any(
-        before.type == "block_begin" and token.value == "extends"
-        for before, token in pairwise(tokens)
-    )
-
-
 def _blocks_of_self(tokens: list[Token]) -> set[str]:
     """Return the names of blocks that the template prints by `self.name()`, too."""
     return {
-        name.value
-        for first, dot, name in zip(tokens, tokens[1:], tokens[2:], strict=False)
-        if (first.value, dot.type, name.type) == ("self", "dot", "name")
+        tokens[index + 2].value
+        for index, token in enumerate(tokens[:-2])
+        if token.value == "self"
+        and (tokens[index + 1].type, tokens[index + 2].type) == ("dot", "name")
     }

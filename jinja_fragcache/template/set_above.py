@@ -5,8 +5,7 @@ the guard reads it again on a miss. Only paths are known here, such as `session.
 to know what a function reads, it would have to be called again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from jinja2.lexer import Token
@@ -42,21 +41,20 @@ _Scope = dict[str, Above]
 
 
 def set_above(
-    tokens: Sequence[Token], ended: Collection[int]
+    tokens: Sequence[Token], tags: Iterable[int], ended: Collection[int]
 ) -> dict[int, dict[str, Above]]:
     """Return what is set above each cache tag, by the index of the tag's name.
 
     Args:
         tokens: The tokens of the template.
+        tags: The indices of the names of its tags.
         ended: The indices of the names of tags that have an end.
     """
     found: dict[int, dict[str, Above]] = {}
     # The tags around, each with what is set in it. An `{% if %}` is no scope.
     around: list[tuple[str, _Scope | None]] = [("", {})]
-    for index, (before, token) in enumerate(pairwise(tokens), start=1):
-        if before.type != "block_begin" or token.type != "name":
-            continue
-        name = token.value
+    for index in tags:
+        name = tokens[index].value
         if name in _FRAGMENTS:
             found[index] = {
                 each: above for each, above in _visible(around).items() if above.paths

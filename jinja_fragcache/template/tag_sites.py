@@ -8,21 +8,23 @@ a tag has to know is inserted after its name, as a token of a type of its own.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice, pairwise
+from itertools import islice, takewhile
 from typing import Literal, NamedTuple, Self
 
 from jinja2.lexer import Token
 
 from jinja_fragcache.reads.arguments import AUTO
 from jinja_fragcache.remembered import Remembered
-from jinja_fragcache.render.bodies import LIST_TAG, TAG, body_digests
-from jinja_fragcache.render.output import NOTE_TEMPLATE
-from jinja_fragcache.render.sources import (
-    Naming,
-    find_namings,
-    references,
+from jinja_fragcache.render.bodies import (
+    LIST_TAG,
+    TAG,
+    body_digests,
+    tag_names,
+    token_texts,
     tokens_digest,
 )
+from jinja_fragcache.render.output import NOTE_TEMPLATE
+from jinja_fragcache.render.sources import Naming, find_namings, references
 
 from .body_names import HOLE_TAG, body_names
 from .html_places import html_places
@@ -168,17 +170,19 @@ def mark_sites(
         return
     namings = find_namings(tokens)
     sites = _sites(tokens, namings, find_needs)
-    spans = [span for each in namings for span in each.expressions]
-    opening = {start for start, _ in spans}
-    closing = {end for _, end in spans}
-    for index, token in enumerate(tokens):
-        if index in closing:
-            yield from _note_filter(token.lineno, name)
-        if index in opening:
-            yield Token(token.lineno, "lparen", "(")
-        yield token
-        if index in sites:
-            yield Token(token.lineno, SITE, sites[index])
+    added: dict[int, list[Token]] = {}
+    for index, site in sites.items():
+        added[index + 1] = [Token(tokens[index].lineno, SITE, site)]
+    for start, end in (span for each in namings for span in each.expressions):
+        added[start] = [Token(tokens[start].lineno, "lparen", "(")]
+        if end < len(tokens):
+            added[end] = [*_note_filter(tokens[end].lineno, name)]
+    done = 0
+    for index in sorted(added):
+        yield from tokens[done:index]
+        yield from added[index]
+        done = index
+    yield from tokens[done:]
 
 
 def _note_filter(line: int, name: str | None) -> Iterator[Token]:
@@ -196,13 +200,16 @@ def _sites(
     tokens: list[Token], namings: list[Naming], find_needs: FindNeeds | None
 ) -> dict[int, str]:
     """Return this extension's tags, as `Site.to_text`, by the index of their names."""
-    places = list(_places(tokens))
+    tags = tag_names(tokens)
+    places = list(_places(tokens, tags))
     if not places:
         return {}
-    nesting, bodies = _Nesting(tokens), body_digests(tokens)
-    names, above = body_names(tokens), set_above(tokens, nesting.ended)
-    html = html_places(tokens, nesting.ended, {index for index, _ in places})
-    whole = Whole(tokens_digest(tokens), references(namings), _assigned(tokens))
+    nesting, texts = _Nesting(tokens, tags), token_texts(tokens)
+    bodies, names = body_digests(tokens, tags, texts), body_names(tokens, tags)
+    above = set_above(tokens, tags, nesting.ended)
+    html = html_places(tokens, tags, nesting.ended, {index for index, _ in places})
+    assigned = _assigned(tokens, tags)
+    whole = Whole(tokens_digest(texts), references(namings), assigned)
     text = json.dumps(whole)
     needs: Mapping[tuple[int, int], str] = {}
     if find_needs and any(_may_be_auto(tokens, index) for index, _ in places):
@@ -241,12 +248,11 @@ def _may_be_auto(tokens: list[Token], index: int) -> bool:
     return False
 
 
-def _places(tokens: list[Token]) -> Iterator[tuple[int, int]]:
-    """Yield the index of each tag's name, and its `position`."""
+def _places(tokens: list[Token], tags: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the index of the name of each of our tags, and its `position`."""
     position = line = 0
-    for index, (before, token) in enumerate(pairwise(tokens), start=1):
-        if token.type != "name" or before.type != "block_begin":
-            continue
+    for index in tags:
+        token = tokens[index]
         if token.value in TAGS:
             if token.value != HOLE_TAG:
                 position = position + 1 if token.lineno == line else 1
@@ -254,20 +260,24 @@ def _places(tokens: list[Token]) -> Iterator[tuple[int, int]]:
             yield index, position
 
 
-def _assigned(tokens: list[Token]) -> tuple[str, ...] | None:
+def _assigned(tokens: list[Token], tags: list[int]) -> tuple[str, ...] | None:
     """Return the `Whole.assigned` of a template."""
+    if [token.type for token in tokens].count("block_begin") > len(tags):
+        # Jinja raises the error for what is no name.
+        return None
     names: set[str] = set()
-    is_assigning = False
-    for before, token in pairwise(tokens):
-        if before.type == "block_begin":
-            is_assigning = token.value in _ASSIGNING
-            # Jinja raises the error for what is no name.
-            if token.type != "name" or token.value.removeprefix("end") not in _KNOWN:
-                return None
-        elif is_assigning and token.type == "name":
-            names.add(token.value)
-        is_assigning = is_assigning and token.type != "block_end"
+    for index in tags:
+        name = tokens[index].value
+        if name.removeprefix("end") not in _KNOWN:
+            return None
+        if name in _ASSIGNING:
+            head = takewhile(_is_in_head, islice(tokens, index + 1, None))
+            names.update(token.value for token in head if token.type == "name")
     return tuple(sorted(names))
+
+
+def _is_in_head(token: Token) -> bool:
+    return token.type != "block_end"
 
 
 class _Nesting:
@@ -278,18 +288,19 @@ class _Nesting:
 
     Args:
         tokens: The tokens of the template.
+        tags: The indices of the names of its tags.
 
     Attributes:
         in_branch: The indices of the names of tags that stand in an `{% if %}`.
         ended: The indices of the names of tags that have an end.
     """
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], tags: list[int]) -> None:
         # The tag around each tag, by the indices of their names, and those with an end.
         self._around: dict[int, int | None] = {}
         self._names: dict[int, str] = {}
         self.ended: set[int] = set()
-        self._read(tokens)
+        self._read(tokens, tags)
         self.in_branch: set[int] = set()
         self._variables: dict[int, tuple[str | None, str | None]] = {}
         self._in_fragment: set[int] = set()
@@ -316,14 +327,13 @@ class _Nesting:
             return "never"
         return printing if index > self._direct_extends else "with_output"
 
-    def _read(self, tokens: list[Token]) -> None:
+    def _read(self, tokens: list[Token], tags: list[int]) -> None:
         opened: list[int] = []
         number_opened: Counter[str] = Counter()
-        for index, (before, token) in enumerate(pairwise(tokens), start=1):
-            if token.type != "name" or before.type != "block_begin":
-                continue
-            name = token.value.removeprefix("end")
-            if name == token.value:
+        for index in tags:
+            value = tokens[index].value
+            name = value.removeprefix("end")
+            if name == value:
                 self._around[index] = opened[-1] if opened else None
                 self._names[index] = name
                 opened.append(index)

@@ -3,15 +3,19 @@ from itertools import combinations
 import pytest
 from jinja2 import Environment
 
-from jinja_fragcache.render.bodies import body_digests
-from jinja_fragcache.render.sources import tokens_digest
+from jinja_fragcache.render.bodies import (
+    body_digests,
+    tag_names,
+    token_texts,
+    tokens_digest,
+)
 
 
 def digests(source: str) -> list[str]:
     """Return the digests of a template's bodies, in the order of their tags."""
     env = Environment(line_statement_prefix="#")
     tokens = list(env.lexer.tokenize(source))
-    found = body_digests(tokens)
+    found = body_digests(tokens, tag_names(tokens), token_texts(tokens))
     names = {"cache", "cache_each"}
     assert all(tokens[index].value in names for index in found)
     return [found[index] for index in sorted(found)]

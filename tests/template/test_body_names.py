@@ -1,5 +1,6 @@
 import pytest
 
+from jinja_fragcache.render.bodies import tag_names
 from jinja_fragcache.template.body_names import body_names
 from tests.support import environment
 
@@ -8,7 +9,7 @@ def names_in(source: str) -> list[str]:
     """Return the names in the body of each tag, in the order of the tags."""
     env = environment()
     tokens = [each for each in env._tokenize(source, None) if each.type != "initial"]
-    found = body_names(tokens)
+    found = body_names(tokens, tag_names(tokens))
     return [found[index] for index in sorted(found)]
 
 

@@ -4,6 +4,7 @@ import pytest
 from jinja2 import Environment
 from jinja2.lexer import Token
 
+from jinja_fragcache.render.bodies import tag_names
 from jinja_fragcache.template.set_above import (
     Above,
     read_above,
@@ -18,7 +19,8 @@ TAG = "{% cache 60, 'n' %}{{ u }}{% endcache %}"
 def found(source: str) -> dict[str, Above]:
     """Return what is set above the only cache tag of a template."""
     tokens: list[Token] = list(Environment()._tokenize(source, None))
-    (above,) = set_above(tokens, _Nesting(tokens).ended).values()
+    tags = tag_names(tokens)
+    (above,) = set_above(tokens, tags, _Nesting(tokens, tags).ended).values()
     return above
 
 
