@@ -104,7 +104,7 @@ class _HoleTaker:
     def __init__(self, parser: Parser, miss: nodes.Expr, site: Site) -> None:
         self._parser = parser
         self._miss = miss
-        self._assigned = site.whole.assigned
+        self._whole = site.whole
         self.holes = Holes()
 
     def scope(
@@ -177,10 +177,11 @@ class _HoleTaker:
         """Take a hole out, and return the mark that replaces it."""
         content = [*node.iter_child_nodes()]
         free = frozenset(free_names(content))
-        facts = facts_of(content)
+        has_special_names = self._whole.has_special_names
+        facts = facts_of(content, has_special_names=has_special_names)
         if facts.needs_mending:
             mend(self._parser, content)
-        seen = names_from_outside(content, self._assigned)
+        seen = names_from_outside(content, self._whole.assigned)
         kept = keep_names(self._parser, content, facts, variables)
         inner = nodes.Scope(content, lineno=node.lineno)
         finish(inner, Part(facts, free))

@@ -8,7 +8,7 @@ may still cover what gave it, see `guard.reads`.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from jinja2 import nodes
 
@@ -20,9 +20,12 @@ from jinja_fragcache.render.tag_guard import JOINED
 def guard_names(arguments: Arguments) -> str:
     """Return what the tag's key, and its `unless`, name."""
     given = [arguments.name, arguments.vary_on, arguments.version]
-    expressions = [each for each in given if each is not None]
+    # A constant names nothing, and most names are one.
+    expressions = [
+        each for each in given if each is not None and not isinstance(each, nodes.Const)
+    ]
     names = key_names(expressions)
-    names += [JOINED + name for name in joined_names(expressions)]
+    names += [JOINED + name for name in joined_names(expressions, names)]
     if arguments.unless is not None:
         names += names_if_false(arguments.unless)
     if arguments.name is None:
@@ -38,13 +41,18 @@ def key_names(expressions: Iterable[nodes.Expr]) -> list[str]:
     return _names(part for each in expressions for part in told_by(each))
 
 
-def joined_names(expressions: Sequence[nodes.Expr]) -> list[str]:
+def joined_names(
+    expressions: Iterable[nodes.Expr], alone: Collection[str]
+) -> list[str]:
     """Return the dotted names of what stands in expressions only joined with others.
 
     `a ~ "-" ~ b` may be the same text for other values of both.
+
+    Args:
+        expressions: The expressions.
+        alone: Their `key_names`.
     """
     told = (part for each in expressions for part in told_by(each, joined=True))
-    alone = {*key_names(expressions)}
     return [name for name in _names(told) if name not in alone]
 
 

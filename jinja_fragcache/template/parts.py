@@ -20,6 +20,10 @@ WHICH = "0hole"
 #: Jinja binds these in the body of every macro.
 MACRO_NAMES = frozenset({"caller", "kwargs", "varargs"})
 _PAGE_NAMES = ("self", "super")
+#: The names of which a fragment has to know whether its body reads them.
+SPECIAL_NAMES = MACRO_NAMES.union(_PAGE_NAMES)
+# Where statements have others.
+_INNER = ("body", "elif_", "else_")
 #: Most nodes are of these types, and there is nothing in them.
 LEAVES = {nodes.Name, nodes.Const, nodes.TemplateData, nodes.InternalName}
 
@@ -207,9 +211,19 @@ def own_nodes(
             waiting.extend(reversed([*node.iter_child_nodes()]))
 
 
-def facts_of(body: Iterable[nodes.Node]) -> Facts:
-    """Return what a fragment has to know of its body."""
+def facts_of(body: Iterable[nodes.Node], *, has_special_names: bool = True) -> Facts:
+    """Return what a fragment has to know of its body.
+
+    Args:
+        body: The body.
+        has_special_names: Whether one of `SPECIAL_NAMES` may be in it. If not, its
+            expressions are not looked at.
+    """
     facts = Facts()
+    if not has_special_names:
+        for statement in _own_statements(body):
+            _add_statement(facts, statement, has_special_names=False)
+        return facts
     unset = set(MACRO_NAMES)
     for node in own_nodes(body, into_blocks=False):
         if isinstance(node, nodes.Name):
@@ -219,11 +233,24 @@ def facts_of(body: Iterable[nodes.Node]) -> Facts:
             elif node.name in unset:
                 facts.macro_names.add(node.name)
         elif isinstance(node, nodes.Stmt):
-            _add_statement(facts, node)
+            _add_statement(facts, node, has_special_names=True)
     return facts
 
 
-def _add_statement(facts: Facts, node: nodes.Stmt) -> None:
+def _own_statements(body: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
+    """Iterate over the statements of a body that may be facts, as `own_nodes` does."""
+    waiting = [*body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, nodes.Output):
+            continue
+        yield node
+        if part_of(node) is None and not isinstance(node, nodes.Block):
+            for name in _INNER:
+                waiting += getattr(node, name, ())
+
+
+def _add_statement(facts: Facts, node: nodes.Node, *, has_special_names: bool) -> None:
     part = part_of(node)
     if part is not None:
         facts.depends_on_page |= part.facts.depends_on_page
@@ -234,7 +261,7 @@ def _add_statement(facts: Facts, node: nodes.Stmt) -> None:
         case nodes.Scope():
             facts.has_holes |= hole_of(node) is not None
         case nodes.Block():
-            facts.add(facts_of(node.body))
+            facts.add(facts_of(node.body, has_special_names=has_special_names))
             facts.depends_on_page = True
         case nodes.Include() | nodes.Import() | nodes.FromImport():
             facts.passes_context |= node.with_context

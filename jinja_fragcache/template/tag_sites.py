@@ -28,6 +28,7 @@ from jinja_fragcache.render.sources import Naming, find_namings, references
 
 from .body_names import HOLE_TAG, body_names
 from .html_places import html_places
+from .parts import SPECIAL_NAMES
 from .set_above import Above, set_above
 
 TAGS = (TAG, LIST_TAG, HOLE_TAG)
@@ -69,11 +70,13 @@ class Whole(NamedTuple):
             `sources.references` returns them.
         assigned: The names that may be set by tags such as `{% set %}`, and possibly
             others. None if any name may be, because there are tags of other extensions.
+        has_special_names: Whether one of `SPECIAL_NAMES` may be in it.
     """
 
     digest: str
     references: str
     assigned: tuple[str, ...] | None
+    has_special_names: bool
 
 
 class Site(NamedTuple):
@@ -135,9 +138,9 @@ _known: Remembered[str, Whole] = Remembered(16, 8 * 2**20)
 def _whole_from_text(text: str) -> Whole:
     whole = _known.get(text)
     if whole is None:
-        digest, references, assigned = json.loads(text)
+        digest, references, assigned, has_special_names = json.loads(text)
         assigned = None if assigned is None else tuple(assigned)
-        whole = Whole(digest, references, assigned)
+        whole = Whole(digest, references, assigned, has_special_names)
         _known.add(text, whole)
     return whole
 
@@ -209,7 +212,13 @@ def _sites(
     above = set_above(tokens, tags, nesting.ended)
     html = html_places(tokens, tags, nesting.ended, {index for index, _ in places})
     assigned = _assigned(tokens, tags)
-    whole = Whole(tokens_digest(texts), references(namings), assigned)
+    whole = Whole(
+        tokens_digest(texts),
+        references(namings),
+        assigned,
+        # Tags of other extensions may have names that are no tokens.
+        assigned is None or any(token.value in SPECIAL_NAMES for token in tokens),
+    )
     text = json.dumps(whole)
     needs: Mapping[tuple[int, int], str] = {}
     if find_needs and any(_may_be_auto(tokens, index) for index, _ in places):

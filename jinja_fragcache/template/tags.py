@@ -165,7 +165,8 @@ class _Printing:
         self._parser = parser
         self._line = line
         self._site = site
-        self._facts = facts_of(body)
+        has_special_names = site.whole.has_special_names
+        self._facts = facts_of(body, has_special_names=has_special_names)
         if self._facts.leaves_loop:
             check_loop_control(parser, body)
         self.holes = Holes()

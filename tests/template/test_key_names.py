@@ -110,7 +110,8 @@ def test_the_names_of_a_keys_expressions(expression: str, names: list[str]) -> N
 def test_the_names_that_are_joined_with_others(
     expression: str, names: list[str]
 ) -> None:
-    assert joined_names(expressions_in(expression)) == names
+    found = expressions_in(expression)
+    assert joined_names(found, key_names(found)) == names
 
 
 @pytest.mark.parametrize(

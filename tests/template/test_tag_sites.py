@@ -114,6 +114,23 @@ def test_the_names_that_may_be_assigned(source: str, assigned: object) -> None:
     assert site.whole.assigned == assigned
 
 
+@pytest.mark.parametrize(
+    ("source", "has_special_names"),
+    [
+        ("{{ a.b|c }}{% for d in e %}{% endfor %}{% macro f() %}{% endmacro %}", False),
+        ("{{ 'caller' }}", True),
+        ("{% macro a() %}{{ b(**kwargs) }}{% endmacro %}", True),
+        ("{{ self.a() }}", True),
+        ("{% own %}{% endown %}", True),
+    ],
+)
+def test_the_names_that_matter_are_looked_for_unless_no_token_is_one(
+    source: str, has_special_names: object
+) -> None:
+    (site,) = sites(source + "{% cache c, d %}{% endcache %}")
+    assert site.whole.has_special_names is has_special_names
+
+
 def test_what_tags_share_is_remembered_within_the_same_bytes() -> None:
     env = environment()
     for number in range(12):
