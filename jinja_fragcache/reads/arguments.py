@@ -66,6 +66,8 @@ _NOT_HERE = {
         ' env.fragment_cache = FragmentCache(caches["default"]).'
     ),
 }
+_TAG_ENDS = {"block_end", "eof"}
+_CONSTANTS = {"string", "integer", "float"}
 _OPEN = {"lparen", "lbracket", "lbrace"}
 _CLOSE = {"rparen", "rbracket", "rbrace"}
 
@@ -101,7 +103,7 @@ def tag_alone(parser: Parser) -> Iterator[None]:
     """
     stream = parser.stream
     tokens: list[Token] = []
-    while not stream.current.test_any("block_end", "eof"):
+    while stream.current.type not in _TAG_ENDS:
         tokens.append(next(stream))
     tokens.append(stream.current)
     parser.stream = TokenStream(_separated(tokens), stream.name, stream.filename)
@@ -149,7 +151,11 @@ def parse_expression(parser: Parser, *, with_condexpr: bool = True) -> nodes.Exp
         jinja2.TemplateSyntaxError: If the expression is wrong, or if what is constant
             in it can't be computed.
     """
-    line = parser.stream.current.lineno
+    stream = parser.stream
+    first, line = stream.current, stream.current.lineno
+    if first.type in _CONSTANTS and stream.look().type in {"comma", "block_end"}:
+        # Jinja would ask for each of its operators whether there is one.
+        return nodes.Const(next(stream).value, lineno=line)
     expression = parser.parse_expression(with_condexpr=with_condexpr)
     if isinstance(expression, nodes.Const) or _is_path(expression):
         return expression

@@ -49,6 +49,8 @@ class Constants:
 
     def value(self, given: nodes.Expr) -> Any:
         """Return the value of an expression, `UNDECIDED` if only rendering tells it."""
+        if isinstance(given, nodes.Const):
+            return given.value
         try:
             return given.as_const(self._eval_ctx)
         except nodes.Impossible:
