@@ -67,6 +67,7 @@ _NOT_HERE = {
     ),
 }
 _TAG_ENDS = {"block_end", "eof"}
+_VALUE_ENDS = {"comma", "block_end"}
 _CONSTANTS = {"string", "integer", "float"}
 _OPEN = {"lparen", "lbracket", "lbrace"}
 _CLOSE = {"rparen", "rbracket", "rbrace"}
@@ -153,7 +154,7 @@ def parse_expression(parser: Parser, *, with_condexpr: bool = True) -> nodes.Exp
     """
     stream = parser.stream
     first, line = stream.current, stream.current.lineno
-    if first.type in _CONSTANTS and stream.look().type in {"comma", "block_end"}:
+    if first.type in _CONSTANTS and stream.look().type in _VALUE_ENDS:
         # Jinja would ask for each of its operators whether there is one.
         return nodes.Const(next(stream).value, lineno=line)
     expression = parser.parse_expression(with_condexpr=with_condexpr)
@@ -234,7 +235,7 @@ def _parse_option(parser: Parser, options: dict[str, nodes.Expr]) -> None:
 
 def _parse_value(parser: Parser) -> nodes.Expr:
     stream = parser.stream
-    if stream.current.test_any("comma", "block_end"):
+    if stream.current.type in _VALUE_ENDS:
         _fail(parser, "A value is missing.")
     if stream.current.type == "mul":
         _fail(parser, "A list of key values goes into the option: vary_on=values.")
