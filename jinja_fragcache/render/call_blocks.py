@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from jinja2 import Environment
 from jinja2.utils import internalcode
 
 from jinja_fragcache.entries.pieces import Pieces
 
+from .live_holes import PlacesOfHoles, noting
 from .misses import Miss, pieces_of, printed
 
 if TYPE_CHECKING:
@@ -22,7 +24,13 @@ if TYPE_CHECKING:
 
 
 class BodyRendering:
-    """Base of the extension, with the methods that compiled call blocks call."""
+    """Base of the extension, with the methods that compiled call blocks call.
+
+    Attributes:
+        environment: That of the extension.
+    """
+
+    environment: Environment
 
     @staticmethod
     @internalcode
@@ -61,21 +69,26 @@ class BodyRendering:
         miss.pieces = await miss.engine.run_async(miss.flow, render)
         return ""
 
-    @staticmethod
     @internalcode
-    def _fill(found: Pieces | Miss, caller: Callable[[int], str]) -> str:
+    def _fill(
+        self, found: Pieces | Miss, holes: PlacesOfHoles, caller: Callable[[int], str]
+    ) -> str:
         """Return a text with its holes filled."""
+        caller = noting(self.environment, holes, caller)
         parts = [
             each if isinstance(each, str) else str(caller(each))
             for each in pieces_of(found).parts()
         ]
         return "".join(parts)
 
-    @staticmethod
     @internalcode
     async def _fill_async(
-        found: Pieces | Miss, caller: Callable[[int], Awaitable[str]]
+        self,
+        found: Pieces | Miss,
+        holes: PlacesOfHoles,
+        caller: Callable[[int], Awaitable[str]],
     ) -> str:
+        caller = noting(self.environment, holes, caller)
         parts = [
             each if isinstance(each, str) else str(await caller(each))
             for each in pieces_of(found).parts()
@@ -99,19 +112,25 @@ class BodyRendering:
 
         return render_rows_async(found, caller)
 
-    @staticmethod
     @internalcode
-    def _fill_rows(found: FilledRows | MissedRows, caller: RowHoles[str]) -> str:
+    def _fill_rows(
+        self,
+        found: FilledRows | MissedRows,
+        holes: PlacesOfHoles,
+        caller: RowHoles[str],
+    ) -> str:
         """Return the text of a list with its holes filled."""
         from .row_blocks import fill_rows  # noqa: PLC0415 - see above
 
-        return fill_rows(found, caller)
+        return fill_rows(found, noting(self.environment, holes, caller))
 
-    @staticmethod
     @internalcode
     def _fill_rows_async(
-        found: FilledRows | MissedRows, caller: RowHoles[Awaitable[str]]
+        self,
+        found: FilledRows | MissedRows,
+        holes: PlacesOfHoles,
+        caller: RowHoles[Awaitable[str]],
     ) -> Awaitable[str]:
         from .row_blocks import fill_rows_async  # noqa: PLC0415 - see above
 
-        return fill_rows_async(found, caller)
+        return fill_rows_async(found, noting(self.environment, holes, caller))

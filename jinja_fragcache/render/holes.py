@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.entries.pieces import Pieces, mark
 from jinja_fragcache.errors import FragmentTagError
 
-from .environment import engine_of, name_of
+from .environment import name_of
 from .functions import HOLE_MARK, HOLE_MARKS, NOTE_HOLE, UNAVAILABLE, FunctionName
+from .live_holes import note_live
 from .misses import Miss, pieces_of
 from .row_serving import FilledRows, MissedRows, filled_rows
 from .stand_in import StandIn
@@ -58,16 +58,7 @@ def note_hole(context: Context, place: tuple[str | None, int]) -> str:
         context: The context of the template that is being rendered.
         place: The template and line of the hole.
     """
-    dependencies = current_dependencies()
-    if dependencies is not None:
-        dependencies.make_live()
-        engine_of(context.environment).warn_once(
-            ("hole", place),
-            f"{name_of(*place)}: what is cached around this nocache tag is not stored,"
-            " since it stands in another template, or in a macro, a block or a view."
-            " Put the nocache tag into the template of the cache tag, or leave out of"
-            " the fragment what it stands in.",
-        )
+    note_live(context.environment, *place)
     return ""
 
 

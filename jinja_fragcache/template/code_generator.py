@@ -333,8 +333,11 @@ class FragmentCodeGenerator(CodeGenerator):
         method = cast("nodes.ExtensionAttribute", node.call.node)
         extension = f"environment.extensions[{method.identifier!r}]"
         awaits = "await " if self.environment.is_async else ""
-        call = f"{awaits}{extension}.{method.name}({found}, caller=macro)"
-        self.writeline(f"{assignment}{call}", node)
+        self.writeline(f"{assignment}{awaits}{extension}.{method.name}({found}", node)
+        for argument in node.call.args[1:]:
+            self.write(", ")
+            self.visit(argument, frame)
+        self.write(", caller=macro)")
 
     def _write_function(self, node: nodes.CallBlock, frame: Frame) -> None:
         """Write a body as a function that returns its text.

@@ -175,7 +175,8 @@ class _HoleTaker:
         modifiers: _Modifiers,
     ) -> nodes.Node:
         """Take a hole out, and return the mark that replaces it."""
-        content = [*node.iter_child_nodes()]
+        # What fills the holes also notes that they are rendered.
+        _, *content = node.iter_child_nodes()
         free = frozenset(free_names(content))
         has_special_names = self._whole.has_special_names
         facts = facts_of(content, has_special_names=has_special_names)
@@ -189,7 +190,7 @@ class _HoleTaker:
         test = nodes.Compare(nodes.Name(WHICH, "load"), [asked])
         body: list[nodes.Node] = [nodes.If(test, [inner], [], [], lineno=node.lineno)]
         holes = Holes()
-        holes.numbers, holes.body = [number], body
+        holes.lines, holes.body = {number: node.lineno}, body
         holes.reads = dict.fromkeys(free, node.lineno)
         holes.seen, holes.kept, holes.facts = seen, kept, facts
         self._take(holes, bound, modifiers, node.lineno)

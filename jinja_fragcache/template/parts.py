@@ -79,8 +79,8 @@ class Holes:
     """The holes that were taken out of a fragment's body: none, until some are added.
 
     Attributes:
-        numbers: The numbers of their tags among all of this extension's tags in the
-            template, from 0.
+        lines: The lines of their tags, by the numbers of these among all of this
+            extension's tags in the template, from 0.
         body: The nodes that render the hole that is asked for.
         reads: The names that the holes read from the scope around them, each with the
             line of the hole.
@@ -90,10 +90,10 @@ class Holes:
         facts: What is known of the nodes in the holes.
     """
 
-    __slots__ = ("body", "facts", "kept", "numbers", "reads", "seen")
+    __slots__ = ("body", "facts", "kept", "lines", "reads", "seen")
 
     def __init__(self) -> None:
-        self.numbers: list[int] = []
+        self.lines: dict[int, int] = {}
         self.body: list[nodes.Node] = []
         self.reads: dict[str, int] = {}
         self.seen: list[nodes.Expr] = []
@@ -113,7 +113,7 @@ class Holes:
 
     def add(self, other: Holes) -> None:
         """Add holes."""
-        self.numbers += other.numbers
+        self.lines |= other.lines
         self.body += other.body
         self.reads = {**other.reads, **self.reads}
         self.seen += other.seen

@@ -192,7 +192,7 @@ class _Printing:
             arguments,
             tag_words(kind, texts, [ADDED], is_auto=arguments.is_auto),
             by_page=self._facts.depends_on_page,
-            holes=tuple(self.holes.numbers),
+            holes=tuple(self.holes.lines),
         )
 
     def reading(
@@ -233,11 +233,11 @@ class _Printing:
         kept = keep_names(self._parser, body, self._facts, self._site.variables)
         assigned = self._assignments(kept)
         kind = CallBlockKind.BODY
-        if self.holes.numbers:
+        if self.holes.lines:
             # What fills the holes needs it, too.
             assigned.append(nodes.Assign(self.found, look_up, lineno=self._line))
             look_up, kind = self.found, CallBlockKind.BODY_WITH_HOLES
-        block = self._call_block(method, look_up, body, parameters)
+        block = self._call_block(method, [look_up], body, parameters)
         finish(block, Part(self._facts, kind=kind))
         return [*assigned, block]
 
@@ -249,7 +249,7 @@ class _Printing:
             each: The head of the loop, if the text is that of rows.
         """
         holes = self.holes
-        if not holes.numbers:
+        if not holes.lines:
             return []
         body, names = holes.printed(), [WHICH]
         if each is not None:
@@ -258,7 +258,8 @@ class _Printing:
 
             body = [*row_unpacking(each), *body]
             names += row_parameters(each)
-        block = self._call_block(method, self.found, body, names)
+        places = nodes.Const((self._parser.name, tuple(holes.lines.items())))
+        block = self._call_block(method, [self.found, places], body, names)
         bound = {*names, *(bound_names(each.unpacking()) if each else ())}
         part = Part(
             holes.facts,
@@ -273,7 +274,7 @@ class _Printing:
     def _call_block(
         self,
         method: str,
-        found: nodes.Expr,
+        arguments: list[nodes.Expr],
         body: list[nodes.Node],
         parameters: Sequence[str],
     ) -> nodes.CallBlock:
@@ -281,13 +282,13 @@ class _Printing:
 
         Args:
             method: The name of the method.
-            found: The argument of the method.
+            arguments: The arguments of the method, first what was found.
             body: The body.
             parameters: The names of the arguments that the body takes.
         """
         if self._parser.environment.is_async:
             method = f"{method}_async"
-        call = self._extension.call_method(method, [found])
+        call = self._extension.call_method(method, arguments)
         args = [nodes.Name(name, "param") for name in parameters]
         return nodes.CallBlock(call, args, [], body, lineno=self._line)
 
