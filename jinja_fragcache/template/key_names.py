@@ -20,9 +20,8 @@ from jinja_fragcache.render.tag_guard import JOINED
 def guard_names(arguments: Arguments) -> str:
     """Return what the tag's key, and its `unless`, name."""
     given = [arguments.name, arguments.vary_on, arguments.version]
-    # A constant names nothing, and most names are one.
     expressions = [
-        each for each in given if each is not None and not isinstance(each, nodes.Const)
+        each for each in given if each is not None and not _is_constant(each)
     ]
     names = key_names(expressions)
     names += [JOINED + name for name in joined_names(expressions, names)]
@@ -34,6 +33,13 @@ def guard_names(arguments: Arguments) -> str:
         names += ["~request.blueprint", "~request.endpoint"]
     # A name with white space is that of an item. Its value may cover the read of it.
     return " ".join([name for name in names if not any(c in name for c in " \n\t|")])
+
+
+def _is_constant(node: nodes.Expr) -> bool:
+    """Return whether an expression names nothing, as most names, and no key values."""
+    return isinstance(node, nodes.Const) or (
+        isinstance(node, nodes.List) and not node.items
+    )
 
 
 def key_names(expressions: Iterable[nodes.Expr]) -> list[str]:

@@ -197,13 +197,19 @@ class LookupCall:
                 return filter_call(parts, FRAGMENT_OF_PARTS, spec + self._body)
             arguments = [*spec, self._vary_on, *self._body]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
-        arguments = self._arguments()
+        vary_on = self._vary_on
         if self._is_plain(but="tags"):
-            arguments += [self._options["tags"], *self._body]
+            arguments = [*self._arguments(), self._options["tags"], *self._body]
             return filter_call(key, TAGGED_FRAGMENT, arguments)
-        if key.value is not None and arguments[3:] == [nodes.List([])]:
+        if (
+            key.value is not None
+            and isinstance(vary_on, nodes.List)
+            and not vary_on.items
+        ):
             # The name is in the key.
-            del arguments[2:]
+            arguments = [self._spec(), escaped_here()]
+        else:
+            arguments = self._arguments()
         return filter_call(key, FRAGMENT_WITH_OPTIONS, arguments, self._keywords())
 
     def row(self, item: nodes.Expr, rows: nodes.Expr) -> list[nodes.Filter]:

@@ -782,7 +782,7 @@ def test_compiled_tags_use_every_filter_that_is_registered() -> None:
         "{% cache 5, 'a', vary_on=b %}{% endcache %}{% cache tags=b %}{% endcache %}"
         "{% cache 5, 'a', tags=['b'] %}{% endcache %}"
         "{% cache %}{% cache a %}{% nocache %}{% endnocache %}{% endcache %}"
-        "{% endcache %}"
+        "{% endcache %}{% nocache %}{% endnocache %}"
         "{% cache_each a in b, 5, 'a', a %}{% endcache_each %}"
         "{% cache_each a in b, 5, 'a', a, b %}{% endcache_each %}"
         "{% cache_each a in b, c, 'a', a %}{% endcache_each %}"
