@@ -82,6 +82,11 @@ class Known:
         mine = [given[at] for at in last.wanted if at < len(given)]
         return _bounded([*last.expected, *filter(None, mine)])
 
+    @property
+    def asks_once(self) -> bool:
+        """Whether the last rendering asked for the same as usual, for each key once."""
+        return self._last is not None and self._last.settled is not None
+
     def note(self, asked: list[str], given: Given = ()) -> None:
         """Remember what a rendering asked for.
 
@@ -290,7 +295,8 @@ class PrefetchingStore(SafeStore):
                 return found
             known = dict(zip(keys, found, strict=True))
         # A page that is one list asks for what it asked for the last time, in order.
-        has_more = bool(ahead.expected) and ahead.expected != missing
+        is_all = ahead.expected == missing
+        has_more = bool(ahead.expected) and not is_all
         if has_more:
             missing = list(dict.fromkeys((*missing, *ahead.expected)))
         ahead.expected = ()
@@ -300,7 +306,10 @@ class PrefetchingStore(SafeStore):
             # Of one of the keys that were only expected, maybe.
             missing = keys
             read = yield from super().read(keys)
-        if deletes.latest is latest:
+        # Nobody is expected to look for it again, and to note 50 texts by their keys
+        # takes as long as all else that is done here.
+        is_last = is_all and ahead.known.asks_once
+        if deletes.latest is latest and not is_last:
             stored.update(zip(missing, read, strict=True))
         if missing is keys:
             return read

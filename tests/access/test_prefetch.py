@@ -324,6 +324,20 @@ def test_nothing_is_remembered_of_a_rendering_that_failed(page: Page) -> None:
     assert page.trips() == 1
 
 
+def test_a_page_that_is_one_list_is_read_once_also_if_it_shows_it_twice() -> None:
+    rows = '{% cache_each i in [1, 2], 60, "row", i %}{{ n() }}{% endcache_each %}'
+    page = Page(ManyStore(), f"{rows}{{% if x == 2 %}}{rows}{{% endif %}}")
+    for _ in range(3):
+        page.render()
+
+    assert page.trips() == 1
+    # It did not do so before.
+    assert page.trips(x=2) == 2
+    assert page.trips(x=2) == 1
+    assert page.trips() == 1
+    assert page.n.calls == 2
+
+
 def test_what_generate_renders_is_read_as_it_comes(page: Page) -> None:
     arguments = {"n": page.n, "between": lambda: None, "x": 1}
 
