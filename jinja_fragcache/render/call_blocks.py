@@ -13,14 +13,18 @@ from jinja2 import Environment
 from jinja2.utils import internalcode
 
 from jinja_fragcache.entries.pieces import Pieces
+from jinja_fragcache.late import LateModule
 
-from .live_holes import PlacesOfHoles, noting
 from .misses import Miss, pieces_of, printed
 
 if TYPE_CHECKING:
+    from . import live_holes
+    from .live_holes import PlacesOfHoles
     from .row_blocks import RowBody, RowHoles
     from .row_serving import FilledRows, MissedRows, Rows
     from .serving import Text
+else:
+    live_holes = LateModule(".live_holes", __package__)
 
 
 class BodyRendering:
@@ -74,7 +78,7 @@ class BodyRendering:
         self, found: Pieces | Miss, holes: PlacesOfHoles, caller: Callable[[int], str]
     ) -> str:
         """Return a text with its holes filled."""
-        caller = noting(self.environment, holes, caller)
+        caller = live_holes.noting(self.environment, holes, caller)
         parts = [
             each if isinstance(each, str) else str(caller(each))
             for each in pieces_of(found).parts()
@@ -88,7 +92,7 @@ class BodyRendering:
         holes: PlacesOfHoles,
         caller: Callable[[int], Awaitable[str]],
     ) -> str:
-        caller = noting(self.environment, holes, caller)
+        caller = live_holes.noting(self.environment, holes, caller)
         parts = [
             each if isinstance(each, str) else str(await caller(each))
             for each in pieces_of(found).parts()
@@ -122,7 +126,8 @@ class BodyRendering:
         """Return the text of a list with its holes filled."""
         from .row_blocks import fill_rows  # noqa: PLC0415 - see above
 
-        return fill_rows(found, noting(self.environment, holes, caller))
+        caller = live_holes.noting(self.environment, holes, caller)
+        return fill_rows(found, caller)
 
     @internalcode
     def _fill_rows_async(
@@ -133,4 +138,6 @@ class BodyRendering:
     ) -> Awaitable[str]:
         from .row_blocks import fill_rows_async  # noqa: PLC0415 - see above
 
-        return fill_rows_async(found, noting(self.environment, holes, caller))
+        return fill_rows_async(
+            found, live_holes.noting(self.environment, holes, caller)
+        )

@@ -4,6 +4,8 @@ A hole belongs to one fragment, whose entry leaves it out. What is around that, 
 a fragment of another template, can't.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, TypeVar
 
