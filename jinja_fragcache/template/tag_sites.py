@@ -8,7 +8,6 @@ a tag has to know is inserted after its name, as a token of a type of its own.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice, takewhile
 from typing import Literal, NamedTuple, Self
 
 from jinja2.lexer import Token
@@ -221,7 +220,11 @@ def _sites(
     )
     text = json.dumps(whole)
     needs: Mapping[tuple[int, int], str] = {}
-    if find_needs and any(_may_be_auto(tokens, index) for index, _ in places):
+    heads = (token for index, _ in places for token in _head(tokens, index))
+    if find_needs and any(
+        each.type == "string" and each.value == AUTO for each in heads
+    ):
+        # There may be a `vary_on="auto"`.
         needs = find_needs(tokens)
     sites = {}
     for number, (index, position) in enumerate(places):
@@ -242,19 +245,13 @@ def _sites(
     return sites
 
 
-def _may_be_auto(tokens: list[Token], index: int) -> bool:
-    """Return whether there is the text of `vary_on="auto"` in a tag.
-
-    Args:
-        tokens: The tokens of the template.
-        index: The index of the tag's name.
-    """
-    for token in islice(tokens, index, None):
+def _head(tokens: list[Token], index: int) -> Iterator[Token]:
+    """Yield the tokens between the name of a tag, which is at an index, and its end."""
+    for following in range(index + 1, len(tokens)):
+        token = tokens[following]
         if token.type == "block_end":
-            break
-        if token.type == "string" and token.value == AUTO:
-            return True
-    return False
+            return
+        yield token
 
 
 def _places(tokens: list[Token], tags: list[int]) -> Iterator[tuple[int, int]]:
@@ -280,13 +277,9 @@ def _assigned(tokens: list[Token], tags: list[int]) -> tuple[str, ...] | None:
         if name.removeprefix("end") not in _KNOWN:
             return None
         if name in _ASSIGNING:
-            head = takewhile(_is_in_head, islice(tokens, index + 1, None))
+            head = _head(tokens, index)
             names.update(token.value for token in head if token.type == "name")
     return tuple(sorted(names))
-
-
-def _is_in_head(token: Token) -> bool:
-    return token.type != "block_end"
 
 
 class _Nesting:
