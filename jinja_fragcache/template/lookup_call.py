@@ -197,19 +197,13 @@ class LookupCall:
                 return filter_call(parts, FRAGMENT_OF_PARTS, spec + self._body)
             arguments = [*spec, self._vary_on, *self._body]
             return filter_call(self._name, NAMED_FRAGMENT, arguments)
-        vary_on = self._vary_on
+        arguments = self._arguments()
         if self._is_plain(but="tags"):
-            arguments = [*self._arguments(), self._options["tags"], *self._body]
+            arguments += [self._options["tags"], *self._body]
             return filter_call(key, TAGGED_FRAGMENT, arguments)
-        if (
-            key.value is not None
-            and isinstance(vary_on, nodes.List)
-            and not vary_on.items
-        ):
+        if key.value is not None and self._constants.value(self._vary_on) == []:
             # The name is in the key.
-            arguments = [self._spec(), escaped_here()]
-        else:
-            arguments = self._arguments()
+            del arguments[2:]
         return filter_call(key, FRAGMENT_WITH_OPTIONS, arguments, self._keywords())
 
     def row(self, item: nodes.Expr, rows: nodes.Expr) -> list[nodes.Filter]:
