@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -38,13 +39,13 @@ def test_a_login_that_fails_without_a_reason_is_tried_again(sasl_port: int) -> N
 
     class Failing:
         def get_multi(self, _: list[str]) -> None:
-            raise client._pylibmc.Error("error 40 from memcached_get: FAILED TO SEND")
+            raise client.pylibmc.Error("error 40 from memcached_get: FAILED TO SEND")
 
     real = client._make
     made = iter([Failing(), real()])
     client._make = lambda: next(made)
-    free = client._pools.value.free
-    while not free.empty():
+    free = client.pools.value.free
+    for _ in range(client._size):
         free.get()
     free.put(Failing())
     store.set("k", "text")
@@ -87,3 +88,35 @@ def test_sasl_needs_pylibmc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pylibmc", None)
     with pytest.raises(StoreError, match="The package pylibmc is needed"):
         MemcachedStore(["127.0.0.1:1"], username=USER, password=PASSWORD)
+
+
+def test_the_client_that_was_used_last_is_taken_first(memcached_port: int) -> None:
+    pytest.importorskip("pylibmc")
+    store = MemcachedStore([f"127.0.0.1:{memcached_port}"], pool_size=3)
+    client: Any = store._client
+    free = client.pools.value.free
+    one, other = free.get(), free.get()
+    free.put(one)
+    free.put(other)
+    with client._reserved() as taken:
+        assert taken is other
+        assert free.get() is one
+    assert free.get() is other
+    client._size = 1
+    store.close()
+
+
+def test_a_thread_waits_while_another_one_uses_the_only_client(
+    memcached_port: int,
+) -> None:
+    pytest.importorskip("pylibmc")
+    store = MemcachedStore([f"127.0.0.1:{memcached_port}"], pool_size=1)
+    client: Any = store._client
+    with ThreadPoolExecutor(1) as executor:
+        with client._reserved() as taken:
+            waiting = executor.submit(store.get, "missing")
+            assert taken.get("missing") is None
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.05)
+        assert waiting.result(timeout=60) is None
+    store.close()
