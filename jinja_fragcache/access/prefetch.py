@@ -174,15 +174,16 @@ class Rendering:
     Attributes:
         outer: The rendering that it is a part of, or None.
         is_over: Whether it has ended. Tasks that it has started may go on.
+        aheads: What was read of each store so far.
     """
 
-    __slots__ = ("_aheads", "_give", "_given", "_history", "is_over", "outer")
+    __slots__ = ("_give", "_given", "_history", "aheads", "is_over", "outer")
 
     def __init__(self, history: History, give: Callable[[], Given] = tuple) -> None:
         self._history = history
         self._give = give
         self._given: Given | None = None
-        self._aheads: dict[Adapter, _Ahead] = {}
+        self.aheads: dict[Adapter, _Ahead] = {}
         self.outer: Rendering | None = None
         self.is_over = False
 
@@ -200,7 +201,7 @@ class Rendering:
         # awaits any more may be closed in one.
         if _rendering.get() is self:
             _rendering.set(self.outer)
-        aheads, self._aheads, self.is_over = self._aheads, {}, True
+        aheads, self.aheads, self.is_over = self.aheads, {}, True
         given, self._given, self._give = self._given or (), (), tuple
         if error is None:
             for ahead in list(aheads.values()):
@@ -208,7 +209,7 @@ class Rendering:
 
     def ahead(self, store: Adapter) -> _Ahead:
         """Return what was read of a store."""
-        known = self._aheads.get(store)
+        known = self.aheads.get(store)
         if known is None and self.is_over:
             # What is read after the end is read anew each time.
             return _Ahead(Known(tuple), ())
@@ -216,12 +217,12 @@ class Rendering:
             if self._given is None:
                 self._given = self._give()
             known = _Ahead(self._history.of(store), self._given)
-            self._aheads[store] = known
+            self.aheads[store] = known
         return known
 
     def forget(self, keys: Iterable[str]) -> None:
         """Forget what was read under keys, also in renderings around this one."""
-        for ahead in list(self._aheads.values()):
+        for ahead in list(self.aheads.values()):
             for key in keys:
                 ahead.stored.pop(key, None)
         if self.outer is not None:
@@ -256,7 +257,8 @@ class PrefetchingStore(SafeStore):
         this = _rendering.get()
         if this is None:
             return self._read_plain(key)
-        ahead = this.ahead(self._adapter)
+        # Without a call, since each hit of a page comes here.
+        ahead = this.aheads.get(self._adapter) or this.ahead(self._adapter)
         if ahead.expected:
             return perform(self._read_ahead(ahead, [key]))[0]
         ahead.asked.append(key)
