@@ -1,9 +1,10 @@
 """Looks entries up: what the store has, and what may be done with it."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jinja_fragcache.access.local_store import LocalStore
+from jinja_fragcache.access.stats import Stats
 from jinja_fragcache.entries.entry import FEW_TAGS, Entry, tag_line
 from jinja_fragcache.entries.freshness import (
     BY_VALUE,
@@ -15,7 +16,6 @@ from jinja_fragcache.entries.freshness import (
     read_name,
 )
 from jinja_fragcache.entries.values import MISSING, UnreadableError, read_entry
-from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.late import LateModule
 from jinja_fragcache.operations import Operation
 
@@ -61,6 +61,8 @@ class Found(NamedTuple):
         return self.standing.served and not self.standing.due
 
 
+#: Those of no tags.
+NO_VERSIONS: Mapping[str, object] = MappingProxyType({})
 #: The result of a look-up without an entry and without tags.
 NOTHING = Found(MISSING, GONE, None, {})
 
@@ -69,6 +71,7 @@ def look_up(
     specs: "Sequence[EntrySpec]",
     context: Context,
     stored: Sequence[object] | None = None,
+    known: Mapping[str, object] = NO_VERSIONS,
     *,
     again: bool = False,
 ) -> Operation[list[Found]]:
@@ -78,10 +81,11 @@ def look_up(
         specs: What is asked for.
         context: The cache.
         stored: What the store returned for each of them; None if it was not asked yet.
+        known: The versions of tags that were read together with that.
         again: Whether to ask the store itself, also for what is kept near, because
             another process may have changed it since the last look.
     """
-    versions: dict[str, object] = {}
+    versions = dict(known)
     if stored is None:
         hints = context.tag_hints
         keys: list[str] = []
@@ -108,42 +112,39 @@ def look_up(
     ]
 
 
-def find_tagged(
-    key: str,
-    wanted: Wanted,
-    tags: Sequence[str],
-    context: Context,
-    store: LocalStore,
+def decide_tagged(
+    read: Sequence[object], wanted: Wanted, tags: Sequence[str], stats: Stats
 ) -> str | Found:
-    """Look up a text with the tags that its cache tag names, and no others.
+    """Decide what may be served of a look-up with the tags that a cache tag names.
 
-    This is `find` by plain calls, without reading the header line: an entry that may be
-    served has one of which every character is known. Only while nobody listens and no
-    body is running.
+    The header line of the entry is not decoded: of one that may be served and has no
+    other tags, each character is known. Only while nobody listens and no body is
+    running.
 
     Args:
-        key: The entry's key.
+        read: What the store has for the entry and, after it, for the version of each
+            tag.
         wanted: What the entry must match.
         tags: The tags.
-        context: The cache.
-        store: Its store.
+        stats: Where a hit is counted.
 
     Returns:
-        The text of a fresh entry, which counts as served. Else what was found; if
-        anything is stored, only `find` can tell what it is.
+        The text of a fresh entry. Else what was found; if anything is stored, only
+        `find` can tell what it is.
     """
-    stored, *versions = store.read_all_now([key, *map(version_key, tags)])
-    known = dict(zip(tags, versions, strict=True))
-    if type(stored) is str and len(known) <= FEW_TAGS:
-        for version in versions:
-            if type(version) is not str:
-                break
-        else:
-            line = tag_line(wanted.escaped, wanted.version, known)
-            if stored.startswith(line):
-                context.recorder.stats.hits += 1
-                return stored[len(line) :]
-    return Found(MISSING, GONE, stored, known)
+    stored: Any = read[0]
+    versions: dict[str, Any] = {}
+    has_all = type(stored) is str and len(tags) <= FEW_TAGS
+    for tag, version in zip(tags, read[1:], strict=False):
+        versions[tag] = version
+        has_all = has_all and type(version) is str
+    if has_all:
+        line = tag_line(wanted.escaped, wanted.version, versions)
+        if stored.startswith(line):
+            stats.hits += 1
+            text: str = stored[len(line) :]
+            return text
+    return Found(MISSING, GONE, stored, versions)
 
 
 def _nothing(
@@ -252,6 +253,7 @@ def find(
     specs: "Sequence[EntrySpec]",
     context: Context,
     stored: Sequence[object] | None = None,
+    known: Mapping[str, object] = NO_VERSIONS,
 ) -> Operation[list[Found]]:
     """Like `look_up`. Fresh values count as served."""
     if current_trial() is not None:
@@ -259,12 +261,12 @@ def find(
     audience = context.recorder.audience
     # Perhaps nobody listens any more; or nobody has looked whether somebody does.
     if audience is not None and audience.settle():
-        return (yield from _find_told(specs, context, stored, audience))
+        return (yield from _find_told(specs, context, stored, known, audience))
     dependencies = current_dependencies()
     # What is near may have been deleted elsewhere. In a body it would become part of an
     # entry, and be served for as long as that.
     again = dependencies is not None
-    found = yield from look_up(specs, context, stored, again=again)
+    found = yield from look_up(specs, context, stored, known, again=again)
     for spec, each in zip(specs, found, strict=True):
         if each is not NOTHING and each.is_fresh:
             context.recorder.stats.hits += 1
@@ -277,11 +279,13 @@ def _find_told(
     specs: "Sequence[EntrySpec]",
     context: Context,
     stored: Sequence[object] | None,
+    known: Mapping[str, object],
     audience: "Listeners",
 ) -> Operation[list[Found]]:
     """Like `find`, and tell those who listen."""
     again = current_dependencies() is not None
-    found = yield from reporting.measured(look_up(specs, context, stored, again=again))
+    looking = look_up(specs, context, stored, known, again=again)
+    found = yield from reporting.measured(looking)
     for spec, each in zip(specs, found, strict=True):
         if each.is_fresh:
             context.recorder.hit(spec.key)

@@ -15,23 +15,25 @@ from jinja2.runtime import Context
 
 from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
-from jinja_fragcache.engine.engine import Engine, Undecided
+from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.expiry import keep_out_of_store
 from jinja_fragcache.engine.flow import remove, renew
-from jinja_fragcache.engine.lookup import Found, find_tagged
+from jinja_fragcache.engine.lookup import Found, decide_tagged, find
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec, spec_of
 from jinja_fragcache.entries.freshness import WANTED, GracePeriods
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
+from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
 from jinja_fragcache.late import LateModule
+from jinja_fragcache.operations import perform
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .environment import engine_of, refuse
 from .functions import FunctionName
 from .lookup import Spec
 from .misses import Miss
-from .serving import Text, look_further
+from .serving import Text, look_further, text_or_miss
 from .sources import sources_of
 from .tag_guard import TagGuard, explained, verified_as
 from .versions import source_digest, version_of, with_page
@@ -145,12 +147,21 @@ def tagged_fragment(
     timeout, _, site = spec
     version = source_digest(environment, site) if engine.template_digest else None
     wanted = WANTED[escaped, version, body]
-    policy, store = engine.policy, engine.context.local
+    policy = engine.policy
     found: Found | None = None
-    if store is not None and not (
-        policy.verify or current_dependencies() or key in engine.tagged_keys
+    if not (
+        (engine.blocks and environment.is_async)
+        or policy.verify
+        or current_dependencies()
+        or key in engine.tagged_keys
     ):
-        answer = find_tagged(key, wanted, named, engine.context, store)
+        keys, local = [key, *map(version_key, named)], engine.context.local
+        read = (
+            perform(engine.context.store.read(keys))
+            if local is None
+            else local.read_all_now(keys)
+        )
+        answer = decide_tagged(read, wanted, named, engine.stats)
         if isinstance(answer, str):
             return answer
         found = answer
@@ -169,10 +180,14 @@ def tagged_fragment(
             vary_on,
         )
     )
-    if found is not None and found.stored is None:
-        return Miss(engine, partial(renew, asked, found))
-    undecided = None if found is None else Undecided(found.stored)
-    return look_further(engine, environment, site, escaped, asked, undecided)
+    if found is None:
+        return look_further(engine, environment, site, escaped, asked)
+    if found.stored is not None:
+        (found,) = perform(
+            find([asked], engine.context, [found.stored], found.versions)
+        )
+        return text_or_miss(engine, environment, site, asked, found)
+    return Miss(engine, partial(renew, asked, found))
 
 
 @pass_context

@@ -141,7 +141,7 @@ def _serve(
     if undecided is not None and undecided.stored is None:
         return Miss(engine, partial(renew, asked, NOTHING))
     (found,) = engine.find([asked], [undecided.stored] if undecided else None)
-    return _text_or_miss(engine, environment, site, asked, found, undecided)
+    return text_or_miss(engine, environment, site, asked, found, undecided)
 
 
 async def _serve_async(
@@ -158,7 +158,7 @@ async def _serve_async(
     found = NOTHING
     if stored != [None]:
         (found,) = await engine.find_async([asked], stored)
-    return _text_or_miss(engine, environment, site, asked, found, undecided)
+    return text_or_miss(engine, environment, site, asked, found, undecided)
 
 
 def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
@@ -172,14 +172,24 @@ def _can_be_decided_early(engine: Engine, asked: FragmentSpec) -> bool:
     )
 
 
-def _text_or_miss(
+def text_or_miss(
     engine: Engine,
     environment: Environment,
     site: Site,
     asked: FragmentSpec,
     found: Found,
-    undecided: Undecided | None,
+    undecided: Undecided | None = None,
 ) -> Text | Miss:
+    """Serve a fragment that was looked up, or return its `Miss`.
+
+    Args:
+        engine: The engine of the cache.
+        environment: The template's.
+        site: Where the tag stands.
+        asked: The fragment.
+        found: What was found.
+        undecided: What the fast path found; None if it was not taken.
+    """
     if found is NOTHING or not found.is_fresh:
         if asked.wanted.body is not None and _is_shared(
             environment, site, asked.wanted.body, found

@@ -106,11 +106,13 @@ def test_a_page_is_the_same_as_by_the_way_of_all_options(
     assert shown(page, kind(timer=Clock()), monkeypatch, **options) == expected
 
 
+@pytest.mark.parametrize("kind", [MemoryStore, Asked])
+@pytest.mark.parametrize("stale", [0, 30])
 def test_a_hit_reads_the_text_and_the_versions_at_one_moment_and_nothing_more(
-    monkeypatch: pytest.MonkeyPatch,
+    stale: int, kind: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = '{% cache 60, "a", tags=["t", "u"] %}text{% endcache %}'
-    cache = FragmentCache()
+    cache = FragmentCache(kind(), stale=stale)
     template = environment({"page": page}, cache).get_template("page")
     template.render()
     asked: list[tuple[str, ...]] = []
@@ -122,7 +124,9 @@ def test_a_hit_reads_the_text_and_the_versions_at_one_moment_and_nothing_more(
 
     monkeypatch.setattr(MemoryStore, "get_many", note)
     monkeypatch.setattr(MemoryStore, "get", lambda *_: pytest.fail("read alone"))
-    monkeypatch.setattr(lookup, "look_up", lambda *_: pytest.fail("an operation"))
+    if not stale:
+        # The header line tells no more than the tags.
+        monkeypatch.setattr(lookup, "look_up", lambda *_: pytest.fail("an operation"))
     assert template.render() == "text"
     key = make_template_fragment_key("a")
     assert asked == [(key, version_key("t"), version_key("u"))]
