@@ -68,7 +68,9 @@ _NOT_HERE = {
 }
 _TAG_ENDS = {"block_end", "eof"}
 _VALUE_ENDS = {"comma", "block_end"}
-_CONSTANTS = {"string", "integer", "float"}
+_PLAIN = {"name", "string", "integer", "float"}
+# Names that are no variables.
+_WORDS = {"not", "true", "false", "none", "True", "False", "None"}
 _OPEN = {"lparen", "lbracket", "lbrace"}
 _CLOSE = {"rparen", "rbracket", "rbrace"}
 
@@ -154,9 +156,13 @@ def parse_expression(parser: Parser, *, with_condexpr: bool = True) -> nodes.Exp
     """
     stream = parser.stream
     first, line = stream.current, stream.current.lineno
-    if first.type in _CONSTANTS and stream.look().type in _VALUE_ENDS:
+    is_plain = first.type in _PLAIN and first.value not in _WORDS
+    if is_plain and stream.look().type in _VALUE_ENDS:
         # Jinja would ask for each of its operators whether there is one.
-        return nodes.Const(next(stream).value, lineno=line)
+        value = next(stream).value
+        if first.type == "name":
+            return nodes.Name(value, "load", lineno=line)
+        return nodes.Const(value, lineno=line)
     expression = parser.parse_expression(with_condexpr=with_condexpr)
     if isinstance(expression, nodes.Const) or _is_path(expression):
         return expression
