@@ -25,12 +25,13 @@ from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import NOT_STORED, Engine, Undecided, undecided_of
 from jinja_fragcache.engine.flow import renew
 from jinja_fragcache.engine.lookup import NOTHING
-from jinja_fragcache.engine.spec import spec_of
+from jinja_fragcache.engine.spec import FragmentSpec, spec_of
 from jinja_fragcache.entries.entry import HEADER_MARK
 from jinja_fragcache.entries.freshness import (
     AFTER_HEADERS,
     PLAIN,
     WANTED,
+    Wanted,
     servable_text,
 )
 from jinja_fragcache.errors import KeyValueError
@@ -159,27 +160,51 @@ def fragment(
     ):
         return near
     values = parts[1:] if value is _IN_KEY else [value]
-    policy = engine.policy
+    asked = asked_of(context, engine, key, wanted, spec, values)
+    return (
+        Miss(engine, partial(renew, asked, NOTHING))
+        if undecided is NOT_STORED
+        else look_further(engine, environment, spec[2], escaped, asked, undecided)
+    )
+
+
+def asked_of(
+    context: Context,
+    engine: Engine,
+    key: str,
+    wanted: Wanted,
+    spec: Spec,
+    values: Any,
+    tags: tuple[str, ...] = (),
+) -> FragmentSpec:
+    """Return what a tag asks for that has at most tags as options.
+
+    Args:
+        context: The context of the template that is being rendered.
+        engine: The engine of the cache.
+        key: The fragment's key.
+        wanted: What its entry must match.
+        spec: The constants of the tag.
+        values: The key values.
+        tags: The fragment's tags.
+    """
     timeout, _, site = spec
-    asked = spec_of(
+    policy = engine.policy
+    is_bound = wanted.version is not None
+    return spec_of(
         (
             key,
             wanted,
             timeout,
             engine.grace,
-            (),
-            None if version is None else sources_of(environment).digest_of,
+            tags,
+            sources_of(context.environment).digest_of if is_bound else None,
             (),
             TagGuard(context, site, values) if policy.guard else None,
             verified_as(policy, site) if policy.verify else None,
             site,
             values,
-        ),
-    )
-    return (
-        Miss(engine, partial(renew, asked, NOTHING))
-        if undecided is NOT_STORED
-        else look_further(engine, environment, site, escaped, asked, undecided)
+        )
     )
 
 

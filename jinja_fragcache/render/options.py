@@ -20,7 +20,7 @@ from jinja_fragcache.engine.expiry import keep_out_of_store
 from jinja_fragcache.engine.flow import remove, renew
 from jinja_fragcache.engine.lookup import Found, decide_tagged, find
 from jinja_fragcache.engine.policy import normalize_grace
-from jinja_fragcache.engine.spec import FragmentSpec, spec_of
+from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import WANTED, GracePeriods
 from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.beside import version_key
@@ -31,7 +31,7 @@ from jinja_fragcache.timeouts import normalize_timeout
 
 from .environment import engine_of, refuse
 from .functions import FunctionName
-from .lookup import Spec
+from .lookup import Spec, asked_of
 from .misses import Miss
 from .serving import Text, look_further, text_or_miss
 from .sources import sources_of
@@ -144,14 +144,13 @@ def tagged_fragment(
         return fragment_with_options(
             context, None, spec, escaped, name, vary_on, **options
         )
-    timeout, _, site = spec
+    site = spec[2]
     version = source_digest(environment, site) if engine.template_digest else None
     wanted = WANTED[escaped, version, body]
-    policy = engine.policy
     found: Found | None = None
     if not (
         (engine.blocks and environment.is_async)
-        or policy.verify
+        or engine.policy.verify
         or current_dependencies()
         or key in engine.tagged_keys
     ):
@@ -165,21 +164,7 @@ def tagged_fragment(
         if isinstance(answer, str):
             return answer
         found = answer
-    asked = spec_of(
-        (
-            key,
-            wanted,
-            timeout,
-            engine.grace,
-            named,
-            None if version is None else sources_of(environment).digest_of,
-            (),
-            TagGuard(context, site, vary_on) if policy.guard else None,
-            verified_as(policy, site) if policy.verify else None,
-            site,
-            vary_on,
-        )
-    )
+    asked = asked_of(context, engine, key, wanted, spec, vary_on, named)
     if found is None:
         return look_further(engine, environment, site, escaped, asked)
     if found.stored is not None:
