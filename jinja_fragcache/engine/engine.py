@@ -97,6 +97,8 @@ class Engine:
         async_context: The cache, for callers on an event loop.
         grace: The grace periods of fragments whose tag gives none.
         policy: The rules.
+        clock: Returns the time, in seconds since 1970; None if that alone does not tell
+            whether an entry is fresh.
         reads: Has `get`, which returns what the store has under a key, or what is
             `Undecided` whatever that is. It raises what the store raises.
         breaker: The circuit breaker.
@@ -128,8 +130,9 @@ class Engine:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.policy = policy
-        # These three are read on every hit.
+        # These are read on every hit.
         self.grace = policy.grace(None, None)
+        self.clock = None if policy.early_refresh else clock
         self.template_digest: bool = policy.template_digest
         self.stats = Stats()
         self.near: NearReads | None = None
@@ -225,7 +228,7 @@ class Engine:
 
     def _decide_one(self, stored: object, wanted: Wanted) -> str | Undecided:
         """Return the text of what `reads` returned, else `Undecided`."""
-        text = servable_text(stored, wanted)
+        text = servable_text(stored, wanted, self.clock)
         if text is None:
             return undecided_of(stored)
         self.stats.hits += 1
@@ -249,7 +252,7 @@ class Engine:
         near = self.near
         if near is None or key in self.tagged_keys:
             return None
-        text = servable_text(near.get_near(key), wanted)
+        text = servable_text(near.get_near(key), wanted, self.clock)
         if text is not None:
             self.async_context.store.note_use(key)
             self.stats.near_hits += 1

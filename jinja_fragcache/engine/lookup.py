@@ -61,6 +61,8 @@ class Found(NamedTuple):
         return self.standing.served and not self.standing.due
 
 
+#: In place of what the store returns.
+NOT_READ: Any = object()
 #: Those of no tags.
 NO_VERSIONS: Mapping[str, object] = MappingProxyType({})
 #: The result of a look-up without an entry and without tags.
@@ -272,6 +274,42 @@ def find(
             context.recorder.stats.hits += 1
             if dependencies is not None:
                 yield from note_served(spec, each, context)
+    return found
+
+
+def find_now(
+    spec: "EntrySpec",
+    context: Context,
+    stored: object = NOT_READ,
+    known: Mapping[str, object] = NO_VERSIONS,
+) -> Found | None:
+    """Like `find`, for one value, by plain calls.
+
+    Args:
+        spec: What is asked for.
+        context: The cache.
+        stored: What the store returned for it; NOT_READ if it was not asked yet.
+        known: As for `look_up`.
+
+    Returns:
+        None if only `find` can do it: somebody listens, a body is running, or more has
+        to be read than what a store in the memory of this process has for the key.
+    """
+    if context.recorder.audience is not None or current_dependencies() is not None:
+        return None
+    if stored is NOT_READ:
+        local = context.local
+        if local is None or spec.tags or spec.key in context.tag_hints.by_key:
+            return None
+        stored = local.read_now(spec.key)
+    entry = read_entry(stored)
+    if entry is not None:
+        for tag, _ in entry.tags:
+            if tag not in known:
+                return None
+    found = _assess(spec, stored, entry, known, context)
+    if found.is_fresh:
+        context.recorder.stats.hits += 1
     return found
 
 

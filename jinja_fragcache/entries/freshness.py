@@ -1,6 +1,6 @@
 """Whether what a store returned may be served: pure decisions."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from jinja_fragcache.remembered import Remembered
@@ -15,8 +15,6 @@ KEPT = "~"
 #: Texts without a header line are this or greater, or less than `HEADER_MARK`. To
 #: compare takes half as long as to look at the first character.
 AFTER_HEADERS = chr(ord(HEADER_MARK) + 1)
-# The fields from `form` to `holes`.
-_NOTHING_MORE = Entry("")[3:-2]
 
 
 def read_name(kept: str) -> str:
@@ -144,14 +142,18 @@ class _RememberedWanted(Remembered[_Parts | str, Wanted]):
 WANTED = _RememberedWanted(4096, 4 * 2**20)
 
 
-def servable_text(stored: object, wanted: Wanted) -> str | None:
-    """Return the text of a fresh entry without tags, expiry, templates or holes.
+def servable_text(
+    stored: object, wanted: Wanted, clock: Callable[[], float] | None = None
+) -> str | None:
+    """Return the text of a fresh entry without tags, templates or holes.
 
     A text is never served under another autoescape state, nor in another version.
 
     Args:
         stored: What the store returned.
         wanted: What the entry must match.
+        clock: Returns the time, in seconds since 1970. Without it, an entry that says
+            when it expires is none of these.
 
     Returns:
         None on a miss, and for an entry of which more has to be looked at.
@@ -167,17 +169,25 @@ def servable_text(stored: object, wanted: Wanted) -> str | None:
                 return text
         elif stored >= AFTER_HEADERS or stored < HEADER_MARK:
             return stored
-    if stored is None:
-        return None
-    entry = decode(stored)
-    plain = (wanted.escaped, wanted.version, *_NOTHING_MORE, wanted.body)
-    # What was read of the request matters to a body around it only, unless a value
-    # covers it, which may have been the same by chance, or the entry keeps it.
-    if entry is None or entry[1:-1] != plain:
-        return None
-    if any(name[:1] in {BY_VALUE, KEPT} for name in entry.reads):
+    entry = None if stored is None else decode(stored)
+    if entry is None or not _has_no_more(entry, wanted, clock):
         return None
     return entry.text
+
+
+def _has_no_more(
+    entry: Entry, wanted: Wanted, clock: Callable[[], float] | None
+) -> bool:
+    """Return whether an entry is fresh, matches, and has nothing else to look at."""
+    life = entry.life
+    if life is not None and (clock is None or clock() >= life.expires):
+        return False
+    escaped, version, _, body = wanted
+    if entry[1:-1] != (escaped, version, None, (), life, (), (), body):
+        return False
+    # What was read of the request matters to a body around it only, unless a value
+    # covers it, which may have been the same by chance, or the entry keeps it.
+    return not any(name[:1] in {BY_VALUE, KEPT} for name in entry.reads)
 
 
 def servable_texts(stored: Iterable[object], wanted: Wanted) -> list[str | None]:

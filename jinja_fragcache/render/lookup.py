@@ -146,7 +146,7 @@ def fragment(
             if wanted is PLAIN
             and type(stored) is str
             and (stored >= AFTER_HEADERS or stored < HEADER_MARK)
-            else servable_text(stored, wanted)
+            else servable_text(stored, wanted, engine.clock)
         )
         if text is not None:
             engine.stats.hits += 1

@@ -18,7 +18,7 @@ from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.expiry import keep_out_of_store
 from jinja_fragcache.engine.flow import remove, renew
-from jinja_fragcache.engine.lookup import Found, decide_tagged, find
+from jinja_fragcache.engine.lookup import Found, decide_tagged, find, find_now
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import WANTED, GracePeriods
@@ -168,9 +168,11 @@ def tagged_fragment(
     if found is None:
         return look_further(engine, environment, site, escaped, asked)
     if found.stored is not None:
-        (found,) = perform(
-            find([asked], engine.context, [found.stored], found.versions)
-        )
+        stored, known = found.stored, found.versions
+        found = find_now(asked, engine.context, stored, known)
+        if found is None:
+            # There are more tags.
+            (found,) = perform(find([asked], engine.context, [stored], known))
         return text_or_miss(engine, environment, site, asked, found)
     return Miss(engine, partial(renew, asked, found))
 

@@ -11,7 +11,7 @@ from jinja2 import Environment
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine, Undecided
 from jinja_fragcache.engine.flow import renew
-from jinja_fragcache.engine.lookup import NOTHING, Found
+from jinja_fragcache.engine.lookup import NOT_READ, NOTHING, Found, find_now
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.late import LateModule
@@ -140,7 +140,10 @@ def _serve(
         undecided = text
     if undecided is not None and undecided.stored is None:
         return Miss(engine, partial(renew, asked, NOTHING))
-    (found,) = engine.find([asked], [undecided.stored] if undecided else None)
+    stored = NOT_READ if undecided is None else undecided.stored
+    found = find_now(asked, engine.context, stored)
+    if found is None:
+        (found,) = engine.find([asked], None if undecided is None else [stored])
     return text_or_miss(engine, environment, site, asked, found, undecided)
 
 

@@ -85,16 +85,21 @@ def test_an_entry_without_a_life_is_fresh_as_long_as_it_is_stored() -> None:
     assert standing(None, 1e12, GracePeriods()) == FRESH
 
 
-@given(texts, st.booleans(), versions, times)
-def test_a_text_with_a_life_is_not_served_without_a_look_at_the_time(
-    text: str,
-    escaped: bool,
-    version: str | None,
-    expires: float,
+@given(texts, st.booleans(), versions, times, times)
+def test_a_text_with_a_life_is_served_until_it_ends(
+    text: str, escaped: bool, version: str | None, expires: float, now: float
 ) -> None:
     wanted = want(escaped, version)
-    entry = Entry(text, escaped, version, life=Life(round(expires, 3), 1))
-    assert servable_text(encode(entry), wanted) is None
+    expires = round(expires, 3)
+    entry = Entry(text, escaped, version, life=Life(expires, 1))
+    stored = encode(entry)
+    # Without a look at the time, it is not.
+    assert servable_text(stored, wanted) is None
+    shown = text if now < expires else None
+    assert servable_text(stored, wanted, lambda: now) == shown
+    assert servable_text(stored, wanted, lambda: expires) is None
+    assert servable_text(stored, want(not escaped, version), lambda: now) is None
+    assert servable_text(stored, want(escaped, "other"), lambda: now) is None
     assert matches(entry, wanted)
     assert not matches(entry, want(not escaped, version))
     assert not matches(entry, want(escaped, "other"))
@@ -112,9 +117,10 @@ def test_a_text_with_tags_templates_or_holes_is_not_served_at_once(
     more: dict[str, Any],
 ) -> None:
     wanted = want(True, None)
-    entry = Entry("text", **more)
-    assert servable_text(encode(entry), wanted) is None
-    assert matches(entry, wanted)
+    for life in (None, Life(9, 1)):
+        entry = Entry("text", life=life, **more)
+        assert servable_text(encode(entry), wanted, lambda: 0) is None
+        assert matches(entry, wanted)
 
 
 def test_a_text_of_another_body_is_not_served() -> None:

@@ -1,0 +1,117 @@
+"""Tests of hits whose entries say when they expire: they take the fast path, too."""
+
+from typing import Any
+
+import pytest
+
+from jinja_fragcache import FragmentCache, MemoryStore, make_template_fragment_key
+from jinja_fragcache.engine import lookup
+from tests.support import Clock, Counter, Ears, environment
+
+PAGES = {
+    "fragment": '{% cache 60, "a", 1 %}{{ n() }}{% endcache %}',
+    "several values": '{% cache 60, "a", 1, x %}{{ n() }}{% endcache %}',
+    "not escaped": '{% autoescape false %}{% cache 60, "a" %}{{ n() }}{% endcache %}'
+    "{% endautoescape %}",
+    "no name": "{% cache 60 %}{{ n() }}{% endcache %}",
+    "hole": '{% cache 60, "a" %}{{ n() }}{% nocache %}{% endnocache %}{% endcache %}',
+    "version": '{% cache 60, "a", version=2 %}{{ n() }}{% endcache %}',
+    "tag": '{% cache 60, "a", tags=["t"] %}{{ n() }}{% endcache %}',
+    "rows": '{% cache_each i in [1, 2], 60, "a", i %}{{ n() }}{% endcache_each %}',
+    "in another": '{% cache 60, "b" %}{% cache 60, "a" %}{{ n() }}{% endcache %}'
+    "{% endcache %}",
+}
+
+
+def rendered(page: str, times: list[float], **options: Any) -> list[str]:
+    """Return what a page shows at some times."""
+    clock, n = Clock(), Counter()
+    cache = FragmentCache(MemoryStore(timer=clock), clock=clock, timer=clock, **options)
+    template = environment({"page": page}, cache).get_template("page")
+    texts = []
+    for now in times:
+        clock.now = 1000 + now
+        texts.append(template.render(n=n, x="x"))
+    return texts
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_an_entry_is_served_until_its_timeout_ends(page: str) -> None:
+    first, *others, last = rendered(page, [0, 1, 59.9, 60], stale_if_error=30)
+    assert others == [first, first]
+    assert last != first
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_a_grace_period_changes_nothing_else(page: str) -> None:
+    times = [0, 30, 59.9, 200, 259.9, 261]
+    assert rendered(page, times, stale=20) == rendered(page, times)
+
+
+def test_a_hit_makes_no_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    n = Counter()
+    cache = FragmentCache(stale=30)
+    template = environment({"page": PAGES["fragment"]}, cache).get_template("page")
+    assert template.render(n=n) == "1"
+    for name in ("find", "find_now", "look_up"):
+        monkeypatch.setattr(lookup, name, lambda *_: pytest.fail("looked further"))
+    assert template.render(n=n) == "1"
+    assert cache.stats().hits == 1
+
+
+def test_an_early_refresh_may_come_before_the_timeout_ends() -> None:
+    clock, n = Clock(), Counter()
+    cache = FragmentCache(
+        MemoryStore(timer=clock),
+        clock=clock,
+        timer=clock,
+        early_refresh=1.0,
+        chance=lambda: 1 - 1e-9,
+    )
+    source = '{% cache 60, "a" %}{{ n() }}{{ later() }}{% endcache %}'
+    template = environment({"page": source}, cache).get_template("page")
+
+    def later() -> str:
+        clock.now += 5
+        return ""
+
+    assert template.render(n=n, later=later) == "1"
+    clock.now += 30
+    assert template.render(n=n, later=later) == "2"
+
+
+def test_a_body_expires_with_a_part_that_it_was_served() -> None:
+    clock, n = Clock(), Counter()
+    part = '{% cache 60, "a", version=2 %}{{ n() }}{% endcache %}'
+    pages = {"part": part, "page": '{% cache 60, "b" %}' + part + "{% endcache %}"}
+    cache = FragmentCache(MemoryStore(timer=clock), clock=clock, timer=clock)
+    env = environment(pages, cache)
+    assert env.get_template("part").render(n=n) == "1"
+    clock.now += 30
+    assert env.get_template("page").render(n=n) == "1"
+    clock.now += 31
+    assert env.get_template("page").render(n=n) == "2"
+
+
+def test_listeners_are_told_of_a_hit_with_options() -> None:
+    ears = Ears("hit")
+    cache = FragmentCache(listeners=[ears])
+    template = environment({"page": PAGES["version"]}, cache).get_template("page")
+    n = Counter()
+    assert [template.render(n=n) for _ in range(2)] == ["1", "1"]
+    assert ears.heard == [("hit", make_template_fragment_key("a"))]
+
+
+def test_tags_of_an_entry_that_another_cache_has_stored_are_looked_up() -> None:
+    store, n = MemoryStore(), Counter()
+    # The first look-up of a cache takes another way.
+    page = '{% cache 60, "other" %}{% endcache %}'
+    page += '{% cache 60, "a", version=2 %}{{ cache_tag("t") }}{{ n() }}{% endcache %}'
+
+    def render() -> str:
+        env = environment({"page": page}, FragmentCache(store))
+        return env.get_template("page").render(n=n)
+
+    assert [render(), render()] == ["1", "1"]
+    FragmentCache(store).invalidate_tags("t")
+    assert render() == "2"
