@@ -169,6 +169,8 @@ def _keyed_rows(
             return serve_differing_rows(environment, site, listed, escaped=escaped)
         engine.find_rows(listed)
         return texts_or_misses(engine, listed)
+    if not keys:
+        return ""
     texts, stored = engine.texts(keys, wanted)
     if isinstance(texts, str):
         return texts
@@ -197,6 +199,8 @@ async def _keyed_rows_async(
             )
         await engine.find_rows_async(listed)
         return texts_or_misses(engine, listed)
+    if not keys:
+        return ""
     texts, stored = await engine.texts_async(keys, wanted)
     if isinstance(texts, str):
         return texts

@@ -183,6 +183,15 @@ def test_an_empty_list_does_not_call_the_store(
     assert site.store.calls == []
 
 
+@pytest.mark.parametrize("mode", ["memory", "batch", "async"])
+def test_a_list_that_is_empty_after_it_had_rows_prints_nothing(mode: str) -> None:
+    site = Site({"page": ROWS}, mode)
+    # The first look-up takes another way than those after it.
+    for items in ("a", "", "a", ""):
+        text = site.render(items=items, n=Counter())
+        assert bool(text) == bool(items)
+
+
 # What for and cache print
 
 
