@@ -7,6 +7,7 @@ store are rendered after that, each with its item and with a `loop` at its posit
 """
 
 from jinja2 import nodes
+from jinja2.parser import Parser
 
 from jinja_fragcache.reads.heads import ITEM, Each, copy_target
 from jinja_fragcache.render.functions import ITEMS
@@ -18,6 +19,26 @@ from .parts import MACRO_NAMES
 def row_parameters(each: Each) -> list[str]:
     """Return the names of what the body of a row takes: its item, and `loop`."""
     return [_name(each) or ITEM, "loop"]
+
+
+def outer_loop_read(parser: Parser, line: int) -> list[nodes.Node]:
+    """Make nodes that read the `loop` of a loop around the tag, and compile to nothing.
+
+    Jinja has a `loop` only in loops whose bodies read it, and takes the `loop` of a row
+    for the end of that.
+
+    Args:
+        parser: The parser of the template, in the tag.
+        line: The line of the tag.
+    """
+    around = parser._tag_stack  # noqa: SLF001 - nothing else tells
+    for name in reversed(around):
+        if name == "for":
+            read = nodes.Name("loop", "load", lineno=line)
+            return [nodes.With([], [read], [], lineno=line)]
+        if name == "block":
+            break
+    return []
 
 
 def row_unpacking(each: Each) -> list[nodes.Node]:

@@ -100,7 +100,12 @@ def _parse_list(
     # Here, because few templates have lists.
     from jinja_fragcache.reads.heads import check_row_key, parse_each  # noqa: PLC0415
 
-    from .each import loop, row_parameters, row_unpacking  # noqa: PLC0415
+    from .each import (  # noqa: PLC0415 - see above
+        loop,
+        outer_loop_read,
+        row_parameters,
+        row_unpacking,
+    )
 
     load(parser.environment, ITEMS)
     with tag_alone(parser):
@@ -128,6 +133,7 @@ def _parse_list(
     if else_:
         printed = [nodes.If(rows, printed, [], else_, lineno=line)]
     return [
+        *outer_loop_read(parser, line),
         *reading,
         nodes.Assign(rows, nodes.List([]), lineno=line),
         loop(each, asking),

@@ -192,6 +192,28 @@ def test_a_list_that_is_empty_after_it_had_rows_prints_nothing(mode: str) -> Non
         assert bool(text) == bool(items)
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{{% for a in items %}}{}{{{{ loop.index }}}}{{% endfor %}}",
+        "{{% for a in items if a %}}{}{{% if a %}}{{{{ loop.index }}}}{{% endif %}}{{% endfor %}}",
+        "{{% for a in items %}}{{% if a %}}{{% with %}}{}{{% endwith %}}{{% endif %}}"
+        "{{{{ loop.index }}}}{{% endfor %}}",
+        "{{% for a in items %}}{{% cache 60, 'c', a %}}{}{{{{ loop.index }}}}{{% endcache %}}"
+        "{{% endfor %}}",
+        "{{% for a in items %}}{{% macro m() %}}{}{{% endmacro %}}{{{{ m() }}}}"
+        "{{{{ loop.index }}}}{{% endfor %}}",
+    ],
+    ids=["for", "filtered", "scopes", "fragment", "macro"],
+)
+@pytest.mark.parametrize("mode", ["memory", "async"])
+def test_a_loop_around_a_list_keeps_its_loop(around: str, mode: str) -> None:
+    row = "{% cache_each b in items, 60, 'r', a, b %}{{ b }}{{ loop.index }}-{% endcache_each %}"
+    site = Site({"page": around.format(row)}, mode)
+    for _ in range(2):
+        assert site.render(items="xy") == "x1-y2-1x1-y2-2"
+
+
 # What for and cache print
 
 
