@@ -55,7 +55,10 @@ def parse_tag(extension: Extension, parser: Parser) -> nodes.Node | list[nodes.N
     # Put there by `tag_sites`.
     site = Site.from_text(parser.stream.expect(SITE).value)
     if token.value == HOLE_TAG:
-        return _parse_hole(parser, token.lineno, site)
+        hole = _parse_hole(parser, token.lineno, site)
+        if site.printing == "always":
+            return hole
+        return _if_printing(parser, [hole], site, token.lineno)
     _check_environment(parser, token.lineno)
     parse = _parse_list if token.value == LIST_TAG else _parse_fragment
     fragment = parse(extension, parser, token.lineno, site)

@@ -568,3 +568,17 @@ def test_an_only_hole_is_one_of_several_in_the_fragment_around(mode: str) -> Non
     site = Site({"page": "{% cache 60, 'c' %}" + parts + "{% endcache %}"}, mode)
     for user in ("a", "b"):
         assert site.render(user=user) == f"{user}-{user}"
+
+
+@pytest.mark.parametrize(
+    "extends",
+    ["{% extends 'base' %}", "{% if yes %}{% extends 'base' %}{% endif %}"],
+    ids=["always", "in a branch"],
+)
+def test_a_hole_outside_of_blocks_in_a_child_template_prints_nothing(
+    extends: str, mode: str
+) -> None:
+    base = "[{% block main %}{% endblock %}]"
+    hole = "{% nocache %}{% block main %}{{ user }}{% endblock %}{% endnocache %}"
+    site = Site({"base": base, "page": extends + hole}, mode)
+    assert site.render(user="u", yes=True) == "[u]"
