@@ -185,11 +185,15 @@ def _write(made: Sequence[Lead], context: Context) -> Operation[list[str]]:
 
 def store_locally(mine: Lead, context: Context, store: LocalStore) -> Operation[None]:
     """Store what was made in the memory of this process, if it is to be stored."""
-    if mine.to_store is None or mine.flight.is_spoiled:
+    if mine.to_store is None:
         return
-    mine.flight.turn += 1
-    is_stored = store.write_now(mine.key, *mine.to_store)
-    if mine.settle(is_stored=is_stored):
+    flight = mine.flight
+    # At one moment: what deletes the key spoils the flight first.
+    with context.flights.lock:
+        flight.turn += 1
+        is_stored = not flight.is_spoiled and store.write_now(mine.key, *mine.to_store)
+    # What writes may delete, too.
+    if mine.settle(is_stored=is_stored) and is_stored:
         yield from mine.take_back(context)
 
 

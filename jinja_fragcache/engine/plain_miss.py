@@ -102,9 +102,13 @@ def _make(
         Lead(flight, spec, found, render).note_refused(reason, context)
         context.flights.note_not_to_store(flight.key)
         return value
-    if not flight.is_spoiled:
+    # As in `store_locally`, without a call.
+    with context.flights.lock:
         flight.turn += 1
-        is_stored = store.write_now(flight.key, stored, timeout)
-        if flight.settle((stored, bool(versions), False), is_stored=is_stored):
-            perform(Lead(flight, spec, found, render).take_back(context))
+        is_stored = not flight.is_spoiled and store.write_now(
+            flight.key, stored, timeout
+        )
+    landing = stored, bool(versions), False
+    if flight.settle(landing, is_stored=is_stored) and is_stored:
+        perform(Lead(flight, spec, found, render).take_back(context))
     return value

@@ -195,7 +195,9 @@ class Flights:
     remembers_stored = True
 
     def __init__(self) -> None:
-        self.lock = free_after_fork(threading.Lock())
+        # A store in memory writes while it is held, and may log, so that a handler of
+        # logs may use the cache.
+        self.lock = free_after_fork(threading.RLock())
         self._by_key: dict[str, Flight] = {}
         self._stored_lately = LastKeys()
         self._not_to_store = LastKeys()

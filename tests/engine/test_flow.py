@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -381,6 +382,27 @@ def test_in_memory_what_is_deleted_while_it_is_written_is_taken_back(
     monkeypatch.setattr(local.store, "set", write_late)
     assert local.run(partial(renew, SPEC, NOTHING)) == "text"
     assert local.store.values == {}
+
+
+def test_in_memory_no_other_thread_deletes_between_the_check_and_the_write(
+    local: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, write = local.context.flights.lock, local.store.set
+    got: list[bool] = []
+
+    def try_lock() -> None:
+        got.append(lock.acquire(blocking=False))
+
+    def write_watched(*args: Any, **options: Any) -> bool:
+        deleting = threading.Thread(target=try_lock)
+        deleting.start()
+        deleting.join()
+        return write(*args, **options)
+
+    monkeypatch.setattr(local.store, "set", write_watched)
+    assert local.run(partial(renew, SPEC, NOTHING)) == "text"
+    # `Flights.spoil` takes the lock before anything is deleted.
+    assert got == [False]
 
 
 def test_in_memory_a_body_that_raises_leaves_nothing_behind(local: Subject) -> None:
