@@ -8,7 +8,8 @@ import re
 import reprlib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import Undefined
@@ -67,16 +68,19 @@ def _keep_to_one_line(record: logging.LogRecord) -> bool:
 
 # Where others have imported `logging`, there is nothing to wait for. Later, a program
 # may set another class of loggers, which some do for their own.
-logger = (
-    _make_logger()
-    if "logging" in sys.modules
-    else cast("logging.Logger", _LateLogger())
-)
+_HAS_LOGGING = "logging" in sys.modules
+logger = _make_logger() if _HAS_LOGGING else cast("logging.Logger", _LateLogger())
 
 
-def logs_all() -> bool:
-    """Return whether the logger's level is DEBUG. Where nobody logs, it is not."""
+def _logs_all_late() -> bool:
     return "logging" in sys.modules and logger.isEnabledFor(_DEBUG)
+
+
+#: Returns whether the logger's level is DEBUG. Where nobody logs, it is not. Each miss
+#: asks it, so it is one call if it can be.
+logs_all: Callable[[], bool] = (
+    partial(logger.isEnabledFor, _DEBUG) if _HAS_LOGGING else _logs_all_late
+)
 
 
 def one_line(text: str, most: int = _LOGGED_CHARACTERS) -> str:

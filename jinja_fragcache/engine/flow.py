@@ -19,7 +19,7 @@ from jinja_fragcache.operations import Operation
 
 from . import claims
 from .context import Context
-from .dependencies import current_trial
+from .dependencies import current_dependencies, current_trial
 from .lead import Lead, Render
 from .leader import give_versions, lead, store_locally
 from .lookup import Found, find, look_up, note_served, note_unstored
@@ -94,7 +94,8 @@ def renew(
         context: The cache.
         render: Makes the value.
     """
-    if current_trial() is not None:
+    # Without a call for what no body is around.
+    if current_dependencies() is not None and current_trial() is not None:
         return bypass(context, render)
     if not found.standing.served:
         context.recorder.miss(spec.key)
