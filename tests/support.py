@@ -33,6 +33,7 @@ from jinja_fragcache.access.safe_store import SafeStore
 from jinja_fragcache.access.stats import Recorder
 from jinja_fragcache.engine.context import Context
 from jinja_fragcache.engine.flow import renew
+from jinja_fragcache.engine.lookup import NOT_READ
 from jinja_fragcache.engine.policy import Policy
 from jinja_fragcache.engine.singleflight import Flights
 from jinja_fragcache.engine.spec import FragmentSpec
@@ -278,14 +279,14 @@ def ask(
 ) -> str:
     """Return a fragment's text as a tag without options does."""
     engine = cache.engine
-    stored = None
+    stored = NOT_READ
     if key not in engine.tagged_keys:
         text = engine.text(key, want(True, None))
         if isinstance(text, str):
             return text
-        stored = [text.stored]
+        stored = text.stored
     spec = FragmentSpec(key, want(True, None), timeout, engine.grace)
-    (found,) = engine.find([spec], stored)
+    found = engine.find(spec, stored)
     if found.is_fresh:
         return str(found.value)
     return str(engine.run(partial(renew, spec, found), body))

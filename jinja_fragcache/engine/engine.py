@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jinja2.utils import internalcode
@@ -29,7 +29,7 @@ from jinja_fragcache.stores.base import Store
 
 from .context import Context
 from .dependencies import current_trial
-from .lookup import Found, find
+from .lookup import NO_VERSIONS, NOT_READ, Found, find, find_now
 from .policy import Policy
 from .singleflight import Flights
 from .tag_hints import ALL_KEYS, TagHints
@@ -305,21 +305,29 @@ class Engine:
         return texts
 
     def find(
-        self, specs: Sequence[EntrySpec], stored: Sequence[object] | None = None
-    ) -> list[Found]:
-        """Look values up. Fresh ones count as served.
+        self,
+        spec: EntrySpec,
+        stored: object = NOT_READ,
+        known: Mapping[str, object] = NO_VERSIONS,
+    ) -> Found:
+        """Look a value up. A fresh one counts as served.
 
         Args:
-            specs: What is asked for.
-            stored: What the store returned for each; None if it was not asked yet.
+            spec: What is asked for.
+            stored: What the store returned for it; NOT_READ if it was not asked yet.
+            known: The versions of tags that were read together with that.
         """
-        return perform(find(specs, self.context, stored))
+        found = find_now(spec, self.context, stored, known)
+        if found is None:
+            read = None if stored is NOT_READ else [stored]
+            (found,) = perform(find([spec], self.context, read, known))
+        return found
 
-    async def find_async(
-        self, specs: Sequence[EntrySpec], stored: Sequence[object] | None = None
-    ) -> list[Found]:
+    async def find_async(self, spec: EntrySpec, stored: object = NOT_READ) -> Found:
         """Like `find`, but awaits the store."""
-        return await perform_async(find(specs, self.async_context, stored))
+        read = None if stored is NOT_READ else [stored]
+        (found,) = await perform_async(find([spec], self.async_context, read))
+        return found
 
     def find_rows(
         self, rows: Sequence[Row], stored: Sequence[object] | None = None

@@ -187,7 +187,7 @@ class Lead:
         since: float,
         started: float,
     ) -> Operation[None]:
-        """Decide what to store, of a value that was made.
+        """Decide what to store, and tell the body around what this one depends on.
 
         Args:
             dependencies: What the body depends on.
@@ -195,23 +195,8 @@ class Lead:
             since: When making it began, in seconds since 1970.
             started: The same, by the timer.
         """
-        cost, versions = context.timer() - started, self.versions
-        if dependencies.has_any:
-            versions = yield from self._versions_with_parts(
-                dependencies, context, since
-            )
-        elif versions is not None and self.spec.tags:
-            context.tag_hints.note(self.key, ())
-        self._conclude(dependencies, versions, cost, context)
-
-    def _conclude(
-        self,
-        dependencies: Dependencies,
-        versions: Mapping[str, str] | None,
-        cost: float,
-        context: Context,
-    ) -> None:
-        """Decide what to store, and tell the body around what this one depends on."""
+        cost = context.timer() - started
+        versions = yield from self._versions_with_parts(dependencies, context, since)
         expires = self._decide_what_to_store(dependencies, versions, cost, context)
         outer = dependencies.parent
         if outer is not None:
@@ -240,7 +225,7 @@ class Lead:
     def _dump_text(self, dependencies: Dependencies, context: Context) -> bool:
         """Set `to_store` if the entry has only a text and a timeout, as most have.
 
-        For these, `_conclude` asks too much.
+        For these, `conclude` asks too much.
 
         Args:
             dependencies: What the body depends on.

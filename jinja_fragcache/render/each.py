@@ -33,7 +33,7 @@ from .functions import (
     ROWS_WITH_OPTIONS,
     FunctionName,
 )
-from .lookup import Spec
+from .lookup import Spec, asked_of
 from .options import TagOptions, resolve
 from .row_serving import (
     Rows,
@@ -42,8 +42,7 @@ from .row_serving import (
     serve_differing_rows_async,
     texts_or_misses,
 )
-from .sources import sources_of
-from .tag_guard import TagGuard, explained, verified_as
+from .tag_guard import explained
 from .uncached import Uncached, flow_uncached
 from .versions import source_digest
 
@@ -212,20 +211,7 @@ async def _keyed_rows_async(
 
 def _asked(context: Context, spec: Spec, wanted: Wanted) -> FragmentSpec:
     """Return what is asked for in each row, without its key and key values."""
-    environment = context.environment
-    engine = engine_of(environment)
-    timeout, _, site = spec
-    is_bound = wanted.version is not None
-    return FragmentSpec(
-        "",
-        wanted,
-        timeout,
-        engine.grace,
-        digest_of=sources_of(environment).digest_of if is_bound else None,
-        guard=TagGuard(context, site) if engine.policy.guard else None,
-        verified_as=verified_as(engine.policy, site),
-        site=site,
-    )
+    return asked_of(context, engine_of(context.environment), "", wanted, spec, ())
 
 
 def _can_be_decided_early(engine: Engine, keys: Sequence[str | None]) -> bool:

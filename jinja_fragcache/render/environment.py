@@ -93,6 +93,11 @@ def engine_of(environment: Environment) -> Engine:
     Raises:
         StoreError: As for `fragment_cache_of`.
     """
+    # Without a call for nearly all environments, because look-ups with options ask.
+    given: Any = getattr(environment, "fragment_cache", None)
+    if given.__class__ is FragmentCache:
+        engine: Engine = given.engine
+        return engine
     return fragment_cache_of(environment).engine
 
 

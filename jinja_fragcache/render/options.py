@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.expiry import keep_out_of_store
 from jinja_fragcache.engine.flow import remove, renew
-from jinja_fragcache.engine.lookup import Found, decide_tagged, find, find_now
+from jinja_fragcache.engine.lookup import Found, decide_tagged
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import WANTED, GracePeriods
@@ -130,10 +129,7 @@ def tagged_fragment(
         FragmentTagError: As for `lookup.fragment`.
     """
     environment = context.environment
-    cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
-    engine: Engine = (
-        cache.engine if cache.__class__ is FragmentCache else engine_of(environment)
-    )
+    engine = engine_of(environment)
     try:
         if key is None:
             key = make_template_fragment_key(name, vary_on)
@@ -168,11 +164,7 @@ def tagged_fragment(
     if found is None:
         return look_further(engine, environment, site, escaped, asked)
     if found.stored is not None:
-        stored, known = found.stored, found.versions
-        found = find_now(asked, engine.context, stored, known)
-        if found is None:
-            # There are more tags.
-            (found,) = perform(find([asked], engine.context, [stored], known))
+        found = engine.find(asked, found.stored, found.versions)
         return text_or_miss(engine, environment, site, asked, found)
     return Miss(engine, partial(renew, asked, found))
 

@@ -11,7 +11,7 @@ from jinja2 import Environment
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine, Undecided
 from jinja_fragcache.engine.flow import renew
-from jinja_fragcache.engine.lookup import NOT_READ, NOTHING, Found, find_now
+from jinja_fragcache.engine.lookup import NOT_READ, NOTHING, Found
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.pieces import Pieces
 from jinja_fragcache.late import LateModule
@@ -141,9 +141,7 @@ def _serve(
     if undecided is not None and undecided.stored is None:
         return Miss(engine, partial(renew, asked, NOTHING))
     stored = NOT_READ if undecided is None else undecided.stored
-    found = find_now(asked, engine.context, stored)
-    if found is None:
-        (found,) = engine.find([asked], None if undecided is None else [stored])
+    found = engine.find(asked, stored)
     return text_or_miss(engine, environment, site, asked, found, undecided)
 
 
@@ -157,10 +155,10 @@ async def _serve_async(
         if not isinstance(text, Undecided):
             return text
         undecided = text
-    stored = None if undecided is None else [undecided.stored]
+    stored = NOT_READ if undecided is None else undecided.stored
     found = NOTHING
-    if stored != [None]:
-        (found,) = await engine.find_async([asked], stored)
+    if stored is not None:
+        found = await engine.find_async(asked, stored)
     return text_or_miss(engine, environment, site, asked, found, undecided)
 
 

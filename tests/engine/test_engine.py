@@ -38,7 +38,7 @@ class Subject(MadeOnStore[Engine]):
         self.engine = self.made
 
     def find(self) -> Found:
-        (found,) = self.call("find", [ASKED])
+        found = self.call("find", ASKED)
         assert isinstance(found, Found)
         return found
 
