@@ -327,14 +327,17 @@ def test_the_end_of_the_process_waits_for_nothing(redis_port: int) -> None:
 
 
 def test_the_thread_ends_with_the_cache(redis_port: int, body: Counter) -> None:
-    site = NearSite(RedisStore("127.0.0.1", redis_port, key_prefix="n:"), body)
-    site.wait_until_told()
-    listener = site.listener
-    assert listener is not None
-    del site
-    gc.collect()
-    listener.thread.join(30)
-    assert not listener.thread.is_alive()
+    # Closed here, since the garbage collector may find its sockets before itself.
+    store = RedisStore("127.0.0.1", redis_port, key_prefix="n:")
+    with closing(store._client):
+        site = NearSite(store, body)
+        site.wait_until_told()
+        listener = site.listener
+        assert listener is not None
+        del site, store
+        gc.collect()
+        listener.thread.join(30)
+        assert not listener.thread.is_alive()
 
 
 def test_many_threads_that_begin_together_have_one_listener(

@@ -16,6 +16,7 @@ from django.contrib.auth import (
     SESSION_KEY,
     get_user_model,
 )
+from django.core.signing import TimestampSigner
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.templatetags.static import static
@@ -128,7 +129,10 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def django_site() -> Iterator[None]:
+def django_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # The cookie of a session has the second in which it was signed.
+    now = TimestampSigner().timestamp()
+    monkeypatch.setattr(TimestampSigner, "timestamp", lambda _: now)
     with override_settings(**SETTINGS):
         yield
     current.clear()
