@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
+from sys import modules
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,6 +31,11 @@ _MANY_READS = "request"
 _NOTHING: Any = MappingProxyType({})
 _frameworks: list[Framework] = []
 _requests: list[Callable[[], object]] = []
+# The modules of frameworks that have no requests before their import, and of those that
+# are not imported yet also what loads the framework. The latter in one object, because
+# several threads render.
+_expected: set[str] = set()
+_coming: tuple[tuple[str, Callable[[], Framework]], ...] = ()
 # What notes reads of variables of templates, by their names.
 _noting: dict[str, Callable[[str, Any], None]] = {}
 #: The start of a tag of one entry alone. Such a tag does not pass to the bodies around.
@@ -45,18 +51,52 @@ def add_framework(framework: Framework) -> None:
             _requests.append(ask)
 
 
+def expect_framework(module: str, load: Callable[[], Framework]) -> None:
+    """Let a framework tell what is read of its requests, once it is imported.
+
+    Args:
+        module: The full name of a module of the framework, without which it has no
+            requests.
+        load: Imports and returns what tells of them.
+    """
+    global _coming  # noqa: PLW0603 - see there
+    if module not in _expected:
+        _expected.add(module)
+        _coming = (*_coming, (module, load))
+
+
+def _add_imported() -> None:
+    """Add the frameworks that have been imported meanwhile."""
+    global _coming  # noqa: PLW0603 - see there
+    imported = [each for each in _coming if each[0] in modules]
+    for _, load in imported:
+        add_framework(load())
+    # Only now. If that raised, the next body tries again.
+    _coming = tuple(each for each in _coming if each not in imported)
+
+
+def _known_frameworks() -> list[Framework]:
+    _add_imported()
+    return _frameworks
+
+
 def start_watching(context: Any = None) -> None:
     """Let what is read of the current request be noted.
 
     Args:
         context: The context of the template that is being rendered, if there is one.
     """
+    # The same as `_known_frameworks`, without a call, because every miss comes here.
+    for module, _ in _coming:
+        if module in modules:
+            _add_imported()
     for framework in _frameworks:
         framework.watch(context)
 
 
 def current_request() -> object:
     """Return what is the current request's alone, None if there is no request."""
+    _add_imported()
     for ask in _requests:
         request = ask()
         if request is not None:
@@ -75,7 +115,7 @@ def surroundings_apart(
     Returns:
         None if a framework has nothing to run it in.
     """
-    found = [each.apart(blocking=blocking) for each in _frameworks]
+    found = [each.apart(blocking=blocking) for each in _known_frameworks()]
     entered = [each for each in found if each is not None]
     return entered if len(entered) == len(found) else None
 
@@ -108,7 +148,7 @@ def note_variable(name: str, value: Any, context: Any) -> None:
 def names_told_by(names: Iterable[str]) -> frozenset[str]:
     """Return the dotted names of all that names in a key tell."""
     told = set(names)
-    for framework in _frameworks:
+    for framework in _known_frameworks():
         told.update(*map(framework.told_by, frozenset(told)))
     return frozenset(told)
 
@@ -123,7 +163,7 @@ def value_in_request(name: str, context: Any = None) -> Any:
     Raises:
         LookupError: If none knows.
     """
-    for framework in _frameworks:
+    for framework in _known_frameworks():
         # The name may come from a store, so there may be nothing of that name.
         with suppress(Exception):
             return framework.value_of(name, context)
@@ -192,6 +232,9 @@ class Dependencies:
             if parent is not None and self.trial is None:
                 self.trial = parent.trial
         # The same as `current_request`, without a call.
+        for module, _ in _coming:
+            if module in modules:
+                _add_imported()
         for ask in _requests:
             request = ask()
             if request is not None:

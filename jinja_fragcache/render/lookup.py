@@ -146,12 +146,14 @@ def fragment(
             if wanted is PLAIN
             and type(stored) is str
             and (stored >= AFTER_HEADERS or stored < HEADER_MARK)
+            else None
+            if stored is None
             else servable_text(stored, wanted, engine.clock)
         )
         if text is not None:
             engine.stats.hits += 1
             return text
-        undecided = undecided_of(stored)
+        undecided = NOT_STORED if stored is None else undecided_of(stored)
     elif (
         awaits
         and engine.near

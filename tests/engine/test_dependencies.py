@@ -1,6 +1,9 @@
 import math
+import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +14,9 @@ from jinja_fragcache.engine.dependencies import (
     Dependencies,
     add_framework,
     current_dependencies,
+    current_request,
     current_trial,
+    expect_framework,
     names_told_by,
     note_variable,
     quietly,
@@ -216,6 +221,8 @@ def framework(monkeypatch: pytest.MonkeyPatch) -> Framework:
     monkeypatch.setattr(dependencies, "_frameworks", [])
     monkeypatch.setattr(dependencies, "_requests", [])
     monkeypatch.setattr(dependencies, "_noting", {})
+    monkeypatch.setattr(dependencies, "_expected", set())
+    monkeypatch.setattr(dependencies, "_coming", ())
     framework = Framework()
     add_framework(framework)
     add_framework(framework)
@@ -235,6 +242,76 @@ def test_a_framework_is_asked_once(framework: Framework) -> None:
     assert texts_of_now("session.user") == {"5"}
     assert texts_of_now("session.cart") == set()
     assert texts_of_now("request.nothing") == set()
+
+
+def a_body() -> None:
+    with Dependencies() as body:
+        note_read("session.cart")
+    assert body.reads
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        start_watching,
+        a_body,
+        current_request,
+        partial(surroundings_apart, blocking=False),
+        partial(names_told_by, ["x"]),
+        partial(texts_of_now, "session.user"),
+    ],
+    ids=["watch", "body", "request", "apart", "names", "value"],
+)
+def test_a_framework_is_added_once_its_module_is_imported(
+    framework: Framework, monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]
+) -> None:
+    later, loads = Framework(), []
+
+    def load() -> Framework:
+        loads.append(later)
+        return later
+
+    for _ in range(2):
+        expect_framework("some.framework", load)
+    ask()
+    assert loads == []
+    monkeypatch.setitem(sys.modules, "some.framework", sys)
+    for _ in range(2):
+        ask()
+        expect_framework("some.framework", load)
+    assert loads == [later]
+    assert dependencies._frameworks == [framework, later]
+
+
+def test_a_body_belongs_to_the_request_of_a_framework_that_was_just_imported(
+    framework: Framework, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = Framework()
+    later.now = "request"
+    expect_framework("some.framework", lambda: later)
+    monkeypatch.setitem(sys.modules, "some.framework", sys)
+    with Dependencies() as body:
+        assert body.request == "request"
+
+
+def test_a_framework_that_could_not_be_loaded_is_tried_again(
+    framework: Framework, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = Framework()
+    answers: list[Any] = [ImportError("half imported"), later]
+
+    def load() -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    expect_framework("some.framework", load)
+    monkeypatch.setitem(sys.modules, "some.framework", sys)
+    with pytest.raises(ImportError):
+        start_watching()
+    start_watching("context")
+    assert later.watched == ["context"]
 
 
 def test_a_framework_tells_what_names_in_keys_tell(framework: Framework) -> None:

@@ -15,7 +15,6 @@ from jinja_fragcache.frameworks import loading
 from jinja_fragcache.frameworks.contexts import RequestsInContexts
 from jinja_fragcache.frameworks.loading import (
     LoadingByContext,
-    LoadingByModule,
     watch_frameworks,
 )
 
@@ -44,6 +43,27 @@ stats = env.fragment_cache.stats()
 assert (stats.misses, stats.stored) == (3, 2), stats  # The path is not in the key.
 """
 
+LATE_QUART = """
+import asyncio, sys
+from jinja2 import Environment
+from jinja_fragcache import FragmentCacheExtension
+
+env = Environment(extensions=[FragmentCacheExtension])
+page = env.from_string("{% cache 60, 'a', b %}{{ request.args.q }}{% endcache %}")
+assert page.render(b=1, request={"args": {}}) == ""
+assert "jinja_fragcache.frameworks.quart" not in sys.modules
+from quart import Quart, request
+app = Quart("late")
+
+async def visit(q):
+    async with app.test_request_context(f"/?q={q}"):
+        return page.render(b=2, request=request)
+
+assert [asyncio.run(visit(q)) for q in "xy"] == ["x", "y"]
+stats = env.fragment_cache.stats()
+assert (stats.hits, stats.stored) == (0, 1), stats  # `q` is not in the key.
+"""
+
 
 def context(**values: Any) -> Context:
     return Environment().from_string("").new_context(values)
@@ -66,8 +86,9 @@ class Noting(RequestsInContexts):
         self.asked.append(f"note_variable {name}")
 
 
-def test_the_first_request_imports_what_knows_of_it() -> None:
-    subprocess.run([sys.executable, "-W", "error", "-c", LATE], check=True)
+@pytest.mark.parametrize("program", [LATE, LATE_QUART], ids=["starlette", "quart"])
+def test_the_first_request_imports_what_knows_of_it(program: str) -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
 
 
 @pytest.mark.parametrize(
@@ -102,28 +123,6 @@ def test_what_needs_a_context_is_not_asked_for_a_request() -> None:
     assert LoadingByContext(RequestsInContexts).request is None
 
 
-@pytest.mark.parametrize("is_imported", [True, False])
-def test_a_framework_is_asked_once_its_module_is_imported(
-    monkeypatch: pytest.MonkeyPatch, *, is_imported: bool
-) -> None:
-    loaded: list[Noting] = []
-
-    def load() -> Framework:
-        loaded.append(Noting())
-        return loaded[-1]
-
-    framework = LoadingByModule("some.framework", load)
-    if is_imported:
-        monkeypatch.setitem(sys.modules, "some.framework", sys)
-    framework.watch(None)
-    framework.note_variable("user", "Ann", context())
-    ask = framework.request
-    assert ask is not None
-    assert ask() is None
-    asked = ["watch", "note_variable user"]
-    assert [each.asked for each in loaded] == ([asked] if is_imported else [])
-
-
 def test_what_needs_no_request_is_known_without_one() -> None:
     framework = LoadingByContext(RequestsInContexts)
     assert list(framework.told_by("user.id")) == ["request.user.id"]
@@ -135,6 +134,9 @@ def test_what_needs_no_request_is_known_without_one() -> None:
 def test_an_environment_adds_what_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
     added: list[Framework] = []
     monkeypatch.setattr(dependencies, "_frameworks", added)
+    monkeypatch.setattr(dependencies, "_expected", set())
+    monkeypatch.setattr(dependencies, "_coming", ())
     watch_frameworks()
     watch_frameworks()
-    assert added == [loading._CONTEXTS, loading._QUART_REQUESTS]
+    assert added == [loading._CONTEXTS]
+    assert dependencies._coming == (("quart.globals", loading._load_quart),)
