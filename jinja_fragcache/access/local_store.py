@@ -70,7 +70,7 @@ class LocalStore(SafeStore):
         return self.read_all_now(keys)
 
     def read_all_now(self, keys: Sequence[str]) -> list[Any]:
-        """Like `read`, as a plain call."""
+        """Like `SafeStore.read_all_now`."""
         if not self._breaker.is_closed and not self._may_call():
             return [None] * len(keys)
         try:

@@ -62,6 +62,7 @@ class NearStore(SafeStore):
         super().__init__(adapter, run, recorder=recorder, **others)
         self._near = adapter.near
         self.plain = NearReads(adapter, recorder.stats)
+        self.reads_plainly = False
 
     @property
     def awaited(self) -> Any:

@@ -281,6 +281,25 @@ class PrefetchingStore(SafeStore):
             return super().read(keys)
         return self._read_ahead(this.ahead(self._adapter), keys)
 
+    def read_all_now(self, keys: Sequence[str]) -> list[Any]:
+        """Like `SafeStore.read_all_now`. What was read ahead is not read."""
+        this = _rendering.get()
+        if this is None or not self.reads_plainly:
+            return super().read_all_now(keys)
+        ahead = this.ahead(self._adapter)
+        # A page that is one list, and asks for the same as usual. The rest of what
+        # `_read_ahead` does has no effect then.
+        if (
+            ahead.expected == keys
+            and ahead.known.asks_once
+            and not ahead.stored
+            and len(keys) > 1
+        ):
+            ahead.asked += keys
+            ahead.expected = ()
+            return self._read_plainly(keys)
+        return perform(self._read_ahead(ahead, keys))
+
     def _read_ahead(self, ahead: _Ahead, keys: Sequence[str]) -> Operation[list[Any]]:
         ahead.asked += keys
         latest = deletes.latest

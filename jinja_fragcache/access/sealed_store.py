@@ -67,6 +67,7 @@ class SealedStore(SafeStore):
         self._seal = seal
         self._refusals = Refusals(seal.clock)
         self.plain = _SealedReads(self.plain, self.open)
+        self.reads_plainly = False
 
     @property
     def awaited(self) -> Any:

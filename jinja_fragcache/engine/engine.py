@@ -281,7 +281,7 @@ class Engine:
             The text; or a list with None for what is not so, and the text of each
             other entry. And what the store returned.
         """
-        stored = perform(self.context.store.read(keys))
+        stored = self.context.store.read_all_now(keys)
         return self._decide(keys, stored, wanted), stored
 
     async def texts_async(

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -135,8 +134,11 @@ def rows_of_one_value(
     values = given[1::2]
     keys: list[Any] = []
     if {*map(type, values)} <= _PLAIN_TYPES:
-        with suppress(KeyValueError):
+        # No `suppress`, which calls three functions.
+        try:
             keys = list(map(KEYS_OF_ONE_VALUE[name].__getitem__, values))
+        except KeyValueError:
+            keys = []
     if not keys:
         lists = [[each] for each in values]
         keys = _keys(context.environment, name, lists, spec[2])

@@ -25,7 +25,6 @@ from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
 from jinja_fragcache.late import LateModule
-from jinja_fragcache.operations import perform
 from jinja_fragcache.timeouts import normalize_timeout
 
 from .environment import engine_of, refuse
@@ -150,12 +149,7 @@ def tagged_fragment(
         or current_dependencies()
         or key in engine.tagged_keys
     ):
-        keys, local = [key, *map(version_key, named)], engine.context.local
-        read = (
-            perform(engine.context.store.read(keys))
-            if local is None
-            else local.read_all_now(keys)
-        )
+        read = engine.context.store.read_all_now([key, *map(version_key, named)])
         answer = decide_tagged(read, wanted, named, engine.stats)
         if isinstance(answer, str):
             return answer

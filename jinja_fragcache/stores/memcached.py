@@ -127,7 +127,7 @@ class MemcachedStore(TextStore):
         asked = self._start(reading=True), keys
         before = self._lists.get(asked)
         full_keys = before.full_keys if before else self._full_keys(*asked)
-        found = self._client.get_many(full_keys, partial(self._lists.load, asked))
+        found = self._client.get_many(full_keys, partial(self._lists.load_found, asked))
         return self.serializer.loads_all(self._wholes(full_keys, found))
 
     def has(self, key: str) -> bool:

@@ -27,8 +27,17 @@ PLAIN_FLAGS = 0
 _LONGEST_RELATIVE = 60 * 60 * 24 * 30
 # The last time of day that Memcached knows, because it stores times in 32 bits.
 _LAST_TIME = 2**31 - 1
-#: Returns the value of each key, of the keys and what the server has returned for them.
-Load = Callable[[Sequence[str], Sequence[Any]], list[Any]]
+#: Returns the value of each key, of the keys and what the server has returned by keys.
+Load = Callable[[list[str], Mapping[str, Any]], list[Any]]
+
+
+def values_of(keys: list[str], found: Mapping[str, Any]) -> list[Any]:
+    """Return the value of each key, None where the server has returned nothing.
+
+    Raises:
+        DamagedValueError: As in `without_checksum`.
+    """
+    return without_checksums(keys, map(found.get, keys))
 
 
 def protocol_expiry(seconds: int, now: float) -> int:
@@ -55,9 +64,7 @@ class MemcachedClient(Protocol):
         """Return the value of a key, or None if it has none."""
         ...
 
-    def get_many(
-        self, keys: Sequence[str], load: Load = without_checksums
-    ) -> list[Any]:
+    def get_many(self, keys: list[str], load: Load = values_of) -> list[Any]:
         """Return the value of each key, in one round trip to each server.
 
         Args:

@@ -11,8 +11,8 @@ from typing import Any
 from jinja_fragcache.errors import DamagedValueError, StoreError
 from jinja_fragcache.forks import PerProcess, free_after_fork, keep_unused
 
-from .checksum import with_checksum, without_checksum, without_checksums
-from .memcached_base import PLAIN_FLAGS, Load, value_too_large
+from .checksum import with_checksum, without_checksum
+from .memcached_base import PLAIN_FLAGS, Load, value_too_large, values_of
 from .optional import import_optional
 
 _LOGIN_TRIES = 3
@@ -84,13 +84,10 @@ class PylibmcClient:
             stored = client.get(key)
             return None if stored is None else without_checksum(key, stored)
 
-    def get_many(
-        self, keys: Sequence[str], load: Load = without_checksums
-    ) -> list[Any]:
+    def get_many(self, keys: list[str], load: Load = values_of) -> list[Any]:
         """Like `MemcachedClient.get_many`."""
         with self._reserved() as client:
-            found = client.get_multi(keys)
-            return load(keys, list(map(found.get, keys)))
+            return load(keys, client.get_multi(keys))
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value, and return whether it was stored."""

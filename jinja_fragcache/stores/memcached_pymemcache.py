@@ -9,8 +9,8 @@ from typing import Any
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.forks import PerProcess
 
-from .checksum import with_checksum, without_checksum, without_checksums
-from .memcached_base import PLAIN_FLAGS, Load, value_too_large
+from .checksum import with_checksum, without_checksum
+from .memcached_base import PLAIN_FLAGS, Load, value_too_large, values_of
 from .optional import import_optional
 
 # The flags with which pymemcache marks what it pickled.
@@ -40,12 +40,9 @@ class PymemcacheClient:
         stored = self._client.value.get(key)
         return None if stored is None else without_checksum(key, stored)
 
-    def get_many(
-        self, keys: Sequence[str], load: Load = without_checksums
-    ) -> list[Any]:
+    def get_many(self, keys: list[str], load: Load = values_of) -> list[Any]:
         """Like `MemcachedClient.get_many`."""
-        found = self._client.value.get_many(keys)
-        return load(keys, list(map(found.get, keys)))
+        return load(keys, self._client.value.get_many(keys))
 
     def set(self, key: str, data: bytes, expiry: int) -> bool:
         """Store a value, and return whether it was stored."""

@@ -5,8 +5,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from .checksum import without_checksums
-from .memcached_base import Load, MemcachedClient
+from .memcached_base import Load, MemcachedClient, values_of
 
 _DEFAULT_PORT = 11211
 # Of the keys that were placed last. A key has at most 250 bytes.
@@ -36,9 +35,7 @@ class MemcachedServers:
         """Return the value of a key, or None if it has none."""
         return self._clients[self._place(key)].get(key)
 
-    def get_many(
-        self, keys: Sequence[str], load: Load = without_checksums
-    ) -> list[Any]:
+    def get_many(self, keys: list[str], load: Load = values_of) -> list[Any]:
         """Like `MemcachedClient.get_many`. The keys of each server are one list."""
         found: dict[str, Any] = {}
         for client, part in self._by_server(keys):

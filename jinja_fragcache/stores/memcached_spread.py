@@ -117,7 +117,7 @@ class SpreadMemcachedStore(MemcachedStore):
         return deleted
 
     def _delete_many(self, full_keys: Sequence[str]) -> None:
-        heads = self._client.get_many(full_keys)
+        heads = self._client.get_many(list(full_keys))
         self._client.delete_many(full_keys)
         for full_key, head in zip(full_keys, heads, strict=True):
             self._delete_chunks(full_key, head)

@@ -9,6 +9,7 @@ Nothing that is remembered is served in place of what the server has just return
 nothing is ever out of date.
 """
 
+from collections.abc import Mapping
 from sys import getsizeof
 from typing import Any, NamedTuple
 
@@ -66,14 +67,36 @@ class TextLists(Remembered[Asked, TextList]):
         Raises:
             DamagedValueError: As in `without_checksum`.
         """
-        if len(full_keys) != len(asked[1]):
-            asked = "", tuple(full_keys)
-        before = self.get(asked)
-        if before is not None and (before.full_keys, before.stored) == (
-            full_keys,
-            stored,
-        ):
-            return before.texts.copy()
+        texts = self._again(asked, full_keys, stored)
+        return self._loaded(asked, full_keys, stored) if texts is None else texts
+
+    def load_found(
+        self, asked: Asked, full_keys: list[str], found: Mapping[str, Any]
+    ) -> list[str] | list[bytes | None]:
+        """Like `load`, of what the server has returned by full keys.
+
+        A list of hits is mostly returned in order. In each value is a checksum of its
+        key. So if the values are those of before, they need not be looked up.
+        """
+        texts = self._again(asked, full_keys, list(found.values()))
+        if texts is not None:
+            return texts
+        return self._loaded(asked, full_keys, list(map(found.get, full_keys)))
+
+    def _again(
+        self, asked: Asked, full_keys: list[str], stored: list[Any]
+    ) -> list[str] | None:
+        """Return the texts if the server has returned the same before."""
+        before = self.get(_of_server(asked, full_keys))
+        if before is None:
+            return None
+        is_same = (before.full_keys, before.stored) == (full_keys, stored)
+        return before.texts.copy() if is_same else None
+
+    def _loaded(
+        self, asked: Asked, full_keys: list[str], stored: list[Any]
+    ) -> list[str] | list[bytes | None]:
+        asked = _of_server(asked, full_keys)
         texts = plain_texts(full_keys, stored)
         if texts is None:
             return without_checksums(full_keys, stored)
@@ -83,3 +106,9 @@ class TextLists(Remembered[Asked, TextList]):
             if size <= _LARGEST:
                 self.add(asked, new, size)
         return texts
+
+
+def _of_server(asked: Asked, full_keys: list[str]) -> Asked:
+    """Return what one server was asked for, if it is one of several."""
+    is_all = len(full_keys) == len(asked[1])
+    return asked if is_all else ("", tuple(full_keys))

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any
@@ -16,6 +16,7 @@ from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.prefetch import (
     History,
     Known,
+    PrefetchingStore,
     Rendering,
     _rendering,
     leave_rendering,
@@ -336,6 +337,59 @@ def test_a_page_that_is_one_list_is_read_once_also_if_it_shows_it_twice() -> Non
     assert page.trips(x=2) == 1
     assert page.trips() == 1
     assert page.n.calls == 2
+
+
+LIST = '{% cache_each i in items, 60, "row", i %}{{ i }}{{ n() }}{% endcache_each %}'
+
+
+class Lists(Page):
+    """A page that is one list."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(ManyStore(), LIST, **more)
+
+    def rows(self, *items: int) -> str:
+        return self._template.render(n=self.n, items=items)
+
+
+def test_a_page_that_is_one_list_is_read_in_few_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plainly: list[int] = []
+    read_plainly = PrefetchingStore._read_plainly
+
+    def noted(store: PrefetchingStore, keys: Sequence[str]) -> list[Any]:
+        plainly.append(len(keys))
+        return read_plainly(store, keys)
+
+    monkeypatch.setattr(PrefetchingStore, "_read_plainly", noted)
+    page = Lists()
+    shown = [page.rows(*items) for items in [(1, 2)] * 4 + [(1, 2, 3)] * 2]
+    assert shown == ["1122"] * 4 + ["112233"] * 2
+    # While a rendering asks for what the last one asked for, and for no more.
+    assert plainly == [2] * 3
+    assert page.n.calls == 3
+
+
+def test_a_list_is_read_anew_after_a_delete() -> None:
+    page = Lists()
+    for _ in range(3):
+        page.rows(1, 2)
+    page.cache.delete_fragment("row", [1])
+    assert page.rows(1, 2) == "1322"
+
+
+def test_a_list_that_can_not_be_read_is_rendered() -> None:
+    page = Lists()
+    for _ in range(3):
+        page.rows(1, 2)
+    page.store.failing = {"get", "get_many"}
+    assert page.rows(1, 2) == "1324"
+    stats = page.cache.stats()
+    assert stats.failures >= 1
+    page.store.failing.clear()
+    page.clock.now += 1
+    assert page.rows(1, 2) == "1122"
 
 
 def test_what_generate_renders_is_read_as_it_comes(page: Page) -> None:

@@ -114,6 +114,70 @@ def test_reads_and_writes_fail_open(
     assert left_alone.startswith("The store is left alone")
 
 
+class ManyStore(RecordingStore):
+    """A store that reads many keys with one call."""
+
+    more: int = 0
+
+    def get_many(self, *keys: str) -> list[Any]:
+        self._note("get_many")
+        return [*map(self.values.get, keys), *[None] * self.more]
+
+
+@pytest.fixture(params=[RecordingStore, ManyStore])
+def plain(request: pytest.FixtureRequest) -> RecordingStore:
+    store: RecordingStore = request.param()
+    store.values = {"a": "1", "b": "2"}
+    return store
+
+
+def calls_of(store: RecordingStore, number: int) -> list[str]:
+    is_one_call = isinstance(store, ManyStore) and number > 1
+    return ["get_many"] if is_one_call else ["get"] * number
+
+
+@pytest.mark.parametrize("keys", [["a", "none", "b"], ["a"]])
+def test_a_caller_that_blocks_reads_the_same_at_once(
+    plain: RecordingStore, keys: list[str]
+) -> None:
+    safe_store = context(plain, Stats()).store
+    assert safe_store.read_all_now(keys) == perform(safe_store.read(keys))
+    assert plain.calls == calls_of(plain, len(keys)) * 2
+
+
+def test_what_is_read_at_once_fails_open_and_is_then_skipped(
+    plain: RecordingStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts, clock = Stats(), Clock()
+    safe_store = context(plain, counts, timer=clock).store
+    plain.failing = {"get", "get_many"}
+    assert safe_store.read_all_now(["a", "b"]) == [None, None]
+    assert counts == Stats(failures=1)
+    assert "The store could not read 'a, b': ConnectionError" in caplog.text
+    plain.failing.clear()
+    assert safe_store.read_all_now(["a", "b"]) == [None, None]
+    assert counts == Stats(failures=1, skipped=1)
+    clock.now += 1
+    assert safe_store.read_all_now(["a", "b"]) == ["1", "2"]
+    assert safe_store.answers
+
+
+def test_a_store_that_returns_too_many_values_has_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, counts = ManyStore(), Stats()
+    store.more = 1
+    safe_store = context(store, counts).store
+    assert safe_store.read_all_now(["a", "b"]) == [None, None]
+    assert counts == Stats(failures=1)
+    assert "ManyStore returned 3 values for 2 keys" in caplog.text
+
+
+def test_a_store_that_has_to_be_awaited_is_not_read_at_once() -> None:
+    with pytest.raises(AsyncOnlyError):
+        context(CoroutineStore(), Stats()).store.read_all_now(["a", "b"])
+
+
 @pytest.mark.parametrize(
     ("method", "arguments"),
     [

@@ -154,7 +154,8 @@ class Noting:
 
     def get_many(self, keys: list[str], load: Load) -> list[Any]:
         self.calls.append(set(keys))
-        return load(keys, [with_checksum(key, f"of {key}".encode()) for key in keys])
+        found = {key: with_checksum(key, f"of {key}".encode()) for key in keys}
+        return load(keys, found)
 
     def set_many(self, values: dict[str, bytes], _: int) -> list[str]:
         self.calls.append(set(values))

@@ -175,6 +175,41 @@ def test_the_answer_to_other_keys_is_not_taken_for_that_to_these() -> None:
         lists.load(ASKED, ["s:a", "other", "s:c"], stored(TEXTS))
 
 
+ANSWER = dict(zip(["s:a", "s:b", "s:c"], stored(TEXTS), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("answer", "texts"),
+    [
+        (ANSWER, TEXTS),
+        (dict(reversed(ANSWER.items())), TEXTS),
+        ({"s:a": ANSWER["s:a"], "s:c": ANSWER["s:c"]}, None),
+    ],
+    ids=["in order", "in another order", "one is missing"],
+)
+def test_an_answer_by_keys_may_be_in_any_order(
+    answer: dict[str, Any], texts: list[str] | None
+) -> None:
+    lists = lists_with_texts()
+    found: list[Any] = list(lists.load_found(ASKED, list(ANSWER), answer))
+    wanted: list[Any] = [TEXTS[0].encode(), None, TEXTS[2].encode()]
+    assert found == (texts or wanted)
+
+
+def test_an_answer_whose_values_are_of_other_keys_is_damaged() -> None:
+    lists = lists_with_texts()
+    values = [ANSWER["s:b"], ANSWER["s:a"], ANSWER["s:c"]]
+    with pytest.raises(DamagedValueError, match="'s:a'"):
+        lists.load_found(ASKED, list(ANSWER), dict(zip(ANSWER, values, strict=True)))
+
+
+def test_a_key_that_is_asked_for_twice_is_answered_twice() -> None:
+    lists = TextLists()
+    for _ in range(3):
+        found = lists.load_found(("s:", ("a", "a")), ["s:a", "s:a"], ANSWER)
+        assert found == [TEXTS[0]] * 2
+
+
 @pytest.fixture(params=["redis", "memcached"])
 def make(request: pytest.FixtureRequest) -> Callable[[], Any]:
     """Provide a function that makes stores on the same server."""
