@@ -48,7 +48,7 @@ def clients_of_server(
     """
     _check_host(host)
     address = {"host": host, "port": port, "password": password, "db": db}
-    kind = library.part().Redis
+    kind = library.client_class(options)
     given = {**address, **_known(kind, _short_waits(library)), **options}
     return _made_now(library, lambda: kind(**given))
 
@@ -73,20 +73,22 @@ def clients_of_url(
         StoreError: If the package redis is not installed, the URL is not valid, or an
             option is unknown.
     """
-    redis = library.part()
     account = {"password": password, "db": db}
+    said = read_url(url, library)
     given = {
         **_short_waits(library),
         # Not by redis-py's own `from_url`, in which the URL takes precedence.
-        **read_url(url, library),
+        **said,
         **{name: value for name, value in account.items() if value is not None},
         **options,
     }
+    kind = library.client_class({**said, **options})
+    pool_kind = library.part().ConnectionPool
     single = given.pop("single_connection_client", False)
 
     def make() -> Any:
-        pool = redis.ConnectionPool(**given)
-        client = redis.Redis(connection_pool=pool, single_connection_client=single)
+        pool = pool_kind(**given)
+        client = kind(connection_pool=pool, single_connection_client=single)
         client.auto_close_connection_pool = True
         return client
 
@@ -158,15 +160,16 @@ def clients_of_sentinels(
         for name in options
         if name.startswith(_SENTINEL_OPTION) and name in of_master
     }
-    kind = library.part("sentinel").Sentinel
+    watch_kind = library.part("sentinel").Sentinel
+    kind = library.client_class(of_master)
     addresses = _pairs(sentinels)
     waits = _short_waits(library)
-    to_sentinels = {**_known(library.part().Redis, waits), **of_sentinels, **in_one}
+    to_sentinels = {**_known(kind, waits), **of_sentinels, **in_one}
     given = {"password": password, "db": db, **waits, **of_master}
 
     def make() -> Any:
-        sentinel = kind(addresses, sentinel_kwargs=to_sentinels, **of_watch)
-        return sentinel.master_for(master, **given)
+        watch = watch_kind(addresses, sentinel_kwargs=to_sentinels, **of_watch)
+        return watch.master_for(master, redis_class=kind, **given)
 
     return _made_now(library, make)
 

@@ -8,6 +8,7 @@ from jinja_fragcache.operations import Operation
 from .redis import RedisStore
 from .redis_clients import clients_of_cluster
 from .redis_operations import KEYS_AT_ONCE, RedisOperations
+from .text_lists import TextList
 
 
 class InCluster(RedisOperations):
@@ -62,7 +63,9 @@ class InCluster(RedisOperations):
             replaced += yield from super()._replace_other_types({key: each}, seconds)
         return replaced
 
-    def _read_many(self, full_keys: list[str]) -> Operation[list[Any]]:
+    def _read_many(
+        self, full_keys: list[str], before: TextList | None
+    ) -> Operation[list[Any]]:
         # MGET takes keys of one slot only.
         found: list[Any] = yield self._client.mget_nonatomic(full_keys)
         return found

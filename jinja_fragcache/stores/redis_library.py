@@ -1,8 +1,9 @@
 """redis-py's two libraries of clients: plain ones, and those of `redis.asyncio`."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
+from importlib import import_module
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
@@ -16,6 +17,8 @@ from .per_loop import PerLoop
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 # What all clients have, and no pool of connections, dictionary or store.
 _METHODS = ("get", "set", "scan", "register_script")
+# The options with which a command takes more than one try on a connection of our pool.
+_NEEDS_PLAIN = ("retry", "connection_pool", "single_connection_client")
 
 
 class Library:
@@ -26,6 +29,8 @@ class Library:
     """
 
     root = "redis"
+    # The module of the client without retries, and its class. It imports redis-py.
+    _once = ".redis_once", "RedisOnce"
 
     def part(self, name: str = "") -> Any:
         """Import the package, or one of its modules.
@@ -34,6 +39,26 @@ class Library:
             StoreError: If the package redis is not installed.
         """
         return import_optional(f"{self.root}.{name}" if name else self.root, "redis")
+
+    def client_class(self, options: Mapping[str, Any]) -> Any:
+        """Return the class of a client.
+
+        Args:
+            options: What the user has said of the client. Retries, one connection,
+                another pool and version 3 of the protocol need redis-py's own.
+
+        Raises:
+            StoreError: If the package redis is not installed.
+        """
+        plain = self.part().Redis
+        is_of_pool = not any(name in options for name in _NEEDS_PLAIN)
+        if is_of_pool and str(options.get("protocol", 2)) == "2":
+            module, name = self._once
+            once = getattr(import_module(module, __package__), name)
+            # A program may have put another class in its place, as with fakeredis.
+            if once.__base__ is plain:
+                return once
+        return plain
 
     def checked(self, client: Any) -> Any:
         """Return a client, if it is one of this library that does not decode.
@@ -104,6 +129,7 @@ class AsyncLibrary(Library):
     """The clients whose calls have to be awaited. Each event loop has its own."""
 
     root = "redis.asyncio"
+    _once = ".redis_once_async", "AsyncRedisOnce"
 
     def _check_kind(self, client: Any) -> None:
         if not has_coroutines(client):

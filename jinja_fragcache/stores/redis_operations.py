@@ -22,7 +22,7 @@ from .redis_scripts import (
     SET_MANY_IF_EQUAL,
     seconds_left,
 )
-from .text_lists import Asked, TextLists
+from .text_lists import Asked, TextList, TextLists
 from .text_store import HoldsTexts
 
 #: For how many keys a scan asks at once.
@@ -117,7 +117,7 @@ class RedisOperations(HoldsTexts):
         asked = self._full_key(""), tuple(keys)
         before = self._lists.get(asked)
         full_keys = before.full_keys if before else _prefixed(*asked)
-        stored = yield from self._read_many(full_keys)
+        stored = yield from self._read_many(full_keys, before)
         return (yield from self._all_loaded(asked, full_keys, stored))
 
     def _get_with_remaining(
@@ -348,8 +348,14 @@ class RedisOperations(HoldsTexts):
         if pool is not None:
             yield pool.disconnect(inuse_connections=False)
 
-    def _read_many(self, full_keys: list[str]) -> Operation[list[Any]]:
-        found: list[Any] = yield self._client.mget(full_keys)
+    def _read_many(
+        self, full_keys: list[str], before: TextList | None
+    ) -> Operation[list[Any]]:
+        client = self._client
+        if before is None or not hasattr(client, "mget_again"):
+            found: list[Any] = yield client.mget(full_keys)
+        else:
+            found = yield client.mget_again(full_keys, before.packed)
         return found
 
     def _replace_other_types(

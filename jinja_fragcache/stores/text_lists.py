@@ -33,11 +33,14 @@ class TextList(NamedTuple):
         full_keys: The keys, as the server has them.
         stored: The bytes that it has returned for each.
         texts: The texts that these are.
+        packed: The command that reads them, as a client sends it. It is empty until
+            the list is read again by one that keeps it.
     """
 
     full_keys: list[str]
     stored: list[bytes]
     texts: list[str]
+    packed: list[bytes]
 
 
 class TextLists(Remembered[Asked, TextList]):
@@ -101,8 +104,10 @@ class TextLists(Remembered[Asked, TextList]):
         if texts is None:
             return without_checksums(full_keys, stored)
         if self._lately.has(asked, sum(map(len, stored))):
-            new = TextList(full_keys.copy(), stored.copy(), texts.copy())
-            size = sum(sum(map(getsizeof, each)) for each in new)
+            new = TextList(full_keys.copy(), stored.copy(), texts.copy(), [])
+            # The packed command will take about as much as the keys.
+            lists = new.full_keys, new.stored, new.texts, new.full_keys
+            size = sum(sum(map(getsizeof, each)) for each in lists)
             if size <= _LARGEST:
                 self.add(asked, new, size)
         return texts
