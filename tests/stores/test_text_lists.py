@@ -1,4 +1,5 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from sys import getsizeof
 from typing import Any
 
@@ -211,12 +212,19 @@ def test_a_key_that_is_asked_for_twice_is_answered_twice() -> None:
 
 
 @pytest.fixture(params=["redis", "memcached"])
-def make(request: pytest.FixtureRequest) -> Callable[[], Any]:
+def make(request: pytest.FixtureRequest) -> Iterator[Callable[[], Any]]:
     """Provide a function that makes stores on the same server."""
     port = request.getfixturevalue(f"{request.param}_port")
     if request.param == "redis":
-        return lambda: RedisStore(port=port, key_prefix="shop:")
-    return lambda: MemcachedStore([f"127.0.0.1:{port}"], key_prefix="shop:")
+        yield lambda: RedisStore(port=port, key_prefix="shop:")
+        return
+    with ExitStack() as stores:
+
+        def make() -> MemcachedStore:
+            store = MemcachedStore([f"127.0.0.1:{port}"], key_prefix="shop:")
+            return stores.enter_context(closing(store))
+
+        yield make
 
 
 def test_a_store_serves_what_another_process_has_just_written(
