@@ -104,6 +104,10 @@ class _DjangoAdapter(Adapter):
         values = yield self.store.get_many(keys)
         return [values.get(key) for key in keys]
 
+    def get_many_now(self, keys: Sequence[str]) -> list[Any]:
+        values = self.store.get_many(keys)
+        return [values.get(key) for key in keys]
+
     def _delete_all(self, keys: Sequence[str]) -> Operation[None]:
         yield self.store.delete_many(keys)
 

@@ -4,6 +4,7 @@ import cachelib
 import pytest
 
 from jinja_fragcache.access.adapt import adapt
+from jinja_fragcache.operations import perform
 from jinja_fragcache.stores import MemoryStore
 from tests.support import RecordingStore
 
@@ -49,3 +50,19 @@ def test_the_default_timeout_is_read_from_the_store(
     store: Any, seconds: int | None
 ) -> None:
     assert adapt(store).default_timeout == seconds
+
+
+class LoggingDjango(Django):
+    """One whose `get_many` was wrapped in a function that takes any arguments."""
+
+    def get_many(self, *arguments: Any, **options: Any) -> dict[str, str]:
+        (keys,) = arguments
+        return {key: key.upper() for key in reversed(keys) if key != "nothing"}
+
+
+def test_a_list_is_read_of_django_as_django_takes_it() -> None:
+    adapter = adapt(LoggingDjango(60))
+    assert adapter.gets_many
+    keys = ["a", "nothing", "b"]
+    assert adapter.get_many_now(keys) == ["A", None, "B"]
+    assert perform(adapter.get_many(keys)) == ["A", None, "B"]
