@@ -18,7 +18,7 @@ from jinja_fragcache.guard.watched import (
 )
 
 from .django_language import note_language, watch_language
-from .processors import watch_all, watch_method
+from .processors import class_of, watch_all, watch_method
 from .reading import is_noting, note_item, noting, watched_mapping
 from .shared import is_shared
 
@@ -101,10 +101,8 @@ def application_of(_: Any) -> Any:
 
 def watch_processors(_: Any = None) -> bool:
     """Like `starlette.watch_processors`, of Django's Jinja2 back end."""
-    backend: Any = sys.modules.get("django.template.backends.jinja2")
-    if backend is None:
-        return False
-    return watch_method(backend.Template, "render", _watching)
+    kind = class_of("django.template.backends.jinja2", "Template")
+    return watch_method(kind, "render", _watching)
 
 
 def _watching(render: Callable[..., Any]) -> Callable[..., Any]:

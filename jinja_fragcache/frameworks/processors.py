@@ -1,5 +1,6 @@
 """Notes what context processors read of the request for the names that they give."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
 from functools import cache, partial, wraps
@@ -103,17 +104,29 @@ def _watched(processor: Processor, start: Callable[..., dict[str, Any]]) -> Proc
     return made
 
 
-def watch_method(kind: type, name: str, make: Callable[[Any], Any]) -> bool:
+def class_of(module: str, name: str) -> Any:
+    """Return a class of a module, None if it is not there.
+
+    The module may not be imported; or a thread that imports it now may not have come to
+    the class yet.
+    """
+    return getattr(sys.modules.get(module), name, None)
+
+
+def watch_method(kind: Any, name: str, make: Callable[[Any], Any]) -> bool:
     """Put another method in place of a class's own.
 
     Args:
-        kind: The class that runs context processors in this method.
+        kind: The class that runs context processors in this method; None if it is not
+            there yet.
         name: The name of the method.
         make: Gets the method, and returns the other one.
 
     Returns:
         Whether it was the class's own until now.
     """
+    if kind is None:
+        return False
     original = getattr(kind, name)
     if hasattr(original, _WRAPS):
         return False

@@ -15,7 +15,13 @@ from jinja_fragcache.guard.watched import (
     watch,
 )
 
-from .processors import note_given, reading_apart, watch_all, watch_method
+from .processors import (
+    class_of,
+    note_given,
+    reading_apart,
+    watch_all,
+    watch_method,
+)
 from .reading import is_noting
 from .request_names import told_by
 from .shared import is_shared
@@ -53,8 +59,6 @@ class QuartRequests:
 
     def watch(self, context: Any) -> None:
         """Like `Framework.watch`."""
-        if _GLOBALS not in sys.modules:
-            return
         application = _current("_cv_app")
         if application is None:
             return
@@ -77,8 +81,7 @@ class QuartRequests:
 
     def request(self) -> object:
         """Like `Framework.request`."""
-        # Each body asks this, mostly where there is no Quart.
-        current = _request_context() if _GLOBALS in sys.modules else None
+        current = _request_context()
         return None if current is None else current.request
 
     def note_variable(self, name: str, value: Any, context: Any) -> None:
@@ -129,10 +132,8 @@ class QuartRequests:
 
 def watch_processors(_: Any = None) -> bool:
     """Like `starlette.watch_processors`, of Quart's applications."""
-    module: Any = sys.modules.get("quart.app")
-    if module is None:
-        return False
-    return watch_method(module.Quart, "update_template_context", _watching)
+    kind = class_of("quart.app", "Quart")
+    return watch_method(kind, "update_template_context", _watching)
 
 
 def _watching(update: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,8 +160,9 @@ def _start() -> dict[str, Any]:
 
 def _current(name: str) -> Any:
     """Return the current object in a context variable of Quart's, None if none."""
-    variables = sys.modules.get(_GLOBALS)
-    return None if variables is None else getattr(variables, name).get(None)
+    # A thread that imports the module now may not have come to the variable yet.
+    variable: Any = getattr(sys.modules.get(_GLOBALS), name, None)
+    return None if variable is None else variable.get(None)
 
 
 def _request_context() -> Any:

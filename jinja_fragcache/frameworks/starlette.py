@@ -1,6 +1,5 @@
 """Notes what bodies read of a request of Starlette, and so of FastAPI."""
 
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
@@ -13,7 +12,7 @@ from jinja_fragcache.guard.watched import (
     watch,
 )
 
-from .processors import watch_all, watch_method
+from .processors import class_of, watch_all, watch_method
 from .reading import is_noting, note_item, noting, watched_mapping
 from .shared import is_shared
 
@@ -74,10 +73,8 @@ def watch_processors(_: Any = None) -> bool:
     Returns:
         Whether they were not until now, though Starlette's templates are in use.
     """
-    templating: Any = sys.modules.get("starlette.templating")
-    if templating is None:
-        return False
-    return watch_method(templating.Jinja2Templates, "TemplateResponse", _watching)
+    kind = class_of("starlette.templating", "Jinja2Templates")
+    return watch_method(kind, "TemplateResponse", _watching)
 
 
 def _watching(respond: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,10 @@
 """What context processors make of a request has to be in the keys of what shows it."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from functools import wraps
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import flask.templating
@@ -31,6 +33,9 @@ from jinja_fragcache import (
 )
 from jinja_fragcache.engine.dependencies import Dependencies
 from jinja_fragcache.engine.noted_reads import note_read
+from jinja_fragcache.frameworks import django as of_django
+from jinja_fragcache.frameworks import quart as of_quart
+from jinja_fragcache.frameworks import starlette as of_starlette
 from jinja_fragcache.frameworks.processors import (
     note_given,
     reading_apart,
@@ -306,6 +311,21 @@ def test_processors_are_watched_once_and_later_ones_too() -> None:
     watch_all(processors, lambda _: fields)
     assert processors[0] is first[0]
     assert processors[1] is not giving_user
+
+
+@pytest.mark.parametrize(
+    ("watch_processors", "module"),
+    [
+        (of_django.watch_processors, "django.template.backends.jinja2"),
+        (of_quart.watch_processors, "quart.app"),
+        (of_starlette.watch_processors, "starlette.templating"),
+    ],
+)
+def test_a_framework_that_is_being_imported_is_watched_later(
+    watch_processors: Callable[[], bool], module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, ModuleType(module))
+    assert not watch_processors()
 
 
 @pytest.mark.parametrize("module", [flask.templating, quart.templating])

@@ -1,7 +1,9 @@
 """What bodies read of Quart's request, session and `g` has to be in their keys."""
 
+import sys
 from collections.abc import Callable
-from types import SimpleNamespace
+from contextlib import nullcontext
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,5 +142,21 @@ def test_outside_of_requests_there_is_nothing_to_watch() -> None:
     framework.watch(None)
     framework.note_variable("current_user", "Ann", None)
     assert framework.request() is None
+    with pytest.raises(LookupError):
+        framework.value_of("session.cart", None)
+
+
+@pytest.mark.parametrize("names", [[], ["_cv_app"]], ids=["nothing", "a part"])
+def test_while_quart_is_being_imported_there_is_nothing_to_watch(
+    names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partly: Any = ModuleType("quart.globals")
+    vars(partly).update({name: getattr(quart.globals, name) for name in names})
+    monkeypatch.setitem(sys.modules, "quart.globals", partly)
+    framework: Any = QuartRequests()
+    framework.watch(None)
+    framework.note_variable("current_user", "Ann", None)
+    assert framework.request() is None
+    assert framework.apart(blocking=True) is nullcontext
     with pytest.raises(LookupError):
         framework.value_of("session.cart", None)
