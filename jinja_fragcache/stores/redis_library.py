@@ -1,5 +1,6 @@
 """redis-py's two libraries of clients: plain ones, and those of `redis.asyncio`."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -92,6 +93,10 @@ class Library:
                 " that the event loop is not blocked."
             )
 
+    def drop_idle(self, pool: Any) -> Any:
+        """Close those connections of a pool that nobody uses."""
+        return pool.disconnect(inuse_connections=False)
+
     def clients(self, make: Callable[[], Any], first: Any = None) -> PerProcess[Any]:
         """Return the clients of processes.
 
@@ -138,6 +143,17 @@ class AsyncLibrary(Library):
                 f" them. Write {_store_of(client)}, which asynchronous environments"
                 " call in threads. Or give it redis.asyncio.Redis(...)."
             )
+
+    async def drop_idle(self, pool: Any) -> None:
+        """Like `Library.drop_idle`."""
+        try:
+            await super().drop_idle(pool)
+        except asyncio.CancelledError:
+            # Tasks that close the same connection wait for one future, and one that is
+            # cancelled cancels it for all. The connection is closed all the same.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
 
     def clients(self, make: Callable[[], Any], first: Any = None) -> PerProcess[Any]:
         """Like `Library.clients`, for the event loops of each process."""

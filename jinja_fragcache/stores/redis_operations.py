@@ -346,7 +346,7 @@ class RedisOperations(HoldsTexts):
         """
         pool = getattr(self._client, "connection_pool", None)
         if pool is not None:
-            yield pool.disconnect(inuse_connections=False)
+            yield self._library.drop_idle(pool)
 
     def _read_many(
         self, full_keys: list[str], before: TextList | None

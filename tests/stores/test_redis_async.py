@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from jinja_fragcache import FragmentCache, MemoryStore, Stats
 from jinja_fragcache.access.event_loops import sleep
 from jinja_fragcache.errors import AsyncOnlyError, StoreError
+from jinja_fragcache.operations import perform_async
 from jinja_fragcache.stores import (
     AsyncRedisClusterStore,
     AsyncRedisSentinelStore,
@@ -226,6 +227,34 @@ def test_many_tasks_share_few_connections(url: str, redis_port: int) -> None:
         return texts
 
     assert asyncio.run(use()) == ["text"] * 200
+
+
+def test_a_task_that_is_cancelled_while_connections_close_cancels_no_other(
+    url: str,
+) -> None:
+    async def drop_twice() -> list[Any]:
+        store = store_on(url)
+        await store.set("a", "x")
+        (connection,) = store._client.connection_pool._available_connections
+        writer = connection._writer
+        with pytest.MonkeyPatch.context() as patch:
+            # So that both wait for it to close.
+            patch.setattr(writer, "close", lambda: None)
+            dropping = [
+                asyncio.create_task(perform_async(store._drop_connections()))
+                for _ in range(2)
+            ]
+            for _ in range(5):
+                await asyncio.sleep(0)
+            dropping[0].cancel()
+            answers = await asyncio.gather(*dropping, return_exceptions=True)
+        writer.close()
+        assert await store.get("a") == "x"
+        return answers
+
+    first, second = asyncio.run(drop_twice())
+    assert isinstance(first, asyncio.CancelledError)
+    assert second is None
 
 
 def test_a_client_of_sentinels_works_on_one_loop_only() -> None:
