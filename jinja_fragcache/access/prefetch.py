@@ -287,14 +287,9 @@ class PrefetchingStore(SafeStore):
         if this is None or not self.reads_plainly:
             return super().read_all_now(keys)
         ahead = this.ahead(self._adapter)
-        # A page that is one list, and asks for the same as usual. The rest of what
-        # `_read_ahead` does has no effect then.
-        if (
-            ahead.expected == keys
-            and ahead.known.asks_once
-            and not ahead.stored
-            and len(keys) > 1
-        ):
+        # A page that is one list, and asks for the same as usual. It has read nothing
+        # before, and so the rest of what `_read_ahead` does has no effect.
+        if ahead.expected == keys and ahead.known.asks_once and len(keys) > 1:
             ahead.asked += keys
             ahead.expected = ()
             return self._read_plainly(keys)

@@ -141,6 +141,8 @@ class SafeStore:
             return [None] * len(keys)
         try:
             stored = self._adapter.get_many_now(keys)
+        except AsyncOnlyError:
+            raise
         except Exception as error:  # noqa: BLE001 - reads fail open
             self.read_failed(keys, error)
             return [None] * len(keys)

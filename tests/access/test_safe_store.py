@@ -174,8 +174,11 @@ def test_a_store_that_returns_too_many_values_has_failed(
 
 
 def test_a_store_that_has_to_be_awaited_is_not_read_at_once() -> None:
-    with pytest.raises(AsyncOnlyError):
-        context(CoroutineStore(), Stats()).store.read_all_now(["a", "b"])
+    behind = ManyStore()
+    behind.errors = {"get_many": AsyncOnlyError("It has to be awaited.")}
+    for store in (CoroutineStore(), behind):
+        with pytest.raises(AsyncOnlyError):
+            context(store, Stats()).store.read_all_now(["a", "b"])
 
 
 @pytest.mark.parametrize(
