@@ -379,6 +379,16 @@ def test_a_list_is_read_anew_after_a_delete() -> None:
     assert page.rows(1, 2) == "1322"
 
 
+def test_what_follows_a_list_is_read_without_it() -> None:
+    more = '{% if x == 2 %}{% cache 60, "more" %}{% endcache %}{% endif %}'
+    page = Page(ManyStore(), LIST.replace("items", "[1, 2]") + more)
+    for x in (2, 1, 1):
+        page.render(x=x)
+    del page.store.reads[:]
+    page.render(x=2)
+    assert list(map(len, page.store.reads)) == [2, 1]
+
+
 def test_a_list_that_can_not_be_read_is_rendered() -> None:
     page = Lists()
     for _ in range(3):
