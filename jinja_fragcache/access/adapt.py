@@ -100,13 +100,11 @@ def adapt_near(
 class _DjangoAdapter(Adapter):
     """Django's caches, which take keys and timeouts in another form."""
 
-    def get_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
-        values = yield self.store.get_many(keys)
-        return [values.get(key) for key in keys]
+    def _ask_for(self, keys: Sequence[str]) -> Any:
+        return self.store.get_many(keys)
 
-    def get_many_now(self, keys: Sequence[str]) -> list[Any]:
-        values = self.store.get_many(keys)
-        return [values.get(key) for key in keys]
+    def _one_each(self, keys: Sequence[str], answer: Any) -> list[Any]:
+        return [answer.get(key) for key in keys]
 
     def _delete_all(self, keys: Sequence[str]) -> Operation[None]:
         yield self.store.delete_many(keys)

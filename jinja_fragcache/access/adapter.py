@@ -7,7 +7,7 @@ What is asked of a store is written once, as operations (see `runner`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
@@ -97,7 +97,7 @@ class Adapter:
     def get_many(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Return the values of keys, in one round trip if the store has `get_many`."""
         if self.gets_many and len(keys) > 1:
-            return self._one_each(keys, (yield self.store.get_many(*keys)))
+            return self._one_each(keys, (yield self._ask_for(keys)))
         values = []
         for key in keys:
             value = yield self.store.get(key)
@@ -106,7 +106,7 @@ class Adapter:
 
     def get_many_now(self, keys: Sequence[str]) -> list[Any]:
         """Like `get_many`, as a plain call, of a store that has `get_many`."""
-        return self._one_each(keys, self.store.get_many(*keys))
+        return self._one_each(keys, self._ask_for(keys))
 
     def set(self, key: str, value: str | int, timeout: int | None) -> Operation[None]:
         """Store a value.
@@ -356,8 +356,11 @@ class Adapter:
     def _delete_all(self, keys: Sequence[str]) -> Operation[None]:
         yield self.store.delete_many(*keys)
 
-    def _one_each(self, keys: Sequence[str], answer: Iterable[Any]) -> list[Any]:
-        """Return the values that a store has returned for keys.
+    def _ask_for(self, keys: Sequence[str]) -> Any:
+        return self.store.get_many(*keys)
+
+    def _one_each(self, keys: Sequence[str], answer: Any) -> list[Any]:
+        """Return the values of what `_ask_for` has returned for keys.
 
         Raises:
             StoreError: If there are more or fewer.

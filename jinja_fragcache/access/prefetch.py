@@ -284,12 +284,17 @@ class PrefetchingStore(SafeStore):
     def read_all_now(self, keys: Sequence[str]) -> list[Any]:
         """Like `SafeStore.read_all_now`. What was read ahead is not read."""
         this = _rendering.get()
-        if this is None or not self.reads_plainly:
+        if this is None:
             return super().read_all_now(keys)
         ahead = this.ahead(self._adapter)
         # A page that is one list, and asks for the same as usual. It has read nothing
         # before, and so the rest of what `_read_ahead` does has no effect.
-        if ahead.expected == keys and ahead.known.asks_once and len(keys) > 1:
+        if (
+            self.reads_plainly
+            and ahead.expected == keys
+            and ahead.known.asks_once
+            and len(keys) > 1
+        ):
             ahead.asked += keys
             ahead.expected = ()
             return self._read_plainly(keys)

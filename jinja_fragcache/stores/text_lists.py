@@ -70,6 +70,7 @@ class TextLists(Remembered[Asked, TextList]):
         Raises:
             DamagedValueError: As in `without_checksum`.
         """
+        asked = _of_server(asked, full_keys)
         texts = self._again(asked, full_keys, stored)
         return self._loaded(asked, full_keys, stored) if texts is None else texts
 
@@ -81,6 +82,7 @@ class TextLists(Remembered[Asked, TextList]):
         A list of hits is mostly returned in order. In each value is a checksum of its
         key. So if the values are those of before, they need not be looked up.
         """
+        asked = _of_server(asked, full_keys)
         texts = self._again(asked, full_keys, list(found.values()))
         if texts is not None:
             return texts
@@ -90,7 +92,7 @@ class TextLists(Remembered[Asked, TextList]):
         self, asked: Asked, full_keys: list[str], stored: list[Any]
     ) -> list[str] | None:
         """Return the texts if the server has returned the same before."""
-        before = self.get(_of_server(asked, full_keys))
+        before = self.get(asked)
         if before is None:
             return None
         is_same = (before.full_keys, before.stored) == (full_keys, stored)
@@ -99,7 +101,6 @@ class TextLists(Remembered[Asked, TextList]):
     def _loaded(
         self, asked: Asked, full_keys: list[str], stored: list[Any]
     ) -> list[str] | list[bytes | None]:
-        asked = _of_server(asked, full_keys)
         texts = plain_texts(full_keys, stored)
         if texts is None:
             return without_checksums(full_keys, stored)
