@@ -7,7 +7,8 @@ things must be true for each page:
 - It is the page of the user who asked for it.
 - If it began after a delete had returned, it shows the version that was current when
   that delete was called, or a later one. With `--near`, this holds at once for deletes
-  of the same process, and after so many seconds for those of others.
+  of the same process, and after so many seconds for those of others. A page for which
+  the store failed may miss deletes of other processes: they are counted.
 - It is not older than its timeout plus its grace period. On Memcached, which does not
   tell how long an entry has left, `--near` is added to that.
 
@@ -23,12 +24,15 @@ Run it with `make soak`, or with options:
 
     python benchmarks/soak.py --seconds 60 --threads 64 --processes 4 --stale 2
     python benchmarks/soak.py --seconds 60 --threads 16 --processes 4 --near 2
+    python benchmarks/soak.py --seconds 60 --threads 8 --processes 3 --store memcached \
+        --outages 0.2
 """
 
 import argparse
 import asyncio
 import math
 import multiprocessing
+import os
 import random
 import sys
 import tempfile
@@ -71,6 +75,8 @@ _SKEW = 3
 # For so many versions of each user it is known when they were promised.
 _PROMISES = 256
 _SECONDS_TO_START = 60
+# The seconds from one outage of a process to its next one.
+_OUTAGES_EVERY = 3.0
 _MOST_TOLD = 10
 
 
@@ -88,6 +94,8 @@ class Settings:
         timeout: The timeout of the fragments, in whole seconds.
         stale: Their grace period `stale`, in seconds.
         near: For how many seconds a process keeps what it has read.
+        outages: For what fraction of the time a process does not reach Memcached, each
+            one at times of its own.
         seed: The seed of the random numbers.
     """
 
@@ -100,6 +108,7 @@ class Settings:
     timeout: int = 2
     stale: int = 0
     near: float = 0.0
+    outages: float = 0.0
     seed: int = 1
 
 
@@ -123,6 +132,7 @@ class Figures:
         oldest: The age of the oldest page that was served, in seconds.
         latest: The longest time in seconds from the end of a delete to the begin of a
             page that still showed what was deleted.
+        unreached: Pages for which the store failed or was left alone.
         violations: What was wrong with pages.
     """
 
@@ -137,6 +147,7 @@ class Figures:
     failed_bodies: int = 0
     failed_deletes: int = 0
     store_failures: int = 0
+    unreached: int = 0
     slowest: float = 0.0
     oldest: float = 0.0
     latest: float = 0.0
@@ -263,12 +274,32 @@ def make_store(settings: Settings) -> Store:
     return MemcachedStore([f"127.0.0.1:{port}"], key_prefix="soak:")
 
 
+class _Unreliable:
+    """A client that does not reach its server for a fraction of the time."""
+
+    def __init__(self, client: Any, outages: float) -> None:
+        self._client = client
+        self._outages = outages
+        # Of processes whose ids follow each other, the outages are far apart.
+        self._phase = os.getpid() * 0.382 % 1
+
+    def __getattr__(self, name: str) -> Any:
+        now = time.monotonic() / _OUTAGES_EVERY + self._phase
+        if now % 1 < self._outages and name != "close":
+            raise ConnectionError("an outage")
+        return getattr(self._client, name)
+
+
 class Site:
     """The cache and the page of one process, and what its threads do with them."""
 
     def __init__(self, settings: Settings, versions: Versions) -> None:
         self.settings = settings
-        self.cache = FragmentCache(make_store(settings), near=settings.near)
+        store: Any = make_store(settings)
+        if settings.outages:
+            client = _Unreliable(store._client, settings.outages)  # noqa: SLF001 - the store takes none of these
+            store._client = client  # noqa: SLF001
+        self.cache = FragmentCache(store, near=settings.near)
         self._versions = versions
         # What this process itself has promised.
         self._own_promises = [0] * settings.users
@@ -316,7 +347,7 @@ class Site:
         own_promise = self._own_promises[user]
         began, before = time.time(), time.monotonic()
         by_others = self._versions.promised(user, before - self.settings.near)
-        promised = max(own_promise, by_others)
+        failures = self._failures()
         try:
             text = self._template.render(user=user, body=body)
         except LookupError:
@@ -324,13 +355,22 @@ class Site:
             return
         figures.slowest = max(figures.slowest, time.monotonic() - before)
         figures.pages += 1
+        is_reached = self._failures() == failures
+        figures.unreached += not is_reached
+        promised = max(own_promise, by_others) if is_reached else own_promise
         current = self._versions.current_of(user)
         wrong, age = check(text, user, promised, current, began, self._longest_age)
         figures.oldest = max(figures.oldest, age)
         late = self._versions.lateness(user, int(text.split()[1]), before)
-        figures.latest = max(figures.latest, late)
+        if is_reached:
+            figures.latest = max(figures.latest, late)
         if wrong is not None:
             figures.violations.append(wrong)
+
+    def _failures(self) -> int:
+        """Return how often the store failed for this process, or was left alone."""
+        stats = self.cache.stats()
+        return stats.failures + stats.skipped
 
     def _change(self, users: list[int], figures: Figures) -> None:
         versions = self._versions.raise_of(users)
@@ -544,12 +584,15 @@ def main(arguments: list[str] | None = None) -> int:
         "timeout",
         "stale",
         "near",
+        "outages",
         "seed",
     ):
         default = getattr(Settings, name)
         parser.add_argument(f"--{name}", type=type(default), default=default)
     options = vars(parser.parse_args(arguments))
     kind = options.pop("store")
+    if options["outages"] and kind != "memcached":
+        parser.error("--outages needs --store memcached")
     with place_of(kind) as place:
         settings = Settings(kind, place, **options)
         store = make_store(settings)

@@ -469,8 +469,13 @@ class TestDeleted:
         assert report["renders"] == 1
         (new,) = set(report["texts"])
         holder.tell("go on")
-        assert holder.hear()["texts"] != [new]
-        assert_served(deleter, new)
+        (old,) = holder.hear()["texts"]
+        assert old != new
+        # A delete takes the lock away first. On Memcached, whoever waits may store the
+        # new text before the entry is deleted.
+        assert deleter.do("render")["texts"] != [old]
+        if place.kind not in {"pylibmc", "pymemcache"}:
+            assert_served(deleter, new)
 
     def test_later_callers_in_the_same_process_get_a_new_text(
         self, workers: Workers, place: Place

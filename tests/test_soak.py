@@ -56,6 +56,17 @@ def test_no_page_is_wrong_in_several_processes(settings: Settings) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("settings", ["memcached"], indirect=True)
+def test_no_page_is_wrong_in_processes_that_do_not_reach_the_server_now_and_then(
+    settings: Settings,
+) -> None:
+    figures = soak.run(replace(settings, threads=8, processes=3, outages=0.2))
+    assert figures.violations == []
+    assert_all_was_done(figures)
+    assert 0 < figures.unreached < figures.pages / 2
+
+
+@pytest.mark.slow
 def test_no_page_is_wrong_in_several_processes_that_keep_near_what_they_read(
     settings: Settings,
 ) -> None:

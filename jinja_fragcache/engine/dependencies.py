@@ -183,7 +183,7 @@ class Dependencies:
         templates: The templates that expressions named, each with the digest of its
             source.
         is_outdated: Whether a tag was invalidated, or a template edited, between two
-            parts.
+            parts, or a part may have been deleted while it was made.
         is_live: Whether some part must be rendered on each request, so that the body's
             text must not be stored.
         is_over: Whether the body has ended. Nothing is collected for a task that goes
@@ -314,6 +314,12 @@ class Dependencies:
         if not self.has_any:
             self.has_any = True
             self.tags, self.templates, self.reads = {}, {}, {}
+
+    def make_outdated(self) -> None:
+        """Note that a part may be of old data, if the body has not ended."""
+        if not self.is_over:
+            self._begin()
+            self.is_outdated = True
 
     def make_live(self) -> None:
         """Note that neither this body's text nor any around it may be stored."""

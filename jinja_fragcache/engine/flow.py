@@ -22,9 +22,9 @@ from .context import Context
 from .dependencies import current_dependencies, current_trial
 from .lead import Lead, Render
 from .leader import give_versions, lead, store_locally
-from .lookup import Found, find, look_up, note_served, note_unstored
+from .lookup import Found, assess_made, find, look_up, note_served, note_unstored
 from .plain_miss import make_if_plain
-from .singleflight import Flight
+from .singleflight import Flight, Reach
 from .stale_while_revalidate import serve_stale
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ def _renew(
     apart = render
     if draft is not None:
         render = draft.observed(render, blocking=context.blocking)
+    last: Flight | None = None
     for _ in range(_MOST_WAITS):
         flight, is_leader = context.flights.join(spec.key, has_stale=has_stale)
         if is_leader:
@@ -184,7 +185,12 @@ def _renew(
             mine = Lead(flight, spec, found, render, draft)
             yield from _lead(mine, context, deadline)
             return mine.value
-        there = yield from join(flight, flight.turn, spec, found, context, deadline)
+        # Another flight than the last time has begun since then.
+        is_newer = last is not None and flight is not last
+        last, turn = flight, flight.turn
+        there = yield from join(
+            flight, turn, spec, found, context, deadline, is_newer=is_newer
+        )
         if there is not None:
             if draft is not None:
                 draft.served(there)
@@ -248,6 +254,8 @@ def join(
     found: Found,
     context: Context,
     deadline: float,
+    *,
+    is_newer: bool = False,
 ) -> Operation[Found | None]:
     """Serve the old value, or wait for the one that another caller makes and serve it.
 
@@ -258,6 +266,7 @@ def join(
         found: What was found.
         context: The cache.
         deadline: Until when to wait, by the timer.
+        is_newer: Whether the flight began after the caller had asked.
 
     Returns:
         What is served; None if there is nothing for this caller.
@@ -272,13 +281,18 @@ def join(
         landed = yield wait(0 if flight.has_landed else context.seconds_left(deadline))
     if landed is None:
         return None
-    stored, has_tags, failed = landed
-    # If another process deletes the value or invalidates its tags, the flight does not
-    # notice. So the store is asked again.
-    asks = has_tags or turn == flight.turn
-    (there,) = yield from look_up(
-        [spec], context, None if asks else [stored], again=True
-    )
+    stored, has_tags, failed, reach = landed
+    if reach is Reach.ALL:
+        # If another process deletes the value or invalidates its tags, the flight does
+        # not notice. So the store is asked again.
+        asks = has_tags or turn == flight.turn
+        (there,) = yield from look_up(
+            [spec], context, None if asks else [stored], again=True
+        )
+    elif is_newer or (reach is Reach.WHILE_DOWN and not context.store.answers):
+        there = assess_made(spec, stored, context, is_newer=is_newer)
+    else:
+        return None
     standing = there.standing
     if not (standing.served or (failed and standing.served_on_error)):
         return None

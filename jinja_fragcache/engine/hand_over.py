@@ -106,7 +106,7 @@ class _LeadApart(Lead):
 
     def _serve(self, context: Context) -> Operation[None]:
         if self.is_stored_by_others:
-            self.flight.landing = self.there.stored, bool(self.there.versions), False
+            self.flight.landing = self.there.landing()
         yield from ()
 
     def _serve_last_good(self, context: Context, error: Exception) -> Operation[bool]:

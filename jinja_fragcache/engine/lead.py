@@ -20,10 +20,10 @@ from .context import Context
 from .dependencies import Dependencies
 from .expiry import end, lifetime
 from .lookup import Found, note_served
-from .singleflight import Flight, Landing
+from .singleflight import Flight, Landing, Reach
 from .spec import NotStored
 from .stale_while_revalidate import serve_stale
-from .tags import known_versions, versions_since
+from .tags import UNKNOWN_VERSION, known_versions, versions_since
 
 if TYPE_CHECKING:
     from jinja_fragcache.guard.reads import Read
@@ -56,9 +56,11 @@ class Lead:
         claimed_at: When it was claimed, by the timer.
         versions: The version of each tag that the entry must have; None if the store
             failed, so that nothing may be stored.
-        to_store: What to store for the value that was made, and its timeout; None if
-            nothing is to be stored.
-        has_tags: Whether `to_store` has tags.
+        made: The entry of the value that was made, and its timeout; None if the value
+            is for this caller alone.
+        has_tags: Whether `made` has tags.
+        reach: Which of the callers that wait may be served `made`, if it need not be
+            stored for that. Only what is for all may be stored.
         value: The value to serve; MISSING until it is known.
     """
 
@@ -71,9 +73,10 @@ class Lead:
         "found",
         "has_tags",
         "key",
+        "made",
+        "reach",
         "spec",
         "there",
-        "to_store",
         "value",
         "versions",
     )
@@ -95,8 +98,9 @@ class Lead:
         self.claim: Claim = FREE
         self.claimed_at = 0.0
         self.versions: Mapping[str, str] | None = {}
-        self.to_store: Timed | None = None
+        self.made: Timed | None = None
         self.has_tags = False
+        self.reach = Reach.ALL
         self.value: Any = MISSING
 
     @property
@@ -108,6 +112,11 @@ class Lead:
         there, found = self.there, self.found
         is_fresh = there.standing.served and not there.standing.expired
         return is_fresh and (there.stored != found.stored or not found.standing.served)
+
+    @property
+    def may_be_stored(self) -> bool:
+        """Whether there is something to store, if others don't hold the lock."""
+        return self.made is not None and self.reach is Reach.ALL
 
     def is_to_make(self, *, leaves_taken: bool) -> bool:
         """Return whether this caller has to make the value."""
@@ -150,7 +159,7 @@ class Lead:
             self.draft.served(self.there if self.is_stored_by_others else self.found)
         if self.is_stored_by_others:
             self.value = self.there.value
-            self.flight.landing = self.there.stored, bool(self.there.versions), False
+            self.flight.landing = self.there.landing()
             yield from claims.release(context, {self.key: self.claim})
             self.claim = FREE
             yield from note_served(self.spec, self.there, context)
@@ -209,6 +218,8 @@ class Lead:
                     self.spec.guard, dependencies.reads.values()
                 )
             outer.include(tags, expires, dependencies.templates, reads)
+            if dependencies.is_outdated:
+                outer.make_outdated()
 
     def _versions_with_parts(
         self, dependencies: Dependencies, context: Context, since: float
@@ -223,7 +234,7 @@ class Lead:
         return self.versions
 
     def _dump_text(self, dependencies: Dependencies, context: Context) -> bool:
-        """Set `to_store` if the entry has only a text and a timeout, as most have.
+        """Set `made` if the entry has only a text and a timeout, as most have.
 
         For these, `conclude` asks too much.
 
@@ -246,7 +257,7 @@ class Lead:
             return False
         try:
             timeout = spec.timeout_of(self.value)
-            self.to_store = spec.dump(self.value, {}, None, {}, ()), timeout
+            self.made = spec.dump(self.value, {}, None, {}, ()), timeout
         except NotStored as reason:
             self.note_refused(reason, context)
             context.flights.note_not_to_store(self.key)
@@ -273,7 +284,7 @@ class Lead:
         if self.draft is not None:
             self.draft.served(last)
         self.value = last.value
-        self.flight.landing = last.stored, bool(last.versions), True
+        self.flight.landing = last.landing(failed=True)
         yield from note_served(self.spec, last, context)
         return True
 
@@ -312,48 +323,62 @@ class Lead:
         cost: float,
         context: Context,
     ) -> float:
-        """Set `to_store`, and return the time at which the value expires."""
-        spec = self.spec
-        is_nested = dependencies.parent is not None
+        """Set `made` and `reach`, and return the time at which the value expires."""
         expires: float | None = None
-        if versions is not None and not dependencies.is_live:
-            try:
-                life, seconds = lifetime(
-                    context,
-                    spec.timeout_of(self.value),
-                    spec.grace,
-                    cost,
-                    until=dependencies.expires,
-                    told=is_nested,
-                )
-                reads: tuple[str, ...] = ()
-                if dependencies.reads:
-                    reads = body_reads.reads_for_entry(
-                        spec.guard, dependencies.reads.values()
-                    )
-                stored = spec.dump(
-                    self.value, versions, life, dependencies.templates, reads
-                )
-                if context.policy.compression or context.policy.max_entry_size:
-                    from .packing import pack  # noqa: PLC0415 - few caches need it
-
-                    stored = pack(context, spec.name, stored)
-                self.to_store, self.has_tags = (stored, seconds), bool(versions)
-                expires = life and life.expires
-                if self.draft is not None:
-                    until = end(context, seconds) if expires is None else expires
-                    self.draft.made(stored, seconds, versions, until)
-            except NotStored as reason:
-                self.note_refused(reason, context)
-        elif self.draft is not None:
+        tags = versions
+        if tags is None:
+            self.reach = Reach.EARLIER if context.store.answers else Reach.WHILE_DOWN
+            names = (*self.spec.tags, *dependencies.tags)
+            tags = dict.fromkeys(names, UNKNOWN_VERSION)
+        if not dependencies.is_live:
+            expires = self._dump(dependencies, tags, cost, context)
+        if self.draft is not None and (versions is None or dependencies.is_live):
             self.draft.kept_out(dependencies)
-        if self.to_store is None and versions is not None:
+        if self.made is None and versions is not None:
             context.flights.note_not_to_store(self.key)
-        if not is_nested:
+        if dependencies.parent is None:
             return dependencies.expires
         if expires is None:
-            expires = end(context, spec.timeout)
+            expires = end(context, self.spec.timeout)
         return min(expires, dependencies.expires)
+
+    def _dump(
+        self,
+        dependencies: Dependencies,
+        tags: Mapping[str, str],
+        cost: float,
+        context: Context,
+    ) -> float | None:
+        """Set `made`, and return the time at which it expires, if it has that."""
+        spec = self.spec
+        try:
+            life, seconds = lifetime(
+                context,
+                spec.timeout_of(self.value),
+                spec.grace,
+                cost,
+                until=dependencies.expires,
+                told=dependencies.parent is not None,
+            )
+            reads: tuple[str, ...] = ()
+            if dependencies.reads:
+                reads = body_reads.reads_for_entry(
+                    spec.guard, dependencies.reads.values()
+                )
+            made = spec.dump(self.value, tags, life, dependencies.templates, reads)
+            if context.policy.compression or context.policy.max_entry_size:
+                from .packing import pack  # noqa: PLC0415 - few caches need it
+
+                made = pack(context, spec.name, made)
+        except NotStored as reason:
+            self.note_refused(reason, context)
+            return None
+        self.made, self.has_tags = (made, seconds), bool(tags)
+        expires = life and life.expires
+        if self.draft is not None:
+            until = end(context, seconds) if expires is None else expires
+            self.draft.made(made, seconds, tags, until)
+        return expires
 
     def settle(self, *, is_stored: bool) -> bool:
         """Note whether the value was stored, and what its flight lands with.
@@ -362,20 +387,24 @@ class Lead:
             Whether the key was deleted meanwhile, so that the value has to go.
         """
         landing: Landing | None = None
-        if self.to_store is not None and (
-            # If the store is down, those who wait are served the value nevertheless,
-            # and need not make it again.
-            is_stored or not (self.claim.is_taken or self.claim.token)
-        ):
-            landing = self.to_store[0], self.has_tags, False
+        if self.made is not None:
+            landing = self.made[0], self.has_tags, False, self._reach(is_stored)
         has_to_go = self.flight.settle(landing, is_stored=is_stored)
-        if self.draft is not None and self.to_store is not None:
+        if self.draft is not None and self.may_be_stored:
             self.draft.settled(
                 is_stored=is_stored,
                 is_spoiled=has_to_go,
                 is_taken=self.claim.is_taken,
             )
         return has_to_go
+
+    def _reach(self, is_stored: bool) -> Reach:
+        claim, reach = self.claim, self.reach
+        if is_stored or reach is not Reach.ALL:
+            return reach
+        if claim.is_taken or claim.token is not None:
+            return Reach.EARLIER
+        return Reach.ALL if claim.may_store else Reach.WHILE_DOWN
 
     def take_back(self, context: Context) -> Operation[None]:
         """Delete what is stored, because it is out of date."""

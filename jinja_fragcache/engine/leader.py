@@ -147,7 +147,7 @@ def _store(leads: Sequence[Lead], context: Context) -> Operation[None]:
     made = []
     for each in leads:
         # A value whose key was deleted meanwhile is made of old data.
-        if each.to_store is not None and not each.flight.is_spoiled:
+        if each.made is not None and not each.flight.is_spoiled:
             each.flight.turn += 1
             made.append(each)
     try:
@@ -169,8 +169,8 @@ def _write(made: Sequence[Lead], context: Context) -> Operation[list[str]]:
     values: dict[str, Timed] = {}
     first: Lead | None = None
     for each in made:
-        if each.claim.may_store and each.to_store is not None:
-            values[each.key] = each.to_store
+        if each.claim.may_store and each.made is not None and each.may_be_stored:
+            values[each.key] = each.made
             first = first or each
     if first is None:
         return []
@@ -185,13 +185,17 @@ def _write(made: Sequence[Lead], context: Context) -> Operation[list[str]]:
 
 def store_locally(mine: Lead, context: Context, store: LocalStore) -> Operation[None]:
     """Store what was made in the memory of this process, if it is to be stored."""
-    if mine.to_store is None:
+    if mine.made is None:
         return
     flight = mine.flight
     # At one moment: what deletes the key spoils the flight first.
     with context.flights.lock:
         flight.turn += 1
-        is_stored = not flight.is_spoiled and store.write_now(mine.key, *mine.to_store)
+        is_stored = (
+            mine.may_be_stored
+            and not flight.is_spoiled
+            and store.write_now(mine.key, *mine.made)
+        )
     # What writes may delete, too.
     if mine.settle(is_stored=is_stored) and is_stored:
         yield from mine.take_back(context)

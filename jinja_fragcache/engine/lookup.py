@@ -22,6 +22,7 @@ from jinja_fragcache.operations import Operation
 from .context import Context
 from .dependencies import current_dependencies, current_trial
 from .expiry import end, is_expired, standing
+from .singleflight import Landing, Reach
 from .tags import read_versions
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ class Found(NamedTuple):
     def is_fresh(self) -> bool:
         """Whether it may be served as it is."""
         return self.standing.served and not self.standing.due
+
+    def landing(self, *, failed: bool = False) -> Landing:
+        """Return what a flight lands with if others have stored its value.
+
+        Args:
+            failed: Whether the body raised, so that this is an old value.
+        """
+        return self.stored, bool(self.versions), failed, Reach.ALL
 
 
 #: In place of what the store returns.
@@ -208,6 +217,28 @@ def _assess(
     if value is MISSING or entry is None:
         return Found(MISSING, GONE, stored, mine)
     return Found(value, standing(context, entry.life, spec.grace), stored, mine, entry)
+
+
+def assess_made(
+    spec: "EntrySpec", made: object, context: Context, *, is_newer: bool
+) -> Found:
+    """Decide what may be done with what another caller has made and not stored.
+
+    Its tags may be of any version.
+
+    Args:
+        spec: What is asked for.
+        made: The entry.
+        context: The cache.
+        is_newer: Whether making it began after this caller had asked for it. If not, a
+            body around this caller is not stored, either.
+    """
+    entry = read_entry(made)
+    tags = dict(entry.tags) if entry is not None else {}
+    dependencies = current_dependencies()
+    if dependencies is not None and (tags or not is_newer):
+        dependencies.make_outdated()
+    return _assess(spec, made, entry, tags, context)
 
 
 def _versions_of(

@@ -22,7 +22,7 @@ from .dependencies import Dependencies
 from .lead import Lead, Render
 from .leader import lead, store_locally
 from .lookup import Found
-from .singleflight import Flight
+from .singleflight import Flight, Reach
 from .spec import NotStored
 from .tags import known_versions
 
@@ -108,7 +108,7 @@ def _make(
         is_stored = not flight.is_spoiled and store.write_now(
             flight.key, stored, timeout
         )
-    landing = stored, bool(versions), False
+    landing = stored, bool(versions), False, Reach.ALL
     if flight.settle(landing, is_stored=is_stored) and is_stored:
         perform(Lead(flight, spec, found, render).take_back(context))
     return value

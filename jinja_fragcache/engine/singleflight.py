@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Self
 
 from jinja_fragcache.access.event_loops import wait_for
@@ -27,12 +28,32 @@ from .last_keys import LastKeys
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-#: What a flight lands with: what is in the store; whether the entry has tags, which
-#: others may invalidate; whether the body raised, so that this is the old entry.
-Landing = tuple[object, bool, bool]
 # The innermost flight that is led here. Threads and tasks that a body starts on its
 # event loop inherit it, and count as part of that body.
 _leading: ContextVar[Flight | None] = ContextVar("leading", default=None)
+
+
+class Reach(Enum):
+    """Which of the callers that wait may be served what a flight lands with.
+
+    Those who came before the flight began always may: its body began after they had
+    asked.
+
+    Members:
+        ALL: All of them.
+        WHILE_DOWN: As long as the store fails, all of them. It failed while the value
+            was made, too, so nothing tells whether another process has deleted it.
+        EARLIER: Nobody else. It was deleted meanwhile, or may have been.
+    """
+
+    ALL = auto()
+    WHILE_DOWN = auto()
+    EARLIER = auto()
+
+
+#: The entry; whether it has tags, which others may invalidate; whether the body raised,
+#: so that this is the old entry; and for whom it is.
+Landing = tuple[object, bool, bool, Reach]
 
 
 class Flight:

@@ -26,6 +26,8 @@ from .dependencies import current_dependencies
 _LIVES = 10
 _SHORTEST = 60 * 60
 _LONGEST = 30 * 24 * 60 * 60
+#: In place of a version that is not known, in entries that are not stored.
+UNKNOWN_VERSION = "?"
 # Separates a version that an invalidation wrote from its time.
 _AT = "@"
 

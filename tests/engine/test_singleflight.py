@@ -21,7 +21,7 @@ from jinja_fragcache import (
 from jinja_fragcache.engine.claims import delete
 from jinja_fragcache.engine.flow import renew
 from jinja_fragcache.engine.lookup import NOTHING
-from jinja_fragcache.engine.singleflight import Flight, Flights
+from jinja_fragcache.engine.singleflight import Flight, Flights, Reach
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.freshness import want
 from jinja_fragcache.operations import perform
@@ -444,8 +444,8 @@ def test_flights_are_forgotten_when_they_have_landed() -> None:
     assert is_leader
     with flight:
         assert flights.join("k") == (flight, False)
-        flight.landing = "what it landed with", False, False
-    assert flight.wait(0) == ("what it landed with", False, False)
+        flight.landing = "what it landed with", False, False, Reach.ALL
+    assert flight.wait(0) == ("what it landed with", False, False, Reach.ALL)
     reference = weakref.ref(flight)
     del flight
     gc.collect()

@@ -1,0 +1,134 @@
+"""What callers get that wait for a value which could not be stored."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from jinja_fragcache import FragmentCache
+from tests.joins import Joins
+from tests.support import Counter, RecordingStore, SharedStore, environment
+
+PLAIN = '{% cache 60, "x" %}{{ body() }}{% endcache %}'
+TAGGED = '{% cache 60, "x", tags=["a"] %}{{ body() }}{% endcache %}'
+PART_TAGGED = '{% cache 60, "x" %}{{ cache_tag("a") }}{{ body() }}{% endcache %}'
+OUTER = '{% cache 60, "outer" %}{{ before() }}' + PLAIN + "{{ after() }}{% endcache %}"
+OUTERMOST = '{% cache 60, "outermost" %}' + OUTER + "{% endcache %}"
+
+
+class Body:
+    """A body that ends each time that the test lets it."""
+
+    def __init__(self) -> None:
+        self.calls = Counter()
+        self.began = threading.Semaphore(0)
+        self.may_end = threading.Semaphore(0)
+
+    def __call__(self) -> str:
+        number = self.calls()
+        self.began.release()
+        assert self.may_end.acquire(timeout=10)
+        return f"text {number}"
+
+
+class Site:
+    """A page that callers ask for at the same time, of a cache whose store may fail."""
+
+    def __init__(self, joins: Joins, store: RecordingStore) -> None:
+        self.joins = joins
+        self.store = store
+        self.cache = FragmentCache(store)
+        self.environment = environment(store=self.cache)
+        self.body = Body()
+        self.pool = ThreadPoolExecutor(8)
+
+    def ask(self, source: str, **calls: Callable[[], str]) -> "Future[str]":
+        template = self.environment.from_string(source)
+        return self.pool.submit(template.render, body=self.body, **calls)
+
+    def ask_and_wait(self, source: str) -> "Future[str]":
+        """Ask while another caller makes the page."""
+        joined = self.joins.count
+        page = self.ask(source)
+        self.joins.wait_for(joined + 1)
+        return page
+
+    def ask_first(self, source: str) -> "Future[str]":
+        page = self.ask(source)
+        assert self.body.began.acquire(timeout=10)
+        return page
+
+    def answer_again(self) -> None:
+        """Let the store answer from now on, and let the cache notice."""
+        self.store.failing = set()
+        self.cache.delete("something else")
+
+
+@pytest.mark.parametrize("source", [PLAIN, TAGGED, PART_TAGGED])
+@pytest.mark.parametrize("store", [RecordingStore, SharedStore])
+def test_while_the_store_fails_callers_share_what_one_of_them_makes(
+    joins: Joins, store: type[RecordingStore], source: str
+) -> None:
+    site = Site(joins, store())
+    site.store.failing = {"get", "set", "add", "delete"}
+    with site.pool:
+        first = site.ask_first(source)
+        others = [site.ask_and_wait(source) for _ in range(5)]
+        site.body.may_end.release()
+        assert {page.result(10) for page in [first, *others]} == {"text 1"}
+    assert site.cache.stats().waited == 5
+    assert site.store.values == {}
+
+
+@pytest.mark.parametrize("source", [PLAIN, TAGGED])
+def test_if_the_store_answers_again_later_callers_are_not_served_it(
+    joins: Joins, source: str
+) -> None:
+    """Another process may have deleted it before they came."""
+    site = Site(joins, SharedStore())
+    site.store.failing = {"add", "set"}
+    with site.pool:
+        first = site.ask_first(source)
+        later = site.ask_and_wait(source)
+        site.answer_again()
+        site.body.may_end.release(2)
+        assert first.result(10) == "text 1"
+        assert later.result(10) == "text 2"
+    assert site.environment.from_string(source).render() == "text 2"
+
+
+def test_if_only_locks_are_refused_those_who_wait_share_the_next_body(
+    joins: Joins,
+) -> None:
+    """It begins after they came. A replica that can only be read is such a store."""
+    site = Site(joins, SharedStore())
+    site.store.errors = {"add": ValueError("READONLY")}
+    with site.pool:
+        first = site.ask_first(PLAIN)
+        others = [site.ask_and_wait(PLAIN) for _ in range(5)]
+        site.body.may_end.release()
+        assert first.result(10) == "text 1"
+        joins.wait_for(1 + 5 + 5)
+        site.body.may_end.release()
+        assert {page.result(10) for page in others} == {"text 2"}
+    assert site.store.values == {}
+
+
+def test_bodies_around_what_may_have_been_deleted_are_not_stored(joins: Joins) -> None:
+    site = Site(joins, SharedStore())
+    before, after = Body(), Body()
+    with site.pool:
+        outer = site.ask(OUTERMOST, before=before, after=after)
+        assert before.began.acquire(timeout=10)
+        site.store.failing = {"add"}
+        inner = site.ask_first(PLAIN)
+        before.may_end.release()
+        joins.wait_for(4)
+        site.body.may_end.release()
+        assert inner.result(10) == "text 1"
+        assert after.began.acquire(timeout=10)
+        site.answer_again()
+        after.may_end.release()
+        assert outer.result(10) == "text 1text 1text 1"
+    assert site.store.values == {}
