@@ -131,7 +131,7 @@ class Lately:
 
 
 class Made(dict[tuple[Any, ...], str]):
-    """Remembers texts that a function makes of texts and numbers: `made[parts]`.
+    """Remembers texts that a function makes of texts, numbers and None: `made[parts]`.
 
     To remember something takes fewer steps than in `Remembered`, for what every miss
     makes. There are two halves. What is new goes into this dictionary. When that is

@@ -16,6 +16,9 @@ from .failures import is_down
 from .safe_store import SafeStore
 from .store_check import check_kept
 
+# An entry and its tags, mostly: `get_many`, which takes a lock, is faster for more.
+_FEW_KEYS = 3
+
 
 class LocalStore(SafeStore):
     """A `SafeStore` of a store that never blocks, with plain methods beside its own."""
@@ -75,14 +78,20 @@ class LocalStore(SafeStore):
         # longer. What a store in memory returns need not be counted.
         if not self._breaker.is_closed and not self._may_call():
             return [None] * len(keys)
+        store = self._adapter.store
         try:
-            stored = self._adapter.store.get_many(*keys)
+            if len(keys) <= _FEW_KEYS:
+                # One by one, and the entry before the versions of its tags: if one of
+                # these is replaced meanwhile, the entry does not match it any more.
+                stored = list(map(store.get, keys))
+            else:
+                stored = list(store.get_many(*keys))
         except Exception as error:  # noqa: BLE001 - reads fail open
             self.read_failed(keys, error)
             return [None] * len(keys)
         if not self._breaker.is_closed:
             self._breaker.succeeded()
-        return list(stored)
+        return stored
 
     def read_again(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `SafeStore.read_again`: nothing is nearer."""

@@ -1,11 +1,12 @@
 """Looks entries up: what the store has, and what may be done with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja_fragcache.access.stats import Stats
-from jinja_fragcache.entries.entry import FEW_TAGS, Entry, tag_line
+from jinja_fragcache.entries.entry import FEW_TAGS, TAG_LINES, Entry
 from jinja_fragcache.entries.freshness import (
     BY_VALUE,
     GONE,
@@ -70,6 +71,8 @@ class Found(NamedTuple):
         return self.stored, bool(self.versions), failed, Reach.ALL
 
 
+#: Makes one of a tuple with all fields. `Found(...)` calls a function of Python's.
+found_of: Callable[[tuple[Any, ...]], Found] = partial(tuple.__new__, Found)
 #: In place of what the store returns.
 NOT_READ: Any = object()
 #: Those of no tags.
@@ -143,19 +146,19 @@ def decide_tagged(
         The text of a fresh entry. Else what was found; if anything is stored, only
         `find` can tell what it is.
     """
-    stored: Any = read[0]
-    versions: dict[str, Any] = {}
-    has_all = type(stored) is str and len(tags) <= FEW_TAGS
-    for tag, version in zip(tags, read[1:], strict=False):
-        versions[tag] = version
-        has_all = has_all and type(version) is str
-    if has_all:
-        line = tag_line(wanted.escaped, wanted.version, versions)
-        if stored.startswith(line):
-            stats.hits += 1
-            text: str = stored[len(line) :]
-            return text
-    return Found(MISSING, GONE, stored, versions)
+    stored, *versions = read
+    if type(stored) is str and len(tags) == len(versions) <= FEW_TAGS:
+        for version in versions:
+            if type(version) is not str:
+                break
+        else:
+            line = TAG_LINES[wanted.escaped, wanted.version, *tags, *versions]
+            text = stored.removeprefix(line)
+            if text != stored:
+                stats.hits += 1
+                return text
+    known = dict(zip(tags, versions, strict=False))
+    return found_of((MISSING, GONE, stored, known, None, 0.0))
 
 
 def _nothing(

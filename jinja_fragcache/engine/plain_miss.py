@@ -93,7 +93,7 @@ def _make(
         perform(mine.conclude(dependencies, context, *began))
         perform(store_locally(mine, context, store))
         return value
-    if versions:
+    if versions and flight.key in context.tag_hints.by_key:
         context.tag_hints.note(flight.key, ())
     try:
         timeout = spec.timeout_of(value)

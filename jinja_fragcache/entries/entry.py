@@ -22,7 +22,6 @@ checked and bounded before it is used, and anything else is a miss.
 import json
 import json.encoder
 from collections.abc import Iterable, Mapping, Sized
-from itertools import chain
 from typing import Any, NamedTuple, Self
 
 from jinja_fragcache.remembered import Made, Remembered
@@ -163,21 +162,20 @@ def tag_line(escaped: bool, version: str | None, tags: Mapping[str, str]) -> str
 
     Many entries have the same tags, and so the same line.
     """
-    wanted = 0 if version is None else version
-    if len(tags) == 1:
-        # Most have one.
-        (pair,) = tags.items()
-        return _tag_lines[escaped, wanted, *pair]
-    return _tag_lines[escaped, wanted, *chain.from_iterable(sorted(tags.items()))]
+    return TAG_LINES[escaped, version, *tags, *tags.values()]
 
 
 def _make_tag_line(parts: tuple[Any, ...]) -> str:
-    escaped, version, *pairs = parts
-    tags = tuple(zip(pairs[::2], pairs[1::2], strict=True))
-    return header_line(Entry("", escaped, None if version == 0 else version, tags=tags))
+    escaped, version, *rest = parts
+    number = len(rest) // 2
+    tags = dict(zip(rest[:number], rest[number:], strict=True))
+    pairs = tuple(sorted(tags.items()))
+    return header_line(Entry("", escaped, version, tags=pairs))
 
 
-_tag_lines = Made(_make_tag_line, 1024, 1000)
+#: `TAG_LINES[escaped, version, *tags, *their_versions]` is what `tag_line` returns, for
+#: tags in any order. Every hit with tags asks.
+TAG_LINES = Made(_make_tag_line, 1024, 1000)
 
 
 def _fields_before_format(entry: Entry) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.expiry import keep_out_of_store
@@ -128,7 +129,10 @@ def tagged_fragment(
         FragmentTagError: As for `lookup.fragment`.
     """
     environment = context.environment
-    engine = engine_of(environment)
+    cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
+    engine: Engine = (
+        cache.engine if cache.__class__ is FragmentCache else engine_of(environment)
+    )
     try:
         if key is None:
             key = make_template_fragment_key(name, vary_on)
@@ -149,7 +153,12 @@ def tagged_fragment(
         or current_dependencies()
         or key in engine.tagged_keys
     ):
-        read = engine.context.store.read_all_now([key, *map(version_key, named)])
+        keys = (
+            [key, version_key(named[0])]
+            if len(named) == 1
+            else [key, *map(version_key, named)]
+        )
+        read = engine.context.store.read_all_now(keys)
         answer = decide_tagged(read, wanted, named, engine.stats)
         if isinstance(answer, str):
             return answer

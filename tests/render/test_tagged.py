@@ -106,30 +106,44 @@ def test_a_page_is_the_same_as_by_the_way_of_all_options(
     assert shown(page, kind(timer=Clock()), monkeypatch, **options) == expected
 
 
-@pytest.mark.parametrize("kind", [MemoryStore, Asked])
+@pytest.mark.parametrize(
+    ("kind", "method", "other", "number"),
+    [
+        # The text first: if a tag is invalidated meanwhile, it does not match.
+        (MemoryStore, "get", "get_many", 1),
+        # In one trip.
+        (Asked, "get_many", "get", 3),
+    ],
+)
 @pytest.mark.parametrize("stale", [0, 30])
-def test_a_hit_reads_the_text_and_the_versions_at_one_moment_and_nothing_more(
-    stale: int, kind: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+def test_a_hit_reads_the_text_then_the_versions_and_nothing_more(
+    stale: int,
+    kind: Callable[[], Store],
+    method: str,
+    other: str,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     page = '{% cache 60, "a", tags=["t", "u"] %}text{% endcache %}'
     cache = FragmentCache(kind(), stale=stale)
     template = environment({"page": page}, cache).get_template("page")
     template.render()
-    asked: list[tuple[str, ...]] = []
-    get_many = MemoryStore.get_many
+    asked: list[str] = []
+    read = getattr(MemoryStore, method)
 
-    def note(store: MemoryStore, *keys: str) -> list[Any]:
-        asked.append(keys)
-        return get_many(store, *keys)
+    def note(store: MemoryStore, *keys: str) -> Any:
+        assert len(keys) == number
+        asked.extend(keys)
+        return read(store, *keys)
 
-    monkeypatch.setattr(MemoryStore, "get_many", note)
-    monkeypatch.setattr(MemoryStore, "get", lambda *_: pytest.fail("read alone"))
+    monkeypatch.setattr(MemoryStore, method, note)
+    monkeypatch.setattr(MemoryStore, other, lambda *_: pytest.fail("in another way"))
     if not stale:
         # The header line tells no more than the tags.
         monkeypatch.setattr(lookup, "look_up", lambda *_: pytest.fail("an operation"))
     assert template.render() == "text"
     key = make_template_fragment_key("a")
-    assert asked == [(key, version_key("t"), version_key("u"))]
+    assert asked == [key, version_key("t"), version_key("u")]
 
 
 @pytest.mark.parametrize(
