@@ -157,7 +157,7 @@ def _keyed_rows(
 ) -> Rows | Awaitable[Rows]:
     environment = context.environment
     engine = engine_of(environment)
-    _, version, site = spec
+    _, version, site, _ = spec
     if version is None and engine.template_digest:
         version = source_digest(environment, site)
     wanted = WANTED[escaped, version, None]

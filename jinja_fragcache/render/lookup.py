@@ -65,10 +65,11 @@ FRAGMENT_OF_PARTS = FunctionName("fragment_of_parts")
 NAMED_FRAGMENT = FunctionName("named_fragment")
 
 #: The constants of a tag: the timeout in seconds, 0 for never expires, None for the
-#: cache's default; the version that an entry must have; and where the tag stands. If
-#: the version is None, the cache decides whether the entry is bound to its template's
-#: source.
-Spec = tuple[Any, str | None, Site]
+#: cache's default; the version that an entry must have; where the tag stands; and its
+#: `stale` and `stale_if_error` in seconds, each None for the cache's default, or None
+#: if both are. If the version is None, the cache decides whether the entry is bound to
+#: its template's source.
+Spec = tuple[Any, str | None, Site, tuple[int | None, int | None] | None]
 # In place of a key value, where the key is complete.
 _IN_KEY: Any = object()
 
@@ -190,7 +191,7 @@ def asked_of(
         values: The key values.
         tags: The fragment's tags.
     """
-    timeout, _, site = spec
+    timeout, _, site, grace = spec
     policy = engine.policy
     is_bound = wanted.version is not None
     return spec_of(
@@ -198,7 +199,7 @@ def asked_of(
             key,
             wanted,
             timeout,
-            engine.grace,
+            engine.grace if grace is None else policy.grace(*grace),
             tags,
             sources_of(context.environment).digest_of if is_bound else None,
             (),

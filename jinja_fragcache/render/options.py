@@ -247,7 +247,7 @@ def resolve(
         keep_out_of_store()
         return uncached.Uncached(uncached.Reason.UNLESS, key, name, vary_on)
     environment = context.environment
-    timeout, version, site = spec
+    timeout, version, site, grace = spec
     try:
         if options.by_page:
             vary_on = with_page(context, vary_on)
@@ -269,7 +269,7 @@ def resolve(
             key,
             WANTED[escaped, version, options.body],
             normalize_timeout(timeout),
-            _grace(engine, options),
+            engine.policy.grace(*grace) if grace else _grace(engine, options),
             tag_names(options.tags),
             # Only an entry with a version may be bound to templates.
             None if version is None else sources_of(environment).digest_of,

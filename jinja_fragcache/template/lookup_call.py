@@ -54,6 +54,8 @@ from .set_above import read_above, told_above
 from .tag_sites import Site
 
 _TRUE: Any = True
+# The options that are among the constants of a tag, if they are constant.
+_GRACE = ("stale", "stale_if_error")
 # What is said of where in HTML a tag stands; nothing where no comment may be.
 _HTML_TRAITS = {DATA: [IN_HTML], UNKNOWN: [PERHAPS_IN_HTML]}
 
@@ -110,6 +112,7 @@ class LookupCall:
             self._vary_on = auto_values(parser, site.needs, self._site, self._vary_on)
         self._timeout = self._constants.timeout(arguments.timeout)
         self._options = self._constants.options(arguments)
+        self._grace = self._constant_grace()
         if by_page:
             self._options["by_page"] = nodes.Const(_TRUE)
         if holes:
@@ -132,6 +135,23 @@ class LookupCall:
         self._body: list[nodes.Expr] = []
         if self._constants.value(self._name) is UNDECIDED:
             self._body = [nodes.Const(Body(site.body, template).in_one())]
+
+    def _constant_grace(self) -> tuple[int | None, int | None] | None:
+        """Take the grace periods out of the options, if no other ones are to compute.
+
+        Returns:
+            As in `render.lookup.Spec`.
+        """
+        seconds: list[int | None] = []
+        for name in _GRACE:
+            given = self._options.get(name)
+            if given is not None and not isinstance(given, nodes.Const):
+                return None
+            seconds.append(None if given is None else given.value)
+        for name in _GRACE:
+            self._options.pop(name, None)
+        stale, stale_if_error = seconds
+        return None if seconds == [None, None] else (stale, stale_if_error)
 
     def _allowed(self, arguments: Arguments) -> str:
         """Return what `allow` names, as the guard's names."""
@@ -284,8 +304,8 @@ class LookupCall:
         timeout = self._unless_not(self._timeout)
         if isinstance(timeout, nodes.Const):
             # One node, since each costs time wherever Jinja goes through the template.
-            return nodes.Const((timeout.value, version, self._site))
-        rest = [nodes.Const(version), nodes.Const(self._site)]
+            return nodes.Const((timeout.value, version, self._site, self._grace))
+        rest = [nodes.Const(each) for each in (version, self._site, self._grace)]
         return nodes.Tuple([timeout, *rest], "load")
 
     def _arguments(self) -> list[nodes.Expr]:

@@ -13,7 +13,7 @@ from jinja_fragcache.stores import MemoryStore
 from tests.support import RecordingStore, ask, environment
 
 SITE: Site = ("page", 1, "digest", "", "||", "")
-SPEC = (60, None, SITE)
+SPEC = (60, None, SITE, None)
 
 
 class Text(str):  # noqa: SLOT000 - as users write it

@@ -1,5 +1,6 @@
 """Tests of hits whose entries say when they expire: they take the fast path, too."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -24,15 +25,33 @@ PAGES = {
 }
 
 
-def rendered(page: str, times: list[float], **options: Any) -> list[str]:
-    """Return what a page shows at some times."""
-    clock, n = Clock(), Counter()
+TIMES: list[float] = [0, 30, 59.9, 61, 61.5, 79.9, 81, 170, 175, 300]
+
+
+# The body fails at some.
+FAILING = {61, 79.9, 81, 175}
+
+
+def rendered(
+    page: str, times: list[float], failing: Collection[float] = (), **options: Any
+) -> list[str]:
+    """Return what a page shows at some times, "failed" if its body fails."""
+    clock, calls = Clock(), Counter()
+
+    def n() -> int:
+        if clock.now - 1000 in failing:
+            raise LookupError
+        return calls()
+
     cache = FragmentCache(MemoryStore(timer=clock), clock=clock, timer=clock, **options)
     template = environment({"page": page}, cache).get_template("page")
     texts = []
     for now in times:
         clock.now = 1000 + now
-        texts.append(template.render(n=n, x="x"))
+        try:
+            texts.append(template.render(n=n, x="x"))
+        except LookupError:
+            texts.append("failed")
     return texts
 
 
@@ -49,14 +68,42 @@ def test_a_grace_period_changes_nothing_else(page: str) -> None:
     assert rendered(page, times, stale=20) == rendered(page, times)
 
 
-def test_a_hit_makes_no_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("grace", ["stale=20", "stale=0", "stale_if_error=20"])
+@pytest.mark.parametrize("others", [{}, {"stale": 40}, {"stale_if_error": 40}])
+def test_the_grace_period_of_a_tag_is_that_of_a_cache(
+    page: str, grace: str, others: dict[str, int]
+) -> None:
+    name, seconds = grace.split("=")
+    own = page.replace(" %}{{ n", f", {grace} %}}{{{{ n")
+    # A condition is no constant, so such a tag takes the way of all options.
+    by_options = own.replace(grace, f"{grace} if x else 1")
+    expected = rendered(by_options, TIMES, FAILING, **others)
+    assert rendered(own, TIMES, FAILING, **others) == expected
+    if '{% cache 60, "b"' not in page:
+        given = {**others, name: int(seconds)}
+        assert rendered(page, TIMES, FAILING, **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "options"),
+    [
+        (PAGES["fragment"], {"stale": 30}),
+        (PAGES["fragment"].replace(" %}{{", ", stale=30 %}{{"), {}),
+        (PAGES["fragment"].replace(" %}{{", ", stale_if_error=30 %}{{"), {}),
+        (PAGES["several values"].replace(" %}{{", ", stale=30 %}{{"), {}),
+    ],
+)
+def test_a_hit_makes_no_operation(
+    page: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     n = Counter()
-    cache = FragmentCache(stale=30)
-    template = environment({"page": PAGES["fragment"]}, cache).get_template("page")
-    assert template.render(n=n) == "1"
+    cache = FragmentCache(**options)
+    template = environment({"page": page}, cache).get_template("page")
+    assert template.render(n=n, x=1) == "1"
     monkeypatch.setattr(Engine, "find", lambda *_: pytest.fail("looked further"))
     monkeypatch.setattr(lookup, "look_up", lambda *_: pytest.fail("an operation"))
-    assert template.render(n=n) == "1"
+    assert template.render(n=n, x=1) == "1"
     assert cache.stats().hits == 1
 
 
