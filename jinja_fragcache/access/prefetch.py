@@ -230,6 +230,21 @@ class Rendering:
 
 
 _rendering: ContextVar[Rendering | None] = ContextVar("rendering", default=None)
+#: Returns the rendering that this is a part of, or None.
+current_rendering = _rendering.get
+
+
+class Outside:
+    """Tells whether stores that read ahead are read outside of renderings, too.
+
+    Attributes:
+        is_read: Whether one was, in this process.
+    """
+
+    is_read = False
+
+
+outside = Outside()
 
 
 def leave_rendering() -> None:
@@ -242,6 +257,8 @@ class PrefetchingStore(SafeStore):
 
     It can be put before any kind of `SafeStore`.
     """
+
+    reads_ahead = True
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -256,6 +273,7 @@ class PrefetchingStore(SafeStore):
         """
         this = _rendering.get()
         if this is None:
+            outside.is_read = True
             return self._read_plain(key)
         # Without a call, since each hit of a page comes here.
         ahead = this.aheads.get(self._adapter) or this.ahead(self._adapter)
@@ -278,6 +296,7 @@ class PrefetchingStore(SafeStore):
         """Like `SafeStore.read`. What the rendering has read ahead is not read."""
         this = _rendering.get()
         if this is None:
+            outside.is_read = True
             return super().read(keys)
         return self._read_ahead(this.ahead(self._adapter), keys)
 
@@ -285,6 +304,7 @@ class PrefetchingStore(SafeStore):
         """Like `SafeStore.read_all_now`. What was read ahead is not read."""
         this = _rendering.get()
         if this is None:
+            outside.is_read = True
             return super().read_all_now(keys)
         ahead = this.ahead(self._adapter)
         # A page that is one list, and asks for the same as usual. It has read nothing
@@ -401,6 +421,7 @@ class _AwaitedAhead:
         """Like `PrefetchingStore.get`, but awaits the store."""
         this = _rendering.get()
         if this is None:
+            outside.is_read = True
             return await self._read(key)
         ahead = this.ahead(self._store._adapter)  # noqa: SLF001 - of this module
         if ahead.expected:

@@ -49,6 +49,7 @@ class SafeStore:
     Attributes:
         has_locks: Whether other processes respect the locks of this store.
         added_bytes: How many bytes are added to each text that is written.
+        reads_ahead: Whether it reads ahead what a rendering will ask for.
         plain: Has `get`, for direct calls by callers that block and handle failures.
         blocks: Whether a call may block.
         has_coroutines: Whether the store can only be awaited.
@@ -57,6 +58,7 @@ class SafeStore:
     """
 
     added_bytes = 0
+    reads_ahead = False
 
     def __init__(
         self,

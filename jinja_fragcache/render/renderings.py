@@ -1,4 +1,9 @@
-"""Templates whose renderings read ahead (see `access.prefetch`)."""
+"""Templates whose renderings read ahead (see `access.prefetch`).
+
+If the environment's cache does not read ahead, as in memory, a rendering costs nothing
+more. A page may still read another cache that does, such as that of a function which it
+calls. Such a read is outside of any rendering, and from then on all renderings begin.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,13 @@ from typing import Any
 
 from jinja2 import Environment, Template
 
-from jinja_fragcache.access.prefetch import History, Rendering
+from jinja_fragcache.access.prefetch import (
+    History,
+    Rendering,
+    current_rendering,
+    outside,
+)
+from jinja_fragcache.cache import FragmentCache
 
 from .given_keys import GivenKey, keys_of
 
@@ -37,6 +48,8 @@ class _ReadsAhead:
     def render(self, *args: Any, **kwargs: Any) -> str:
         """Like `Template.render`."""
         __traceback_hide__ = True  # for Werkzeug's debugger
+        if not _may_read_ahead(self):
+            return super().render(*args, **kwargs)  # type: ignore[misc,no-any-return]
         with Rendering(self._history(), partial(_given, self, args, kwargs)):
             text: str = super().render(*args, **kwargs)  # type: ignore[misc]
         return text
@@ -44,6 +57,8 @@ class _ReadsAhead:
     async def render_async(self, *args: Any, **kwargs: Any) -> str:
         """Like `Template.render_async`."""
         __traceback_hide__ = True
+        if not _may_read_ahead(self):
+            return await super().render_async(*args, **kwargs)  # type: ignore[misc,no-any-return]
         with Rendering(self._history(), partial(_given, self, args, kwargs)):
             text: str = await super().render_async(*args, **kwargs)  # type: ignore[misc]
         return text
@@ -52,6 +67,18 @@ class _ReadsAhead:
         if self.fragment_cache_history is None:
             self.fragment_cache_history = History(lambda: _constant_keys(self))
         return self.fragment_cache_history
+
+
+def _may_read_ahead(template: Any) -> bool:
+    """Return whether a rendering may read a store that reads ahead."""
+    if outside.is_read or current_rendering() is not None:
+        return True
+    cache: Any = getattr(template.environment, "fragment_cache", None)
+    if cache.__class__ is not FragmentCache:
+        # It may be a bare store, of which the first look-up makes a cache.
+        return True
+    reads_ahead: bool = cache.engine.context.store.reads_ahead
+    return reads_ahead
 
 
 def _given(

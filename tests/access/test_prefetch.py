@@ -20,6 +20,7 @@ from jinja_fragcache.access.prefetch import (
     Rendering,
     _rendering,
     leave_rendering,
+    outside,
 )
 from jinja_fragcache.stores import RedisStore
 from tests import servers
@@ -76,10 +77,12 @@ class AwaitedStore:
         return self.inner.clear()
 
 
+TAG = '{% cache 60, "a" %}a{{ n() }}{% endcache %}'
+ROWS = '{% cache_each i in [1, 2], 60, "row", i %}{{ n() }}{% endcache_each %}'
 PAGE = (
-    '{% cache 60, "a" %}a{{ n() }}{% endcache %}{{ between() or "" }}'
+    f'{TAG}{{{{ between() or "" }}}}'
     '{% cache 60, "b", x|abs, tags=["t"] %}b{{ n() }}{% endcache %}'
-    '{% cache_each i in [1, 2], 60, "row", i %}{{ n() }}{% endcache_each %}'
+    f"{ROWS}"
 )
 
 
@@ -409,6 +412,21 @@ def test_what_generate_renders_is_read_as_it_comes(page: Page) -> None:
         list(page._template.generate(**arguments))
 
     assert page.store.trips(stream) == 3
+
+
+@pytest.mark.parametrize("source", [TAG, ROWS])
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_read_outside_of_renderings_is_noted(
+    source: str, monkeypatch: pytest.MonkeyPatch, *, is_async: bool
+) -> None:
+    monkeypatch.setattr(outside, "is_read", False)
+    page = Page(ManyStore(), source, is_async=is_async)
+    page.render()
+    assert not outside.is_read
+
+    list(page._template.generate(n=page.n))
+
+    assert outside.is_read
 
 
 @pytest.mark.parametrize("value", [None, 1, "yes"])

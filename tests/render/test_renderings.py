@@ -1,14 +1,20 @@
 """Templates whose renderings read ahead, and the constants in their code."""
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 from jinja2 import Environment, Template
 from jinja2.nativetypes import NativeEnvironment
 
-from jinja_fragcache import FragmentCache, FragmentCacheExtension
+from jinja_fragcache import FragmentCache, FragmentCacheExtension, MemoryStore
+from jinja_fragcache.access.prefetch import Rendering, current_rendering, outside
 from jinja_fragcache.render.renderings import CONSTANT_KEYS, CONSTANT_TEMPLATES
+from jinja_fragcache.stores import Store
 from tests.access.test_prefetch import ManyStore
 from tests.support import environment
 
+BEGUN = "{{ begun() }}"
 TEMPLATES = {
     "base": '{% cache 60, "nav" %}nav{% endcache %}{% block main %}{% endblock %}',
     "page": '{% extends "base" %}{% from "macros" import m %}{% import "lib" as lib %}'
@@ -100,3 +106,69 @@ def test_native_templates_still_return_native_values() -> None:
 
 def test_an_environment_without_a_cache_renders() -> None:
     assert environment().from_string("{{ 1 }}").render() == "1"
+
+
+def begun() -> bool:
+    """Return whether a rendering has begun."""
+    return current_rendering() is not None
+
+
+@pytest.fixture
+def _nothing_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing have been read outside of renderings."""
+    monkeypatch.setattr(outside, "is_read", False)
+
+
+@pytest.mark.usefixtures("_nothing_read")
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    ("cache", "begins"),
+    [
+        (FragmentCache, False),
+        (lambda: FragmentCache(ManyStore(), prefetch=False), False),
+        (lambda: FragmentCache(ManyStore()), True),
+        # The cache around it is made by the first look-up.
+        (MemoryStore, True),
+    ],
+    ids=["memory", "no prefetch", "many", "bare"],
+)
+def test_a_rendering_begins_if_the_cache_of_its_environment_may_read_ahead(
+    cache: Callable[[], FragmentCache | Store], *, begins: bool, is_async: bool
+) -> None:
+    env = environment({"page": BEGUN}, cache(), enable_async=is_async)
+    template = env.get_template("page")
+
+    assert template.render(begun=begun) == str(begins)
+    if is_async:
+        awaited = template.render_async(begun=begun)
+        assert asyncio.run(awaited) == str(begins)
+
+
+@pytest.mark.usefixtures("_nothing_read")
+def test_a_rendering_in_memory_inside_of_another_one_is_one_of_its_own() -> None:
+    inner = environment({"page": "{{ note() or '' }}"}, FragmentCache())
+    source = "{{ note() or '' }}{{ inner.render(note=note) }}"
+    outer = environment({"page": source}, FragmentCache(ManyStore()))
+    seen: list[Rendering | None] = []
+
+    def note() -> None:
+        seen.append(current_rendering())
+
+    outer.get_template("page").render(inner=inner.get_template("page"), note=note)
+
+    first, second = seen
+    assert second is not None
+    assert second.outer is first is not None
+
+
+@pytest.mark.usefixtures("_nothing_read")
+def test_a_page_in_memory_reads_another_cache_ahead_from_the_second_time_on() -> None:
+    store = ManyStore()
+    other = FragmentCache(store)
+    source = "{{ other.get('a') }}{{ other.get('b') }}"
+    template = environment({"page": source}, FragmentCache()).get_template("page")
+
+    def trips() -> int:
+        return store.trips(lambda: template.render(other=other))
+
+    assert [trips() for _ in range(3)] == [2, 2, 1]
