@@ -13,6 +13,7 @@ from jinja_fragcache.entries.freshness import (
     KEPT,
     Standing,
     Wanted,
+    decoded_text,
     has_current_tags,
     read_name,
 )
@@ -127,13 +128,17 @@ def look_up(
 
 
 def decide_tagged(
-    read: Sequence[object], wanted: Wanted, tags: Sequence[str], stats: Stats
+    read: Sequence[Any],
+    wanted: Wanted,
+    tags: Sequence[str],
+    stats: Stats,
+    clock: Callable[[], float] | None,
 ) -> str | Found:
     """Decide what may be served of a look-up with the tags that a cache tag names.
 
-    The header line of the entry is not decoded: of one that may be served and has no
-    other tags, each character is known. Only while nobody listens and no body is
-    running.
+    The header line of the entry is not decoded if it does not say when the entry
+    expires: of one that may be served and has no other tags, each character is known.
+    Only while nobody listens and no body is running.
 
     Args:
         read: What the store has for the entry and, after it, for the version of each
@@ -141,6 +146,7 @@ def decide_tagged(
         wanted: What the entry must match.
         tags: The tags.
         stats: Where a hit is counted.
+        clock: As for `servable_text`.
 
     Returns:
         The text of a fresh entry. Else what was found; if anything is stored, only
@@ -157,6 +163,11 @@ def decide_tagged(
             if text != stored:
                 stats.hits += 1
                 return text
+            pairs = tuple(sorted({*zip(tags, versions, strict=True)}))
+            decoded = decoded_text(stored, wanted, clock, pairs)
+            if decoded is not None:
+                stats.hits += 1
+                return decoded
     known = dict(zip(tags, versions, strict=False))
     return found_of((MISSING, GONE, stored, known, None, 0.0))
 

@@ -169,21 +169,41 @@ def servable_text(
                 return text
         elif stored >= AFTER_HEADERS or stored < HEADER_MARK:
             return stored
-    entry = None if stored is None else decode(stored)
-    if entry is None or not _has_no_more(entry, wanted, clock):
+    return None if stored is None else decoded_text(stored, wanted, clock, ())
+
+
+def decoded_text(
+    stored: object,
+    wanted: Wanted,
+    clock: Callable[[], float] | None,
+    tags: tuple[tuple[str, str], ...],
+) -> str | None:
+    """Like `servable_text`, for an entry with certain tags, by decoding its header.
+
+    Args:
+        stored: As for `servable_text`.
+        wanted: As for `servable_text`.
+        clock: As for `servable_text`.
+        tags: The tags that it must have, sorted, each with its present version.
+    """
+    entry = decode(stored)
+    if entry is None or not _has_no_more(entry, wanted, clock, tags):
         return None
     return entry.text
 
 
 def _has_no_more(
-    entry: Entry, wanted: Wanted, clock: Callable[[], float] | None
+    entry: Entry,
+    wanted: Wanted,
+    clock: Callable[[], float] | None,
+    tags: tuple[tuple[str, str], ...],
 ) -> bool:
     """Return whether an entry is fresh, matches, and has nothing else to look at."""
     life = entry.life
     if life is not None and (clock is None or clock() >= life.expires):
         return False
     escaped, version, _, body = wanted
-    if entry[1:-1] != (escaped, version, None, (), life, (), (), body):
+    if entry[1:-1] != (escaped, version, None, tags, life, (), (), body):
         return False
     # What was read of the request matters to a body around it only, unless a value
     # covers it, which may have been the same by chance, or the entry keeps it.

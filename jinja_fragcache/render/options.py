@@ -159,7 +159,7 @@ def tagged_fragment(
             else [key, *map(version_key, named)]
         )
         read = engine.context.store.read_all_now(keys)
-        answer = decide_tagged(read, wanted, named, engine.stats)
+        answer = decide_tagged(read, wanted, named, engine.stats, engine.clock)
         if isinstance(answer, str):
             return answer
         found = answer

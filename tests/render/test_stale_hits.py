@@ -92,6 +92,8 @@ def test_the_grace_period_of_a_tag_is_that_of_a_cache(
         (PAGES["fragment"].replace(" %}{{", ", stale=30 %}{{"), {}),
         (PAGES["fragment"].replace(" %}{{", ", stale_if_error=30 %}{{"), {}),
         (PAGES["several values"].replace(" %}{{", ", stale=30 %}{{"), {}),
+        (PAGES["tag"], {"stale": 30}),
+        (PAGES["tag"].replace('["t"]', '["t", "s", "t"], stale=30'), {}),
     ],
 )
 def test_a_hit_makes_no_operation(
