@@ -28,7 +28,7 @@ from jinja_fragcache.stores import (
     RedisStore,
 )
 from tests.forking import Child
-from tests.servers import running
+from tests.servers import running, wait_for
 from tests.support import Clock, RecordingStore, environment, in_threads
 
 TEXT = "{% cache 60, 'side', user, tags=['t'] %}{{ body() }}{% endcache %}"
@@ -352,18 +352,24 @@ def test_figures_are_those_of_counted_renders_of_all_workers(
                     told_of = names["side"].asked if "side" in names else 0
                     assert told_of <= counted("pages")
 
-        in_threads(4, work)
+        def all_ask() -> bool:
+            in_threads(4, work)
+            return len(pids) > 1
+
+        # On a busy machine, one worker may answer while the other still starts.
+        wait_for(all_ask)
         server.process.terminate()
         server.process.wait(30)
     found = cache.figures_of_workers()
     names = {each.name.removeprefix("app."): each for each in found.names}
     assert {str(each.pid) for each in found.workers} == pids
-    assert counted("pages") == 240
+    pages = counted("pages")
+    assert pages >= 240
     for name in ("side", "off", "total()"):
-        assert names[name].asked == 240
+        assert names[name].asked == pages
         assert names[name].renders == counted(name.removesuffix("()"))
-    assert names["off"].uncached == 240
-    assert names["side"].hits == 240 - names["side"].misses
+    assert names["off"].uncached == pages
+    assert names["side"].hits == pages - names["side"].misses
     assert all(abs(each.seen_at - time.time()) < 60 for each in found.workers)
     inspector = Client(wsgi_app(cache, allow=lambda _: True, secret_key="secret"))
     answer = inspector.get("/figures.json").get_json()
