@@ -361,6 +361,64 @@ def test_an_inner_unless_keeps_what_is_around_it_from_being_stored() -> None:
     assert [site.render(preview=each) for each in (False, True)] == ["33", "33"]
 
 
+@pytest.mark.parametrize(
+    ("inner", "tag", "seconds"),
+    [
+        ('{% cache "del", "i", tags=["t"] %}BODY{% endcache %}', "t", 0),
+        ('{% cache how, "i", tags=["t"] %}BODY{% endcache %}', "t", 0),
+        ('{% cache 60, "i", nothing, tags=["t"] %}BODY{% endcache %}', "t", 60),
+        ('{% cache 60, "i", nothing %}BODY{% endcache %}', "", 60),
+        ('{% cache 60, "i", nothing, 7 %}BODY{% endcache %}', "", 60),
+        (
+            '{% cache_each i in [1], 60, "i", nothing %}BODY{% endcache_each %}',
+            "",
+            60,
+        ),
+        (
+            (
+                '{% cache_each i in [1], 60, "i", nothing, tags=["t"] %}BODY'
+                "{% endcache_each %}"
+            ),
+            "t",
+            60,
+        ),
+        (
+            (
+                "{% cache 300, label %}{% endcache %}"
+                '{% cache 60, label, tags=["t"] %}BODY{% endcache %}'
+            ),
+            "t",
+            60,
+        ),
+        (
+            (
+                "{% cache 300, label, 1 %}{% endcache %}{% cache_each i in [1], 60, label,"
+                ' i, tags=["t"] %}BODY{% endcache_each %}'
+            ),
+            "t",
+            60,
+        ),
+    ],
+)
+def test_an_outer_entry_has_the_tags_and_the_timeout_of_a_part_that_is_not_cached(
+    inner: str, tag: str, seconds: int, make_store: Callable[[], Any]
+) -> None:
+    inner = inner.replace("BODY", '{{ count("i") }}')
+    site = Site(
+        {"page": f'{{% cache 300, "o" %}}{inner}{{% endcache %}}'}, make_store()
+    )
+
+    def render() -> str:
+        return site.render(how="del", label="n")
+
+    assert [render(), render()] == ["1", "1"]
+    if tag:
+        site.invalidate(tag)
+    assert render() == ("2" if tag else "1")
+    site.clock.now += 60
+    assert render() == str(1 + bool(tag) + bool(seconds))
+
+
 def test_fragments_in_included_templates_and_macros_count() -> None:
     templates = {
         "page": '{% cache 300, "outer" %}{% include "part" %}{% endcache %}',
@@ -431,6 +489,51 @@ def test_a_fragment_has_the_tags_of_the_functions_it_calls(app: Flask) -> None:
         assert [render(1), render(2)] == ["1:4all", "2:5all"]
         cache.delete_memoized(title)
         assert [render(1), render(2)] == ["1:6all", "2:7all"]
+
+
+class Nameless:
+    """An object that nothing identifies."""
+
+    def __repr__(self) -> str:
+        return "<Nameless at 0x7f31c2d0>"
+
+
+@pytest.mark.parametrize("which", ["tag", "function", "object", "timeout"])
+def test_a_fragment_ends_with_a_call_whose_key_is_refused(
+    app: Flask, which: str
+) -> None:
+    cache = Cache(app, config={"CACHE_TYPE": "simple"})
+    counter = Counter()
+
+    class Shop:
+        def __cache_key__(self) -> str:
+            return "shop"
+
+        @cache.memoize(60, tags=lambda *_: ["t"])
+        def price(self, _: object) -> int:
+            return counter()
+
+    shop, clock = Shop(), Clock()
+    template = app.jinja_env.from_string(
+        '{% cache 300, "x" %}{{ shop.price(nameless) }}{% endcache %}'
+    )
+    with app.app_context():
+        fragments = cache.fragment_cache
+        fragments.engine.context.clock = clock
+
+        def render() -> str:
+            return template.render(shop=shop, nameless=Nameless())
+
+        assert [render(), render()] == ["1", "1"]
+        if which == "tag":
+            cache.invalidate_tags("t")
+        elif which == "function":
+            cache.delete_memoized(Shop.price)
+        elif which == "object":
+            cache.delete_memoized(shop.price)
+        else:
+            clock.now += 60
+        assert render() == "2"
 
 
 def test_a_memoized_function_may_add_tags(app: Flask) -> None:

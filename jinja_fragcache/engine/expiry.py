@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from jinja_fragcache.entries.entry import Life
 from jinja_fragcache.entries.freshness import (
@@ -119,3 +120,18 @@ def keep_out_of_store() -> None:
     dependencies = current_dependencies()
     if dependencies is not None:
         dependencies.make_live()
+
+
+def note_uncached(tags: Iterable[str], timeout: int | None, context: Context) -> None:
+    """Add a part that has no entry to the dependencies of the body around it.
+
+    Args:
+        tags: The tags that its entry would have.
+        timeout: For how long it would be fresh: seconds, 0 for never expires, None for
+            the default.
+        context: The cache.
+    """
+    dependencies = current_dependencies()
+    if dependencies is not None and (tags or timeout != NEVER_EXPIRES):
+        known: dict[str, str | None] = dict.fromkeys(tags)
+        dependencies.include(known, end(context, timeout))

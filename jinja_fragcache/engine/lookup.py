@@ -23,7 +23,7 @@ from jinja_fragcache.operations import Operation
 
 from .context import Context
 from .dependencies import current_dependencies, current_trial
-from .expiry import end, is_expired, standing
+from .expiry import end, is_expired, note_uncached, standing
 from .singleflight import Landing, Reach
 from .tags import read_versions
 
@@ -421,7 +421,4 @@ def _read_of(name: str, guard: "Guard | None") -> "guard_reads.Read":
 
 def note_unstored(spec: "EntrySpec", context: Context) -> None:
     """Like `note_served`, for a value that was made and not stored."""
-    dependencies = current_dependencies()
-    if dependencies is not None:
-        tags: dict[str, str | None] = dict.fromkeys(spec.tags)
-        dependencies.include(tags, end(context, spec.timeout))
+    note_uncached(spec.tags, spec.timeout, context)

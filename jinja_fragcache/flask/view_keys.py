@@ -139,6 +139,10 @@ class ViewKeys:
         """
         return CallKey(check_key(make(*args, **kwargs), CUSTOM_KEY))
 
+    def tags_of_call(self, args: Any, kwargs: Any) -> tuple[str, ...]:
+        """Like `Keys.tags_of_call`. The entries of views have none of their own."""
+        return ()
+
     def _of_request(self, *, source_check: bool | None) -> str:
         if not has_request_context():
             if self.by_path or self._query_string:

@@ -137,10 +137,25 @@ class ArgumentKeys:
             WrongCallError: If the function does not accept these arguments.
         """
         key = check_key(make(self.function, *args, **kwargs), CUSTOM_KEY)
+        return CallKey(key, self._tags(self._instance_of(args, kwargs)))
+
+    def tags_of_call(self, args: Any, kwargs: Any) -> tuple[str, ...]:
+        """Like `Keys.tags_of_call`. The object of a method may be what is refused.
+
+        Raises:
+            WrongCallError: If the function does not accept these arguments.
+        """
+        try:
+            return self._tags(self._instance_of(args, kwargs))
+        except KeyValueError:
+            return self._tags(None)
+
+    def _instance_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        """Return the object of a method's call, encoded; None for other functions."""
         arguments = self._bind(args, kwargs)
         if not self.by_instance:
-            return CallKey(key, self._tags(None))
-        return CallKey(key, self._tags(encode_argument(next(iter(arguments.values())))))
+            return None
+        return encode_argument(next(iter(arguments.values())))
 
     def of_call(
         self,

@@ -3,14 +3,16 @@
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
-from jinja_fragcache.engine.dependencies import start_watching
+from jinja_fragcache.engine.dependencies import current_dependencies, start_watching
 from jinja_fragcache.engine.engine import Engine
-from jinja_fragcache.engine.expiry import keep_out_of_store
+from jinja_fragcache.engine.expiry import keep_out_of_store, note_uncached
 from jinja_fragcache.engine.flow import recall
 from jinja_fragcache.engine.key_reads import KeyReads
+from jinja_fragcache.engine.lookup import note_unstored
 from jinja_fragcache.engine.reporting import Draft
 from jinja_fragcache.engine.spec import Stopped
 from jinja_fragcache.engine.whole import Whole
@@ -218,6 +220,7 @@ class CallFactory(Generic[V]):
             present = whole.present()
         except KeyValueError as error:
             refuse(call.rules, self.function, error)
+            note_unstored(call, call.rules.engine.context)
             return Reason.KEY
         if present is not None:
             call.vary(present)
@@ -249,9 +252,23 @@ class CallFactory(Generic[V]):
             return key._replace(tags=(*key.tags, *tags))
         except KeyValueError as error:
             refuse(rules, self.function, error)
+            self._note_uncached(rules, wrapper, args, kwargs)
         except WrongCallError:
             pass  # The function itself raises a better error when it is called.
         return None
+
+    def _note_uncached(
+        self, rules: V, wrapper: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Let what is around a call without a key end with its tags and its timeout."""
+        if current_dependencies() is None:
+            return
+        tags: tuple[str, ...] = ()
+        with suppress(KeyValueError, WrongCallError):
+            tags = self.keys.tags_of_call(args, kwargs)
+            tags += tag_names(self.options.tags(*args, **kwargs))
+        timeout = normalize_timeout(wrapper.cache_timeout)
+        note_uncached(tags, timeout, rules.engine.context)
 
 
 # What a key is made of is read while its function is called.

@@ -122,3 +122,9 @@ class Keys(Protocol):
     ) -> CallKey:
         """Like `of_call`, but with the key that the user's `make` returns."""
         ...
+
+    def tags_of_call(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[str, ...]:
+        """Return the tags of a call whose key is refused."""
+        ...

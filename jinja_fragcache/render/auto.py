@@ -4,12 +4,13 @@ Each stands behind a text that tells what it is. What is undefined is left out. 
 of them would be one key value, but keys of plain texts and numbers are remembered.)
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import Any
 
 from jinja2 import Environment, Undefined, pass_context
 from jinja2.environment import TemplateModule
-from jinja2.runtime import Context, Macro
+from jinja2.runtime import AsyncLoopContext, Context, Macro
 from jinja2.utils import missing
 
 from jinja_fragcache.engine.dependencies import (
@@ -63,8 +64,11 @@ def auto_values(
     constants: tuple[Site, Own, str],
     here: tuple[Any, ...],
     seen: Context | None = None,
-) -> list[Any]:
+) -> list[Any] | Awaitable[list[Any]]:
     """Return the key values of a tag: those that are given, and what its body reads.
+
+    In an async environment, `loop.last` and its like have to be awaited. Then this
+    returns an awaitable.
 
     Args:
         context: The context of the template that is being rendered.
@@ -105,10 +109,19 @@ class _Reading:
         values: The values, by how they are written.
     """
 
-    __slots__ = ("_context", "_environment", "_globals", "_is_guarded", "values")
+    __slots__ = (
+        "_awaited",
+        "_context",
+        "_environment",
+        "_globals",
+        "_is_guarded",
+        "values",
+    )
 
     def __init__(self, context: Context) -> None:
         self.values: dict[str, Any] = {}
+        # What has to be awaited: how it is written, and the steps from there.
+        self._awaited: list[tuple[str, Awaitable[Any], Steps]] = []
         self._context = context
         self._environment: Environment = context.environment
         self._globals = self._environment.globals
@@ -137,13 +150,35 @@ class _Reading:
                 return
             if is_called or (self._is_guarded and self._is_of_request(name, value)):
                 return
+        if steps and type(value) is AsyncLoopContext:
+            value, steps = self._end(value, steps[:1]), steps[1:]
+            # Nothing else, because most awaitables can be awaited only once, and that
+            # is the body's.
+            if isawaitable(value):
+                self._awaited.append((shown, value, steps))
+                self.values[shown] = None
+                return
         if steps:
             value = self._end(value, steps)
         if not isinstance(value, Undefined):
             self.values[shown] = value
 
-    def after(self, given: list[Any]) -> list[Any]:
+    def after(self, given: list[Any]) -> list[Any] | Awaitable[list[Any]]:
         """Return key values, and behind them each value behind its name."""
+        if self._awaited:
+            return self._after_awaited(given)
+        return self._listed(given)
+
+    async def _after_awaited(self, given: list[Any]) -> list[Any]:
+        for shown, awaited, steps in self._awaited:
+            value = self._end(await awaited, steps)
+            if isinstance(value, Undefined):
+                self.values.pop(shown, None)
+            else:
+                self.values[shown] = value
+        return self._listed(given)
+
+    def _listed(self, given: list[Any]) -> list[Any]:
         values = [*given]
         for pair in self.values.items():
             values += pair
@@ -154,12 +189,12 @@ class _Reading:
         environment = self._environment
         try:
             for kind, step in steps:
+                if isinstance(value, Undefined):
+                    break
                 if kind == ATTRIBUTE:
                     value = environment.getattr(value, step)  # type: ignore[arg-type]
                 else:
                     value = environment.getitem(value, step)
-                if isinstance(value, Undefined):
-                    break
         except Exception as error:  # noqa: BLE001 - the value is the template's
             start = "A key value can't be read: it raised"
             return _Refused(

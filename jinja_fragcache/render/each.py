@@ -228,7 +228,7 @@ def _listed(
     given: _Given,
     keys: Sequence[str | None],
 ) -> list[Row]:
-    refused = Uncached(Reason.KEY, name=name)
+    refused = Uncached(Reason.KEY, name=name, timeout=asked.timeout)
     site: Any = asked.site
     return [
         Row(item, flow=flow_uncached(environment, site, refused))

@@ -290,7 +290,7 @@ def named_fragment(
     except KeyValueError as error:
         environment, site = context.environment, spec[2]
         refuse(environment, site, explained(error, site, vary_on))
-        refused = uncached.Uncached(uncached.Reason.KEY, name=name)
+        refused = uncached.Uncached(uncached.Reason.KEY, name=name, timeout=spec[0])
         mine = engine_of(environment)
         return look_further(mine, environment, site, escaped, refused)
     parts = (name, *key_values(vary_on))

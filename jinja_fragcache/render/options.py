@@ -7,6 +7,7 @@ because each tag has only some.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.expiry import keep_out_of_store
-from jinja_fragcache.engine.flow import remove, renew
+from jinja_fragcache.engine.flow import Flow, bypass, remove, renew
 from jinja_fragcache.engine.lookup import Found, decide_tagged
 from jinja_fragcache.engine.policy import normalize_grace
 from jinja_fragcache.engine.spec import FragmentSpec
@@ -26,7 +27,7 @@ from jinja_fragcache.errors import KeyValueError, PolicyError, TimeoutValueError
 from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.keys.fragment import make_template_fragment_key, tag_names
 from jinja_fragcache.late import LateModule
-from jinja_fragcache.timeouts import normalize_timeout
+from jinja_fragcache.timeouts import NEVER_EXPIRES, normalize_timeout
 
 from .environment import engine_of, refuse
 from .functions import FunctionName
@@ -248,6 +249,7 @@ def resolve(
         return uncached.Uncached(uncached.Reason.UNLESS, key, name, vary_on)
     environment = context.environment
     timeout, version, site, grace = spec
+    flow: Flow = bypass
     try:
         if options.by_page:
             vary_on = with_page(context, vary_on)
@@ -255,7 +257,10 @@ def resolve(
             key = make_template_fragment_key(name, vary_on)
         if isinstance(timeout, str) and timeout == DELETE:
             flow = partial(remove, key)
-            return uncached.Uncached(uncached.Reason.DELETED, key, name, vary_on, flow)
+            tags = tag_names(options.tags)
+            return uncached.Uncached(
+                uncached.Reason.DELETED, key, name, vary_on, flow, tags
+            )
         if version is None:
             version = version_of(
                 context,
@@ -281,7 +286,21 @@ def resolve(
         )
     except (KeyValueError, TimeoutValueError, PolicyError) as error:
         refuse(environment, site, explained(error, site, vary_on))
-    return uncached.Uncached(uncached.Reason.KEY, key, name)
+    known = _tags_and_timeout(timeout, options)
+    return uncached.Uncached(uncached.Reason.KEY, key, name, (), flow, *known)
+
+
+def _tags_and_timeout(
+    timeout: Any, options: TagOptions
+) -> tuple[tuple[str, ...], int | None]:
+    """Return what a tag says of its entry, as far as its values are allowed."""
+    tags: tuple[str, ...] = ()
+    seconds: int | None = NEVER_EXPIRES
+    with suppress(KeyValueError):
+        tags = tag_names(options.tags)
+    with suppress(TimeoutValueError):
+        seconds = normalize_timeout(timeout)
+    return tags, seconds
 
 
 def _grace(engine: Engine, options: TagOptions) -> GracePeriods:

@@ -152,7 +152,7 @@ def refuse_shared_rows(
         if row.value is not MISSING or spec is None or found is None:
             continue
         if refuse_shared(environment, site, spec.wanted.body, found.stored):
-            shared = Uncached(Reason.KEY, spec.key, values=spec.values)
+            shared = Uncached.of_spec(Reason.KEY, spec)
             row.spec, row.flow = None, flow_uncached(environment, site, shared)
 
 

@@ -195,9 +195,7 @@ def text_or_miss(
         if asked.wanted.body is not None and _is_shared(
             environment, site, asked.wanted.body, found
         ):
-            shared = uncached.Uncached(
-                uncached.Reason.KEY, asked.key, values=asked.values
-            )
+            shared = uncached.Uncached.of_spec(uncached.Reason.KEY, asked)
             return uncached.miss_of(
                 environment, site, shared, has_holes=bool(asked.holes)
             )

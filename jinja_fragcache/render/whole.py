@@ -39,7 +39,7 @@ def vary(
         return present.of(asked)
     if present is None:
         return asked
-    return Uncached(present, asked.key, values=asked.values)
+    return Uncached.of_spec(present, asked)
 
 
 def vary_rows(
@@ -52,7 +52,7 @@ def vary_rows(
         if isinstance(present, Present):
             row.spec = present.of(spec)
         elif present is not None:
-            uncached = Uncached(present, spec.key, values=spec.values)
+            uncached = Uncached.of_spec(present, spec)
             row.spec, row.flow = None, flow_uncached(environment, site, uncached)
 
 
