@@ -27,6 +27,9 @@ _OF_ITEMS = {"get", "getlist"}
 _FILTERS = {
     *("e", "escape", "forceescape", "safe", "string", "tojson", "urlencode"),
 }
+# Objects whose texts tell less than what can be read of them, as `<Request 'http://a/'
+# [GET]>` does.
+_SHORT_TEXTS = {"g", "request"}
 _DEFAULTS = {"d", "default"}
 # What visitors send in a URL, which is no secret to those who know it.
 _OF_QUERY = {
@@ -72,13 +75,20 @@ def told_by(node: nodes.Expr, *, joined: bool = False) -> Iterator[nodes.Expr]:
         told = [*told_by(node.node, joined=joined)]
         yield from _apart_from(told, _default_of(node))
     elif isinstance(node, nodes.Concat):
-        yield from _told_by_joined(node, joined=joined)
+        yield from _told_by_texts(_told_by_joined(node, joined=joined))
     else:
         parts = _parts(node)
         if not parts:
             yield node
         for part in parts:
-            yield from told_by(part, joined=joined)
+            told_of_part = told_by(part, joined=joined)
+            is_text = isinstance(node, nodes.Filter)
+            yield from _told_by_texts(told_of_part) if is_text else told_of_part
+
+
+def _told_by_texts(told: Iterable[nodes.Expr]) -> Iterator[nodes.Expr]:
+    """Yield what is told by a text that some expressions make."""
+    return (each for each in told if dotted_name(each) not in _SHORT_TEXTS)
 
 
 def tells_parts(node: nodes.Expr) -> bool:
