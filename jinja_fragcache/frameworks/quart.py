@@ -87,7 +87,7 @@ class QuartRequests:
     def note_variable(self, name: str, value: Any, context: Any) -> None:
         """Like `Framework.note_variable`."""
         application = _current("_cv_app")
-        if application is None or value is None:
+        if application is None:
             return
         if note_given(vars(application.g), name, value, application.app):
             return

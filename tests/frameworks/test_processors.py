@@ -55,7 +55,12 @@ HELD = object()
 def of_query(query: Any) -> dict[str, Any]:
     """Return what the processors of all frameworks give."""
     shown = query["user"]
-    return {"shown": shown, "held": HELD, "greet": lambda: f"Hello {shown}"}
+    return {
+        "shown": shown,
+        "seldom": None if shown == "ann" else shown,
+        "held": HELD,
+        "greet": lambda: f"Hello {shown}",
+    }
 
 
 def of_request(request: Any) -> dict[str, Any]:
@@ -224,7 +229,9 @@ def framework(request: pytest.FixtureRequest) -> Framework:
     return Framework(client, KEYS[request.param])
 
 
-@pytest.mark.parametrize("body", ["{{ shown }}", "{{ greet() }}", "{{ member }}"])
+@pytest.mark.parametrize(
+    "body", ["{{ shown }}", "{{ greet() }}", "{{ member }}", "{{ seldom }}"]
+)
 def test_a_name_that_a_processor_made_of_the_request_is_noted(
     framework: Framework, body: str
 ) -> None:
