@@ -322,6 +322,10 @@ class Writer:
         self._tags = tags
         self._numbers = iter(range(10_000))
         self._scope: list[str] = []
+        # The names around the outermost fragment, None outside of all.
+        self._around: list[str] | None = None
+        # Whether what is written may have holes.
+        self._has_holes = True
 
     def write(self, tree: list[Any]) -> str:
         return "".join(getattr(self, kind)(*rest) for kind, *rest in tree)
@@ -352,10 +356,51 @@ class Writer:
             f'y, "f{number}", {keys}, stale=y * 20, stale_if_error=30',
             f"25, vary_on=[{keys}], stale=100",
         ]
-        inner = self.write(body)
+        inner = self.fragment(body)
         if not self._tags:
             return inner
         return "{% cache " + heads[head % len(heads)] + " %}" + inner + "{% endcache %}"
+
+    def fragment(self, body: list[Any]) -> str:
+        around = self._around
+        if around is None:
+            self._around = list(self._scope)
+        inner = self.write(body)
+        self._around = around
+        return inner
+
+    def hole(self, body: list[Any]) -> str:
+        if not self._has_holes:
+            return self.write(body)
+        # It sees what is around the fragment. A `loop` may be one inside of it.
+        outer, around = self._scope, self._around
+        seen = outer if around is None else around
+        self._scope = [name for name in seen if not name.startswith("loop")]
+        self._around = None
+        inner = self.write(body)
+        self._scope, self._around = outer, around
+        return "{% nocache %}" + inner + "{% endnocache %}" if self._tags else inner
+
+    def captured(self, body: list[Any]) -> str:
+        """Write what has no holes if it stands in a fragment: it may be changed."""
+        had_holes = self._has_holes
+        self._has_holes = had_holes and self._around is None
+        inner = self.write(body)
+        self._has_holes = had_holes
+        return inner
+
+    def each(self, body: list[Any], other: list[Any]) -> str:
+        number = next(self._numbers)
+        names = [f"v{number}", "loop.index", "loop.last"]
+        outer, self._scope = self._scope, [*self._scope, *names]
+        keys = ", ".join(self._scope)
+        inner = self.fragment(body)
+        self._scope = outer
+        other_text = "{% else %}" + self.write(other)
+        if self._tags:
+            start = f'{{% cache_each v{number} in items, 300, "e{number}", {keys} %}}'
+            return start + inner + other_text + "{% endcache_each %}"
+        return f"{{% for v{number} in items %}}" + inner + other_text + "{% endfor %}"
 
     def if_(self, test: str, body: list[Any], other: list[Any]) -> str:
         return (
@@ -383,12 +428,12 @@ class Writer:
 
     def set_(self, value: list[Any], body: list[Any]) -> str:
         name = f"v{next(self._numbers)}"
-        block = "{% set " + name + " %}" + self.write(value) + "{% endset %}"
+        block = "{% set " + name + " %}" + self.captured(value) + "{% endset %}"
         # In a scope of its own: what is set in a fragment is not seen behind it.
         return "{% with %}" + block + self.inside([name], body) + "{% endwith %}"
 
     def filter_(self, body: list[Any]) -> str:
-        return "{% filter upper %}" + self.write(body) + "{% endfilter %}"
+        return "{% filter upper %}" + self.captured(body) + "{% endfilter %}"
 
     def autoescape(self, how: str, body: list[Any]) -> str:
         return "{% autoescape " + how + " %}" + self.write(body) + "{% endautoescape %}"
@@ -397,14 +442,17 @@ class Writer:
         number = next(self._numbers)
         outer, self._scope = self._scope, [*self._scope, f"p{number}"]
         # One call, so that its caller needs to be no key value.
-        inner = self.write(body) + "{{ caller() }}"
+        had_holes = self._has_holes
+        self._has_holes = had_holes and self._around is None
+        inner = self.fragment(body) + "{{ caller() }}"
+        self._has_holes = had_holes
         if self._tags:
             key = f"{{% cache 300, 'm{number}', {', '.join(self._scope)} %}}"
             inner = key + inner + "{% endcache %}"
         self._scope = outer
         return (
             f"{{% macro m{number}(p{number}) %}}{inner}{{% endmacro %}}"
-            f"{{% call m{number}(x) %}}" + self.write(called) + "{% endcall %}"
+            f"{{% call m{number}(x) %}}" + self.captured(called) + "{% endcall %}"
         )
 
     def include(self) -> str:
@@ -417,8 +465,9 @@ class Writer:
         name = f"b{next(self._numbers)}"
         # A block does not see the names around it.
         outer, self._scope = self._scope, []
+        around, self._around = self._around, None
         inner = self.write(body)
-        self._scope = outer
+        self._scope, self._around = outer, around
         return "{% block " + name + " %}" + inner + "{% endblock %}"
 
 
@@ -439,6 +488,8 @@ def trees() -> st.SearchStrategy[list[Any]]:
             st.tuples(st.just("cache"), st.just(0), body),
             st.tuples(st.just("if_"), st.sampled_from(["y", "not y"]), body, body),
             st.tuples(st.just("for_"), body, body),
+            st.tuples(st.just("each"), body, body),
+            st.tuples(st.just("hole"), body),
             st.tuples(st.just("set_"), body, body),
             st.tuples(st.just("filter_"), body),
             st.tuples(st.just("autoescape"), st.sampled_from(["true", "false"]), body),
