@@ -13,6 +13,7 @@ from tests.support import Counter, RecordingStore, SharedStore, environment
 PLAIN = '{% cache 60, "x" %}{{ body() }}{% endcache %}'
 TAGGED = '{% cache 60, "x", tags=["a"] %}{{ body() }}{% endcache %}'
 PART_TAGGED = '{% cache 60, "x" %}{{ cache_tag("a") }}{{ body() }}{% endcache %}'
+ROW = '{% cache_each n in [1], 60, "x", n %}{{ body() }}{% endcache_each %}'
 OUTER = '{% cache 60, "outer" %}{{ before() }}' + PLAIN + "{{ after() }}{% endcache %}"
 OUTERMOST = '{% cache 60, "outermost" %}' + OUTER + "{% endcache %}"
 
@@ -30,6 +31,20 @@ class Body:
         self.began.release()
         assert self.may_end.acquire(timeout=10)
         return f"text {number}"
+
+
+class DyingStore(SharedStore):
+    """A store that can't be read any more as soon as a lock was released."""
+
+    def delete(self, key: str) -> bool:
+        is_deleted = super().delete(key)
+        if key.startswith("lock:"):
+            self.failing = {"get"}
+        return is_deleted
+
+    def lose_locks(self) -> None:
+        for key in [each for each in self.values if each.startswith("lock:")]:
+            del self.values[key]
 
 
 class Site:
@@ -98,21 +113,41 @@ def test_if_the_store_answers_again_later_callers_are_not_served_it(
     assert site.environment.from_string(source).render() == "text 2"
 
 
+@pytest.mark.parametrize("source", [PLAIN, ROW])
 def test_if_only_locks_are_refused_those_who_wait_share_the_next_body(
-    joins: Joins,
+    joins: Joins, source: str
 ) -> None:
     """It begins after they came. A replica that can only be read is such a store."""
     site = Site(joins, SharedStore())
     site.store.errors = {"add": ValueError("READONLY")}
     with site.pool:
-        first = site.ask_first(PLAIN)
-        others = [site.ask_and_wait(PLAIN) for _ in range(5)]
+        first = site.ask_first(source)
+        others = [site.ask_and_wait(source) for _ in range(5)]
         site.body.may_end.release()
         assert first.result(10) == "text 1"
         joins.wait_for(1 + 5 + 5)
         site.body.may_end.release()
         assert {page.result(10) for page in others} == {"text 2"}
     assert site.store.values == {}
+
+
+@pytest.mark.parametrize("source", [TAGGED, PART_TAGGED])
+def test_if_the_store_fails_after_the_next_body_those_who_wait_share_it_as_well(
+    joins: Joins, source: str
+) -> None:
+    """They can't read it, and its tags, from the store."""
+    store = DyingStore()
+    site = Site(joins, store)
+    with site.pool:
+        first = site.ask_first(source)
+        others = [site.ask_and_wait(source) for _ in range(5)]
+        store.lose_locks()
+        site.body.may_end.release()
+        assert first.result(10) == "text 1"
+        joins.wait_for(1 + 5 + 5)
+        site.body.may_end.release()
+        assert {page.result(10) for page in others} == {"text 2"}
+    assert site.cache.stats().stored == 1
 
 
 def test_bodies_around_what_may_have_been_deleted_are_not_stored(joins: Joins) -> None:

@@ -174,13 +174,15 @@ class _Missing:
             spec, found = row.spec, row.found
             if row.value is not MISSING or spec is None or found is None:
                 continue
+            last: Flight | None = None
             if number in self._joined:
+                last = self._joined[number][0]
                 there = yield from self._join(number, spec, found)
                 if there is not None:
                     row.value = there.value
                     continue
             row.value = yield from renew_missed(
-                spec, found, self._context, render, self._deadline
+                spec, found, self._context, render, self._deadline, last
             )
 
     def _join(

@@ -140,7 +140,12 @@ def _renew_locally(
 
 @internalcode
 def renew_missed(
-    spec: EntrySpec, found: Found, context: Context, render: Render, deadline: float
+    spec: EntrySpec,
+    found: Found,
+    context: Context,
+    render: Render,
+    deadline: float,
+    last: Flight | None = None,
 ) -> Operation[Any]:
     """Like `renew`, for a miss that has been counted.
 
@@ -150,13 +155,14 @@ def renew_missed(
         context: The cache.
         render: Makes the value.
         deadline: Until when the caller may wait for others, by the timer.
+        last: The flight that the caller has waited for in vain, if any.
     """
     if context.recorder.audience is None:
-        return _renew(spec, found, context, render, deadline)
+        return _renew(spec, found, context, render, deadline, last)
     draft = reporting.start(spec, found, context)
     if draft is None:
-        return _renew(spec, found, context, render, deadline)
-    return draft.reported(_renew(spec, found, context, render, deadline, draft))
+        return _renew(spec, found, context, render, deadline, last)
+    return draft.reported(_renew(spec, found, context, render, deadline, last, draft))
 
 
 @internalcode
@@ -166,6 +172,7 @@ def _renew(
     context: Context,
     render: Render,
     deadline: float,
+    last: Flight | None,
     draft: reporting.Draft | None = None,
 ) -> Operation[Any]:
     has_stale = found.standing.served
@@ -173,7 +180,6 @@ def _renew(
     apart = render
     if draft is not None:
         render = draft.observed(render, blocking=context.blocking)
-    last: Flight | None = None
     for _ in range(_MOST_WAITS):
         flight, is_leader = context.flights.join(spec.key, has_stale=has_stale)
         if is_leader:
@@ -282,7 +288,7 @@ def join(
     if landed is None:
         return None
     stored, has_tags, failed, reach = landed
-    if reach is Reach.ALL:
+    if reach is Reach.ALL and (failed or not is_newer):
         # If another process deletes the value or invalidates its tags, the flight does
         # not notice. So the store is asked again.
         asks = has_tags or turn == flight.turn

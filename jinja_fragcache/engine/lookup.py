@@ -25,7 +25,7 @@ from .context import Context
 from .dependencies import current_dependencies, current_trial
 from .expiry import end, is_expired, note_uncached, standing
 from .singleflight import Landing, Reach
-from .tags import read_versions
+from .tags import UNKNOWN_VERSION, read_versions
 
 if TYPE_CHECKING:
     from jinja_fragcache.guard import reads as guard_reads
@@ -236,7 +236,7 @@ def _assess(
 def assess_made(
     spec: "EntrySpec", made: object, context: Context, *, is_newer: bool
 ) -> Found:
-    """Decide what may be done with what another caller has made and not stored.
+    """Decide what may be done with what another caller has made, without the store.
 
     Its tags may be of any version.
 
@@ -250,7 +250,8 @@ def assess_made(
     entry = read_entry(made)
     tags = dict(entry.tags) if entry is not None else {}
     dependencies = current_dependencies()
-    if dependencies is not None and (tags or not is_newer):
+    is_known = is_newer and UNKNOWN_VERSION not in tags.values()
+    if dependencies is not None and not is_known:
         dependencies.make_outdated()
     return _assess(spec, made, entry, tags, context)
 
