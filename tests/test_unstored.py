@@ -113,6 +113,34 @@ def test_if_the_store_answers_again_later_callers_are_not_served_it(
     assert site.environment.from_string(source).render() == "text 2"
 
 
+@pytest.mark.parametrize("source", [TAGGED, PART_TAGGED])
+def test_what_this_process_invalidates_meanwhile_is_not_served_to_later_callers(
+    joins: Joins, source: str
+) -> None:
+    site = Site(joins, RecordingStore())
+    site.store.failing = {"get"}
+    with site.pool:
+        first = site.ask_first(source)
+        site.cache.invalidate_tags("a")
+        later = site.ask_and_wait(source)
+        site.body.may_end.release(2)
+        assert first.result(10) == "text 1"
+        assert later.result(10) == "text 2"
+
+
+def test_what_has_no_tags_is_shared_although_others_are_invalidated(
+    joins: Joins,
+) -> None:
+    site = Site(joins, RecordingStore())
+    site.store.failing = {"get"}
+    with site.pool:
+        first = site.ask_first(PLAIN)
+        site.cache.invalidate_tags("a")
+        later = site.ask_and_wait(PLAIN)
+        site.body.may_end.release()
+        assert {first.result(10), later.result(10)} == {"text 1"}
+
+
 @pytest.mark.parametrize("source", [PLAIN, ROW])
 def test_if_only_locks_are_refused_those_who_wait_share_the_next_body(
     joins: Joins, source: str

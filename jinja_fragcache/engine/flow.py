@@ -295,7 +295,11 @@ def join(
         (there,) = yield from look_up(
             [spec], context, None if asks else [stored], again=True
         )
-    elif is_newer or (reach is Reach.WHILE_DOWN and not context.store.answers):
+    elif is_newer or (
+        reach is Reach.WHILE_DOWN
+        and not context.store.answers
+        and not (has_tags and flight.is_doubtful)
+    ):
         there = assess_made(spec, stored, context, is_newer=is_newer)
     else:
         return None

@@ -42,7 +42,8 @@ class Reach(Enum):
     Members:
         ALL: All of them.
         WHILE_DOWN: As long as the store fails, all of them. It failed while the value
-            was made, too, so nothing tells whether another process has deleted it.
+            was made, too, so nothing tells whether another process has deleted it. This
+            process tells whether it has invalidated its tags.
         EARLIER: Nobody else. It was deleted meanwhile, or may have been.
     """
 
@@ -76,6 +77,7 @@ class Flight:
         is_spoiled: Whether its key was deleted, so that the value is made of old data
             and must not be stored.
         is_stored: Whether the value was stored.
+        is_doubtful: Whether this process has invalidated tags meanwhile, maybe its own.
         is_queued: Whether it was handed over to the background and has not begun there.
         loop: The event loop of the task that leads it in the background; None without.
         may_be_stored: Whether the value may have been stored just before the flight
@@ -92,6 +94,7 @@ class Flight:
     has_landed: bool = False
     is_spoiled: bool = False
     is_stored: bool = False
+    is_doubtful: bool = False
     is_queued: bool = False
     loop: Any = None
     may_be_stored: bool = False
@@ -415,6 +418,12 @@ class Flights:
                 flight = self._by_key.pop(key, None)
                 if flight is not None:
                     flight.is_spoiled = True
+
+    def note_invalidation(self) -> None:
+        """Note that tags are invalidated: values being made may be of old data."""
+        with self.lock:
+            for flight in list(self._by_key.values()):
+                flight.is_doubtful = True
 
     def spoil_all(self) -> None:
         """Note that all keys are deleted."""

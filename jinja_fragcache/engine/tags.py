@@ -178,4 +178,5 @@ def invalidate(context: Context, tags: Iterable[str]) -> Operation[None]:
         version_key(tag): f"{os.urandom(8).hex()}{_AT}{now:.6f}" for tag in tags
     }
     if versions:
+        context.flights.note_invalidation()
         yield from context.store.replace(versions, _LONGEST)
