@@ -278,6 +278,10 @@ class SafeStore:
             except StoreError:
                 # A store that is short of memory may refuse to write.
                 yield from self._insist(what, self._adapter.delete_many(list(values)))
+                # Now there may be room. The new values tell bodies that are running
+                # what has happened meanwhile.
+                again = self._adapter.set_many(values, timeout)
+                yield from self._try("write", values, again, None)
 
     def increment(self, key: str, delta: int) -> Operation[int | None]:
         """Add to a number, and return the sum, or None if the store failed."""

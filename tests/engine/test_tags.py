@@ -232,6 +232,23 @@ def test_invalidating_a_tag_takes_one_write_however_many_entries_it_has() -> Non
     assert subject.store.calls == ["set"]
 
 
+def test_if_deleting_the_old_version_makes_room_the_new_one_tells_of_it() -> None:
+    subject = Subject()
+    subject.present(["a"])
+    began = subject.clock.now
+    subject.clock.now += 1
+    subject.store.failing = {"set"}
+    delete = subject.store.delete
+
+    def delete_and_make_room(key: str) -> bool:
+        subject.store.failing = set()
+        return delete(key)
+
+    subject.store.delete = delete_and_make_room  # type: ignore[method-assign]
+    subject.invalidate(["a"])
+    assert since(subject, ["a"], began) is None
+
+
 def test_if_a_new_version_can_not_be_written_the_old_one_is_deleted() -> None:
     subject = Subject()
     subject.present(["a"])
