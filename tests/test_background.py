@@ -22,7 +22,7 @@ from jinja_fragcache.engine.background import Pool
 from jinja_fragcache.render import apart
 from jinja_fragcache.stores import FileStore
 from tests.backgrounds import Page
-from tests.support import Counter, files_of_calls
+from tests.support import Counter, SharedStore, files_of_calls
 
 PLAIN = '{% cache 60, "x" %}{{ n() }}{% endcache %}'
 
@@ -357,6 +357,19 @@ def test_what_is_deleted_meanwhile_is_not_stored(how: str, is_queued: bool) -> N
         assert page.cache.stats().stored == 1
     assert page.get() == ("2" if is_queued else "3")
     assert page.body.threads[-1] is threading.current_thread()
+
+
+def test_if_the_store_can_not_be_read_behind_the_request_nothing_is_made() -> None:
+    """What a body was given there may be older than a delete."""
+    store = SharedStore()
+    page = stale_page(store=store, pool=Pool(threads=1))
+    blocked = threading.Event()
+    page.pool.submit(lambda: blocked.wait(30))
+    assert page.get() == "1"
+    store.failing = {"get"}
+    blocked.set()
+    page.finish()
+    assert page.body.calls.calls == 1
 
 
 def test_a_caller_without_an_old_entry_does_not_wait_for_the_queue() -> None:

@@ -23,6 +23,7 @@ from tests.support import (
     Counter,
     Ears,
     RecordingStore,
+    SharedStore,
     ask,
     environment,
 )
@@ -31,9 +32,9 @@ from tests.support import (
 class Subject:
     """A cache with a clock set by hand, and a body that fails on request."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, store: RecordingStore | None = None, **options: Any) -> None:
         self.clock = Clock()
-        self.store = RecordingStore()
+        self.store = store or RecordingStore()
         self.ears = Ears("hit", "miss", "set", "error")
         self.renders = Counter()
         self.error: BaseException | None = None
@@ -238,6 +239,16 @@ def test_if_the_store_fails_too_the_last_good_text_is_served() -> None:
         raise ValueError
 
     assert subject.ask(body) == "text 1"
+
+
+def test_if_the_store_fails_before_the_body_does_the_last_good_text_is_served() -> None:
+    subject = Subject(SharedStore(), stale_if_error=60)
+    subject.ask()
+    subject.clock.now += 60
+    # The old text was read before, and can't be read again.
+    subject.store.failing = {"add"}
+    subject.error = ValueError("no")
+    assert subject.ask() == "text 1"
 
 
 def test_if_the_entry_was_deleted_meanwhile_the_error_propagates() -> None:

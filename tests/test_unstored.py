@@ -8,10 +8,11 @@ import pytest
 
 from jinja_fragcache import FragmentCache
 from tests.joins import Joins
-from tests.support import Counter, RecordingStore, SharedStore, environment
+from tests.support import Clock, Counter, RecordingStore, SharedStore, environment
 
 PLAIN = '{% cache 60, "x" %}{{ body() }}{% endcache %}'
 TAGGED = '{% cache 60, "x", tags=["a"] %}{{ body() }}{% endcache %}'
+KEPT = '{% cache 60, "x", tags=["a"], stale_if_error=60 %}{{ body() }}{% endcache %}'
 PART_TAGGED = '{% cache 60, "x" %}{{ cache_tag("a") }}{{ body() }}{% endcache %}'
 ROW = '{% cache_each n in [1], 60, "x", n %}{{ body() }}{% endcache_each %}'
 OUTER = '{% cache 60, "outer" %}{{ before() }}' + PLAIN + "{{ after() }}{% endcache %}"
@@ -25,11 +26,14 @@ class Body:
         self.calls = Counter()
         self.began = threading.Semaphore(0)
         self.may_end = threading.Semaphore(0)
+        self.error: Exception | None = None
 
     def __call__(self) -> str:
         number = self.calls()
         self.began.release()
         assert self.may_end.acquire(timeout=10)
+        if self.error is not None:
+            raise self.error
         return f"text {number}"
 
 
@@ -53,7 +57,8 @@ class Site:
     def __init__(self, joins: Joins, store: RecordingStore) -> None:
         self.joins = joins
         self.store = store
-        self.cache = FragmentCache(store)
+        self.clock = Clock()
+        self.cache = FragmentCache(store, clock=self.clock)
         self.environment = environment(store=self.cache)
         self.body = Body()
         self.pool = ThreadPoolExecutor(8)
@@ -195,3 +200,48 @@ def test_bodies_around_what_may_have_been_deleted_are_not_stored(joins: Joins) -
         after.may_end.release()
         assert outer.result(10) == "text 1text 1text 1"
     assert site.store.values == {}
+
+
+@pytest.mark.parametrize("failing", ["before they ask", "while they wait"])
+def test_if_the_body_fails_too_callers_share_the_last_good_text(
+    joins: Joins, failing: str
+) -> None:
+    site = Site(joins, SharedStore())
+    site.body.may_end.release()
+    site.ask_first(KEPT).result(10)
+    site.clock.now += 60
+    site.body.error = ValueError("no")
+    with site.pool:
+        if failing == "before they ask":
+            # The first one reads the old text, and can't take the lock.
+            site.store.failing = {"add"}
+        first = site.ask_first(KEPT)
+        others = [site.ask_and_wait(KEPT) for _ in range(5)]
+        site.store.failing = {"get", "set", "add", "delete"}
+        site.body.may_end.release()
+        assert {page.result(10) for page in [first, *others]} == {"text 1"}
+    assert site.body.calls.calls == 2
+
+
+@pytest.mark.parametrize("change", ["delete", "invalidate"])
+def test_after_a_change_in_this_process_later_callers_are_not_served_the_old_text(
+    joins: Joins, change: str
+) -> None:
+    site = Site(joins, SharedStore())
+    site.body.may_end.release()
+    site.ask_first(KEPT).result(10)
+    site.clock.now += 60
+    site.body.error = ValueError("no")
+    with site.pool:
+        first = site.ask_first(KEPT)
+        if change == "delete":
+            site.cache.delete_fragment("x")
+            later = site.ask_first(KEPT)
+        else:
+            site.cache.invalidate_tags("a")
+            later = site.ask_and_wait(KEPT)
+        site.store.failing = {"get", "set", "add", "delete"}
+        site.body.may_end.release(2)
+        assert first.result(10) == "text 1"
+        with pytest.raises(ValueError, match="no"):
+            later.result(10)

@@ -24,7 +24,7 @@ from .lead import Lead, Render
 from .leader import give_versions, lead, store_locally
 from .lookup import Found, assess_made, find, look_up, note_served, note_unstored
 from .plain_miss import make_if_plain
-from .singleflight import Flight, Reach
+from .singleflight import Flight, Landing, Reach
 from .stale_while_revalidate import serve_stale
 
 if TYPE_CHECKING:
@@ -287,25 +287,50 @@ def join(
         landed = yield wait(0 if flight.has_landed else context.seconds_left(deadline))
     if landed is None:
         return None
-    stored, has_tags, failed, reach = landed
-    if reach is Reach.ALL and (failed or not is_newer):
-        # If another process deletes the value or invalidates its tags, the flight does
-        # not notice. So the store is asked again.
-        asks = has_tags or turn == flight.turn
-        (there,) = yield from look_up(
-            [spec], context, None if asks else [stored], again=True
-        )
-    elif is_newer or (
-        reach is Reach.WHILE_DOWN
-        and not context.store.answers
-        and not (has_tags and flight.is_doubtful)
-    ):
-        there = assess_made(spec, stored, context, is_newer=is_newer)
-    else:
-        return None
-    standing = there.standing
-    if not (standing.served or (failed and standing.served_on_error)):
+    there = yield from _there(flight, turn, landed, spec, context, is_newer=is_newer)
+    if there is None:
         return None
     context.recorder.stats.waited += 1
     yield from note_served(spec, there, context)
     return there
+
+
+def _there(
+    flight: Flight,
+    turn: int,
+    landed: Landing,
+    spec: EntrySpec,
+    context: Context,
+    *,
+    is_newer: bool,
+) -> Operation[Found | None]:
+    """Return what a flight has landed with, None if it is not for this caller.
+
+    Args:
+        flight: The flight.
+        turn: As for `join`, as are the others.
+        landed: What it landed with.
+        spec: See above.
+        context: See above.
+        is_newer: See above.
+    """
+    stored, has_tags, failed, reach = landed
+    # What a body has made that began after this caller had asked is for it in any case.
+    if failed or not is_newer:
+        if failed or reach is Reach.ALL:
+            # If another process deletes the value or invalidates its tags, the flight
+            # does not notice. So the store is asked again.
+            read = None if has_tags or turn == flight.turn else [stored]
+            (there,) = yield from look_up([spec], context, read, again=True)
+            if _is_good(there, failed=failed):
+                return there
+        may_be_gone = context.store.answers or (has_tags and flight.is_doubtful)
+        if may_be_gone or not (failed or reach is Reach.WHILE_DOWN):
+            return None
+    there = assess_made(spec, stored, context, is_newer=is_newer)
+    return there if _is_good(there, failed=failed) else None
+
+
+def _is_good(there: Found, *, failed: bool) -> bool:
+    """Return whether something may be served, maybe because a body has failed."""
+    return there.standing.served or (failed and there.standing.served_on_error)

@@ -100,8 +100,9 @@ class _LeadApart(Lead):
 
     def is_to_make(self, *, leaves_taken: bool) -> bool:
         """Like `Lead.is_to_make`. What the body was given is older than a delete."""
-        is_there = self.there.value is not MISSING
-        is_same = is_there and self.there.stored == self.found.stored
+        there, found = self.there, self.found
+        is_read_again = there is not found and there.value is not MISSING
+        is_same = is_read_again and there.stored == found.stored
         return is_same and not self.claim.is_taken
 
     def _serve(self, context: Context) -> Operation[None]:

@@ -97,8 +97,10 @@ def _claim(
             each.flight.turn += 1
         specs = [each.spec for each in leads]
         there = yield from look_up(specs, context, again=True)
-        for each, found in zip(leads, there, strict=True):
-            each.there = found
+        # If the store failed, what was found before is better than nothing.
+        if context.store.answers:
+            for each, found in zip(leads, there, strict=True):
+                each.there = found
         first = leads[0]
         is_decided = not first.claim.is_taken or first.is_stored_by_others
         if is_decided or deadline is None:
