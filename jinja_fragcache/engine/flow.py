@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 else:
     reporting = LateModule(".reporting", __package__)
 
-# How often a caller waits for others before it makes the value without storing it.
+# How often a caller waits for others before it makes the value without storing it. If
+# these are cancelled, that does not count: as many as there are may be cancelled.
 _MOST_WAITS = 2
 
 Flow = Callable[[Context, Render], Operation[Any]]
@@ -180,7 +181,8 @@ def _renew(
     apart = render
     if draft is not None:
         render = draft.observed(render, blocking=context.blocking)
-    for _ in range(_MOST_WAITS):
+    waits = 0
+    while waits < _MOST_WAITS:
         flight, is_leader = context.flights.join(spec.key, has_stale=has_stale)
         if is_leader:
             if has_stale and _hand_over(flight, spec, found, context, apart):
@@ -201,6 +203,8 @@ def _renew(
             if draft is not None:
                 draft.served(there)
             return there.value
+        if not flight.is_abandoned:
+            waits += 1
     return (yield from _render_alone(spec, found, context, render, draft))
 
 

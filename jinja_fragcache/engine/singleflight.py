@@ -78,6 +78,7 @@ class Flight:
             and must not be stored.
         is_stored: Whether the value was stored.
         is_doubtful: Whether this process has invalidated tags meanwhile, maybe its own.
+        is_abandoned: Whether its leader was cancelled, or ended by what is no error.
         is_queued: Whether it was handed over to the background and has not begun there.
         loop: The event loop of the task that leads it in the background; None without.
         may_be_stored: Whether the value may have been stored just before the flight
@@ -95,6 +96,7 @@ class Flight:
     is_spoiled: bool = False
     is_stored: bool = False
     is_doubtful: bool = False
+    is_abandoned: bool = False
     is_queued: bool = False
     loop: Any = None
     may_be_stored: bool = False
@@ -118,8 +120,10 @@ class Flight:
         _leading.set(self)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         """Land the flight: those who wait get `landing`."""
+        if error is not None and not issubclass(error, Exception):
+            self.is_abandoned = True
         self._flights.land(self)
 
     def settle(self, landing: Landing | None, *, is_stored: bool) -> bool:

@@ -130,6 +130,43 @@ def test_cancelling_a_waiting_task_harms_no_other(joins: Joins) -> None:
     assert isinstance(cancelled, asyncio.CancelledError)
 
 
+def test_however_many_tasks_are_cancelled_the_others_share_a_body(
+    joins: Joins,
+) -> None:
+    """As when clients go away who do not want to wait."""
+    cache = FragmentCache()
+    request = FragmentSpec("k", PLAIN, 60)
+    calls = Counter()
+
+    async def use() -> list[Any]:
+        entered: asyncio.Queue[asyncio.Task[Any] | None] = asyncio.Queue()
+        go_on = asyncio.Event()
+
+        async def body() -> str:
+            number = calls()
+            entered.put_nowait(asyncio.current_task())
+            await go_on.wait()
+            return f"text {number}"
+
+        tasks = {
+            asyncio.ensure_future(
+                cache.engine.run_async(partial(renew, request, NOTHING), body)
+            )
+            for _ in range(8)
+        }
+        await asyncio.to_thread(joins.wait_for, 8)
+        for _ in range(4):
+            leader = await entered.get()
+            assert leader is not None
+            leader.cancel()
+            tasks.remove(leader)
+        await entered.get()
+        go_on.set()
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(use()) == ["text 5"] * 4
+
+
 def test_if_the_rendering_task_is_cancelled_another_renders(joins: Joins) -> None:
     cache = FragmentCache()
     request = FragmentSpec("k", PLAIN, 60)
