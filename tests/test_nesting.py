@@ -293,6 +293,29 @@ def test_in_a_store_without_remaining_an_inner_hit_counts_with_its_whole_timeout
     assert store.timeouts[key] == 60
 
 
+class TellingStore(RecordingStore):
+    """A store with `remaining`, which knows no entry."""
+
+    def remaining(self, key: str) -> float | None:
+        self._note("remaining")
+        return None
+
+
+@pytest.mark.parametrize("errors", [{}, {"remaining": ValueError("WRONGTYPE")}])
+def test_around_an_inner_entry_that_has_just_gone_nothing_is_fresh_for_long(
+    errors: dict[str, Exception],
+) -> None:
+    """Or if the store does not answer how long it is kept."""
+    plain = '{% cache 60, "inner" %}{{ count("inner") }}{% endcache %}'
+    outer = f'{{% cache 300, "outer" %}}{plain}{{% endcache %}}'
+    store = TellingStore()
+    site = Site({"page": outer, "inner": plain}, store)
+    site.render("inner")
+    store.errors = errors
+    site.render()
+    assert store.timeouts[make_template_fragment_key("outer")] == 1
+
+
 def test_an_inner_hit_that_stores_its_expiry_limits_the_outer_entry() -> None:
     store = RecordingStore()
     site = Site({"page": NESTED}, store)

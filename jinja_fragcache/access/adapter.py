@@ -48,6 +48,7 @@ class Adapter:
         has_coroutines: Whether the store's methods are coroutine functions.
         has_locks: Whether `lock` excludes all processes that use the store.
         reads_in_one_trip: Whether many keys are read in one round trip to a server.
+        tells_remaining: Whether the store can tell how long an entry is kept.
         is_shared: Whether other processes may find what this one writes.
         plain: The store, for direct calls by callers that block. If its methods are
             coroutine functions, each call raises `AsyncOnlyError`.
@@ -60,6 +61,7 @@ class Adapter:
         self._methods = methods_of(store, are_coroutines=has_coroutines)
         self.gets_many = "get_many" in self._methods
         self.reads_in_one_trip = self.gets_many and reads_in_one_trip(store)
+        self.tells_remaining = "remaining" in self._methods
         self.blocks = may_block(store)
         self.is_shared = is_shared(store)
         self.has_locks = "add" in self._methods and self.blocks and has_safe_add(store)
@@ -300,7 +302,7 @@ class Adapter:
         Returns:
             None if there is no entry, or the store can't tell.
         """
-        if "remaining" not in self._methods:
+        if not self.tells_remaining:
             return None
         seconds = yield self.store.remaining(key)
         return seconds if isinstance(seconds, int | float) else None

@@ -54,6 +54,7 @@ class SafeStore:
         blocks: Whether a call may block.
         has_coroutines: Whether the store can only be awaited.
         is_shared: Whether other processes may find what this one writes.
+        tells_remaining: Whether the store can tell how long an entry is kept.
         reads_plainly: Whether `read` only calls the store, and does so at once.
     """
 
@@ -81,6 +82,7 @@ class SafeStore:
         self.has_coroutines = adapter.has_coroutines
         self.is_shared = adapter.is_shared
         self.plain: Any = adapter.plain
+        self.tells_remaining = adapter.tells_remaining
         self.reads_plainly = adapter.gets_many and not adapter.has_coroutines
 
     def measure(self, timer: Callable[[], float] | None) -> None:
@@ -259,7 +261,7 @@ class SafeStore:
         """Return the seconds until an entry expires, infinity if it never does.
 
         Returns:
-            None if there is no entry, or the store can't tell.
+            None if there is no entry, the store can't tell, or it failed.
         """
         call = self._adapter.remaining(key)
         seconds: float | None = yield from self._try("read", [key], call, None)

@@ -387,6 +387,9 @@ def note_served(spec: "EntrySpec", found: Found, context: Context) -> Operation[
         expires = entry.life.expires
     else:
         left = yield from context.store.remaining(spec.key)
+        if left is None and context.store.tells_remaining:
+            # It has just gone, or the store failed.
+            left = 0.0
         expires = end(context, spec.timeout) if left is None else context.clock() + left
     reads: list[guard_reads.Read] = []
     if entry.reads:
