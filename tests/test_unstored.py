@@ -245,3 +245,29 @@ def test_after_a_change_in_this_process_later_callers_are_not_served_the_old_tex
         assert first.result(10) == "text 1"
         with pytest.raises(ValueError, match="no"):
             later.result(10)
+
+
+def test_what_was_found_before_a_delete_is_not_shared_with_callers_after_it(
+    joins: Joins,
+) -> None:
+    source = KEPT.replace(', tags=["a"]', "")
+    site = Site(joins, SharedStore())
+    site.body.may_end.release()
+    site.ask_first(source).result(10)
+    site.clock.now += 60
+    # It is shown, so whoever waits has to run the body.
+    site.body.error = PermissionError("no")
+    with site.pool:
+        first = site.ask_first(source)
+        second = site.ask_and_wait(source)
+        site.cache.delete_fragment("x")
+        site.store.failing = {"get", "set", "add", "delete"}
+        site.body.may_end.release()
+        assert isinstance(first.exception(10), PermissionError)
+        assert site.body.began.acquire(timeout=10)
+        site.body.error = ValueError("no")
+        later = site.ask_and_wait(source)
+        site.body.may_end.release(2)
+        assert second.result(10) == "text 1"
+        with pytest.raises(ValueError, match="no"):
+            later.result(10)

@@ -190,6 +190,9 @@ def _renew(
                 if draft is not None:
                     draft.served(found)
                 return found.value
+            if last is not None:
+                # What was found before that wait may have been deleted.
+                flight.is_doubtful = True
             mine = Lead(flight, spec, found, render, draft)
             yield from _lead(mine, context, deadline)
             return mine.value
@@ -310,13 +313,7 @@ def _there(
 ) -> Operation[Found | None]:
     """Return what a flight has landed with, None if it is not for this caller.
 
-    Args:
-        flight: The flight.
-        turn: As for `join`, as are the others.
-        landed: What it landed with.
-        spec: See above.
-        context: See above.
-        is_newer: See above.
+    The arguments are those of `join`, and what it landed with.
     """
     stored, has_tags, failed, reach = landed
     # What a body has made that began after this caller had asked is for it in any case.
@@ -324,13 +321,16 @@ def _there(
         if failed or reach is Reach.ALL:
             # If another process deletes the value or invalidates its tags, the flight
             # does not notice. So the store is asked again.
-            read = None if has_tags or turn == flight.turn else [stored]
+            asks = has_tags or turn == flight.turn or reach is not Reach.ALL
+            read = None if asks else [stored]
             (there,) = yield from look_up([spec], context, read, again=True)
             if _is_good(there, failed=failed):
                 return there
-        may_be_gone = context.store.answers or (has_tags and flight.is_doubtful)
-        if may_be_gone or not (failed or reach is Reach.WHILE_DOWN):
+        may_be_gone = flight.is_doubtful and (has_tags or failed)
+        is_shared = (failed or reach is Reach.WHILE_DOWN) and not may_be_gone
+        if context.store.answers or not is_shared:
             return None
+    is_newer = is_newer and not failed
     there = assess_made(spec, stored, context, is_newer=is_newer)
     return there if _is_good(there, failed=failed) else None
 

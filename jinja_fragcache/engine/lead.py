@@ -284,7 +284,9 @@ class Lead:
         if self.draft is not None:
             self.draft.served(last)
         self.value = last.value
-        self.flight.landing = last.landing(failed=True)
+        # If the store failed too, it is the one from before.
+        reach = Reach.WHILE_DOWN if last is self.there else Reach.ALL
+        self.flight.landing = last.landing(reach, failed=True)
         yield from note_served(self.spec, last, context)
         return True
 

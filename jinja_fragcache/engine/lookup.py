@@ -63,13 +63,14 @@ class Found(NamedTuple):
         """Whether it may be served as it is."""
         return self.standing.served and not self.standing.due
 
-    def landing(self, *, failed: bool = False) -> Landing:
+    def landing(self, reach: Reach = Reach.ALL, *, failed: bool = False) -> Landing:
         """Return what a flight lands with if others have stored its value.
 
         Args:
+            reach: For whom it is.
             failed: Whether the body raised, so that this is an old value.
         """
-        return self.stored, bool(self.versions), failed, Reach.ALL
+        return self.stored, bool(self.versions), failed, reach
 
 
 #: Makes one of a tuple with all fields. `Found(...)` calls a function of Python's.

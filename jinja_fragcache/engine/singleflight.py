@@ -77,7 +77,8 @@ class Flight:
         is_spoiled: Whether its key was deleted, so that the value is made of old data
             and must not be stored.
         is_stored: Whether the value was stored.
-        is_doubtful: Whether this process has invalidated tags meanwhile, maybe its own.
+        is_doubtful: Whether this process has invalidated tags since it began, or may
+            have deleted what its leader had found before.
         is_abandoned: Whether its leader was cancelled, or ended by what is no error.
         is_queued: Whether it was handed over to the background and has not begun there.
         loop: The event loop of the task that leads it in the background; None without.
