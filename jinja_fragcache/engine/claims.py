@@ -21,6 +21,8 @@ from .singleflight import Flight
 # wait much longer than it has to, and so long that the store is not kept busy.
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
+# So many locks that were left are released by one caller. Each takes a round trip.
+_RELEASED_AT_ONCE = 8
 # Fraction of `lock_timeout` that a nested render waits for another process.
 _NESTED = 0.1
 
@@ -86,9 +88,20 @@ def _lock(
             context.flights.note_left_locked(key, token)
         # While the store fails, nothing tells whether a value was deleted.
         return dict.fromkeys(keys, Claim(may_store=False))
+    yield from _release_left(context)
     mine = Claim(may_store=True, token=token, seconds=seconds)
     others = Claim(may_store=False, is_taken=True)
     return {key: mine if key in taken else others for key in keys}
+
+
+def _release_left(context: Context) -> Operation[None]:
+    """Release some locks that could not be released before: the store answers again.
+
+    Nobody may ask for their keys here, and other processes wait for them meanwhile.
+    """
+    for key, token in context.flights.left_locked_first(_RELEASED_AT_ONCE).items():
+        if not (yield from _unlock(context, [key], token)):
+            return
 
 
 def release(context: Context, claims: Mapping[str, Claim]) -> Operation[None]:
@@ -104,7 +117,7 @@ def release(context: Context, claims: Mapping[str, Claim]) -> Operation[None]:
 def _unlock(context: Context, keys: Sequence[str], token: str) -> Operation[bool]:
     released = yield from context.store.unlock(keys, token)
     # If it failed, the next caller that claims the key releases the lock first, and
-    # does not wait for it.
+    # does not wait for it. So does the next one that claims any key, if it can.
     for key in keys:
         context.flights.note_left_locked(key, None if released else token)
     return released

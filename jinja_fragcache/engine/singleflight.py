@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from enum import Enum, auto
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from jinja_fragcache.access.event_loops import wait_for
@@ -406,15 +407,24 @@ class Flights:
             if token is None:
                 self._left_locked.discard(key)
             else:
-                self._left_locked.add(key, token)
+                # With the key, of which a digest is remembered if it is long.
+                self._left_locked.add(key, (key, token))
 
     def left_locked(self, keys: Sequence[str]) -> dict[str, str]:
         """Return the tokens of the locks that could not be released, by their keys."""
         with self.lock:
             if not self._left_locked:
                 return {}
-            tokens = {key: self._left_locked.known(key) for key in keys}
-            return {key: token for key, token in tokens.items() if token is not None}
+            left = [self._left_locked.known(key) for key in keys]
+            return dict(each for each in left if each is not None)
+
+    def left_locked_first(self, most: int) -> dict[str, str]:
+        """Like `left_locked`, for so many keys at most: those that wait longest."""
+        # Mostly there are none, and each miss on a server comes here.
+        if not self._left_locked:
+            return {}
+        with self.lock:
+            return dict(islice(self._left_locked.values(), most))
 
     def spoil(self, *keys: str) -> None:
         """Note that keys are deleted: values being made for them are of old data."""

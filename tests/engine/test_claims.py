@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from jinja_fragcache.access.stats import Stats
@@ -53,6 +55,38 @@ def test_if_the_store_fails_no_caller_may_store_and_none_waits() -> None:
     assert (counts.failures, counts.skipped) == (1, 1)
     # A lock that can't be released ends by itself.
     release(made, "k", held)
+
+
+class LosesAnswers(SharedStore):
+    """A store whose answers are lost on request, after it has done what it was told."""
+
+    def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        added = super().add(key, value, timeout)
+        self._note("the answer")
+        return added
+
+
+def test_locks_whose_answers_were_lost_are_released_with_the_next_claim() -> None:
+    store, counts, clock = LosesAnswers(), Stats(), Clock()
+    made = context(store, counts, timer=clock, clock=clock)
+    keys = ["a" * 5_000, *map(str, range(9))]
+    store.failing = {"the answer"}
+    for key in keys:
+        assert not claim(made, key).may_store
+        clock.now += 1
+    assert len(store.values) == len(keys)
+    store.failing = set()
+    # Some at a time, since each takes a round trip.
+    release(made, "k", claim(made, "k"))
+    assert len(store.values) == 2
+    store.failing = {"delete"}
+    held = claim(made, "k")
+    store.failing = set()
+    clock.now += 1
+    release(made, "k", held)
+    assert len(store.values) == 2
+    release(made, "k", claim(made, "k"))
+    assert store.values == {}
 
 
 @pytest.mark.parametrize(
