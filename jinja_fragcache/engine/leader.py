@@ -162,7 +162,8 @@ def _store(leads: Sequence[Lead], context: Context) -> Operation[None]:
     if context.store.has_locks:
         yield from _release([each for each in leads if each.key not in stored], context)
     for each in made:
-        if each.settle(is_stored=each.key in stored):
+        # If the write failed, it may have been carried out nevertheless.
+        if each.settle(is_stored=each.key in stored) and each.may_be_stored:
             yield from each.take_back(context)
 
 
