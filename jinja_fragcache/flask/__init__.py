@@ -1,5 +1,9 @@
 """The Flask extension. It needs Flask: pip install 'jinja-fragcache[flask]'."""
 
+from jinja_fragcache.keys.fragment import (
+    make_template_fragment_key as make_template_fragment_key,
+)
+
 from .cache import Cache as Cache
 from .responses import CachedResponse as CachedResponse
 from .signals import cache_delete as cache_delete

@@ -10,7 +10,8 @@ import cachelib
 import pytest
 from flask import Flask, render_template_string
 
-from jinja_fragcache import Cache, StoreError, make_template_fragment_key
+from jinja_fragcache import StoreError
+from jinja_fragcache.flask import Cache, make_template_fragment_key
 from jinja_fragcache.flask.backends import TYPES
 from jinja_fragcache.flask.settings import SETTINGS
 from tests.support import Counter
