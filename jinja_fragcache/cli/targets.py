@@ -31,14 +31,7 @@ def environment_of_app(target: Any, folder: Path) -> Environment:
     Raises:
         CheckError: If it can't be imported, or is no Flask application.
     """
-    app = app_of(target, folder)
-    environment = _attribute(app, target)
-    if not isinstance(environment, Environment):
-        raise CheckError(
-            f"--app {target} is {_kind(app)}, which is no Flask application. Write"
-            " module:app, or module:create_app() for a factory."
-        )
-    return environment
+    return _environment_in(app_of(target, folder), target)
 
 
 def app_of(target: Any, folder: Path) -> Any:
@@ -66,10 +59,10 @@ def cache_of_app(app: Any, target: Any) -> FragmentCache:
         target: What was given as `--app`, for the error.
 
     Raises:
-        CheckError: If it has none.
+        CheckError: If it has none, or is no Flask application.
     """
     shown = target if isinstance(target, str) else app.name
-    environment = _attribute(app, shown)
+    environment = _environment_in(app, shown)
     caches = getattr(app, "extensions", {}).get(_EXTENSION, {})
     try:
         return fragment_cache_of(environment)
@@ -165,6 +158,16 @@ def _call(function: Any, target: str, option: str) -> Any:
         raise _failed(target, option, "be called", error) from error
 
 
+def _environment_in(app: Any, target: Any) -> Environment:
+    environment = _attribute(app, target)
+    if not isinstance(environment, Environment):
+        raise CheckError(
+            f"--app {target} is {_kind(app)}, which is no Flask application. Write"
+            " module:app, or module:create_app() for a factory."
+        )
+    return environment
+
+
 def _attribute(app: Any, target: str) -> Any:
     try:
         return getattr(app, "jinja_env", None)
@@ -185,9 +188,10 @@ def _failed(target: str, option: str, what: str, error: Exception) -> CheckError
     if isinstance(error, SyntaxError) and error.filename:
         # Nothing of the file has run. Its text would name it without the folder.
         text, file, line = error.msg, error.filename, error.lineno
+    # Arguments that the user's function needs are missing in the call that stands here.
+    place = "" if file == __file__ else f" ({file}:{line})"
     return CheckError(
-        f"{option} {target} can't {what}: {type(error).__name__}: {text}"
-        f" ({file}:{line})"
+        f"{option} {target} can't {what}: {type(error).__name__}: {text}{place}"
     )
 
 

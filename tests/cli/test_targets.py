@@ -4,7 +4,12 @@ from textwrap import dedent
 
 import pytest
 
-from jinja_fragcache.cli.targets import environment_of, environment_of_app
+from jinja_fragcache.cli.targets import (
+    app_of,
+    cache_of_app,
+    environment_of,
+    environment_of_app,
+)
 from jinja_fragcache.errors import CheckError
 
 MODULE = """
@@ -21,6 +26,9 @@ class Broken:
         raise ValueError("no environment")
 
 app, broken, number = App(), Broken(), 3
+
+def needing(argument):
+    pass
 
 def make_env():
     return env
@@ -77,7 +85,8 @@ def test_an_environment(target: str, folder: Path) -> None:
             "an object of int, which is no Flask application",
         ),
         ("target_of_the_test:fails", "can't be called: ValueError: no configuration"),
-        ("target_of_the_test:fails()", r"test\.py:20\)"),
+        ("target_of_the_test:fails()", r"test\.py:23\)"),
+        ("target_of_the_test:needing()", r"missing 1 .* argument: 'argument'$"),
         ("target_of_the_test:broken", "can't make its Jinja environment: ValueError"),
         ("wrong_setting:app", r"SettingError: .*wrong_setting\.py:4\)"),
         ("failing_target:app", r"ZeroDivisionError: .*failing_target\.py:1\)"),
@@ -105,3 +114,10 @@ def test_what_is_no_application(target: str, told: str, folder: Path) -> None:
 def test_what_is_no_environment(target: str, told: str, folder: Path) -> None:
     with pytest.raises(CheckError, match=told):
         environment_of(target, folder)
+
+
+@pytest.mark.parametrize("name", ["number", "env", "needing"])
+def test_what_is_no_application_has_no_cache(name: str, folder: Path) -> None:
+    target = f"target_of_the_test:{name}"
+    with pytest.raises(CheckError, match=r"which is no Flask application\. Write"):
+        cache_of_app(app_of(target, folder), target)
