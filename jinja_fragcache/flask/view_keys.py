@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request
 
 from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.functions.keys import CUSTOM_KEY, CallKey, check_key, full_name
+from jinja_fragcache.functions.options import check_flag
 from jinja_fragcache.functions.signatures import signature_of
 from jinja_fragcache.guard.reads import Cover
 from jinja_fragcache.keys.digests import source_digest
@@ -54,6 +55,7 @@ class ViewKeys:
 
     Raises:
         KeyValueError: If the key is not a string.
+        TypeError: If `query_string` is neither True nor False.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class ViewKeys:
     ) -> None:
         if not callable(key_prefix):
             check_key(key_prefix, "key_prefix")
+        check_flag("query_string", query_string)
         self._function = function
         self._key_prefix = key_prefix
         self._query_string = query_string

@@ -82,6 +82,11 @@ class ArgumentKeys:
                 f"make_name takes a function and got {make_name!r}. Write"
                 " make_name=lambda name: ..."
             )
+        if isinstance(args_to_ignore, str):
+            raise TypeError(
+                'args_to_ignore is a list of names, such as ["page"], and not'
+                f" {args_to_ignore!r}."
+            )
         self._key_name = (
             self.name
             if make_name is None

@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Generic, TypeVar, cast
 
 from jinja_fragcache.engine.dependencies import current_dependencies, start_watching
@@ -356,6 +356,11 @@ def make_decorator(
             method: Any = function.__func__
             kind: Any = type(function)
             return kind(decorate_function(method))
+        if isinstance(function, (property, cached_property)):
+            raise TypeError(
+                "What is cached is a function, and this is a property. Write the"
+                " property's decorator above that of the cache."
+            )
         if not _is_function(function):
             raise TypeError(
                 f"What is cached is a function, and this is {function!r}. Write one"

@@ -106,6 +106,10 @@ class Options:
             raise TypeError(
                 f'allow is a list of names, such as ["g.theme"], not {allow!r}.'
             )
+        check_flag("verify", verify)
+        check_flag("cache_none", cache_none)
+        check_flag("source_check", source_check)
+        check_flag("response_hit_indication", response_hit_indication)
         self.verify = verify
         if background is not None and not isinstance(background, bool):
             raise PolicyError("background", describe(background), "True or False")
@@ -114,6 +118,12 @@ class Options:
         self.cache_none = cache_none
         self.source_check = source_check
         self.response_hit_indication = response_hit_indication
+
+
+def check_flag(name: str, given: Any) -> None:
+    """Raise TypeError for what is no flag, such as a text, even one that says no."""
+    if given is not None and not isinstance(given, int):
+        raise TypeError(f"{name} is True or False and got {given!r}.")
 
 
 def _tags_function(tags: Any) -> Callable[..., Any]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, cast
 
-from jinja2 import nodes
+from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
 from .arguments import Arguments, parse_expression, written
@@ -66,7 +66,14 @@ def parse_each(parser: Parser) -> Each:
     shown = f"Write {written(parser, _EXAMPLE)}."
     if stream.current.test("block_end"):
         parser.fail(f"The tag does not say what it goes through. {shown}")
-    target = parser.parse_assign_target(extra_end_rules=("name:in",))
+    try:
+        target = parser.parse_assign_target(extra_end_rules=("name:in",))
+    except TemplateSyntaxError as error:
+        # Such as "can't assign to 'tuple'", for `rows, 300, "row"`.
+        parser.fail(
+            "The tag does not begin with the name of an item and 'in':"
+            f" {error.message}. {shown}"
+        )
     if not stream.skip_if("name:in"):
         parser.fail(f"'in' is missing after the name of the item. {shown}")
     iterable = parse_expression(parser, with_condexpr=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -142,6 +143,10 @@ def test_wrong_uses_say_what_to_write(site: Site) -> None:
         decorate(text)
     with pytest.raises(TypeError, match="What is cached is a function"):
         decorate()(5)
+    kinds: list[Any] = [property, cached_property]
+    for kind in kinds:
+        with pytest.raises(TypeError, match="Write the property's decorator above"):
+            decorate()(kind(text))
     with pytest.raises(TimeoutValueError):
         decorate("soon")
     with pytest.raises(KeyValueError, match="key_prefix has to be a text"):

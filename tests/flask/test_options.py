@@ -256,6 +256,18 @@ def test_hash_method_is_taken_and_changes_no_key(site: Site) -> None:
         site.cache.memoize(hash_method="sha256")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["query_string", "cache_none", "source_check", "verify", "response_hit_indication"],
+)
+@pytest.mark.parametrize("bad", ["false", ["page"]])
+def test_an_option_that_is_no_flag_is_refused(site: Site, name: str, bad: Any) -> None:
+    decorator: Any = site.cache.cached
+    with pytest.raises(TypeError, match=f"{name} is True or False and got"):
+        decorator(**{name: bad})(lambda: "")
+    decorator(**{name: 1})(lambda: "")
+
+
 async def coroutine() -> None: ...
 
 

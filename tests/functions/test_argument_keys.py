@@ -263,7 +263,7 @@ def test_arguments_to_ignore_are_not_in_the_key() -> None:
     assert everything(1, 2) == everything(object())
 
 
-@pytest.mark.parametrize("names", [["x"], ["a", "y", "x"], "ax", ["x", "A"]])
+@pytest.mark.parametrize("names", [["x"], ["a", "y", "x"], ["x", "A"]])
 def test_args_to_ignore_must_name_parameters(names: Any) -> None:
     message = r"args_to_ignore names .*\bx.*one\(\) has the parameters a, b\."
     with pytest.raises(ValueError, match=message):
@@ -274,6 +274,12 @@ def test_args_to_ignore_must_name_parameters(names: Any) -> None:
     message = r"has the parameters \(none\)\."
     with pytest.raises(ValueError, match=message):
         keys_for(lambda: None, args_to_ignore=["x"])
+
+
+def test_args_to_ignore_is_a_list_and_no_text() -> None:
+    for name in ("a", "ax"):
+        with pytest.raises(TypeError, match=f"such as .\"page\".*not '{name}'"):
+            keys_for(one, args_to_ignore=name)
 
 
 # Functions that are defined inside other functions.

@@ -686,6 +686,7 @@ def test_a_fragment_around_a_list_has_its_tags_and_earliest_expiry() -> None:
         ("cache_each item in x, y, 5, 'row', item", "A fragment's name is text"),
         ("cache_each loop in items, 60, 'row', loop", "loop"),
         ("cache_each 5 in items, 60, 'row', 5", "can't assign|cannot assign"),
+        ("cache_each items, 60, 'row'", r"and 'in': .*Write {% cache_each item in it"),
     ],
 )
 def test_wrong_use_is_a_syntax_error_that_names_the_mistake(
