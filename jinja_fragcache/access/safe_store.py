@@ -343,13 +343,14 @@ class SafeStore:
     def failed(self, what: str, key: str, error: Exception) -> None:
         """Count and log a failure that is not raised."""
         self.count_failure(key, error)
+        told = what_to_check(self._adapter.store, error)
         logger.warning(
             "The store could not %s %r: %s: %s%s",
             what,
             key,
             type(error).__name__,
             without_logins(error).rstrip("."),
-            what_to_check(self._adapter.store, error),
+            f".{told}" if told else "",
         )
 
     def count_failure(self, key: str, error: Exception) -> None:

@@ -1,6 +1,7 @@
 """The arguments that settings give to stores."""
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any, TypeVar
 
 from jinja_fragcache.errors import SettingError, StoreError
@@ -65,6 +66,12 @@ def store_options(settings: Settings) -> dict[str, Any]:
             f"CACHE_OPTIONS can't be of the type {type(options).__name__}. It is a"
             " dictionary of keyword arguments."
         )
+    for name in options:
+        if not isinstance(name, str):
+            raise SettingError(
+                f"CACHE_OPTIONS has the name {without_logins(repr(name))}. Its names"
+                " are texts, those of keyword arguments."
+            )
     return dict(options)
 
 
@@ -77,6 +84,12 @@ def store_args(settings: Settings) -> list[Any]:
             " arguments."
         )
     return list(args)
+
+
+def is_given(make: type[Store], settings: Settings, name: str) -> bool:
+    """Return whether `CACHE_ARGS` or `CACHE_OPTIONS` have an argument of a store."""
+    by_position = [*signature(make).parameters][: len(store_args(settings))]
+    return name in by_position or name in store_options(settings)
 
 
 def make_with(make: type[S], settings: Settings, **given: Any) -> S:

@@ -24,6 +24,7 @@ from jinja_fragcache.stores import (
 from .backend_arguments import (
     Settings,
     default_timeout,
+    is_given,
     key_prefix,
     make_with,
     split_text,
@@ -70,7 +71,9 @@ def make_store(app: Flask, settings: Settings) -> Store:
         )
     # A URL may contain a password.
     shown = "this URL" if is_url else repr(cache_type)
-    hint = "" if is_url else did_you_mean(str(cache_type), TYPES)
+    written = str(cache_type)
+    hint = did_you_mean(written, TYPES) or did_you_mean(written.lower(), TYPES)
+    hint = "" if is_url else hint
     raise SettingError(
         f"CACHE_TYPE can't be {shown}.{hint} It is one of"
         f" {', '.join(map(repr, TYPES))}, or 'package.module.name' of a class or of a"
@@ -126,7 +129,7 @@ def _filesystem(settings: Settings) -> Store:
         raise SettingError(
             f"CACHE_DIR can't be {without_logins(repr(folder))}. It is a folder's path."
         )
-    if not folder:
+    if not folder and not is_given(FileStore, settings, "cache_dir"):
         raise SettingError(
             "CACHE_DIR is missing. It is the folder in which the type 'filesystem'"
             " keeps its entries, and nothing else may be in it:"
@@ -157,8 +160,9 @@ def _servers(settings: Settings) -> Any:
 
 
 def _sasl_memcached(settings: Settings) -> Store:
-    for name in ("CACHE_MEMCACHED_USERNAME", "CACHE_MEMCACHED_PASSWORD"):
-        if not settings[name]:
+    for argument in ("username", "password"):
+        name = f"CACHE_MEMCACHED_{argument.upper()}"
+        if not settings[name] and not is_given(MemcachedStore, settings, argument):
             raise SettingError(
                 f"{name} is missing. For a server without SASL, set CACHE_TYPE to"
                 " 'memcached'."
@@ -213,10 +217,12 @@ TYPES: dict[str, Callable[[Settings], Store]] = {
     "UWSGICache": _uwsgi,
 }
 
-# Names of the classes and factories of Flask-Caching and Flask-Cache. The store of this
-# package with the same name is made, because theirs unpickle.
+# Names of the classes and factories of Flask-Caching and Flask-Cache, and of Werkzeug's
+# classes, which Flask-Cache used. The store of this package with the same name is made,
+# because theirs unpickle.
 _THEIR_NAMES = re.compile(
-    r"flask_cach(?:e|ing)\.(?:backends|contrib)[.:](?:\w+[.:])?(\w+)"
+    r"(?:flask(?:_|\.ext\.)cach(?:e|ing)\.(?:backends|contrib)|werkzeug\.contrib\.cache)"
+    r"[.:](?:\w+[.:])?(\w+)"
 )
 
 #: Types without a store in this package, and the cachelib class to use in their place.

@@ -14,6 +14,7 @@ from jinja_fragcache.stores.redis_clients import read_url
 
 from .backend_arguments import (
     Settings,
+    is_given,
     key_prefix,
     make_with,
     split_text,
@@ -99,7 +100,8 @@ def _redis_account(settings: Settings) -> dict[str, Any]:
 def make_redis_cluster(settings: Settings) -> Store:
     """Make the store of the type `rediscluster`."""
     url, cluster = settings["CACHE_REDIS_URL"], settings["CACHE_REDIS_CLUSTER"]
-    if url is None and not cluster:
+    is_named = cluster or is_given(RedisClusterStore, settings, "cluster")
+    if url is None and not is_named:
         raise SettingError(
             "CACHE_REDIS_CLUSTER is missing. It names some of the cluster's nodes:"
             " '127.0.0.1:7000,127.0.0.1:7001'."

@@ -46,7 +46,8 @@ class FileStore(TextStore):
         timer: A clock in seconds since 1970.
 
     Raises:
-        ValueError: If the threshold is not an integer of 0 or more.
+        ValueError: If the threshold is not an integer of 0 or more, the mode is not an
+            integer, or the hash method is not a function.
         TimeoutValueError: If the default timeout is not valid.
         OSError: If the folder can't be created or read.
     """
@@ -65,6 +66,15 @@ class FileStore(TextStore):
             raise ValueError(
                 f"A FileStore can't be limited to {threshold!r} entries. Write a"
                 " threshold of 1 or more, or 0 for no limit."
+            )
+        if not callable(hash_method):
+            raise ValueError(  # noqa: TRY004 - as for the threshold
+                f"hash_method (CACHE_FILE_HASH_METHOD) can't be {hash_method!r}. It is"
+                " a function such as hashlib.sha256."
+            )
+        if mode is not None and type(mode) is not int:
+            raise ValueError(
+                f"The mode of files can't be {mode!r}. It is a number such as 0o600."
             )
         super().__init__(default_timeout)
         self._hash_method = hash_method

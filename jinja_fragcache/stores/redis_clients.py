@@ -7,11 +7,18 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja_fragcache.errors import StoreError
 from jinja_fragcache.forks import PerProcess
-from jinja_fragcache.messages import did_you_mean, unknown_argument
+from jinja_fragcache.messages import (
+    did_you_mean,
+    unknown_argument,
+    without_logins,
+    without_secret_causes,
+)
 
+from .redis_errors import DEFAULT_PORT
 from .redis_library import PLAIN, Library
 
 # How long a page waits for a server that does not answer.
@@ -20,9 +27,11 @@ _SECONDS = 0.25
 # that stays in the processor's caches, which saves more than the calls cost.
 _READ_BYTES = 32 * 1024
 _NOT_IN_HOSTS = re.compile("[@/?#]|://")
+# An address of IPv6 has more colons.
+_WITH_PORT = re.compile(r"([^:]*):(\d+)")
+_DATABASE = re.compile(r"/?|/\d+/?")
 _SENTINEL_OPTION = "sentinel_"
 _OF_WATCH = ("min_other_sentinels", "force_master_ip")
-_PORT = 6379
 
 
 def clients_of_server(
@@ -119,7 +128,10 @@ def read_url(url: str, library: Library = PLAIN) -> dict[str, Any]:
     except (AttributeError, TypeError):
         pass
     else:
-        return said
+        # redis-py takes /1/2 for 12, and /shop for 0.
+        if "path" in said or _DATABASE.fullmatch(urlsplit(url).path):
+            return said
+        why = " Its database is not a number."
     # Not in the `except` block, because redis-py's error may show the password.
     raise StoreError(
         f"The URL of the Redis server (CACHE_REDIS_URL) can't be read.{why} It has the"
@@ -218,7 +230,7 @@ def clients_of_cluster(
         )
     # Flask-Caching passes it on, and redis-py does not use it any more.
     given.pop("skip_full_coverage_check", None)
-    one = (given.pop("host", "localhost"), given.pop("port", _PORT))
+    one = (given.pop("host", "localhost"), given.pop("port", DEFAULT_PORT))
     addresses = _addresses(nodes) if url is None else [one]
     for name in given:
         if name not in known:
@@ -246,6 +258,12 @@ def _made_now(library: Library, make: Callable[[], Any]) -> PerProcess[Any]:
         unknown = unknown_argument(error)
         if unknown is None:
             raise
+    except library.part("exceptions").RedisError as error:
+        refused = without_logins(error).rstrip(".")
+        raise StoreError(
+            f"The client of Redis can't be made: {refused}. Look at its options"
+            " (CACHE_OPTIONS, or the query of CACHE_REDIS_URL)."
+        ) from without_secret_causes(error)
     else:
         return library.clients(make, client)
     of_connections = library.part("connection").AbstractConnection
@@ -294,6 +312,13 @@ def _check_host(host: object) -> None:
         raise StoreError(
             "The host of a Redis server can't be a URL or contain a login. Write"
             " url='redis://user:password@host:port/db' (CACHE_REDIS_URL) in its place."
+        )
+    with_port = _WITH_PORT.fullmatch(host) if isinstance(host, str) else None
+    if with_port:
+        raise StoreError(
+            f"The host of a Redis server can't be {host!r}, with its port. Write"
+            f" host={with_port[1]!r} and port={with_port[2]} (CACHE_REDIS_HOST and"
+            " CACHE_REDIS_PORT)."
         )
 
 

@@ -6,6 +6,8 @@ Errors are recognized by the names of their classes, so that redis need not be i
 from collections.abc import Mapping
 from typing import Any
 
+#: The port of a server whose URL has none.
+DEFAULT_PORT = 6379
 _LOGIN = (
     "the user and password (CACHE_REDIS_PASSWORD, CACHE_REDIS_URL,"
     " CACHE_REDIS_SENTINEL_PASSWORD)"
@@ -51,7 +53,7 @@ def what_to_check(error: Exception, connection: Mapping[str, Any]) -> str:
     text = str(error)
     for mark, what in _CAUSES:
         if mark in classes or mark in text:
-            host, port = connection.get("host"), connection.get("port")
+            host, port = connection.get("host"), connection.get("port", DEFAULT_PORT)
             address = connection.get("path") or (f"{host}:{port}" if host else "")
             server = f" of the server at {address}" if address else ""
             return f"Check {what}{server}."

@@ -213,6 +213,22 @@ def test_a_ready_store_of_this_package_keeps_its_serializer(
         ({"CACHE_ARGS": [1], "CACHE_OPTIONS": {"threshold": 2}}, "multiple values"),
         ({"CACHE_OPTIONS": {"threshold": 0}}, "'simple': A MemoryStore can't"),
         (
+            {
+                "CACHE_TYPE": "filesystem",
+                "CACHE_DIR": "unused",
+                "CACHE_FILE_HASH_METHOD": "md5",
+            },
+            r"\(CACHE_FILE_HASH_METHOD\) can't be 'md5'.* hashlib\.sha256",
+        ),
+        (
+            {
+                "CACHE_TYPE": "filesystem",
+                "CACHE_DIR": "unused",
+                "CACHE_OPTIONS": {"mode": "600"},
+            },
+            "The mode of files can't be '600'.* 0o600",
+        ),
+        (
             {"CACHE_TYPE": "redis", "CACHE_OPTIONS": {"colour": 1}},
             "'colour' .CACHE_OPTIONS",
         ),
@@ -366,6 +382,15 @@ THEIRS = [
     "flask_cache.backends.RedisCache",
     "flask_caching.backends.simple.SimpleCache",
     "flask_caching.backends:SimpleCache",
+    "flask.ext.cache.backends.redis",
+    # Those whose names are enough, as Flask-Cache's manual says.
+    "werkzeug.contrib.cache.NullCache",
+    "werkzeug.contrib.cache.SimpleCache",
+    "werkzeug.contrib.cache.MemcachedCache",
+    "werkzeug.contrib.cache.GAEMemcachedCache",
+    "werkzeug.contrib.cache.RedisCache",
+    "werkzeug.contrib.cache.FileSystemCache",
+    "werkzeug.contrib.cache.UWSGICache",
     "flask_caching.backends.uwsgicache:UWSGICache",
 ]
 
@@ -452,7 +477,8 @@ def test_servers_may_be_one_text_with_commas(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"), [("Redis", "redis"), ("simplecache", "SimpleCache")]
+    ("wrong", "right"),
+    [("Redis", "redis"), ("simplecache", "SimpleCache"), ("SIMPLE", "simple")],
 )
 def test_a_similar_type_is_suggested(wrong: str, right: str) -> None:
     with pytest.raises(SettingError, match=f"Did you mean .*{right}"):

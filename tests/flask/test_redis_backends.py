@@ -259,6 +259,12 @@ def test_a_cluster_does_not_use_cache_redis_db() -> None:
         ({"CACHE_REDIS_DB": True}, "CACHE_REDIS_DB can't be True"),
         ({"CACHE_REDIS_URL": "redis://h:x"}, "CACHE_REDIS_URL.*Its port is not a"),
         ({"CACHE_REDIS_URL": 5}, "CACHE_REDIS_URL.* can't be read"),
+        ({"CACHE_REDIS_URL": "redis://h/shop"}, "Its database is not a number"),
+        ({"CACHE_REDIS_HOST": "localhost:7"}, "host='localhost' and port=7"),
+        (
+            {"CACHE_REDIS_URL": "rediss://h?ssl_cert_reqs=x"},
+            r"can't be made: .*: x\. Look at .*query of CACHE_REDIS_URL",
+        ),
         (
             {"CACHE_OPTIONS": {"socket_timout": 1}},
             r"'socket_timout' \(CACHE_OPTIONS\)\. Did you mean socket_timeout",
@@ -297,4 +303,5 @@ def test_the_log_and_the_error_of_a_delete_name_the_setting_and_the_server(
         assert "Check the user and password (CACHE_REDIS_PASSWORD" in told
         assert f"of the server at 127.0.0.1:{port}." in told
         assert "hunter2" not in told
+        assert ". Check" in told
     cache.cache._client.close()

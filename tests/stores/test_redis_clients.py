@@ -101,6 +101,27 @@ def test_the_error_of_a_wrong_port_says_so(url: str) -> None:
     assert raised.value.__context__ is None
 
 
+@pytest.mark.parametrize("path", ["shop", "1/2", "-1", "1.5", "%31x"])
+def test_a_database_that_is_no_number_is_refused(path: str) -> None:
+    for kind in (RedisStore, AsyncRedisStore, RedisClusterStore):
+        with pytest.raises(StoreError, match="Its database is not a number"):
+            kind(url=f"redis://h/{path}")
+
+
+def test_a_host_with_its_port_is_refused() -> None:
+    with pytest.raises(StoreError, match="host='localhost' and port=6379 "):
+        RedisStore("localhost:6379")
+    RedisStore("::1")
+
+
+def test_a_value_that_the_client_refuses_is_an_error_that_says_where() -> None:
+    told = r"can't be made: .*Flag: x\. Look at its options \(CACHE_OPTIONS, or the"
+    wrong: list[dict[str, Any]] = [{"url": "rediss://h?ssl_cert_reqs=x"}, {"ssl": True}]
+    for options in wrong:
+        with pytest.raises(StoreError, match=told):
+            RedisStore(**{"ssl_cert_reqs": "x", **options})
+
+
 def test_sentinel_kwargs_are_options_of_the_sentinels() -> None:
     # Clients of redis-py before 6 take no other address than the sentinels tell.
     forced: Any = {"force_master_ip": "10.0.0.1"} if redis.VERSION >= (6,) else {}

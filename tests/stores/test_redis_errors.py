@@ -63,6 +63,7 @@ def test_a_server_that_is_not_there() -> None:
     told = after(RedisStore(url="unix:///nowhere/redis.sock"))
     assert told.startswith(host_and_port)
     assert told.endswith("of the server at /nowhere/redis.sock.")
+    assert what_to_check(redis.ConnectionError(), {"host": "h"}).endswith(" h:6379.")
 
 
 def test_sentinels_that_are_not_there() -> None:
