@@ -144,6 +144,23 @@ def test_the_workers_of_gunicorn_share_what_one_has_rendered(tmp_path: Path) -> 
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("page", [GUIDES / "misses.md", DOCS / "observe.md"])
+def test_the_log_is_shown_where_nobody_has_set_up_logging(page: Path) -> None:
+    as_said = blocks(page, "python")[0]
+    rendered = """
+from flask import Flask, render_template_string
+from jinja_fragcache import Cache
+
+app = Flask(__name__)
+Cache(app, config={"CACHE_TYPE": "simple"})
+with app.test_request_context():
+    render_template_string("{% cache 300, 'offers', 7 %}tea{% endcache %}")
+"""
+    command = [sys.executable, "-c", as_said + rendered]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.startswith("miss offers ")
+
+
 @pytest.mark.parametrize("guide", ["workers", "misses"])
 def test_the_commands_work(
     guide: str, redis_port: int, monkeypatch: pytest.MonkeyPatch

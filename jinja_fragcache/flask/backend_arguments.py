@@ -8,7 +8,7 @@ from jinja_fragcache.errors import SettingError, StoreError
 from jinja_fragcache.messages import unknown_argument, without_logins
 from jinja_fragcache.stores import Store
 
-from .custom_backends import bind_call
+from .custom_backends import GIVEN_TO_STORES, bind_call
 
 Settings = Mapping[str, Any]
 S = TypeVar("S", bound=Store)
@@ -125,7 +125,7 @@ def make_with(make: type[S], settings: Settings, **given: Any) -> S:
         refusal = (
             f": its client takes no option {unknown!r} (CACHE_OPTIONS)."
             if unknown
-            else " takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
+            else f" takes other arguments than {GIVEN_TO_STORES}:"
             f" {without_logins(error)}."
         )
     except (StoreError, ValueError) as error:

@@ -12,6 +12,8 @@ from jinja_fragcache.messages import did_you_mean
 from jinja_fragcache.stores import Store
 
 T = TypeVar("T")
+#: What error messages call the arguments of a store.
+GIVEN_TO_STORES = "CACHE_ARGS and CACHE_OPTIONS give it"
 
 
 def is_import_string(cache_type: str) -> bool:
@@ -52,16 +54,17 @@ def make_imported_store(
     )
     make = imported
     given: tuple[list[Any], dict[str, Any]] = ([app, dict(settings), args, kwargs], {})
+    passed = "(app, config, args, kwargs)"
     if isinstance(imported, type):
         make = getattr(imported, "factory", imported)
         if make is imported:
             if not _takes(imported, "default_timeout"):
                 kwargs.pop("default_timeout")
-            given = (args, kwargs)
+            given, passed = (args, kwargs), GIVEN_TO_STORES
     elif not inspect.isroutine(imported):
         ready: Store = imported
         return ready
-    made: Store | None = bind_call(make, what, *given)()
+    made: Store | None = bind_call(make, what, *given, passed=passed)()
     if made is None:
         raise SettingError(f"{what} gave None. It has to return a store.")
     return made
@@ -73,6 +76,8 @@ def bind_call(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     defaults: Mapping[str, Any] | None = None,
+    *,
+    passed: str = GIVEN_TO_STORES,
 ) -> Callable[[], T]:
     """Return a function that makes a call whose arguments have been checked.
 
@@ -84,6 +89,7 @@ def bind_call(
         args: Positional arguments.
         kwargs: Keyword arguments.
         defaults: Keyword arguments that `args` and `kwargs` override.
+        passed: What the error message calls the arguments.
 
     Raises:
         SettingError: If `make` does not accept the arguments.
@@ -108,8 +114,7 @@ def bind_call(
         if unknown and not takes_any:
             raise SettingError(_unknown_option(what, unknown[0], known)) from None
         raise SettingError(
-            f"{what} takes other arguments than CACHE_ARGS and CACHE_OPTIONS give it:"
-            f" {error}."
+            f"{what} takes other arguments than {passed}: {error}."
         ) from None
     return lambda: make(*args, **given)
 

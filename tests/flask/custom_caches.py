@@ -134,3 +134,8 @@ def failing(*_: Any) -> None:
 
 def no_store(*_: Any) -> list[str]:
     return ["no store"]
+
+
+def of_one(app: Flask) -> SimpleCache:
+    """Take the application only, by mistake."""
+    raise NotImplementedError(app)

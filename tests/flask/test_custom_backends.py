@@ -98,6 +98,7 @@ def test_an_import_string_may_name_a_class_of_cachelib(tmp_path: Path) -> None:
         (".", "can't be imported"),
         (f"{CUSTOM}.PlainCache", "takes no option 'colour' .* It takes name"),
         (f"{CUSTOM}.no_store", "list can't be a store"),
+        (f"{CUSTOM}.of_one", r"other arguments than \(app, config, args, kwargs\): "),
     ],
 )
 def test_a_wrong_import_string_is_an_error(name: str, message: str) -> None:
