@@ -11,13 +11,13 @@ from jinja_fragcache.errors import StoreError
 from .base import Timed
 from .facts import Facts
 from .memcached_base import (
+    NamesServers,
     checked_prefix,
     clear_refused,
     facts_of,
     protocol_expiry,
     server_key,
     server_keys,
-    where,
 )
 from .memcached_clients import make_client
 from .memcached_generation import read_generation
@@ -34,7 +34,7 @@ _PLACEHOLDER_SECONDS = 10
 _GENERATION_SECONDS = 1.0
 
 
-class MemcachedStore(TextStore):
+class MemcachedStore(NamesServers, TextStore):
     """Stores text and integers on Memcached servers, with pylibmc or pymemcache.
 
     `add` and counting are atomic. Counts end at 0 and at 19 digits. The client waits
@@ -102,7 +102,7 @@ class MemcachedStore(TextStore):
         account = (username, password) if username and password else None
         given = _SERVERS if servers is None else servers
         self._client = make_client(given, account, pool_size, options)
-        self.where = where(given, prefix)
+        self._name_servers(given, prefix, by_login=account is not None)
         self._prefix = prefix
         self._may_flush = may_flush
         self._clock = clock

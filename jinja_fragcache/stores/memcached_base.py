@@ -27,6 +27,15 @@ PLAIN_FLAGS = 0
 _LONGEST_RELATIVE = 60 * 60 * 24 * 30
 # The last time of day that Memcached knows, because it stores times in 32 bits.
 _LAST_TIME = 2**31 - 1
+# Errors after which the settings may be wrong, those of pylibmc among them. A server
+# that is only slow is at the right address.
+_NOT_REACHED = {"ServerDown", "ServerDead", "HostLookupError", "UnknownReadFailure"}
+_NOT_REACHED |= {"ConnectionError", "gaierror"}
+_ADDRESSES = "the addresses (CACHE_MEMCACHED_SERVERS)"
+_ADDRESSES_AND_LOGIN = (
+    "the addresses, the user and the password (CACHE_MEMCACHED_SERVERS,"
+    " CACHE_MEMCACHED_USERNAME, CACHE_MEMCACHED_PASSWORD)"
+)
 #: Returns the value of each key, of the keys and what the server has returned by keys.
 Load = Callable[[list[str], Mapping[str, Any]], list[Any]]
 
@@ -174,16 +183,35 @@ def server_keys(keys: Sequence[str], start: str, longest: int) -> list[str]:
     return [server_key(key, start, longest) for key in keys]
 
 
-def where(servers: Any, prefix: str) -> str:
-    """Return where the entries of a store are, as people call it.
+class NamesServers:
+    """A store that names its servers, for people.
 
-    Args:
-        servers: The addresses of the servers, or a ready client.
-        prefix: The start of all keys.
+    Attributes:
+        where: Where its entries are.
     """
-    addresses = servers if isinstance(servers, list | tuple) else ["a ready client's"]
-    keys = f"keys that begin with {prefix!r}" if prefix else "all keys"
-    return f"Memcached at {', '.join(addresses)}, {keys}"
+
+    where: str
+    _to_check: str
+
+    def _name_servers(self, servers: Any, prefix: str, *, by_login: bool) -> None:
+        """Note how the servers are called.
+
+        Args:
+            servers: Their addresses, or a ready client.
+            prefix: The start of all keys.
+            by_login: Whether the store logs in.
+        """
+        listed = servers if isinstance(servers, list | tuple) else ["a ready client's"]
+        addresses = ", ".join(listed)
+        keys = f"keys that begin with {prefix!r}" if prefix else "all keys"
+        self.where = f"Memcached at {addresses}, {keys}"
+        what = _ADDRESSES_AND_LOGIN if by_login else _ADDRESSES
+        self._to_check = f"Check {what} of the servers at {addresses}."
+
+    def what_to_check(self, error: Exception) -> str:
+        """Return which settings to look at after an error, as a sentence, or ""."""
+        names = {each.__name__ for each in type(error).__mro__}
+        return "" if names.isdisjoint(_NOT_REACHED) else self._to_check
 
 
 def facts_of(told: Sequence[Mapping[str, str]]) -> Facts:
