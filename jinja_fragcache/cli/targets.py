@@ -121,7 +121,9 @@ def environment_of(target: str, folder: Path) -> Environment:
 def _load(target: str, option: str, folder: Path) -> Any:
     found = _TARGET.fullmatch(target)
     if found is None:
-        raise CheckError(f"{option} {target!r} is not of the form module:name.")
+        raise CheckError(
+            f"{option} {target!r} is not of the form module:name, such as shop:app."
+        )
     module_name, names, called = found.groups()
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

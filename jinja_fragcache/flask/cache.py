@@ -27,7 +27,7 @@ from .signals import SignalListener
 from .template_reads import watch_app
 from .value_cache import AppCache
 from .value_store import ValueStore
-from .view_keys import ViewKeys
+from .view_keys import ViewKeys, check_key_function
 
 #: Where the caches of an application are, in its `extensions`.
 #: Where Flask-Caching's users find the store: in `app.extensions["cache"][cache]`.
@@ -250,11 +250,8 @@ class Cache(DeleteMethods):
             background=background,
             response_hit_indication=response_hit_indication,
         )
-        if make_cache_key is not None and not callable(make_cache_key):
-            raise TypeError(
-                f"make_cache_key takes a function and got {make_cache_key!r}. Write a"
-                " key that is always the same as key_prefix."
-            )
+        if make_cache_key is not None:
+            check_key_function(make_cache_key)
 
         def make_keys(function: Callable[..., Any]) -> ViewKeys:
             return ViewKeys(

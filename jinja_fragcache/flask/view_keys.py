@@ -36,6 +36,25 @@ _OF_QUERY = frozenset({"request.args", "request.full_path"})
 QueryArguments = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 
+def check_key_function(given: object, name: str = "make_cache_key") -> None:
+    """Raise TypeError for an option that is no function to be called for each key.
+
+    Args:
+        given: The option.
+        name: Its name, for the error.
+    """
+    if not callable(given):
+        raise TypeError(
+            f"{name} takes a function and got {given!r}. Write a key that is always the"
+            " same as key_prefix."
+        )
+    if inspect.iscoroutinefunction(given):
+        raise TypeError(
+            f"{name} can't be a coroutine function, because nothing awaits a key, and"
+            f" got {given!r}. Write def in place of async def."
+        )
+
+
 class ViewKeys:
     """Makes the keys of a function that `cached` decorates.
 
@@ -55,7 +74,8 @@ class ViewKeys:
 
     Raises:
         KeyValueError: If the key is not a string.
-        TypeError: If `query_string` is neither True nor False.
+        TypeError: If `query_string` is neither True nor False, or `key_prefix` is a
+            coroutine function.
     """
 
     def __init__(
@@ -67,7 +87,9 @@ class ViewKeys:
         source_check: Callable[[], bool | None] = lambda: None,
         vary: Callable[[str], str] = lambda key: key,
     ) -> None:
-        if not callable(key_prefix):
+        if callable(key_prefix):
+            check_key_function(key_prefix, "key_prefix")
+        else:
             check_key(key_prefix, "key_prefix")
         check_flag("query_string", query_string)
         self._function = function

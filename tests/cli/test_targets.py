@@ -76,7 +76,7 @@ def test_an_environment(target: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("app", "'app' is not of the form module:name"),
+        ("app", "'app' is not of the form module:name, such as shop:app"),
         ("nothing:app", "there is no module 'nothing'"),
         ("nothing.inner:app", "there is no module 'nothing'"),
         ("target_of_the_test:nothing", "there is no 'nothing' in it"),

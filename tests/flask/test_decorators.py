@@ -129,6 +129,10 @@ def text() -> str:
     return "text"
 
 
+async def coroutine() -> str:
+    return "key"
+
+
 def test_wrong_uses_say_what_to_write(site: Site) -> None:
     decorate: Any = site.cache.cached
     for name, decorator in [
@@ -137,6 +141,9 @@ def test_wrong_uses_say_what_to_write(site: Site) -> None:
     ]:
         with pytest.raises(TypeError, match=f"{name} takes a function and got 'x'"):
             decorator(**{name: "x"})(text)
+    for name in ("make_cache_key", "key_prefix"):
+        with pytest.raises(TypeError, match=f"{name} can't be a coroutine function"):
+            decorate(**{name: coroutine})(text)
     with pytest.raises(TypeError, match="What is cached is a function"):
         decorate()(Site)
     with pytest.raises(TypeError, match=r"as in @cache\.cached\(\)"):
