@@ -25,8 +25,9 @@ _NO_FIGURES = (
     " FragmentCache(statistics=True), each keeps its figures in the store."
 )
 _IN_MEMORY = (
-    "Each worker has figures of its own, and this command is a process of its own: call"
-    " cache.figures_of_workers() in the application."
+    "Each worker has figures of its own, and this command is a process of its own. In"
+    " the application, call cache.fragment_cache.figures_of_workers() in Flask, else"
+    " env.fragment_cache.figures_of_workers()."
 )
 
 

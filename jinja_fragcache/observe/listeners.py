@@ -98,8 +98,8 @@ class Listeners:
         if not isinstance(listener, Listener):
             raise ListenerError(
                 f"A listener is an object of a subclass of Listener and got"
-                f" {describe(listener)}. Write class Mine(Listener), and"
-                " cache.listen(Mine())."
+                f" {describe(listener)}. Write class Mine(Listener), and give Mine(),"
+                " as in listen(Mine()) or CACHE_LISTENERS=[Mine()]."
             )
         with self._lock:
             if listener not in self._all:
