@@ -165,7 +165,8 @@ def _environment_in(app: Any, target: Any) -> Environment:
     if not isinstance(environment, Environment):
         raise CheckError(
             f"--app {target} is {_kind(app)}, which is no Flask application. Write"
-            " module:app, or module:create_app() for a factory."
+            " module:app, or module:create_app() for a factory. With other frameworks,"
+            " name the Jinja environment: --env module:env."
         )
     return environment
 

@@ -119,5 +119,5 @@ def test_what_is_no_environment(target: str, told: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", ["number", "env", "needing"])
 def test_what_is_no_application_has_no_cache(name: str, folder: Path) -> None:
     target = f"target_of_the_test:{name}"
-    with pytest.raises(CheckError, match=r"which is no Flask application\. Write"):
+    with pytest.raises(CheckError, match=r"no Flask application\..*--env module:env"):
         cache_of_app(app_of(target, folder), target)
