@@ -145,6 +145,20 @@ def note_variable(name: str, value: Any, context: Any) -> None:
         framework.note_variable(name, value, context)
 
 
+def note_missing(name: str, context: Any) -> None:
+    """Note that a body reads a variable that only other requests may have.
+
+    Args:
+        name: The name of the variable.
+        context: The context that does not have it.
+    """
+    note = _noting.get(name)
+    if note is not None:
+        note(name, None)
+    for framework in _frameworks:
+        framework.note_missing(name, context)
+
+
 def names_told_by(names: Iterable[str]) -> frozenset[str]:
     """Return the dotted names of all that names in a key tell."""
     told = set(names)

@@ -36,6 +36,15 @@ class Framework(Protocol):
         """
         ...
 
+    def note_missing(self, name: str, context: Any) -> None:
+        """Note a read if a template lacks a variable that other requests may have.
+
+        Args:
+            name: The name of the variable.
+            context: The context that does not have it.
+        """
+        ...
+
     def told_by(self, name: str) -> Iterable[str]:
         """Return the dotted names of all that a name in a key tells.
 

@@ -18,7 +18,7 @@ from flask.globals import request_ctx
 
 from jinja_fragcache.engine.dependencies import current_dependencies, quietly
 from jinja_fragcache.engine.noted_reads import note_read
-from jinja_fragcache.frameworks.processors import note_given
+from jinja_fragcache.frameworks.processors import note_given, note_not_given
 from jinja_fragcache.frameworks.request_names import told_by
 from jinja_fragcache.frameworks.shared import is_shared
 from jinja_fragcache.frameworks.werkzeug import (
@@ -116,6 +116,11 @@ class FlaskRequests:
         else:
             session = _session_of(current)
             note_passed(current_app, current.request, session, own, name, value)
+
+    def note_missing(self, name: str, context: Any) -> None:
+        """Like `Framework.note_missing`."""
+        if has_app_context():
+            note_not_given(vars(_current_g()), name)
 
     def apart(
         self, *, blocking: bool

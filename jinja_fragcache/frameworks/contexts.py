@@ -16,7 +16,7 @@ from jinja_fragcache.guard.watched import is_watched
 from . import aiohttp, django, litestar, quart, request_classes, sanic, starlette
 from .django_language import LANGUAGE, current_language
 from .passed import is_early_method, objects_in
-from .processors import note_given
+from .processors import note_given, note_not_given
 from .shared import is_shared
 from .variables import note_variables_of
 
@@ -159,6 +159,10 @@ class RequestsInContexts:
                 part is each for part in parts for each in shown
             ):
                 note_read(name, value)
+
+    def note_missing(self, name: str, context: Any) -> None:
+        """Like `Framework.note_missing`."""
+        note_not_given(_fields(_request_in(context)[0]), name)
 
     def apart(
         self, *, blocking: bool

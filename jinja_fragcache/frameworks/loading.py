@@ -65,6 +65,11 @@ class LoadingByContext:
         if self._is_used(context):
             self._framework.note_variable(name, value, context)
 
+    def note_missing(self, name: str, context: Any) -> None:
+        """Like `Framework.note_missing`."""
+        if self._is_used(context):
+            self._framework.note_missing(name, context)
+
     def told_by(self, name: str) -> Iterable[str]:
         """Like `Framework.told_by`."""
         return self._framework.told_by(name)

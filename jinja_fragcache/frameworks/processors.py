@@ -12,7 +12,7 @@ from jinja_fragcache.engine.noted_reads import note
 from jinja_fragcache.guard.reads import Read, texts_of
 
 from .shared import lives_with
-from .shared_values import shared_names
+from .shared_values import names_written, shared_names
 
 #: A function that returns variables for templates: of the request, in Starlette and
 #: Django, or of no arguments. It may be a coroutine function.
@@ -23,6 +23,9 @@ _WRAPS = "_fragcache_wraps"
 # have read something, with their values.
 _NAMES = "_fragcache_names"
 _NOTHING = object()
+_NOT_GIVEN: tuple[Any, tuple[Read, ...]] = (_NOTHING, ())
+# Of one processor. What gives more gives others each time.
+_MOST_NAMES = 1000
 # Their own processors give templates `g`, the request and the session as they are, and
 # read nothing of them. They run for each page.
 _READING_NOTHING = frozenset({"flask.templating", "quart.templating"})
@@ -72,11 +75,19 @@ def _reads_nothing(processor: Processor) -> bool:
 
 def _watched(processor: Processor, start: Callable[..., dict[str, Any]]) -> Processor:
     shared = cache(partial(shared_names, processor))
+    written = cache(partial(names_written, processor))
+    ever_given: set[str] = set()
 
     def remember(fields: dict[str, Any], given: Any, reads: Mapping[str, Read]) -> None:
-        if not reads or not isinstance(given, Mapping):
+        if not isinstance(given, Mapping):
+            return
+        if len(ever_given) < _MOST_NAMES:
+            ever_given.update(given)
+        if not reads:
             return
         names = fields.setdefault(_NAMES, {})
+        for name in (written() | ever_given) - given.keys():
+            names.setdefault(name, (_NOTHING, tuple(reads.values())))
         names |= {
             name: (value, tuple(reads.values()))
             for name, value in given.items()
@@ -148,10 +159,22 @@ def note_given(fields: Mapping[str, Any], name: str, value: Any, app: Any) -> bo
     Returns:
         Whether the variable is the processor's, and was noted.
     """
-    given, reads = fields.get(_NAMES, {}).get(name, (_NOTHING, ()))
+    given, reads = fields.get(_NAMES, {}).get(name, _NOT_GIVEN)
     if given is not value or lives_with(app, value):
         return False
     with quietly():  # It may be `g`, which notes which attributes are read.
         texts = texts_of(value)
     note(Read(name, texts, parts=reads))
     return True
+
+
+def note_not_given(fields: Mapping[str, Any], name: str) -> None:
+    """Note a read if a context processor gives a variable in other requests only.
+
+    Args:
+        fields: As for `note_given`.
+        name: The name of the variable.
+    """
+    given, reads = fields.get(_NAMES, {}).get(name, _NOT_GIVEN)
+    if reads and given is _NOTHING:
+        note(Read(name, texts_of(None), parts=reads))

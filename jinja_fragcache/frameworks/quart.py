@@ -18,6 +18,7 @@ from jinja_fragcache.guard.watched import (
 from .processors import (
     class_of,
     note_given,
+    note_not_given,
     reading_apart,
     watch_all,
     watch_method,
@@ -98,6 +99,12 @@ class QuartRequests:
         request = None if current is None else current.request
         session = None if current is None else _session_of(current)
         note_passed(application.app, request, session, application.g, name, value)
+
+    def note_missing(self, name: str, context: Any) -> None:
+        """Like `Framework.note_missing`."""
+        application = _current("_cv_app")
+        if application is not None:
+            note_not_given(vars(application.g), name)
 
     def apart(
         self, *, blocking: bool

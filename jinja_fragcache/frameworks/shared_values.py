@@ -22,10 +22,8 @@ def shared_names(processor: Callable[..., Any]) -> frozenset[str]:
     Args:
         processor: A function that returns a dictionary, as it is written.
     """
-    try:
-        source = textwrap.dedent(inspect.getsource(processor))
-        tree = ast.parse(source)
-    except (OSError, SyntaxError, TypeError):
+    tree = _tree_of(processor)
+    if tree is None:
         return frozenset()
     assigned = set(_assigned(tree))
     if isinstance(processor, MethodType):
@@ -41,6 +39,43 @@ def shared_names(processor: Callable[..., Any]) -> frozenset[str]:
             name in each and ast.dump(each[name]) == ast.dump(value) for each in others
         )
     )
+
+
+def names_written(processor: Callable[..., Any]) -> frozenset[str]:
+    """Return the names that a processor may give, as far as they stand in its source.
+
+    Args:
+        processor: As for `shared_names`.
+    """
+    tree = _tree_of(processor)
+    return frozenset(() if tree is None else _keys(tree))
+
+
+def _tree_of(processor: Callable[..., Any]) -> ast.AST | None:
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(processor)))
+    except (OSError, SyntaxError, TypeError):
+        return None
+
+
+def _keys(tree: ast.AST) -> Iterator[str]:
+    """Yield the keys of all dictionaries that a tree makes or writes to."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            yield from map(_text, filter(None, node.keys))
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            yield _text(node.slice)
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func).rpartition(".")[2]
+            if called in {"dict", "update"}:
+                yield from (each.arg for each in node.keywords if each.arg)
+            elif called == "setdefault":
+                yield from map(_text, node.args[:1])
+
+
+def _text(node: ast.expr) -> str:
+    """Return a constant as a text, and "" of what is none."""
+    return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
 def _assigned(tree: ast.AST) -> Iterator[str]:

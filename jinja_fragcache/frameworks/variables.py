@@ -1,23 +1,34 @@
 """Contexts of templates that note which variables a body reads."""
 
+import json
 import sys
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from typing import Any
 
 from jinja2 import Environment
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
-from jinja_fragcache.engine.dependencies import current_dependencies, note_variable
-from jinja_fragcache.guard.watched import is_watching, subclass, watch
+from jinja_fragcache.engine.dependencies import (
+    current_dependencies,
+    note_missing,
+    note_variable,
+)
+from jinja_fragcache.guard.watched import is_watched, is_watching, subclass, watch
 
 _JINJA = "jinja2"
+# What the filter `tojson` calls.
+_DUMPS = "json.dumps_function"
 
 
 def note_variables(environment: Environment) -> None:
     """Let the contexts of an environment's templates note which variables are read."""
     kind: Any = environment.context_class
-    environment.context_class = _noting_context(kind)
+    if not is_watching(kind):
+        environment.context_class = _noting_context(kind)
+        policies = environment.policies
+        policies[_DUMPS] = _noting_dumps(policies[_DUMPS] or json.dumps)
 
 
 def note_variables_of(context: Any) -> None:
@@ -35,8 +46,11 @@ def _noting_context(kind: type[Context]) -> type[Context]:
 
     def resolve_or_missing(self: Any, key: str) -> Any:
         value = inherited(self, key)
-        if current_dependencies() is not None and value is not missing:
-            note_variable(key, value, self)
+        if current_dependencies() is not None:
+            if value is missing:
+                note_missing(key, self)
+            else:
+                note_variable(key, value, self)
         return value
 
     def resolve_as_jinja(self: Any, key: str) -> Any:
@@ -46,6 +60,8 @@ def _noting_context(kind: type[Context]) -> type[Context]:
         elif key in self.parent:
             value = self.parent[key]
         else:
+            if current_dependencies() is not None:
+                note_missing(key, self)
             return missing
         if current_dependencies() is not None:
             note_variable(key, value, self)
@@ -69,3 +85,18 @@ def _noting_all(kind: type[Context]) -> Any:
         return found
 
     return get_all
+
+
+def _noting_dumps(dumps: Callable[..., str]) -> Callable[..., str]:
+    """Return `json.dumps`, which asks an empty dictionary for nothing."""
+
+    @wraps(dumps)
+    def noting(value: Any, **options: Any) -> str:
+        if current_dependencies() is not None:
+            for each in (value, *(value.values() if type(value) is dict else ())):
+                is_empty = isinstance(each, dict) and not dict.__len__(each)
+                if is_empty and is_watched(each):
+                    len(each)  # This is noted.
+        return dumps(value, **options)
+
+    return noting

@@ -15,6 +15,7 @@ from jinja2.utils import missing
 from jinja_fragcache.engine.dependencies import (
     Dependencies,
     names_told_by,
+    note_missing,
     note_variable,
     quietly,
     start_watching,
@@ -47,6 +48,8 @@ PARTS = "|"
 EVERYTHING = "*"
 #: Begins the name of what the key has only joined with other values, in one text.
 JOINED = "="
+#: Begins the name of what a body reads, if its template gives the name a value, too.
+BOUND = "-"
 #: Begins the word that says that a tag has `vary_on="auto"`, and how many other key
 #: values: `auto:2`.
 AUTO = "auto:"
@@ -173,9 +176,13 @@ class TagGuard:
         start_watching(context)
         names, paths = _READ[self._site[4]]
         for name in names:
-            value = context.resolve_or_missing(name)
+            own = name.removeprefix(BOUND)
+            with quietly():
+                value = context.resolve_or_missing(own)
             if value is not missing:
-                note_variable(name, value, context)
+                note_variable(own, value, context)
+            elif own is name:
+                note_missing(name, context)
         for path in paths:
             _read_again(path, context)
 

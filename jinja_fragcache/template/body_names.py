@@ -8,6 +8,7 @@ from itertools import pairwise
 from jinja2.lexer import Token
 
 from jinja_fragcache.render.bodies import LIST_TAG, TAG
+from jinja_fragcache.render.tag_guard import BOUND
 
 HOLE_TAG = "nocache"
 _TAGS = {TAG, LIST_TAG, HOLE_TAG}
@@ -52,6 +53,14 @@ _WORDS = frozenset(
         "without",
     }
 )
+# The tags that give names a value, with what ends these in their heads.
+_BINDING = {
+    **dict.fromkeys(("from", "import", "macro", "with"), "%}"),
+    "call": ")",
+    "for": "in",
+    LIST_TAG: "in",
+    "set": "=",
+}
 # A name after these belongs to what is before it, or names a filter.
 _AFTER = {"dot", "pipe"}
 
@@ -70,6 +79,7 @@ def body_names(tokens: Sequence[Token], tags: Iterable[int]) -> dict[int, str]:
 
     Returns:
         For each tag that has an end, the names in order, with a space between them.
+        `BOUND` stands before those that a tag of the template gives a value.
     """
     found: dict[int, set[str]] = {}
     opened: list[tuple[int, str, set[str]]] = []
@@ -98,10 +108,30 @@ def body_names(tokens: Sequence[Token], tags: Iterable[int]) -> dict[int, str]:
     macros = {}
     if any(tokens[index].value == "macro" for index in tags):
         macros = _macro_names(tokens)
+    bound = _bound_names(tokens, tags) if found else set()
     return {
-        index: " ".join(sorted(_with_macros(names, macros)))
+        index: " ".join(
+            f"{BOUND}{name}" if name in bound else name
+            for name in sorted(_with_macros(names, macros))
+        )
         for index, names in found.items()
     }
+
+
+def _bound_names(tokens: Sequence[Token], tags: Iterable[int]) -> set[str]:
+    """Return the names that loops, macros and other tags of a template give a value."""
+    found: set[str] = set()
+    for index in tags:
+        tag = tokens[index].value
+        end, at = _BINDING.get(tag, ""), index + 1
+        if tag == "call" and tokens[at].type != "lparen":
+            continue  # The block that it passes has no parameters.
+        while end and tokens[at].type != "block_end" and tokens[at].value != end:
+            is_target = tag != "with" or tokens[at + 1].type == "assign"
+            if tokens[at].type == "name" and is_target:
+                found.add(tokens[at].value)
+            at += 1
+    return found
 
 
 def is_variable(tokens: Sequence[Token], index: int) -> bool:

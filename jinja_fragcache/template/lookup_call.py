@@ -39,6 +39,7 @@ from jinja_fragcache.render.options import (
 from jinja_fragcache.render.tag_guard import (
     AUTO,
     BACKGROUND,
+    BOUND,
     FOREGROUND,
     IN_HTML,
     PARTS,
@@ -92,13 +93,13 @@ class LookupCall:
     ) -> None:
         self._parser = parser
         self._constants = Constants(parser, line)
-        key = guard_names(arguments)
+        key, read = guard_names(arguments), site.names.replace(BOUND, "")
         names = PARTS.join(
             [
                 told_above(key, site.above),
                 site.names,
                 self._allowed(arguments),
-                "" if arguments.is_auto else read_above(key, site.names, site.above),
+                "" if arguments.is_auto else read_above(key, read, site.above),
                 self._traits(arguments, site.html),
             ]
         )

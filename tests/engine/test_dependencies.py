@@ -205,6 +205,9 @@ class Framework:
     def apart(self, *, blocking: bool) -> Any:
         return None if blocking else nullcontext
 
+    def note_missing(self, name: str, context: Any) -> None:
+        pass
+
     def told_by(self, name: str) -> list[str]:
         return ["session.user"] if name == "user" else []
 

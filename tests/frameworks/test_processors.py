@@ -38,6 +38,7 @@ from jinja_fragcache.frameworks import quart as of_quart
 from jinja_fragcache.frameworks import starlette as of_starlette
 from jinja_fragcache.frameworks.processors import (
     note_given,
+    note_not_given,
     reading_apart,
     watch_all,
 )
@@ -73,8 +74,15 @@ def of_site(request: Any) -> dict[str, Any]:
     return {"site": SITE["name"], "member": query["user"], "who": request}
 
 
+def of_some(request: Any) -> dict[str, Any]:
+    query = request.GET if isinstance(request, HttpRequest) else request.query_params
+    return {} if query["user"] == "ann" else {"rare": query["user"]}
+
+
 def starlette(page: Page) -> Ask:
-    templates = Jinja2Templates(env=page.environment(), context_processors=[of_request])
+    templates = Jinja2Templates(
+        env=page.environment(), context_processors=[of_request, of_some]
+    )
     templates.context_processors.append(of_site)
 
     def view(request: Request) -> Response:
@@ -90,7 +98,7 @@ def starlette(page: Page) -> Ask:
 
 def fastapi(page: Page) -> Ask:
     templates = FastAPITemplates(
-        env=page.environment(), context_processors=[of_request, of_site]
+        env=page.environment(), context_processors=[of_request, of_site, of_some]
     )
     app = FastAPI()
     app.state.held = HELD
@@ -127,7 +135,9 @@ def asking_django(page: Page, url: str) -> Ask:
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "OPTIONS": {
             "environment": f"{__name__}.django_environment",
-            "context_processors": [f"{__name__}.of_request", f"{__name__}.of_site"],
+            "context_processors": [
+                f"{__name__}.{each}" for each in ("of_request", "of_site", "of_some")
+            ],
         },
     }
     settings = override_settings(
@@ -173,7 +183,12 @@ def asking_quart(page: Page, *, is_async: bool) -> Ask:
         query = quart.request.args
         return {"site": SITE["name"], "member": query["user"], "who": query}
 
+    def some() -> dict[str, Any]:
+        query = quart.request.args
+        return {} if query["user"] == "ann" else {"rare": query["user"]}
+
     app.context_processor(awaited if is_async else plain)
+    app.context_processor(some)
     app.context_processor(site)
 
     @app.get("/")
@@ -230,7 +245,11 @@ def framework(request: pytest.FixtureRequest) -> Framework:
 
 
 @pytest.mark.parametrize(
-    "body", ["{{ shown }}", "{{ greet() }}", "{{ member }}", "{{ seldom }}"]
+    "body",
+    [
+        *("{{ shown }}", "{{ greet() }}", "{{ member }}", "{{ seldom }}"),
+        *("{{ rare|default('none') }}", "{% if rare %}in{% else %}out{% endif %}"),
+    ],
 )
 def test_a_name_that_a_processor_made_of_the_request_is_noted(
     framework: Framework, body: str
@@ -383,3 +402,23 @@ def test_tags_that_a_processor_uses_belong_to_the_body_around() -> None:
             apart.include({"posts": "1"}, 7.0, {"a.html": "digest"})
         assert (body.tags, body.expires) == ({"posts": "1"}, 7.0)
         assert body.templates == {"a.html": "digest"}
+
+
+def test_a_name_that_a_processor_once_gave_is_noted_where_it_gives_it_not() -> None:
+    given = {"a": 1}
+
+    def processor() -> dict[str, int]:
+        note_read("session.user", 1)
+        return {**given}
+
+    fields: dict[str, Any] = {}
+    processors: list[Any] = [processor]
+    watch_all(processors, lambda: fields)
+    processors[0]()
+    fields.clear()
+    given.clear()
+    processors[0]()
+    with Dependencies() as body:
+        note_not_given(fields, "a")
+        note_not_given(fields, "b")
+    assert [*body.reads] == ["a"]

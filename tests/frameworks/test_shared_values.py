@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from flask import g, session
 
-from jinja_fragcache.frameworks.shared_values import shared_names
+from jinja_fragcache.frameworks.shared_values import names_written, shared_names
 
 SITE = {"name": "Shop"}
 
@@ -85,3 +85,16 @@ def test_constants_are_shared_unless_something_chooses_them(
     processor: Any, shared: set[str]
 ) -> None:
     assert shared_names(processor) == shared
+
+
+def written() -> dict[str, Any]:
+    given = dict(a=1)  # noqa: C408 - as some write it
+    given.update(b=2)
+    given.setdefault("c", 3)
+    given["d"] = 4
+    return {"e": 5, **given}
+
+
+def test_the_names_that_stand_in_a_processor_are_known() -> None:
+    assert names_written(written) == {*"abcde"}
+    assert names_written(print) == frozenset()

@@ -160,3 +160,41 @@ def test_an_error_names_the_value_that_is_refused() -> None:
     )
     assert explained(error, AUTO_SITE, [object(), "a", 1]) is error
     assert explained(error, ("page", 1, "", "", "|||", ""), [1, object()]) is error
+
+
+@pytest.mark.parametrize("first", [{}, {"tenant": "Ann"}])
+def test_a_variable_that_only_some_requests_have_is_noted_where_it_is_missing(
+    first: dict[str, str],
+) -> None:
+    cache = FragmentCache(MemoryStore())
+    source = tag("'n'", "{{ tenant|default('none') }}")
+    template = environment({"page.html": source}, cache).get_template("page.html")
+    template.render(**first)
+    assert template.render() == "none"
+    assert template.render(tenant="Bob") == "Bob"
+    assert cache.stats().stored == 0
+
+
+def test_a_key_with_a_default_covers_a_variable_that_is_missing() -> None:
+    cache = FragmentCache(MemoryStore())
+    source = tag("'n', tenant|default('')", "{{ tenant|default('none') }}")
+    template = environment({"page.html": source}, cache).get_template("page.html")
+    assert [template.render(), template.render(tenant="Bob")] == ["none", "Bob"]
+    assert cache.stats().stored == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{% for tenant in [1] %}{{ tenant }}{% endfor %}",
+        "{% with tenant = 1 %}{{ tenant }}{% endwith %}",
+        "{% set tenant = 1 %}{{ tenant }}",
+        "{% macro m(tenant) %}{{ tenant }}{% endmacro %}{{ m(1) }}",
+    ],
+)
+def test_a_name_that_the_template_gives_a_value_is_not_missing(body: str) -> None:
+    cache = FragmentCache(MemoryStore())
+    source = tag("'n'", body)
+    template = environment({"page.html": source}, cache).get_template("page.html")
+    assert [template.render(), template.render()] == ["1", "1"]
+    assert cache.stats().stored == 1

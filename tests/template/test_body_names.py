@@ -20,7 +20,12 @@ def names_in(source: str) -> list[str]:
         ("{{ cart.total|money }}", "cart"),
         ("{% if cart and not user %}{% else %}{% endif %}", "cart user"),
         ("{{ f(named=cart) }}", "cart f"),
-        ("{% for row in rows %}{{ row }}{% endfor %}", "row rows"),
+        ("{% for row in rows %}{{ row }}{% endfor %}", "-row rows"),
+        ("{% set row, x = rows %}{{ row }}", "-row rows"),
+        ("{% with row = rows %}{{ row }}{% endwith %}", "-row rows"),
+        ("{% call(row) table(rows) %}{{ row }}{% endcall %}", "-row rows table"),
+        ("{% call table(rows) %}{% endcall %}", "rows table"),
+        ("{% cache_each row in rows, 60, 'r' %}{% endcache_each %}", "-row rows"),
         ("{% nocache %}{{ cart }}{% endnocache %}{{ user }}", "user"),
     ],
 )
@@ -37,11 +42,11 @@ def test_a_nested_body_and_its_arguments_are_read_by_the_body_around() -> None:
 @pytest.mark.parametrize(
     ("head", "names"),
     [
-        ("nav()", "nav user"),
-        ("nav(user)", "nav"),
-        ("nav(page, user)", "nav"),
-        ("nav(page=cart)", "cart nav user"),
-        ("nav(page='a', user=cart)", "cart nav"),
+        ("nav()", "-nav user"),
+        ("nav(user)", "-nav"),
+        ("nav(page, user)", "-nav"),
+        ("nav(page=cart)", "-cart -nav user"),
+        ("nav(page='a', user=cart)", "-cart -nav"),
     ],
 )
 def test_a_macro_that_a_body_names_is_in_the_body(head: str, names: str) -> None:
@@ -55,7 +60,9 @@ def test_macros_may_call_one_another() -> None:
     source += (
         "{% macro b() %}{{ a() }}{% macro c() %}{{ y }}{% endmacro %}{% endmacro %}"
     )
-    assert names_in(source + "{% cache 60, 'n' %}{{ a() }}{% endcache %}") == ["a b x"]
+    assert names_in(source + "{% cache 60, 'n' %}{{ a() }}{% endcache %}") == [
+        "-a -b x"
+    ]
 
 
 def test_a_tag_without_an_end_has_no_names() -> None:
