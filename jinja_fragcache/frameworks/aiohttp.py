@@ -3,13 +3,21 @@
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 from jinja_fragcache.engine.dependencies import quietly
+from jinja_fragcache.engine.noted_reads import note_read
+from jinja_fragcache.guard.watched import mapping_class, subclass, watch
 
 from .attributes import Attributes, named, watching
 from .processors import watch_all
+from .reading import note_item
+
+#: The name of what routing has found for a request.
+ROUTE = "request.match_info.route"
+_OF_ROUTE = frozenset({"get_info", "handler", "http_exception", "route"})
 
 
 def parts_of(request: Any) -> Iterator[Any]:
@@ -58,11 +66,30 @@ def _start(request: Any) -> dict[str, Any]:
     return fields
 
 
+@cache
+def _match_class(kind: type) -> type:
+    """Return a subclass of the class of `match_info`, which has the route, too."""
+    made = mapping_class(kind, "request.match_info", note_item)
+    inherited: Any = kind.__getattribute__
+
+    def get_attribute(self: Any, name: str) -> Any:
+        if name in _OF_ROUTE:
+            note_read(ROUTE)
+        return inherited(self, name)
+
+    return subclass(made, {"__getattribute__": get_attribute})
+
+
+def _read_match(_: Any, __: str, value: Any) -> Any:
+    watch(value, _match_class)
+    return value
+
+
 #: Lets what is read of a request be noted.
 watch_request = watching(
     Attributes(
         "request",
-        mappings=frozenset({"cookies", "headers", "match_info", "query"}),
+        mappings=frozenset({"cookies", "headers", "query"}),
         shared=frozenset(
             {
                 *("app", "client_max_fields", "client_max_size", "config_dict"),
@@ -82,6 +109,7 @@ watch_request = watching(
             "message": "request",
             "raw_headers": "request.headers",
         },
+        special={"match_info": _read_match},
         has_items=True,
     )
 )

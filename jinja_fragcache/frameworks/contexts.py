@@ -17,6 +17,7 @@ from . import aiohttp, django, litestar, quart, request_classes, sanic, starlett
 from .django_language import LANGUAGE, current_language
 from .passed import is_early_method, objects_in
 from .processors import note_given, note_not_given
+from .reading import text_of_route
 from .shared import is_shared
 from .variables import note_variables_of
 
@@ -39,6 +40,7 @@ _TOLD = {
 }
 # What templates have as variables, too, with its parts.
 _SAME = {"request.user": "user", "session": "request.session", "user": "request.user"}
+_ROUTES = {"request.route", "request.route_handler"}
 # A field of a request whose context processors ran before they could be watched.
 _UNSEEN = "_fragcache_processors_unseen"
 _PLAIN = (str, bytes, int, float, bool, type(None))
@@ -177,6 +179,8 @@ class RequestsInContexts:
         if name == "request.query_string":
             # Of Sanic, and of aiohttp.
             yield from ("request.args", "request.query")
+        if name in {"request.path", f"{aiohttp.ROUTE}.name"}:
+            yield aiohttp.ROUTE
         for other, same in _SAME.items():
             if name == other or name.startswith(f"{other}."):
                 yield same + name.removeprefix(other)
@@ -193,6 +197,8 @@ class RequestsInContexts:
         with quietly():
             for part in parts:
                 value = _part(value, part)
+        if name in _ROUTES:
+            return text_of_route(value)
         return str(value) if type(value).__name__ == "URL" else value
 
 

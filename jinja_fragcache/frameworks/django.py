@@ -155,7 +155,7 @@ def _read_attribute(request: Any, name: str, value: Any) -> Any:
     elif name == "scheme":
         _note_scheme(request)
     elif name == "resolver_match":
-        watch(value, _match_class)
+        _note_match(value)
     elif name in _ATTRIBUTES:
         if not is_watched(value):  # Else it notes its reads itself.
             note_read(f"request.{_ATTRIBUTES[name]}", value)
@@ -164,6 +164,11 @@ def _read_attribute(request: Any, name: str, value: Any) -> Any:
     ):
         note_read(f"request.{name}", value)
     return value
+
+
+def _note_match(match: Any) -> None:
+    if not watch(match, _match_class):  # No view was found. In another request, one is.
+        note_read("request.resolver_match", match)
 
 
 def _note_host(request: Any) -> None:
@@ -252,6 +257,9 @@ def _session_class(kind: type) -> type:
         return key
 
     made.session_key = property(session_key)  # type: ignore[attr-defined]
+    if hasattr(kind, "is_empty"):
+        note = _noting_name("request.session")
+        made.is_empty = noting(kind.is_empty, note)  # type: ignore[attr-defined]
     return made
 
 

@@ -10,7 +10,7 @@ from jinja_fragcache.engine.noted_reads import note_kept_read, note_read
 from jinja_fragcache.guard.watched import WHOLE, mapping_class, subclass, watch
 
 from .attributes import Attributes, named, noting_calls, watching
-from .reading import is_noting, note_item
+from .reading import is_noting, note_item, text_of_route
 from .shared import is_shared
 
 # It has functions that templates call, such as `csrf_token`.
@@ -53,6 +53,11 @@ def _read_base_url(_: Any, __: str, value: Any) -> Any:
     return value
 
 
+def _read_route(_: Any, name: str, value: Any) -> Any:
+    note_kept_read(f"request.{name}", text_of_route(value))
+    return value
+
+
 def _note_base_url(request: Any, *_: Any, **__: Any) -> None:
     # Its URLs have the host, which the client sends.
     with quietly():
@@ -79,7 +84,7 @@ def _state_class(kind: type) -> type:
 
 def _note_state(shown: str, *value: Any) -> None:
     name = shown.removeprefix("request.state.")
-    if is_noting() and not (name.startswith("_") or is_shared(name, *value[:1] or "")):
+    if is_noting() and not (name.startswith("_") or is_shared(name, *(value or ("",)))):
         note_item(shown, *value)
 
 
@@ -91,7 +96,7 @@ watch_request = watching(
         mappings=frozenset({"cookies", "headers", "path_params", "query_params"}),
         shared=frozenset(
             {
-                *("app", "is_connected", "logger", "receive", "route_handler", "send"),
+                *("app", "is_connected", "logger", "receive", "send"),
                 "supports_push_promise",
             }
         ),
@@ -102,6 +107,7 @@ watch_request = watching(
         },
         special={
             "base_url": _read_base_url,
+            "route_handler": _read_route,
             "scope": _read_scope,
             "state": _read_state,
             "url": _read_url,

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja_fragcache.engine.dependencies import current_dependencies, quietly
 from jinja_fragcache.engine.noted_reads import note_read
-from jinja_fragcache.guard.views import MappingView
+from jinja_fragcache.guard.views import DictView, MappingView
 from jinja_fragcache.guard.watched import mapping_class, watch
 
 from .shared import is_shared
@@ -54,10 +54,22 @@ def watched_mapping(shown: str, value: Any) -> Any:
     """
     if watch(value, mapping_class, shown, note_item) or not is_noting():
         return value
+    if isinstance(value, dict):
+        return DictView(value, shown, note_item)
     if isinstance(value, Mapping):
         return MappingView(value, shown, note_item)
     note_read(shown)
     return value
+
+
+def text_of_route(route: Any) -> str:
+    """Return what tells a route of an application from its others.
+
+    Args:
+        route: A route of Starlette, a handler of Litestar, or None.
+    """
+    paths = getattr(route, "paths", None) or [getattr(route, "path", None)]
+    return f"{getattr(route, 'name', None)} {sorted(map(str, paths))}"
 
 
 def read_field(shown: str, value: Any) -> Any:

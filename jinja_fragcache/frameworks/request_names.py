@@ -33,6 +33,7 @@ ATTRIBUTES = {
     "remote_user": "remote_user",
     "root_path": "script_root",
     "root_url": "url_root",
+    "routing_exception": "routing_exception",
     "scheme": "scheme",
     "script_root": "script_root",
     "stream": "data",
@@ -76,7 +77,9 @@ BELOW_ROOT = frozenset({"base_url", "url", "url_root"})
 # The attributes of these tell enough of them.
 _TOLD_BY_PART = {"headers.user-agent": "string"}
 #: What routing makes of `OF_ROUTE`, and of the host where views have several.
-ROUTED = frozenset({"blueprint", "endpoint", "url_rule", "view_args"})
+ROUTED = frozenset(
+    {"blueprint", "endpoint", "routing_exception", "url_rule", "view_args"}
+)
 OF_ROUTE = ("method", "path")
 
 

@@ -40,6 +40,14 @@ def _read_route(_: Any, name: str, value: Any) -> Any:
     return value
 
 
+def _read_whole_route(request: Any, _: str, value: Any) -> Any:
+    for name in ("name", "uri_template"):
+        with quietly():
+            part = getattr(request, name)
+        _read_route(request, name, part)
+    return value
+
+
 def _note_url_for(request: Any, *_: Any, **__: Any) -> None:
     # Its URLs have the host, which the client sends.
     with quietly():
@@ -60,7 +68,7 @@ watch_request = watching(
         mappings=frozenset({"headers", "match_info"}),
         shared=frozenset(
             {
-                *("app", "conn_info", "protocol", "responded", "route", "stream"),
+                *("app", "conn_info", "protocol", "responded", "stream"),
                 *("transport", "version"),
             }
         ),
@@ -79,6 +87,7 @@ watch_request = watching(
             "files": _read_lists,
             "form": _read_lists,
             "name": _read_route,
+            "route": _read_whole_route,
             "uri_template": _read_route,
             "url_for": noting_calls(_note_url_for),
         },

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
+from jinja_fragcache.engine.dependencies import quietly
 from jinja_fragcache.engine.noted_reads import note_kept_read, note_read
 from jinja_fragcache.guard.watched import (
     mapping_class,
@@ -13,7 +14,7 @@ from jinja_fragcache.guard.watched import (
 )
 
 from .processors import class_of, watch_all, watch_method
-from .reading import is_noting, note_item, noting, watched_mapping
+from .reading import is_noting, note_item, noting, text_of_route, watched_mapping
 from .shared import is_shared
 
 _MAPPINGS = ("cookies", "headers", "path_params", "query_params", "session")
@@ -29,11 +30,13 @@ _URL_PARTS = (
     *("components", "fragment", "hostname", "is_secure", "netloc", "password"),
     *("path", "port", "query", "scheme", "username"),
 )
+# What the application chooses by the path.
+_ROUTED = frozenset({"endpoint", "route"})
 # What the application has, not the client.
 _OF_APPLICATION = frozenset(
     {
-        *("app", "asgi", "app_root_path", "endpoint", "extensions", "http_version"),
-        *("route", "router", "type"),
+        *("app", "asgi", "app_root_path", "extensions", "http_version", "router"),
+        "type",
     }
 )
 
@@ -106,7 +109,7 @@ def _request_class(kind: type) -> type:
         "state": _read_state,
         "url": _read_url,
     }
-    made = properties_class(kind, reads)
+    made = _own_noting(properties_class(kind, reads), frozenset(reads))
     own: dict[str, Callable[..., None]] = {
         "__getitem__": _note_field,
         "__iter__": _note_all,
@@ -117,6 +120,30 @@ def _request_class(kind: type) -> type:
         if hasattr(kind, name):  # A websocket has no body.
             setattr(made, name, noting(getattr(kind, name), note))
     return made
+
+
+def _own_noting(kind: type, known: frozenset[str]) -> type:
+    """Return a subclass of a class of requests that notes what the application adds.
+
+    Args:
+        kind: The class.
+        known: The attributes that it notes itself.
+    """
+    inherited: Any = kind.__getattribute__
+
+    def get_attribute(self: Any, name: str) -> Any:
+        if name.startswith("_") or name in known or not is_noting():
+            return inherited(self, name)
+        try:
+            value = inherited(self, name)
+        except AttributeError:
+            note_item(f"request.{name}", None)
+            raise
+        if name in vars(self) and not is_shared(name, value):
+            note_item(f"request.{name}", value)
+        return value
+
+    return subclass(kind, {"__getattribute__": get_attribute})
 
 
 def _noting_name(shown: str) -> Callable[..., None]:
@@ -152,8 +179,12 @@ def _read_state(_: Any, value: Any) -> Any:
     return value
 
 
-def _note_field(_: Any, key: Any) -> None:
-    if key not in _OF_APPLICATION:
+def _note_field(request: Any, key: Any) -> None:
+    if key in _ROUTED:
+        with quietly():
+            route = request.scope.get("route")
+        note_kept_read("request.route", text_of_route(route))
+    elif key not in _OF_APPLICATION:
         note_read(f"request.{key}")
 
 
@@ -200,10 +231,15 @@ def _state_class(kind: type) -> type:
 
         return read
 
-    methods = ("__getattr__", "__getitem__")
-    return subclass(
-        kind, {name: reading(name) for name in methods if hasattr(kind, name)}
-    )
+    def reading_names(method: str) -> Callable[..., Any]:
+        return noting(getattr(kind, method), _noting_name("request.state"))
+
+    makers = {
+        **dict.fromkeys(("__getattr__", "__getitem__"), reading),
+        **dict.fromkeys(("__iter__", "__len__"), reading_names),
+    }
+    own = {name: make(name) for name, make in makers.items() if hasattr(kind, name)}
+    return subclass(kind, own)
 
 
 def _note_state(name: str, value: Any) -> None:

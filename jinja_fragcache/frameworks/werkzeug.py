@@ -40,6 +40,7 @@ _EARLY_CONTAINERS = _CONTAINERS - {"headers", "view_args"}
 _KNOWS_OWN = "_fragcache_knows_own"
 _PACKAGES = frozenset({"flask", "quart", "werkzeug"})
 _TAKING = ("get", "pop", "setdefault")
+_OURS_IN_G = "_fragcache"
 _OURS = __name__.partition(".")[0]
 
 
@@ -204,15 +205,20 @@ def _read_container(shown: str, request: Any, value: Any) -> Any:
     if shown == "request.headers" and not is_ours:
         return value
     is_watched = _watch_container(shown, request, value)
-    if is_ours and value is not None and not is_watched:
-        note_read(shown)
+    if is_ours and not is_watched:
+        if value is None:  # Where no route was found. In another request, one is.
+            note_attribute(request, shown.removeprefix("request."), value)
+        else:
+            note_read(shown)
     return value
 
 
 def _watch_container(shown: str, request: Any, value: Any) -> bool:
     """Let what is read of a mapping be noted, and return whether that was possible."""
-    if value is None or is_watched(value):
-        return value is not None
+    if value is None:
+        return False
+    if is_watched(value):
+        return True
     note_item = _note_item
     if shown == "request.view_args":
         note_item = _noting_routed(_parts(request, "view_args"))
@@ -334,7 +340,7 @@ def g_class(kind: type, read: Callable[[Any, str, Any], Any]) -> type:
 
     def iterate(self: Any) -> Any:
         note_read("g")
-        return iter(vars(self))
+        return iter([name for name in vars(self) if not name.startswith(_OURS_IN_G)])
 
     own = {each: taking(each) for each in _TAKING if hasattr(kind, each)}
     own |= {"__contains__": contains, "__iter__": iterate}

@@ -9,7 +9,7 @@ from collections.abc import (
     MutableMapping,
     ValuesView,
 )
-from typing import Any
+from typing import Any, Self
 
 from jinja_fragcache.list_names import list_name
 
@@ -28,11 +28,13 @@ class MappingView(MutableMapping[Any, Any]):
         note: Called for each read.
     """
 
-    __slots__ = ("_mapping", "_name", "_note")
+    _mapping: Any
+    _name: str
+    _note: Note
 
     def __init__(self, mapping: Mapping[Any, Any], name: str, note: Note) -> None:
         # What can't be written raises its own error.
-        self._mapping: Any = mapping
+        self._mapping = mapping
         self._name = name
         self._note = note
 
@@ -93,6 +95,11 @@ class MappingView(MutableMapping[Any, Any]):
         self._note(self._name, WHOLE)
         return repr(self._mapping)
 
+    def __str__(self) -> str:
+        """Like `__repr__`."""
+        self._note(self._name, WHOLE)
+        return str(self._mapping)
+
     def __getattr__(self, name: str) -> Any:
         """Return what else the mapping has, such as `copy`: it may show all of it."""
         found = getattr(self._mapping, name)
@@ -100,10 +107,51 @@ class MappingView(MutableMapping[Any, Any]):
         return found
 
 
-class ListsView(MappingView):
-    """Like `MappingView`, of one whose items are lists, and `get` returns the first."""
+class DictView(MappingView, dict[Any, Any]):  # type: ignore[misc]
+    """Like `MappingView`, of a dictionary, and a dictionary itself.
 
-    __slots__ = ()
+    That is asked for by `json` and by Jinja's filter `urlencode`.
+    """
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Make a view with one item of its own, since `json` asks no empty one."""
+        made = dict.__new__(cls)
+        dict.__setitem__(made, "", None)
+        return made
+
+    def copy(self) -> dict[Any, Any]:
+        """Note that all of it was read, and return a copy of the dictionary."""
+        return dict(self.items())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Note that all of it was read, and let a dictionary be copied or pickled."""
+        return dict, (self.copy(),)
+
+    def __ne__(self, other: object) -> bool:
+        """Note that all of it was read, and compare."""
+        return not self == other
+
+    def __reversed__(self) -> Iterator[Any]:
+        """Note that all of it was read, and iterate over the keys from the last."""
+        self._note(self._name)
+        return iter([*reversed(self._mapping)])
+
+    def __or__(self, other: Any) -> Any:
+        """Note that all of it was read, and return a dictionary with its items."""
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        """Like `__or__`, from the right."""
+        return other | self.copy()
+
+    def __ior__(self, other: Any) -> Any:
+        """Write the items of another mapping."""
+        self.update(other)
+        return self
+
+
+class ListsView(DictView):
+    """Like `DictView`, of one whose items are lists, and `get` returns the first."""
 
     def __getitem__(self, key: Any) -> Any:
         """Note the whole item, and return it."""

@@ -42,6 +42,11 @@ _ONE_EACH = {
     *("request.path_params", "request.resolver_match.kwargs", "request.view_args"),
 }
 _HEADERS = "request.headers"
+# Mappings whose values are texts that a visitor chooses.
+_OF_TEXTS = {
+    *("request.COOKIES", "request.META", "request.POST", "request.cookies"),
+    *("request.form", _HEADERS),
+}
 _MAPPINGS = {
     *(*_ONE_EACH, *_OF_QUERY, "request.META"),
     *("request.POST", "request.form", _HEADERS),
@@ -182,8 +187,12 @@ def _is_apart(other: object, name: str) -> bool:
     The user 1 must not get what nobody gets by `user.id or 1`.
     """
     root, _, attribute = name.rpartition(".")
-    if not other or root in _OF_QUERY:
+    if root in _OF_QUERY:
         return True
+    if not other:
+        # The key of 0 is that of "0", which is a value, and not false.
+        is_zero = not isinstance(other, str | bool) and other is not None
+        return not (is_zero and root in _OF_TEXTS)
     return isinstance(other, str) and not other.isdigit() and attribute in OF_ROWS
 
 

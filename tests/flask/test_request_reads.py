@@ -242,6 +242,17 @@ def test_each_way_to_read_g_is_noted(app: Flask, read: Callable[[], object]) -> 
     assert name in {"g.theme", "g.greet", "g.can"}
 
 
+@pytest.mark.parametrize("name", ["view_args", "routing_exception", "url_rule"])
+def test_what_a_request_without_a_route_lacks_is_noted(app: Flask, name: str) -> None:
+    assert noted(lambda: getattr(request, name)).keys() == {f"request.{name}"}
+
+
+def test_the_names_in_g_are_the_application_s(app: Flask) -> None:
+    g.theme = "dark"
+    g._fragcache_names = {}
+    assert list(g) == ["theme"]
+
+
 def test_the_dictionary_of_g_is_all_of_it(app: Flask) -> None:
     g.theme = "dark"
     assert noted(lambda: vars(g)["theme"]) == {"g": set()}

@@ -120,6 +120,7 @@ READS = {
     "request.headers['User-Agent']": "request.headers.get('user-agent')",
     "agent()": "request.headers['user-agent']",
     "request.match_info.path": "request.match_info.path",
+    "request.match_info.route.name ~ request.path": "request.path",
     "request.user.name": "request.user.id",
     "request['user'].name": "request['user'].id",
     "request.get('user').name": "request.user.id",
@@ -241,3 +242,14 @@ def test_the_tag_of_the_error_works(read: str) -> None:
     page = Page("{{ " + read + " }}", strict=True)
     pasted = page.pasted(client(page))
     pasted.check(client(pasted), is_cached=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "stored"),
+    [("", 0), ("request.path", 1), ("request.match_info.route.name", 1)],
+)
+@pytest.mark.parametrize("read", ["route.name", "get_info()", "http_exception"])
+def test_the_route_has_to_be_in_the_key(read: str, key: str, stored: int) -> None:
+    page = Page("{{ request.match_info." + read + " }}", key)
+    client(page)("ann")
+    assert page.cache.stats().stored == stored

@@ -375,3 +375,23 @@ def test_a_thread_closes_the_connections_that_it_has_opened(
     with connections_closed():
         assert closed == []
     assert closed == ["all"]
+
+
+@pytest.mark.parametrize("first", ["ann", "bob"])
+def test_that_a_request_has_no_route_is_noted(first: str) -> None:
+    def lose(request: HttpRequest) -> None:
+        if request.GET["user"] == "ann":
+            request.resolver_match = None  # As on a page of the status 404.
+
+    match = "request.resolver_match"
+    page = Page("{{ " + match + ".kwargs.name if " + match + " else 'none' }}")
+    ask = client(page, lose)
+    ask(first)
+    assert (ask("ann"), ask("bob")) == ("none", "bob")
+    assert page.cache.stats().stored == 0
+
+
+def test_whether_a_session_is_empty_is_noted() -> None:
+    page = Page("{{ request.session.is_empty() }}")
+    client(page)("ann")
+    assert page.cache.stats().stored == 0

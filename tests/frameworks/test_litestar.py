@@ -217,3 +217,43 @@ def test_the_tag_of_the_error_works(read: str) -> None:
     page = Page("{{ " + read + " }}", strict=True)
     pasted = page.pasted(client(page))
     pasted.check(client(pasted), is_cached=True)
+
+
+@pytest.mark.parametrize(
+    "read", ["'tenant' in request.state", "request.state|list", "request.state|length"]
+)
+def test_the_names_in_the_state_are_noted(read: str) -> None:
+    page = Page("{{ " + read + " }}")
+    assert client(page)("ann")
+    assert page.cache.stats().stored == 0
+
+
+@pytest.mark.parametrize("name", ["cookies", "path_params", "session"])
+@pytest.mark.parametrize("shown", ["tojson", "urlencode"])
+def test_a_dictionary_of_the_request_is_shown_as_one(name: str, shown: str) -> None:
+    page, plain = Page("{{ request." + name + "|" + shown + " }}"), Page("")
+    plain.templates["page.html"] = "{{ request." + name + "|" + shown + " }}"
+    # The cookie of the session is another one each time.
+    texts = [client(each)("ann").partition("session")[0] for each in (page, plain)]
+    assert texts[0] == texts[1]
+    assert page.cache.stats().stored == 0
+
+
+def test_another_handler_s_text_is_rendered_again() -> None:
+    page = Page("{{ request.route_handler.name }}")
+
+    def handler(name: str) -> Any:
+        @get(f"/{name}/{{number:int}}", name=name, sync_to_thread=False)
+        def view() -> Template:
+            return Template("page.html")
+
+        return view
+
+    engine = JinjaTemplateEngine.from_environment(page.environment())
+    app = Litestar(
+        [handler("a"), handler("b")], template_config=TemplateConfig(instance=engine)
+    )
+    with TestClient(app) as asking:
+        urls = ("/a/1", "/a/2", "/b/1", "/a/1")
+        assert [asking.get(url).text for url in urls] == ["a", "a", "b", "a"]
+    assert page.cache.stats().hits == 1

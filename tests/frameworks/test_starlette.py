@@ -37,6 +37,9 @@ def client(page: Page, session: Any = None) -> Callable[[str], str]:
         request.scope["auth"] = [f"see {user}"]
         request.state.tenant = SimpleNamespace(id=user, name=user)
         request.state.db = object()
+        setattr(request.state, user, user)
+        request.shop = SimpleNamespace(id=user, name=user)  # type: ignore[attr-defined]
+        request.db = object()  # type: ignore[attr-defined]
         request.session["cart"] = user
         values = {
             "user": user,
@@ -89,6 +92,7 @@ READS = {
     "request.session": "request.session|string",
     "request.path_params.path": "request.path_params.path",
     "request.state.tenant.name": "request.state.tenant.id",
+    "request.shop.name": "request.shop.id",
     "request.user.name": "request.user.id",
     "request.auth": "request.auth|string",
     "request.client.host": "request.client.host",
@@ -308,3 +312,37 @@ def test_what_is_set_above_the_tag_is_read_by_its_body(
         f"{{% set u = {expression} %}}" + page.templates["page.html"]
     )
     page.check(client(page), is_cached=bool(key))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        *("'bob' in request.state", "request.state|join", "request.state.bob|default"),
+        *("request.bob is defined", "request.cookies|tojson"),
+        *("request.cookies|urlencode", "request.session|tojson"),
+    ],
+)
+def test_that_something_is_there_is_noted_and_shown_as_it_is(read: str) -> None:
+    page, plain = Page("{{ " + read + " }}"), Page("")
+    plain.templates["page.html"] = "{{ " + read + " }}"
+    texts = [client(plain)(user) for user in ("ann", "bob")]
+    assert [client(page)(user) for user in ("ann", "bob")] == texts
+    assert page.cache.stats().stored == 0
+
+
+@pytest.mark.parametrize("read", ["request['route'].name", "request.get('endpoint').x"])
+def test_another_route_s_text_is_rendered_again(read: str) -> None:
+    page = Page("{{ " + read + " }}")
+    templates = Jinja2Templates(env=page.environment())
+
+    def view_of(name: str) -> Route:
+        def view(request: Request) -> Response:
+            return templates.TemplateResponse(request, "page.html")
+
+        view.x = name  # type: ignore[attr-defined]
+        return Route(f"/{name}/{{path}}", view, name=name)
+
+    asking = TestClient(Starlette(routes=[view_of("a"), view_of("b")]))
+    urls = ("/a/1", "/a/2", "/b/1", "/a/1")
+    assert [asking.get(url).text for url in urls] == ["a", "a", "b", "a"]
+    assert page.cache.stats().hits == 1

@@ -1,11 +1,15 @@
+import json
+import pickle
 from collections.abc import Callable
-from types import SimpleNamespace
+from copy import copy, deepcopy
+from functools import partial
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
 from multidict import MultiDict
 
-from jinja_fragcache.guard.views import ListsView, MappingView, NamespaceView
+from jinja_fragcache.guard.views import DictView, ListsView, MappingView, NamespaceView
 from jinja_fragcache.guard.watched import WHOLE
 
 ALL = [("cookies",)]
@@ -138,3 +142,45 @@ def test_a_namespace_notes_what_is_read_of_it_and_writes_to_it() -> None:
     assert view.__dict__ == {"user": "ann"}
     whole = ("ctx", WHOLE)
     assert notes == [("ctx.user", "ann"), ("ctx.cart", None), whole, whole]
+
+
+@pytest.mark.parametrize("items", [{}, {"theme": "dark", "size": "1"}])
+@pytest.mark.parametrize(
+    "read",
+    [
+        *(json.dumps, partial(json.dumps, indent=1), dict, len, bool, str, repr),
+        *(copy, deepcopy, list, lambda view: view == {}, lambda view: view != {}),
+        *(lambda view: view | {"a": "1"}, lambda view: {"a": "1"} | view),
+        *(lambda view: view.copy(), lambda view: list(reversed(view))),
+        lambda view: pickle.loads(pickle.dumps(view)),
+        lambda view: {**view},
+    ],
+)
+def test_a_view_of_a_dictionary_is_read_as_the_dictionary(
+    read: Callable[[Any], object], items: dict[str, str]
+) -> None:
+    notes: list[tuple[Any, ...]] = []
+    view = DictView(items, "cookies", lambda *each: notes.append(each))
+    assert isinstance(view, dict)
+    assert read(view) == read(items)
+    assert notes[0][0] == "cookies"
+
+
+def test_a_view_of_lists_is_a_dictionary_too() -> None:
+    lists = Lists({"a": ["1", "2"]})
+    view = ListsView(lists, "args", lambda *_: None)
+    assert json.dumps(view) == json.dumps(lists)
+    assert dict(view) == {"a": ["1", "2"]}
+
+
+def test_what_is_written_into_a_view_of_a_dictionary_goes_there() -> None:
+    items = {"a": "1"}
+    view = DictView(items, "cookies", lambda *_: None)
+    view |= {"b": "2"}
+    view["c"] = "3"
+    assert items == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_a_view_is_shown_as_a_text_like_the_mapping() -> None:
+    query = MappingProxyType({"a": "1"})
+    assert str(MappingView(query, "query", lambda *_: None)) == str(query)

@@ -33,6 +33,12 @@ def expression(source: str) -> nodes.Expr:
         ("a.id|default(boolean=true, default_value=b)", []),
         ("a.id|d(*b)", []),
         ("a.id|d(**b)", []),
+        # The key of 0 is that of a cookie "0".
+        ("request.cookies.get('a', 0)", [None]),
+        ("request.headers.a|default(0)", []),
+        ("request.cookies.a or 0", []),
+        ("request.cookies.a or ''", ["request.cookies.a"]),
+        ("session.get('a', 0)", ["session.a"]),
         ("session|dictsort", ["session"]),
         ("request.path_params|dictsort", ["request.path_params"]),
         ("request.args|dictsort", [None]),
