@@ -72,7 +72,7 @@ class QuartRequests:
         current = _request_context()
         if current is None:
             return
-        watch_request(current.request, _OF_REQUESTS)
+        watch_request(_request_of(current), _OF_REQUESTS)
         watch(current, _context_class)
         if current.url_adapter is not None:
             watch(current.url_adapter, _adapter_class)
@@ -83,7 +83,7 @@ class QuartRequests:
     def request(self) -> object:
         """Like `Framework.request`."""
         current = _request_context()
-        return None if current is None else current.request
+        return None if current is None else _request_of(current)
 
     def note_variable(self, name: str, value: Any, context: Any) -> None:
         """Like `Framework.note_variable`."""
@@ -96,7 +96,7 @@ class QuartRequests:
             note_read("current_user", value)
             return
         current = _request_context()
-        request = None if current is None else current.request
+        request = None if current is None else _request_of(current)
         session = None if current is None else _session_of(current)
         note_passed(application.app, request, session, application.g, name, value)
 
@@ -114,7 +114,11 @@ class QuartRequests:
 
     def told_by(self, name: str) -> Iterable[str]:
         """Like `Framework.told_by`."""
-        return told_by(name)
+        root, _, part = name.partition(".")
+        if root != "websocket":
+            return told_by(name)
+        shown = f"request.{part}" if part else "request"
+        return (shown, *told_by(shown))
 
     def value_of(self, name: str, context: Any) -> Any:
         """Like `Framework.value_of`."""
@@ -132,7 +136,7 @@ class QuartRequests:
                 return vars(application.g).get(part)
             if root == "request" and part:
                 attribute, _, item = part.partition(".")
-                value: Any = getattr(current.request, attribute)
+                value: Any = getattr(_request_of(current), attribute)
                 return value.get(item) if item and value is not None else value
         raise LookupError(name)
 
@@ -173,14 +177,24 @@ def _current(name: str) -> Any:
 
 
 def _request_context() -> Any:
-    """Return the context of the current request, None if there is none.
+    """Return the context of the current request or websocket, None if there is none.
 
-    From Quart 0.23 on, a request has no context of its own.
+    From Quart 0.23 on, neither has a context of its own.
     """
     if hasattr(sys.modules.get(_GLOBALS), "_cv_request"):
-        return _current("_cv_request")
+        return _current("_cv_request") or _current("_cv_websocket")
     application = _current("_cv_app")
-    return application if getattr(application, "has_request", False) else None
+    kinds = ("has_request", "has_websocket")
+    return application if any(getattr(application, each, 0) for each in kinds) else None
+
+
+def _request_of(context: Any) -> Any:
+    """Return the request of a context, or its websocket, which is noted as one."""
+    found = getattr(context, "request_websocket", None)
+    if found is not None:
+        return found
+    is_websocket = getattr(context, "has_websocket", False)
+    return context.websocket if is_websocket else context.request
 
 
 def _session_of(context: Any) -> Any:
@@ -217,7 +231,7 @@ def _adapter_class(kind: type) -> type:
         url: str = build(self, *args, **kwargs)
         current = _request_context()
         if is_noting() and current is not None:
-            _note_url(current.request, url)
+            _note_url(_request_of(current), url)
         return url
 
     return subclass(kind, {"build": noting})

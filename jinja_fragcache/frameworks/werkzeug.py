@@ -107,12 +107,17 @@ def _request_class(
             watched = _request_class(kind, known, own | {name})
             object.__setattr__(self, "__class__", watched)
 
-    methods = {"__setattr__": set_attribute, "__repr__": _noting_repr(kind)}
+    methods: dict[str, Any] = {
+        "__setattr__": set_attribute,
+        "__repr__": _noting_repr(kind),
+        "__getattr__": _noting_missing(kind),
+    }
     for name, method in methods.items():
         setattr(made, name, method)
     setattr(made, _KNOWS_OWN, own is not None)
     for name, shown in METHODS.items():
-        setattr(made, name, _noting_method(getattr(kind, name), f"request.{shown}"))
+        if hasattr(kind, name):  # A websocket of Quart has no body.
+            setattr(made, name, _noting_method(getattr(kind, name), f"request.{shown}"))
     return made
 
 
@@ -120,6 +125,20 @@ def _read_own(name: str, request: Any, value: Any) -> Any:
     if is_noting() and not (is_shared(name, value) or is_constant(request, name)):
         note_attribute(request, name, value)
     return value
+
+
+def _noting_missing(kind: Any) -> Callable[[Any, str], Any]:
+    """Return a method that notes an attribute that only other requests have."""
+    find = getattr(kind, "__getattr__", None) or kind.__getattribute__
+
+    def get_missing(self: Any, name: str) -> Any:
+        reader = _package(sys._getframe(1))  # noqa: SLF001 - as `logging` does
+        if is_noting() and not name.startswith("_") and reader not in _PACKAGES:
+            note_read(f"request.{name}", None)
+        with quietly():
+            return find(self, name)  # It raises its own error.
+
+    return get_missing
 
 
 def _noting_repr(kind: Any) -> Callable[[Any], str]:

@@ -247,6 +247,13 @@ def test_what_a_request_without_a_route_lacks_is_noted(app: Flask, name: str) ->
     assert noted(lambda: getattr(request, name)).keys() == {f"request.{name}"}
 
 
+def test_an_attribute_that_a_request_lacks_is_noted(app: Flask) -> None:
+    assert noted(lambda: getattr(request, "user", None)) == {"request.user": {"None"}}
+    assert noted(lambda: hasattr(request, "_user")) == {}
+    with pytest.raises(AttributeError, match="has no attribute 'user'"):
+        _ = request.user  # type: ignore[attr-defined]
+
+
 def test_the_names_in_g_are_the_application_s(app: Flask) -> None:
     g.theme = "dark"
     g._fragcache_names = {}

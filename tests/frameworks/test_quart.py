@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import quart
 from jinja2 import DictLoader
-from quart import Quart, g, request, session
+from quart import Quart, g, request, session, websocket
 from quart_auth import AuthUser, QuartAuth, current_user, login_user
 from werkzeug.datastructures import Headers
 
@@ -160,3 +160,64 @@ def test_while_quart_is_being_imported_there_is_nothing_to_watch(
     assert framework.apart(blocking=True) is nullcontext
     with pytest.raises(LookupError):
         framework.value_of("session.cart", None)
+
+
+def websocket_client(page: Page) -> Callable[[str], str]:
+    """Like `client`, of a websocket that sends the page."""
+    app = Quart(__name__)
+    app.secret_key = "secret"
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.jinja_env.add_extension(FragmentCacheExtension)
+    app.jinja_env.loader = DictLoader(page.templates)
+    set_fragment_cache(app.jinja_env, page.cache)
+    app.context_processor(lambda: {"mine": session.get("cart")})
+
+    @app.websocket("/<name>")
+    async def send(name: str) -> None:
+        text = await quart.render_template(
+            "page.html", websocket=websocket, agent=lambda: websocket.user_agent.string
+        )
+        await websocket.send(text)
+
+    signer: Any = app.session_interface.get_signing_serializer(app)
+
+    async def ask(user: str) -> str:
+        headers = {"User-Agent": user, "Host": f"{user}.com"}
+        headers["Cookie"] = f"session={signer.dumps({'cart': user})}"
+        asking = app.test_client(use_cookies=False)
+        async with asking.websocket(f"/{user}?user={user}", headers=headers) as sending:
+            return str(await sending.receive())
+
+    return lambda user: run(ask(user))
+
+
+# Expressions of bodies, each with one for a key that covers it.
+OF_WEBSOCKETS = {
+    "session.cart": "session.cart",
+    "session.get('cart')": "session.get('cart')",
+    "mine": "mine",
+    "agent()": "websocket.user_agent.string",
+    "websocket.args.user": "websocket.args.user",
+    "websocket.view_args.name": "websocket.view_args.name",
+    "websocket.path": "websocket.path",
+    "websocket.host": "websocket.host",
+}
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+@pytest.mark.parametrize("read", OF_WEBSOCKETS)
+def test_a_websocket_is_watched_as_a_request(read: str, *, is_cached: bool) -> None:
+    page = Page("{{ " + read + " }}", OF_WEBSOCKETS[read] if is_cached else "")
+    page.check(websocket_client(page), is_cached=is_cached)
+
+
+@pytest.mark.parametrize("kind", ["request", "websocket"])
+def test_a_context_of_newer_versions_has_either(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    # From Quart 0.23 on, neither has a context of its own.
+    now = SimpleNamespace(**{f"has_{kind}": True, kind: object()})
+    newer = ModuleType("quart.globals")
+    newer._cv_app = SimpleNamespace(get=lambda _: now)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "quart.globals", newer)
+    assert QuartRequests().request() is getattr(now, kind)
