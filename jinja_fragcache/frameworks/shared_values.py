@@ -1,4 +1,4 @@
-"""Which names of a context processor are the same for all users.
+"""Which names of a context processor are the same for all users, and which it may give.
 
 A processor that reads the session for one of its names gives others too, such as the
 name of the site. These have to stay quiet.
