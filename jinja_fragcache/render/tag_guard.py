@@ -175,14 +175,12 @@ class TagGuard:
         context = self._context
         start_watching(context)
         names, paths = _READ[self._site[4]]
-        with quietly():
-            values = [
-                context.resolve_or_missing(name.removeprefix(BOUND)) for name in names
-            ]
-        for name, value in zip(names, values, strict=True):
+        for name in names:
+            own = name.removeprefix(BOUND)
+            value = context.resolve_or_missing(own)
             if value is not missing:
-                note_variable(name.removeprefix(BOUND), value, context)
-            elif not name.startswith(BOUND):
+                note_variable(own, value, context)
+            elif own == name:
                 note_missing(name, context)
         for path in paths:
             _read_again(path, context)
