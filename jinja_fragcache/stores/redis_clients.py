@@ -258,7 +258,7 @@ def _made_now(library: Library, make: Callable[[], Any]) -> PerProcess[Any]:
         unknown = unknown_argument(error)
         if unknown is None:
             raise
-    except library.part("exceptions").RedisError as error:
+    except library.part().RedisError as error:
         refused = without_logins(error).rstrip(".")
         raise StoreError(
             f"The client of Redis can't be made: {refused}. Look at its options"

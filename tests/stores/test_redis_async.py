@@ -56,6 +56,10 @@ def store_on(url: str) -> AsyncRedisStore:
         (lambda: AsyncRedisStore("h", decode_responses=True), "decode_responses=True"),
         (lambda: AsyncRedisStore("redis://h"), "The host of a Redis server can't be"),
         (lambda: AsyncRedisStore(url="redis://h:x"), "Its port is not a number"),
+        (
+            lambda: AsyncRedisStore("h", ssl=True, ssl_cert_reqs="x"),
+            "The client of Redis can't be made: .* CACHE_OPTIONS",
+        ),
         *(
             (make, r"no option 'socket_timout' .* Did .* socket_timeout")
             for make in (
