@@ -88,7 +88,8 @@ def _lock(
             context.flights.note_left_locked(key, token)
         # While the store fails, nothing tells whether a value was deleted.
         return dict.fromkeys(keys, Claim(may_store=False))
-    yield from _release_left(context)
+    if context.flights.locks_left:
+        yield from _release_left(context)
     mine = Claim(may_store=True, token=token, seconds=seconds)
     others = Claim(may_store=False, is_taken=True)
     return {key: mine if key in taken else others for key in keys}

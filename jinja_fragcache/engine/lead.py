@@ -59,8 +59,8 @@ class Lead:
         made: The entry of the value that was made, and its timeout; None if the value
             is for this caller alone.
         has_tags: Whether `made` has tags.
-        reach: Which of the callers that wait may be served `made`, if it need not be
-            stored for that. Only what is for all may be stored.
+        reach: Which of the callers that wait may be served `made`, as far as its tags
+            tell. Only what is for all may be stored.
         value: The value to serve; MISSING until it is known.
     """
 
@@ -112,11 +112,6 @@ class Lead:
         there, found = self.there, self.found
         is_fresh = there.standing.served and not there.standing.expired
         return is_fresh and (there.stored != found.stored or not found.standing.served)
-
-    @property
-    def may_be_stored(self) -> bool:
-        """Whether there is something to store, if others don't hold the lock."""
-        return self.made is not None and self.reach is Reach.ALL
 
     def is_to_make(self, *, leaves_taken: bool) -> bool:
         """Return whether this caller has to make the value."""
@@ -390,23 +385,22 @@ class Lead:
         """
         landing: Landing | None = None
         if self.made is not None:
-            landing = self.made[0], self.has_tags, False, self._reach(is_stored)
+            reach, claim = self.reach, self.claim
+            # Without a call, because each missing row of a list comes here.
+            if not is_stored and reach is Reach.ALL:
+                if claim.is_taken or claim.token is not None:
+                    reach = Reach.EARLIER
+                elif not claim.may_store:
+                    reach = Reach.WHILE_DOWN
+            landing = self.made[0], self.has_tags, False, reach
         has_to_go = self.flight.settle(landing, is_stored=is_stored)
-        if self.draft is not None and self.may_be_stored:
+        if self.draft is not None and landing and self.reach is Reach.ALL:
             self.draft.settled(
                 is_stored=is_stored,
                 is_spoiled=has_to_go,
                 is_taken=self.claim.is_taken,
             )
         return has_to_go
-
-    def _reach(self, is_stored: bool) -> Reach:
-        claim, reach = self.claim, self.reach
-        if is_stored or reach is not Reach.ALL:
-            return reach
-        if claim.is_taken or claim.token is not None:
-            return Reach.EARLIER
-        return Reach.ALL if claim.may_store else Reach.WHILE_DOWN
 
     def take_back(self, context: Context) -> Operation[None]:
         """Delete what is stored, because it is out of date."""

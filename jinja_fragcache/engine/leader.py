@@ -21,6 +21,7 @@ from . import claims
 from .context import Context
 from .lead import Lead
 from .lookup import look_up
+from .singleflight import Reach
 from .tags import present_versions
 
 
@@ -163,7 +164,7 @@ def _store(leads: Sequence[Lead], context: Context) -> Operation[None]:
         yield from _release([each for each in leads if each.key not in stored], context)
     for each in made:
         # If the write failed, it may have been carried out nevertheless.
-        if each.settle(is_stored=each.key in stored) and each.may_be_stored:
+        if each.settle(is_stored=each.key in stored) and each.reach is Reach.ALL:
             yield from each.take_back(context)
 
 
@@ -172,7 +173,8 @@ def _write(made: Sequence[Lead], context: Context) -> Operation[list[str]]:
     values: dict[str, Timed] = {}
     first: Lead | None = None
     for each in made:
-        if each.claim.may_store and each.made is not None and each.may_be_stored:
+        is_for_all = each.claim.may_store and each.reach is Reach.ALL
+        if is_for_all and each.made is not None:
             values[each.key] = each.made
             first = first or each
     if first is None:
@@ -195,7 +197,7 @@ def store_locally(mine: Lead, context: Context, store: LocalStore) -> Operation[
     with context.flights.lock:
         flight.turn += 1
         is_stored = (
-            mine.may_be_stored
+            mine.reach is Reach.ALL
             and not flight.is_spoiled
             and store.write_now(mine.key, *mine.made)
         )

@@ -218,6 +218,7 @@ class Flights:
 
     Attributes:
         lock: Guards the flights, what is remembered, and the landing of each flight.
+        locks_left: The keys whose locks in the store could not be released.
         remembers_stored: Whether to remember which values were stored. Those who look
             again before they make a value need not know.
     """
@@ -232,7 +233,7 @@ class Flights:
         self._stored_lately = LastKeys()
         self._not_to_store = LastKeys()
         self._slow = LastKeys()
-        self._left_locked = LastKeys()
+        self.locks_left = LastKeys()
         self._for_callers = LastKeys()
         self._failed_at = LastKeys()
         notify_after_fork(self)
@@ -405,26 +406,23 @@ class Flights:
         """Remember the token of a lock that could not be released, None for no lock."""
         with self.lock:
             if token is None:
-                self._left_locked.discard(key)
+                self.locks_left.discard(key)
             else:
                 # With the key, of which a digest is remembered if it is long.
-                self._left_locked.add(key, (key, token))
+                self.locks_left.add(key, (key, token))
 
     def left_locked(self, keys: Sequence[str]) -> dict[str, str]:
         """Return the tokens of the locks that could not be released, by their keys."""
         with self.lock:
-            if not self._left_locked:
+            if not self.locks_left:
                 return {}
-            left = [self._left_locked.known(key) for key in keys]
+            left = [self.locks_left.known(key) for key in keys]
             return dict(each for each in left if each is not None)
 
     def left_locked_first(self, most: int) -> dict[str, str]:
         """Like `left_locked`, for so many keys at most: those that wait longest."""
-        # Mostly there are none, and each miss on a server comes here.
-        if not self._left_locked:
-            return {}
         with self.lock:
-            return dict(islice(self._left_locked.values(), most))
+            return dict(islice(self.locks_left.values(), most))
 
     def spoil(self, *keys: str) -> None:
         """Note that keys are deleted: values being made for them are of old data."""

@@ -58,7 +58,7 @@ def store_on(url: str) -> AsyncRedisStore:
         (lambda: AsyncRedisStore(url="redis://h:x"), "Its port is not a number"),
         (
             lambda: AsyncRedisStore("h", ssl=True, ssl_cert_reqs="x"),
-            "The client of Redis can't be made: .* CACHE_OPTIONS",
+            r"The client of Redis can't be made: .*\(CACHE_OPTIONS",
         ),
         *(
             (make, r"no option 'socket_timout' .* Did .* socket_timeout")
