@@ -251,7 +251,9 @@ def test_another_handler_s_text_is_rendered_again() -> None:
 
     engine = JinjaTemplateEngine.from_environment(page.environment())
     app = Litestar(
-        [handler("a"), handler("b")], template_config=TemplateConfig(instance=engine)
+        [handler("a"), handler("b")],
+        template_config=TemplateConfig(instance=engine),
+        logging_config=None,
     )
     with TestClient(app) as asking:
         urls = ("/a/1", "/a/2", "/b/1", "/a/1")
