@@ -79,6 +79,16 @@ class Site:
         assert self.body.began.acquire(timeout=10)
         return page
 
+    def store_and_wait(self, source: str) -> None:
+        """Store a page, and wait until its timeout is over."""
+        self.body.may_end.release()
+        self.ask_first(source).result(10)
+        self.clock.now += 60
+
+    def fail(self) -> None:
+        """Let each call of the store fail from now on."""
+        self.store.failing = {"get", "set", "add", "delete"}
+
     def answer_again(self) -> None:
         """Let the store answer from now on, and let the cache notice."""
         self.store.failing = set()
@@ -91,7 +101,7 @@ def test_while_the_store_fails_callers_share_what_one_of_them_makes(
     joins: Joins, store: type[RecordingStore], source: str
 ) -> None:
     site = Site(joins, store())
-    site.store.failing = {"get", "set", "add", "delete"}
+    site.fail()
     with site.pool:
         first = site.ask_first(source)
         others = [site.ask_and_wait(source) for _ in range(5)]
@@ -207,9 +217,7 @@ def test_if_the_body_fails_too_callers_share_the_last_good_text(
     joins: Joins, failing: str
 ) -> None:
     site = Site(joins, SharedStore())
-    site.body.may_end.release()
-    site.ask_first(KEPT).result(10)
-    site.clock.now += 60
+    site.store_and_wait(KEPT)
     site.body.error = ValueError("no")
     with site.pool:
         if failing == "before they ask":
@@ -217,7 +225,7 @@ def test_if_the_body_fails_too_callers_share_the_last_good_text(
             site.store.failing = {"add"}
         first = site.ask_first(KEPT)
         others = [site.ask_and_wait(KEPT) for _ in range(5)]
-        site.store.failing = {"get", "set", "add", "delete"}
+        site.fail()
         site.body.may_end.release()
         assert {page.result(10) for page in [first, *others]} == {"text 1"}
     assert site.body.calls.calls == 2
@@ -228,9 +236,7 @@ def test_after_a_change_in_this_process_later_callers_are_not_served_the_old_tex
     joins: Joins, change: str
 ) -> None:
     site = Site(joins, SharedStore())
-    site.body.may_end.release()
-    site.ask_first(KEPT).result(10)
-    site.clock.now += 60
+    site.store_and_wait(KEPT)
     site.body.error = ValueError("no")
     with site.pool:
         first = site.ask_first(KEPT)
@@ -240,7 +246,7 @@ def test_after_a_change_in_this_process_later_callers_are_not_served_the_old_tex
         else:
             site.cache.invalidate_tags("a")
             later = site.ask_and_wait(KEPT)
-        site.store.failing = {"get", "set", "add", "delete"}
+        site.fail()
         site.body.may_end.release(2)
         assert first.result(10) == "text 1"
         with pytest.raises(ValueError, match="no"):
@@ -252,16 +258,14 @@ def test_what_was_found_before_a_delete_is_not_shared_with_callers_after_it(
 ) -> None:
     source = KEPT.replace(', tags=["a"]', "")
     site = Site(joins, SharedStore())
-    site.body.may_end.release()
-    site.ask_first(source).result(10)
-    site.clock.now += 60
+    site.store_and_wait(source)
     # It is shown, so whoever waits has to run the body.
     site.body.error = PermissionError("no")
     with site.pool:
         first = site.ask_first(source)
         second = site.ask_and_wait(source)
         site.cache.delete_fragment("x")
-        site.store.failing = {"get", "set", "add", "delete"}
+        site.fail()
         site.body.may_end.release()
         assert isinstance(first.exception(10), PermissionError)
         assert site.body.began.acquire(timeout=10)

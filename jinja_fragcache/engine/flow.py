@@ -317,7 +317,9 @@ def _there(
     """
     stored, has_tags, failed, reach = landed
     # What a body has made that began after this caller had asked is for it in any case.
-    if failed or not is_newer:
+    # If the body failed, this is an old value.
+    is_newer = is_newer and not failed
+    if not is_newer:
         if failed or reach is Reach.ALL:
             # If another process deletes the value or invalidates its tags, the flight
             # does not notice. So the store is asked again.
@@ -330,7 +332,6 @@ def _there(
         is_shared = (failed or reach is Reach.WHILE_DOWN) and not may_be_gone
         if context.store.answers or not is_shared:
             return None
-    is_newer = is_newer and not failed
     there = assess_made(spec, stored, context, is_newer=is_newer)
     return there if _is_good(there, failed=failed) else None
 

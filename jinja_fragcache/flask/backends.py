@@ -71,9 +71,10 @@ def make_store(app: Flask, settings: Settings) -> Store:
         )
     # A URL may contain a password.
     shown = "this URL" if is_url else repr(cache_type)
-    written = str(cache_type)
-    hint = did_you_mean(written, TYPES) or did_you_mean(written.lower(), TYPES)
-    hint = "" if is_url else hint
+    hint = ""
+    if not is_url:
+        written = str(cache_type)
+        hint = did_you_mean(written, TYPES) or did_you_mean(written.lower(), TYPES)
     raise SettingError(
         f"CACHE_TYPE can't be {shown}.{hint} It is one of"
         f" {', '.join(map(repr, TYPES))}, or 'package.module.name' of a class or of a"

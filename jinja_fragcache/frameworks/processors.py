@@ -85,11 +85,11 @@ def _watched(processor: Processor, start: Callable[..., dict[str, Any]]) -> Proc
             ever_given.update(given)
         if not reads:
             return
-        names = fields.setdefault(_NAMES, {})
+        names, of_all = fields.setdefault(_NAMES, {}), tuple(reads.values())
         for name in (written() | ever_given) - given.keys():
-            names.setdefault(name, (_NOTHING, tuple(reads.values())))
+            names.setdefault(name, (_NOTHING, of_all))
         names |= {
-            name: (value, tuple(reads.values()))
+            name: (value, of_all)
             for name, value in given.items()
             if name not in shared()
         }

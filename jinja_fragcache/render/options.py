@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from jinja_fragcache.cache import FragmentCache
 from jinja_fragcache.engine.dependencies import current_dependencies
 from jinja_fragcache.engine.engine import Engine
 from jinja_fragcache.engine.expiry import keep_out_of_store
@@ -130,10 +129,7 @@ def tagged_fragment(
         FragmentTagError: As for `lookup.fragment`.
     """
     environment = context.environment
-    cache: Any = environment.fragment_cache  # type: ignore[attr-defined]
-    engine: Engine = (
-        cache.engine if cache.__class__ is FragmentCache else engine_of(environment)
-    )
+    engine = engine_of(environment)
     try:
         if key is None:
             key = make_template_fragment_key(name, vary_on)

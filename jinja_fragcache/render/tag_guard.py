@@ -64,10 +64,16 @@ _OF_REQUESTS = frozenset({"current_user", "g", "request", "session", "user"})
 UNVERIFIED = "unverified"
 
 
-class _Read(Remembered[str, tuple[tuple[str, ...], tuple[str, ...]]]):
-    def __missing__(self, names: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+# The names that a body reads, each with whether its template gives it a value, too; and
+# the paths above.
+_Names = tuple[tuple[tuple[str, bool], ...], tuple[str, ...]]
+
+
+class _Read(Remembered[str, _Names]):
+    def __missing__(self, names: str) -> _Names:
         _, body, _, above, *_ = names.split(PARTS)
-        read = tuple(body.split()), tuple(above.split())
+        own = ((each.removeprefix(BOUND), each[:1] == BOUND) for each in body.split())
+        read = tuple(own), tuple(above.split())
         self.add(names, read)
         return read
 
@@ -175,12 +181,11 @@ class TagGuard:
         context = self._context
         start_watching(context)
         names, paths = _READ[self._site[4]]
-        for name in names:
-            own = name.removeprefix(BOUND)
-            value = context.resolve_or_missing(own)
+        for name, is_bound in names:
+            value = context.resolve_or_missing(name)
             if value is not missing:
-                note_variable(own, value, context)
-            elif own == name:
+                note_variable(name, value, context)
+            elif not is_bound:
                 note_missing(name, context)
         for path in paths:
             _read_again(path, context)

@@ -23,6 +23,17 @@ from jinja_fragcache.frameworks.quart import QuartRequests
 from .support import Page, run
 
 
+def application(page: Page) -> Quart:
+    """Return an application with the templates and the cache of a page."""
+    app = Quart(__name__)
+    app.secret_key = "secret"
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.jinja_env.add_extension(FragmentCacheExtension)
+    app.jinja_env.loader = DictLoader(page.templates)
+    set_fragment_cache(app.jinja_env, page.cache)
+    return app
+
+
 def client(page: Page, path: str = "/") -> Callable[[str], str]:
     """Return a function that asks for a page as a user, and returns its text.
 
@@ -30,14 +41,9 @@ def client(page: Page, path: str = "/") -> Callable[[str], str]:
         page: The page.
         path: What stands before the user in its URL.
     """
-    app = Quart(__name__)
-    app.secret_key = "secret"
+    app = application(page)
     app.config["QUART_AUTH_COOKIE_SECURE"] = False
-    app.config["PROPAGATE_EXCEPTIONS"] = True
     QuartAuth(app)
-    app.jinja_env.add_extension(FragmentCacheExtension)
-    app.jinja_env.loader = DictLoader(page.templates)
-    set_fragment_cache(app.jinja_env, page.cache)
 
     @app.get("/in")
     async def sign_in() -> str:
@@ -164,12 +170,7 @@ def test_while_quart_is_being_imported_there_is_nothing_to_watch(
 
 def websocket_client(page: Page) -> Callable[[str], str]:
     """Like `client`, of a websocket that sends the page."""
-    app = Quart(__name__)
-    app.secret_key = "secret"
-    app.config["PROPAGATE_EXCEPTIONS"] = True
-    app.jinja_env.add_extension(FragmentCacheExtension)
-    app.jinja_env.loader = DictLoader(page.templates)
-    set_fragment_cache(app.jinja_env, page.cache)
+    app = application(page)
     app.context_processor(lambda: {"mine": session.get("cart")})
 
     @app.websocket("/<name>")
