@@ -49,8 +49,10 @@ _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _CODE_FOLLOWS = re.compile(r"[^:]:$")
 _CONSTANT = re.compile(r"(?<== )[A-Z][A-Z_]+\b")
 _LINKED = {"class", "exception", "function", "data"}
-# How long the longest words of a table's columns may be together to fit on a phone.
-_PHONE_WORDS = 40
+# How many characters the longest words of a table's columns may have together to fit on a
+# phone, also in a wide font, and what stands around the words of a column.
+_PHONE_CHARACTERS = 44
+_AROUND_A_COLUMN = 2
 
 
 def link_pages_above(app: Sphinx, page: str, source: list[str]) -> None:
@@ -132,9 +134,9 @@ def stack_wide_tables(app: Sphinx, page: document) -> None:
         texts = [[cell.astext() for cell in cells] for cells in rows]
         columns = [*zip(*texts, strict=True)]
         words = [" ".join(column).split() for column in columns]
-        width = sum(max(map(len, each), default=0) for each in words)
+        widths = [max(map(len, each), default=0) + _AROUND_A_COLUMN for each in words]
         _names, *others = columns
-        if width > _PHONE_WORDS and len(others) > 1:
+        if sum(widths) > _PHONE_CHARACTERS and len(others) > 1:
             each["classes"].append("stacked")
             for cells in rows[1:]:
                 for cell, name in zip(cells[1:], texts[0][1:], strict=True):
