@@ -49,8 +49,8 @@ _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _CODE_FOLLOWS = re.compile(r"[^:]:$")
 _CONSTANT = re.compile(r"(?<== )[A-Z][A-Z_]+\b")
 _LINKED = {"class", "exception", "function", "data"}
-# How many characters the longest words of a table's columns may have together to fit on a
-# phone, also in a wide font, and what stands around the words of a column.
+# How many characters the longest words of a table's columns may have together to fit on
+# a phone, also in a wide font, and what stands around the words of a column.
 _PHONE_CHARACTERS = 44
 _AROUND_A_COLUMN = 2
 

@@ -54,7 +54,7 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 @needs_proc
 def test_resident_memory_grows_with_what_is_held() -> None:
     before = memory_soak.resident_bytes()
-    # Pages of its own: what Python allocates may be memory that the process had already.
+    # Pages of its own: what Python allocates may be memory that it had already.
     with mmap.mmap(-1, 128 * MIB) as held:
         held.write(b"x" * (128 * MIB))
         assert memory_soak.resident_bytes() - before > 100 * MIB
