@@ -6,7 +6,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja_fragcache.access.stats import Stats
-from jinja_fragcache.entries.entry import FEW_TAGS, TAG_LINES, Entry
+from jinja_fragcache.entries.entry import (
+    FEW_TAGS,
+    TAG_LINES,
+    Entry,
+    shows_other_tags,
+)
 from jinja_fragcache.entries.freshness import (
     BY_VALUE,
     GONE,
@@ -134,12 +139,13 @@ def decide_tagged(
     tags: Sequence[str],
     stats: Stats,
     clock: Callable[[], float] | None,
-) -> str | Found:
+) -> str | Found | None:
     """Decide what may be served of a look-up with the tags that a cache tag names.
 
     The header line of the entry is not decoded if it does not say when the entry
     expires: of one that may be served and has no other tags, each character is known.
-    Only while nobody listens and no body is running.
+    Nor is it if one of the tags was invalidated. Only while nobody listens and no body
+    is running.
 
     Args:
         read: What the store has for the entry and, after it, for the version of each
@@ -150,13 +156,17 @@ def decide_tagged(
         clock: As for `servable_text`.
 
     Returns:
-        The text of a fresh entry. Else what was found; if anything is stored, only
-        `find` can tell what it is.
+        The text of a fresh entry; what was found if there is none; None if only `find`
+        can tell.
     """
     stored, *versions = read
-    if type(stored) is str and len(tags) == len(versions) <= FEW_TAGS:
+    if stored is not None:
+        if type(stored) is not str or not len(tags) == len(versions) <= FEW_TAGS:
+            return None
         for version in versions:
             if type(version) is not str:
+                # There is none, so the tag was invalidated.
+                lacks_tags = True
                 break
         else:
             line = TAG_LINES[wanted.escaped, wanted.version, *tags, *versions]
@@ -165,10 +175,15 @@ def decide_tagged(
                 stats.hits += 1
                 return text
             pairs = tuple(sorted({*zip(tags, versions, strict=True)}))
-            decoded = decoded_text(stored, wanted, clock, pairs)
-            if decoded is not None:
-                stats.hits += 1
-                return decoded
+            lacks_tags = shows_other_tags(stored, pairs)
+            if not lacks_tags:
+                decoded = decoded_text(stored, wanted, clock, pairs)
+                if decoded is not None:
+                    stats.hits += 1
+                    return decoded
+        # Another body may have made it, and only `find` tells which.
+        if not lacks_tags or wanted.body is not None:
+            return None
     known = dict(zip(tags, versions, strict=False))
     return found_of((MISSING, GONE, stored, known, None, 0.0))
 

@@ -21,7 +21,7 @@ checked and bounded before it is used, and anything else is a miss.
 
 import json
 import json.encoder
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Collection, Iterable, Mapping, Sized
 from typing import Any, NamedTuple, Self
 
 from jinja_fragcache.remembered import Made, Remembered
@@ -176,6 +176,30 @@ def _make_tag_line(parts: tuple[Any, ...]) -> str:
 #: `TAG_LINES[escaped, version, *tags, *their_versions]` is what `tag_line` returns, for
 #: tags in any order. Every hit with tags asks.
 TAG_LINES = Made(_make_tag_line, 1024, 1000)
+
+
+def shows_other_tags(stored: str, tags: Collection[tuple[str, str]]) -> bool:
+    """Return whether an entry shows, before it is decoded, that it lacks a tag.
+
+    After an invalidation, each entry has a header line that was not decoded before, and
+    that takes longer than all else.
+
+    Args:
+        stored: What the store returned.
+        tags: The tags that the entry must have, each with its present version.
+
+    Returns:
+        False if it has all of them, or if only `decode` can tell.
+    """
+    if stored[:1] != HEADER_MARK:
+        return bool(tags)
+    end = stored.find("\n", 0, LONGEST_HEADER)
+    if end < 0:
+        return False
+    for tag, version in tags:
+        if stored.find(f"{_quoted(tag)}:{_quoted(version)}", 0, end) < 0:
+            return True
+    return False
 
 
 def _fields_before_format(entry: Entry) -> list[str]:

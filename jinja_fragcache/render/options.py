@@ -6,7 +6,7 @@ because each tag has only some.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -143,6 +143,7 @@ def tagged_fragment(
     site = spec[2]
     version = source_digest(environment, site) if engine.template_digest else None
     wanted = WANTED[escaped, version, body]
+    read: Sequence[Any] = ()
     found: Found | None = None
     if not (
         (engine.blocks and environment.is_async)
@@ -161,12 +162,13 @@ def tagged_fragment(
             return answer
         found = answer
     asked = asked_of(context, engine, key, wanted, spec, vary_on, named)
-    if found is None:
+    if found is not None:
+        return Miss(engine, partial(renew, asked, found))
+    if not read:
         return look_further(engine, environment, site, escaped, asked)
-    if found.stored is not None:
-        found = engine.find(asked, found.stored, found.versions)
-        return text_or_miss(engine, environment, site, asked, found)
-    return Miss(engine, partial(renew, asked, found))
+    stored, *versions = read
+    found = engine.find(asked, stored, dict(zip(named, versions, strict=False)))
+    return text_or_miss(engine, environment, site, asked, found)
 
 
 @pass_context

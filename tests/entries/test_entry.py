@@ -20,6 +20,7 @@ from jinja_fragcache.entries.entry import (
     decode,
     encode,
     header_line,
+    shows_other_tags,
     tag_line,
 )
 from jinja_fragcache.remembered import size_of
@@ -138,6 +139,35 @@ def test_the_line_of_tags_alone_is_that_of_their_entry(
     entry = Entry("", escaped, version, tags=tuple(sorted(versions.items())))
     for _ in range(2):
         assert tag_line(escaped, version, versions) == header_line(entry)
+
+
+@given(entries, tags)
+def test_what_an_entry_shows_of_its_tags_is_what_it_has(
+    entry: Entry, versions: dict[str, str]
+) -> None:
+    stored = encode(entry)
+    assert not shows_other_tags(stored, entry.tags)
+    if shows_other_tags(stored, [*versions.items()]):
+        assert not versions.items() <= dict(entry.tags).items()
+
+
+@pytest.mark.parametrize(
+    ("has", "shows"),
+    [
+        ({"a": "1", "b": "2"}, False),
+        ({"a": "1", "b": "2", "c": "3"}, False),
+        ({"a": "1", "b": "3"}, True),
+        ({"a": "1"}, True),
+        ({"a": "1", "version": "2"}, True),
+        ({}, True),
+    ],
+)
+@pytest.mark.parametrize("text", ["", "<p>", '"b":"2"', f'{HEADER_MARK}"b":"2"\n'])
+def test_an_entry_shows_that_it_lacks_a_tag(
+    has: dict[str, str], shows: bool, text: str
+) -> None:
+    stored = encode(Entry(text, version="2", tags=tuple(has.items())))
+    assert shows_other_tags(stored, [("a", "1"), ("b", "2")]) is shows
 
 
 def test_the_format_is_the_one_that_is_documented() -> None:

@@ -14,6 +14,7 @@ from jinja_fragcache import (
     make_template_fragment_key,
 )
 from jinja_fragcache.engine import lookup
+from jinja_fragcache.entries import freshness, values
 from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.stores import Store
 from tests.support import Clock, Counter, Ears, environment
@@ -178,6 +179,22 @@ def test_an_entry_is_not_served_with_another_version_of_its_tag(version: Any) ->
     else:
         store.set(version_key("t"), version)
     assert template.render(n=n) == "2"
+
+
+@pytest.mark.parametrize("stale", [0, 30])
+def test_after_an_invalidation_the_old_entries_are_not_decoded(
+    stale: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = FragmentCache(stale=stale)
+    page = '{% cache 60, "a", tags=["t", "u"] %}{{ n() }}{% endcache %}'
+    template = environment({"page": page}, cache).get_template("page")
+    n = Counter()
+    assert template.render(n=n) == "1"
+    for module in (freshness, values):
+        monkeypatch.setattr(module, "decode", lambda _: pytest.fail("decoded"))
+    for number, tag in enumerate(["t", "u", "t"], 2):
+        cache.invalidate_tags(tag)
+        assert template.render(n=n) == str(number)
 
 
 def test_listeners_are_told_of_a_hit() -> None:
