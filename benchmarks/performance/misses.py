@@ -3,7 +3,7 @@
 A page of 50 cold fragments whose bodies are empty shows what the tag adds; the floor is
 the same page without tags. A single fragment whose body takes a millisecond shows how
 much that is of a body that is worth to be cached. Each render has keys of its own, and
-the store is cleared before it.
+the store is cleared before it; or the keys are the same, and their tag is invalidated.
 
 A list of 50 rows with 10 cold ones is not timed. What counts is how often it calls
 Python functions of this package.
@@ -21,7 +21,7 @@ import cachelib
 from jinja2 import Environment
 
 import jinja_fragcache
-from jinja_fragcache import MemoryStore
+from jinja_fragcache import MemoryStore, fragment_cache_of
 from jinja_fragcache.stores import RedisStore
 
 from . import peers
@@ -52,6 +52,7 @@ def measure_empty(effort: Effort) -> Figures:
         name: _cold(env, peers.page_source(fragment), clear, FRAGMENTS)
         for name, (env, fragment, clear) in _empty_pages().items()
     }
+    variants["its tag invalidated"] = _invalidated()
     times = added(in_turn(variants, effort.rounds * RENDERS_A_ROUND), "floor")
     bounds = {
         OURS: Bound(1, 6),
@@ -78,6 +79,19 @@ def _empty_pages() -> dict[str, tuple[Environment, str, Clear]]:
         "on cachelib": (peers.ours(on_cachelib), EMPTY, on_cachelib.clear),
         "dogpile.cache": (peers.dogpile(cache_dict=dogpile), CALLED, dogpile.clear),
     }
+
+
+def _invalidated() -> Variant:
+    """Return a page whose entries have a tag that is invalidated each time."""
+    env = peers.ours(MemoryStore())
+    cache = fragment_cache_of(env)
+    template = env.from_string(peers.page_source(TAGGED))
+    ids = [str(next(NUMBERS)) for _ in range(FRAGMENTS)]
+    return Variant(
+        lambda: template.render(ids=ids),
+        FRAGMENTS,
+        before=lambda: cache.invalidate_tags("rows"),
+    )
 
 
 def measure_long(effort: Effort) -> Figures:
