@@ -117,13 +117,13 @@ def test_a_lock_of_another_type_is_taken(client: Any) -> None:
     site = Site(store)
     locks: list[str] = []
     with pytest.MonkeyPatch.context() as patched:
-        add = store.add
+        add = store.add_and_get_many
 
-        def note(key: str, value: Any, timeout: Any = None) -> bool:
-            locks.append(key)
-            return bool(add(key, value, timeout))
+        def note(mapping: dict[str, Any], *others: Any, **more: Any) -> Any:
+            locks.extend(mapping)
+            return add(mapping, *others, **more)
 
-        patched.setattr(store, "add", note)
+        patched.setattr(store, "add_and_get_many", note)
         site.page()
     client.flushall()
     assert any(key.startswith("lock:") for key in locks)

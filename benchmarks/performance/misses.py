@@ -12,6 +12,7 @@ Python functions of this package.
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -33,6 +34,7 @@ from .peers import FRAGMENTS
 RENDERS_A_ROUND = 7
 PACKAGE = str(Path(jinja_fragcache.__file__).parent)
 COLD_ROWS = 10
+ON_REDIS = 10
 EMPTY = '{% cache 300, "row", ids[NUMBER] %}{% endcache %}'
 TAGGED = '{% cache 300, "row", ids[NUMBER], tags=["rows"] %}{% endcache %}'
 CALLED = '{% call cached("row", ids[NUMBER]) %}{% endcall %}'
@@ -91,6 +93,29 @@ def _invalidated() -> Variant:
         lambda: template.render(ids=ids),
         FRAGMENTS,
         before=lambda: cache.invalidate_tags("rows"),
+    )
+
+
+def measure_on_redis(effort: Effort, redis_port: int) -> Figures:
+    """Measure what a tag adds to an empty body if the store is Redis, by the clock."""
+    store = partial(RedisStore, port=redis_port, socket_timeout=60)
+    peer = peers.flask_caching_env(CACHE_TYPE="RedisCache", CACHE_REDIS_PORT=redis_port)
+    pages = {
+        "floor": (peers.jinja(), "{{ ids[NUMBER] }}"),
+        PEER: (peer, EMPTY),
+        OURS: (peers.ours(store(key_prefix="plain:")), EMPTY),
+        "with a tag": (peers.ours(store(key_prefix="tagged:")), TAGGED),
+    }
+    variants = {
+        name: _cold(env, peers.page_source(fragment, ON_REDIS), nothing, ON_REDIS)
+        for name, (env, fragment) in pages.items()
+    }
+    rounds = effort.rounds * RENDERS_A_ROUND
+    times = added(in_turn(variants, rounds, time.perf_counter), "floor")
+    return Figures(
+        "What a miss on Redis adds to an empty body",
+        ("page", "adds", f"times {PEER}"),
+        compared(times, PEER, {}),
     )
 
 

@@ -60,6 +60,7 @@ WORKS = {
     "ways": Work(_one(hits.measure_ways)),
     "misses": Work(_one(misses.measure_empty)),
     "long": Work(_one(misses.measure_long)),
+    "misses_on_redis": Work(_one(misses.measure_on_redis), REDIS),
     "parts": Work(_one(on_servers.measure_parts), REDIS),
     "rows": Work(_one(on_servers.measure_redis_rows), REDIS),
     "awaited_hit": Work(_one(awaited.measure_awaited), REDIS),

@@ -184,6 +184,29 @@ class Adapter:
         taken = yield from self.add_many(dict.fromkeys(locks, token), seconds)
         return [locks[lock] for lock in taken]
 
+    def lock_and_get(
+        self, keys: Sequence[str], token: str, seconds: int, wanted: Sequence[str]
+    ) -> Operation[tuple[list[str], list[Any] | None]]:
+        """Like `lock`. Then read values, if the store does both in one round trip.
+
+        Args:
+            keys: The keys, as all others, for `lock`.
+            token: A text of the caller's own.
+            seconds: For how many seconds the locks live at most.
+            wanted: The keys of the values.
+
+        Returns:
+            The keys whose locks were taken, and the values; None in place of these if
+            they were not read.
+        """
+        if "add_and_get_many" not in self._methods:
+            return (yield from self.lock(keys, token, seconds)), None
+        locks = dict(zip(lock_keys(keys), keys, strict=True))
+        taken, values = yield self.store.add_and_get_many(
+            dict.fromkeys(locks, token), wanted, **self._timeout(seconds)
+        )
+        return [locks[lock] for lock in taken], values
+
     def unlock(self, keys: Sequence[str], token: str) -> Operation[None]:
         """Release those locks that a token holds."""
         in_one_step = getattr(self.store, "delete_many_if_equal", None)

@@ -88,6 +88,12 @@ class NearAdapter(Adapter):
         """Like `Adapter.set_locked`."""
         return self._noting(values.keys(), super().set_locked(values, token))
 
+    def lock_and_get(
+        self, keys: Sequence[str], token: str, seconds: int, wanted: Sequence[str]
+    ) -> Operation[tuple[list[str], list[Any] | None]]:
+        """Like `Adapter.lock_and_get`. The values are not read: see `read_through`."""
+        return (yield from self.lock(keys, token, seconds)), None
+
     def delete(self, key: str) -> Operation[bool]:
         """Like `Adapter.delete`."""
         return self._noting([key], super().delete(key))

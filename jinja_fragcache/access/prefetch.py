@@ -375,6 +375,13 @@ class PrefetchingStore(SafeStore):
         self._forget(keys)
         return super().read_again(keys)
 
+    def lock(
+        self, keys: Sequence[str], token: str, seconds: int, wanted: Sequence[str]
+    ) -> Operation[tuple[Sequence[str] | None, list[Any] | None]]:
+        """Like `SafeStore.lock`."""
+        self._forget(wanted)
+        return super().lock(keys, token, seconds, wanted)
+
     def write(self, values: Mapping[str, Timed]) -> Operation[list[str]]:
         """Like `SafeStore.write`."""
         self._forget(values)

@@ -294,21 +294,23 @@ class SafeStore:
         return number
 
     def lock(
-        self, keys: Sequence[str], token: str, seconds: int
-    ) -> Operation[Sequence[str] | None]:
-        """Take those locks that are free, and return the keys of these.
+        self, keys: Sequence[str], token: str, seconds: int, wanted: Sequence[str]
+    ) -> Operation[tuple[Sequence[str] | None, list[Any] | None]]:
+        """Take those locks that are free, and read what is stored then.
 
         Args:
             keys: The keys.
             token: A text of the caller's own.
             seconds: After how many seconds the locks expire.
+            wanted: The keys to read.
 
         Returns:
-            None if the store failed. The locks may have been taken.
+            The keys whose locks were taken; None if the store failed, which may have
+            taken them. And what `read_again` returns, None if that would have taken
+            another round trip.
         """
-        call = self._adapter.lock(keys, token, seconds)
-        taken: list[str] | None = yield from self._try("lock", keys, call, None)
-        return taken
+        call = self._adapter.lock_and_get(keys, token, seconds, wanted)
+        return (yield from self._try("lock", keys, call, (None, None)))  # type: ignore[no-any-return]
 
     def unlock(self, keys: Sequence[str], token: str) -> Operation[bool]:
         """Release those locks that a token holds, and return whether that succeeded."""

@@ -76,19 +76,36 @@ class SealedStore(SafeStore):
 
     def read(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `SafeStore.read`."""
-        return self._opened(keys, super().read)
+        stored = yield from super().read(keys)
+        return (yield from self._opened(keys, stored, super().read))
 
     def read_again(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `SafeStore.read_again`."""
-        return self._opened(keys, super().read_again)
+        stored = yield from super().read_again(keys)
+        return (yield from self._opened(keys, stored, super().read_again))
+
+    def lock(
+        self, keys: Sequence[str], token: str, seconds: int, wanted: Sequence[str]
+    ) -> Operation[tuple[Sequence[str] | None, list[Any] | None]]:
+        """Like `SafeStore.lock`."""
+        taken, stored = yield from super().lock(keys, token, seconds, wanted)
+        if stored is not None:
+            stored = yield from self._opened(wanted, stored, super().read_again)
+        return taken, stored
 
     def _opened(
         self,
         keys: Sequence[str],
+        stored: Sequence[object],
         read: Callable[[Sequence[str]], Operation[list[Any]]],
     ) -> Operation[list[Any]]:
-        """Read what is signed, and return it opened."""
-        stored = yield from read(keys)
+        """Return what is signed, opened.
+
+        Args:
+            keys: The keys.
+            stored: What is stored under each of them.
+            read: Reads the numbers that are stored beside keys.
+        """
         opened: list[Any] = list(map(self.open, keys, stored))
         beside = {
             at: text.removeprefix(_NUMBER)

@@ -8,7 +8,7 @@ from typing import Any
 from jinja_fragcache.stores.memory import MemoryStore
 
 _CACHELIB_METHODS = ("add", "get_many", "set_many", "delete_many", "inc", "dec")
-_OUR_METHODS = ("add_many", "remaining", "get_with_remaining")
+_OUR_METHODS = ("add_many", "add_and_get_many", "remaining", "get_with_remaining")
 # Calls of these touch only this process's memory. Calls of a subclass may touch more.
 # Those of cachelib are told by their names, because it takes long to import.
 _NOT_BLOCKING = {("cachelib.simple", "SimpleCache"), ("cachelib.base", "NullCache")}

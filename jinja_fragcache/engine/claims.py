@@ -8,7 +8,7 @@ stored.
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja_fragcache.messages import logger
 from jinja_fragcache.operations import Operation
@@ -52,29 +52,44 @@ class Claim(NamedTuple):
 FREE = Claim(may_store=True)
 
 
-def claim(context: Context, keys: Sequence[str]) -> Operation[dict[str, Claim]]:
-    """Try to get the right to make and store values. All locks get one token."""
+def claim(
+    context: Context, keys: Sequence[str], wanted: Sequence[str] = ()
+) -> Operation[tuple[dict[str, Claim], list[Any] | None]]:
+    """Try to get the right to make and store values. All locks get one token.
+
+    Args:
+        context: The cache.
+        keys: The keys of the values.
+        wanted: What to read after that.
+
+    Returns:
+        The claims, by their keys. And what is stored under the wanted keys; None if to
+        read it takes another round trip.
+    """
     if not context.store.has_locks:
-        return dict.fromkeys(keys, FREE)
-    claims = {}
+        return dict.fromkeys(keys, FREE), None
+    claims: dict[str, Claim] = {}
+    stored: list[Any] | None = None
     for key, left in context.flights.left_locked(keys).items():
         if not (yield from _unlock(context, [key], left)):
             claims[key] = Claim(may_store=False)
     free = [key for key in keys if key not in claims]
     if free:
-        claims |= yield from _lock(context, free, os.urandom(16).hex())
-    return claims
+        token = os.urandom(16).hex()
+        locked, stored = yield from _lock(context, free, token, wanted)
+        claims |= locked
+    return claims, stored
 
 
 def _lock(
-    context: Context, keys: Sequence[str], token: str
-) -> Operation[dict[str, Claim]]:
+    context: Context, keys: Sequence[str], token: str, wanted: Sequence[str]
+) -> Operation[tuple[dict[str, Claim], list[Any] | None]]:
     # A value that took long to make the last time may do so again.
     slow = 2 * context.flights.slow_seconds(keys)
     # The lock ends before those who wait for it give up, so that one of them stores.
     seconds = max(math.ceil(max(context.policy.lock_timeout, slow)), 1)
     try:
-        taken = yield from context.store.lock(keys, token, seconds)
+        taken, stored = yield from context.store.lock(keys, token, seconds, wanted)
     except GeneratorExit:
         # Nothing can be awaited any more. The locks end by themselves.
         raise
@@ -87,12 +102,12 @@ def _lock(
         for key in keys:
             context.flights.note_left_locked(key, token)
         # While the store fails, nothing tells whether a value was deleted.
-        return dict.fromkeys(keys, Claim(may_store=False))
+        return dict.fromkeys(keys, Claim(may_store=False)), None
     if context.flights.locks_left:
         yield from _release_left(context)
     mine = Claim(may_store=True, token=token, seconds=seconds)
     others = Claim(may_store=False, is_taken=True)
-    return {key: mine if key in taken else others for key in keys}
+    return {key: mine if key in taken else others for key in keys}, stored
 
 
 def _release_left(context: Context) -> Operation[None]:

@@ -7,12 +7,13 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.local_store import LocalStore
+from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 from jinja_fragcache.timeouts import NEVER_EXPIRES
@@ -20,9 +21,12 @@ from jinja_fragcache.timeouts import NEVER_EXPIRES
 from . import claims
 from .context import Context
 from .lead import Lead
-from .lookup import look_up
+from .lookup import NO_VERSIONS, keys_and_tags, look_up
 from .singleflight import Reach
 from .tags import present_versions
+
+if TYPE_CHECKING:
+    from .entry_spec import EntrySpec
 
 
 class Step(Protocol):
@@ -87,17 +91,15 @@ def _claim(
 ) -> Operation[None]:
     """Claim values, and look again for what others have made meanwhile."""
     pauses: Iterator[float] | None = None
+    specs = [each.spec for each in leads]
     while leads:
-        if context.store.has_locks:
-            keys = list(dict.fromkeys([each.key for each in leads]))
-            claimed_at = context.timer()
-            claimed = yield from claims.claim(context, keys)
-            for each in leads:
-                each.claim, each.claimed_at = claimed[each.key], claimed_at
         for each in leads:
             each.flight.turn += 1
-        specs = [each.spec for each in leads]
-        there = yield from look_up(specs, context, again=True)
+        stored: list[object] | None = None
+        versions: Mapping[str, object] = NO_VERSIONS
+        if context.store.has_locks:
+            stored, versions = yield from _lock_and_read(leads, specs, context)
+        there = yield from look_up(specs, context, stored, versions, again=True)
         # If the store failed, what was found before is better than nothing.
         if context.store.answers:
             for each, found in zip(leads, there, strict=True):
@@ -111,6 +113,29 @@ def _claim(
         if pause is None:
             return
         yield context.sleep(pause)
+
+
+def _lock_and_read(
+    leads: Sequence[Lead], specs: Sequence[EntrySpec], context: Context
+) -> Operation[tuple[list[object] | None, Mapping[str, object]]]:
+    """Take the locks of values, and read what there is, if that takes no other trip.
+
+    Returns:
+        What the store has for each value, None if it was not read; and the versions of
+        tags.
+    """
+    keys, tags = keys_and_tags(specs, context)
+    wanted = [*keys, *map(version_key, tags)]
+    claimed_at = context.timer()
+    claimed, stored = yield from claims.claim(
+        context, list(dict.fromkeys(keys)), wanted
+    )
+    for each in leads:
+        each.claim, each.claimed_at = claimed[each.key], claimed_at
+    if stored is None:
+        return None, NO_VERSIONS
+    versions = dict(zip(tags, stored[len(keys) :], strict=True))
+    return stored[: len(keys)], versions
 
 
 def give_versions(

@@ -108,17 +108,10 @@ def look_up(
     """
     versions = dict(known)
     if stored is None:
-        hints = context.tag_hints
-        keys: list[str] = []
-        tags: set[str] = set()
-        for each in specs:
-            keys.append(each.key)
-            tags.update(each.tags)
-        if hints.by_key:
-            tags.update(tag for key in keys for tag in hints.of(key))
+        keys, tags = keys_and_tags(specs, context)
         if tags:
             stored, versions = yield from read_versions(
-                context, keys, list(tags), again=again
+                context, keys, tags, again=again
             )
         else:
             read = context.store.read_again if again else context.store.read
@@ -131,6 +124,26 @@ def look_up(
         _assess(*each, versions, context)
         for each in zip(specs, stored, entries, strict=True)
     ]
+
+
+def keys_and_tags(
+    specs: "Sequence[EntrySpec]", context: Context
+) -> tuple[list[str], list[str]]:
+    """Return what a look-up reads: the keys of entries, and tags that these may have.
+
+    Args:
+        specs: What is asked for.
+        context: The cache.
+    """
+    keys: list[str] = []
+    tags: set[str] = set()
+    for each in specs:
+        keys.append(each.key)
+        tags.update(each.tags)
+    hints = context.tag_hints
+    if hints.by_key:
+        tags.update(tag for key in keys for tag in hints.of(key))
+    return keys, list(tags)
 
 
 def decide_tagged(

@@ -49,10 +49,10 @@ class Store(Protocol):
 
     A store may also have cachelib's methods `clear()`, `add(key, value, timeout)`,
     `get_many(*keys)`, `set_many(mapping, timeout)`, `delete_many(*keys)`,
-    `inc(key, delta)` and `dec(key, delta)`, and two methods of this package,
-    `add_many(mapping, timeout)` and `remaining(key)`. Where one is missing, `get`,
-    `set` and `delete` do its work. The methods may be coroutine functions; then all of
-    them must be.
+    `inc(key, delta)` and `dec(key, delta)`, and methods of this package,
+    `add_many(mapping, timeout)`, `add_and_get_many(mapping, keys, timeout)`,
+    `remaining(key)` and `get_with_remaining(*keys)`. Where one is missing, the others
+    do its work. The methods may be coroutine functions; then all of them must be.
     """
 
     def get(self, key: str, /) -> Any:

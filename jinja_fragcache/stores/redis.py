@@ -106,6 +106,22 @@ class RedisStore(RedisOperations, TextStore):
         """
         return perform(self._add_many(mapping, timeout))
 
+    def add_and_get_many(
+        self, mapping: Mapping[str, Any], keys: Sequence[str], timeout: Any = None
+    ) -> tuple[list[str], list[Any] | None]:
+        """Do as `add_many`, and then as `get_many`, in one round trip.
+
+        Args:
+            mapping: The values to add, by their keys.
+            keys: What to read.
+            timeout: The timeout of the values, as for `set`.
+
+        Returns:
+            The keys of the values that were stored, and the values that were read; None
+            in place of these if they could not be read together with that.
+        """
+        return perform(self._add_and_get_many(mapping, keys, timeout))
+
     def set_many_if_equal(
         self, values: Mapping[str, Timed], others: Mapping[str, str], expected: str
     ) -> list[str]:

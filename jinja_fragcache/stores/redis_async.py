@@ -115,6 +115,12 @@ class AsyncRedisStore(RedisOperations):
         """Like `RedisStore.add_many`."""
         return await self._run(self._add_many(mapping, timeout))
 
+    async def add_and_get_many(
+        self, mapping: Mapping[str, Any], keys: Sequence[str], timeout: Any = None
+    ) -> tuple[list[str], list[Any] | None]:
+        """Like `RedisStore.add_and_get_many`."""
+        return await self._run(self._add_and_get_many(mapping, keys, timeout))
+
     async def set_many_if_equal(
         self, values: Mapping[str, Timed], others: Mapping[str, str], expected: str
     ) -> list[str]:

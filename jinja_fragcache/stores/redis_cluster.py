@@ -40,7 +40,8 @@ class InCluster(RedisOperations):
     # Making a client takes long while the nodes are down.
     _sample: Any = None
 
-    # The two keys may be on two nodes, and a script can't read both.
+    # The keys may be on several nodes, and a script can't read all.
+    add_and_get_many: Any = None
     set_many_if_equal: Any = None
     get_with_remaining: Any = None
     # Each node tells of its own keys only, and keys move between nodes.

@@ -15,8 +15,10 @@ from .redis_clients import clients_of_server, clients_of_url
 from .redis_errors import what_to_check
 from .redis_library import PLAIN, Library, address_of
 from .redis_scripts import (
+    ADD_AND_GET,
     COUNT,
     DELETE_MANY_IF_EQUAL,
+    MOST_ADDED_AND_READ,
     READ_WITH_REMAINING,
     REPLACE_OTHER_TYPES,
     SET_MANY_IF_EQUAL,
@@ -167,6 +169,26 @@ class RedisOperations(HoldsTexts):
             replaced = yield from self._replace_other_types(values, seconds)
             added += [left[full_key] for full_key in replaced]
         return added
+
+    def _add_and_get_many(
+        self, mapping: Mapping[str, Any], keys: Sequence[str], timeout: Any
+    ) -> Operation[tuple[list[str], list[Any] | None]]:
+        prefix = self._full_key("")
+        asked = prefix, tuple(keys)
+        to_add, full_keys = _prefixed(prefix, mapping), _prefixed(*asked)
+        if not keys or len(to_add) + len(full_keys) > MOST_ADDED_AND_READ:
+            return (yield from self._add_many(mapping, timeout)), None
+        values = map(self._dumped, to_add, mapping.values())
+        every = [*to_add, *full_keys]
+        arguments = len(to_add), self._expiry(timeout) or 0, *values
+        script = (ADD_AND_GET, len(every), *every, *arguments)
+        is_added, stored = yield self._client.eval(*script)
+        added = _done(mapping, is_added)
+        try:
+            return added, (yield from self._all_loaded(asked, full_keys, stored))
+        except DamagedValueError:
+            # The caller has to know what it has added. It can read again.
+            return added, None
 
     def _set_many_if_equal(
         self, values: Mapping[str, Timed], others: Mapping[str, str], expected: str

@@ -30,6 +30,28 @@ for at = 1, #KEYS / 2 do
 end
 return kept
 """
+#: The most keys of `ADD_AND_GET`. Lua unpacks no more than 8,000.
+MOST_ADDED_AND_READ = 5000
+#: The first KEYS are those of values to add, the others are read after that. ARGV are
+#: how many the first are, the seconds of all, and the value of each.
+ADD_AND_GET = """
+local number, seconds = tonumber(ARGV[1]), ARGV[2]
+local added = {}
+for at = 1, number do
+  local key, value = KEYS[at], ARGV[at + 2]
+  -- A list, a hash or the like is no value, since nobody can read it.
+  local is_free = redis.call("TYPE", key).ok ~= "string"
+  if is_free then
+    if seconds == "0" then
+      redis.call("SET", key, value)
+    else
+      redis.call("SET", key, value, "EX", seconds)
+    end
+  end
+  added[at] = is_free and 1 or 0
+end
+return {added, redis.call("MGET", unpack(KEYS, number + 1))}
+"""
 #: KEYS are keys. ARGV is for each key the value that is expected of it.
 DELETE_MANY_IF_EQUAL = """
 local deleted = {}

@@ -18,7 +18,8 @@ def claiming(policy: Policy | None = None) -> tuple[SharedStore, Stats, Clock, C
 
 
 def claim(made: Context, key: str) -> Claim:
-    return perform(claims.claim(made, [key]))[key]
+    claimed, _ = perform(claims.claim(made, [key]))
+    return claimed[key]
 
 
 def release(made: Context, key: str, held: Claim) -> None:

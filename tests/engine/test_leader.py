@@ -387,7 +387,7 @@ def test_a_text_that_the_store_refuses_releases_its_lock() -> None:
     assert store.values == {}
 
 
-@pytest.mark.parametrize("method", ["lock", "get", "set_locked"])
+@pytest.mark.parametrize("method", ["lock_and_get", "get", "set_locked"])
 def test_a_task_cancelled_during_a_store_call_releases_the_lock(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -401,7 +401,7 @@ def test_a_task_cancelled_during_a_store_call_releases_the_lock(
         async def work(operation: Any) -> Any:
             if operation.gi_code.co_name != method:
                 return await plain(operation)
-            if method == "lock":
+            if method == "lock_and_get":
                 await plain(operation)
             working.set()
             return await asyncio.Event().wait()

@@ -53,6 +53,21 @@ def test_a_lock_that_is_held_is_neither_taken_nor_released_by_others(
 
 
 @with_locks
+def test_what_is_read_with_locks_is_what_is_there_then(face: Calls) -> None:
+    face.set("a", TEXT, 30)
+    face.set("c", 7, 0)
+    assert face.lock(["b"], "theirs", 30) == ["b"]
+    wanted = ["c", "a", "missing", "a"]
+    taken, found = face.lock_and_get(["a", "b", "c"], "mine", 30, wanted)
+    assert taken == ["a", "c"]
+    assert found in ([7, TEXT, None, TEXT], None)
+    assert face.lock(["a", "b", "c"], "others", 30) == []
+    assert face.set_locked({"a": ("new", 30), "b": ("new", 30)}, "mine") == ["a"]
+    assert face.lock_and_get([], "mine", 30, ["a"])[0] == []
+    assert face.lock_and_get(["d"], "mine", 30, [])[0] == ["d"]
+
+
+@with_locks
 def test_set_locked_stores_the_values_whose_locks_are_held(
     face: Calls, subject: Subject
 ) -> None:

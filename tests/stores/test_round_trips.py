@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from jinja_fragcache import FragmentCache
 from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.near_adapter import NearAdapter
 from jinja_fragcache.operations import perform
@@ -18,7 +19,7 @@ from jinja_fragcache.stores import (
 )
 from jinja_fragcache.stores.near import NearMemory
 from tests import servers
-from tests.support import Calls, Clock, adapted
+from tests.support import Calls, Clock, adapted, environment
 
 
 class Trips(NamedTuple):
@@ -28,6 +29,8 @@ class Trips(NamedTuple):
     set_many: int
     add_many: int
     lock: int
+    # Where that is as many, the values are read as well.
+    lock_and_get: int
     set_locked: int
     unlock: int
     # Deletes the locks, deletes the entries, and checks that they are gone.
@@ -38,11 +41,11 @@ class Trips(NamedTuple):
 # the answer to each write. A cluster of three nodes takes three times as many, and no
 # scripts that read several keys.
 TRIPS = {
-    "redis": Trips(1, 1, 1, 1, 1, 1, 3),
-    "redis_cluster": Trips(3, 3, 3, 3, 12, 20, 9),
-    "memcached_pymemcache": Trips(1, 2, 21, 21, 44, 3, 5),
-    "memcached_pylibmc": Trips(1, 21, 21, 21, 82, 22, 43),
-    "memcached_spread": Trips(1, 2, 21, 21, 44, 3, 7),
+    "redis": Trips(1, 1, 1, 1, 1, 1, 1, 3),
+    "redis_cluster": Trips(3, 3, 3, 3, 3, 12, 20, 9),
+    "memcached_pymemcache": Trips(1, 2, 21, 21, 21, 44, 3, 5),
+    "memcached_pylibmc": Trips(1, 21, 21, 21, 21, 82, 22, 43),
+    "memcached_spread": Trips(1, 2, 21, 21, 21, 44, 3, 7),
 }
 
 
@@ -119,7 +122,9 @@ def test_many_keys_take_as_many_round_trips_as_documented(
     assert ask("add_many", dict.fromkeys(keys, "added"), 30) == keys
     assert ask("lock", keys, "mine", 30) == keys
     assert ask("set_locked", dict.fromkeys(keys, ("text", 30)), "mine") == keys
-    face.lock(keys, "mine", 30)
+    taken, found = ask("lock_and_get", keys, "mine", 30, keys)
+    assert taken == keys
+    assert found == (["text"] * 20 if type(face.adapter.store) is RedisStore else None)
     ask("unlock", keys, "mine")
     assert face.lock(keys, "mine", 30) == keys
     assert face.get_many(keys) == ["text"] * 20
@@ -142,3 +147,32 @@ def test_what_is_kept_near_takes_as_many_as_the_read_and_then_none(
     assert count() - before == expected.get_many
     assert memory.get_many(*keys) == ["text"] * 20
     assert count() - before == expected.get_many
+
+
+@pytest.mark.parametrize(
+    ("page", "signed"),
+    [
+        ('{% cache 60, "a", i %}x{% endcache %}', False),
+        ('{% cache 60, "a", i, tags=["t"] %}x{% endcache %}', False),
+        ('{% cache 60, "a", i %}x{% endcache %}', True),
+        ('{% cache_each j in [1, 2, 3], 60, "a", i, j %}x{% endcache_each %}', False),
+    ],
+)
+def test_a_miss_on_redis_takes_three_round_trips(
+    redis_port: int, page: str, signed: bool
+) -> None:
+    with servers.round_trips(redis_port) as trips:
+        store = RedisStore("127.0.0.1", trips.port, key_prefix="shop:")
+        store.clear()
+        key = ["a key that is long enough for that"] if signed else None
+        cache = FragmentCache(store, signing_key=key)
+        template = environment({"page": page}, cache).get_template("page")
+        # The tag gets its version.
+        template.render(i=1)
+        before = trips.count
+        # It looks, takes the lock and looks again, and stores and releases the lock.
+        text = template.render(i=2)
+        assert trips.count - before == 3
+        assert template.render(i=2) == text
+        assert trips.count - before == 4
+        close(store)
