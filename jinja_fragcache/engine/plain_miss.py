@@ -19,6 +19,7 @@ from jinja_fragcache.operations import Done, perform
 
 from .context import Context
 from .dependencies import Dependencies
+from .expiry import lifetime
 from .lead import Lead, Render
 from .leader import lead, store_locally
 from .lookup import Found
@@ -86,7 +87,6 @@ def _make(
         dependencies.has_any
         or dependencies.parent is not None
         or context.changes_entries
-        or spec.grace != NO_GRACE
     ):
         mine = Lead(flight, spec, found, render)
         mine.value, mine.versions = value, versions
@@ -96,8 +96,11 @@ def _make(
     if versions and flight.key in context.tag_hints.by_key:
         context.tag_hints.note(flight.key, ())
     try:
-        timeout = spec.timeout_of(value)
-        stored = spec.dump(value, versions, None, {}, ())
+        timeout, life = spec.timeout_of(value), None
+        if spec.grace != NO_GRACE:
+            cost = context.timer() - began[1]
+            life, timeout = lifetime(context, timeout, spec.grace, cost)
+        stored = spec.dump(value, versions, life, {}, ())
     except NotStored as reason:
         Lead(flight, spec, found, render).note_refused(reason, context)
         context.flights.note_not_to_store(flight.key)
