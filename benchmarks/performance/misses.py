@@ -41,7 +41,8 @@ CALLED = '{% call cached("row", ids[NUMBER]) %}{% endcall %}'
 LONG_BODY = "{{ work(turns) }}"
 LONG = f'{{% cache 300, "row", ids[0], turns %}}{LONG_BODY}{{% endcache %}}'
 LONG_SECONDS = 0.001
-LIST = '{% cache_each item in items, 300, "row", item %}{{ item }}{% endcache_each %}'
+# With a name of its own: the keys of locks, too, are remembered for the whole process.
+LIST = '{% cache_each item in items, 300, "of 50", item %}{{ item }}{% endcache_each %}'
 PEER = "Flask-Caching"
 Clear = Callable[[], object]
 #: All pages have key values of their own: keys are remembered for the whole process.

@@ -142,8 +142,8 @@ def rows_of_one_value(
     if not keys:
         lists = [[each] for each in values]
         keys = _keys(context.environment, name, lists, spec[2])
-    # Not made for a list of hits, which does not read them.
-    vary_on = ([each] for each in values)
+    # Of each row a tuple, which is not made for a list of hits: it does not read them.
+    vary_on = zip(values, strict=False)
     return _keyed_rows(context, spec, name, escaped, (given[::2], vary_on), keys)
 
 

@@ -178,7 +178,8 @@ class RedisOperations(HoldsTexts):
         to_add, full_keys = _prefixed(prefix, mapping), _prefixed(*asked)
         if not keys or len(to_add) + len(full_keys) > MOST_ADDED_AND_READ:
             return (yield from self._add_many(mapping, timeout)), None
-        values = map(self._dumped, to_add, mapping.values())
+        dumped = map(self.serializer.dumps, mapping.values())
+        values = map(with_checksum, to_add, dumped)
         every = [*to_add, *full_keys]
         arguments = len(to_add), self._expiry(timeout) or 0, *values
         script = (ADD_AND_GET, len(every), *every, *arguments)

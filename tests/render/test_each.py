@@ -79,7 +79,7 @@ def test_a_row_has_the_key_of_a_fragment_with_its_values(one: Any) -> None:
     first, second = missed_rows(FragmentCache(MemoryStore()), given, rows_of_one_value)
     assert first.spec.key == make_template_fragment_key("row", [one])
     assert second.spec.key == make_template_fragment_key("row", ["b"])
-    assert [first.item, first.spec.values] == ["A", [one]]
+    assert (first.item, first.spec.values) == ("A", (one,))
 
 
 def test_a_number_that_is_too_long_for_a_key_is_the_only_one_that_is_refused() -> None:
