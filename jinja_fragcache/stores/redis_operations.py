@@ -20,7 +20,6 @@ from .redis_scripts import (
     DELETE_MANY_IF_EQUAL,
     MOST_ADDED_AND_READ,
     READ_WITH_REMAINING,
-    REPLACE_OTHER_TYPES,
     SET_MANY_IF_EQUAL,
     seconds_left,
 )
@@ -179,12 +178,11 @@ class RedisOperations(HoldsTexts):
         if not keys or len(to_add) + len(full_keys) > MOST_ADDED_AND_READ:
             return (yield from self._add_many(mapping, timeout)), None
         dumped = map(self.serializer.dumps, mapping.values())
-        values = map(with_checksum, to_add, dumped)
-        every = [*to_add, *full_keys]
-        arguments = len(to_add), self._expiry(timeout) or 0, *values
-        script = (ADD_AND_GET, len(every), *every, *arguments)
-        is_added, stored = yield self._client.eval(*script)
-        added = _done(mapping, is_added)
+        values = list(map(with_checksum, to_add, dumped))
+        answer = yield self._add_by_script(
+            to_add, values, self._expiry(timeout), full_keys
+        )
+        added, stored = _done(mapping, answer[0]), answer[1]
         try:
             return added, (yield from self._all_loaded(asked, full_keys, stored))
         except DamagedValueError:
@@ -389,9 +387,20 @@ class RedisOperations(HoldsTexts):
         Returns:
             The full keys that had such a value, or none any more.
         """
-        arguments = [part for each in values.values() for part in (each, seconds or 0)]
-        script = (REPLACE_OTHER_TYPES, len(values), *values, *arguments)
-        return _done(values, (yield self._client.eval(*script)))
+        texts = list(values.values())
+        answer = yield self._add_by_script(list(values), texts, seconds)
+        return _done(values, answer[0])
+
+    def _add_by_script(
+        self,
+        full_keys: list[str],
+        values: list[bytes],
+        seconds: int | None,
+        wanted: Sequence[str] = (),
+    ) -> Any:
+        """Send `ADD_AND_GET`, and return its answer, which may have to be awaited."""
+        arguments = (*full_keys, *wanted, len(full_keys), seconds or 0, *values)
+        return self._client.eval(ADD_AND_GET, len(full_keys) + len(wanted), *arguments)
 
     def _write_many(
         self, values: Mapping[str, Any], timeout: Any, *, only_new: bool

@@ -32,8 +32,9 @@ return kept
 """
 #: The most keys of `ADD_AND_GET`. Lua unpacks no more than 8,000.
 MOST_ADDED_AND_READ = 5000
-#: The first KEYS are those of values to add, the others are read after that. ARGV are
-#: how many the first are, the seconds of all, and the value of each.
+#: The first KEYS are those of values to add: a key that has a text keeps it. The others
+#: are read after that. ARGV are how many the first are, their seconds, and the value of
+#: each.
 ADD_AND_GET = """
 local number, seconds = tonumber(ARGV[1]), ARGV[2]
 local added = {}
@@ -50,7 +51,8 @@ for at = 1, number do
   end
   added[at] = is_free and 1 or 0
 end
-return {added, redis.call("MGET", unpack(KEYS, number + 1))}
+local read = #KEYS > number and redis.call("MGET", unpack(KEYS, number + 1))
+return {added, read or {}}
 """
 #: KEYS are keys. ARGV is for each key the value that is expected of it.
 DELETE_MANY_IF_EQUAL = """
@@ -60,23 +62,6 @@ for at, key in ipairs(KEYS) do
   deleted[at] = is_equal and redis.call("DEL", key) or 0
 end
 return deleted
-"""
-#: KEYS are keys. ARGV is for each key its value and its seconds.
-REPLACE_OTHER_TYPES = """
-local replaced = {}
-for at, key in ipairs(KEYS) do
-  local value, seconds = ARGV[2 * at - 1], ARGV[2 * at]
-  local is_other = redis.call("TYPE", key).ok ~= "string"
-  if is_other then
-    if seconds == "0" then
-      redis.call("SET", key, value)
-    else
-      redis.call("SET", key, value, "EX", seconds)
-    end
-  end
-  replaced[at] = is_other and 1 or 0
-end
-return replaced
 """
 #: The key is one of a number. ARGV are what to add to it, and the seconds of a new one.
 COUNT = """
