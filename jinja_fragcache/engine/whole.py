@@ -250,25 +250,25 @@ class WholeGuard:
         return self._guard
 
     def start(self) -> None:
-        """Like `engine.covering.Guard.start`."""
+        """Like `engine.entry_spec.Guard.start`."""
         self._guard.start()
         # The body may change what the values are made of.
         self._present.cover()
 
     def cover(self) -> Cover:
-        """Like `engine.covering.Guard.cover`."""
+        """Like `engine.entry_spec.Guard.cover`."""
         if self._cover is None:
             self._cover = self._guard.cover().beside(self._present.cover())
         return self._cover
 
     def texts_now(self, name: str) -> frozenset[str]:
-        """Like `engine.covering.Guard.texts_now`."""
+        """Like `engine.entry_spec.Guard.texts_now`."""
         texts = self._guard.texts_now(name)
         return texts or self._present.cover().texts_read(name)
 
     def apart(self, render: Any, *, default: bool) -> None:
-        """Like `engine.spec.FragmentGuard.apart`. The values are those of a request."""
+        """Return None: the values of the whole cache are those of a request."""
 
     def refuse(self, reads: Sequence[Read]) -> None:
-        """Like `engine.covering.Guard.refuse`."""
+        """Like `engine.entry_spec.Guard.refuse`."""
         self._guard.refuse(reads)

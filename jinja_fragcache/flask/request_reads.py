@@ -61,7 +61,7 @@ _request_contexts: ContextVar[Any] = getattr(
 
 
 class FlaskRequests:
-    """Tells what is read of Flask's requests (see `engine.dependencies.Framework`)."""
+    """Tells what is read of Flask's requests (see `engine.framework.Framework`)."""
 
     def watch(self, context: Any) -> None:
         """Like `Framework.watch`."""

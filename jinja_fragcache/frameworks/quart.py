@@ -56,7 +56,7 @@ _OF_REQUESTS = frozenset(
 
 
 class QuartRequests:
-    """Tells what is read of Quart's requests (see `engine.dependencies.Framework`)."""
+    """Tells what is read of Quart's requests (see `engine.framework.Framework`)."""
 
     def watch(self, context: Any) -> None:
         """Like `Framework.watch`."""

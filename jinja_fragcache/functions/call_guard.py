@@ -55,11 +55,11 @@ class CallGuard:
         self._cover: Cover | None = None
 
     def start(self) -> None:
-        """Like `engine.covering.Guard.start`."""
+        """Like `engine.entry_spec.Guard.start`."""
         start_watching()
 
     def cover(self) -> Cover:
-        """Like `engine.covering.Guard.cover`."""
+        """Like `engine.entry_spec.Guard.cover`."""
         if self._cover is None:
             policy = self._engine.policy
             self._cover = Cover(
@@ -72,7 +72,7 @@ class CallGuard:
         return self._cover
 
     def texts_now(self, name: str) -> frozenset[str]:
-        """Like `engine.covering.Guard.texts_now`."""
+        """Like `engine.entry_spec.Guard.texts_now`."""
         # What can't be read again was read again for the key of this call.
         return texts_of_now(name) or self._named.texts_read(name)
 
@@ -89,7 +89,7 @@ class CallGuard:
         return can_be_encoded(value)
 
     def refuse(self, reads: Sequence[Read]) -> None:
-        """Like `engine.covering.Guard.refuse`."""
+        """Like `engine.entry_spec.Guard.refuse`."""
         name, place = full_name(self._function), place_of(self._function)
         # Where it reads is told already.
         reads = [read.inside_of(f"{name}()") for read in reads]

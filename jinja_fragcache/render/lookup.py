@@ -136,7 +136,7 @@ def fragment(
         or (tagged and key in tagged)
         or not engine.breaker.is_closed
     ):
-        # The same as `engine.text`, without calls for what nearly all hits are.
+        # The same as `Engine.text`, without calls for what nearly all hits are.
         try:
             stored = engine.reads.get(key)
         except Exception as error:  # noqa: BLE001 - reads fail open

@@ -157,7 +157,7 @@ class TagGuard:
     def apart(
         self, render: Callable[..., Any], *, default: bool
     ) -> tuple[TagGuard, Callable[..., Any]] | None:
-        """Like `engine.spec.FragmentGuard.apart`."""
+        """Like `engine.entry_spec.FragmentGuard.apart`."""
         words = self._site[4].rpartition(PARTS)[2].split()
         if BACKGROUND not in words and (not default or FOREGROUND in words):
             return None
@@ -177,7 +177,7 @@ class TagGuard:
         return TagGuard(self._context, self._site, vary_on)
 
     def start(self) -> None:
-        """Like `engine.covering.Guard.start`."""
+        """Like `engine.entry_spec.Guard.start`."""
         context = self._context
         start_watching(context)
         names, paths = _READ[self._site[4]]
@@ -191,7 +191,7 @@ class TagGuard:
             _read_again(path, context)
 
     def cover(self) -> guard_reads.Cover:
-        """Like `engine.covering.Guard.cover`."""
+        """Like `engine.entry_spec.Guard.cover`."""
         if self._cover is None:
             allowed = engine_of(self._context.environment).policy.guard_allow
             given, read = split_values(self._site, self._vary_on)
@@ -208,7 +208,7 @@ class TagGuard:
         return self._cover
 
     def texts_now(self, name: str) -> frozenset[str]:
-        """Like `engine.covering.Guard.texts_now`."""
+        """Like `engine.entry_spec.Guard.texts_now`."""
         texts = noted_reads.texts_of_now(name, self._context)
         if texts or "." in name:
             return texts
@@ -218,7 +218,7 @@ class TagGuard:
         return guard_reads.texts_of(value)
 
     def refuse(self, reads: Sequence[guard_reads.Read]) -> None:
-        """Like `engine.covering.Guard.refuse`."""
+        """Like `engine.entry_spec.Guard.refuse`."""
         # Here, because fragments are rarely refused.
         from jinja_fragcache.guard.messages import explain  # noqa: PLC0415
 
