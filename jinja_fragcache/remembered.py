@@ -22,8 +22,8 @@ class Remembered(dict[K, V]):
     """Remembers the entries that were added last.
 
     It is read as any dict is, without a lock, and a read costs no more than there. When
-    it is full, the sixteenth that was added first goes. Only `add` and `forget` change
-    it.
+    it is full, a sixteenth of the entries goes: those that were added first. Only `add`
+    and `forget` change it.
 
     Args:
         most: The largest number of entries.
@@ -105,7 +105,7 @@ class Lately:
     And to remember it takes memory that the processor's caches do not have.
 
     Args:
-        most_bytes: Until so many bytes have come, something has come lately.
+        most_bytes: What came is forgotten when so many bytes have come since.
     """
 
     def __init__(self, most_bytes: int) -> None:

@@ -1,8 +1,9 @@
 """Adapts any store that users bring to one form, which the rest of the package calls.
 
 Stores differ in how they take timeouts, in which methods they have, in whether these
-are coroutine functions, and in whether a call may block. Only this module knows that.
-What is asked of a store is written once, as operations (see `runner`).
+are coroutine functions, and in whether a call may block. Only this module, `adapt` and
+`store_kinds` know that. What is asked of a store is written once, as operations (see
+`runner`).
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Adapter:
         blocks: Whether a call may block or has to be awaited.
         has_coroutines: Whether the store's methods are coroutine functions.
         has_locks: Whether `lock` excludes all processes that use the store.
+        gets_many: Whether the store has `get_many`.
         reads_in_one_trip: Whether many keys are read in one round trip to a server.
         tells_remaining: Whether the store can tell how long an entry is kept.
         is_shared: Whether other processes may find what this one writes.

@@ -50,6 +50,9 @@ class NearListener:
         changes: The connection.
         memory: What is kept near.
         pause: Seconds before the first attempt to connect again. It doubles with each.
+
+    Attributes:
+        thread: The thread that listens.
     """
 
     def __init__(

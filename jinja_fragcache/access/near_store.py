@@ -44,8 +44,7 @@ def near_reads(adapter: Adapter, stats: Stats) -> NearReads | None:
 class NearStore(SafeStore):
     """A `SafeStore` that asks the store only for what is not near.
 
-    What is near is served, too, while the circuit breaker leaves the store
-    alone.
+    What is near is served, too, while the circuit breaker leaves the store alone.
 
     Args:
         adapter: The store.

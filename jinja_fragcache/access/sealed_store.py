@@ -121,6 +121,7 @@ class SealedStore(SafeStore):
     def examine(self, keys: Sequence[str]) -> Operation[list[Any]]:
         """Like `SafeStore.examine`. What is not signed can't be read."""
         stored = yield from super().examine(keys)
+        # What is not signed is there, but can't be read: `_NUMBER` alone is no entry.
         return [
             None if each is None else (self._seal.open(key, each) or _NUMBER)
             for key, each in zip(keys, stored, strict=True)

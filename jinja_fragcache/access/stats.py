@@ -218,7 +218,12 @@ class Recorder:
             self.stats.stale += 1
 
     def refresh_failed(self, key: str, error: Exception) -> None:
-        """Log and announce the same, where nobody asked for the entry."""
+        """Log and announce that an entry could not be made again, so the old one stays.
+
+        Args:
+            key: The entry's key.
+            error: What the body raised.
+        """
         logger.error(
             "%r could not be refreshed. The old entry is served.",
             key,

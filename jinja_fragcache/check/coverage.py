@@ -33,6 +33,10 @@ class Coverage:
     Args:
         visit: The fragment.
         vocabulary: The names that have a meaning.
+
+    Attributes:
+        keys: What the key has: the tag's own key values, and those of all keys.
+        has_locale: Whether the key tells the locale.
     """
 
     def __init__(self, visit: Visit, vocabulary: Vocabulary) -> None:

@@ -40,6 +40,9 @@ class Scope:
 
     Args:
         parent: The scope around it, None for that of a page.
+
+    Attributes:
+        names: The bindings of the names that are bound in it.
     """
 
     __slots__ = ("names", "parent")

@@ -12,7 +12,7 @@ from jinja_fragcache.keys.digests import digest
 if TYPE_CHECKING:
     from .entry_spec import Guard
 
-# In place of the digest of a value, of which only matters whether it is there.
+# In place of the digest of a value of which only its presence matters.
 _THERE = "there"
 
 
@@ -27,7 +27,7 @@ def names_covering(guard: Guard, read: Read) -> list[str] | None:
         The names for the entry: "=" stands before that of a read that only a value
         covers, and a digest of the value after it. That can be compared again in the
         next request, else it covers nothing.
-        If only matters whether it is there, that is a word in place of the digest.
+        If only its presence matters, a word stands in place of the digest.
         "~" stands before that of a read that the entry keeps, with its text.
     """
     cover = guard.cover()

@@ -3,6 +3,8 @@
 What is nested in a body becomes part of its entry: the tags of the parts, the time at
 which the first of them expires, the templates that were used, and what was read of the
 request. (The model is Drupal's render cache, where such metadata "bubbles up".)
+
+Frameworks are registered here, too: they tell what is read of their requests.
 """
 
 from __future__ import annotations

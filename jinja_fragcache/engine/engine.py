@@ -97,6 +97,8 @@ class Engine:
         async_context: The cache, for callers on an event loop.
         grace: The grace periods of fragments whose tag gives none.
         policy: The rules.
+        stats: The counters.
+        near: Reads what is kept near; None if nothing is.
         clock: Returns the time, in seconds since 1970; None if that alone does not tell
             whether an entry is fresh.
         reads: Has `get`, which returns what the store has under a key, or what is

@@ -93,6 +93,7 @@ class Draft:
         store_seconds: See above.
         size: See above.
         tags: See above.
+        age: See above.
         expires: When the timeout ends, in seconds since 1970; None if not known.
         error: What the body raised.
         rendered: Whether the body ran.

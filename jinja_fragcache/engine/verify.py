@@ -50,7 +50,7 @@ def draw(context: Context) -> bool:
 
 
 def is_chosen(spec: EntrySpec, context: Context) -> bool:
-    """Return the same, for one that may be verified."""
+    """Like `draw`, but False for what is never verified."""
     return spec.verified_as is not None and draw(context)
 
 

@@ -50,6 +50,9 @@ class Options:
             expected to make answers. Of other functions an answer that is raised, as
             `abort()` does, is stored like one that is returned.
 
+    Attributes:
+        has_filter: Whether there is a `response_filter`.
+
     Raises:
         TypeError: If an option that takes a function has something else, or a coroutine
             function.

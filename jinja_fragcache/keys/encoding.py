@@ -321,7 +321,7 @@ def _text_of(value: Any) -> str | None:
     text: str | None = None
     match value:
         case bool():
-            # A proxy, because `encode` has dealt with True and False themselves.
+            # A proxy, because `_nested` has dealt with True and False themselves.
             pass
         case str() | int() | float() if _prints_differently(value):
             pass

@@ -194,6 +194,11 @@ class Collected:
     Args:
         scope: The scope of the body.
         called: The macros that need not be walked through for it, by their ids.
+
+    Attributes:
+        values: The values that it needs.
+        others: What it needs through other templates.
+        problem: Why that is not all, if it is not.
     """
 
     def __init__(self, scope: Scope, called: Iterable[int] = ()) -> None:

@@ -35,8 +35,8 @@ class Commented:
     Args:
         comments: Writes them.
         site: Where the tag stands.
-        escaped: Whether autoescape is on there. Other text may be no HTML.
         kind: What the tag prints.
+        escaped: Whether autoescape is on there. Other text may be no HTML.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.keys.form import readable_name
 from jinja_fragcache.keys.fragment import readable_name_of
 from jinja_fragcache.observe.events import About
-from jinja_fragcache.observe.events import Reason as Reason
+from jinja_fragcache.observe.events import Reason as Reason  # for `uncached.Reason`
 from jinja_fragcache.timeouts import NEVER_EXPIRES
 
 from .environment import Site, engine_of

@@ -260,12 +260,16 @@ class _NameUse(_OwnScopeVisitor):
 
     Args:
         name: The name.
+
+    Attributes:
+        is_read: Whether it is read.
+        is_set: Whether it is set.
+        lineno: The line where it is set.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self.is_read = self.is_set = False
-        #: Where the name is set.
         self.lineno = 0
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:
