@@ -132,7 +132,7 @@ class Recorder:
         self.stats = stats
         self._strict = strict
         self.turned: Callable[[bool], None] = lambda _: None
-        self.listeners = Listeners(turned=self._turn)
+        self.listeners = Listeners(self._turn)
         self.audience: Listeners | None = self.listeners
         for each in listeners:
             self.listeners.add(each)

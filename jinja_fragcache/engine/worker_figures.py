@@ -63,21 +63,14 @@ class WorkerFigures:
         figures: The figures.
         context: The cache, for callers that block.
         async_context: The cache, for callers on an event loop.
-        interval: At most once in so many seconds they are written.
     """
 
     def __init__(
-        self,
-        figures: Figures,
-        context: Context,
-        async_context: Context,
-        *,
-        interval: float = INTERVAL,
+        self, figures: Figures, context: Context, async_context: Context
     ) -> None:
         self._figures = figures
         self._context, self._async_context = context, async_context
         self._timer: Callable[[], float] = context.timer
-        self._interval = interval
         self._writing = PerProcess(_Writing, _drop, first=_Writing())
         if context.store.is_shared:
             figures.changed = self._plan
@@ -91,7 +84,7 @@ class WorkerFigures:
         with writing.lock:
             if now < writing.planned_until:
                 return
-            delay = max(writing.last + self._interval - now, 0.0)
+            delay = max(writing.last + INTERVAL - now, 0.0)
             writing.planned_until = now + delay + _LOST_SECONDS
         if self._context.store.has_coroutines:
             self._start_task(writing, delay)

@@ -164,13 +164,6 @@ class Cover(NamedTuple):
         """
         return read.name in self.shallow and not (read.values or read.is_object)
 
-    def has_value(self, read: Read) -> bool:
-        """Return whether the key has the value that was read.
-
-        That may be another value that is the same by chance.
-        """
-        return not self.values.isdisjoint(read.values)
-
     def texts_read(self, name: str) -> frozenset[str]:
         """Return the texts of what a user's function read to make the key."""
         return frozenset(text for each, text in self.read if each == name)

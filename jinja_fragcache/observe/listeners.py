@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -63,7 +63,6 @@ class Listeners:
     look-up, because logging may be set up after the cache.
 
     Args:
-        listeners: Those that listen from the start.
         turned: Is called with whether anybody listens, once that is known, and whenever
             it changes.
 
@@ -72,11 +71,7 @@ class Listeners:
             reported: what the store has dropped is not known otherwise.
     """
 
-    def __init__(
-        self,
-        listeners: Iterable[Listener] = (),
-        turned: Callable[[bool], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, turned: Callable[[bool], None]) -> None:
         self._turned = turned
         self._all: tuple[Listener, ...] = ()
         self._lock = free_after_fork(threading.Lock())
@@ -86,8 +81,6 @@ class Listeners:
         self._failed: set[int] = set()
         self._of: dict[str, tuple[Listener, ...]] = dict.fromkeys(_METHODS, ())
         self.expiries: Remembered[str, float] = Remembered(10_000, 2**21)
-        for each in listeners:
-            self.add(each)
 
     def add(self, listener: Listener) -> None:
         """Let a listener be told, from now on. It is not an error if it is already.

@@ -153,13 +153,6 @@ def test_which_names_cover_a_read(named: str, read: str, covered: bool) -> None:
     assert Cover(allowed=frozenset({named})).allows(Read(read)) is covered
 
 
-def test_a_key_may_have_the_value_that_was_read() -> None:
-    cover = Cover(values=frozenset({"5", "de"}))
-    assert cover.has_value(Read("session.user", frozenset({"5"})))
-    assert not cover.has_value(Read("session.user", frozenset({"6"})))
-    assert not cover.has_value(Read("session.user"))
-
-
 def test_all_key_values_of_a_nested_fragment_tell_what_it_read() -> None:
     nested = Read("current_user", instead=frozenset({"5", "de"}))
     assert Cover(values=frozenset({"5", "de", "x"})).tells(nested)
