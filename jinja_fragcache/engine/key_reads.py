@@ -51,7 +51,7 @@ class KeyReads(Dependencies):
             if _is_told(read, texts) or (is_digest and _is_whole(read)):
                 told.append(read.name)
                 values |= read.values
-            elif read.values == NOTHING or _stand_in(read, texts):
+            elif read.values == NOTHING or _is_shown(read, texts):
                 values |= read.values
                 shallow.append(read.name)
                 shown.append(read.name)
@@ -147,7 +147,7 @@ def _leaves(value: Any) -> Iterator[str]:
         yield from texts_of(value)
 
 
-def _stand_in(read: Read, texts: tuple[str, ...]) -> bool:
+def _is_shown(read: Read, texts: tuple[str, ...]) -> bool:
     """Return whether a key shows a value that was read, as a part of a word, too.
 
     Of an object, one of its ids is enough. Of a list, such as a user's roles, all items

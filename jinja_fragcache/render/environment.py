@@ -110,8 +110,8 @@ def refuse(environment: Environment, site: Site, error: FragmentCacheError) -> N
     """
     place = site[:2]
     if not isinstance(error, KeyValueError):
-        more = " 'del' deletes the fragment."
-        more = more if isinstance(error, TimeoutValueError) else ""
+        is_timeout = isinstance(error, TimeoutValueError)
+        more = " 'del' deletes the fragment." if is_timeout else ""
         raise FragmentTagError(f"{name_of(*place)}: {error}{more}") from None
     engine = engine_of(environment)
     start = f"{name_of(*place)}: the fragment is not cached."

@@ -291,8 +291,8 @@ def named_fragment(
         environment, site = context.environment, spec[2]
         refuse(environment, site, explained(error, site, vary_on))
         refused = uncached.Uncached(uncached.Reason.KEY, name=name, timeout=spec[0])
-        mine = engine_of(environment)
-        return look_further(mine, environment, site, escaped, refused)
+        engine = engine_of(environment)
+        return look_further(engine, environment, site, escaped, refused)
     parts = (name, *key_values(vary_on))
     return fragment(context, key, spec, escaped, _IN_KEY, body, parts)
 
