@@ -70,7 +70,7 @@ def claim(
         return dict.fromkeys(keys, FREE), None
     claims: dict[str, Claim] = {}
     stored: list[Any] | None = None
-    for key, left in context.flights.left_locked(keys).items():
+    for key, left in context.key_notes.left_locked(keys).items():
         if not (yield from _unlock(context, [key], left)):
             claims[key] = Claim(may_store=False)
     free = [key for key in keys if key not in claims]
@@ -85,7 +85,7 @@ def _lock(
     context: Context, keys: Sequence[str], token: str, wanted: Sequence[str]
 ) -> Operation[tuple[dict[str, Claim], list[Any] | None]]:
     # A value that took long to make the last time may do so again.
-    slow = 2 * context.flights.slow_seconds(keys)
+    slow = 2 * context.key_notes.slow_seconds(keys)
     # The lock ends before those who wait for it give up, so that one of them stores.
     seconds = max(math.ceil(max(context.policy.lock_timeout, slow)), 1)
     try:
@@ -100,10 +100,10 @@ def _lock(
     if taken is None:
         # They may have been taken here, too: perhaps only the answer was lost.
         for key in keys:
-            context.flights.note_left_locked(key, token)
+            context.key_notes.note_left_locked(key, token)
         # While the store fails, nothing tells whether a value was deleted.
         return dict.fromkeys(keys, Claim(may_store=False)), None
-    if context.flights.locks_left:
+    if context.key_notes.locks_left:
         yield from _release_left(context)
     mine = Claim(may_store=True, token=token, seconds=seconds)
     others = Claim(may_store=False, is_taken=True)
@@ -115,7 +115,7 @@ def _release_left(context: Context) -> Operation[None]:
 
     Nobody may ask for their keys here, and other processes wait for them meanwhile.
     """
-    for key, token in context.flights.left_locked_first(_RELEASED_AT_ONCE).items():
+    for key, token in context.key_notes.left_locked_first(_RELEASED_AT_ONCE).items():
         if not (yield from _unlock(context, [key], token)):
             return
 
@@ -135,7 +135,7 @@ def _unlock(context: Context, keys: Sequence[str], token: str) -> Operation[bool
     # If it failed, the next caller that claims the key releases the lock first, and
     # does not wait for it. So does the next one that claims any key, if it can.
     for key in keys:
-        context.flights.note_left_locked(key, None if released else token)
+        context.key_notes.note_left_locked(key, None if released else token)
     return released
 
 
@@ -219,7 +219,7 @@ def note_ended(context: Context, keys: Sequence[str], seconds: float) -> None:
         seconds: How long it took to make all of them.
     """
     for key in keys:
-        context.flights.note_slow(key, seconds)
+        context.key_notes.note_slow(key, seconds)
     others = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
     logger.warning(
         "%r%s took %.1f seconds to make. Its lock had ended before, so whether it was"

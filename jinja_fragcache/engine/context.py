@@ -14,6 +14,7 @@ from jinja_fragcache.access.stats import Recorder
 from jinja_fragcache.clocks import time_of_day
 from jinja_fragcache.messages import logger
 
+from .last_keys import KeyNotes
 from .policy import Policy
 from .singleflight import Flights
 from .tag_hints import TagHints
@@ -37,6 +38,8 @@ class Context:
         timer: A monotonic clock, in seconds.
         clock: Returns the time, in seconds since 1970.
         chance: Returns a random number from 0 up to 1, without 1.
+        key_notes: What is remembered of keys, such as that their values are slow; None
+            to begin with nothing.
         verifying: The keys whose hits are being verified, of other such contexts of the
             cache, too.
         background: Where values are made that nobody waits for; None for the threads
@@ -56,6 +59,7 @@ class Context:
         "changes_entries",
         "clock",
         "flights",
+        "key_notes",
         "local",
         "policy",
         "recorder",
@@ -78,6 +82,7 @@ class Context:
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time_of_day,
         chance: Callable[[], float] = random.random,
+        key_notes: KeyNotes | None = None,
         verifying: set[str] | None = None,
         background: Background | None = None,
     ) -> None:
@@ -94,6 +99,7 @@ class Context:
         self.sleep: Callable[[float], Any] = (
             time.sleep if blocking else event_loops.sleep
         )
+        self.key_notes = KeyNotes() if key_notes is None else key_notes
         self.verifying = set() if verifying is None else verifying
         self.background = background
         self.local = store if isinstance(store, LocalStore) else None

@@ -29,6 +29,7 @@ from jinja_fragcache.stores.base import Store
 
 from .context import Context
 from .dependencies import current_trial
+from .last_keys import KeyNotes
 from .lookup import NO_VERSIONS, NOT_READ, Found, find, find_now
 from .policy import Policy
 from .singleflight import Flights
@@ -156,6 +157,7 @@ class Engine:
         self.differs = self.comments is not None
         self._recorder = Recorder(self.stats, listeners, strict=strict)
         flights, tag_hints = Flights(), TagHints()
+        key_notes = KeyNotes()
         verifying: set[str] = set()
         self._quiet_keys: Keys = tag_hints.by_key
         # Until the first look-up has seen whether anybody listens.
@@ -185,6 +187,7 @@ class Engine:
                 timer=timer,
                 clock=clock,
                 chance=chance,
+                key_notes=key_notes,
                 verifying=verifying,
             )
 

@@ -53,13 +53,13 @@ def hand_over(
         context: The cache.
         render: Makes the value.
     """
-    entry, flights, blocking = found.entry, context.flights, context.blocking
+    entry, notes, blocking = found.entry, context.key_notes, context.blocking
     if entry is None or entry.reads or current_dependencies() is not None:
         return False
     apart = _apart(spec, context, render)
-    if apart is None or flights.is_for_callers(spec.key):
+    if apart is None or notes.is_for_callers(spec.key):
         return False
-    if context.timer() < flights.failed_at(spec.key) + _PAUSE:
+    if context.timer() < notes.failed_at(spec.key) + _PAUSE:
         with flight:
             return True
     surroundings = surroundings_apart(blocking=blocking)
@@ -179,9 +179,9 @@ class _Work:
     def _note(self, error: Exception) -> None:
         key, context = self._lead.key, self._context
         if isinstance(error, NeedsRequestError) or is_without_session(error):
-            context.flights.note_for_callers(key)
+            context.key_notes.note_for_callers(key)
             return
-        context.flights.note_failed(key, context.timer())
+        context.key_notes.note_failed(key, context.timer())
         if not says_gone(error):
             context.recorder.refresh_failed(key, error)
 

@@ -11,13 +11,11 @@ thread is rendering further up.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from enum import Enum, auto
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from jinja_fragcache.access.event_loops import wait_for
@@ -214,11 +212,10 @@ class Flight:
 
 
 class Flights:
-    """The flights of one cache, and what is remembered of the last keys.
+    """The flights of one cache, and which of the last keys were stored.
 
     Attributes:
-        lock: Guards the flights, what is remembered, and the landing of each flight.
-        locks_left: The keys whose locks in the store could not be released.
+        lock: Guards the flights, these keys, and the landing of each flight.
         remembers_stored: Whether to remember which values were stored. Those who look
             again before they make a value need not know.
     """
@@ -232,10 +229,6 @@ class Flights:
         self._by_key: dict[str, Flight] = {}
         self._stored_lately = LastKeys()
         self._not_to_store = LastKeys()
-        self._slow = LastKeys()
-        self.locks_left = LastKeys()
-        self._for_callers = LastKeys()
-        self._failed_at = LastKeys()
         notify_after_fork(self)
 
     def after_fork(self) -> None:
@@ -367,62 +360,6 @@ class Flights:
         """Remember that a value was made that must not be stored."""
         with self.lock:
             self._not_to_store.add(key, known=True)
-
-    def note_for_callers(self, key: str) -> None:
-        """Remember that only a caller can make a value, as it reads of the request."""
-        with self.lock:
-            self._for_callers.add(key, known=True)
-
-    def is_for_callers(self, key: str) -> bool:
-        """Return whether only a caller can make a value."""
-        with self.lock:
-            return bool(self._for_callers.known(key))
-
-    def note_failed(self, key: str, at: float) -> None:
-        """Remember when a value could not be made in the background, by the timer."""
-        with self.lock:
-            self._failed_at.add(key, at)
-
-    def failed_at(self, key: str) -> float:
-        """Return when a value could not be made in the background; -inf for never."""
-        with self.lock:
-            at: float | None = self._failed_at.known(key)
-            return -math.inf if at is None else at
-
-    def note_slow(self, key: str, seconds: float) -> None:
-        """Remember that making a value took longer than its lock lived."""
-        with self.lock:
-            self._slow.add(key, seconds)
-
-    def slow_seconds(self, keys: Sequence[str]) -> float:
-        """Return how many seconds the slowest value took; 0 if none was slow."""
-        with self.lock:
-            # Mostly nothing is remembered, and each list with missing rows asks.
-            if not self._slow:
-                return 0.0
-            return max(self._slow.known(key) or 0.0 for key in keys)
-
-    def note_left_locked(self, key: str, token: str | None) -> None:
-        """Remember the token of a lock that could not be released, None for no lock."""
-        with self.lock:
-            if token is None:
-                self.locks_left.discard(key)
-            else:
-                # With the key, of which a digest is remembered if it is long.
-                self.locks_left.add(key, (key, token))
-
-    def left_locked(self, keys: Sequence[str]) -> dict[str, str]:
-        """Return the tokens of the locks that could not be released, by their keys."""
-        with self.lock:
-            if not self.locks_left:
-                return {}
-            left = [self.locks_left.known(key) for key in keys]
-            return dict(each for each in left if each is not None)
-
-    def left_locked_first(self, most: int) -> dict[str, str]:
-        """Like `left_locked`, for so many keys at most: those that wait longest."""
-        with self.lock:
-            return dict(islice(self.locks_left.values(), most))
 
     def spoil(self, *keys: str) -> None:
         """Note that keys are deleted: values being made for them are of old data."""

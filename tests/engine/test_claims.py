@@ -98,7 +98,7 @@ def test_a_lock_lives_for_the_lock_timeout_or_twice_the_last_duration(
     lock_timeout: float, took: float, seconds: int
 ) -> None:
     store, _, _, made = claiming(Policy(lock_timeout=lock_timeout))
-    made.flights.note_slow("k", took)
+    made.key_notes.note_slow("k", took)
     assert claim(made, "k").seconds == seconds
     assert list(store.timeouts.values()) == [seconds]
 
