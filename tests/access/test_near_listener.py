@@ -77,7 +77,7 @@ def wait_for_waits(changes: Changes, number: int) -> None:
     servers.wait_for(lambda: changes.waits == number)
 
 
-def test_when_it_begins_to_listen_nothing_is_kept(
+def test_when_a_listener_begins_nothing_is_kept(
     listener: NearListener, changes: Changes, memory: NearMemory
 ) -> None:
     assert len(memory) == 3
@@ -103,7 +103,7 @@ def test_what_has_changed_is_dropped(
 
 
 @pytest.mark.parametrize("error", [DOWN, ValueError("an answer that can't be read")])
-def test_when_the_connection_is_lost_all_is_dropped_and_it_connects_again(
+def test_when_the_connection_is_lost_all_is_dropped_and_a_new_one_is_made(
     listener: NearListener,
     changes: Changes,
     memory: NearMemory,
@@ -142,7 +142,7 @@ def test_a_server_that_refuses_is_not_asked_again(
     )
 
 
-def test_it_ends_with_the_memory(changes: Changes) -> None:
+def test_a_listener_ends_with_its_memory(changes: Changes) -> None:
     memory = NearMemory(600, timer=Clock())
     listener = NearListener(changes, memory)
     changes.opened.put(None)

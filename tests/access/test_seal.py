@@ -29,7 +29,9 @@ def test_a_text_is_opened_under_its_key(
 
 
 @given(NAMES, NAMES, NAMES)
-def test_it_is_not_opened_under_another_key(key: str, other: str, text: str) -> None:
+def test_a_text_is_not_opened_under_another_key(
+    key: str, other: str, text: str
+) -> None:
     assume(key != other)
     stored = sealing().seal(key, text, 30)
     assert sealing().open(other, stored) is None

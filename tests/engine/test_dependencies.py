@@ -29,12 +29,12 @@ from jinja_fragcache.errors import KeyValueError
 from jinja_fragcache.guard.reads import Read
 
 
-def test_nothing_is_recorded_outside_of_bodies() -> None:
+def test_nothing_is_collected_outside_of_bodies() -> None:
     assert current_dependencies() is None
     assert cache_tag("a") == ""
 
 
-def test_recordings_are_nested() -> None:
+def test_dependencies_are_nested() -> None:
     with Dependencies() as outer:
         assert current_dependencies() is outer
         with Dependencies() as inner:
@@ -47,47 +47,47 @@ def test_recordings_are_nested() -> None:
     assert outer.expires == math.inf
 
 
-def test_a_recording_ends_if_the_body_raises() -> None:
+def test_collecting_ends_if_the_body_raises() -> None:
     with pytest.raises(ZeroDivisionError), Dependencies():
         raise ZeroDivisionError
     assert current_dependencies() is None
 
 
 def test_the_earliest_expiry_is_kept() -> None:
-    with Dependencies() as recording:
-        recording.include({}, 50)
-        recording.include({}, 40)
-        recording.include({}, 60)
-    assert recording.expires == 40
+    with Dependencies() as body:
+        body.include({}, 50)
+        body.include({}, 40)
+        body.include({}, 60)
+    assert body.expires == 40
 
 
 def test_a_known_version_is_not_replaced_by_an_unknown_one() -> None:
-    with Dependencies() as recording:
-        recording.include({"a": None, "b": "1"})
-        recording.include({"a": "1", "b": None})
-        recording.include({"a": "1"})
-    assert recording.tags == {"a": "1", "b": "1"}
-    assert not recording.is_outdated
+    with Dependencies() as body:
+        body.include({"a": None, "b": "1"})
+        body.include({"a": "1", "b": None})
+        body.include({"a": "1"})
+    assert body.tags == {"a": "1", "b": "1"}
+    assert not body.is_outdated
 
 
-def test_two_versions_of_a_tag_make_a_recording_outdated() -> None:
-    with Dependencies() as recording:
-        recording.include({"a": "1"})
-        recording.include({"a": "2"})
-    assert recording.is_outdated
+def test_two_versions_of_a_tag_make_a_body_outdated() -> None:
+    with Dependencies() as body:
+        body.include({"a": "1"})
+        body.include({"a": "2"})
+    assert body.is_outdated
 
 
-def test_two_digests_of_a_template_make_a_recording_outdated() -> None:
-    with Dependencies() as recording:
-        recording.include({}, templates={"a.html": "1", "b.html": "1"})
-        recording.include({}, templates={"b.html": "1"})
-        assert not recording.is_outdated
-        recording.include({}, templates={"a.html": "2"})
-    assert recording.templates == {"a.html": "1", "b.html": "1"}
-    assert recording.is_outdated
+def test_two_digests_of_a_template_make_a_body_outdated() -> None:
+    with Dependencies() as body:
+        body.include({}, templates={"a.html": "1", "b.html": "1"})
+        body.include({}, templates={"b.html": "1"})
+        assert not body.is_outdated
+        body.include({}, templates={"a.html": "2"})
+    assert body.templates == {"a.html": "1", "b.html": "1"}
+    assert body.is_outdated
 
 
-def test_make_live_marks_all_outer_recordings() -> None:
+def test_make_live_marks_all_bodies_around() -> None:
     with Dependencies() as outer, Dependencies() as inner:
         with Dependencies() as other:
             pass

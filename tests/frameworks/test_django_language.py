@@ -52,7 +52,7 @@ def german() -> Iterator[None]:
         note_language,
     ],
 )
-def test_it_is_noted_and_kept(read: Callable[[], object]) -> None:
+def test_the_language_is_noted_and_kept(read: Callable[[], object]) -> None:
     watch_language()
     with Dependencies() as body:
         read()
@@ -65,7 +65,7 @@ def test_outside_of_bodies_all_is_as_before() -> None:
     assert translation.gettext("Yes") == "Ja"
 
 
-def test_where_requests_choose_it_it_is_not_kept() -> None:
+def test_a_language_that_requests_choose_is_not_kept() -> None:
     middleware = ["django.middleware.locale.LocaleMiddleware"]
     with override_settings(MIDDLEWARE=middleware), Dependencies() as body:
         translation.get_language()
@@ -73,7 +73,9 @@ def test_where_requests_choose_it_it_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize(("urls", "noted"), [(Plain, set()), (Prefixed, {"language"})])
-def test_urls_read_it_if_they_begin_with_it(urls: type, noted: set[str]) -> None:
+def test_urls_read_the_language_if_they_begin_with_it(
+    urls: type, noted: set[str]
+) -> None:
     for _ in range(2):
         with override_settings(ROOT_URLCONF=urls), Dependencies() as body:
             reverse("view")

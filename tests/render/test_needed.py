@@ -58,7 +58,7 @@ def test_blocks_are_those_of_the_page_and_its_parents() -> None:
     assert names(other, block, page="page").startswith("page, line 1, extends")
 
 
-def test_it_is_found_once_for_the_same_sources() -> None:
+def test_what_other_templates_need_is_found_once_for_the_same_sources() -> None:
     templates = {"inner": "{{ a }}"}
     env = environment({})
     env.loader.mapping = templates  # type: ignore[union-attr]

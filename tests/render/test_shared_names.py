@@ -86,7 +86,7 @@ def test_the_second_tag_on_a_page_is_not_cached_and_one_warning_says_so(
     assert URL not in warning
 
 
-def test_it_is_an_error_in_a_strict_cache() -> None:
+def test_a_shared_name_is_an_error_in_a_strict_cache() -> None:
     process = Process({"page": ONE + TWO}, strict=True)
     for _ in range(2):
         with pytest.raises(FragmentTagError, match=r"page, line 2: .* page, line 1"):
@@ -103,7 +103,7 @@ def test_it_is_an_error_in_a_strict_cache() -> None:
         ", 7, unless=false",
     ],
 )
-def test_it_is_noticed_with_every_option(options: str) -> None:
+def test_a_shared_name_is_noticed_with_every_option(options: str) -> None:
     page = (ONE + TWO).replace("url", f"url{options}")
     process = Process({"page": page})
     assert process.render("page") == "one1\ntwo1"
@@ -119,7 +119,9 @@ def test_it_is_noticed_with_every_option(options: str) -> None:
         ("NAME{% nocache %}{{ url|length }}{% endnocache %}", "a20|b20"),
     ],
 )
-def test_it_is_noticed_with_blocks_and_holes(body: str, expected: str) -> None:
+def test_a_shared_name_is_noticed_with_blocks_and_holes(
+    body: str, expected: str
+) -> None:
     tag = f"{{% cache 60, url %}}{body}{{% endcache %}}"
     page = "|".join(tag.replace("NAME", each) for each in "ab")
     process = Process({"page": page})
@@ -128,7 +130,7 @@ def test_it_is_noticed_with_blocks_and_holes(body: str, expected: str) -> None:
         Process({"page": page}, process.store, strict=True).render("page")
 
 
-def test_it_is_noticed_in_lists() -> None:
+def test_a_shared_name_is_noticed_in_lists() -> None:
     each = (
         "{% cache_each n in (1, 2), 60, url, n %}NAME{{ n }}{{ NAME() }},"
         "{% endcache_each %}"
@@ -143,7 +145,7 @@ def test_it_is_noticed_in_lists() -> None:
             Process({"page": page}, process.store, strict=True).render("page")
 
 
-def test_it_is_noticed_between_templates_and_processes(
+def test_a_shared_name_is_noticed_between_templates_and_processes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     templates = {"a": ONE, "b": TWO}
@@ -159,7 +161,7 @@ def test_it_is_noticed_between_templates_and_processes(
     assert "a, line 1" in warning
 
 
-def test_it_is_noticed_in_a_template_from_a_string() -> None:
+def test_a_shared_name_is_noticed_in_a_template_from_a_string() -> None:
     env = environment(store=FragmentCache(strict=True))
     with pytest.raises(FragmentTagError, match="stands in the same template"):
         env.from_string(

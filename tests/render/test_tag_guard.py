@@ -53,7 +53,7 @@ def test_a_fragment_whose_key_lacks_what_its_body_reads_is_not_stored(
     "arguments",
     ["'n', tenant", "'n', tenant|string", "'n', same, tenant, stale=5", "'n' ~ tenant"],
 )
-def test_a_fragment_whose_key_names_it_is_stored_for_each(
+def test_a_fragment_whose_key_names_what_its_body_reads_is_stored_for_each(
     arguments: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert rendered(tag(arguments)) == (["Ann", "Bob"], 2)
@@ -75,7 +75,7 @@ def test_a_value_that_was_the_same_by_chance_covers_nothing_in_the_next_request(
     assert template.render(tenant=6, product=5) == "6"
 
 
-def test_nor_does_it_for_a_fragment_around() -> None:
+def test_nor_does_such_a_value_cover_it_for_a_fragment_around() -> None:
     now = {"user": 5}
 
     def read() -> int:
@@ -91,7 +91,9 @@ def test_nor_does_it_for_a_fragment_around() -> None:
     assert template.render(product=5, read=read) == "66"
 
 
-def test_a_strict_cache_raises_with_the_tag_to_write() -> None:
+def test_an_uncovered_read_is_an_error_with_the_tag_to_write_in_a_strict_cache() -> (
+    None
+):
     with pytest.raises(
         UncoveredReadError, match=r'Write \{% cache 60, "n", tenant %\}, or put'
     ):
@@ -99,15 +101,17 @@ def test_a_strict_cache_raises_with_the_tag_to_write() -> None:
 
 
 @pytest.mark.parametrize("options", [{"guard": False}, {"guard_allow": ["tenant"]}])
-def test_the_cache_may_allow_it(options: dict[str, Any]) -> None:
+def test_a_cache_may_allow_what_keys_lack(options: dict[str, Any]) -> None:
     assert rendered(tag("'n'"), **options) == (["Ann", "Ann"], 1)
 
 
-def test_a_tag_may_allow_it() -> None:
+def test_a_tag_may_allow_what_its_key_lacks() -> None:
     assert rendered(tag("'n', allow=['tenant']")) == (["Ann", "Ann"], 1)
 
 
-def test_a_macro_reads_it_though_the_page_has_read_it_before() -> None:
+def test_a_macro_in_the_body_reads_a_variable_though_the_page_has_read_it_before() -> (
+    None
+):
     macro = "{{ tenant }}{% macro nav() %}{{ tenant }}{% endmacro %}"
     assert rendered(macro + tag("'n'", "{{ nav() }}")) == (["AnnAnn", "BobBob"], 0)
 
