@@ -23,7 +23,7 @@ from jinja_fragcache.operations import Operation
 from jinja_fragcache.reads.html import DATA, place_after, starts_element
 
 from .environment import Site
-from .tag_guard import IN_HTML, PARTS, PERHAPS_IN_HTML
+from .tag_guard import IN_HTML, PERHAPS_IN_HTML, traits_of
 
 FRAGMENT, ROW = "cache", "cache-row"
 _HOLE = "cache-hole"
@@ -45,7 +45,7 @@ class Commented:
         self._comments = comments
         self._site = site
         self._kind = kind
-        traits = site[4].rpartition(PARTS)[2].split()
+        traits = traits_of(site)
         self._is_in_html = IN_HTML in traits
         self._may_be = escaped and (self._is_in_html or PERHAPS_IN_HTML in traits)
         self._reports: list[Report] = []

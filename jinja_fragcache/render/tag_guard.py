@@ -40,9 +40,9 @@ else:
     guard_reads = LateModule("jinja_fragcache.guard.reads")
 
 #: Separates the parts of `Site`'s names: of the key, of the body, allowed ones, and the
-#: paths that were read above the tag for names in its body. The last part has any of
-#: `AUTO`, `BACKGROUND` or `FOREGROUND`, `IN_HTML` or `PERHAPS_IN_HTML`, and
-#: `UNVERIFIED`.
+#: paths that were read above the tag for names in its body. The last part are the tag's
+#: traits, any of `AUTO`, `BACKGROUND` or `FOREGROUND`, `IN_HTML` or `PERHAPS_IN_HTML`,
+#: and `UNVERIFIED`.
 PARTS = "|"
 #: Stands in such a path for all items of a mapping.
 EVERYTHING = "*"
@@ -50,7 +50,7 @@ EVERYTHING = "*"
 JOINED = "="
 #: Begins the name of what a body reads, if its template gives the name a value, too.
 BOUND = "-"
-#: Begins the word that says that a tag has `vary_on="auto"`, and how many other key
+#: Begins the trait that says that a tag has `vary_on="auto"`, and how many other key
 #: values: `auto:2`.
 AUTO = "auto:"
 #: Say that a tag is rendered again behind the request, or is not.
@@ -58,10 +58,10 @@ BACKGROUND, FOREGROUND = "background", "foreground"
 #: Say that a tag stands where HTML may have comments; that its template does not show
 #: whether it does.
 IN_HTML, PERHAPS_IN_HTML = "html", "html?"
-# Variables whose attributes are noted when they are read.
-_OF_REQUESTS = frozenset({"current_user", "g", "request", "session", "user"})
 #: Says that a tag's hits are not verified.
 UNVERIFIED = "unverified"
+# Variables whose attributes are noted when they are read.
+_OF_REQUESTS = frozenset({"current_user", "g", "request", "session", "user"})
 
 
 # The names that a body reads, each with whether its template gives it a value, too; and
@@ -69,7 +69,7 @@ UNVERIFIED = "unverified"
 _Names = tuple[tuple[tuple[str, bool], ...], tuple[str, ...]]
 
 
-class _Read(Remembered[str, _Names]):
+class _NamesRead(Remembered[str, _Names]):
     def __missing__(self, names: str) -> _Names:
         _, body, _, above, *_ = names.split(PARTS)
         own = ((each.removeprefix(BOUND), each[:1] == BOUND) for each in body.split())
@@ -79,12 +79,17 @@ class _Read(Remembered[str, _Names]):
 
 
 #: Of the names in a tag's site, those of its body, and the paths above it.
-_READ = _Read(4096, 2**20)
+_NAMES_READ = _NamesRead(4096, 2**20)
+
+
+def traits_of(site: Site) -> list[str]:
+    """Return the traits of a tag (see `PARTS`)."""
+    return site[4].rpartition(PARTS)[2].split()
 
 
 def verified_as(policy: Policy, site: Site) -> str | None:
     """Return what messages call a fragment whose hits may be verified, else None."""
-    if not policy.verify or site[4].endswith(UNVERIFIED):
+    if not policy.verify or UNVERIFIED in traits_of(site):
         return None
     return f"{name_of(*site[:2])}: the fragment"
 
@@ -97,12 +102,12 @@ def split_values(site: Site, vary_on: Any) -> tuple[Any, dict[str, Any]]:
         vary_on: All key values. With `vary_on="auto"`, those that the tag names come
             first, and then each one that the body reads, behind the text of its name.
     """
-    word = site[4].rpartition(PARTS)[2].partition(" ")[0]
-    if not word.startswith(AUTO):
-        return vary_on, {}
-    number = int(word.removeprefix(AUTO))
-    read = vary_on[number:]
-    return vary_on[:number], dict(zip(read[::2], read[1::2], strict=False))
+    for trait in traits_of(site):
+        if trait.startswith(AUTO):
+            number = int(trait.removeprefix(AUTO))
+            read = vary_on[number:]
+            return vary_on[:number], dict(zip(read[::2], read[1::2], strict=False))
+    return vary_on, {}
 
 
 def explained(
@@ -158,8 +163,8 @@ class TagGuard:
         self, render: Callable[..., Any], *, default: bool
     ) -> tuple[TagGuard, Callable[..., Any]] | None:
         """Like `engine.entry_spec.FragmentGuard.apart`."""
-        words = self._site[4].rpartition(PARTS)[2].split()
-        if BACKGROUND not in words and (not default or FOREGROUND in words):
+        traits = traits_of(self._site)
+        if BACKGROUND not in traits and (not default or FOREGROUND in traits):
             return None
         # Here, because few fragments are made in the background.
         from .apart import capture  # noqa: PLC0415
@@ -180,7 +185,7 @@ class TagGuard:
         """Like `engine.entry_spec.Guard.start`."""
         context = self._context
         start_watching(context)
-        names, paths = _READ[self._site[4]]
+        names, paths = _NAMES_READ[self._site[4]]
         for name, is_bound in names:
             value = context.resolve_or_missing(name)
             if value is not missing:

@@ -45,6 +45,7 @@ from jinja_fragcache.render.tag_guard import (
     PARTS,
     PERHAPS_IN_HTML,
     UNVERIFIED,
+    traits_of,
 )
 
 from .autoescape import escaped_here
@@ -234,7 +235,7 @@ class LookupCall:
             item: The row's item.
             rows: The list.
         """
-        if BACKGROUND in self._site[4].rpartition(PARTS)[2].split():
+        if BACKGROUND in traits_of(self._site):
             cache = example(self._parser, '300, "row", row.id, background=true')
             self._constants.fail(
                 "The rows of a list are rendered by the caller, all of them in one go."
