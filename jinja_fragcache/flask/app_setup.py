@@ -1,7 +1,7 @@
 """Makes an application's cache from its settings."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from flask import Flask
 
@@ -59,6 +59,28 @@ def app_cache_of(app: Any, cache: object) -> AppCache:
     return found
 
 
+class _Mode(NamedTuple):
+    """What of an application decides about its cache, and changes until the first use.
+
+    Attributes:
+        is_off: Whether nothing is cached because it is in testing mode.
+        reloads: Whether an edited template is loaded again.
+        debugs: Whether it is in debug mode.
+    """
+
+    is_off: bool
+    reloads: bool
+    debugs: bool
+
+    @classmethod
+    def of(
+        cls, app: Flask, given: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> Self:
+        """Return the present mode of an application. See `make_app_cache`."""
+        is_off = _is_off(app, given, settings)
+        return cls(is_off, _reloads_templates(app), bool(app.debug))
+
+
 def make_app_cache(
     app: Flask,
     given: Mapping[str, Any],
@@ -85,13 +107,13 @@ def make_app_cache(
     codec = ValueCodec(serializer, is_signed=is_signed)
     in_force: dict[str, Any] = {}
 
-    def make(*, is_off: bool, reloads: bool, debugs: bool) -> FragmentCache:
+    def make(mode: _Mode) -> FragmentCache:
         off = {"CACHE_TYPE": "null", "CACHE_NO_NULL_WARNING": True}
-        used = settings | off if is_off else settings
+        used = settings | off if mode.is_off else settings
         if used["CACHE_TEMPLATE_DIGEST"] is None:
-            used = used | {"CACHE_TEMPLATE_DIGEST": reloads}
+            used = used | {"CACHE_TEMPLATE_DIGEST": mode.reloads}
         if used["CACHE_STATISTICS"] is None:
-            used = used | {"CACHE_STATISTICS": debugs or is_asked_for(used)}
+            used = used | {"CACHE_STATISTICS": mode.debugs or is_asked_for(used)}
         in_force.update(used)
         cache = _make_fragment_cache(app, used, strict)
         if signals is not None:
@@ -99,22 +121,19 @@ def make_app_cache(
         return cache
 
     # Made now, because the settings may be wrong.
-    was = _is_off(app, given, settings), _reloads_templates(app), bool(app.debug)
-    first = make(is_off=was[0], reloads=was[1], debugs=was[2])
+    first_mode = _Mode.of(app, given, settings)
+    first = make(first_mode)
 
     def choose() -> FragmentCache:
-        now = read_settings({**app.config, **given})
-        is_off = _is_off(app, given, now)
-        if is_off and not now["CACHE_NO_NULL_WARNING"]:
+        read_again = read_settings({**app.config, **given})
+        mode = _Mode.of(app, given, read_again)
+        if mode.is_off and not read_again["CACHE_NO_NULL_WARNING"]:
             logger.warning(
                 "Nothing is cached, because TESTING is true. To cache all the same, set"
                 " CACHE_IN_TESTING to True. To leave this line out, set"
                 " CACHE_NO_NULL_WARNING to True."
             )
-        now_is = is_off, _reloads_templates(app), bool(app.debug)
-        if now_is == was:
-            return first
-        return make(is_off=is_off, reloads=now_is[1], debugs=now_is[2])
+        return first if mode == first_mode else make(mode)
 
     cache = UndecidedCache(choose, first.policy)
     announce_call = None
