@@ -24,10 +24,11 @@ from jinja_fragcache.keys.plain import encode_text
 
 from .view_hosts import host_of_request, host_of_url, host_of_views, own_host
 
+# Stands in a `key_prefix` for the path of the request.
 _PATH = "%s"
-# What a key made of the request's path names of the request.
 # The name of the host in keys of applications with views for several hosts.
 _HOST_OF_VIEWS = "request.host of views"
+# What a key made of the request's path names of the request, and one made of its query.
 _OF_PATH = frozenset(
     f"request.{name}"
     for name in ("blueprint", "endpoint", "path", "url_rule", "view_args")

@@ -124,15 +124,7 @@ class FunctionCall:
         return call_with(self.function, expressions)
 
     def load(self, stored: object, entry: Entry | None) -> Any:
-        """Return the stored value, or MISSING if it may not be served.
-
-        Args:
-            stored: What the store returned.
-            entry: The entry in it, None if it has none.
-
-        Raises:
-            UnreadableError: If the serializer can't read the entry.
-        """
+        """Like `EntrySpec.load`."""
         if entry is None or self.is_forced:
             return MISSING
         if entry.reads and not is_covered_now(entry.reads, self.guard):
@@ -162,11 +154,7 @@ class FunctionCall:
         return value
 
     def timeout_of(self, value: Any) -> int | None:
-        """Return the timeout of a value that was made, in seconds.
-
-        Raises:
-            NotStored: If the value is not to be stored.
-        """
+        """Like `EntrySpec.timeout_of`."""
         if not self.is_kept:
             raise NotStored
         return self.timeout
@@ -179,18 +167,11 @@ class FunctionCall:
         templates: Mapping[str, str],
         reads: tuple[str, ...] = (),
     ) -> str | int:
-        """Return what to store for a value.
-
-        Args:
-            value: The value.
-            tags: Its tags, each with its version.
-            life: How long it is fresh, if the store's timeout alone doesn't tell that.
-            templates: Not used.
-            reads: What was read of the request.
+        """Like `EntrySpec.dump`. Values have no templates.
 
         Raises:
             NotStored: If the serializer can't keep it, and the cache is not strict.
-            SerializationError: If the same, if the cache is strict.
+            SerializationError: The same, if the cache is strict.
         """
         try:
             return self.rules.codec.encode(value, tags, life, reads)

@@ -14,8 +14,8 @@ from jinja_fragcache.keys.fragment import can_be_encoded
 from .keys import full_name
 from .proposed_keys import place_of
 
+# What a module can import, so that a key function in it can have it.
 _IMPORTED = frozenset({"current_user", "g", "request", "session"})
-
 #: What the key of a user's function names where no guard has seen what it reads.
 ANYTHING = Cover(frozenset({"session", "request.headers", "request.cookies"}))
 
@@ -33,7 +33,12 @@ class CallGuard:
     """
 
     __slots__ = (
-        *("_allowed", "_cover", "_engine", "_function", "_named", "_values"),
+        "_allowed",
+        "_cover",
+        "_engine",
+        "_function",
+        "_named",
+        "_values",
         "_write",
     )
 
