@@ -17,7 +17,7 @@ def test_the_last_entries_are_remembered() -> None:
     assert known == {"a": 2, "c": 3}
 
 
-def test_the_sixteenth_that_was_added_first_goes_at_once() -> None:
+def test_a_sixteenth_of_all_goes_at_once_the_first_ones() -> None:
     known: Remembered[int, None] = Remembered(32, 10 * ROOM)
     for number in range(33):
         known.add(number, None)

@@ -12,7 +12,7 @@ from jinja_fragcache.access.seal import Seal
 from jinja_fragcache.access.sealed_store import SealedStore
 from jinja_fragcache.access.stats import Recorder, Stats
 from jinja_fragcache.observe.meter import Meter
-from jinja_fragcache.operations import Operation, perform
+from jinja_fragcache.operations import perform
 from jinja_fragcache.stores.memory import MemoryStore
 from tests.support import Clock, Ears
 
@@ -54,10 +54,6 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     return Subject(request.param())
 
 
-def do(operation: Operation[Any]) -> Any:
-    return perform(operation)
-
-
 def test_a_store_that_never_blocks_is_local(subject: Subject) -> None:
     assert type(subject.made) is LocalStore
 
@@ -84,12 +80,12 @@ def test_what_is_written_at_once_is_read_at_once(subject: Subject) -> None:
 
 
 def test_operations_see_the_same(subject: Subject) -> None:
-    assert do(subject.local.write({"a": ("1", 5)})) == ["a"]
-    assert do(subject.local.write({"b": ("2", 5), "c": ("3", 6)})) == ["b", "c"]
-    assert do(subject.local.read(["a", "none", "c"])) == ["1", None, "3"]
-    assert do(subject.local.read_again(["b"])) == ["2"]
-    assert do(subject.local.read([])) == []
-    assert do(subject.local.write({})) == []
+    assert perform(subject.local.write({"a": ("1", 5)})) == ["a"]
+    assert perform(subject.local.write({"b": ("2", 5), "c": ("3", 6)})) == ["b", "c"]
+    assert perform(subject.local.read(["a", "none", "c"])) == ["1", None, "3"]
+    assert perform(subject.local.read_again(["b"])) == ["2"]
+    assert perform(subject.local.read([])) == []
+    assert perform(subject.local.write({})) == []
     assert subject.counts == Stats(stored=3)
 
 
@@ -112,7 +108,7 @@ def test_what_fails_is_counted_and_then_skipped_for_a_while(
         assert subject.counts == Stats(failures=1)
         assert subject.local.read_now("k") is None
         assert not subject.local.write_now("k", "text", 5)
-        assert do(subject.local.read(["k", "l"])) == [None, None]
+        assert perform(subject.local.read(["k", "l"])) == [None, None]
         assert subject.counts == Stats(failures=1, skipped=3)
     subject.clock.now += 1
     assert subject.local.write_now("k", "text", 5)
@@ -126,16 +122,16 @@ def test_the_first_call_that_succeeds_is_followed_by_others(
 ) -> None:
     with monkeypatch.context() as broken:
         subject.fail(broken, "get", "get_many", "set")
-        assert do(subject.local.read(["k", "l"])) == [None, None]
+        assert perform(subject.local.read(["k", "l"])) == [None, None]
         assert not subject.local.answers
         subject.clock.now += 1
         assert not subject.local.write_now("k", "text", 5)
         assert subject.counts == Stats(failures=2)
     subject.clock.now += 1
     if do_it == "read":
-        assert do(subject.local.read(["k"])) == [None]
+        assert perform(subject.local.read(["k"])) == [None]
     else:
-        assert do(subject.local.write({"k": ("text", 5)})) == ["k"]
+        assert perform(subject.local.write({"k": ("text", 5)})) == ["k"]
     assert subject.local.answers
 
 
@@ -156,11 +152,11 @@ def test_the_time_of_operations_is_measured_while_somebody_asks(
     monkeypatch.setattr(subject.store, "set", slow)
     subject.made.measure(subject.clock)
     with Meter() as meter:
-        do(subject.local.read(["k"]))
-        do(subject.local.write({"k": ("text", 5)}))
+        perform(subject.local.read(["k"]))
+        perform(subject.local.write({"k": ("text", 5)}))
     assert meter.seconds == 4
     subject.made.measure(None)
     with Meter() as meter:
-        do(subject.local.read(["k"]))
-        do(subject.local.write({"k": ("text", 5)}))
+        perform(subject.local.read(["k"]))
+        perform(subject.local.write({"k": ("text", 5)}))
     assert meter.seconds == 0

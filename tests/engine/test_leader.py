@@ -30,7 +30,7 @@ class Machine:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
         self.store = SharedStore()
-        self.face = adapted(self.store)[0]
+        self.adapter = adapted(self.store)[0]
         self.clock = Clock()
         options = {"timer": self.clock, "clock": self.clock, **options}
         self.here = FragmentCache(self.store, **options)
@@ -54,10 +54,10 @@ class Machine:
         return [key for key in self.store.values if key.startswith("lock:")]
 
     def take_lock(self) -> None:
-        assert self.face.lock(["k"], "somebody", 10)
+        assert self.adapter.lock(["k"], "somebody", 10)
 
     def let_lock_go(self) -> None:
-        self.face.unlock(["k"], "somebody")
+        self.adapter.unlock(["k"], "somebody")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_another_process_waits_and_is_served_the_stored_text(machine: Machine) -
 
     def finish() -> None:
         if len(machine.pauses) == 3:
-            assert machine.face.set_locked({"k": ("theirs", 60)}, "somebody")
+            assert machine.adapter.set_locked({"k": ("theirs", 60)}, "somebody")
 
     machine.meanwhile = finish
     assert ask(machine.there, "k", machine.body) == "theirs"
@@ -151,8 +151,8 @@ def test_a_cancelled_task_releases_the_lock(
             await asyncio.Event().wait()
             return "never"
 
-        request = FragmentSpec("k", PLAIN, 60)
-        flow = renew(request, NOTHING, cache.engine.async_context, body)
+        spec = FragmentSpec("k", PLAIN, 60)
+        flow = renew(spec, NOTHING, cache.engine.async_context, body)
         work = perform_async(flow)
         if error is GeneratorExit:
             # A coroutine that is closed can't await anything. Its lock ends by itself.
@@ -321,12 +321,12 @@ def test_a_key_whose_last_value_must_not_be_stored_is_not_waited_for(
 
 
 def test_a_value_that_must_not_be_stored_releases_the_lock(machine: Machine) -> None:
-    class NotToKeep(FragmentSpec):
+    class NotToStore(FragmentSpec):
         def timeout_of(self, value: Any) -> int | None:
             raise NotStored
 
-    request = NotToKeep("k", PLAIN, 60)
-    machine.here.engine.run(partial(renew, request, NOTHING), machine.body)
+    spec = NotToStore("k", PLAIN, 60)
+    machine.here.engine.run(partial(renew, spec, NOTHING), machine.body)
     assert machine.store.values == {}
 
 
@@ -341,7 +341,7 @@ def test_all_callers_in_a_process_are_served_what_another_process_stored(
             if not followers:
                 followers.append(pool.submit(ask, machine.here, "k", machine.body))
                 joins.wait_for(2)
-                assert machine.face.set_locked({"k": ("theirs", 60)}, "somebody")
+                assert machine.adapter.set_locked({"k": ("theirs", 60)}, "somebody")
 
         machine.meanwhile = finish
         assert ask(machine.here, "k", machine.body) == "theirs"
@@ -410,8 +410,8 @@ def test_a_task_cancelled_during_a_store_call_releases_the_lock(
             return "text"
 
         monkeypatch.setattr(store, "_run", work)
-        request = FragmentSpec("k", PLAIN, 60)
-        flow = renew(request, NOTHING, cache.engine.async_context, body)
+        spec = FragmentSpec("k", PLAIN, 60)
+        flow = renew(spec, NOTHING, cache.engine.async_context, body)
         task = asyncio.ensure_future(perform_async(flow))
         await asyncio.wait_for(working.wait(), 10)
         assert len(machine.locks()) == 1

@@ -104,7 +104,7 @@ def test_tasks_wait_for_the_one_that_renders_and_the_loop_goes_on() -> None:
 
 def test_cancelling_a_waiting_task_harms_no_other(joins: Joins) -> None:
     cache = FragmentCache()
-    request = FragmentSpec("k", PLAIN, 60)
+    spec = FragmentSpec("k", PLAIN, 60)
 
     async def use() -> list[Any]:
         go_on = asyncio.Event()
@@ -115,7 +115,7 @@ def test_cancelling_a_waiting_task_harms_no_other(joins: Joins) -> None:
 
         def start() -> asyncio.Task[Any]:
             return asyncio.ensure_future(
-                cache.engine.run_async(partial(renew, request, NOTHING), body)
+                cache.engine.run_async(partial(renew, spec, NOTHING), body)
             )
 
         tasks = [start() for _ in range(3)]
@@ -135,7 +135,7 @@ def test_however_many_tasks_are_cancelled_the_others_share_a_body(
 ) -> None:
     """As when clients go away who do not want to wait."""
     cache = FragmentCache()
-    request = FragmentSpec("k", PLAIN, 60)
+    spec = FragmentSpec("k", PLAIN, 60)
     calls = Counter()
 
     async def use() -> list[Any]:
@@ -150,7 +150,7 @@ def test_however_many_tasks_are_cancelled_the_others_share_a_body(
 
         tasks = {
             asyncio.ensure_future(
-                cache.engine.run_async(partial(renew, request, NOTHING), body)
+                cache.engine.run_async(partial(renew, spec, NOTHING), body)
             )
             for _ in range(8)
         }
@@ -169,7 +169,7 @@ def test_however_many_tasks_are_cancelled_the_others_share_a_body(
 
 def test_if_the_rendering_task_is_cancelled_another_renders(joins: Joins) -> None:
     cache = FragmentCache()
-    request = FragmentSpec("k", PLAIN, 60)
+    spec = FragmentSpec("k", PLAIN, 60)
     calls = Counter()
 
     async def use() -> list[Any]:
@@ -183,7 +183,7 @@ def test_if_the_rendering_task_is_cancelled_another_renders(joins: Joins) -> Non
 
         tasks = [
             asyncio.ensure_future(
-                cache.engine.run_async(partial(renew, request, NOTHING), body)
+                cache.engine.run_async(partial(renew, spec, NOTHING), body)
             )
             for _ in range(3)
         ]
@@ -226,11 +226,9 @@ def test_a_caller_waits_no_longer_than_the_lock_timeout() -> None:
 def test_a_text_stored_since_the_look_up_is_served() -> None:
     cache = FragmentCache()
     assert ask(cache, "k", lambda: "text") == "text"
-    request = FragmentSpec("k", PLAIN, 60)
+    spec = FragmentSpec("k", PLAIN, 60)
     assert (
-        cache.engine.run(
-            partial(renew, request, NOTHING), lambda: pytest.fail("rendered")
-        )
+        cache.engine.run(partial(renew, spec, NOTHING), lambda: pytest.fail("rendered"))
         == "text"
     )
 
@@ -315,7 +313,7 @@ def test_a_blocking_call_does_not_wait_for_a_task_of_its_own_thread(
 ) -> None:
     monkeypatch.setattr(Flight, "wait", lambda *_: pytest.fail("stood still"))
     cache = FragmentCache()
-    request = FragmentSpec("k", PLAIN, 60)
+    spec = FragmentSpec("k", PLAIN, 60)
 
     async def use() -> tuple[Any, str]:
         entered, go_on = asyncio.Event(), asyncio.Event()
@@ -326,10 +324,10 @@ def test_a_blocking_call_does_not_wait_for_a_task_of_its_own_thread(
             return "text"
 
         task = asyncio.ensure_future(
-            cache.engine.run_async(partial(renew, request, NOTHING), body)
+            cache.engine.run_async(partial(renew, spec, NOTHING), body)
         )
         await entered.wait()
-        mine = cache.engine.run(partial(renew, request, NOTHING), lambda: "mine")
+        mine = cache.engine.run(partial(renew, spec, NOTHING), lambda: "mine")
         go_on.set()
         return await task, mine
 
