@@ -80,6 +80,8 @@ def measured(
 class Draft:
     """What is known so far of a report.
 
+    Its outcome, `not_stored`, `store_seconds`, size, tags and age are the report's.
+
     Args:
         context: The cache.
         audience: Those who get the report.
@@ -88,12 +90,6 @@ class Draft:
         why: Why it is no hit.
 
     Attributes:
-        outcome: As for `Report`, as are those that follow.
-        not_stored: See above.
-        store_seconds: See above.
-        size: See above.
-        tags: See above.
-        age: See above.
         expires: When the timeout ends, in seconds since 1970; None if not known.
         error: What the body raised.
         rendered: Whether the body ran.
