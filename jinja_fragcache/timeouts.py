@@ -30,7 +30,7 @@ def normalize_timeout(timeout: Any) -> int | None:
     if timeout is None:
         return None
     if type(timeout) is int and 0 <= timeout <= LONGEST:
-        # A fast path, because every hit with key values comes here.
+        # A fast path: calls of functions and look-ups with options come here.
         return timeout
     seconds = timeout
     if not isinstance(timeout, (int, float)):

@@ -61,7 +61,7 @@ def expect_framework(module: str, load: Callable[[], Framework]) -> None:
             requests.
         load: Imports and returns what tells of them.
     """
-    global _coming  # noqa: PLW0603 - see there
+    global _coming  # noqa: PLW0603 - see where it is defined
     if module not in _expected:
         _expected.add(module)
         _coming = (*_coming, (module, load))
@@ -69,7 +69,7 @@ def expect_framework(module: str, load: Callable[[], Framework]) -> None:
 
 def _add_imported() -> None:
     """Add the frameworks that have been imported meanwhile."""
-    global _coming  # noqa: PLW0603 - see there
+    global _coming  # noqa: PLW0603 - see where it is defined
     imported = [each for each in _coming if each[0] in modules]
     for _, load in imported:
         add_framework(load())

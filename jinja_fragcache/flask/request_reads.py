@@ -150,7 +150,7 @@ def _value_of(name: str) -> Any:
         LookupError: If that is not known.
     """
     root, _, part = name.partition(".")
-    current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the same
+    current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Werkzeug's documented way
     fields = vars(_current_g())
     if name == "current_user" and hasattr(current_app, "login_manager"):
         if "_login_user" not in fields:
@@ -171,7 +171,7 @@ def _value_of(name: str) -> Any:
 
 
 def _current_g() -> Any:
-    return g._get_current_object()  # noqa: SLF001 - the same
+    return g._get_current_object()  # noqa: SLF001 - Werkzeug's documented way
 
 
 def _session_of(context: Any) -> Any:
@@ -198,10 +198,10 @@ def _watch_extensions(app: Flask) -> None:
     """
     manager = getattr(app, "login_manager", None)
     if manager is not None and "_load_user" not in vars(manager):
-        manager._load_user = _quiet(manager._load_user)  # noqa: SLF001 - see above
+        manager._load_user = _quiet(manager._load_user)  # noqa: SLF001 - there is no public name
     forms: Any = sys.modules.get("wtforms.csrf.core")
-    if forms is not None and not hasattr(forms.CSRFTokenField._value, "__wrapped__"):  # noqa: SLF001 - the same
-        forms.CSRFTokenField._value = _noting_token(forms.CSRFTokenField._value)  # noqa: SLF001 - the same
+    if forms is not None and not hasattr(forms.CSRFTokenField._value, "__wrapped__"):  # noqa: SLF001 - there is no public name
+        forms.CSRFTokenField._value = _noting_token(forms.CSRFTokenField._value)  # noqa: SLF001 - see above
 
 
 def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -286,7 +286,7 @@ def _package(frame: FrameType) -> str:
 def _note_fields() -> None:
     """Note that all of `g` was read, as by `vars(g)`, but not by its own class."""
     if is_noting():
-        reader = _package(sys._getframe(2))  # noqa: SLF001 - the same
+        reader = _package(sys._getframe(2))  # noqa: SLF001 - as `logging` does
         if reader not in _PACKAGES and reader != _OURS:
             note_read("g")
 

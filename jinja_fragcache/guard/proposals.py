@@ -162,7 +162,7 @@ def _identity(name: str, value: Any) -> str | None:
         with suppress(Exception):  # A property of the user's may raise anything.
             identity = getattr(value, attribute)
             if attribute == "get_id":
-                identity, attribute = identity(), "get_id()"  # noqa: PLW2901 - the same
+                identity, attribute = identity(), "get_id()"  # noqa: PLW2901 - with its ()
             if is_plain(identity):
                 return attribute
     return None

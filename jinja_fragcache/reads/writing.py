@@ -50,7 +50,7 @@ def _constant(value: object) -> str:
     return str(value)
 
 
-def _operation(node: nodes.Node | None) -> str:  # noqa: PLR0911 - the same
+def _operation(node: nodes.Node | None) -> str:  # noqa: PLR0911 - one for each kind
     match node:
         case nodes.BinExpr():
             return f"{_inner(node.left)} {node.operator} {_inner(node.right)}"
