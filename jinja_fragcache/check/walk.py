@@ -148,6 +148,14 @@ class _Walk:
         yield frame
         self._frames.pop()
 
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Walk through something meanwhile that is no part of what is around it."""
+        before = self._frames, self._around
+        self._frames, self._around = [], []
+        yield
+        self._frames, self._around = before
+
     def _names_only(self, body: _Body, scope: Scope) -> None:
         """Bind what a template that extends another binds outside of its blocks."""
         for each in body:
@@ -196,11 +204,9 @@ class _Walk:
             case Fragment():
                 self._fragment(node, scope)
             case Hole():
-                frames, around = self._frames, self._around
                 # What is in a hole is not stored with what is around it.
-                self._frames, self._around = [], []
-                self._body(node.body, Scope(scope))
-                self._frames, self._around = frames, around
+                with self._apart():
+                    self._body(node.body, Scope(scope))
 
     def _fragment(self, node: Fragment, scope: Scope) -> None:
         tag = node.tag
@@ -273,10 +279,8 @@ class _Walk:
         scope.bind(binding)
         if self._reach.holds(node):
             # For the fragments in it. What calls it is not known here.
-            frames, around = self._frames, self._around
-            self._frames, self._around = [], []
-            self._macro_body(bound)
-            self._frames, self._around = frames, around
+            with self._apart():
+                self._macro_body(bound)
 
     def _macro_body(self, bound: BoundMacro) -> None:
         macro = bound.macro
@@ -307,11 +311,8 @@ class _Walk:
                 continue
             self._open.append(name)
             module = Scope(scope if node.with_context else None)
-            frames, around = self._frames, self._around
-            self._frames, self._around = [], []
-            with self._at(name, blocks={}, page_scope=module):
+            with self._apart(), self._at(name, blocks={}, page_scope=module):
                 self._names_only(self._outlines[name].body, module)
-            self._frames, self._around = frames, around
             self._open.pop()
             if node.target is not None:
                 names, level = (node.target,), len(self._frames)
