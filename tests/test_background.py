@@ -66,7 +66,7 @@ def test_an_early_refresh_is_made_behind_the_request_too() -> None:
 
 
 @pytest.mark.parametrize("options", [{"background": False}, {"stale": 0}])
-def test_without_it_a_caller_renders(options: dict[str, Any]) -> None:
+def test_without_background_a_caller_renders(options: dict[str, Any]) -> None:
     page = stale_page(**options)
     assert page.get() == "2"
     assert page.is_by_caller
@@ -76,7 +76,9 @@ def test_without_it_a_caller_renders(options: dict[str, Any]) -> None:
     ("cache", "tag", "by_caller"),
     [(False, "true", False), (True, "false", True), (False, "false", True)],
 )
-def test_a_tag_may_say_whether(cache: bool, tag: str, by_caller: bool) -> None:
+def test_a_tag_may_say_whether_it_is_made_behind_the_request(
+    cache: bool, tag: str, by_caller: bool
+) -> None:
     source = f'{{% cache 60, "x", background={tag} %}}{{{{ n() }}}}{{% endcache %}}'
     page = stale_page(source, background=cache)
     page.get()
@@ -570,7 +572,7 @@ def test_trio_has_no_such_tasks_so_a_caller_renders() -> None:
 # What it costs
 
 
-def test_a_hit_calls_what_it_calls_without_it() -> None:
+def test_a_hit_calls_what_it_calls_without_background() -> None:
     counts = []
     for background in (False, True):
         page = Page(PLAIN, MemoryStore(), background=background)
@@ -583,6 +585,6 @@ def test_a_hit_calls_what_it_calls_without_it() -> None:
     assert counts[0] == counts[1]
 
 
-def test_a_cache_without_the_guard_refuses_it() -> None:
+def test_a_cache_without_the_guard_refuses_background() -> None:
     with pytest.raises(Exception, match="background can't be True"):
         FragmentCache(background=True, guard=False)

@@ -153,7 +153,7 @@ def test_a_cache_without_both_has_the_keys_of_before() -> None:
 
 
 @bodies
-def test_a_hit_of_another_cache_runs_nothing_of_this(body: str) -> None:
+def test_a_hit_of_a_cache_without_both_runs_nothing_of_engine_whole(body: str) -> None:
     site = Site(vary_on=None, unless=None)
     assert site.render(body) == "1en"
     with files_of_calls() as called:
@@ -297,7 +297,7 @@ def test_a_refused_value_is_an_error_in_a_strict_cache(body: str, refused: str) 
 
 @pytest.mark.parametrize("refused", REFUSED)
 @bodies
-def test_elsewhere_it_is_one_warning(
+def test_a_refused_value_is_one_warning_in_a_cache_that_is_not_strict(
     body: str, refused: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = Site(vary_on=REFUSED[refused])
@@ -326,7 +326,7 @@ def test_an_unless_that_says_nothing_is_an_error_in_a_strict_cache(
 
 @pytest.mark.parametrize("unknown", UNKNOWN)
 @bodies
-def test_elsewhere_nothing_is_cached_then_and_one_warning_says_so(
+def test_an_unless_that_says_nothing_is_one_warning_in_a_cache_that_is_not_strict(
     body: str, unknown: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = Site(unless=UNKNOWN[unknown])
@@ -378,7 +378,7 @@ def test_an_inner_unless_of_another_cache_keeps_the_outer_entry_unstored() -> No
     assert [page.render(), page.render()] == ["3en", "3en"]
 
 
-def test_hits_are_verified_beside_it() -> None:
+def test_hits_are_verified_where_keys_have_values_of_the_whole_cache() -> None:
     site = Site(verify=1)
     assert [site.render("value"), site.render("value")] == ["1en", "1en"]
     stats = site.cache.stats()

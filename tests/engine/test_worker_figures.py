@@ -112,7 +112,7 @@ def test_workers_are_there_again_after_a_clear(shared: Any) -> None:
     assert told(found) == ({one.id, two.id}, 1, 1)
 
 
-def test_nothing_of_it_counts_as_stored(shared: Any) -> None:
+def test_figures_do_not_count_as_stored(shared: Any) -> None:
     store, options = shared
     worker = Worker(store, **options)
     worker.render()

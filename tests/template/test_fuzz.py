@@ -89,7 +89,9 @@ ARGUMENTS = [
 
 @pytest.mark.parametrize("env", TAGGED.values(), ids=TAGGED)
 @pytest.mark.parametrize("arguments", ARGUMENTS)
-def test_an_argument_that_can_not_be_computed(arguments: str, env: Environment) -> None:
+def test_an_argument_that_can_not_be_computed_is_an_error_with_its_line(
+    arguments: str, env: Environment
+) -> None:
     source = "a\n\n{% cache " + arguments + " %}x{% endcache %}"
     row = "a\n\n{% cache_each i in x, " + arguments + " %}x{% endcache_each %}"
     for text in (source, row):
@@ -109,7 +111,9 @@ def test_an_argument_that_can_not_be_computed(arguments: str, env: Environment) 
         "i in x if i == 10**5000, 300, 'a', i",
     ],
 )
-def test_a_loop_that_can_not_be_computed(head: str, env: Environment) -> None:
+def test_a_loop_that_can_not_be_computed_is_an_error_with_its_line(
+    head: str, env: Environment
+) -> None:
     source = "a\n{% cache_each " + head + " %}x{% endcache_each %}"
     with pytest.raises(TemplateSyntaxError, match="can't be computed") as raised:
         env.compile(source)

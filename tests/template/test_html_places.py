@@ -32,7 +32,7 @@ def place(source: str) -> str:
         "<p>{% include 'x' %}HERE",
     ],
 )
-def test_a_fragment_between_elements(source: str) -> None:
+def test_a_fragment_stands_between_elements(source: str) -> None:
     assert place(source) == DATA
 
 
@@ -47,7 +47,7 @@ def test_a_fragment_between_elements(source: str) -> None:
         "{# <p> #}HERE",
     ],
 )
-def test_a_template_that_does_not_show_where_it_stands(source: str) -> None:
+def test_a_template_may_not_show_where_its_fragment_stands(source: str) -> None:
     assert place(source) == UNKNOWN
 
 
