@@ -30,8 +30,9 @@ def safe_store_of(
         prefetch: Whether renderings may read ahead, if that saves round trips.
         more: More arguments for `SafeStore`.
     """
-    reads_ahead = prefetch and adapter.reads_in_one_trip
-    reads_ahead = reads_ahead and not varies_keys(adapter.store)
+    reads_ahead = (
+        prefetch and adapter.reads_in_one_trip and not varies_keys(adapter.store)
+    )
     is_near = adapter.serves_near(blocking=blocking)
     kind: type[SafeStore] = SafeStore
     if reads_ahead:

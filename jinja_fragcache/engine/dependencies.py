@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _current: ContextVar[Dependencies | None] = ContextVar("dependencies", default=None)
 #: Returns the dependencies of the body that is rendering here, or None.
 current_dependencies = _current.get
-# More different reads are counted as this one, so that a body can't fill the memory.
+# After so many different reads, all others are counted as one, under a name that covers
+# them, so that a body can't fill the memory.
 _MOST_READS = 64
 _MANY_READS = "request"
 _NOTHING: Any = MappingProxyType({})

@@ -287,16 +287,16 @@ class Engine:
             other entry. And what the store returned.
         """
         stored = self.context.store.read_all_now(keys)
-        return self._decide(keys, stored, wanted), stored
+        return self._decide_all(keys, stored, wanted), stored
 
     async def texts_async(
         self, keys: Sequence[str], wanted: Wanted
     ) -> tuple[str | list[str | None], Sequence[object]]:
         """Like `texts`, but awaits the store."""
         stored = await perform_async(self.async_context.store.read(keys))
-        return self._decide(keys, stored, wanted), stored
+        return self._decide_all(keys, stored, wanted), stored
 
-    def _decide(
+    def _decide_all(
         self, keys: Sequence[str], stored: Sequence[object], wanted: Wanted
     ) -> str | list[str | None]:
         joined = self._joined

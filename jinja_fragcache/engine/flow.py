@@ -177,15 +177,15 @@ def _renew(
     draft: reporting.Draft | None = None,
 ) -> Operation[Any]:
     has_stale = found.standing.served
-    # In the background, nobody is there to be told of.
-    apart = render
+    # What is made in the background is not reported.
+    unreported = render
     if draft is not None:
         render = draft.observed(render, blocking=context.blocking)
     waits = 0
     while waits < _MOST_WAITS:
         flight, is_leader = context.flights.join(spec.key, has_stale=has_stale)
         if is_leader:
-            if has_stale and _hand_over(flight, spec, found, context, apart):
+            if has_stale and _hand_over(flight, spec, found, context, unreported):
                 yield from serve_stale(spec, found, context)
                 if draft is not None:
                     draft.served(found)

@@ -65,9 +65,10 @@ def hand_over(
     surroundings = surroundings_apart(blocking=blocking)
     if surroundings is None:
         return False
+    spec_apart, render_apart = apart
     # What is in the store is looked at again, since it may be deleted until then.
     flight.may_be_stored = flight.is_queued = True
-    work = _Work(flight, apart[0], found, context, apart[1], surroundings)
+    work = _Work(flight, spec_apart, found, context, render_apart, surroundings)
     pool = (context.background or BACKGROUND).value
     if blocking:
         run = copy_context().run

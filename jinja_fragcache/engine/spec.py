@@ -139,7 +139,10 @@ class FragmentSpec(NamedTuple):
         if self.guard is None:
             return None
         found = self.guard.apart(render, default=default)
-        return found and (self._replace(guard=found[0]), found[1])
+        if found is None:
+            return None
+        guard, made = found
+        return self._replace(guard=guard), made
 
     def differing(self, served: Any, made: Any) -> tuple[str, str] | None:
         """Like `EntrySpec.differing`. What is in holes is not compared."""

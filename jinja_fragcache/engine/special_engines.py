@@ -54,7 +54,7 @@ class VerifyingEngine(Engine):
         (stored,) = await perform_async(self.async_context.store.read([key]))
         return Undecided(stored, is_chosen=True)
 
-    def _decide(
+    def _decide_all(
         self, keys: Sequence[str], stored: Sequence[object], wanted: Wanted
     ) -> str | list[str | None]:
         # `find_rows` chooses.

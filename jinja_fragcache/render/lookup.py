@@ -120,6 +120,7 @@ def fragment(
     version = spec[1]
     if version is None and engine.template_digest:
         version = source_digest(environment, spec[2])
+    # By a text alone where that is enough: see `WANTED`.
     wanted = (
         WANTED[escaped, version, body]
         if not escaped or (version and body)
