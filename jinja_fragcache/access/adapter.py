@@ -192,9 +192,9 @@ class Adapter:
         """Like `lock`. Then read values, if the store does both in one round trip.
 
         Args:
-            keys: The keys, as all others, for `lock`.
-            token: A text of the caller's own.
-            seconds: For how many seconds the locks live at most.
+            keys: As for `lock`.
+            token: As for `lock`.
+            seconds: As for `lock`.
             wanted: The keys of the values.
 
         Returns:

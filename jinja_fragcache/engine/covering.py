@@ -26,9 +26,9 @@ def names_covering(guard: Guard, read: Read) -> list[str] | None:
     Returns:
         The names for the entry: "=" stands before that of a read that only a value
         covers, and a digest of the value after it. That can be compared again in the
-        next request, else it covers nothing.
-        If only its presence matters, a word stands in place of the digest.
-        "~" stands before that of a read that the entry keeps, with its text.
+        next request, else it covers nothing. If only its presence matters, a word
+        stands in place of the digest. "~" stands before that of a read that the entry
+        keeps, with its text.
     """
     cover = guard.cover()
     if cover.names_it(read):

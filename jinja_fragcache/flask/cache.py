@@ -29,7 +29,6 @@ from .value_cache import AppCache
 from .value_store import ValueStore
 from .view_keys import ViewKeys, check_key_function
 
-#: Where the caches of an application are, in its `extensions`.
 #: Where Flask-Caching's users find the store: in `app.extensions["cache"][cache]`.
 STORES = "cache"
 _EXAMPLE = 'Cache(app, config={"CACHE_TYPE": "simple"})'

@@ -51,8 +51,7 @@ class StoreMethods(ABC):
 
         Args:
             key: The key that was passed to `set`, or for a fragment the one that
-                `key_for` returns. The value of a fragment is its
-                text.
+                `key_for` returns. The value of a fragment is its text.
 
         Raises:
             KeyValueError: If the key is not a string.

@@ -69,8 +69,8 @@ def keep_names(
         variables: The `Site.variables` of its tag.
 
     Returns:
-        What the other names stand for, each with its name.
-        They have to be assigned to these in front of the body.
+        What the other names stand for, each with its name. They have to be assigned to
+        these in front of the body.
 
     Raises:
         jinja2.TemplateSyntaxError: If the body both reads and sets one of the three.
