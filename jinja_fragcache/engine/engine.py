@@ -36,7 +36,9 @@ from .singleflight import Flights
 from .tag_hints import ALL_KEYS, TagHints
 
 if TYPE_CHECKING:
+    from jinja_fragcache.access.adapter import Adapter
     from jinja_fragcache.access.near_store import NearReads
+    from jinja_fragcache.access.seal import Seal
     from jinja_fragcache.observe.comments import Comments
     from jinja_fragcache.observe.events import About, Reason
 
@@ -138,22 +140,13 @@ class Engine:
         self.clock = None if policy.early_refresh else clock
         self.template_digest: bool = policy.template_digest
         self.stats = Stats()
-        self.near: NearReads | None = None
-        if policy.near:
-            limits = (policy.near, policy.near_threshold)
-            self._adapter, near = adapt_near(store, *limits, timer, self.stats)
-            # What is near of signed texts has to be opened first: the long way.
-            self.near = near if signing_key is None else None
-        else:
-            self._adapter = adapt(store)
+        self._adapter, near = _adapted(store, policy, timer, self.stats)
+        # What is near of signed texts has to be opened first: the long way.
+        self.near = near if signing_key is None else None
         self.blocks = self._adapter.blocks
         self.breaker = Breaker(policy.retry_after, timer)
         listeners = tuple(listeners)
-        self.comments: Comments | None = None
-        if listeners:
-            from jinja_fragcache.observe.comments import comments_among  # noqa: PLC0415
-
-            self.comments = comments_among(listeners)
+        self.comments = _comments_among(listeners)
         self.differs = self.comments is not None
         self._recorder = Recorder(self.stats, listeners, strict=strict)
         flights, tag_hints = Flights(), TagHints()
@@ -162,11 +155,7 @@ class Engine:
         self._quiet_keys: Keys = tag_hints.by_key
         # Until the first look-up has seen whether anybody listens.
         self.tagged_keys: Keys = ALL_KEYS
-        seal = None
-        if signing_key is not None:
-            from jinja_fragcache.access.seal import Seal  # noqa: PLC0415 - few sign
-
-            seal = Seal(signing_key, clock)
+        seal = _seal(signing_key, clock)
 
         def context(*, blocking: bool) -> Context:
             return Context(
@@ -415,3 +404,31 @@ class Engine:
     def warn_once(self, place: Hashable, message: str) -> None:
         """Log a warning, once for each place."""
         self._recorder.warn_once(place, message)
+
+
+def _adapted(
+    store: Store, policy: Policy, timer: Callable[[], float], stats: Stats
+) -> tuple[Adapter, NearReads | None]:
+    """Return the adapter of a store, and what reads near it, if the rules say so."""
+    if not policy.near:
+        return adapt(store), None
+    return adapt_near(store, policy.near, policy.near_threshold, timer, stats)
+
+
+def _comments_among(listeners: Sequence[Listener]) -> Comments | None:
+    """Return the listener that writes comments, None if none does."""
+    if not listeners:
+        return None
+    # Here, because most caches have no listeners.
+    from jinja_fragcache.observe.comments import comments_among  # noqa: PLC0415
+
+    return comments_among(listeners)
+
+
+def _seal(signing_key: Any, clock: Callable[[], float]) -> Seal | None:
+    """Return what signs entries, None if nothing does."""
+    if signing_key is None:
+        return None
+    from jinja_fragcache.access.seal import Seal  # noqa: PLC0415 - few sign
+
+    return Seal(signing_key, clock)
