@@ -16,8 +16,7 @@ from jinja_fragcache.render.environment import fragment_cache_of
 
 _PACKAGE = str(Path(__file__).parent.parent)
 _TARGET = re.compile(r"([\w.]+):(\w+(?:\.\w+)*)(\(\))?")
-
-
+# Under this name, the `extensions` of an application have its caches.
 _EXTENSION = "jinja_fragcache"
 
 

@@ -26,6 +26,15 @@ _CLASS: Any = vars(object)["__class__"]
 _BUSY = "_fragcache_reading"
 # The methods of mappings that return an item's value.
 _TELLING = ("__getitem__", "get", "getlist", "pop", "setdefault")
+# Those that read one item.
+_OF_ITEM = (*_TELLING, "has_key", "aget", "apop", "asetdefault", "ahas_key")
+# Those that read all items.
+_OF_ALL = (
+    *("__iter__", "__len__", "__eq__", "__ne__", "__or__", "__ror__", "__repr__"),
+    *("__str__", "__reversed__", "__copy__", "__deepcopy__", "copy", "mutablecopy"),
+    *("keys", "values", "items", "lists", "listvalues", "multi_items", "popitem"),
+    *("akeys", "avalues", "aitems", "dict", "to_dict", "to_wsgi_list", "urlencode"),
+)
 # Those that tell which keys there are, or how many, and not what they have.
 _OF_KEYS = ("__iter__", "__len__", "keys", "akeys")
 # Those that show one of several values of a key, if a class has such.
@@ -125,28 +134,11 @@ def mapping_class(kind: type, name: str, note: Note) -> type:
 
     inherited: Any = kind
     has_lists = hasattr(kind, "getlist")
-    items = (*_TELLING, "has_key", "aget", "apop", "asetdefault", "ahas_key")
-    everything = (
-        *("__iter__", "__len__", "__eq__", "__ne__", "__or__", "__ror__", "__repr__"),
-        *(
-            "__str__",
-            "__reversed__",
-            "mutablecopy",
-            "keys",
-            "values",
-            "items",
-            "lists",
-            "listvalues",
-            "to_dict",
-        ),
-        *("copy", "popitem", "to_wsgi_list", "__copy__", "__deepcopy__"),
-        *("akeys", "avalues", "aitems", "dict", "multi_items", "urlencode"),
-    )
     own: dict[str, Any] = {
-        each: reading_item(each) for each in items if hasattr(kind, each)
+        each: reading_item(each) for each in _OF_ITEM if hasattr(kind, each)
     }
     # A class without `__reversed__` may say so by None.
-    own |= {each: reading_all(each) for each in everything if _has_method(kind, each)}
+    own |= {each: reading_all(each) for each in _OF_ALL if _has_method(kind, each)}
     if isinstance(getattr(kind, "raw", None), property):
         own["raw"] = property(reading_all("raw"))
     own |= {"__contains__": contains, "__hash__": kind.__hash__}
