@@ -70,6 +70,13 @@ def test_what_is_rendered_on_a_store_is_new(tmp_path: Path) -> None:
     assert min(run.new["tags"], run.new["templates"]) > 0
 
 
+@needs_proc
+def test_a_run_has_a_verdict_however_little_the_machine_did_in_its_time() -> None:
+    run = memory_soak.run_here(Settings("memory", "", 0.0))
+    assert len(run.samples) == 3
+    assert "in the last third" in run.verdict
+
+
 def test_the_soak_test_exits_with_an_error_if_a_line_is_not_flat(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
