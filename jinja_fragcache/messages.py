@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import Undefined
+from jinja2.utils import missing
 
 if TYPE_CHECKING:
     import logging
@@ -186,7 +187,7 @@ def shown_value(value: object) -> str:
 def describe_class(value: Any) -> str:
     """Return what a value is without showing it, as logs may say it."""
     if isinstance(value, Undefined):
-        return "undefined"
+        return f"undefined ({what_is_undefined(value)})"
     if value is None or isinstance(value, bool):
         return repr(value)
     return f"an object of {class_name(value)}"
@@ -210,6 +211,20 @@ def class_name(value: object) -> str:
 def why_undefined(value: Undefined) -> str:
     """Return Jinja's message for an undefined value, such as "'user' is undefined"."""
     return one_line(value._undefined_message)  # noqa: SLF001 - the text of Jinja's own errors
+
+
+def what_is_undefined(value: Undefined) -> str:
+    """Return what logs may say of `why_undefined`.
+
+    The name of a variable was written by the author of the template. That of an item
+    may be what a visitor has typed, as in `users[email]`, so it is left out, and so is
+    the message of an environment's own, which may show it, too.
+    """
+    if value._undefined_hint is not None:  # noqa: SLF001 - as Jinja's own messages
+        return "its message may be personal"
+    if value._undefined_obj is missing:  # noqa: SLF001
+        return why_undefined(value)
+    return f"an attribute or item of {class_name(value._undefined_obj)}"  # noqa: SLF001
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

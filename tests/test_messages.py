@@ -105,6 +105,17 @@ def test_any_text_is_shown_on_one_printable_line(text: str, most: int) -> None:
     assert len(shown) <= 10 * most + 3
 
 
+def test_logs_name_undefined_variables_and_not_what_visitors_look_up() -> None:
+    users = {"ann@example.org": 1}
+    missing_user = Undefined(obj=users, name="bob@example.org")
+    with_hint = Undefined(hint="there is no bob@example.org")
+    assert describe_class(Undefined(name="user")) == "undefined ('user' is undefined)"
+    assert describe_class(missing_user) == "undefined (an attribute or item of dict)"
+    assert describe_class(with_hint) == "undefined (its message may be personal)"
+    assert "bob" in describe(missing_user)
+    assert "bob" in describe(with_hint)
+
+
 def test_a_value_is_described_on_one_line() -> None:
     class Hostile:
         def __repr__(self) -> str:
@@ -115,7 +126,8 @@ def test_a_value_is_described_on_one_line() -> None:
     assert describe(named) == r"r (a\nb)"
     assert describe_class(named) == r"an object of a\nb"
     assert describe(Undefined(name="a\nb")) == r"undefined ('a\nb' is undefined)"
-    assert describe_class(Undefined(name="a")) == "undefined"
+    shown = describe_class(Undefined(name="a\nb"))
+    assert shown == r"undefined ('a\nb' is undefined)"
     assert describe_class(None) == "None"
 
 

@@ -41,6 +41,7 @@ from jinja_fragcache.messages import (
     class_name,
     describe_class,
     describe_error,
+    what_is_undefined,
     why_undefined,
 )
 
@@ -157,10 +158,14 @@ class _Encoding:
 
     def _any(self, value: Any) -> str:
         if isinstance(value, Undefined):
-            raise KeyValueError(
-                f"A key value is undefined: {why_undefined(value)}. Check its"
-                " spelling, or pass it to the template. With a default, as in"
+            remedy = (
+                "Check its spelling, or pass it to the template. With a default, as in"
                 " name|default(none), all who have none share one text."
+            )
+            start = "A key value is undefined"
+            raise KeyValueError(
+                f"{start}: {why_undefined(value)}. {remedy}",
+                for_log=f"{start}: {what_is_undefined(value)}. {remedy}",
             )
         if hasattr(type(value), "_get_current_object"):
             # Werkzeug's LocalProxy, such as current_user. It counts as the object

@@ -396,6 +396,20 @@ def test_the_refusal_of_a_part_tells_what_was_given(value: Any, told: str) -> No
     assert raised.value.for_log.endswith(told)
 
 
+def test_a_name_that_a_visitor_may_have_typed_is_not_for_the_log() -> None:
+    undefined = Undefined(obj={}, name="ann@")
+    with pytest.raises(KeyValueError, match="no attribute 'ann@'") as raised:
+        key_of(undefined)
+    assert "ann" not in raised.value.for_log
+    assert "undefined: an attribute or item of dict" in raised.value.for_log
+
+
+def test_an_undefined_variable_is_named_in_the_log() -> None:
+    with pytest.raises(KeyValueError) as raised:
+        key_of(Undefined(name="who"))
+    assert "'who' is undefined. Check its spelling" in raised.value.for_log
+
+
 def test_a_value_that_contains_itself_is_refused() -> None:
     loop: list[Any] = []
     loop.append(loop)
