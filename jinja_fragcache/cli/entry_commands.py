@@ -24,6 +24,10 @@ _OTHER_NAME = (
     " In the list, _ may stand for a space or for a character that is not ASCII: write"
     " the name as it stands in the tag."
 )
+_IS_FUNCTION = (
+    " In the list, a name with () is that of a function, whose entries this command"
+    " does not find. In the application, cache.delete_memoized({}) deletes them."
+)
 _UNKNOWN = "unknown: the store does not tell"
 
 
@@ -117,6 +121,8 @@ def delete_command(
 
 def _hint(name: str) -> str:
     """Return how else a fragment that was not found may have to be named."""
+    if name.endswith("()"):
+        return _ONE_MORE + _IS_FUNCTION.format(repr(name.removesuffix("()")))
     return _ONE_MORE + (_OTHER_NAME if "_" in name else "")
 
 

@@ -100,5 +100,5 @@ def printable(text: str) -> str:
 
 
 def seconds_as_json(seconds: float | None) -> float | str | None:
-    """Return seconds for JSON, which has no infinity."""
-    return "never" if seconds == math.inf else seconds
+    """Return for how many seconds for JSON, which has no infinity."""
+    return "ever" if seconds == math.inf else seconds

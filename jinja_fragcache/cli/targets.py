@@ -120,8 +120,9 @@ def environment_of(target: str, folder: Path) -> Environment:
 def _load(target: str, option: str, folder: Path) -> Any:
     found = _TARGET.fullmatch(target)
     if found is None:
+        name = option.removeprefix("--")
         raise CheckError(
-            f"{option} {target!r} is not of the form module:name, such as shop:app."
+            f"{option} {target!r} is not of the form module:name, such as shop:{name}."
         )
     module_name, names, called = found.groups()
     if str(folder) not in sys.path:

@@ -64,9 +64,8 @@ def test_what_is_stored_as_json() -> None:
     assert 290 < told["fresh_for"] <= 300
     assert [tag["name"] for tag in told["tags"]] == ["rows"]
     assert told["text"].startswith("<b>7</b>")
-    assert (
-        json.loads(run("show", "foot", "--json", *REDIS).stdout)["fresh_for"] == "never"
-    )
+    foot = json.loads(run("show", "foot", "--json", *REDIS).stdout)
+    assert (foot["fresh_for"], foot["kept_for"]) == ("ever", "ever")
 
 
 @pytest.mark.usefixtures("site")
@@ -91,6 +90,14 @@ def test_a_name_that_the_list_shows_in_another_way_is_told() -> None:
     assert told in run("delete", "search_box", "q", *REDIS).stdout
     result = run("show", "row", "8", "--json", *REDIS)
     assert (result.exit_code, result.stdout) == (1, "null\n")
+
+
+@pytest.mark.usefixtures("site")
+def test_a_function_that_the_list_shows_is_told() -> None:
+    told = "In the application, cache.delete_memoized('shop.price') deletes them."
+    assert told in run("show", "shop.price()", *REDIS).stderr
+    assert told in run("delete", "shop.price()", *REDIS).stdout
+    assert told not in run("show", "shop.price", *REDIS).stderr
 
 
 @pytest.mark.usefixtures("site")

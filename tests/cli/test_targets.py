@@ -103,6 +103,7 @@ def test_what_is_no_application(target: str, told: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "told"),
     [
+        ("env", r"--env 'env' is not of the form module:name, such as shop:env\."),
         ("target_of_the_test:number", "which is no Jinja environment"),
         (
             "target_of_the_test:app",
