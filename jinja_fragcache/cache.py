@@ -21,7 +21,7 @@ from .errors import PolicyError, StoreError
 from .functions.memoize import MemoizeMethods
 from .keys.fragment import make_template_fragment_key, tag_names
 from .messages import describe
-from .observe.listeners import Listener
+from .observe.listeners import Listener, listener_list
 from .operations import Operation, perform, perform_async
 from .stores.base import Store
 from .stores.memory import DEFAULT_THRESHOLD, MemoryStore
@@ -154,11 +154,10 @@ class FragmentCache(MemoizeMethods, Shared):
                 " env.fragment_cache = that_one."
             )
         self.store: Store = MemoryStore() if store is None else store
-        flags = {"debug_comments": debug_comments, "statistics": statistics}
-        for name, flag in flags.items():
-            told: object = flag
-            if not isinstance(told, bool):
-                raise PolicyError(name, describe(told), "True or False")
+        _check_flag("debug_comments", debug_comments)
+        _check_flag("statistics", statistics)
+        if not callable(strict):
+            _check_flag("strict", strict, ", or a function that returns it")
         self.policy = Policy(
             default_timeout=default_timeout,
             stale=stale,
@@ -181,15 +180,16 @@ class FragmentCache(MemoizeMethods, Shared):
             prefetch=prefetch,
             serializer=serializer,
         )
+        heard_by = listener_list(listeners)
         if debug_comments:
             from .observe.comments import Comments  # noqa: PLC0415 - few write any
 
-            listeners = [*listeners, Comments()]
+            heard_by.append(Comments())
         self.engine: Engine = _engine_class(self.policy)(
             self.store,
             self.policy,
             strict=strict,
-            listeners=listeners,
+            listeners=heard_by,
             signing_key=signing_key,
             timer=timer,
             clock=clock,
@@ -368,6 +368,12 @@ class FragmentCache(MemoizeMethods, Shared):
     def stats(self) -> Stats:
         """Return the counters of this cache in this process."""
         return self.engine.stats.copy()
+
+
+def _check_flag(name: str, given: object, others: str = "") -> None:
+    """Raise a `PolicyError` if an option of `FragmentCache` is no flag."""
+    if not isinstance(given, bool):
+        raise PolicyError(name, describe(given), f"True or False{others}")
 
 
 def _engine_class(policy: Policy) -> type[Engine]:

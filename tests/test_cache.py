@@ -17,7 +17,7 @@ from jinja_fragcache.engine.lookup import NOTHING
 from jinja_fragcache.engine.spec import FragmentSpec
 from jinja_fragcache.entries.entry import Entry, encode
 from jinja_fragcache.entries.freshness import want
-from jinja_fragcache.errors import AsyncOnlyError
+from jinja_fragcache.errors import AsyncOnlyError, PolicyError
 from tests.support import CoroutineStore, Ears, MadeOnStore, RecordingStore, ask
 
 PLAIN = want(True, None)
@@ -132,6 +132,13 @@ def test_a_timeout_of_none_is_the_default_timeout(
 def test_a_wrong_default_timeout_is_refused() -> None:
     with pytest.raises(TimeoutValueError):
         FragmentCache(default_timeout="300")
+
+
+@pytest.mark.parametrize("name", ["strict", "statistics", "debug_comments"])
+def test_a_flag_that_is_none_is_refused(name: str) -> None:
+    wrong: Any = {name: "no"}
+    with pytest.raises(PolicyError, match=rf"{name} can't be 'no' .* True or False"):
+        FragmentCache(**wrong)
 
 
 def test_a_wrong_store_is_refused() -> None:

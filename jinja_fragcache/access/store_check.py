@@ -18,10 +18,11 @@ def check_store(store: Any) -> bool:
         StoreError: If the object is not a store. The message says what it lacks.
     """
     missing = [name for name in _METHODS if not callable(getattr(store, name, None))]
-    if missing or isinstance(store, type):
+    is_class = isinstance(store, type)
+    if missing or is_class:
         lack = (
             "is a class, write its name with ()"
-            if not missing
+            if is_class
             else f"has no {' and no '.join(missing)}"
         )
         raise StoreError(

@@ -1,5 +1,6 @@
 """Makes the store that the settings describe."""
 
+import inspect
 import re
 from collections.abc import Callable
 from os import PathLike
@@ -50,6 +51,13 @@ def make_store(app: Flask, settings: Settings) -> Store:
     """
     cache_type: Any = settings["CACHE_TYPE"]
     if cache_type is not None and not isinstance(cache_type, str):
+        if inspect.isroutine(cache_type):
+            name = f"{cache_type.__module__}.{cache_type.__qualname__}"
+            raise SettingError(
+                f"CACHE_TYPE can't be the function {name}(). For a function (app,"
+                " config, args, kwargs) that returns a store, write its import string:"
+                f" CACHE_TYPE={name!r}. Else give a store."
+            )
         return _without_pickle(cache_type)
     make = _maker(cache_type)
     if make is not None:

@@ -55,6 +55,20 @@ class Listener:
         return nullcontext()
 
 
+def listener_list(given: Iterable[Listener]) -> list[Listener]:
+    """Return the listeners that a cache is given.
+
+    Raises:
+        ListenerError: If they are no list, such as a single listener.
+    """
+    if not isinstance(given, Iterable):
+        raise ListenerError(
+            f"listeners takes a list of listeners and got {describe(given)}. Write"
+            " listeners=[Mine()]."
+        )
+    return [*given]
+
+
 class Listeners:
     """Those who are told what one cache does.
 
@@ -65,6 +79,9 @@ class Listeners:
     Args:
         turned: Is called with whether anybody listens, once that is known, and whenever
             it changes.
+
+    Raises:
+        ListenerError: If one of them is no `Listener`.
 
     Attributes:
         expiries: When the timeouts of entries end, by keys, as far as that was

@@ -62,6 +62,11 @@ class FileStore(TextStore):
         *,
         timer: Callable[[], float] = time_of_day,
     ) -> None:
+        if not isinstance(cache_dir, str | os.PathLike):
+            raise ValueError(  # noqa: TRY004 - as for the threshold
+                f"The folder of a FileStore can't be {cache_dir!r}. It is a path, such"
+                " as '/var/cache/shop'."
+            )
         if type(threshold) is not int or threshold < 0:
             raise ValueError(
                 f"A FileStore can't be limited to {threshold!r} entries. Write a"

@@ -53,9 +53,11 @@ def clients_of_server(
         options: More keyword arguments for `redis.Redis`.
 
     Raises:
-        StoreError: If the package redis is not installed, or the host is a URL.
+        StoreError: If the package redis is not installed, the host is a URL, or the
+            port is no number.
     """
     _check_host(host)
+    _check_port(port)
     address = {"host": host, "port": port, "password": password, "db": db}
     kind = library.client_class(options)
     given = {**address, **_known(kind, _short_waits(library)), **options}
@@ -319,6 +321,15 @@ def _check_host(host: object) -> None:
             f"The host of a Redis server can't be {host!r}, with its port. Write"
             f" host={with_port[1]!r} and port={with_port[2]} (CACHE_REDIS_HOST and"
             " CACHE_REDIS_PORT)."
+        )
+
+
+def _check_port(port: object) -> None:
+    """Raise if a port can't be one. The error of redis-py does not name it."""
+    if not str(port).isdecimal():
+        raise StoreError(
+            f"The port of a Redis server can't be {port!r}. It is a number, such as"
+            f" {DEFAULT_PORT} (CACHE_REDIS_PORT)."
         )
 
 

@@ -60,6 +60,13 @@ class RedisOperations(HoldsTexts):
         may_flush: bool = False,
         **options: Any,
     ) -> None:
+        if not (
+            key_prefix is None or isinstance(key_prefix, str) or callable(key_prefix)
+        ):
+            raise ValueError(
+                f"key_prefix can't be {key_prefix!r}. It is a text, or a function that"
+                " returns one."
+            )
         if url is not None:
             clients = clients_of_url(self._library, url, password, db, options)
         elif isinstance(host, str):

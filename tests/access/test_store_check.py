@@ -4,6 +4,7 @@ import pytest
 import redis
 import redis.asyncio
 
+from jinja_fragcache import FragmentCache
 from jinja_fragcache.access.adapt import adapt
 from jinja_fragcache.access.store_check import what_to_check
 from jinja_fragcache.errors import StoreError
@@ -27,6 +28,7 @@ class HalfAsync(RecordingStore):
         (NoDelete(), "it has no delete"),
         (object(), "it has no get and no set and no delete"),
         (MemoryStore, "The class MemoryStore can't be a store: it is a class"),
+        (FragmentCache, "The class FragmentCache can't be a store: it is a class"),
         (redis.Redis(), r"goes into a store: RedisStore\(client\), or"),
         (redis.asyncio.Redis(), r"or AsyncRedisStore\(client\) if"),
         (HalfAsync(), "only some of get, set and delete are coroutine functions"),

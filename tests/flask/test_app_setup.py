@@ -21,6 +21,7 @@ from jinja_fragcache import (
 )
 from jinja_fragcache.flask.app_setup import make_app_cache
 from jinja_fragcache.stores import FileStore
+from tests.flask.custom_caches import no_store
 
 PAGE = "{% cache 60, 'x' %}{{ n }}{% endcache %}"
 
@@ -195,6 +196,10 @@ def test_cache_options_may_limit_the_bytes() -> None:
         ({"CACHE_TYPE": None}, "CACHE_TYPE can't be None"),
         ({"CACHE_TYPE": ["simple"]}, "CACHE_TYPE: builtins.list can't be a store"),
         ({"CACHE_TYPE": MemoryStore}, "write its name with"),
+        (
+            {"CACHE_TYPE": no_store},
+            r"function .*\(app, config, args, kwargs\) .* CACHE_TYPE='tests\.flask\.",
+        ),
         ({"CACHE_DEFAULT_TIMEOUT": "5 min"}, "CACHE_DEFAULT_TIMEOUT can't be '5 min'"),
         ({"CACHE_DEFAULT_TIMEOUT": -1}, "CACHE_DEFAULT_TIMEOUT: A timeout can't be -1"),
         (

@@ -213,6 +213,13 @@ def test_what_is_no_listener_is_refused() -> None:
         FragmentCache(listeners=[wrong])
 
 
+@pytest.mark.parametrize("debug_comments", [False, True])
+def test_a_listener_that_is_in_no_list_is_refused(*, debug_comments: bool) -> None:
+    wrong: Any = Ears()
+    with pytest.raises(ListenerError, match=r"got .*Write listeners=\[Mine\(\)\]"):
+        FragmentCache(listeners=wrong, debug_comments=debug_comments)
+
+
 def lines(env: Environment, caplog: pytest.LogCaptureFixture, user: int) -> list[str]:
     caplog.clear()
     env.get_template("keyed.html").render(user=user)

@@ -102,6 +102,12 @@ class TestTimeouts:
         assert names(tmp_path) == set()
 
 
+def test_a_folder_that_is_no_path_is_refused() -> None:
+    wrong: Any = 5
+    with pytest.raises(ValueError, match="folder of a FileStore can't be 5"):
+        FileStore(wrong)
+
+
 class TestDamage:
     @given(value=VALUES, data=st.data())
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

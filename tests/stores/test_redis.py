@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from jinja_fragcache.errors import DamagedValueError, StoreError
-from jinja_fragcache.stores import RedisStore, Timed
+from jinja_fragcache.stores import AsyncRedisStore, RedisStore, Timed
 from jinja_fragcache.stores.checksum import with_checksum
 from tests import servers
 from tests.support import adapted, in_threads
@@ -59,6 +59,12 @@ def test_a_prefix_may_be_a_function(client: Any) -> None:
 def test_a_host_of_none_is_refused() -> None:
     with pytest.raises(ValueError, match="host can't be None"):
         RedisStore(None)
+
+
+@pytest.mark.parametrize("kind", [RedisStore, AsyncRedisStore])
+def test_a_prefix_that_is_no_text_is_refused(kind: Any) -> None:
+    with pytest.raises(ValueError, match=r"key_prefix can't be 5\. It is a text"):
+        kind(key_prefix=5)
 
 
 @pytest.mark.parametrize("prefix", ["shop:", "sh*p:", "s[a]h?:", "back\\slash:"])

@@ -114,6 +114,17 @@ def test_a_host_with_its_port_is_refused() -> None:
     RedisStore("::1")
 
 
+@pytest.mark.parametrize("port", ["shop:", None, 6379.5, -1])
+@pytest.mark.parametrize("kind", [RedisStore, AsyncRedisStore])
+def test_a_port_that_is_no_number_is_refused(kind: Any, port: Any) -> None:
+    with pytest.raises(StoreError, match=r"It is a number, such as 6379"):
+        kind("localhost", port)
+
+
+def test_a_port_may_be_a_text_of_digits() -> None:
+    assert "localhost:6380" in RedisStore("localhost", "6380").where  # type: ignore[arg-type]
+
+
 def test_a_value_that_the_client_refuses_is_an_error_that_says_where() -> None:
     told = r"can't be made: .*Flag: x\. Look at its options \(CACHE_OPTIONS, or the"
     wrong: list[dict[str, Any]] = [{"url": "rediss://h?ssl_cert_reqs=x"}, {"ssl": True}]
