@@ -8,7 +8,7 @@ import re
 import reprlib
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,6 +32,8 @@ _DESCRIBED_CHARACTERS = 100
 _DESCRIBED_ITEMS = 40
 _CONTAINERS = {list, tuple, dict, set, frozenset}
 _LOGGED_CHARACTERS = 2000
+# How many of many names a message shows.
+_NAMED = 3
 # As `logging.DEBUG`.
 _DEBUG = 10
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -104,6 +106,21 @@ def one_line(text: str, most: int = _LOGGED_CHARACTERS) -> str:
             for each in text
         ]
     )
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are, for a message.
+
+    What follows them, such as the reason of a failure, must not be cut off.
+    """
+    shown = ", ".join(map(repr, names[:_NAMED]))
+    more = len(names) - _NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def sentence(text: str) -> str:
+    """Return a text that ends as a sentence does, for another one behind it."""
+    return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
 
 
 def without_logins(text: object) -> str:

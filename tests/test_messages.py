@@ -14,6 +14,8 @@ from jinja_fragcache.messages import (
     logger,
     one_line,
     percent,
+    sentence,
+    some_of,
     unknown_argument,
     why_undefined,
     without_logins,
@@ -114,6 +116,25 @@ def test_logs_name_undefined_variables_and_not_what_visitors_look_up() -> None:
     assert describe_class(with_hint) == "undefined (its message may be personal)"
     assert "bob" in describe(missing_user)
     assert "bob" in describe(with_hint)
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        ([], ""),
+        (["a"], "'a'"),
+        ([*"abc"], "'a', 'b', 'c'"),
+        ([*"abcde"], "'a', 'b', 'c' and 2 more"),
+    ],
+)
+def test_some_of_many_names_are_shown(names: list[str], shown: str) -> None:
+    assert some_of(names) == shown
+
+
+@pytest.mark.parametrize("end", ["", ".", "..."])
+def test_a_sentence_ends_once(end: str) -> None:
+    assert sentence(f"no password{end}") == "no password."
+    assert sentence("Are you sure?") == "Are you sure?"
 
 
 def test_a_value_is_described_on_one_line() -> None:

@@ -54,7 +54,7 @@ class LocalStore(SafeStore):
             if answer is not True:
                 check_kept(store, answer)
         except Exception as error:  # noqa: BLE001 - writes fail open
-            self.failed("write", key, error)
+            self.failed("write", [key], error)
             if is_down(error):
                 self._breaker.failed()
             return False

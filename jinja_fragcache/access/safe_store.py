@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from jinja_fragcache.errors import AsyncOnlyError, StoreError
 from jinja_fragcache.messages import (
     logger,
+    sentence,
+    some_of,
     without_logins,
     without_secret_causes,
 )
@@ -172,7 +174,7 @@ class SafeStore:
         Raises:
             StoreError: If the store failed.
         """
-        what = f"read {', '.join(map(repr, keys))}"
+        what = f"read {some_of(keys)}"
         call = self._adapter.get_many(keys)
         stored: list[Any] = yield from self._insist(what, call, "")
         return stored
@@ -273,7 +275,7 @@ class SafeStore:
         Raises:
             StoreError: If the store failed. The old values may still be there.
         """
-        what = f"replace {', '.join(map(repr, values))}"
+        what = f"replace {some_of([*values])}"
         with deletes.noted():
             try:
                 yield from self._insist(what, self._adapter.set_many(values, timeout))
@@ -326,7 +328,7 @@ class SafeStore:
         Raises:
             StoreError: If the store failed. The entries may still be served.
         """
-        what = f"delete {', '.join(map(repr, keys))}"
+        what = f"delete {some_of(keys)}"
         call = self._adapter.delete_many(keys)
         with deletes.noted():
             deleted: bool = yield from self._insist(what, call)
@@ -342,17 +344,17 @@ class SafeStore:
         with deletes.noted():
             yield from self._insist("clear", self._adapter.clear())
 
-    def failed(self, what: str, key: str, error: Exception) -> None:
+    def failed(self, what: str, keys: Sequence[str], error: Exception) -> None:
         """Count and log a failure that is not raised."""
-        self.count_failure(key, error)
+        self.count_failure(", ".join(keys), error)
         told = what_to_check(self._adapter.store, error)
+        why = without_logins(error)
         logger.warning(
-            "The store could not %s %r: %s: %s%s",
+            "The store could not %s %s: %s: %s",
             what,
-            key,
+            some_of(keys),
             type(error).__name__,
-            without_logins(error).rstrip("."),
-            f".{told}" if told else "",
+            f"{sentence(why)}{told}" if told else why.rstrip("."),
         )
 
     def count_failure(self, key: str, error: Exception) -> None:
@@ -365,7 +367,7 @@ class SafeStore:
 
         It stays closed if only this value can't be read.
         """
-        self.failed("read", ", ".join(keys), error)
+        self.failed("read", [*keys], error)
         if not is_about_one_value(error):
             self._breaker.failed()
 
@@ -397,7 +399,7 @@ class SafeStore:
             if what == "read":
                 self.read_failed(keys, error)
             else:
-                self.failed(what, ", ".join(keys), error)
+                self.failed(what, [*keys], error)
                 if is_down(error):
                     self._breaker.failed()
             return failed
@@ -433,7 +435,7 @@ class SafeStore:
         except Exception as error:  # noqa: BLE001 - raised below
             failure = StoreError(
                 f"The store could not {what}: {type(error).__name__}:"
-                f" {without_logins(error).rstrip('.')}."
+                f" {sentence(without_logins(error))}"
                 f"{what_to_check(self._adapter.store, error)}{consequence}"
             )
             cause = without_secret_causes(error)

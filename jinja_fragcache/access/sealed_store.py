@@ -208,7 +208,7 @@ class SealedStore(SafeStore):
         if text is None and self._refusals.is_new(key, stored):
             error = DamagedValueError(_NOT_SIGNED)
             if self._refusals.may_log():
-                self.failed("read", key, error)
+                self.failed("read", [key], error)
             else:
                 self.count_failure(key, error)
         return text

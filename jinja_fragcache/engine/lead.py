@@ -408,7 +408,7 @@ class Lead:
             yield from claims.delete(context, [self.key])
         except StoreError as error:
             # The caller did not ask for the delete, so it could do nothing about it.
-            context.store.failed("delete", self.key, error)
+            context.store.failed("delete", [self.key], error)
 
 
 def _text(version: object) -> str | None:

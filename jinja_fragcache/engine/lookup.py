@@ -256,7 +256,7 @@ def _assess(
         try:
             value = spec.load(stored, entry)
         except UnreadableError as error:
-            context.store.failed("read", spec.key, error.reason)
+            context.store.failed("read", [spec.key], error.reason)
     if value is MISSING or entry is None:
         return Found(MISSING, GONE, stored, mine)
     return Found(value, standing(context, entry.life, spec.grace), stored, mine, entry)

@@ -157,7 +157,7 @@ class AppCache:
         try:
             return self.codec.decode(entry)
         except UnreadableError as error:
-            self._context.store.failed("read", key, error.reason)
+            self._context.store.failed("read", [key], error.reason)
             return MISSING
 
     def _encode(

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -145,6 +146,19 @@ def test_a_caller_that_blocks_reads_the_same_at_once(
     assert plain.calls == calls_of(plain, len(keys)) * 2
 
 
+def test_the_reason_of_a_failure_stands_behind_a_few_of_many_keys(
+    plain: RecordingStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    safe_store = context(plain, Stats()).store
+    keys = [f"fragment:row:{number:064}" for number in range(100)]
+    plain.failing = {"get", "get_many", "delete", "delete_many"}
+    assert safe_store.read_all_now(keys) == [None] * 100
+    failed = caplog.messages[0]
+    assert re.fullmatch(r"The store .*0002' and 97 more: ConnectionError: .*", failed)
+    with pytest.raises(StoreError, match=r"delete '.*0002' and 97 more: Connection"):
+        perform(safe_store.delete(keys))
+
+
 def test_what_is_read_at_once_fails_open_and_is_then_skipped(
     plain: RecordingStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,7 +167,7 @@ def test_what_is_read_at_once_fails_open_and_is_then_skipped(
     plain.failing = {"get", "get_many"}
     assert safe_store.read_all_now(["a", "b"]) == [None, None]
     assert counts == Stats(failures=1)
-    assert "The store could not read 'a, b': ConnectionError" in caplog.text
+    assert "The store could not read 'a', 'b': ConnectionError" in caplog.text
     plain.failing.clear()
     assert safe_store.read_all_now(["a", "b"]) == [None, None]
     assert counts == Stats(failures=1, skipped=1)
