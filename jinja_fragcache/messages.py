@@ -248,7 +248,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a question with the names that an unknown one is similar to.
 
     The most similar one need not be the one that was meant: CACHE_TIMEOUT is nearer to
-    CACHE_LOCK_TIMEOUT than to CACHE_DEFAULT_TIMEOUT.
+    CACHE_LOCK_TIMEOUT than to CACHE_DEFAULT_TIMEOUT. Names that differ in case only,
+    and those of which it is the first or last words, come before any others.
 
     Returns:
         The question with a space in front, or an empty text if there are none.
@@ -256,8 +257,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
 
     known = list(known)
-    longer = [each for each in known if each.startswith(f"{name}_")]
-    nearest = longer[:3] or get_close_matches(name, known, cutoff=_SIMILAR)
+    same = [each for each in known if each.lower() == name.lower()]
+    longer = [
+        each
+        for each in known
+        if each.startswith(f"{name}_") or each.endswith(f"_{name}")
+    ]
+    nearest = same or longer[:3] or get_close_matches(name, known, cutoff=_SIMILAR)
     return f" Did you mean {' or '.join(nearest)}?" if nearest else ""
 
 

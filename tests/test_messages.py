@@ -189,6 +189,17 @@ def test_names_that_begin_with_an_unknown_one_are_meant() -> None:
     )
 
 
+def test_names_that_end_with_an_unknown_one_are_meant() -> None:
+    known = ["time_out", "default_timeout", "lock_timeout"]
+    told = " Did you mean default_timeout or lock_timeout?"
+    assert did_you_mean("timeout", known) == told
+
+
+def test_a_name_in_other_case_is_meant() -> None:
+    known = ["CACHE_TYPE", "CACHE_TYPES"]
+    assert did_you_mean("cache_type", known) == " Did you mean CACHE_TYPE?"
+
+
 def test_an_unknown_argument_is_found_in_the_error() -> None:
     with pytest.raises(TypeError) as raised:
         Undefined(colour=1)  # type: ignore[call-arg]

@@ -75,7 +75,7 @@ def fragment_cache(**rules: Any) -> FragmentCache:
     caches[using]  # So that a wrong back end is told now.
     for name in merged:
         if name not in _RULES:
-            more = did_you_mean(name, _RULES)
+            more = did_you_mean(name, ["using", *_RULES])
             raise SettingError(f"{_SETTING} takes no {name!r}.{more} Write {_EXAMPLE}.")
     try:
         # Each thread has a connection of its own, as `django.core.cache.cache` does it.

@@ -382,8 +382,9 @@ def check_names(*configs: Mapping[str, Any]) -> None:
     """Check that all names of settings are known.
 
     In a dictionary of nothing but names that begin with CACHE_, an unknown one can only
-    be a mistake. In others, such as `app.config`, it may belong to something else, and
-    all of them are listed in one warning.
+    be a mistake, and so is one that is not in capitals. In others, such as
+    `app.config`, it may belong to something else, and all of them are listed in one
+    warning.
 
     Args:
         configs: All settings that the cache was given.
@@ -403,11 +404,16 @@ def check_names(*configs: Mapping[str, Any]) -> None:
 
 
 def _is_unknown(name: object) -> bool:
-    return isinstance(name, str) and name.startswith(_PREFIX) and name not in _KNOWN
+    if not isinstance(name, str) or name in _KNOWN:
+        return False
+    # In small letters, another name is somebody else's, as `cache_page` may be.
+    return name.startswith(_PREFIX) or name.upper() in _KNOWN
 
 
 def _is_by_hand(config: Mapping[Any, Any]) -> bool:
-    return all(isinstance(name, str) and name.startswith(_PREFIX) for name in config)
+    return all(
+        isinstance(name, str) and name.upper().startswith(_PREFIX) for name in config
+    )
 
 
 def _message(unknown: Iterable[str]) -> str:

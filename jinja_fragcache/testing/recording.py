@@ -119,7 +119,7 @@ def _bodies_of(flow: Flow) -> Callable[..., Body] | None:
     if asked is None:
         return Body
     if isinstance(asked, str):
-        return lambda: Body(asked)
+        return lambda: Body(asked, _values_of(asked))
     if isinstance(asked, FragmentSpec):
         return lambda: _body(asked)
     if isinstance(asked, list):
@@ -135,9 +135,11 @@ def _body(spec: FragmentSpec | None) -> Body:
     if isinstance(guard, WholeGuard):
         guard = guard.inner
     if not isinstance(guard, TagGuard):
-        return Body(spec.key)
-    values = guard.values
-    name = readable_name_of(spec.key)
+        return Body(spec.key, _values_of(spec.key))
     # The values of a key that is constant are in the key alone.
-    is_known = values or make_template_fragment_key(name) == spec.key
-    return Body(spec.key, values if is_known else None, guard.place)
+    return Body(spec.key, guard.values or _values_of(spec.key), guard.place)
+
+
+def _values_of(key: str) -> tuple[Any, ...] | None:
+    """Return the values of a key alone: none, or they are not known."""
+    return () if make_template_fragment_key(readable_name_of(key)) == key else None

@@ -163,8 +163,9 @@ class CacheTester:
             lines += [hint] if hint else []
         else:
             lines.append(
-                "Nothing is stored. Render a page first, in the same test, by the"
-                " application or environment that is tested."
+                "No fragment is stored. (Functions and views are none.) Render a page"
+                " first, in the same test, by the application or environment that is"
+                " tested."
             )
         return "\n".join(lines)
 

@@ -90,6 +90,9 @@ def test_a_cache_that_django_does_not_have_is_told_at_once() -> None:
 
 
 def test_a_name_that_is_nearly_an_option_is_told_beside_it() -> None:
+    for wrong in ("usng", "USING"):
+        with pytest.raises(SettingError, match=rf"no '{wrong}'\. Did you mean using"):
+            fragment_cache(**{wrong: "pages"})
     with pytest.raises(SettingError, match=r"no 'stael'\. Did you mean stale"):
         fragment_cache(stael=5)
 

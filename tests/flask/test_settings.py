@@ -39,6 +39,16 @@ def test_an_unknown_setting_is_reported_with_the_most_similar_one() -> None:
     assert warned[0].filename == __file__
 
 
+def test_a_setting_in_small_letters_is_reported() -> None:
+    message = r"There is no setting cache_type\. Did you mean CACHE_TYPE\?"
+    with pytest.raises(SettingError, match=message):
+        Cache(Flask(__name__), config={"cache_type": "simple"})
+    app = Flask(__name__)
+    app.config.update(cache_type="simple", CACHE_NO_NULL_WARNING=True)
+    with pytest.warns(UserWarning, match=message):
+        Cache(app)
+
+
 def test_all_similar_names_of_an_unknown_setting_are_named() -> None:
     message = (
         "Did you mean CACHE_NEAR_TIMEOUT or CACHE_LOCK_TIMEOUT or CACHE_DEFAULT_TIMEOUT"

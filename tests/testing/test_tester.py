@@ -18,6 +18,8 @@ ENV = environment(
         "{% endcache_each %}",
         "nested.html": '{% cache 300, "outer" %}{% cache 300, "row", id %}'
         "{% endcache %}{% endcache %}",
+        "deleted.html": "{% cache 'del', 'foot' %}{% endcache %}"
+        "{% cache 'del', 'row', id %}{% endcache %}",
     }
 )
 
@@ -94,7 +96,7 @@ def test_an_entry_with_other_values_of_the_cache_is_told() -> None:
 
 def test_an_empty_cache_says_what_to_do(tester: CacheTester) -> None:
     with pytest.raises(
-        AssertionError, match=r"Nothing is stored\. Render a page first"
+        AssertionError, match=r"No fragment is stored\. .*Render a page first"
     ):
         tester.assert_cached("foot")
 
@@ -166,6 +168,15 @@ def test_too_many_bodies_are_listed_with_their_places(tester: CacheTester) -> No
         "  foot (a.html, line 1)",
         "  row[8] (a.html, line 1)",
     ]
+
+
+def test_bodies_of_deleted_fragments_are_listed_by_their_names(
+    tester: CacheTester,
+) -> None:
+    with pytest.raises(AssertionError) as raised, tester.assert_renders(0):
+        render(7, "deleted.html")
+    foot, row = str(raised.value).splitlines()[2:4]
+    assert (foot, row) == ("  foot", "  row[...]")
 
 
 def test_rows_of_lists_are_counted_one_by_one(tester: CacheTester) -> None:
