@@ -46,7 +46,7 @@ def make_inspector(
         )
     cache.collect_figures()
     secret: Any = secret_key
-    checked = None if allow is None else check_allow("allow", allow)
+    checked = None if allow is None else check_allow("allow", allow, "a request")
     return Inspector(lambda: cache, allow=checked, secret_key=lambda: secret)
 
 
@@ -78,22 +78,32 @@ def check_prefix(prefix: object) -> str:
     )
 
 
-def check_allow(name: str, allow: object) -> Callable[..., Any]:
+def check_allow(name: str, allow: object, *called_with: str) -> Callable[..., Any]:
     """Return the function that tells who may see an inspector.
 
     Args:
         name: What messages call it.
         allow: What was given.
+        called_with: What messages call the arguments that it will get.
 
     Raises:
-        SettingError: If it can't be called.
+        SettingError: If it can't be called, or not with these arguments.
     """
-    if callable(allow):
-        return allow
-    raise SettingError(
-        f"{name} is a function that returns whether a request may see the inspector,"
-        f" and got {describe(allow)}."
-    )
+    is_what = f"{name} is a function that returns whether a request may see the"
+    if not callable(allow):
+        raise SettingError(f"{is_what} inspector, and got {describe(allow)}.")
+    try:
+        inspect.signature(allow).bind(*called_with)
+    except TypeError as error:
+        arguments = " and ".join(called_with)
+        raise SettingError(
+            f"{is_what} inspector. It is called"
+            f" {f'with {arguments}' if arguments else 'without arguments'}, and"
+            f" {describe(allow)} can't be: {error}."
+        ) from None
+    except ValueError:
+        pass  # Some functions written in C have no signature.
+    return allow
 
 
 def read_verdict(answer: Any) -> bool:

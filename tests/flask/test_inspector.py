@@ -140,6 +140,10 @@ def test_a_function_that_was_not_called_allows_nobody() -> None:
         ({"CACHE_INSPECTOR": "true"}, "needs CACHE_INSPECTOR_ALLOW"),
         ({"CACHE_INSPECTOR": "perhaps"}, "CACHE_INSPECTOR can't be 'perhaps'"),
         ({"CACHE_INSPECTOR_ALLOW": True}, "CACHE_INSPECTOR_ALLOW is a function"),
+        (
+            {"CACHE_INSPECTOR_ALLOW": lambda request: request},
+            "is called without arguments, and .* missing a required argument",
+        ),
         ({"CACHE_INSPECTOR_ALLOW": "no.such:thing"}, "CACHE_INSPECTOR_ALLOW"),
         ({"CACHE_INSPECTOR_URL": "cache"}, "CACHE_INSPECTOR_URL can't be 'cache'"),
         ({"CACHE_INSPECTOR_URL": "/"}, "CACHE_INSPECTOR_URL can't be"),

@@ -16,6 +16,7 @@ from tests.flask.support import make_cache
         ({}, "it needs allow="),
         ({"allow": True}, "allow is a function .* and got True"),
         ({"allow": "admins"}, "allow is a function"),
+        ({"allow": lambda: True}, "is called with a request, and .* too many"),
         ({"debug": True, "secret_key": ""}, "secret_key can't be empty"),
         ({"debug": True, "secret_key": b""}, "secret_key can't be empty"),
         ({"debug": True, "secret_key": 7}, "secret_key is a text or bytes"),
