@@ -159,7 +159,8 @@ def _call_function(
         default: What the returned function returns if `given` is None.
 
     Raises:
-        TypeError: If `given` is not a function, or is a coroutine function.
+        TypeError: If `given` is not a function, takes fewer arguments, or is a
+            coroutine function.
     """
     if given is None:
         return lambda *_, **__: default
@@ -169,10 +170,26 @@ def _call_function(
             f" {given!r}. Write {name}=lambda{' value' * required}: ..."
         )
     try:
-        kinds = [each.kind for each in signature_of(given).parameters.values()]
-    except ValueError:
-        kinds = []  # Some functions written in C have no signature.
+        signature = signature_of(given)
+    except ValueError:  # Some functions written in C have no signature.
+        kinds = []
+    else:
+        _check_takes(name, given, signature, required)
+        kinds = [each.kind for each in signature.parameters.values()]
     if len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY) > required:
         takes_all: Callable[..., Any] = given
         return takes_all
     return lambda *args, **_: given(*args[:required])
+
+
+def _check_takes(
+    name: str, given: object, signature: inspect.Signature, required: int
+) -> None:
+    """Raise TypeError if a user's function takes less than it gets in any case."""
+    try:
+        signature.bind_partial(*[None] * required)
+    except TypeError:
+        raise TypeError(
+            f"{name} gets a value, and {given!r} takes none. Write {name}=lambda"
+            " value: ..."
+        ) from None

@@ -271,6 +271,19 @@ def test_an_option_that_is_no_flag_is_refused(site: Site, name: str, bad: Any) -
 async def coroutine() -> None: ...
 
 
+@pytest.mark.parametrize("name", ["is_stale", "response_filter"])
+def test_a_function_that_takes_no_value_is_refused_where_it_gets_one(
+    site: Site, name: str
+) -> None:
+    told = rf"{name} gets a value, and .* Write {name}=lambda value"
+    decorators: list[Any] = [site.cache.cached, site.cache.memoize]
+    for decorator in decorators:
+        with pytest.raises(TypeError, match=told):
+            decorator(**{name: lambda: True})
+        decorator(**{name: lambda *_: True})
+        decorator(**{name: bool})
+
+
 @pytest.mark.parametrize("name", ["unless", "forced_update", "response_filter"])
 @pytest.mark.parametrize("bad", [True, "yes", coroutine])
 def test_an_option_that_is_no_function_is_refused(
