@@ -67,7 +67,15 @@ def load_settings(start: Path) -> Settings:
         tables = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CheckError(f"{file} can't be read: {error}") from error
-    table = tables.get("tool", {}).get(_TABLE, {})
+    tools = tables.get("tool", {})
+    if not isinstance(tools, dict):
+        raise CheckError(f"{file}: [tool] is not a table.")
+    for name in tools:
+        if name != _TABLE and name.lower().replace("_", "-") == _TABLE:
+            raise CheckError(
+                f"{file}: [tool.{name}] is not read. Write [tool.{_TABLE}]."
+            )
+    table = tools.get(_TABLE, {})
     if not isinstance(table, dict):
         raise CheckError(f"{file}: [tool.{_TABLE}] is not a table.")
     return Settings(folder, **_checked(table, f"{file}, [tool.{_TABLE}]"))

@@ -47,6 +47,11 @@ def test_a_file_without_settings(tmp_path: Path) -> None:
         (table('select = ["FC01"]'), "select names the rule 'FC01'"),
         (table('ignore = ["fc001"]'), "Did you mean FC001"),
         ("[tool]\njinja-fragcache = 3", "is not a table"),
+        ("tool = 3", r"\[tool\] is not a table"),
+        (
+            "[tool.jinja_fragcache]\npaths = []",
+            r"\[tool\.jinja_fragcache\] is not read\. Write \[tool\.jinja-fragcache\]",
+        ),
         ("nothing", "can't be read"),
     ],
 )
