@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Container, Iterable, Sequence
+from itertools import compress
 from typing import Any, TypeVar
 
 import click
@@ -15,6 +16,8 @@ from rich.text import Text
 from jinja_fragcache.messages import one_line
 
 T = TypeVar("T")
+# The width that is left to the first column of a table, at least.
+_FOLDED_AT = 30
 
 
 def write(text: str) -> None:
@@ -53,21 +56,49 @@ def show_table(
 ) -> None:
     """Print a table.
 
+    If a terminal is too narrow for it, the cells are folded. If that is not enough, the
+    numbers of a row stand below its texts.
+
     Args:
         titles: The titles of its columns.
         rows: The cells of its rows.
         numbers: The titles of those columns that hold numbers.
     """
     table = Table(box=SIMPLE_HEAD)
-    for title in titles:
-        justify: JustifyMethod = "right" if title in numbers else "left"
+    are_numbers = [title in numbers for title in titles]
+    for title, is_number in zip(titles, are_numbers, strict=True):
+        justify: JustifyMethod = "right" if is_number else "left"
         table.add_column(title, overflow="fold", justify=justify)
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    terminal = Console()
-    # A file has no width. Nothing is to be cut there.
-    made = terminal if terminal.is_terminal else Console(width=10_000)
-    made.print(table)
+    shown = [[one_line(cell) for cell in row] for row in rows]
+    for cells in shown:
+        table.add_row(*map(Text, cells))
+    terminal, endless = Console(), Console(width=10_000)
+    if not terminal.is_terminal:
+        # A file has no width. Nothing is to be cut there.
+        endless.print(table)
+        return
+    longest = max(len(row[0]) for row in (titles, *shown))
+    folded = max(longest - _FOLDED_AT, 0)
+    if any(are_numbers) and endless.measure(table).maximum - folded > terminal.width:
+        _show_in_two_lines(titles, shown, are_numbers)
+    else:
+        terminal.print(table)
+
+
+def _show_in_two_lines(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], are_numbers: Sequence[bool]
+) -> None:
+    """Print a table whose rows have two lines each, the numbers in the second."""
+    are_texts = [not each for each in are_numbers]
+    numbers = [[*compress(row, are_numbers)] for row in (titles, *rows)]
+    widths = [max(map(len, column)) for column in zip(*numbers, strict=True)]
+    lines = []
+    for row, cells in zip((titles, *rows), numbers, strict=True):
+        lines.append("  ".join(compress(row, are_texts)))
+        aligned = map(str.rjust, cells, widths)
+        lines.append(f"  {'  '.join(aligned)}")
+    rule = "─" * max(map(len, lines[:2]))
+    click.echo("\n".join(["", *lines[:2], rule, *lines[2:], ""]))
 
 
 def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:
