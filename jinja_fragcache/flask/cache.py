@@ -33,6 +33,7 @@ from .view_keys import ViewKeys, check_key_function
 STORES = "cache"
 _EXAMPLE = 'Cache(app, config={"CACHE_TYPE": "simple"})'
 _QUARTS = "QuartCache(app), and import it from jinja_fragcache.doors.quart"
+_OTHERS = "For other frameworks, it is set_fragment_cache(env, FragmentCache())"
 
 
 class Cache(DeleteMethods):
@@ -91,7 +92,7 @@ class Cache(DeleteMethods):
         if not isinstance(app, Flask):
             raise SettingError(
                 f"A Flask application comes first, and this is {app!r}. Write"
-                f" {_QUARTS if _is_quarts(app) else _EXAMPLE}."
+                f" {_what_to_write(app)}."
             )
         own = _check_config(config)
         check_names(app.config, self.config, own)
@@ -377,8 +378,12 @@ class Cache(DeleteMethods):
         return make_decorator(decorate_function)
 
 
-def _is_quarts(app: object) -> bool:
-    return any(each.__module__ == "quart.app" for each in type(app).__mro__)
+def _what_to_write(app: object) -> str:
+    """Return what to write for something that is no Flask application."""
+    if any(each.__module__ == "quart.app" for each in type(app).__mro__):
+        return _QUARTS
+    is_no_app = isinstance(app, (Mapping, str, type))
+    return _EXAMPLE if is_no_app else f"{_EXAMPLE}. {_OTHERS}"
 
 
 def _check_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -4,7 +4,9 @@ from typing import Any
 import cachelib
 import flask_caching
 import pytest
+from fastapi import FastAPI
 from flask import Flask, render_template_string
+from jinja2 import Environment
 
 from jinja_fragcache import (
     Cache,
@@ -150,6 +152,17 @@ def test_an_application_must_be_a_flask_application(app: Any) -> None:
         Cache(app)
     with pytest.raises(SettingError, match="A Flask application comes first"):
         Cache().init_app(app)
+
+
+def test_what_other_frameworks_need_is_told() -> None:
+    told = r"comes first.* set_fragment_cache\(env, FragmentCache\(\)\)\.$"
+    others: list[Any] = [FastAPI(), Environment()]
+    for other in others:
+        with pytest.raises(SettingError, match=told):
+            Cache(other)
+    settings: Any = SIMPLE
+    with pytest.raises(SettingError, match=r'"simple"}\)\.$'):
+        Cache(settings)
 
 
 def test_a_config_passed_as_with_jinja2_ext_is_refused() -> None:
