@@ -137,9 +137,12 @@ def _load(target: str, option: str, folder: Path) -> Any:
         ) from (error)
     except Exception as error:
         raise _failed(target, option, "be imported", error) from error
+    # Another module may have the name, such as Python's own `site`.
+    file = getattr(value, "__file__", None)
+    where = f"it ({file})" if file else "it"
     for name in names.split("."):
         if not hasattr(value, name):
-            raise CheckError(f"{option} {target}: there is no {name!r} in it.")
+            raise CheckError(f"{option} {target}: there is no {name!r} in {where}.")
         value = getattr(value, name)
     return _call(value, target, option) if called else value
 

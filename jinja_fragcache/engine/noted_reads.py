@@ -63,9 +63,17 @@ def note_read(
             `again` is given.
         again: Returns the value in another request. Two values may be the same by
             chance, so a value in a key is compared again before an entry is served.
+
+    Raises:
+        PolicyError: If the name is no text.
     """
     if current_dependencies() is None:
         return
+    given: object = name
+    if not isinstance(given, str):
+        raise PolicyError(
+            "name", describe(given), 'a dotted name: note_read("shop.currency")'
+        )
     if again is not None and (name in _again or len(_again) < _MOST_AGAIN):
         _again[name] = again
     if value is _UNKNOWN:

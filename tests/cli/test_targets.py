@@ -79,7 +79,12 @@ def test_an_environment(target: str, folder: Path) -> None:
         ("app", "'app' is not of the form module:name, such as shop:app"),
         ("nothing:app", "there is no module 'nothing'"),
         ("nothing.inner:app", "there is no module 'nothing'"),
-        ("target_of_the_test:nothing", "there is no 'nothing' in it"),
+        (
+            "target_of_the_test:nothing",
+            r"there is no 'nothing' in it \(/.*/target_of_the_test\.py\)\.$",
+        ),
+        ("site:app", r"there is no 'app' in it \(/.*/site\.py\)\.$"),
+        ("sys:app", r"there is no 'app' in it\.$"),
         (
             "target_of_the_test:number",
             "an object of int, which is no Flask application",

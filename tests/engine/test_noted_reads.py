@@ -1,6 +1,8 @@
+from typing import Any
+
 import pytest
 
-from jinja_fragcache import note_read
+from jinja_fragcache import PolicyError, note_read
 from jinja_fragcache.engine import dependencies, noted_reads
 from jinja_fragcache.engine.dependencies import Dependencies
 from jinja_fragcache.engine.noted_reads import note_kept_read, texts_of_now
@@ -17,6 +19,12 @@ def test_what_is_read_in_a_body_is_noted_with_its_value() -> None:
         "session.user": {"5", "6"},
         "request.host": set(),
     }
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    wrong: Any = 5
+    with Dependencies(), pytest.raises(PolicyError, match=r"5 .* note_read\("):
+        note_read(wrong)
 
 
 def test_a_long_text_is_not_kept() -> None:
