@@ -10,7 +10,7 @@ from jinja_fragcache.entries.entry import (
     FEW_TAGS,
     TAG_LINES,
     Entry,
-    shows_other_tags,
+    shows_old_tags,
 )
 from jinja_fragcache.entries.freshness import (
     BY_VALUE,
@@ -157,8 +157,8 @@ def decide_tagged(
 
     The header line of the entry is not decoded if it does not say when the entry
     expires: of one that may be served and has no other tags, each character is known.
-    Nor is it if one of the tags was invalidated. Only while nobody listens and no body
-    is running.
+    Nor is it if one of these tags was invalidated, and the entry has no others. Only
+    while nobody listens and no body is running.
 
     Args:
         read: What the store has for the entry and, after it, for the version of each
@@ -178,26 +178,25 @@ def decide_tagged(
             return None
         for version in versions:
             if type(version) is not str:
-                # There is none, so the tag was invalidated.
-                lacks_tags = True
                 break
         else:
             line = TAG_LINES[wanted.escaped, wanted.version, *tags, *versions]
             text = stored.removeprefix(line)
-            if text != stored:
+            # The line names no body.
+            if text != stored and wanted.body is None:
                 stats.hits += 1
                 return text
-            pairs = tuple(sorted({*zip(tags, versions, strict=True)}))
-            lacks_tags = shows_other_tags(stored, pairs)
-            if not lacks_tags:
-                decoded = decoded_text(stored, wanted, clock, pairs)
-                if decoded is not None:
-                    stats.hits += 1
-                    return decoded
-        # Another body may have made it, and only `find` tells which.
-        if not lacks_tags or wanted.body is not None:
-            return None
     known = dict(zip(tags, versions, strict=False))
+    if stored is not None:
+        if not shows_old_tags(stored, known, wanted.version):
+            pairs = tuple(sorted(known.items()))
+            decoded = decoded_text(stored, wanted, clock, pairs)
+            if decoded is not None:
+                stats.hits += 1
+            return decoded
+        # Another body may have made it, and only `find` tells which.
+        if wanted.body is not None:
+            return None
     return found_of((MISSING, GONE, stored, known, None, 0.0))
 
 

@@ -21,7 +21,7 @@ checked and bounded before it is used, and anything else is a miss.
 
 import json
 import json.encoder
-from collections.abc import Collection, Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any, NamedTuple, Self
 
 from jinja_fragcache.remembered import Made, Remembered
@@ -178,8 +178,10 @@ def _make_tag_line(parts: tuple[Any, ...]) -> str:
 TAG_LINES = Made(_make_tag_line, 1024, 1000)
 
 
-def shows_other_tags(stored: str, tags: Collection[tuple[str, str]]) -> bool:
-    """Return whether an entry shows, before it is decoded, that it lacks a tag.
+def shows_old_tags(
+    stored: str, tags: Mapping[str, object], version: str | None
+) -> bool:
+    """Return whether an entry shows, before it is decoded, that a tag was invalidated.
 
     After an invalidation, each entry has a header line that was not decoded before, and
     that takes longer than all else.
@@ -187,19 +189,30 @@ def shows_other_tags(stored: str, tags: Collection[tuple[str, str]]) -> bool:
     Args:
         stored: What the store returned.
         tags: The tags that the entry must have, each with its present version.
+        version: The version that the entry must have.
 
     Returns:
-        False if it has all of them, or if only `decode` can tell.
+        False if no tag was invalidated, if the entry has other tags than these, or if
+        only `decode` can tell.
     """
     if stored[:1] != HEADER_MARK:
         return bool(tags)
     end = stored.find("\n", 0, LONGEST_HEADER)
-    if end < 0:
+    # So many tags, and the entry's version: no other text in a header has a name, but
+    # for the digests of templates. The quotes in a text have a backslash in front.
+    if end < 0 or stored.count('":"', 0, end) > len(tags) + (version is not None):
         return False
-    for tag, version in tags:
-        if stored.find(f"{_quoted(tag)}:{_quoted(version)}", 0, end) < 0:
-            return True
-    return False
+    is_old = False
+    for tag, present in tags.items():
+        name = _quoted(tag)
+        if stored.find(f'{name}:"', 0, end) < 0:
+            return False
+        if type(present) is not str:
+            # There is none.
+            is_old = True
+        elif stored.find(f"{name}:{_quoted(present)}", 0, end) < 0:
+            is_old = True
+    return is_old
 
 
 def _fields_before_format(entry: Entry) -> list[str]:

@@ -20,7 +20,7 @@ from jinja_fragcache.entries.entry import (
     decode,
     encode,
     header_line,
-    shows_other_tags,
+    shows_old_tags,
     tag_line,
 )
 from jinja_fragcache.remembered import size_of
@@ -146,8 +146,8 @@ def test_what_an_entry_shows_of_its_tags_is_what_it_has(
     entry: Entry, versions: dict[str, str]
 ) -> None:
     stored = encode(entry)
-    assert not shows_other_tags(stored, entry.tags)
-    if shows_other_tags(stored, [*versions.items()]):
+    assert not shows_old_tags(stored, dict(entry.tags), entry.version)
+    if shows_old_tags(stored, versions, entry.version):
         assert not versions.items() <= dict(entry.tags).items()
 
 
@@ -155,19 +155,34 @@ def test_what_an_entry_shows_of_its_tags_is_what_it_has(
     ("has", "shows"),
     [
         ({"a": "1", "b": "2"}, False),
-        ({"a": "1", "b": "2", "c": "3"}, False),
         ({"a": "1", "b": "3"}, True),
-        ({"a": "1"}, True),
-        ({"a": "1", "version": "2"}, True),
-        ({}, True),
+        ({"a": "2", "b": "1"}, True),
+        # What else it has is for `decode` to tell.
+        ({"a": "1", "b": "3", "c": "3"}, False),
+        ({"a": "1", "c": "2"}, False),
+        ({"a": "1", "version": "2"}, False),
+        ({"a": "1"}, False),
+        ({}, False),
     ],
 )
 @pytest.mark.parametrize("text", ["", "<p>", '"b":"2"', f'{HEADER_MARK}"b":"2"\n'])
-def test_an_entry_shows_that_it_lacks_a_tag(
-    has: dict[str, str], shows: bool, text: str
+@pytest.mark.parametrize("life", [None, Life(1.0, 0.5)])
+def test_an_entry_shows_that_a_tag_was_invalidated(
+    life: Life | None, has: dict[str, str], shows: bool, text: str
 ) -> None:
-    stored = encode(Entry(text, version="2", tags=tuple(has.items())))
-    assert shows_other_tags(stored, [("a", "1"), ("b", "2")]) is shows
+    entry = Entry(text, version="2", tags=tuple(has.items()), life=life)
+    assert shows_old_tags(encode(entry), {"a": "1", "b": "2"}, "2") is shows
+
+
+@pytest.mark.parametrize("version", [None, 1, '1"', "2"])
+def test_an_entry_shows_that_a_tag_has_another_version(version: object) -> None:
+    stored = encode(Entry("", tags=(("a", "1"),)))
+    assert shows_old_tags(stored, {"a": version}, None)
+
+
+def test_an_entry_shows_that_it_has_no_tags() -> None:
+    assert shows_old_tags("<p>", {"a": "1"}, None)
+    assert not shows_old_tags("<p>", {}, None)
 
 
 def test_the_format_is_the_one_that_is_documented() -> None:

@@ -197,6 +197,45 @@ def test_after_an_invalidation_the_old_entries_are_not_decoded(
         assert template.render(n=n) == str(number)
 
 
+def test_a_name_from_a_variable_gets_no_text_of_another_body() -> None:
+    constant = '{% cache 60, "a", tags=["t"] %}constant{% endcache %}'
+    variable = '{% cache 60, x, tags=["t"] %}variable{% endcache %}'
+    env = environment({"constant": constant, "variable": variable})
+    for name in ["constant", "variable", "constant", "variable"]:
+        assert env.get_template(name).render(x="a") == name
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_tag_that_only_the_old_entry_has_is_known_before_the_body_runs(
+    is_lost: bool,
+) -> None:
+    page = """{% cache 60, "a", tags=["t"] %}{{ n() }}{{ invalidate() }}
+    {{- cache_tag("u") }}{% endcache %}"""
+    other = '{% cache 60, "b" %}{% endcache %}'
+    store, clock, n = MemoryStore(), Clock(), Counter()
+    first, second = FragmentCache(store, clock=clock), FragmentCache(store, clock=clock)
+
+    def render(cache: FragmentCache, invalidate: Callable[[], object]) -> str:
+        env = environment({"page": page, "other": other}, cache)
+        # From the first look-up on, nobody listens.
+        env.get_template("other").render()
+        return env.get_template("page").render(n=n, invalidate=invalidate)
+
+    def invalidate() -> str:
+        # By a machine whose clock is behind.
+        clock.now -= 1
+        first.invalidate_tags("u")
+        clock.now += 1
+        return ""
+
+    assert render(first, str) == "1"
+    first.invalidate_tags("t")
+    if is_lost:
+        store.delete(version_key("t"))
+    assert render(second, invalidate) == "2"
+    assert render(second, str) == "3"
+
+
 def test_listeners_are_told_of_a_hit() -> None:
     page = '{% cache 60, "a", tags=["t"] %}text{% endcache %}'
     ears = Ears("hit")
