@@ -2,7 +2,8 @@
 
 By the time the tag's body runs, that has been read, and the body has but a value. So
 the guard reads it again on a miss. Only paths are known here, such as `session.user`:
-to know what a function reads, it would have to be called again.
+to know what a function reads, it would have to be called again. The conditions around
+a `{% set %}` have decided whether it set its name, so they count as well.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,6 +20,10 @@ _FRAGMENTS = {TAG, LIST_TAG}
 _SCOPES = _FRAGMENTS | {
     *("autoescape", "block", "call", "filter", "for", "macro", "with", HOLE_TAG),
 }
+# The methods of mappings that read one item.
+_OF_ITEMS = {"get", "setdefault"}
+# What may stand before a text that is looked for `in` a mapping, beside words.
+_BEFORE_TEXTS = {"assign", "comma", "lparen", "name"}
 _OPENING = ("lparen", "lbracket", "lbrace")
 _CLOSING = ("rparen", "rbracket", "rbrace")
 
@@ -40,6 +45,20 @@ _HIDDEN = Above((), is_plain=False)
 _Scope = dict[str, Above]
 
 
+class _Around(NamedTuple):
+    """A tag around another one.
+
+    Attributes:
+        tag: Its name.
+        scope: What is set in it; None for an `{% if %}`, which is no scope.
+        conditions: The paths that the conditions of an `{% if %}` read, so far.
+    """
+
+    tag: str
+    scope: _Scope | None
+    conditions: tuple[str, ...] = ()
+
+
 def set_above(
     tokens: Sequence[Token], tags: Iterable[int], ended: Collection[int]
 ) -> dict[int, dict[str, Above]]:
@@ -51,8 +70,7 @@ def set_above(
         ended: The indices of the names of tags that have an end.
     """
     found: dict[int, dict[str, Above]] = {}
-    # The tags around, each with what is set in it. An `{% if %}` is no scope.
-    around: list[tuple[str, _Scope | None]] = [("", {})]
+    around = [_Around("", {})]
     for index in tags:
         name = tokens[index].value
         if name in _FRAGMENTS:
@@ -60,12 +78,17 @@ def set_above(
                 each: above for each, above in _visible(around).items() if above.paths
             }
         if name in _SCOPES and index in ended:
-            around.append((name, _bound_by(tokens, index, around)))
+            around.append(_Around(name, _bound_by(tokens, index, around)))
         elif name == "if":
-            around.append((name, None))
+            around.append(_Around(name, None, _condition(tokens, index, around)))
+        elif name == "elif":
+            others = around.pop().conditions
+            around.append(
+                _Around("if", None, others + _condition(tokens, index, around))
+            )
         elif name == "set":
             _set(tokens, index, around)
-        elif len(around) > 1 and name == f"end{around[-1][0]}":
+        elif len(around) > 1 and name == f"end{around[-1].tag}":
             around.pop()
     return found
 
@@ -102,16 +125,14 @@ def read_above(key: str, body: str, above: Mapping[str, Above]) -> str:
     return " ".join(sorted(paths - known))
 
 
-def _visible(around: list[tuple[str, _Scope | None]]) -> _Scope:
+def _visible(around: Sequence[_Around]) -> _Scope:
     names: _Scope = {}
-    for _, scope in around:
-        names |= scope or {}
+    for each in around:
+        names |= each.scope or {}
     return names
 
 
-def _bound_by(
-    tokens: Sequence[Token], index: int, around: list[tuple[str, _Scope | None]]
-) -> _Scope:
+def _bound_by(tokens: Sequence[Token], index: int, around: Sequence[_Around]) -> _Scope:
     """Return what a tag binds in its own scope."""
     if tokens[index].value == "with":
         return _assignments(tokens, index, around)
@@ -128,33 +149,43 @@ def _bound_by(
     return bound
 
 
-def _set(
-    tokens: Sequence[Token], index: int, around: list[tuple[str, _Scope | None]]
-) -> None:
+def _condition(
+    tokens: Sequence[Token], index: int, around: Sequence[_Around]
+) -> tuple[str, ...]:
+    """Return the paths that the condition of an `{% if %}` or `{% elif %}` reads."""
+    end = _end_of(tokens, index)
+    paths, _ = _paths(tokens, index + 1, end, _visible(around))
+    # Whether a mapping is empty is told by its items.
+    return tuple(
+        f"{path.removesuffix(f'.{EVERYTHING}')}.{EVERYTHING}" for path in paths
+    )
+
+
+def _set(tokens: Sequence[Token], index: int, around: Sequence[_Around]) -> None:
     """Note what a `{% set %}` sets, in the scope that it is in."""
     assigned = _assignments(tokens, index, around)
+    conditions: tuple[str, ...] = ()
     in_branch = False
-    for _, scope in reversed(around):
-        if scope is None:
+    for each in reversed(around):
+        if each.scope is None:
             in_branch = True
+            conditions += each.conditions
             continue
         for name, above in assigned.items():
-            known = scope.get(name, _HIDDEN)
+            known = each.scope.get(name, _HIDDEN) if in_branch else _HIDDEN
             # It may still be what it was before the `{% if %}`.
-            paths = (*known.paths, *above.paths) if in_branch else above.paths
+            paths = (*known.paths, *above.paths, *conditions)
             is_plain = above.is_plain and not in_branch
-            scope[name] = Above(tuple(dict.fromkeys(paths)), is_plain)
+            each.scope[name] = Above(tuple(dict.fromkeys(paths)), is_plain)
         return
 
 
 def _assignments(
-    tokens: Sequence[Token], index: int, around: list[tuple[str, _Scope | None]]
+    tokens: Sequence[Token], index: int, around: Sequence[_Around]
 ) -> _Scope:
     """Return what the assignments of a tag set, `a = x` or `a = x, b = y`."""
     visible = _visible(around)
-    end = index
-    while end + 1 < len(tokens) and tokens[end].type != "block_end":
-        end += 1
+    end = _end_of(tokens, index)
     starts = [each for each in range(index, end) if tokens[each].type == "assign"]
     # `namespace(u=...)` and other arguments are no assignments of the tag.
     starts = [each for each in starts if not _depth(tokens[index:each])]
@@ -170,6 +201,14 @@ def _assignments(
         for name in names:
             bound[name] = Above(paths, is_plain and len(names) == 1)
     return bound
+
+
+def _end_of(tokens: Sequence[Token], index: int) -> int:
+    """Return the index of the end of the tag whose name has an index."""
+    end = index
+    while end + 1 < len(tokens) and tokens[end].type != "block_end":
+        end += 1
+    return end
 
 
 def _names(tokens: Sequence[Token]) -> list[str]:
@@ -195,8 +234,10 @@ def _paths(
             continue
         path, after = _path(tokens, index)
         is_plain = index == start and after == end
-        if after < end and tokens[after].type == "pipe":
-            path = f"{path}.{EVERYTHING}"
+        if after < end and tokens[after].type in {"dot", "pipe"}:
+            path = f"{path}.{EVERYTHING}"  # A method, or a filter.
+        elif tokens[index - 1].value == "in":
+            path = f"{path}.{_looked_for(tokens, index - 1)}"
         root, dot, rest = path.partition(".")
         if root in visible:
             paths = [f"{each}{dot}{rest}" for each in visible[root].paths]
@@ -207,6 +248,19 @@ def _paths(
         index = max(after, index + 1)
     is_one = len(found) == 1 and not next(iter(found)).endswith(EVERYTHING)
     return tuple(found), is_plain and is_one
+
+
+def _looked_for(tokens: Sequence[Token], index: int) -> str:
+    """Return the item that is looked for where an `in` has an index."""
+    before = index - (2 if tokens[index - 1].value == "not" else 1)
+    text = tokens[before]
+    is_alone = tokens[before - 1].type in _BEFORE_TEXTS
+    return _step(text.value) if text.type == "string" and is_alone else EVERYTHING
+
+
+def _step(key: str) -> str:
+    """Return a key as a step of a path."""
+    return key if key.replace("-", "_").isidentifier() else EVERYTHING
 
 
 def _path(tokens: Sequence[Token], index: int) -> tuple[str, int]:
@@ -221,12 +275,16 @@ def _path(tokens: Sequence[Token], index: int) -> tuple[str, int]:
             key, length = values[1], 2
         elif types[:3] == ["lbracket", "string", "rbracket"]:
             key, length = values[1], 3
-        elif values[:2] == [".", "get"] and types[2:4] == ["lparen", "string"]:
+        elif _reads_item(values[:2]) and types[2:4] == ["lparen", "string"]:
             # A default and its type stand behind it.
             key, length = values[3], 5 if types[4:] == ["rparen"] else 4
         else:
             return ".".join(steps), index
         index += length
-        if not key.replace("-", "_").isidentifier():
-            return ".".join([*steps, EVERYTHING]), index
-        steps.append(key)
+        steps.append(_step(key))
+        if steps[-1] == EVERYTHING:
+            return ".".join(steps), index
+
+
+def _reads_item(values: Sequence[str]) -> bool:
+    return values[:1] == ["."] and values[-1] in _OF_ITEMS

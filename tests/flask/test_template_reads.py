@@ -1,6 +1,7 @@
 """What templates read through what Flask gives them is noted."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -256,6 +257,11 @@ SET = "{% set u = session.cart %}"
         ("request.headers['X-User']", "request.headers['X-User']"),
         ("g.theme.name", "g.theme.name"),
         ("namespace(c=session.cart)", "session.cart"),
+        ("'cart' in session", "session.cart"),
+        ("'cart' not in session", "u"),
+        ("name in session", "session|dictsort"),
+        ("session.items()|list", "session|dictsort"),
+        ("request.args.getlist('page')", "u"),
     ],
 )
 def test_what_is_set_above_a_tag_is_read_by_its_body(
@@ -271,7 +277,39 @@ def test_what_is_set_above_a_tag_is_read_by_its_body(
             session["cart"] = 3
             g.theme = {"name": "dark"}
             end = "{% endwith %}" if is_around else ""
-            render_template_string(above + tag + "{{ u }}{% endcache %}" + end)
+            source = above + tag + "{{ u }}{% endcache %}" + end
+            render_template_string(source, name="cart")
+        entries.append(site.cache.stats().stored - before)
+    assert entries == [0, 1]
+
+
+CHOSEN = "{% set u = 'a' %}{% if X %}{% set u = 'b' %}{% endif %}"
+ELSE = "{% if 0 %}{% elif X %}{% set u = 'a' %}{% else %}{% set u = 'b' %}{% endif %}"
+
+
+@pytest.mark.parametrize("above", [CHOSEN, ELSE])
+@pytest.mark.parametrize(
+    ("condition", "key"),
+    [
+        ("session.cart == 3", "session.cart"),
+        ("not session.cart", "u"),
+        ("'cart' in session", "session.cart"),
+        ("session", "session|dictsort"),
+        ("g.user.is_admin", "g.user.id"),
+        ("request.args.get('page') == '2'", "request.args.get('page')"),
+    ],
+)
+def test_what_decides_what_is_set_above_is_read_by_the_body(
+    site: Site, above: str, condition: str, key: str
+) -> None:
+    entries = []
+    for tag in ("{% cache 60, 'n' %}", "{% cache 60, 'n', " + key + " %}"):
+        before = site.cache.stats().stored
+        with site.app.test_request_context("/?page=2"):
+            session["cart"] = 3
+            g.user = SimpleNamespace(id=1, is_admin=True)
+            source = above.replace("X", condition) + tag + "{{ u }}{% endcache %}"
+            render_template_string(source)
         entries.append(site.cache.stats().stored - before)
     assert entries == [0, 1]
 
