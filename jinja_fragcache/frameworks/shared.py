@@ -19,6 +19,8 @@ _NAMES = frozenset(
         "sqlite_db",
     }
 )
+# Where a proxy of Werkzeug's keeps what it was made with.
+_PROXIED = "_LocalProxy__wrapped"
 _PLAIN = (str, bytes, int, float, bool, type(None))
 _CACHED = type(lru_cache(len))
 # By the package of their class.
@@ -71,7 +73,11 @@ def lives_with(app: Any, value: Any) -> bool:
 
 def _lives_with(app: Any, value: Any, inside: tuple[Any, ...]) -> bool:
     if hasattr(type(value), "_get_current_object"):
-        return True  # What a proxy stands for is noted where it is read.
+        # What a proxy stands for is noted where it is read, but not what the function
+        # remembers that returns it.
+        value = _made_with(value)
+        if _parts_of(value) is None:
+            return True
     if isinstance(value, _PLAIN):
         return False
     if isinstance(value, ModuleType | type) or _is_connection(value):
@@ -93,6 +99,13 @@ def _lives_with(app: Any, value: Any, inside: tuple[Any, ...]) -> bool:
         *_kept_in(getattr(app, "state", None)),
     ]
     return any(each is value for each in [*owners, *held, *kept])
+
+
+def _made_with(proxy: Any) -> Any:
+    """Return what a proxy was made with, None if that is not known."""
+    with suppress(AttributeError):  # Others than Werkzeug have such proxies, too.
+        return object.__getattribute__(proxy, _PROXIED)
+    return None
 
 
 def _kept_in(state: Any) -> Iterator[Any]:

@@ -56,7 +56,9 @@ def watch_early(request: Any, known: frozenset[str]) -> None:
     if is_watched(request):
         return
     if type(request.view_args) is dict:
-        request.view_args = _ViewArguments(request.view_args)
+        own = _ViewArguments(request.view_args)
+        own.replaced = request.view_args
+        request.view_args = own
     # A view or a function may have them already.
     for name in _EARLY_CONTAINERS & vars(request).keys():
         _watch_container(f"request.{name}", request, vars(request)[name])
@@ -241,11 +243,26 @@ def _watch_container(shown: str, request: Any, value: Any) -> bool:
     note_item = _note_item
     if shown == "request.view_args":
         note_item = _noting_routed(_parts(request, "view_args"))
+    if shown == "request.headers":
+        return watch(value, _headers_class, shown, note_item)
     if shown == "request.values" and isinstance(getattr(value, "dicts", None), list):
         # Else an item of it would be one of `request.args` or `request.form`, too.
         with quietly():
             value.dicts = [_apart(each) for each in value.dicts]
     return watch(value, mapping_class, shown, note_item)
+
+
+@cache
+def _headers_class(kind: type, name: str, note: Callable[..., None]) -> type:
+    """Like `mapping_class`, for headers, whose `getlist` goes through all of them."""
+    inherited: Any = kind
+
+    def getlist(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with quietly():
+            return inherited.getlist(self, *args, **kwargs)
+
+    own = {"__slots__": (), "__module__": kind.__module__, "getlist": getlist}
+    return mapping_class(type(kind.__name__, (kind,), own), name, note)
 
 
 def _apart(mapping: Any) -> Any:
@@ -269,7 +286,13 @@ def _noting_routed(parts: tuple[str, ...]) -> Callable[..., None]:
 
 
 class _ViewArguments(dict[str, Any]):
-    """The arguments of a view. A plain dictionary can't be watched."""
+    """The arguments of a view. A plain dictionary can't be watched.
+
+    Attributes:
+        replaced: The dictionary in whose place this one is. A view may have it.
+    """
+
+    replaced: dict[str, Any]
 
 
 def _is_flask_itself() -> bool:
@@ -325,6 +348,8 @@ def note_passed(
             read_again(vars(g), each, partial(getattr, g))
         if request is not None:
             read_again(vars(request), each, partial(getattr, request))
+            if getattr(vars(request).get("view_args"), "replaced", None) is each:
+                request.view_args.items()
         if isinstance(session, Mapping):
             read_again(session, each, session.__getitem__)
 

@@ -59,6 +59,10 @@ def noted(read: Callable[[], object]) -> dict[str, set[str]]:
             lambda: request.headers["User-Agent"],
             {"request.headers.user-agent": {"agent"}},
         ),
+        (
+            lambda: request.headers.getlist("User-Agent"),
+            {'request.headers.getlist("user-agent")': set()},
+        ),
         (lambda: request.host, {"request.host": {"localhost"}}),
         (lambda: request.path, {"request.path": {"/path"}}),
         (lambda: request.is_secure, {"request.scheme": {"False"}}),
@@ -326,6 +330,19 @@ def test_what_a_view_has_before_the_body_begins_notes_its_items(site: Site) -> N
         assert noted(lambda: values["page"]) == {"request.values.page": {"2"}}
         assert passed(get) == {"v"}
         assert passed(session.get) == set()
+
+
+def test_the_arguments_of_a_view_that_it_has_passed_are_noted(site: Site) -> None:
+    site.app.add_url_rule("/<who>", "page", lambda who: who)
+    with site.app.test_request_context("/ann"):
+        given = request.view_args
+        FlaskRequests().watch(None)
+        for value in (given, [given], {"of": given}):
+            assert passed(value) == {"request.view_args"}
+        # What it passes now notes its items.
+        now: Any = request.view_args
+        assert passed(now) == set()
+        assert noted(lambda: now["who"]).keys() == {"request.view_args.who"}
 
 
 class Tenants(Request):

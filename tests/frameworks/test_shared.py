@@ -1,9 +1,11 @@
+from contextvars import ContextVar
 from functools import lru_cache, partial
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import create_engine
+from werkzeug.local import LocalProxy
 
 from jinja_fragcache.frameworks.shared import is_shared, lives_with
 
@@ -85,6 +87,22 @@ def test_a_function_is_the_same_for_all_if_what_it_remembers_is(app: Flask) -> N
     personal.append(Extension().__init__)  # type: ignore[misc]
     assert [lives_with(app, each) for each in shared] == [True] * 3
     assert [lives_with(app, each) for each in personal] == [False] * 4
+
+
+def test_a_proxy_is_the_same_for_all_if_what_its_function_remembers_is(
+    app: Flask,
+) -> None:
+    theme = "dark"
+    shared = [g, LocalProxy(lambda: app), LocalProxy(ContextVar("theme"))]
+    assert [lives_with(app, each) for each in shared] == [True] * 3
+    assert not lives_with(app, LocalProxy(lambda: theme))
+
+
+def test_a_proxy_of_another_package_is_noted_where_it_is_read(app: Flask) -> None:
+    class Proxy:
+        def _get_current_object(self) -> None: ...
+
+    assert lives_with(app, Proxy())
 
 
 def test_plain_values_and_new_objects_are_not(app: Flask) -> None:
