@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jinja_fragcache.entries.freshness import BY_VALUE, KEPT
-from jinja_fragcache.guard.reads import NOTHING, Cover, Read, has_items
+from jinja_fragcache.guard.reads import (
+    NOTHING,
+    Cover,
+    Read,
+    has_items,
+    texts_of_mappings,
+)
 from jinja_fragcache.keys.digests import digest
 
 if TYPE_CHECKING:
@@ -52,7 +58,10 @@ def _compared(guard: Guard, cover: Cover, read: Read) -> list[str]:
             return [read.name]  # It can't be read again.
         is_any = now != NOTHING and not has_items(read.name)
         return [f"{BY_VALUE}{read.name} {_THERE if is_any else _digest_of(now)}"]
-    if cover.values.isdisjoint(read.values & now):
+    values = read.values & now
+    if has_items(read.name) and not read.values:
+        values = texts_of_mappings(now)  # All that it has tells what was read of it.
+    if cover.values.isdisjoint(values):
         return []
     # Two objects may have each other's texts, such as an id and a name.
     texts = now if read.is_object else cover.values & now

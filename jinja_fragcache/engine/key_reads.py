@@ -1,11 +1,19 @@
 """What a user's function reads while it makes a key, and what the key tells of it."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from jinja_fragcache.guard.reads import NOTHING, Cover, Read, has_items, texts_of
+from jinja_fragcache.guard.reads import (
+    NOTHING,
+    Cover,
+    Read,
+    has_items,
+    is_plain,
+    pairs_of,
+    texts_of,
+)
 
 from .dependencies import Dependencies, names_told_by
 from .noted_reads import note, value_of_now
@@ -15,6 +23,8 @@ _DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9]{15,}")
 # Dictionaries of the request whose items a function may put into the key one by one.
 _OF_MANY = frozenset({"request.args", "request.values", "request.view_args"})
 _LISTS = (list, tuple, set, frozenset)
+# What is nested deeper may contain itself.
+_DEEPEST = 10
 # In paths, queries and addresses, which are no part of another word by chance.
 _IN_WHOLE = re.compile(r"[/=@]")
 
@@ -136,8 +146,7 @@ def _leaves_now(name: str) -> list[str] | None:
 def _leaves(value: Any) -> Iterator[str]:
     """Yield the texts of all keys and values, also of those inside of others."""
     if isinstance(value, Mapping):
-        lists = getattr(value, "lists", value.items)
-        for key, inner in lists():
+        for key, inner in pairs_of(value):
             yield from texts_of(key)
             yield from _leaves(inner)
     elif isinstance(value, _LISTS):
@@ -151,10 +160,11 @@ def _is_shown(read: Read, texts: tuple[str, ...]) -> bool:
     """Return whether a key shows a value that was read, as a part of a word, too.
 
     Of an object, one of its ids is enough. Of a list, such as a user's roles, all items
-    have to stand there, if they do not as a list.
+    have to stand there, if they do not as a list. A dictionary has to stand there as
+    Python shows it.
     """
     return _is_one_in(read.values, texts) or (
-        read.is_object and _are_items_in(read, texts)
+        read.is_object and _is_data_in(read, texts)
     )
 
 
@@ -162,17 +172,33 @@ def _is_one_in(values: frozenset[str], texts: tuple[str, ...]) -> bool:
     return any(text and _is_in(text, texts, str.isdigit) for text in values)
 
 
-def _are_items_in(read: Read, texts: tuple[str, ...]) -> bool:
-    """Return whether a key shows each item of a list that was read.
+def _is_data_in(read: Read, texts: tuple[str, ...]) -> bool:
+    """Return whether a key shows all of a list or a dictionary that was read."""
+    value: Any = None
+    with suppress(Exception):
+        value = value_of_now(read.name)
+    if not isinstance(value, (*_LISTS, dict)) or texts_of(value) != read.values:
+        return False
+    shown = repr(value) if _is_data(value) else None
+    return (shown is not None and any(shown in each for each in texts)) or (
+        not isinstance(value, dict) and _are_items_in(value, texts)
+    )
+
+
+def _is_data(value: Any, depth: int = 0) -> bool:
+    """Return whether the repr of a value shows all that is in it."""
+    if type(value) not in (*_LISTS, dict):
+        return is_plain(value)
+    parts = [*value.keys(), *value.values()] if type(value) is dict else value
+    return depth < _DEEPEST and all(_is_data(each, depth + 1) for each in parts)
+
+
+def _are_items_in(items: Collection[Any], texts: tuple[str, ...]) -> bool:
+    """Return whether a key shows each item of a list.
 
     An empty list shows nowhere, and neither do lists inside of lists, nor how often a
     list has the same item.
     """
-    items: Any = None
-    with suppress(Exception):
-        items = value_of_now(read.name)
-    if not isinstance(items, _LISTS) or texts_of(items) != read.values:
-        return False
     shown = [texts_of(each) for each in items if not isinstance(each, _LISTS)]
     return (
         bool(items)

@@ -107,7 +107,7 @@ class FunctionCall:
                 self.rules.engine,
                 self.function,
                 self._names_in_key(),
-                values if self.options.is_memoized else (),
+                values if self.options.is_memoized else None,
                 self.options.allow,
                 self._write_key,
             )

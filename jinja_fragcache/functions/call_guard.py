@@ -27,7 +27,8 @@ class CallGuard:
         engine: The engine of the cache.
         function: The function.
         named: What the key names by its form or by the reads of a user's function.
-        values: The values that are in the key, such as the arguments of the call.
+        values: The values that are in the key, the arguments of a memoized function;
+            None of a key that is a text.
         allowed: The dotted names of what may be read though the key lacks it.
         write: Returns what to write for a key with more values.
     """
@@ -40,6 +41,7 @@ class CallGuard:
         "_named",
         "_values",
         "_write",
+        "takes_values",
     )
 
     def __init__(
@@ -47,14 +49,15 @@ class CallGuard:
         engine: Engine,
         function: Callable[..., Any],
         named: Cover,
-        values: Sequence[Any],
+        values: Sequence[Any] | None,
         allowed: Sequence[str],
         write: Callable[[list[str]], str],
     ) -> None:
         self._engine = engine
         self._function = function
         self._named = named
-        self._values = values
+        self._values = () if values is None else values
+        self.takes_values = values is not None
         self._allowed = allowed
         self._write = write
         self._cover: Cover | None = None

@@ -66,6 +66,11 @@ _NOTHING = object()
 class Now(Protocol):
     """The present values of what was read."""
 
+    @property
+    def takes_values(self) -> bool:
+        """Whether a key is made of values, and not a text that a function returns."""
+        ...
+
     def value(self, name: str) -> Any:
         """Return the value that a dotted name has now.
 
@@ -127,7 +132,11 @@ def _of_now(name: str, now: Now, *, in_template: bool) -> Proposal | None:
         value = now.value(name)
     if name in _MAPPINGS:
         is_known = hasattr(value, "items") and now.encodes([*value.items()])
-        return _whole(name, value, in_template=in_template) if is_known else None
+        if not is_known:
+            return None
+        return (
+            _whole_in_template(name, value) if in_template else _whole(name, value, now)
+        )
     identity = _identity(name, value)
     if identity is None and value is not _NOTHING and not now.encodes(value):
         return None
@@ -168,16 +177,27 @@ def _identity(name: str, value: Any) -> str | None:
     return None
 
 
-def _whole(name: str, value: Any, *, in_template: bool) -> Proposal:
-    """Return the expression for all items of a mapping."""
+def _whole(name: str, value: Any, now: Now) -> Proposal:
+    """Return the expression of Python's for all items of a mapping."""
     if name in _QUERIES and not hasattr(value, "lists"):
         return Proposal("request.query_string")
-    if not in_template:
-        # The digest of all tells them, where a text would show each of them.
+    if now.takes_values:
         # A query may have several values for one key.
-        items = "items(multi=True)" if hasattr(value, "to_dict") else "items()"
-        digest = f"sha256(repr(sorted({name}.{items})).encode()).hexdigest()"
-        return Proposal(digest, "from hashlib import sha256")
+        if hasattr(value, "to_dict"):
+            return Proposal(f"{name}.to_dict(flat=False)")
+        return Proposal(
+            f"dict({name} or ())" if name in _NOT_ALWAYS else f"dict({name})"
+        )
+    # The digest of all tells them, where a text would show each of them.
+    items = "items(multi=True)" if hasattr(value, "to_dict") else "items()"
+    digest = f"sha256(repr(sorted({name}.{items})).encode()).hexdigest()"
+    return Proposal(digest, "from hashlib import sha256")
+
+
+def _whole_in_template(name: str, value: Any) -> Proposal:
+    """Return the expression for all items of a mapping, for a tag."""
+    if name in _QUERIES and not hasattr(value, "lists"):
+        return Proposal("request.query_string")
     if hasattr(value, "lists") and hasattr(value, "to_dict"):
         return Proposal(f"{name}.to_dict(flat=false)")
     for method in ("multi_items", "lists"):

@@ -57,6 +57,8 @@ _PLAIN_ELSEWHERE = (
     *(("uuid", "UUID"), ("decimal", "Decimal")),
 )
 _LISTS = (list, tuple)
+# Begins the text of a mapping.
+_MAPPING = "mapping "
 _SETS = (set, frozenset)
 # A list that is nested deeper than this has no text. It may contain itself.
 _DEEPEST = 10
@@ -228,16 +230,27 @@ def texts_of(value: Any, depth: int = 0) -> frozenset[str]:
     return identities
 
 
+def texts_of_mappings(texts: Iterable[str]) -> frozenset[str]:
+    """Return those of some texts that tell all keys and values of a mapping."""
+    return frozenset(text for text in texts if text.startswith(_MAPPING))
+
+
 def texts_in(value: Any, depth: int = 0) -> frozenset[str]:
     """Return the texts of a value that is in a key, and of all that is in it.
 
     Args:
-        value: As for `texts_of`. A key that has a list tells each item of it, too.
+        value: As for `texts_of`. A key that has a list tells each item of it, too, and
+            so does one with a dictionary.
         depth: As for `texts_of`.
     """
     texts = texts_of(value, depth)
-    if isinstance(value, (*_LISTS, *_SETS)) and depth < _DEEPEST:
-        return texts.union(*(texts_in(each, depth + 1) for each in value))
+    items: Iterable[Any] = ()
+    if isinstance(value, (*_LISTS, *_SETS)):
+        items = value
+    elif isinstance(value, dict):
+        items = value.values()
+    if depth < _DEEPEST:
+        return texts.union(*(texts_in(each, depth + 1) for each in items))
     return texts
 
 
@@ -261,11 +274,23 @@ def _text_of_all(items: Iterable[Any], depth: int) -> frozenset[str]:
 
 def _text_of_mapping(value: Mapping[Any, Any], depth: int) -> frozenset[str]:
     """Return the text that tells all keys and values, none if one has no text."""
-    # Those of a query string may have several values for one key.
     with suppress(Exception):  # A mapping of the user's may raise anything.
-        pairs = [*map(list, getattr(value, "lists", value.items)())]
-        return frozenset(f"mapping {text}" for text in _text_of_all(pairs, depth))
+        pairs = [*map(list, pairs_of(value))]
+        return frozenset(f"{_MAPPING}{text}" for text in _text_of_all(pairs, depth))
     return frozenset()
+
+
+def pairs_of(value: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    """Return the keys of a mapping with their values.
+
+    That of a query string may have several values for one key: a list of them, or a
+    pair for each.
+    """
+    for method in ("lists", "multi_items"):
+        if hasattr(value, method):
+            pairs: Iterable[tuple[Any, Any]] = getattr(value, method)()
+            return pairs
+    return value.items()
 
 
 def _joined(kind: str, texts: Iterable[str]) -> str:

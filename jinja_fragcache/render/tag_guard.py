@@ -281,6 +281,8 @@ class _Now:
 
     __slots__ = ("_context",)
 
+    takes_values = True
+
     def __init__(self, context: Context) -> None:
         self._context = context
 

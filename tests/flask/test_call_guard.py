@@ -301,6 +301,58 @@ def test_a_key_with_one_item_of_a_list_does_not_cover_the_list(
     assert texts == list(map(str, roles))
 
 
+@pytest.mark.parametrize(
+    "roles",
+    [
+        [{"n": 3, "theme": "dark"}, {"n": 3, "theme": "light"}],
+        [{"a": {"b": ["x"]}}, {"a": {"b": ["y"]}}],
+        [{"a": None}, {"a": True}],
+        [[["x"]], [["y"]]],
+        [{}, []],
+    ],
+)
+def test_a_key_with_the_text_of_a_dictionary_covers_it(
+    site: Site, roles: list[Any]
+) -> None:
+    call = view_of_roles(lambda: repr(["roles", session["roles"]]))(site)
+    assert shown_to(site, call, [*roles, *roles]) == list(map(str, [*roles, *roles]))
+    assert (site.cache.stats().stored, site.cache.stats().hits) == (2, 2)
+
+
+def test_a_key_with_a_part_of_a_dictionary_s_text_does_not_cover_it(site: Site) -> None:
+    roles = [{"a": "x", "b": 1}, {"a": "x", "b": 2}]
+    call = view_of_roles(lambda: repr(["roles", {"a": session["roles"]["a"]}]))(site)
+    assert shown_to(site, call, roles) == list(map(str, roles))
+    assert site.cache.stats().stored == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: [*session.items(), *request.args.lists()],
+        lambda: [dict(session), request.args.to_dict(flat=False)],
+        lambda: [session["user"], request.args.getlist("q")],
+    ],
+)
+def test_all_of_a_mapping_is_an_argument_that_covers_it(
+    site: Site, body: Callable[[], Any]
+) -> None:
+    @site.cache.memoize()
+    def shown(*_: object) -> str:
+        return str(body())
+
+    def ask(user: str, query: str) -> str:
+        with site.app.test_request_context(f"/?{query}"):
+            session["user"] = user
+            return shown(dict(session), request.args.to_dict(flat=False))
+
+    visits = [("Ann", "q=1"), ("Bob", "q=1"), ("Ann", "q=1&q=2"), ("Ann", "q=2")]
+    texts = [ask(*each) for each in visits]
+    assert len(set(texts)) == len(visits)
+    assert [ask(*each) for each in visits] == texts
+    assert (site.cache.stats().stored, site.cache.stats().hits) == (4, 4)
+
+
 @pytest.mark.parametrize("made", WITH_ALL.values(), ids=WITH_ALL)
 def test_a_key_with_the_whole_list_covers_it(site: Site, made: Any) -> None:
     roles = [["admin", "x"], ["admin", "y"]]

@@ -9,10 +9,12 @@ class Present:
     """The present values of what was read.
 
     Args:
+        takes_values: Whether a key is made of values.
         values: The values of names.
     """
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, *, takes_values: bool = False, **values: Any) -> None:
+        self.takes_values = takes_values
         self._values = values
 
     def value(self, name: str) -> Any:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from jinja_fragcache.guard.messages import explain, function_remedy, tag_remedy
@@ -7,7 +9,7 @@ from tests.guard.support import Present
 IN_HOLE = "put it into {% nocache %}...{% endnocache %}"
 
 
-def tag(*names: str, **values: object) -> str:
+def tag(*names: str, **values: Any) -> str:
     """Return what is told of a tag that lacks some reads."""
     reads = [Read(name) for name in names]
     return tag_remedy(reads, Present(**values), lambda added: f"TAG {', '.join(added)}")

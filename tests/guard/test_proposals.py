@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from jinja2 import Environment
+from werkzeug.datastructures import MultiDict
 
 from jinja_fragcache.guard.proposals import propose
 from jinja_fragcache.messages import quoted
@@ -70,6 +71,22 @@ def test_functions_are_told_in_python() -> None:
     assert told == "sha256(repr(sorted(session.items())).encode()).hexdigest()"
     found = propose("locale", Present(), in_template=False)
     assert found == ("get_locale()", "from flask_babel import get_locale")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("session", {"a": 1}, "dict(session)"),
+        ("request.view_args", {"a": 1}, "dict(request.view_args or ())"),
+        ("request.args", MultiDict({"a": "1"}), "request.args.to_dict(flat=False)"),
+    ],
+)
+def test_a_memoized_function_gets_all_of_a_mapping_as_a_value(
+    name: str, value: Any, told: str
+) -> None:
+    present = Present(takes_values=True, request=None, **{name: value})
+    found = propose(name, present, in_template=False)
+    assert found == (told, "")
 
 
 def test_what_a_template_does_not_have_is_not_proposed() -> None:

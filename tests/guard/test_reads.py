@@ -2,6 +2,7 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,8 @@ import pytest
 from babel import Locale
 from hypothesis import example, given
 from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
+from werkzeug.datastructures import MultiDict
 
 from jinja_fragcache.guard.reads import Cover, Read, texts_in, texts_of
 from tests.support import short_repr
@@ -82,10 +85,11 @@ def test_the_texts_by_which_a_value_may_stand_in_a_key(
         ([1, ("a", [None])], [1, "a", None, [None], ["a", [None]], [1, ["a", [None]]]]),
         (frozenset({"a"}), ["a", {"a"}]),
         ([Row()], ["5", "user-5", [Row()]]),
+        ({"a": 1, "b": [Row()]}, [1, [Row()], "5", {"a": 1, "b": [Row()]}]),
     ],
     ids=short_repr,
 )
-def test_a_list_in_a_key_tells_itself_and_each_item_of_it(
+def test_a_list_or_a_dictionary_in_a_key_tells_itself_and_each_item_of_it(
     key: Any, reads: list[Any]
 ) -> None:
     assert texts_in(key) >= frozenset().union(*map(texts_of, reads))
@@ -103,6 +107,14 @@ ITEMS = st.recursive(
 def test_no_two_lists_have_the_same_text(one: list[Any], other: list[Any]) -> None:
     assert texts_of(one)
     assert (texts_of(one) == texts_of(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    "kind", [QueryParams, lambda query: MultiDict(parse_qsl(query))]
+)
+def test_all_values_of_a_query_are_in_its_text(kind: Any) -> None:
+    queries = ("q=1", "q=2", "q=1&q=2", "q=2&q=1")
+    assert len({texts_of(kind(each)) for each in queries}) == len(queries)
 
 
 def test_a_list_that_contains_itself_has_no_text() -> None:
