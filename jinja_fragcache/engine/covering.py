@@ -59,8 +59,8 @@ def _compared(guard: Guard, cover: Cover, read: Read) -> list[str]:
         is_any = now != NOTHING and not has_items(read.name)
         return [f"{BY_VALUE}{read.name} {_THERE if is_any else _digest_of(now)}"]
     values = read.values & now
-    if has_items(read.name) and not read.values:
-        values = texts_of_mappings(now)  # All that it has tells what was read of it.
+    if has_items(read.name):
+        values |= texts_of_mappings(now)  # All that it has tells what was read of it.
     if cover.values.isdisjoint(values):
         return []
     # Two objects may have each other's texts, such as an id and a name.

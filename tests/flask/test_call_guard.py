@@ -332,6 +332,7 @@ def test_a_key_with_a_part_of_a_dictionary_s_text_does_not_cover_it(site: Site) 
         lambda: [*session.items(), *request.args.lists()],
         lambda: [dict(session), request.args.to_dict(flat=False)],
         lambda: [session["user"], request.args.getlist("q")],
+        lambda: [session["user"], request.query_string],
     ],
 )
 def test_all_of_a_mapping_is_an_argument_that_covers_it(
