@@ -12,17 +12,22 @@ from jinja_fragcache.engine.noted_reads import note_read
 from jinja_fragcache.guard.watched import mapping_class, subclass, watch
 
 from .attributes import Attributes, named, watching
+from .passed import items_of
 from .processors import watch_all
 from .reading import note_item
 
 #: The name of what routing has found for a request.
 ROUTE = "request.match_info.route"
+# Where applications, and aiohttp-session, keep it.
+_SESSIONS = ("session", "aiohttp_session")
 _OF_ROUTE = frozenset({"get_info", "handler", "http_exception", "route"})
 
 
 def parts_of(request: Any) -> Iterator[Any]:
     """Yield the objects of a request that a handler may give to a template."""
     yield from request.values()
+    for name in _SESSIONS:
+        yield from items_of(request.get(name))
 
 
 def application_of(request: Any) -> Any:

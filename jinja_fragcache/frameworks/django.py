@@ -18,6 +18,7 @@ from jinja_fragcache.guard.watched import (
 )
 
 from .django_language import note_language, watch_language
+from .passed import items_of
 from .processors import class_of, watch_all, watch_method
 from .reading import is_noting, note_item, noting, watched_mapping
 from .shared import is_shared
@@ -92,6 +93,7 @@ def parts_of(request: Any) -> Iterator[Any]:
     for name, value in vars(request).items():
         if not name.startswith("_") and name not in _QUIET:
             yield value
+    yield from items_of(vars(request).get("session"))
 
 
 def application_of(_: Any) -> Any:

@@ -10,6 +10,7 @@ from jinja_fragcache.engine.noted_reads import note_kept_read, note_read
 from jinja_fragcache.guard.watched import WHOLE, mapping_class, subclass, watch
 
 from .attributes import Attributes, named, noting_calls, watching
+from .passed import items_of
 from .reading import is_noting, note_item, text_of_route
 from .shared import is_shared
 
@@ -21,6 +22,7 @@ def parts_of(request: Any) -> Iterator[Any]:
     """Yield the objects of a request that a handler may give to a template."""
     for name in ("auth", "session", "user"):
         yield request.scope.get(name)
+    yield from items_of(request.scope.get("session"))
     yield from (request.scope.get("state") or {}).values()
 
 

@@ -40,6 +40,14 @@ def objects_in(value: Any) -> tuple[Any, ...]:
     return tuple(each for each in found if _is_object(each))
 
 
+def items_of(session: Any) -> Iterator[Any]:
+    """Yield the values that a session has, as far as they have been loaded."""
+    # Django's loads them when one is read.
+    found = getattr(session, "__dict__", {}).get("_session_cache", session)
+    if isinstance(found, Mapping):
+        yield from found.values()
+
+
 def _is_object(value: Any) -> bool:
     kind = type(value)
     if issubclass(kind, tuple | frozenset) and not value:

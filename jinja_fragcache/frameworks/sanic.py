@@ -10,12 +10,15 @@ from jinja_fragcache.guard.views import ListsView, NamespaceView
 from jinja_fragcache.guard.watched import WHOLE
 
 from .attributes import Attributes, named, noting_calls, watching
+from .passed import items_of
 from .reading import note_item, read_field
 
 
 def parts_of(request: Any) -> Iterator[Any]:
     """Yield the objects of a request that a handler may give to a template."""
-    yield from vars(request.ctx).values()
+    fields = vars(request.ctx)
+    yield from fields.values()
+    yield from items_of(fields.get("session"))
 
 
 def application_of(request: Any) -> Any:

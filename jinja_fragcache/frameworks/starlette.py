@@ -13,6 +13,7 @@ from jinja_fragcache.guard.watched import (
     watch,
 )
 
+from .passed import items_of
 from .processors import class_of, watch_all, watch_method
 from .reading import is_noting, note_item, noting, text_of_route, watched_mapping
 from .shared import is_shared
@@ -62,6 +63,7 @@ def parts_of(request: Any) -> Iterator[Any]:
     yield scope
     for name in ("auth", "path_params", "session", "user"):
         yield scope.get(name)
+    yield from items_of(scope.get("session"))
     yield from (scope.get("state") or {}).values()
 
 

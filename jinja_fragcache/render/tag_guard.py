@@ -46,6 +46,7 @@ else:
 PARTS = "|"
 #: Stands in such a path for all items of a mapping.
 EVERYTHING = "*"
+_ALL_OF_REQUEST = f"request.{EVERYTHING}"
 #: Begins the name of what the key has only joined with other values, in one text.
 JOINED = "="
 #: Begins the name of what a body reads, if its template gives the name a value, too.
@@ -271,7 +272,9 @@ def _read_again(path: str, context: Context) -> None:
             if number and not (is_watched(value) or isinstance(value, Mapping)):
                 return
             if step == EVERYTHING:
-                _ = len(value) if isinstance(value, Mapping) else 0
+                # Requests of Starlette's are mappings, too, whose methods read parts.
+                is_read = isinstance(value, Mapping) and path != _ALL_OF_REQUEST
+                _ = len(value) if is_read else 0
                 return
             value = context.environment.getattr(value, step)
 

@@ -50,10 +50,11 @@ def client(
         user = request.query["user"]
         request["user"] = SimpleNamespace(id=user, name=user.title(), team_id=1)
         request["cart"] = user
-        request["session"] = {"cart": user}
+        request["session"] = {"cart": user, "orders": [user]}
         request["db"] = object()
         values = {
             "me": request["user"],
+            "orders": request["session"]["orders"],
             "agent": lambda: request.headers["User-Agent"],
             "user": user,
         }
@@ -132,6 +133,7 @@ READS = {
     "request.path": "request.path",
     "user": "user",
     "me.name": "me.id",
+    "orders[0]": "orders",
 }
 
 

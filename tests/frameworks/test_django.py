@@ -70,6 +70,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     request.session[BACKEND_SESSION_KEY] = f"{__name__}.Backend"
     request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     request.session["cart"] = request.GET["user"]
+    request.session["orders"] = [request.GET["user"]]
     return HttpResponse()
 
 
@@ -79,6 +80,7 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
     values = {
         "name": name,
         "me": request.user,
+        "orders": request.session.get("orders"),
         "owner": request.tenant,
         "agent": lambda: request.META["HTTP_USER_AGENT"],
         "get_messages": messages.get_messages,
@@ -182,6 +184,7 @@ READS = {
     "user.username": "request.user.id",
     "user": "user.id",
     "me.username": "me.id",
+    "orders[0]": "orders",
     "perms.app.see": "user.id",
     "'app.see' in perms": "user.id",
     "request.tenant.username": "request.tenant.username",

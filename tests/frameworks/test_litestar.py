@@ -35,10 +35,11 @@ def client(page: Page, *, is_async: bool = False) -> Callable[[str], str]:
         request.scope["auth"] = [f"see {user}"]
         request.state.tenant = SimpleNamespace(id=user, name=user)
         request.state.db = object()
-        request.set_session({"cart": user})
+        request.set_session({"cart": user, "orders": [user]})
         return {
             "user": user,
             "me": request.user,
+            "orders": request.session["orders"],
             "tenant": request.state.tenant,
             "agent": lambda: request.headers["User-Agent"],
         }
@@ -98,6 +99,7 @@ READS = {
     "request.url.path": "request.url.path",
     "user": "user",
     "me.name": "me.id",
+    "orders[0]": "orders",
     "tenant.name": "tenant.id",
 }
 

@@ -52,12 +52,13 @@ def client(
     async def view(request: Request[Any, Any], path: str) -> object:
         user = request.args.get("user")
         request.ctx.user = SimpleNamespace(id=user, name=user.title(), team_id=1)
-        request.ctx.session = {"cart": user}
+        request.ctx.session = {"cart": user, "orders": [user]}
         request.ctx.cart = user
         request.ctx.db = object()
         values = {
             "user": user,
             "me": request.ctx.user,
+            "orders": request.ctx.session["orders"],
             "agent": lambda: request.headers["User-Agent"],
         }
         try:
@@ -106,6 +107,7 @@ READS = {
     "request.path": "request.path",
     "user": "user",
     "me.name": "me.id",
+    "orders[0]": "orders",
 }
 
 

@@ -40,10 +40,11 @@ def client(page: Page, session: Any = None) -> Callable[[str], str]:
         setattr(request.state, user, user)
         request.shop = SimpleNamespace(id=user, name=user)  # type: ignore[attr-defined]
         request.db = object()  # type: ignore[attr-defined]
-        request.session["cart"] = user
+        request.session.update({"cart": user, "orders": [user]})
         values = {
             "user": user,
             "me": request.user,
+            "orders": request.session["orders"],
             "tenant": request.state.tenant,
             "agent": lambda: request.headers["User-Agent"],
             "query": request.query_params,
@@ -103,6 +104,7 @@ READS = {
     "request.scope['path']": "request.path",
     "user": "user",
     "me.name": "me.id",
+    "orders[0]": "orders",
     "tenant.name": "tenant.id",
     "query.user": "request.query_params.user",
     "sent['User-Agent']": "request.headers['user-agent']",
@@ -161,7 +163,7 @@ def test_a_session_that_is_a_dictionary_is_watched_and_written(key: str) -> None
     body = "{{ request.session.cart }}{{ request.session.setdefault('a', 1) }}"
     page = Page(body, key, guard_allow=["request.session.a"])
     page.check(client(page, session), is_cached=bool(key))
-    assert session == {"cart": "bob", "a": 1}
+    assert session == {"cart": "bob", "orders": ["bob"], "a": 1}
 
 
 def test_an_included_template_reads_it_too() -> None:
@@ -312,6 +314,15 @@ def test_what_is_set_above_the_tag_is_read_by_its_body(
         f"{{% set u = {expression} %}}" + page.templates["page.html"]
     )
     page.check(client(page), is_cached=bool(key))
+
+
+def test_a_request_whose_method_is_called_above_is_not_read_as_a_mapping() -> None:
+    page = Page("{{ u }}")
+    above = "{% set u = request.url_for('view', path='x').path %}"
+    page.templates["page.html"] = above + page.templates["page.html"]
+    asking = client(page)
+    assert asking("ann") == asking("bob")
+    assert page.cache.stats().stored == 1
 
 
 @pytest.mark.parametrize(
