@@ -61,6 +61,8 @@ def _compared(guard: Guard, cover: Cover, read: Read) -> list[str]:
     values = read.values & now
     if has_items(read.name):
         values |= texts_of_mappings(now)  # All that it has tells what was read of it.
+    elif not (read.values or read.is_object):
+        values = now  # As a value tells whether it is there.
     if cover.values.isdisjoint(values):
         return []
     # Two objects may have each other's texts, such as an id and a name.
