@@ -25,7 +25,9 @@ _CLASS: Any = vars(object)["__class__"]
 # A field of an object while an attribute of it is computed.
 _BUSY = "_fragcache_reading"
 # The methods of mappings that return an item's value.
-_TELLING = ("__getitem__", "get", "getlist", "pop", "setdefault")
+_TELLING = (
+    *("__getitem__", "get", "getlist", "getone", "pop", "popone", "setdefault"),
+)
 # Those that read one item.
 _OF_ITEM = (*_TELLING, "has_key", "aget", "apop", "asetdefault", "ahas_key")
 # Those that read all items.
@@ -34,6 +36,9 @@ _OF_ALL = (
     *("__str__", "__reversed__", "__copy__", "__deepcopy__", "copy", "mutablecopy"),
     *("keys", "values", "items", "lists", "listvalues", "multi_items", "popitem"),
     *("akeys", "avalues", "aitems", "dict", "to_dict", "to_wsgi_list", "urlencode"),
+    # All values of a key: a key can't name them as it can those of `getlist`.
+    *("getall", "popall", "poplist", "popitemlist"),
+    *("immutable", "mutable_copy", "to_header_list"),
 )
 # Those that tell which keys there are, or how many, and not what they have.
 _OF_KEYS = ("__iter__", "__len__", "keys", "akeys")

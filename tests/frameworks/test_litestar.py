@@ -84,6 +84,9 @@ def client(page: Page, *, is_async: bool = False) -> Callable[[str], str]:
 READS = {
     "request.query_params.user": "request.query_params.user",
     "request.query_params['user']": "request.query_params.get('user')",
+    "request.query_params.getone('user')": "request.query_params.user",
+    "request.query_params.getall('user')": "request.query_params.multi_items()|list",
+    "request.headers.getone('user-agent')": "request.headers['user-agent']",
     "request.cookies.theme": "request.cookies['theme']",
     "request.cookies": "request.cookies|string",
     "request.headers['User-Agent']": "request.headers.get('user-agent')",

@@ -97,6 +97,7 @@ READS = {
     "request.cookies.get('theme')": "request.cookies.get('theme')",
     "request.cookies.theme": "request.cookies.theme",
     "request.headers['User-Agent']": "request.headers.get('user-agent')",
+    "request.headers.getone('User-Agent')": "request.headers['user-agent']",
     "agent()": "request.headers['user-agent']",
     "request.token": "request.token",
     "request.match_info.path": "request.match_info.path",

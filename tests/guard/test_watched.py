@@ -2,7 +2,14 @@ from collections import UserDict
 from collections.abc import Callable
 from typing import Any
 
+import litestar.datastructures as litestar
 import pytest
+import sanic.compat
+import sanic.request
+import starlette.datastructures as starlette
+import werkzeug.datastructures as werkzeug
+from django.http import QueryDict
+from multidict import CIMultiDict
 
 from jinja_fragcache.guard.watched import (
     WHOLE,
@@ -65,6 +72,40 @@ def test_each_way_to_read_a_mapping_is_noted(
     session = watched_session(notes)
     assert read(session) == read(Session(user="Ann")) or read is repr
     assert notes[0] == noted
+
+
+# What changes a mapping, or has nothing to do with its items.
+WRITING = {
+    *("add", "append", "appendlist", "clear", "extend", "merge", "setlist", "update"),
+    *("close", "encoding", "from_form_data", "from_scope", "fromkeys"),
+    "setlistdefault",
+}
+# They call another method.
+CALLING = {"deepcopy", "get_all"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(werkzeug.MultiDict, werkzeug.ImmutableMultiDict, QueryDict, CIMultiDict),
+        *(starlette.QueryParams, starlette.Headers, starlette.FormData),
+        *(litestar.MultiDict, litestar.FormMultiDict, litestar.Headers),
+        *(sanic.compat.Header, sanic.request.RequestParameters),
+    ],
+)
+def test_each_method_of_mappings_that_reads_is_noted(kind: type) -> None:
+    made = mapping_class(type("Kind", (kind,), {}), "session", Notes())
+    methods = {name for name in dir(kind) if not name.startswith("_")}
+    assert methods - vars(made).keys() <= WRITING | CALLING
+
+
+def test_all_values_of_a_key_of_a_multidict_are_all_of_it() -> None:
+    notes = Notes()
+    headers = litestar.Headers({"Accept": "a"})
+    assert watch(headers, mapping_class, "headers", notes)
+    assert headers.getall("Accept") == ["a"]
+    assert headers.getone("Accept") == "a"
+    assert notes == [("headers", WHOLE), ("headers.Accept", "a")]
 
 
 def test_an_item_that_is_missing_was_read() -> None:
