@@ -26,6 +26,7 @@ would make a key without the values that follow.
 
 import inspect
 import sys
+from collections.abc import Callable
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from enum import Enum
@@ -74,8 +75,19 @@ _LONG = 1000
 _OWN_KEY_METHODS = ("__cache_key__", "__caching_id__")
 # Types whose content is all that they hold. A subclass may hold more.
 _CONTAINERS = frozenset({list, tuple, dict, set, frozenset, bytes})
-# Types that count as their text. A subclass may hold more than that.
-_TEXTUAL = (str, int, float, UUID, Decimal, datetime, date, time)
+# Types that count as their text, with what prints it, whatever a subclass prints. (The
+# `__str__` of int and float would call the repr of the subclass.) A subclass may hold
+# more.
+_TEXTUAL: dict[type[Any], Callable[[Any], str]] = {
+    str: str.__str__,
+    int: int.__repr__,
+    float: float.__repr__,
+    UUID: UUID.__str__,
+    Decimal: Decimal.__str__,
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    time: time.isoformat,
+}
 _TIME_ZONES = (timezone, ZoneInfo)
 
 
@@ -212,7 +224,7 @@ class _Encoding:
         if text is None:
             return None
         encoded = encode_text(text)
-        more = {} if type(value) in _TEXTUAL else _attributes_of_text(value)
+        more = {} if type(value) in _TEXTUAL else _beside_text(value, text)
         if self._exact and isinstance(value, (datetime, time)):
             # isoformat() shows neither `fold` nor the name of the time zone, and a
             # function may print them.
@@ -347,11 +359,24 @@ def _text_of(value: Any) -> str | None:
     return text if text is None else str.__str__(text)
 
 
-def _attributes_of_text(value: Any) -> dict[str, Any]:
-    """Return what an object holds beside the text that it counts as."""
+def _beside_text(value: Any, text: str) -> dict[str, Any]:
+    """Return what an object of a subclass holds or prints beside its text.
+
+    What it prints in its own way may be less than it is, such as the start of a UUID.
+    So it counts together with what its base class prints.
+    """
     base = next((each for each in _TEXTUAL if issubclass(type(value), each)), None)
-    # None for a proxy.
-    return {} if base is None else attributes_of(value, base)
+    if base is None:
+        return {}  # a proxy
+    attributes = attributes_of(value, base)
+    plain = _TEXTUAL[base](value)
+    own = [text, str(value), format(value)]
+    if hasattr(value, "__html__"):
+        own.append(value.__html__())
+    own = [str.__str__(each) for each in own]
+    # str() of a datetime has a space where isoformat() has a T.
+    plains = {plain} if base is str else {plain, plain.replace("T", " ")}
+    return attributes if {*own} <= plains else {**attributes, "()": [plain, *own]}
 
 
 def _prints_differently(value: object) -> bool:

@@ -10,8 +10,10 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Self
 from unittest.mock import Mock
+from uuid import UUID
 
 import pytest
+from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import StrictUndefined, Undefined
@@ -279,6 +281,101 @@ class Point:
 
     def __repr__(self) -> str:
         return f"Point({self.x})"
+
+
+class Short(UUID):
+    def __str__(self) -> str:
+        return self.hex[:8]
+
+
+class Money(Decimal):
+    def __str__(self) -> str:
+        return f"{float(self):.2f}"
+
+
+class Fixed(float):
+    def __repr__(self) -> str:
+        return f"{self:.1f}"
+
+
+class Day(datetime):
+    def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:
+        del sep, timespec
+        return f"{self.year}-{self.month}-{self.day}"
+
+
+class Year(date):
+    def __str__(self) -> str:
+        return str(self.year)
+
+
+class Hour(time):
+    def __format__(self, spec: str) -> str:
+        return f"{self.hour}{spec}"
+
+
+class Zero(int):
+    def __int__(self) -> int:
+        return 0
+
+
+class Ordinal(int):
+    def __format__(self, spec: str) -> str:
+        return f"{int(self)}.{spec}"
+
+
+class Bold(Decimal):
+    def __html__(self) -> str:
+        return f"<b>{self}</b>"
+
+
+# In pairs that print the same, with the plain value of the first.
+PRINTED: list[tuple[Any, Any, Any]] = [
+    (Short(int=1), Short(int=2), UUID(int=1)),
+    (Money("1.001"), Money("1.002"), Decimal("1.001")),
+    (Fixed(1.01), Fixed(1.02), 1.01),
+    (Day(2020, 1, 2, 3), Day(2020, 1, 2, 4), datetime(2020, 1, 2, 3)),  # noqa: DTZ001
+    (Year(2020, 1, 2), Year(2020, 1, 3), date(2020, 1, 2)),
+    (Hour(1, 2), Hour(1, 3), time(1, 2)),
+    (Zero(1), Zero(2), 1),
+    (Ordinal(1), Ordinal(2), 1),
+    (Bold("1.0"), Bold("1.00"), Decimal("1.0")),
+]
+
+
+@pytest.mark.parametrize(("value", "other", "plain"), PRINTED)
+@pytest.mark.parametrize("encode", [encode_value, encode_argument])
+def test_what_prints_less_than_it_is_counts_with_what_it_is(
+    value: Any, other: Any, plain: Any, encode: Callable[[Any], str]
+) -> None:
+    assert len({encode(each) for each in (value, other, plain)}) == 3
+    assert encode(copy.copy(value)) == encode(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        UUID(int=1),
+        Decimal("1.0"),
+        1.5,
+        7,
+        "a",
+        datetime(2020, 1, 2, 3),  # noqa: DTZ001 - as it is
+        date(2020, 1, 2),
+        time(1, 2),
+    ],
+)
+def test_a_subclass_that_prints_the_same_counts_as_its_text(value: Any) -> None:
+    kind = type("Kind", (type(value),), {})
+    made = copy.copy(value) if isinstance(value, str | int | float) else value
+    arguments = made.__reduce__()[1] if isinstance(made, date | time) else (str(made),)
+    assert key_of(kind(*arguments)) == key_of(value)
+
+
+def test_a_time_of_a_frozen_clock_counts_as_its_text() -> None:
+    with freeze_time("2020-01-02 03:04:05"):
+        now = datetime.now()  # noqa: DTZ005 - as a page has it
+        assert key_of(now) == key_of("2020-01-02T03:04:05")
 
 
 @pytest.mark.parametrize("make", [User, Account, Point])
