@@ -3,8 +3,7 @@
 (`template.each` compiles the tag.)
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from itertools import groupby
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from jinja2 import Environment, pass_context, pass_environment
@@ -32,6 +31,7 @@ from .functions import (
     ROWS_WITH_OPTIONS,
     FunctionName,
 )
+from .items import items
 from .lookup import Spec, asked_of
 from .options import TagOptions, resolve
 from .row_serving import (
@@ -45,42 +45,9 @@ from .tag_guard import explained
 from .uncached import Uncached, flow_uncached
 from .versions import source_digest
 
-# The class of the groups of `itertools.groupby`, which has no name.
-_GROUP = type(next(groupby([0]))[1])
 _PLAIN_TYPES = {str, int}
 # The items of rows, and their key values.
 _Given = tuple[list[Any], Iterable[Any]]
-
-
-def items(iterable: Any) -> Any:
-    """Return the items of a list, so that they can all be read before they are used.
-
-    `itertools.groupby` empties a group when the next one is read. So its groups become
-    lists.
-
-    Args:
-        iterable: The value that the tag goes through.
-    """
-    # Each list of hits asks this, and abstract classes answer more slowly.
-    if hasattr(iterable, "__next__"):
-        return map(_kept, iterable)
-    if hasattr(iterable, "__anext__"):
-        return _kept_async(iterable)
-    return iterable
-
-
-async def _kept_async(iterator: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    async for item in iterator:
-        yield _kept(item)
-
-
-def _kept(item: Any) -> Any:
-    """Return an item with lists in place of the groups in it."""
-    if type(item) is _GROUP:
-        return list(item)
-    if type(item) is tuple and any(type(part) is _GROUP for part in item):
-        return tuple(map(_kept, item))
-    return item
 
 
 @pass_context

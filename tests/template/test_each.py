@@ -3,8 +3,8 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from itertools import groupby
-from typing import Any
+from itertools import chain, count, groupby, islice, repeat, starmap
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -754,6 +754,26 @@ def test_an_iterator_of_items_is_consumed_only_once() -> None:
 # Groups of itertools.groupby
 
 
+class _Iterable:
+    """Its items are groups, each time that somebody goes through it."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+
+    def __iter__(self) -> Any:
+        return groupby(self.words, key=len)
+
+
+class _Group(NamedTuple):
+    number: int
+    rows: Any
+
+
+def _pairs_with(made: Callable[[Any], Any]) -> Callable[[list[str]], Any]:
+    """Return a function that makes something of each group."""
+    return lambda words: ((n, made(rows)) for n, rows in groupby(words, key=len))
+
+
 GROUPED: dict[str, Callable[[list[str]], Any]] = {
     "groupby": lambda words: groupby(words, key=len),
     "generator": lambda words: (each for each in groupby(words, key=len)),
@@ -762,6 +782,14 @@ GROUPED: dict[str, Callable[[list[str]], Any]] = {
     "lists of a generator": lambda words: (
         (n, list(rows)) for n, rows in groupby(words, key=len)
     ),
+    "iterable": _Iterable,
+    "pairs in lists": lambda words: map(list, groupby(words, key=len)),
+    "named tuples": lambda words: starmap(_Group, groupby(words, key=len)),
+    "map": _pairs_with(lambda rows: map(str, rows)),
+    "map of filter": _pairs_with(lambda rows: map(str, filter(None, rows))),
+    "generators": _pairs_with(lambda rows: (row for row in rows)),
+    "islice": _pairs_with(lambda rows: islice(rows, 3)),
+    "chain": _pairs_with(lambda rows: chain(["-"], rows)),
 }
 
 
@@ -793,3 +821,42 @@ def test_a_group_alone_is_read_as_in_the_loop(enable_async: bool) -> None:
     template = environment(enable_async=enable_async).from_string(source)
     for _ in range(2):
         assert template.render(words="aab", groupby=groupby) == "aa;b;"
+
+
+def test_a_group_in_a_dictionary_is_read_as_in_the_loop() -> None:
+    source = (
+        "{% cache_each group in groups, 300, 'x', group.n %}"
+        "{{ group.rows|join }};{% endcache_each %}"
+    )
+    template = environment().from_string(source)
+    for _ in range(2):
+        groups = ({"n": n, "rows": rows} for n, rows in groupby("aab"))
+        assert template.render(groups=groups) == "aa;b;"
+
+
+@pytest.mark.parametrize("enable_async", [False, True])
+def test_an_iterator_in_an_item_that_reads_no_group_is_not_read(
+    enable_async: bool,
+) -> None:
+    source = "{% cache_each n, more in pairs, 300, 'x', n %}{{ n }};{% endcache_each %}"
+    template = environment(enable_async=enable_async).from_string(source)
+    more = [count(), repeat(1), iter("ab"), map(str, "ab"), (x for x in "ab")]
+    assert template.render(pairs=iter(enumerate(more))) == "0;1;2;3;4;"
+    assert [next(each) for each in more] == [0, 1, "a", "a", "a"]
+
+
+def test_items_that_contain_themselves_are_read_as_in_the_loop() -> None:
+    item: list[Any] = [1]
+    item.append(item)
+    source = "{% cache_each n, _ in pairs, 300, 'x', n %}{{ n }};{% endcache_each %}"
+    assert environment().from_string(source).render(pairs=iter([item])) == "1;"
+
+
+def test_what_can_be_read_in_both_ways_is_read_as_in_the_loop() -> None:
+    class Both(_Iterable):
+        def __aiter__(self) -> Any:
+            raise AssertionError
+
+    source = "{% cache_each n, _ in pairs, 300, 'x', n %}{{ n }};{% endcache_each %}"
+    template = environment().from_string(source)
+    assert template.render(pairs=Both(["a", "bb"])) == "1;2;"
