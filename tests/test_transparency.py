@@ -597,6 +597,34 @@ def test_the_templates_that_a_template_names_are_found(
 
 
 @pytest.mark.parametrize(
+    "tag",
+    [
+        "{% cache 300, 'x' %}|{% endcache %}",
+        "{% cache 300, 'x', vary_on='auto' %}|{% endcache %}",
+        "{% cache 300, 'x' %}{% nocache %}|{% endnocache %}{% endcache %}",
+        "{% cache_each i in x, 300, 'x', i %}|{% endcache_each %}",
+        "{% cache 300, 'x' %}{% cache 300, 'y' %}|{% endcache %}{% endcache %}",
+    ],
+)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "{% include 'a' %}",
+        "{% include 'a' without context %}",
+        "{% include ['a', 'b'] ignore missing without context %}",
+        "{% import 'a' as b %}",
+        "{% from 'a' import b with context %}",
+    ],
+)
+def test_the_templates_that_a_fragment_names_are_found(
+    tag: str, statement: str
+) -> None:
+    names = list(find_referenced_templates(Environment().parse(statement)))
+    parsed = environment().parse(tag.replace("|", statement))
+    assert list(find_referenced_templates(parsed)) == names
+
+
+@pytest.mark.parametrize(
     "source",
     ["{% include x, y %}", "{% include %}", "{% extends 'a' 'b', c %}"],
 )

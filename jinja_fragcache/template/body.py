@@ -229,7 +229,10 @@ class _Mender(_BodyTransformer):
             nodes.Const(node.ignore_missing),
         ]
         included = filter_call(node.template, INCLUDE, options)
-        return nodes.FilterBlock([], included, lineno=node.lineno)
+        printed = nodes.FilterBlock([], included, lineno=node.lineno)
+        # It is never run, and tells `jinja2.meta` which template is included.
+        node.with_context = True
+        return nodes.If(nodes.Const(False), [node], [], [printed], lineno=node.lineno)
 
     def visit_OverlayScope(self, node: nodes.OverlayScope) -> list[nodes.Node]:
         self.generic_visit(node)
