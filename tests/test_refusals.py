@@ -18,6 +18,7 @@ from pymemcache.serde import pickle_serde
 
 from jinja_fragcache import FragmentCache, make_template_fragment_key
 from jinja_fragcache.errors import StoreError
+from jinja_fragcache.keys.beside import lock_keys, version_key
 from jinja_fragcache.stores import (
     FileStore,
     MemcachedStore,
@@ -33,6 +34,7 @@ PAGE = (
     '{% cache 60, "b", tags=["t"] %}{{ body() }}{% endcache %}'
 )
 A = make_template_fragment_key("a")
+B = make_template_fragment_key("b")
 
 
 class Site:
@@ -131,6 +133,59 @@ def test_a_lock_of_another_type_is_taken(client: Any) -> None:
     assert [site.quickly(), site.quickly()] == ["text.text."] * 2
     assert site.bodies == 4
     assert site.cache.stats().failures == 0
+
+
+# What others have stored as a text, which has no checksum.
+FOREIGN = [b"text", b"", b"\xff", b"\x80\x04.", b"1.5"]
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_what_others_have_stored_under_any_key_is_overwritten(
+    client: Any, foreign: bytes
+) -> None:
+    # The version of a tag, too: else no entry could have this tag any more.
+    site = Site(own_store(client))
+    site.page()
+    keys = list(client.scan_iter("wrong:*"))
+    assert len(keys) == 3
+    for key in keys:
+        before = site.bodies
+        client.set(key, foreign)
+        assert [site.quickly(), site.quickly()] == ["text.text."] * 2
+        assert site.bodies == before + 1
+    assert site.cache.stats().skipped == 0
+    site.cache.invalidate_tags("t")
+    site.page()
+    assert site.bodies == before + 2
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_what_others_have_stored_under_a_lock_holds_nobody_up(
+    client: Any, foreign: bytes
+) -> None:
+    site = Site(own_store(client))
+    for key in lock_keys([A, B]):
+        client.set("wrong:" + key, foreign)
+    assert [site.quickly(), site.quickly()] == ["text.text."] * 2
+    assert site.bodies == 2
+    assert not list(client.scan_iter("wrong:lock:*"))
+
+
+def test_what_is_stored_while_others_texts_are_replaced_stays(client: Any) -> None:
+    store = own_store(client)
+    client.set("wrong:a", "foreign")
+    once = store._client.eval
+
+    def eval_(*script: Any) -> Any:
+        answer = once(*script)
+        store.set("a", "of another process")
+        return answer
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store._client, "eval", eval_)
+        assert not store.add("a", "text", 30)
+    assert store.get("a") == "of another process"
+    assert not store.add("a", "text", 30)
 
 
 def test_the_breaker_stays_closed_for_other_stores_too(client: Any) -> None:
@@ -415,6 +470,32 @@ def without_other_clients(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("pylibmc")
     else:
         monkeypatch.setitem(sys.modules, "pylibmc", None)
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+@pytest.mark.parametrize("name", CLIENTS)
+def test_what_others_have_stored_in_memcached_is_overwritten(
+    memcached_port: int, name: str, foreign: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_other_clients(name, monkeypatch)
+    store = MemcachedStore([f"127.0.0.1:{memcached_port}"])
+    store.delete_many(A, B, version_key("t"))
+    other = pymemcache.Client(("127.0.0.1", memcached_port), default_noreply=False)
+    site = Site(store)
+    site.page()
+    for key in (A, B, version_key("t"), *lock_keys([A, B])):
+        if key.startswith("lock:"):
+            store.delete_many(A, B)
+        before = site.bodies
+        other.set(key, foreign)
+        assert site.quickly() == "text.text."
+        assert site.bodies > before
+        before = site.bodies
+        assert site.page() == "text.text."
+        assert site.bodies == before
+    assert site.cache.stats().skipped == 0
+    other.close()
+    store.close()
 
 
 def fill(port: int) -> None:

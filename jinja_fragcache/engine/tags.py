@@ -96,6 +96,12 @@ def present_versions(
         late = [tag for tag in missing if version_key(tag) not in added]
         if late:
             _, read = yield from read_versions(context, [], late)
+            for tag, version in read.items():
+                if version is not None and not isinstance(version, str):
+                    # Others have stored it, and may never replace it.
+                    key = version_key(tag)
+                    if (yield from context.store.put(key, new[key], lifetime)):
+                        read[tag] = new[key]
             present |= read  # type: ignore[arg-type]  # looked at in the next line
     if not all(isinstance(each, str) for each in present.values()):
         return None

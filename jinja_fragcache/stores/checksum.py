@@ -44,6 +44,15 @@ def with_checksum(key: str, data: bytes) -> bytes:
     return marked + checksum.to_bytes(4, "little")
 
 
+def is_whole(key: str, stored: object) -> bool:
+    """Return whether `without_checksum` can read what is stored under a key."""
+    try:
+        without_checksum(key, stored)
+    except DamagedValueError:
+        return False
+    return True
+
+
 def without_checksum(key: str, stored: object) -> bytes:
     """Return the bytes of the value of which the server has returned this.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from jinja_fragcache.errors import StoreError
+from jinja_fragcache.errors import DamagedValueError, StoreError
 
 from .base import Timed
 from .facts import Facts
@@ -316,16 +316,23 @@ class MemcachedStore(NamesServers, TextStore):
     def _add_readable(self, full_key: str, data: bytes, expiry: int) -> bool:
         """Add a value, also in place of one that this store can't read.
 
-        That is what another client has stored with flags.
+        That is what another client has stored, with flags or without a checksum.
         """
         for _ in range(2):
             if self._add(full_key, data, expiry):
                 return True
-            if self._client.get(full_key) not in {None, _PLACEHOLDER}:
+            if self._is_readable(full_key):
                 return False
             # If the value was just deleted, the second try adds this one.
         self._client.delete(full_key)
         return self._add(full_key, data, expiry)
+
+    def _is_readable(self, full_key: str) -> bool:
+        """Return whether a key has a value that this store can read."""
+        try:
+            return self._client.get(full_key) not in {None, _PLACEHOLDER}
+        except DamagedValueError:
+            return False
 
     # A subclass spreads values over several keys by these methods.
 

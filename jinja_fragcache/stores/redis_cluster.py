@@ -56,12 +56,12 @@ class InCluster(RedisOperations):
             deleted += yield from super()._delete_many_if_equal([key], expected)
         return deleted
 
-    def _replace_other_types(
+    def _replace_unreadable(
         self, values: Mapping[str, bytes], seconds: int | None
     ) -> Operation[list[str]]:
         replaced: list[str] = []
         for key, each in values.items():
-            replaced += yield from super()._replace_other_types({key: each}, seconds)
+            replaced += yield from super()._replace_unreadable({key: each}, seconds)
         return replaced
 
     def _read_many(

@@ -9,7 +9,7 @@ from jinja_fragcache.forks import PerProcess
 from jinja_fragcache.operations import Operation
 
 from .base import Timed
-from .checksum import with_checksum, without_checksum
+from .checksum import is_whole, with_checksum, without_checksum
 from .facts import MOST_COUNTED, Amounts, Facts, amounts_of
 from .redis_clients import clients_of_server, clients_of_url
 from .redis_errors import what_to_check
@@ -20,6 +20,7 @@ from .redis_scripts import (
     DELETE_MANY_IF_EQUAL,
     MOST_ADDED_AND_READ,
     READ_WITH_REMAINING,
+    REPLACE_IF_EQUAL,
     SET_MANY_IF_EQUAL,
     seconds_left,
 )
@@ -158,7 +159,7 @@ class RedisOperations(HoldsTexts):
         data = self._dumped(full_key, value)
         if (yield self._client.set(full_key, data, ex=seconds, nx=True)):
             return True
-        return bool((yield from self._replace_other_types({full_key: data}, seconds)))
+        return bool((yield from self._replace_unreadable({full_key: data}, seconds)))
 
     def _add_many(
         self, mapping: Mapping[str, Any], timeout: Any
@@ -172,7 +173,7 @@ class RedisOperations(HoldsTexts):
                 for full_key, key in left.items()
             }
             seconds = self._expiry(timeout)
-            replaced = yield from self._replace_other_types(values, seconds)
+            replaced = yield from self._replace_unreadable(values, seconds)
             added += [left[full_key] for full_key in replaced]
         return added
 
@@ -186,10 +187,14 @@ class RedisOperations(HoldsTexts):
             return (yield from self._add_many(mapping, timeout)), None
         dumped = map(self.serializer.dumps, mapping.values())
         values = list(map(with_checksum, to_add, dumped))
-        answer = yield self._add_by_script(
-            to_add, values, self._expiry(timeout), full_keys
-        )
-        added, stored = _done(mapping, answer[0]), answer[1]
+        seconds = self._expiry(timeout)
+        answers, stored = yield self._add_by_script(to_add, values, seconds, full_keys)
+        added = list(mapping)
+        if answers.count(1) < len(added):
+            names = dict(zip(to_add, mapping, strict=True))
+            pairs = dict(zip(to_add, values, strict=True))
+            done = yield from self._added(pairs, answers, seconds)
+            added = [names[full_key] for full_key in done]
         try:
             return added, (yield from self._all_loaded(asked, full_keys, stored))
         except DamagedValueError:
@@ -386,17 +391,40 @@ class RedisOperations(HoldsTexts):
             found = yield client.mget_again(full_keys, before.packed)
         return found
 
-    def _replace_other_types(
+    def _replace_unreadable(
         self, values: Mapping[str, bytes], seconds: int | None
     ) -> Operation[list[str]]:
-        """Store values in place of lists, hashes and the like, which nobody can read.
+        """Store values in place of those that this store can't read.
+
+        That are lists, hashes and the like, and what others have stored as a text.
 
         Returns:
             The full keys that had such a value, or none any more.
         """
         texts = list(values.values())
         answer = yield self._add_by_script(list(values), texts, seconds)
-        return _done(values, answer[0])
+        return (yield from self._added(values, answer[0], seconds))
+
+    def _added(
+        self, values: Mapping[str, bytes], answers: Sequence[Any], seconds: int | None
+    ) -> Operation[list[str]]:
+        """Return which values `ADD_AND_GET` has added, and add those that it could not.
+
+        A text that others have stored is no value either. The server can't verify
+        checksums, so it tells which text there is.
+
+        Returns:
+            The full keys.
+        """
+        added = []
+        for full_key, present in zip(values, answers, strict=True):
+            if present == 1:
+                added.append(full_key)
+            elif not is_whole(full_key, present):
+                change = present, values[full_key], seconds or 0
+                if (yield self._client.eval(REPLACE_IF_EQUAL, 1, full_key, *change)):
+                    added.append(full_key)
+        return added
 
     def _add_by_script(
         self,

@@ -34,7 +34,8 @@ return kept
 MOST_ADDED_AND_READ = 5000
 #: The first KEYS are those of values to add: a key that has a text keeps it. The others
 #: are read after that. ARGV are how many the first are, their seconds, and the value of
-#: each.
+#: each. The answer is for each of the first 1, or the text that it keeps, and the values
+#: of the others.
 ADD_AND_GET = """
 local number, seconds = tonumber(ARGV[1]), ARGV[2]
 local added = {}
@@ -49,7 +50,7 @@ for at = 1, number do
       redis.call("SET", key, value, "EX", seconds)
     end
   end
-  added[at] = is_free and 1 or 0
+  added[at] = is_free and 1 or redis.call("GET", key)
 end
 local read = #KEYS > number and redis.call("MGET", unpack(KEYS, number + 1))
 return {added, read or {}}
@@ -62,6 +63,20 @@ for at, key in ipairs(KEYS) do
   deleted[at] = is_equal and redis.call("DEL", key) or 0
 end
 return deleted
+"""
+#: The key is one with a text. ARGV are that text, what to store in its place, and the
+#: seconds of that.
+REPLACE_IF_EQUAL = """
+local key, present, value, seconds = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+if redis.pcall("GET", key) ~= present then
+  return 0
+end
+if seconds == "0" then
+  redis.call("SET", key, value)
+else
+  redis.call("SET", key, value, "EX", seconds)
+end
+return 1
 """
 #: The key is one of a number. ARGV are what to add to it, and the seconds of a new one.
 COUNT = """

@@ -153,12 +153,23 @@ def test_a_stored_version_that_is_not_text_does_not_count() -> None:
     subject.present(["a"])
     (key,) = subject.store.values
     subject.store.values[key] = 7
-    assert subject.present(["a"]) is None
+    versions = subject.present(["a"])
+    assert versions == {"a": subject.store.values[key]}
+    assert isinstance(subject.store.values[key], str)
     # Neither does one that the store returned before it lost it.
     subject.store.values.clear()
     found: dict[str, object] = {"a": 7}
     versions = perform(present_versions(subject.context, found, 60))
     assert subject.read(["a"])[1] == versions
+
+
+def test_a_version_that_can_not_be_replaced_makes_the_result_none() -> None:
+    subject = Subject()
+    subject.present(["a"])
+    (key,) = subject.store.values
+    subject.store.values[key] = 7
+    subject.store.failing = {"set"}
+    assert subject.present(["a"]) is None
 
 
 @given(NAMES, NAMES)
