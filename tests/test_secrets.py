@@ -65,6 +65,8 @@ def test_addresses_of_memcached(
         pytest.importorskip("pylibmc")
     check(lambda: MemcachedStore([address]))
     check(lambda: MemcachedStore([(address, 1)]))
+    check(lambda: MemcachedStore([("u", SECRET, "h", 1)]))
+    check(lambda: MemcachedStore([{"password": SECRET}]))
     check(lambda: MemcachedStore([address.encode()]))
     servers = {"CACHE_MEMCACHED_SERVERS": [address]}
     check(lambda: app_cache("memcached", **servers))

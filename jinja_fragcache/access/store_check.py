@@ -30,17 +30,13 @@ def check_store(store: Any) -> bool:
             " get(key), set(key, value, timeout=seconds) and delete(key), such as"
             " cachelib.SimpleCache()."
         )
-    try:
-        inspect.signature(store.set).bind("key", "value", timeout=1)
-    except TypeError:
+    if not _takes_timeout(store):
         raise StoreError(
             f"{store_name(store)} can't be a store: its set() takes no timeout. Write"
             " set(self, key, value, timeout=None). A client of Redis goes into a store:"
             " RedisStore(client), or AsyncRedisStore(client) if its calls have to be"
             " awaited. One of Memcached goes into MemcachedStore(client)."
-        ) from None
-    except ValueError:
-        pass  # a method written in C may have no signature
+        )
     _check_client(store)
     kinds = {inspect.iscoroutinefunction(getattr(store, name)) for name in _METHODS}
     if len(kinds) == 2:  # noqa: PLR2004 - some are and some are not
@@ -49,6 +45,21 @@ def check_store(store: Any) -> bool:
             " are coroutine functions. Make all of them async, or none."
         )
     return kinds == {True}
+
+
+def _takes_timeout(store: Any) -> bool:
+    """Return whether a store's `set` takes a timeout, as far as can be known."""
+    try:
+        inspect.signature(store.set).bind("key", "value", timeout=1)
+    except TypeError:
+        return False
+    except ValueError:
+        # A method written in C may have no signature. pylibmc calls it `time`.
+        return not any(
+            each.__module__.partition(".")[0] == "pylibmc"
+            for each in type(store).__mro__
+        )
+    return True
 
 
 def _check_client(store: object) -> None:

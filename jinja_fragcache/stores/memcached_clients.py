@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from jinja_fragcache.errors import StoreError
-from jinja_fragcache.messages import without_logins
+from jinja_fragcache.messages import describe_class
 
 from .memcached_base import MemcachedClient
 from .memcached_pylibmc import PylibmcClient
@@ -97,9 +97,11 @@ def _new_pymemcache_client(
 
 def _checked_address(address: Any) -> str:
     if not isinstance(address, str) or not address:
+        # Not shown either: a tuple may have a password in it.
+        kind = "an empty text" if address == "" else describe_class(address)
         raise StoreError(
-            f"The Memcached server {without_logins(repr(address))} can't be read."
-            " Servers have the form ['host:port', 'host:port']."
+            f"The address of a Memcached server can't be read, it is {kind}. Servers"
+            " have the form ['host:port', 'host:port']."
         )
     if not address.startswith("/") and not _ADDRESS.fullmatch(address):
         # Not shown, because it may contain a password.

@@ -34,8 +34,8 @@ return kept
 MOST_ADDED_AND_READ = 5000
 #: The first KEYS are those of values to add: a key that has a text keeps it. The others
 #: are read after that. ARGV are how many the first are, their seconds, and the value of
-#: each. The answer is for each of the first 1, or the text that it keeps, and the values
-#: of the others.
+#: each. The answer is for each of the first 1, or the text that it keeps, and the
+#: values of the others.
 ADD_AND_GET = """
 local number, seconds = tonumber(ARGV[1]), ARGV[2]
 local added = {}

@@ -39,6 +39,18 @@ def test_an_object_that_is_not_a_store_is_refused(store: Any, told: str) -> None
         adapt(store)
 
 
+def test_a_client_of_pylibmc_is_refused_though_its_set_tells_no_signature() -> None:
+    pylibmc = pytest.importorskip("pylibmc")
+
+    class Own(pylibmc.Client):  # type: ignore[misc]  # it has no types
+        def set(self, key: str, value: str, timeout: int | None = None) -> bool:
+            return bool(super().set(key, value, timeout or 0))
+
+    with pytest.raises(StoreError, match=r"goes into MemcachedStore\(client\)"):
+        adapt(pylibmc.Client(["127.0.0.1:1"]))
+    adapt(Own(["127.0.0.1:1"]))
+
+
 def test_methods_without_a_signature_are_accepted() -> None:
     class Store(RecordingStore):
         set = dict  # type: ignore[assignment]  # written in C, tells no signature
