@@ -131,11 +131,15 @@ def release(context: Context, claims: Mapping[str, Claim]) -> Operation[None]:
 
 
 def _unlock(context: Context, keys: Sequence[str], token: str) -> Operation[bool]:
-    released = yield from context.store.unlock(keys, token)
-    # If it failed, the next caller that claims the key releases the lock first, and
-    # does not wait for it. So does the next one that claims any key, if it can.
-    for key in keys:
-        context.key_notes.note_left_locked(key, None if released else token)
+    released = False
+    try:
+        released = yield from context.store.unlock(keys, token)
+    finally:
+        # If it failed, the next caller that claims the key releases the lock first, and
+        # does not wait for it. So does the next one that claims any key, if it can. In
+        # a scope of trio or anyio that was cancelled, nothing can be awaited any more.
+        for key in keys:
+            context.key_notes.note_left_locked(key, None if released else token)
     return released
 
 

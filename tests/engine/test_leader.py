@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
 from jinja_fragcache import FragmentCache, Stats, StoreError
 from jinja_fragcache.engine.dependencies import current_dependencies
@@ -165,6 +166,32 @@ def test_a_cancelled_task_releases_the_lock(
 
     asyncio.run(use())
     assert len(machine.locks()) == (error is GeneratorExit)
+
+
+def test_a_lock_that_a_cancelled_scope_leaves_holds_up_nobody_in_this_process(
+    machine: Machine,
+) -> None:
+    context = machine.here.engine.async_context
+    request = FragmentSpec("k", PLAIN, 60)
+
+    async def use() -> Any:
+        async def never() -> str:
+            scope.cancel()
+            await trio.sleep_forever()
+
+        async def body() -> str:
+            return machine.body()
+
+        with trio.CancelScope() as scope:
+            await perform_async(renew(request, NOTHING, context, never))
+        # All that is awaited in such a scope is cancelled, the release of the lock, too.
+        assert scope.cancelled_caught
+        assert len(machine.locks()) == 1
+        return await perform_async(renew(request, NOTHING, context, body))
+
+    assert trio.run(use) == "text 1"
+    assert machine.locks() == []
+    assert list(machine.store.values) == ["k"]
 
 
 async def _closing(work: Any, entered: asyncio.Event) -> None:
