@@ -180,9 +180,11 @@ def describe(value: Any) -> str:
     It never fails, even if the value's own methods do. It is one line. Logs show
     `describe_class` instead, because a value may be personal.
     """
-    if isinstance(value, Undefined):
+    # Not isinstance(), which asks the value for its `__class__`.
+    kind = type(value)
+    if issubclass(kind, Undefined):
         return f"undefined ({why_undefined(value)})"
-    if value is None or isinstance(value, bool):
+    if value is None or kind is bool:
         return repr(value)
     try:
         shown = one_line(_short_repr(value)[:_DESCRIBED_CHARACTERS])
@@ -203,9 +205,9 @@ def shown_value(value: object) -> str:
 
 def describe_class(value: Any) -> str:
     """Return what a value is without showing it, as logs may say it."""
-    if isinstance(value, Undefined):
+    if issubclass(type(value), Undefined):
         return f"undefined ({what_is_undefined(value)})"
-    if value is None or isinstance(value, bool):
+    if value is None or type(value) is bool:
         return repr(value)
     return f"an object of {class_name(value)}"
 

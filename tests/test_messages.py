@@ -1,4 +1,5 @@
 import logging
+import weakref
 from typing import Any
 
 import pytest
@@ -31,6 +32,15 @@ def test_a_value_is_described_even_if_its_repr_fails() -> None:
     assert describe(Broken()) == "an object of Broken"
     assert describe("a") == "'a' (str)"
     assert describe(None) == "None"
+
+
+def test_a_value_is_described_even_if_it_has_no_class() -> None:
+    class Gone:
+        pass
+
+    # It raises a ReferenceError for whatever it is asked.
+    dead = weakref.proxy(Gone())
+    assert describe(dead) == describe_class(dead) == "an object of ProxyType"
 
 
 def test_a_long_value_is_described_by_its_first_100_characters() -> None:

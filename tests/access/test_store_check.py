@@ -40,7 +40,7 @@ def test_an_object_that_is_not_a_store_is_refused(store: Any, told: str) -> None
 
 
 def test_a_client_of_pylibmc_is_refused_though_its_set_tells_no_signature() -> None:
-    pylibmc = pytest.importorskip("pylibmc")
+    pylibmc: Any = pytest.importorskip("pylibmc")
 
     class Own(pylibmc.Client):  # type: ignore[misc]  # it has no types
         def set(self, key: str, value: str, timeout: int | None = None) -> bool:

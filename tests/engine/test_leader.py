@@ -184,7 +184,7 @@ def test_a_lock_that_a_cancelled_scope_leaves_holds_up_nobody_in_this_process(
 
         with trio.CancelScope() as scope:
             await perform_async(renew(request, NOTHING, context, never))
-        # All that is awaited in such a scope is cancelled, the release of the lock, too.
+        # All that is awaited in it is cancelled, the release of the lock, too.
         assert scope.cancelled_caught
         assert len(machine.locks()) == 1
         return await perform_async(renew(request, NOTHING, context, body))

@@ -732,6 +732,16 @@ def test_an_attribute_error_of_the_code_does_not_mean_that_it_is_not_there(
         key_of(raising(AttributeError("x"))[place])
 
 
+def test_a_value_that_has_no_class_is_refused() -> None:
+    class Deep:
+        @property  # type: ignore[misc]  # as some proxies do
+        def __class__(self) -> Any:
+            raise RecursionError
+
+    with pytest.raises(KeyValueError, match="an object of Deep"):
+        encode_value(Deep())
+
+
 def test_an_exception_that_ends_the_program_is_no_refusal() -> None:
     class Interrupted:
         def __cache_key__(self) -> str:
