@@ -61,7 +61,7 @@ def _compared(guard: Guard, cover: Cover, read: Read) -> list[str]:
     values = read.values & now
     if has_items(read.name):
         values |= texts_of_mappings(now)  # All that it has tells what was read of it.
-    elif not (read.values or read.is_object):
+    elif not (read.values or read.is_object or read.parts):
         values = now  # As a value tells whether it is there.
     if cover.values.isdisjoint(values):
         return []
