@@ -9,6 +9,8 @@ from collections.abc import AsyncIterable, AsyncIterator
 from itertools import groupby
 from typing import Any
 
+from jinja2.utils import internalcode
+
 # The class of the groups, which has no name.
 _GROUP = type(next(groupby([0]))[1])
 # How many tuples, lists and dictionaries a group may be inside of, in an item.
@@ -17,6 +19,7 @@ _DEEPEST = 3
 _MOST = 100
 
 
+@internalcode
 def items(iterable: Any) -> Any:
     """Return the items of a list, so that they can all be read before they are used.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from types import TracebackType
 from typing import Any
 
 from jinja2 import Environment, Template
@@ -21,6 +22,7 @@ from jinja_fragcache.access.prefetch import (
     outside,
 )
 from jinja_fragcache.cache import FragmentCache
+from jinja_fragcache.errors import FragmentCacheError
 
 from .given_keys import GivenKey, keys_of
 
@@ -37,7 +39,7 @@ class _ReadsAhead:
     """Base of templates whose renderings read ahead.
 
     Only `render` and `render_async` do. Between the pieces of `generate`, the caller
-    may do anything.
+    may do anything. The tracebacks of mistakes end in the templates.
     """
 
     #: What their renderings asked for, and which keys are known from what they were
@@ -48,25 +50,41 @@ class _ReadsAhead:
     def render(self, *args: Any, **kwargs: Any) -> str:
         """Like `Template.render`."""
         __traceback_hide__ = True  # for Werkzeug's debugger
-        if not _may_read_ahead(self):
-            return super().render(*args, **kwargs)  # type: ignore[misc,no-any-return]
-        with Rendering(self._history(), partial(_given, self, args, kwargs)):
-            text: str = super().render(*args, **kwargs)  # type: ignore[misc]
+        try:
+            if not _may_read_ahead(self):
+                return super().render(*args, **kwargs)  # type: ignore[misc,no-any-return]
+            with Rendering(self._history(), partial(_given, self, args, kwargs)):
+                text: str = super().render(*args, **kwargs)  # type: ignore[misc]
+        except FragmentCacheError as error:
+            error.__traceback__ = _shown(error)
+            raise
         return text
 
     async def render_async(self, *args: Any, **kwargs: Any) -> str:
         """Like `Template.render_async`."""
         __traceback_hide__ = True
-        if not _may_read_ahead(self):
-            return await super().render_async(*args, **kwargs)  # type: ignore[misc,no-any-return]
-        with Rendering(self._history(), partial(_given, self, args, kwargs)):
-            text: str = await super().render_async(*args, **kwargs)  # type: ignore[misc]
+        try:
+            if not _may_read_ahead(self):
+                return await super().render_async(*args, **kwargs)  # type: ignore[misc,no-any-return]
+            with Rendering(self._history(), partial(_given, self, args, kwargs)):
+                text: str = await super().render_async(*args, **kwargs)  # type: ignore[misc]
+        except FragmentCacheError as error:
+            error.__traceback__ = _shown(error)
+            raise
         return text
 
     def _history(self) -> History:
         if self.fragment_cache_history is None:
             self.fragment_cache_history = History(lambda: _constant_keys(self))
         return self.fragment_cache_history
+
+
+def _shown(error: FragmentCacheError) -> TracebackType | None:
+    """Return what is shown of the traceback of a mistake in a template."""
+    # Here, because few templates have any.
+    from .tracebacks import without_own_frames  # noqa: PLC0415
+
+    return without_own_frames(error.__traceback__)
 
 
 def _may_read_ahead(template: Any) -> bool:
