@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Protocol
 from jinja2.utils import internalcode
 
 from jinja_fragcache.access.local_store import LocalStore
-from jinja_fragcache.keys.beside import version_key
 from jinja_fragcache.operations import Operation
 from jinja_fragcache.stores.base import Timed
 from jinja_fragcache.timeouts import NEVER_EXPIRES
@@ -23,7 +22,7 @@ from .context import Context
 from .lead import Lead
 from .lookup import NO_VERSIONS, keys_and_tags, look_up
 from .singleflight import Reach
-from .tags import present_versions
+from .tags import present_versions, split_versions, with_versions
 
 if TYPE_CHECKING:
     from .entry_spec import EntrySpec
@@ -125,17 +124,13 @@ def _lock_and_read(
         tags.
     """
     keys, tags = keys_and_tags(specs, context)
-    wanted = [*keys, *map(version_key, tags)]
     claimed_at = context.timer()
     claimed, stored = yield from claims.claim(
-        context, list(dict.fromkeys(keys)), wanted
+        context, list(dict.fromkeys(keys)), with_versions(keys, tags)
     )
     for each in leads:
         each.claim, each.claimed_at = claimed[each.key], claimed_at
-    if stored is None:
-        return None, NO_VERSIONS
-    versions = dict(zip(tags, stored[len(keys) :], strict=True))
-    return stored[: len(keys)], versions
+    return (None, NO_VERSIONS) if stored is None else split_versions(stored, tags)
 
 
 def give_versions(

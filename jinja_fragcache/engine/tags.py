@@ -47,9 +47,26 @@ def read_versions(
         What is stored under each key, and each tag's version or None.
     """
     read = context.store.read_again if again else context.store.read
-    stored = yield from read([*keys, *map(version_key, tags)])
-    versions = dict(zip(tags, stored[len(keys) :], strict=True))
-    return stored[: len(keys)], versions
+    stored = yield from read(with_versions(keys, tags))
+    return split_versions(stored, tags)
+
+
+def with_versions(keys: Sequence[str], tags: Sequence[str]) -> list[str]:
+    """Return the keys of entries, and after them those of the versions of tags."""
+    return [*keys, *map(version_key, tags)]
+
+
+def split_versions(
+    stored: list[object], tags: Sequence[str]
+) -> tuple[list[object], dict[str, object]]:
+    """Return what is stored for entries, and for each tag.
+
+    Args:
+        stored: What is stored under the keys that `with_versions` returned.
+        tags: The tags.
+    """
+    number = len(stored) - len(tags)
+    return stored[:number], dict(zip(tags, stored[number:], strict=True))
 
 
 def known_versions(

@@ -134,6 +134,8 @@ def _of_now(name: str, now: Now, *, in_template: bool) -> Proposal | None:
         is_known = hasattr(value, "items") and now.encodes([*value.items()])
         if not is_known:
             return None
+        if name in _QUERIES and not hasattr(value, "lists"):
+            return Proposal("request.query_string")
         return (
             _whole_in_template(name, value) if in_template else _whole(name, value, now)
         )
@@ -179,8 +181,6 @@ def _identity(name: str, value: Any) -> str | None:
 
 def _whole(name: str, value: Any, now: Now) -> Proposal:
     """Return the expression of Python's for all items of a mapping."""
-    if name in _QUERIES and not hasattr(value, "lists"):
-        return Proposal("request.query_string")
     if now.takes_values:
         # A query may have several values for one key.
         if hasattr(value, "to_dict"):
@@ -196,8 +196,6 @@ def _whole(name: str, value: Any, now: Now) -> Proposal:
 
 def _whole_in_template(name: str, value: Any) -> Proposal:
     """Return the expression for all items of a mapping, for a tag."""
-    if name in _QUERIES and not hasattr(value, "lists"):
-        return Proposal("request.query_string")
     if hasattr(value, "lists") and hasattr(value, "to_dict"):
         return Proposal(f"{name}.to_dict(flat=false)")
     for method in ("multi_items", "lists"):

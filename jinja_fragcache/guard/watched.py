@@ -25,9 +25,7 @@ _CLASS: Any = vars(object)["__class__"]
 # A field of an object while an attribute of it is computed.
 _BUSY = "_fragcache_reading"
 # The methods of mappings that return an item's value.
-_TELLING = (
-    *("__getitem__", "get", "getlist", "getone", "pop", "popone", "setdefault"),
-)
+_TELLING = ("__getitem__", "get", "getlist", "getone", "pop", "popone", "setdefault")
 # Those that read one item.
 _OF_ITEM = (*_TELLING, "has_key", "aget", "apop", "asetdefault", "ahas_key")
 # Those that read all items.

@@ -189,12 +189,8 @@ class RedisOperations(HoldsTexts):
         values = list(map(with_checksum, to_add, dumped))
         seconds = self._expiry(timeout)
         answers, stored = yield self._add_by_script(to_add, values, seconds, full_keys)
-        added = list(mapping)
-        if answers.count(1) < len(added):
-            names = dict(zip(to_add, mapping, strict=True))
-            pairs = dict(zip(to_add, values, strict=True))
-            done = yield from self._added(pairs, answers, seconds)
-            added = [names[full_key] for full_key in done]
+        are_added = yield from self._added(to_add, values, answers, seconds)
+        added = _done(mapping, are_added)
         try:
             return added, (yield from self._all_loaded(asked, full_keys, stored))
         except DamagedValueError:
@@ -401,29 +397,32 @@ class RedisOperations(HoldsTexts):
         Returns:
             The full keys that had such a value, or none any more.
         """
-        texts = list(values.values())
-        answer = yield self._add_by_script(list(values), texts, seconds)
-        return (yield from self._added(values, answer[0], seconds))
+        full_keys, texts = list(values), list(values.values())
+        answers, _ = yield self._add_by_script(full_keys, texts, seconds)
+        return _done(
+            full_keys, (yield from self._added(full_keys, texts, answers, seconds))
+        )
 
     def _added(
-        self, values: Mapping[str, bytes], answers: Sequence[Any], seconds: int | None
-    ) -> Operation[list[str]]:
+        self,
+        full_keys: Sequence[str],
+        values: Sequence[bytes],
+        answers: Sequence[Any],
+        seconds: int | None,
+    ) -> Operation[list[bool]]:
         """Return which values `ADD_AND_GET` has added, and add those that it could not.
 
         A text that others have stored is no value either. The server can't verify
         checksums, so it tells which text there is.
-
-        Returns:
-            The full keys.
         """
-        added = []
-        for full_key, present in zip(values, answers, strict=True):
-            if present == 1:
-                added.append(full_key)
-            elif not is_whole(full_key, present):
-                change = present, values[full_key], seconds or 0
-                if (yield self._client.eval(REPLACE_IF_EQUAL, 1, full_key, *change)):
-                    added.append(full_key)
+        added = [answer == 1 for answer in answers]
+        for at, full_key in enumerate(full_keys):
+            if not added[at] and not is_whole(full_key, answers[at]):
+                change = answers[at], values[at], seconds or 0
+                replaced = yield self._client.eval(
+                    REPLACE_IF_EQUAL, 1, full_key, *change
+                )
+                added[at] = bool(replaced)
         return added
 
     def _add_by_script(
